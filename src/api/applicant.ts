@@ -46,7 +46,7 @@ export function applicantReader(options: ApplicantOptions): ReadApplicant {
       account: addressAccount(key),
       origin,
       request: head.requestId,
-      credential: tokenOfQuery(head.query) ?? presentedCredential((name) => head.header(name)),
+      credential: tokenOfQuery(head.query) ?? presentedCredential(head),
       fallback: identityOf(head),
       told: toldOf(head, toldHeaders()),
     };

@@ -80,7 +80,6 @@ export interface Api {
 }
 
 const noBody = new Uint8Array(0);
-const nothing = (): void => undefined;
 
 export function createApi(options: ApiOptions): Api {
   const { ports, origins, metrics, log, limits } = options;
@@ -93,7 +92,9 @@ export function createApi(options: ApiOptions): Api {
   return { open };
 
   function open(head: RequestHead): OpenRequest {
-    const request = new ApiRequest(head, match(head.path), monotonicMs());
+    // Each header that is asked for is a call into the library.
+    const origin = origins.hasList || head.method === 'OPTIONS' ? head.header('origin') : '';
+    const request = new ApiRequest(head, match(head.path), origin, monotonicMs());
     const ended = readHead(request, head);
     const { identity } = request;
     const known = identity instanceof Promise || identity instanceof SluiceError ? undefined : identity;
@@ -102,16 +103,16 @@ export function createApi(options: ApiOptions): Api {
     const account = named ?? addressAccount(addressKey(head));
     const isLimited = limits !== undefined && !isExempt(request, known);
     const response = (isLimited ? rateProblem(head, account, known) : undefined) ?? ended;
-    if (response !== undefined) {
-      const finish = () => completed(request, response);
-      return { left: nothing, bodyMaxBytes: 0, account, verdict: undefined, finish };
-    }
+    const hasBody = response === undefined && request.foundRoute().body !== undefined;
     return {
-      left: () => request.departure.over(),
-      bodyMaxBytes: request.foundRoute().body === undefined ? 0 : ports.bodyMaxBytes,
+      left: () => request.left(),
+      bodyMaxBytes: hasBody ? ports.bodyMaxBytes : 0,
       account,
-      verdict: identity instanceof Promise ? identity.then(refusalOf) : undefined,
-      finish: (body) => (isLimited ? charged(request, account, body) : finish(request, account, body)),
+      verdict: response === undefined && identity instanceof Promise ? identity.then(refusalOf) : undefined,
+      finish: (body) => {
+        if (response !== undefined) return completed(request, response);
+        return isLimited ? charged(request, account, body) : finish(request, account, body);
+      },
     };
   }
 
@@ -173,7 +174,9 @@ export function createApi(options: ApiOptions): Api {
     if (body instanceof SluiceError) throw body;
     const { identity } = request;
     if (identity === undefined) throw new Error('the head of this request was not read');
-    return whenDone(identity, (who) => handle(request, account, who, body));
+    return identity instanceof Promise
+      ? identity.then((who) => handle(request, account, who, body))
+      : handle(request, account, identity, body);
   }
 
   function handle(
@@ -194,7 +197,7 @@ export function createApi(options: ApiOptions): Api {
       acceptEncoding,
       identity,
       payer: payerOf(identity, account),
-      departure: request.departure,
+      departure: request,
     };
     return route.handle(call, ports);
   }

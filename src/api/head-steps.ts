@@ -2,7 +2,7 @@ import type { Identity } from '../auth/identity.ts';
 import { mediaType } from '../auth/loopback-access.ts';
 import type { OriginPolicy } from '../auth/origins.ts';
 import type { RequestAccess } from '../auth/request-access.ts';
-import { whenDone } from '../awaitable.ts';
+import { isPending } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import { preflight } from './cors.ts';
 import { type ApiResponse, errorResponse, type RequestHead } from './http.ts';
@@ -30,7 +30,7 @@ export const headSteps: readonly HeadStep[] = [
   findRoute,
   identify,
   checkContent,
-  copyHeaders,
+  copyRest,
 ];
 
 function findPath({ match }: ApiRequest): SluiceError | undefined {
@@ -70,12 +70,11 @@ function identify(
   { requestAccess, ports }: HeadStepOptions,
 ): SluiceError | undefined {
   const route = request.foundRoute();
-  const need = {
-    access: route.access,
-    byToken: route.byToken === true,
-    mediaTypes: route.body?.mediaTypes ?? [],
-  };
-  const identity = whenDone(requestAccess.check(head, need), (who) => mayPublish(route, who, ports));
+  const { access, byToken = false, body } = route;
+  const verdict = requestAccess.check(head, { access, byToken, mediaTypes: body?.mediaTypes ?? [] });
+  const identity = isPending(verdict)
+    ? verdict.then((who) => mayPublish(route, who, ports))
+    : mayPublish(route, verdict, ports);
   request.identity = identity;
   return identity instanceof SluiceError ? identity : undefined;
 }
@@ -119,8 +118,10 @@ function checkContent(
   );
 }
 
-function copyHeaders(request: ApiRequest, head: RequestHead): undefined {
-  if (request.foundRoute().access !== 'none') return;
+function copyRest(request: ApiRequest, head: RequestHead): undefined {
+  const { access, query } = request.foundRoute();
+  if (query !== undefined) request.query = head.query;
+  if (access !== 'none') return;
   request.ifNoneMatch = head.header('if-none-match');
   request.acceptEncoding = head.header('accept-encoding');
 }

@@ -13,7 +13,10 @@ export interface RequestHead extends RequestFacts {
 
 export interface ApiResponse {
   readonly status: number;
-  /** Names in lower case. Without content-length, which the transport adds. Shared: must not be changed. */
+  /**
+   * Names in lower case. Without content-length, which the transport adds. Must not be changed; frozen where many
+   * responses share them.
+   */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array;
   /** The response to HEAD: send the headers and the length of `body`, not `body`. */

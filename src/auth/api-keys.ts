@@ -1,5 +1,6 @@
 import { sha256Text } from '../digest.ts';
 import { allScopes, type Identity, type Scope } from './identity.ts';
+import type { RequestFacts } from './request-facts.ts';
 
 export interface ApiKey {
   /** For logs. Default: `key-1`, `key-2` … by place. */
@@ -57,6 +58,6 @@ const notCounted = { inc: () => undefined };
 const bearer = /^bearer +(\S+) *$/i;
 
 /** The credential of a request: `X-API-Key`, or `Authorization: Bearer`; empty: none. */
-export function presentedCredential(header: (name: string) => string): string {
-  return header('x-api-key') || (bearer.exec(header('authorization'))?.[1] ?? '');
+export function presentedCredential(request: Pick<RequestFacts, 'header'>): string {
+  return request.header('x-api-key') || (bearer.exec(request.header('authorization'))?.[1] ?? '');
 }

@@ -1,4 +1,4 @@
-import { whenDone } from '../awaitable.ts';
+import { isPending } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import { presentedCredential } from './api-keys.ts';
 import { type Credentials, needsCredentials, type Verdict } from './credentials.ts';
@@ -80,11 +80,14 @@ function check(
   const { credentials } = options;
   const isGuarded = needsCredentials(credentials);
   if (need.access === 'none') return anonymousIdentity;
-  const credential = isGuarded ? presentedCredential((name) => request.header(name)) : '';
+  const credential = isGuarded ? presentedCredential(request) : '';
   if (credential === '') return withoutCredential(request, need, options);
-  return whenDone(credentials.identify(credential), (verdict) =>
-    verdict instanceof SluiceError ? verdict : identified(verdict, need),
-  );
+  const verdict = credentials.identify(credential);
+  return isPending(verdict) ? verdict.then((late) => permitted(late, need)) : permitted(verdict, need);
+}
+
+function permitted(verdict: Verdict, need: AccessRequirement): Verdict {
+  return verdict instanceof SluiceError ? verdict : identified(verdict, need);
 }
 
 /** A key needs the scope of the route. A token is enough for routes that take tokens. */

@@ -41,7 +41,7 @@ export function createLiveAccess(
       ...now.topicTokens,
       identify: (token) => now.topicTokens.identify(token),
     },
-    authorize: (...asked) => now.authorize(...asked),
+    authorize: (identity, action, topic) => now.authorize(identity, action, topic),
     authorizePublishing: (identity) => now.authorizePublishing(identity),
     origins: {
       get hasList() {
@@ -49,17 +49,17 @@ export function createLiveAccess(
       },
       lists: (origin) => now.origins.lists(origin),
       names: (origin) => now.origins.names(origin),
-      allows: (...asked) => now.origins.allows(...asked),
+      allows: (origin, site) => now.origins.allows(origin, site),
     },
     refused: parts.refused,
     application,
     addressOf: (request) => now.addressOf(request),
     isProxy: (peer) => now.isProxy(peer),
     siteOf: (request) => now.siteOf(request),
-    loopbackProblem: (...asked) => now.loopbackProblem(...asked),
+    loopbackProblem: (request, need) => now.loopbackProblem(request, need),
     requestAccess: {
-      check: (...asked) => now.requestAccess.check(...asked),
-      refusedOrigin: (...asked) => now.requestAccess.refusedOrigin(...asked),
+      check: (request, need) => now.requestAccess.check(request, need),
+      refusedOrigin: (request, error) => now.requestAccess.refusedOrigin(request, error),
       upgradeProblem: (request) => now.requestAccess.upgradeProblem(request),
     },
   };

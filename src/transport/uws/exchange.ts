@@ -5,6 +5,7 @@ import { SluiceError } from '../../errors.ts';
 import type { ByteCharges } from '../../sessions/charges.ts';
 import { type Departing, Departure } from '../../sessions/departure.ts';
 import type { RequestIds } from '../request-ids.ts';
+import { headerBlock } from './header-block.ts';
 import type { RequestTurn } from './request-turn.ts';
 
 /** What all exchanges share. */
@@ -29,6 +30,7 @@ const unreadRetryMs = 1000;
  * time.
  */
 const keepAlive = 'timeout=7';
+const requestIdName = 'x-request-id';
 const nothing = (): void => undefined;
 
 /**
@@ -50,6 +52,11 @@ export class Exchange implements Departing {
   /** The client has left. */
   #isGone = false;
   #aborted: (() => void) | undefined;
+  /**
+   * The library waits for the return of a handler of this request. It has corked the socket, and a cork of ours would
+   * only take time (`CallJS` of its bindings).
+   */
+  isInHandler = false;
   /** Absent until something waits for the application. */
   #departure: Departure | undefined;
 
@@ -124,21 +131,36 @@ export class Exchange implements Departing {
   }
 
   /** `length`: of the body, in bytes. */
-  #write({ status, headers, body, omitBody }: ApiResponse, length: number): void {
+  #write(response: ApiResponse, length: number): void {
+    if (this.isInHandler) this.#writeCorked(response, length);
+    else this.#response.cork(() => this.#writeCorked(response, length));
+  }
+
+  #writeCorked({ status, headers, body, omitBody }: ApiResponse, length: number): void {
     const response = this.#response;
-    response.cork(() => {
-      // 200 is the library's own. Each call into it takes a quarter of a microsecond.
-      if (status !== 200) response.writeStatus(statusLine(status));
-      response.writeHeader('keep-alive', keepAlive);
-      response.writeHeader('x-request-id', this.requestId);
-      for (const name in headers) response.writeHeader(name, headers[name] as string);
-      const isEmpty = status === 204 || omitBody === true;
-      if (this.#options.connections.areScarce && (isEmpty || length <= smallBytes))
-        this.#endWithConnection(isEmpty ? '' : body);
-      else if (status === 204) response.endWithoutBody();
-      else if (omitBody === true) this.#endWithLength(length);
-      else this.#end(body, length);
-    });
+    // 200 is the library's own. Each call into it takes a quarter of a microsecond.
+    if (status !== 200) response.writeStatus(statusLine(status));
+    this.#writeHeaders(headers);
+    const isEmpty = status === 204 || omitBody === true;
+    if (this.#options.connections.areScarce && (isEmpty || length <= smallBytes))
+      this.#endWithConnection(isEmpty ? '' : body);
+    else if (status === 204) response.endWithoutBody();
+    else if (omitBody === true) this.#endWithLength(length);
+    else this.#end(body, length);
+  }
+
+  #writeHeaders(headers: ApiResponse['headers']): void {
+    const response = this.#response;
+    if (Object.isFrozen(headers)) {
+      response.writeHeader(
+        headerBlock(headers, `keep-alive: ${keepAlive}\r\n`, requestIdName),
+        this.requestId,
+      );
+      return;
+    }
+    response.writeHeader('keep-alive', keepAlive);
+    response.writeHeader(requestIdName, this.requestId);
+    for (const name in headers) response.writeHeader(name, headers[name] as string);
   }
 
   /** The length of a body that is left out is told as 0: the library closes only after what it has written. */

@@ -1,22 +1,17 @@
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import type { Api } from '../../api/dispatch.ts';
 import { errorResponse } from '../../api/http.ts';
-import { whenDone } from '../../awaitable.ts';
+import { isPending } from '../../awaitable.ts';
 import { SluiceError } from '../../errors.ts';
-import type { Metrics } from '../../metrics.ts';
-import type { ByteCharges } from '../../sessions/charges.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { endsUnclear } from './framing.ts';
-import { RequestBody } from './request-body.ts';
+import { type BodyOptions, RequestBody } from './request-body.ts';
 import { requestHead, type SocketKind } from './request-head.ts';
 import type { RequestsUnderWay } from './requests-under-way.ts';
 
-export interface HttpOptions extends ExchangeOptions {
+export interface HttpOptions extends ExchangeOptions, BodyOptions {
   readonly api: Api;
-  /** Bodies that have not come to their end, or whose requests are not answered yet. */
-  readonly incoming: ByteCharges;
   readonly requests: RequestsUnderWay;
-  readonly metrics: Pick<Metrics, 'connectionsRejectedTotal'>;
 }
 
 /**
@@ -35,9 +30,8 @@ function handleHttp(
   kind: SocketKind,
   options: HttpOptions,
 ): void {
-  const { api, incoming, requests } = options;
-  const head = requestHead(response, request, kind, options.requestIds);
-  const { metrics, requestIds } = options;
+  const { api, requests, metrics, requestIds } = options;
+  const head = requestHead(response, request, kind, requestIds);
   if (endsUnclear(response, head, { hasProxies: requestIds.hasProxies, metrics })) return;
   const exchange = new Exchange(response, options, head.requestId);
   if (!requests.begin()) {
@@ -48,18 +42,21 @@ function handleHttp(
     return;
   }
   const opened = api.open(head);
-  const { bodyMaxBytes, account, verdict } = opened;
-  const finish = (body: Uint8Array | SluiceError) =>
-    whenDone(opened.finish(body), (response) => exchange.respond(response, account, () => requests.ended()));
-  if (bodyMaxBytes === 0) {
+  const finish = (body: Uint8Array | SluiceError, isInHandler: boolean) => {
+    exchange.isInHandler = isInHandler;
+    const response = opened.finish(body);
+    const finished = isPending(response)
+      ? response.then((late) => exchange.respond(late, opened.account, requests.ended))
+      : exchange.respond(response, opened.account, requests.ended);
+    exchange.isInHandler = false;
+    return finished;
+  };
+  if (opened.bodyMaxBytes === 0) {
     exchange.onAborted(() => opened.left());
-    void finish(noBody);
+    void finish(noBody, true);
     return;
   }
-  const { turn } = options;
-  const tooSmall = () => metrics.connectionsRejectedTotal.inc({ reason: 'invalid_request' });
-  const bodyOptions = { bodyMaxBytes, incoming, account, verdict, turn, tooSmall };
-  const body = new RequestBody(response, bodyOptions, finish);
+  const body = new RequestBody(response, options, opened, finish);
   exchange.onAborted(() => {
     opened.left();
     if (body.drop()) requests.ended();

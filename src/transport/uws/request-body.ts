@@ -1,25 +1,33 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import { type Awaitable, whenDone } from '../../awaitable.ts';
 import { SluiceError } from '../../errors.ts';
+import type { Metrics } from '../../metrics.ts';
 import { Slabs } from '../../protocol/slabs.ts';
 import type { ByteCharges } from '../../sessions/charges.ts';
 import { BodyPieces } from './body-pieces.ts';
 import type { RequestTurn } from './request-turn.ts';
 
+/** What all bodies share. */
 export interface BodyOptions {
-  readonly bodyMaxBytes: number;
-  /** Bodies that have not come to their end yet. */
+  /** Bodies that have not come to their end, or whose requests are not answered yet. */
   readonly incoming: ByteCharges;
-  readonly account: string;
   readonly turn: RequestTurn;
-  /** Called before the connection is ended, as its chunks are too small. */
-  readonly tooSmall: () => void;
-  /** Resolves with why the request is refused, or undefined. */
-  readonly verdict: Promise<SluiceError | undefined> | undefined;
+  readonly metrics: Pick<Metrics, 'connectionsRejectedTotal'>;
 }
 
-/** Called once, unless `drop` comes before. The body is charged until the result is there. */
-export type FinishBody = (body: Uint8Array | SluiceError) => Awaitable<void>;
+/** What the head of a request says of its body. */
+export interface BodyTerms {
+  readonly bodyMaxBytes: number;
+  readonly account: string;
+  /** Resolves with why the request is refused, or undefined. */
+  readonly verdict?: Promise<SluiceError | undefined> | undefined;
+}
+
+/**
+ * Called once, unless `drop` comes before. The body is charged until the result is there. `isInHandler`: while the
+ * library waits for the return of a handler.
+ */
+export type FinishBody = (body: Uint8Array | SluiceError, isInHandler: boolean) => Awaitable<void>;
 
 /** Smaller bodies are not charged. */
 const smallBytes = 16 * 1024;
@@ -47,6 +55,7 @@ const sharedMaxBytes = 2048;
 export class RequestBody {
   readonly #response: HttpResponse;
   readonly #options: BodyOptions;
+  readonly #terms: BodyTerms;
   readonly #finish: FinishBody;
   /** Undefined until there are two: most bodies come in one piece. */
   #pieces: BodyPieces | undefined;
@@ -57,13 +66,14 @@ export class RequestBody {
   #pending: boolean;
   #paused = false;
 
-  constructor(response: HttpResponse, options: BodyOptions, finish: FinishBody) {
+  constructor(response: HttpResponse, options: BodyOptions, terms: BodyTerms, finish: FinishBody) {
     this.#response = response;
     this.#options = options;
+    this.#terms = terms;
     this.#finish = finish;
-    this.#pending = options.verdict !== undefined;
+    this.#pending = terms.verdict !== undefined;
     response.onData((chunk, isLast) => this.#take(chunk, isLast));
-    void options.verdict?.then((refusal) => this.#decided(refusal));
+    void terms.verdict?.then((refusal) => this.#decided(refusal));
   }
 
   /** The client is gone. Returns whether `finish` will not be called any more. */
@@ -71,18 +81,18 @@ export class RequestBody {
     const isUnfinished = !this.#over;
     this.#over = true;
     this.#pieces = undefined;
-    if (this.#held > 0) this.#options.incoming.give(this.#options.account, this.#held);
+    if (this.#held > 0) this.#options.incoming.give(this.#terms.account, this.#held);
     this.#held = 0;
     return isUnfinished;
   }
 
   #take(chunk: ArrayBuffer, isLast: boolean): void {
     if (this.#over) return;
-    const { bodyMaxBytes, tooSmall } = this.#options;
+    const { bodyMaxBytes } = this.#terms;
     this.#bytes += chunk.byteLength;
     this.#chunks++;
     if (this.#chunks > chunksFreeInLongTurn && this.#isTooFine()) {
-      tooSmall();
+      this.#options.metrics.connectionsRejectedTotal.inc({ reason: 'invalid_request' });
       // Nothing else keeps the library from calling for each chunk that it has read (test/transport/uws/facts.test.ts).
       this.#response.close();
     } else if (this.#bytes > bodyMaxBytes) {
@@ -107,7 +117,7 @@ export class RequestBody {
   }
 
   #hold(bytes: number): boolean {
-    if (!this.#options.incoming.take(this.#options.account, bytes)) return false;
+    if (!this.#options.incoming.take(this.#terms.account, bytes)) return false;
     this.#held += bytes;
     return true;
   }
@@ -123,18 +133,16 @@ export class RequestBody {
     if (this.#over) return;
     // Resumes before the response, because the library takes no calls after it.
     if (this.#paused) this.#response.resume();
-    if (refusal !== undefined) this.#end(refusal);
+    if (refusal !== undefined) this.#end(refusal, false);
   }
 
-  #end(body: Uint8Array | SluiceError): void {
+  #end(body: Uint8Array | SluiceError, isInHandler = true): void {
     const held = this.#held;
     this.#held = 0;
     this.#over = true;
     this.#pieces = undefined;
-    const { incoming, account } = this.#options;
-    void whenDone(this.#finish(body), () => {
-      if (held > 0) incoming.give(account, held);
-    });
+    const finished = this.#finish(body, isInHandler);
+    if (held > 0) void whenDone(finished, () => this.#options.incoming.give(this.#terms.account, held));
   }
 }
 

@@ -28,7 +28,6 @@ class UwsRequestHead implements RequestHead {
   readonly requestId: string;
   readonly method: string;
   readonly path: string;
-  readonly query: string;
   private readonly response: HttpResponse;
   private readonly request: HttpRequest;
   private readonly kind: SocketKind;
@@ -39,17 +38,20 @@ class UwsRequestHead implements RequestHead {
   constructor(response: HttpResponse, request: HttpRequest, kind: SocketKind, ids: RequestIds) {
     this.method = request.getCaseSensitiveMethod();
     this.path = request.getUrl();
-    this.query = request.getQuery() ?? '';
     this.response = response;
     this.request = request;
     this.kind = kind;
     this.requestId = ids.of(this);
   }
 
-  /** A getter, because few callers need it and the call is costly. */
+  /** A getter, as are others, because few callers need it and the call is costly. */
   get peerAddress(): string {
     this.peer ??= peerAddressOf(this.response, this.kind);
     return this.peer;
+  }
+
+  get query(): string {
+    return this.request.getQuery() ?? '';
   }
 
   /**

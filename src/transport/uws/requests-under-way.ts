@@ -13,10 +13,10 @@ export class RequestsUnderWay {
     return true;
   }
 
-  ended(): void {
+  readonly ended = (): void => {
     this.#count--;
     if (this.#count === 0) this.#finished?.();
-  }
+  };
 
   /** Refuses new requests. Resolves when those under way are answered, at the latest after `graceMs`. */
   async finish(graceMs: number): Promise<void> {

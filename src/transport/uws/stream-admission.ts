@@ -100,11 +100,9 @@ export class StreamAdmission {
       outcome.refuse(new SluiceError('unsupported_media_type', 'the Content-Type must be application/json'));
       return;
     }
-    const { bodyMaxBytes, incoming, turn, metrics } = this.#options;
+    const { bodyMaxBytes } = this.#options;
     const { account } = applicant;
-    const tooSmall = () => metrics.connectionsRejectedTotal.inc({ reason: 'invalid_request' });
-    const options = { bodyMaxBytes, incoming, account, verdict: undefined, turn, tooSmall };
-    const body = new RequestBody(response, options, (bytes) => {
+    const body = new RequestBody(response, this.#options, { bodyMaxBytes, account }, (bytes) => {
       const read = () =>
         bytes instanceof SluiceError ? bytes : readStreamBody(shapes.body, bytes, lastEventId);
       return this.#identify({ applicant, read, continues: undefined }, outcome);

@@ -13,6 +13,8 @@ class FakeResponse {
   aborted = false;
   isClosed = false;
   written = 0;
+  /** What was written in one call each. */
+  readonly lines: string[] = [];
   #abort: () => void = () => undefined;
 
   onAborted(run: () => void): void {
@@ -33,8 +35,9 @@ class FakeResponse {
     this.#touch();
   }
 
-  writeHeader(): void {
+  writeHeader(name: string | ArrayBuffer, value: string): void {
     this.#touch();
+    this.lines.push(`${typeof name === 'string' ? name : Buffer.from(name).toString()}: ${value}`);
   }
 
   tryEnd(body: string | Uint8Array): [ok: boolean, done: boolean] {
@@ -160,5 +163,25 @@ describe('an exchange while connections are scarce', () => {
     const { response, exchange: open } = exchange(true);
     open.respond({ ...answer(0), ...changed }, 'a');
     expect([response.isClosed, response.written]).toEqual([isClosed, written]);
+  });
+});
+
+describe('headers of a response', () => {
+  const own = { 'content-type': 'text/plain', 'cache-control': 'no-store' };
+  const lines = ['content-type: text/plain', 'cache-control: no-store'];
+
+  it.each([
+    ['line by line', own, ['keep-alive: timeout=7', 'x-request-id: id', ...lines]],
+    [
+      'at once where many responses share them',
+      Object.freeze({ ...own }),
+      [['keep-alive: timeout=7', ...lines, 'x-request-id: id'].join('\r\n')],
+    ],
+  ])('are written %s', (_, headers, written) => {
+    for (let i = 0; i < 2; i++) {
+      const { response, exchange: made } = exchange();
+      made.respond({ status: 200, headers, body: '' }, 'a');
+      expect(response.lines).toEqual(written);
+    }
   });
 });

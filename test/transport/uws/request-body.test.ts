@@ -1,8 +1,9 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import { describe, expect, test } from 'vitest';
 import type { SluiceError } from '../../../src/errors.ts';
+import { createMetrics } from '../../../src/metrics.ts';
 import { HeldBytes } from '../../../src/sessions/charges.ts';
-import { RequestBody } from '../../../src/transport/uws/request-body.ts';
+import { type BodyOptions, RequestBody } from '../../../src/transport/uws/request-body.ts';
 import { RequestTurn } from '../../../src/transport/uws/request-turn.ts';
 import { FakeTurns } from '../../fanout/fixtures.ts';
 
@@ -26,21 +27,17 @@ class FakeResponse {
   }
 }
 
-const shared = { bodyMaxBytes: 100_000, account: 'a', verdict: undefined };
+const terms = { bodyMaxBytes: 100_000, account: 'a' };
 
 test('a body is its own, however large, while others come and go', () => {
   const incoming = new HeldBytes({ perPayer: 1_000_000, total: 1_000_000 });
+  const metrics = createMetrics({ processMetrics: false });
   const texts = Array.from({ length: 300 }, (_, i) => `${i} `.repeat(i % 10 === 0 ? 1000 + i : i));
   const bodies: (Uint8Array | SluiceError)[] = [];
   for (const [i, text] of texts.entries()) {
     const response = new FakeResponse();
-    const options = {
-      ...shared,
-      incoming,
-      turn: new RequestTurn(new FakeTurns()),
-      tooSmall: () => undefined,
-    };
-    new RequestBody(response as unknown as HttpResponse, options, (body) => void bodies.push(body));
+    const options = { incoming, turn: new RequestTurn(new FakeTurns()), metrics };
+    new RequestBody(response as unknown as HttpResponse, options, terms, (body) => void bodies.push(body));
     const cut = i % 3 === 0 ? text.length / 2 : 0;
     if (cut > 0) response.bring(text.slice(0, cut), false);
     response.bring(text.slice(cut));
@@ -56,14 +53,11 @@ describe('a body in many chunks', () => {
     turns.elapse(turnMs);
     const response = new FakeResponse();
     const seen = { bytes: 0, tooSmall: 0 };
-    const options = {
-      ...shared,
-      bodyMaxBytes: 1_000_000,
-      incoming: new HeldBytes({ perPayer: 1_000_000, total: 1_000_000 }),
-      turn,
-      tooSmall: () => seen.tooSmall++,
-    };
-    new RequestBody(response as unknown as HttpResponse, options, (body) => {
+    const incoming = new HeldBytes({ perPayer: 1_000_000, total: 1_000_000 });
+    const metrics = { connectionsRejectedTotal: { inc: () => void seen.tooSmall++ } };
+    const options = { incoming, turn, metrics: metrics as unknown as BodyOptions['metrics'] };
+    const larger = { ...terms, bodyMaxBytes: 1_000_000 };
+    new RequestBody(response as unknown as HttpResponse, options, larger, (body) => {
       seen.bytes = (body as Uint8Array).length;
     });
     for (let i = 1; i <= count && !response.isClosed; i++) response.bring(chunk, i === count);
