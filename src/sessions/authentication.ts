@@ -30,8 +30,8 @@ export function connect(
   options: CommandOptions,
   verdict: Verdict | undefined,
 ): CommandReply {
-  if (verdict !== undefined) options.identified(session, accepted(session, verdict, options));
-  options.greet(session, id);
+  if (verdict !== undefined) options.identities.identified(session, accepted(session, verdict, options));
+  options.identities.greet(session, id);
   return undefined;
 }
 
@@ -48,7 +48,7 @@ function verify(
   session: Session,
   token: string,
   reason: ConnectReason,
-  { identify, reseat, application }: CommandOptions,
+  { identify, identities, application }: CommandOptions,
 ): Awaitable<Verdict> {
   const { connect: hook } = application;
   const decide = (verdict: Verdict) =>
@@ -57,7 +57,7 @@ function verify(
       : hook({ ...session.asker, identity: verdict }, { reason, origin: '', headers: {} });
   return whenDone(whenDone(identify(token), decide), (verdict) => {
     if (verdict instanceof SluiceError) return verdict;
-    return whenDone(reseat(session, verdict), (problem) => {
+    return whenDone(identities.reseat(session, verdict), (problem) => {
       if (problem !== undefined) throw problem;
       return verdict;
     });
@@ -73,12 +73,12 @@ export function refresh(
   const identity = accepted(session, verdict, options);
   if (identity.user !== session.identity.user)
     throw new SluiceError('forbidden', 'the token is another user’s');
-  options.identified(session, identity);
+  options.identities.identified(session, identity);
   return { kind: 'refreshed', expiresMs: identity.expiresAtMs };
 }
 
-function accepted(session: Session, verdict: Verdict, { refused }: CommandOptions): Identity {
+function accepted(session: Session, verdict: Verdict, { identities }: CommandOptions): Identity {
   if (!(verdict instanceof SluiceError)) return verdict;
-  refused(session, verdict);
+  identities.credentialRefused(session, verdict);
   throw verdict;
 }

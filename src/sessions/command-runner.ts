@@ -29,8 +29,6 @@ export interface CommandRunnerOptions {
   readonly monotonicMs: () => number;
   /** The clock by which payers are charged for the time of their commands. */
   readonly workMs: () => number;
-  /** A command failed, and to send it again would not help. */
-  readonly failedFinally: (session: Session) => void;
   /** It sends more than it may. */
   readonly limited: (session: Session, error: SluiceError) => void;
   readonly metrics: Pick<Metrics, 'commandsTotal' | 'commandErrorsTotal' | 'rateLimitedTotal'>;
@@ -141,7 +139,7 @@ export class CommandRunner {
     else {
       this.#options.metrics.commandErrorsTotal.inc({ code: decoded.code });
       session.reply(decoded, { kind: 'error', ...wireErrorOf(decoded.code, decoded.message) });
-      this.#options.failedFinally(session);
+      this.#commands.identities.refusedForGood(session);
     }
   }
 
@@ -191,11 +189,11 @@ export class CommandRunner {
 
   #fail(session: Session, command: CommandHead, error: unknown): void {
     const wire = wireError(error);
-    const { metrics, log, failedFinally } = this.#options;
+    const { metrics, log } = this.#options;
     if (!(error instanceof SluiceError)) log.error({ err: error, session: session.id }, 'a command failed');
     metrics.commandErrorsTotal.inc({ code: wire.code });
     session.reply(command, { kind: 'error', ...wire });
-    if (!wire.retry) failedFinally(session);
+    if (!wire.retry) this.#commands.identities.refusedForGood(session);
   }
 }
 

@@ -14,6 +14,20 @@ import type { Presence } from './presence.ts';
 import type { Session } from './session.ts';
 import type { Subscriber } from './subscribe.ts';
 
+/** Who sessions are. Consumer: the commands that change it. */
+export interface Identities {
+  /** Replies to `connect`. */
+  greet(session: Session, id: number): void;
+  /** Counts and logs that the credential of the session was refused, or missing. */
+  credentialRefused(session: Session, error: SluiceError): void;
+  /** Counts the session as a connection of this identity. Returns why the user may have no more of them. */
+  reseat(session: Session, identity: Identity): Awaitable<SluiceError | undefined>;
+  /** Gives the session another identity, with its topics. */
+  identified(session: Session, identity: Identity): void;
+  /** A command of the session failed, and to send it again would not help. */
+  refusedForGood(session: Session): void;
+}
+
 export interface CommandOptions {
   readonly broker: Broker;
   readonly presence: Presence;
@@ -26,14 +40,7 @@ export interface CommandOptions {
   /** The application behind the gateway. */
   readonly application: Application;
   readonly metrics: Pick<Metrics, 'clientRoundTripSeconds'>;
-  /** Tells a session what it is: the reply to `connect`. */
-  readonly greet: (session: Session, id: number) => void;
-  /** Its credential was refused. */
-  readonly refused: (session: Session, error: SluiceError) => void;
-  /** Counts the session as a connection of this identity. Returns why the user may have no more of them. */
-  readonly reseat: (session: Session, identity: Identity) => Awaitable<SluiceError | undefined>;
-  /** The session has another identity, and gets the topics of its own. */
-  readonly identified: (session: Session, identity: Identity) => void;
+  readonly identities: Identities;
   /** Answers a request to the application, or throws an error of the table. Undefined: it has no such method. */
   readonly answerCall?: (session: Session, method: string) => Payload | undefined;
   /** Charges a large reply. */

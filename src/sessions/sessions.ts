@@ -1,4 +1,3 @@
-import { credentialNeeded } from '../auth/authorize.ts';
 import type { Identity } from '../auth/identity.ts';
 import type { ReportRefusal } from '../auth/refusals.ts';
 import type { CloseCode, SluiceError } from '../errors.ts';
@@ -16,23 +15,20 @@ import { OpeningSubscriptions } from './opening-subscriptions.ts';
 import { OwnTopics } from './own-topics.ts';
 import type { Peer } from './peer.ts';
 import { Session, type SessionContext } from './session.ts';
+import { SessionIdentities } from './session-identities.ts';
 import { SessionIds } from './session-ids.ts';
 import { type SessionSweepOptions, sweepSessions } from './session-sweep.ts';
 import type { Continuation } from './stream-start.ts';
 import type { Subscriber } from './subscribe.ts';
 import { TokenRate } from './token-bucket.ts';
-import { isUnauthenticated, Unauthenticated } from './unauthenticated.ts';
-import { UserSessions } from './user-sessions.ts';
+import { isUnauthenticated } from './unauthenticated.ts';
 
 export interface SessionsOptions
   extends Pick<SessionSweepOptions, 'writeTimeoutMs' | 'backpressureTotalMaxBytes'> {
   readonly connectionLimits: ConnectionLimits;
   readonly context: Omit<SessionContext, 'originMs' | 'commandFailed' | 'commandRate' | 'refusalRate'>;
   readonly subscriber: Subscriber;
-  readonly commands: Omit<
-    CommandOptions,
-    'greet' | 'identified' | 'refused' | 'repliedLarge' | 'reseat' | 'subscriber'
-  >;
+  readonly commands: Omit<CommandOptions, 'identities' | 'repliedLarge' | 'subscriber'>;
   readonly limits: Limits;
   /** Messages that wait to be decoded. */
   readonly waitingMessages: HeldBytes;
@@ -57,10 +53,8 @@ export class Sessions {
   readonly #options: SessionsOptions;
   readonly #context: SessionContext;
   readonly #byId = new Map<string, Session>();
-  readonly #users = new UserSessions();
   readonly #ids = new SessionIds();
-  readonly #unauthenticated = new Unauthenticated();
-  readonly #ownTopics: OwnTopics;
+  readonly #identities: SessionIdentities;
   readonly #opening: OpeningSubscriptions;
   readonly #runner: CommandRunner;
   #emptied: (() => void) | undefined;
@@ -76,18 +70,22 @@ export class Sessions {
       refusalRate: refusalRate(commandsPerSecond),
       commandFailed: (error, session) => this.#fault(error, session),
     };
-    this.#ownTopics = new OwnTopics(subscriber, (error, session) => this.#fault(error, session));
-    this.#opening = new OpeningSubscriptions(subscriber, (error, session) => this.#fault(error, session));
+    const fault = (error: unknown, session: Session) => this.#fault(error, session);
+    this.#opening = new OpeningSubscriptions(subscriber, fault);
+    this.#identities = new SessionIdentities({
+      broker: options.commands.broker,
+      ownTopics: new OwnTopics(subscriber, fault),
+      opening: this.#opening,
+      endForbidden: (session) => subscriber.endForbidden(session),
+      events: context.events,
+      limits: options.limits,
+      version: options.version,
+      refused: options.refused,
+      metrics,
+      monotonicMs: context.monotonicMs,
+    });
     this.#runner = new CommandRunner({
-      commands: {
-        ...options.commands,
-        subscriber,
-        greet: (session, id) => this.#greet(session, id),
-        refused: (session, error) => this.#credentialRefused(session, error),
-        reseat: ({ peer: { seat, addressKey } }, { user, unauthenticated }) =>
-          seat.move({ addressKey, user, unauthenticated }),
-        identified: (session, identity) => this.#identified(session, identity),
-      },
+      commands: { ...options.commands, subscriber, identities: this.#identities },
       frameMaxBytes: options.limits.frameMaxBytes,
       commandsPerSecond,
       waitingMessages,
@@ -95,7 +93,6 @@ export class Sessions {
       turnBudget: context.turnBudget,
       monotonicMs: context.monotonicMs,
       workMs: options.workMs,
-      failedFinally: (session) => this.#endIfUnauthenticated(session),
       limited: ({ id, identity: { user, apiKey }, peer: { address } }, error) =>
         options.refused('command', error, { address, origin: '', session: id, user, key: apiKey }),
       metrics,
@@ -117,17 +114,17 @@ export class Sessions {
   }
 
   ofUser(user: string): ReadonlySet<Session> {
-    return this.#users.of(user);
+    return this.#identities.users.of(user);
   }
 
   /** Users with at least one connection. */
   get userCount(): number {
-    return this.#users.size;
+    return this.#identities.users.size;
   }
 
   /** Their names. */
   users(): Iterable<string> {
-    return this.#users.names();
+    return this.#identities.users.names();
   }
 
   /**
@@ -144,20 +141,13 @@ export class Sessions {
     );
     this.#byId.set(session.id, session);
     this.#options.observer?.opened(session);
-    this.#users.add(session);
-    this.#greet(session, 0);
-    if (isUnauthenticated(session)) this.#unauthenticated.add(session, this.#options.context.monotonicMs());
-    else {
-      this.#context.events?.connected(session);
-      this.#ownTopics.join(session, continuation?.cursor);
-    }
+    this.#identities.opened(session, continuation?.cursor);
     return session;
   }
 
   /** Subscribes a new session to the topic of its path, once it has authenticated, and tells it. */
   subscribeAtOpening(session: Session, topic: string): void {
-    if (isUnauthenticated(session)) this.#unauthenticated.subscribeLater(session, topic);
-    else this.#opening.toPath(session, topic);
+    this.#identities.subscribeAtOpening(session, topic);
   }
 
   /**
@@ -208,12 +198,7 @@ export class Sessions {
       this.#options.ended?.(session, code);
       session.dispose();
       this.#options.observer?.closed(session);
-      this.#users.remove(session);
-      if (!isUnauthenticated(session))
-        this.#context.events?.disconnected(session, session.endedBy ?? 'client');
-      this.#unauthenticated.remove(session);
-      this.#ownTopics.forget(session);
-      session.peer.seat.leave();
+      this.#identities.closed(session);
       if (this.#byId.size === 0) this.#emptied?.();
     }
     return session.endedBy ?? 'client';
@@ -223,22 +208,8 @@ export class Sessions {
   receive(session: Session, message: Uint8Array, isBinary: boolean): void {
     if (session.endedBy === 'too_many_commands') return;
     this.heard(session);
-    if (isUnauthenticated(session) && this.#isIgnored(session, message.length)) return;
+    if (this.#identities.isIgnored(session, message.length)) return;
     this.#runner.receive(session, message, isBinary);
-  }
-
-  /** Returns true if the session has ended, or ends it now because it sent too much before it authenticated. */
-  #isIgnored(session: Session, bytes: number): boolean {
-    if (this.#unauthenticated.received(session, bytes)) this.#endIfUnauthenticated(session);
-    return session.endedBy !== undefined;
-  }
-
-  /** A refusal without retry ends a session that has not authenticated: it may do nothing else. */
-  #endIfUnauthenticated(session: Session): void {
-    if (!isUnauthenticated(session) || session.endedBy !== undefined) return;
-    // A bad credential is counted already.
-    if (session.introduction === undefined) this.#credentialRefused(session, credentialNeeded());
-    session.goAway('unauthorized');
   }
 
   /** Resolves when all connections are gone. Those that are left after `graceMs` are terminated. */
@@ -260,8 +231,7 @@ export class Sessions {
     const { monotonicMs } = context;
     connectionLimits.sweep();
     this.#runner.sweep();
-    this.#ownTopics.retry();
-    for (const session of this.#unauthenticated.overdue(monotonicMs())) this.#endIfUnauthenticated(session);
+    this.#identities.sweep();
     sweepSessions(this.#byId, { ...this.#options, monotonicMs, wallMs: () => commands.broker.wallMs() });
   }
 
@@ -281,12 +251,6 @@ export class Sessions {
     this.#options.log.error({ err: error, session: session.id }, 'a command failed');
   }
 
-  /** Its credential was refused, or it had none where one is needed. */
-  #credentialRefused({ peer }: Session, error: SluiceError): void {
-    this.#options.metrics.authFailuresTotal.inc({ reason: error.code });
-    this.#options.refused('connect', error, { address: peer.address, origin: '' });
-  }
-
   #setGauges(): void {
     const { metrics, waitingMessages, pendingCommands } = this.#options;
     let lagging = 0;
@@ -297,41 +261,11 @@ export class Sessions {
       unsentBytes += session.unsentBytes;
       subscriptions += session.views.size;
     }
-    metrics.connectionsUnauthenticated.set(this.#unauthenticated.size);
+    metrics.connectionsUnauthenticated.set(this.#identities.unauthenticatedCount);
     metrics.sessionsLagging.set(lagging);
     metrics.backpressureBytes.set(unsentBytes);
     metrics.waitingMessageBytes.set(waitingMessages.total);
     metrics.pendingCommandBytes.set(pendingCommands.total);
     metrics.subscriptions.set(subscriptions);
-  }
-
-  #greet(session: Session, id: number): void {
-    session.outbox.sendFrame({
-      kind: 'connected',
-      id,
-      session: session.id,
-      timeMs: this.#options.commands.broker.wallMs(),
-      version: this.#options.version,
-      user: session.identity.user,
-      limits: this.#options.limits,
-      expiresMs: session.identity.expiresAtMs,
-      degraded: this.#options.commands.broker.degradedBy !== undefined || undefined,
-    });
-  }
-
-  #identified(session: Session, identity: Identity): void {
-    // It ended while the token was looked at, and has given its places back.
-    if (session.closed) return;
-    const before = session.identity;
-    const isNew = before.unauthenticated === true;
-    const isOther = identity.user !== before.user;
-    this.#users.remove(session);
-    session.identity = identity;
-    this.#users.add(session);
-    if (isNew) this.#context.events?.connected(session);
-    this.#options.subscriber.endForbidden(session);
-    if (isNew || isOther || identity.joins !== undefined) this.#ownTopics.join(session);
-    const topic = this.#unauthenticated.remove(session);
-    if (topic !== undefined) this.subscribeAtOpening(session, topic);
   }
 }
