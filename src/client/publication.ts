@@ -1,4 +1,23 @@
 import type { Publication, Tags } from '../protocol/frames.ts';
+import type { FieldName } from '../protocol/publication.ts';
+
+/** The optional fields of a publication that the application publishes. */
+export interface PublishOptions {
+  readonly key?: string;
+  readonly tags?: Tags;
+  /** Generated where absent, so that a publication that is sent again doesn't count twice. */
+  readonly messageId?: string;
+  readonly ttlMs?: number;
+  /** This client doesn't get it: also when it was offline, and after a reconnect. */
+  readonly exceptSelf?: boolean;
+  readonly timestampMs?: number;
+  /** State topics: delete the key. */
+  readonly removed?: boolean;
+}
+
+/** Of the rows of `src/protocol/publication.ts`; one that is not here does not compile. */
+const lacking: readonly Exclude<FieldName, keyof PublishOptions | 'except' | 'expectedOffset'>[] = [];
+lacking satisfies readonly never[];
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const unread = Symbol('unread');

@@ -1,31 +1,14 @@
 import type { CommandKind, Commands } from '../protocol/client-frames.ts';
-import type { Filter, PublishFields, Tags } from '../protocol/frames.ts';
+import type { Filter, PublishFields } from '../protocol/frames.ts';
 import { isPlain } from '../protocol/json/faithful.ts';
-import type { FieldName } from '../protocol/publication.ts';
 import { maxFieldLengths } from '../protocol/publish-limits.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
 import { checkedFields } from './check.ts';
 import { type ClientError, ownError } from './client-error.ts';
 import { payloadOf } from './payload.ts';
+import type { PublishOptions } from './publication.ts';
 import type { SubscribeOptions } from './subscriptions/subscribe-options.ts';
 import { clientFrame, serverFrame, subscriptionFields } from './wire/tables.ts';
-
-export interface PublishOptions {
-  readonly key?: string;
-  readonly tags?: Tags;
-  /** Generated where absent, so that a publication that is sent again doesn't count twice. */
-  readonly messageId?: string;
-  readonly ttlMs?: number;
-  /** This client doesn't get it: also when it was offline, and after a reconnect. */
-  readonly exceptSelf?: boolean;
-  readonly timestampMs?: number;
-  /** State topics: delete the key. */
-  readonly removed?: boolean;
-}
-
-/** Of the rows of `src/protocol/publication.ts`; one that is not here does not compile. */
-const lacking: readonly Exclude<FieldName, keyof PublishOptions | 'except' | 'expectedOffset'>[] = [];
-lacking satisfies readonly never[];
 
 /**
  * Checks and copies the application's arguments when it calls. A wrong argument throws there, with the gateway's code

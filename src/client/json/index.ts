@@ -5,7 +5,7 @@ export { ClientError, type LocalErrorCode } from '../client-error.ts';
 export type { ConnectionState, StateChange } from '../connection/connection.ts';
 export type { Greeting } from '../connection/socket-session.ts';
 export type { Published } from '../offline-queue.ts';
-export type { PublishOptions } from '../requests.ts';
+export type { PublishOptions } from '../publication.ts';
 export type { Runtime, WebSocketClass } from '../runtime.ts';
 export type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
 export type { Gap, SubscriptionState } from '../subscriptions/subscription.ts';

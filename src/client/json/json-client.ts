@@ -10,7 +10,7 @@ import { Emitter } from '../emitter.ts';
 import type { Published } from '../offline-queue.ts';
 import { absoluteUrl, backoffOptions, type ClientOptions } from '../options.ts';
 import { type Outcome, PendingCommands, type ReplyTo } from '../pending-commands.ts';
-import type { PublishOptions } from '../requests.ts';
+import type { PublishOptions } from '../publication.ts';
 import { platformRuntime, socketFactory } from '../runtime.ts';
 import type { SubscriptionState } from '../subscriptions/subscription.ts';
 import { Timer } from '../timer.ts';
