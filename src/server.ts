@@ -145,9 +145,9 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   );
   const { sessions, presence } = sessionStage;
   const httpApi = createHttpApi(environment, storage, fanout, sessions, access, compat, revocations, around);
-  const { api, adminApi } = httpApi;
+  const { api, adminApi, limits } = httpApi;
   const serving = createServing(environment, {
-    ...{ api, adminApi, broker, sessionStage, access, canary, compat, peers },
+    ...{ api, adminApi, limits, broker, sessionStage, access, canary, compat, peers },
   });
   const handlers: PeerHandlers<NodeCalls> = {
     ...presence.peerHandlers(site?.start.node ?? line?.nameOf() ?? ''),

@@ -146,6 +146,23 @@ interface Asked {
   readonly timeoutSeconds?: number;
 }
 
+/**
+ * The session that a query says its client had before, found without reading the rest; undefined: perhaps one that a
+ * cursor of its `subscriptions` names. `lastEventId`: the header of that name; empty: none.
+ */
+export function formerOfQuery(query: string, lastEventId: string): string | undefined {
+  const text = lastEventId || valueInQuery(query, 'cursor') || valueInQuery(query, 'lastEventId');
+  return text ? parseCursor(text)?.stream?.session : valueInQuery(query, 'former');
+}
+
+function valueInQuery(query: string, name: string): string | undefined {
+  const at = `&${query}`.indexOf(`&${name}=`);
+  if (at < 0) return undefined;
+  const end = query.indexOf('&', at);
+  const pair = end < 0 ? query.slice(at) : query.slice(at, end);
+  return new URLSearchParams(pair).get(name) ?? undefined;
+}
+
 /** `lastEventId`: the header of that name; empty: none. */
 export function readStreamQuery(
   schema: typeof sseQuery | typeof pollQuery,

@@ -34,6 +34,7 @@ export interface HttpApi {
   readonly adminApi: Api;
   /** What other nodes may ask this one. */
   readonly peerHandlers: PeerHandlers<DirectoryCalls & TopicCalls & Pick<NodeCalls, 'stats'>>;
+  readonly limits: RequestLimits;
   /** Reads the limits again. */
   reload(): void;
   readonly swept: readonly Swept[];
@@ -108,5 +109,5 @@ export function createHttpApi(
   };
   const adminApi = createApi(options);
   const api = config.adminPort === undefined ? adminApi : createApi({ ...options, serves: isPublic });
-  return { api, adminApi, peerHandlers, reload: () => limits.reload(), swept: [limits] };
+  return { api, adminApi, peerHandlers, limits, reload: () => limits.reload(), swept: [limits] };
 }

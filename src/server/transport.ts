@@ -29,6 +29,7 @@ import { RequestTurn } from '../transport/uws/request-turn.ts';
 import { RequestsUnderWay } from '../transport/uws/requests-under-way.ts';
 import { UwsSink } from '../transport/uws/sink.ts';
 import { EventStreams } from '../transport/uws/sse.ts';
+import { StreamReads, type WorkLimits } from '../transport/uws/stream-reads.ts';
 import { UpgradeHandler } from '../transport/uws/upgrade.ts';
 import { WebSockets } from '../transport/uws/websocket.ts';
 import type { Access } from './access.ts';
@@ -43,6 +44,7 @@ export interface Served {
   readonly api: Api;
   /** With the administration, where that has a port of its own; then `api` is without it. */
   readonly adminApi: Api;
+  readonly limits: WorkLimits;
   readonly broker: Broker;
   readonly sessionStage: SessionStage;
   readonly access: Access;
@@ -71,7 +73,7 @@ export interface Serving {
 }
 
 export function createServing(environment: Environment, served: Served): Serving {
-  const { config, metrics, monotonicMs } = environment;
+  const { config, metrics, monotonicMs, workMs } = environment;
   const requestBytes = {
     perPayer: Math.max(config.requestsMaxBytesPerClient, config.bodyMaxBytes),
     total: Math.max(config.requestsMaxBytes, config.bodyMaxBytes),
@@ -122,6 +124,7 @@ export function createServing(environment: Environment, served: Served): Serving
     sessions,
     cursors: new StreamCursors(served.broker.commits),
     incoming,
+    reads: new StreamReads({ limits: served.limits, workMs, turns: eventLoop, metrics }),
     bodyMaxBytes: Math.min(streamBodyMaxBytes, config.frameMaxBytes),
     backpressureMaxBytes: config.backpressureMaxBytes,
     metrics,

@@ -58,10 +58,10 @@ export class Admission {
   }
 
   /**
-   * As `ask`, for a request whose body may say that its client has a connection already. `admit` checks the caps;
-   * `hasConnection` gives the handshake back.
+   * As `ask`, for a request that may say, once it was read, that its client has a connection already. `admit` checks the
+   * caps; `hasConnection` gives the handshake back.
    */
-  askForBody(applicant: Applicant): SluiceError | undefined {
+  askToRead(applicant: Applicant): SluiceError | undefined {
     const { connectionLimits } = this.#options;
     const problem =
       this.#drainingProblem() ?? connectionLimits.rateProblem(holderOf(applicant, applicant.fallback));

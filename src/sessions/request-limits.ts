@@ -41,6 +41,11 @@ export class RequestLimits {
     return (isAddress ? this.#addresses : this.#users).take(account) || this.#work.waitMs(account);
   }
 
+  /** The milliseconds until this payer may ask for more work. Takes nothing. */
+  workWaitMs(account: string): number {
+    return this.#work.waitMs(account);
+  }
+
   /** Charges what a response has cost. */
   spent(account: string, ms: number, responseBytes: number): void {
     this.#work.spend(account, ms + responseBytes / bytesPerMs);

@@ -33,7 +33,13 @@ export const requestLimits: readonly Limit[] = [
     over: '429',
     codes: ['rate_limited'],
     countedBy: [limited('http')],
-    tests: [['sessions/request-limits.test.ts', 'the time that requests take']],
+    tests: [
+      ['sessions/request-limits.test.ts', 'the time that requests take'],
+      [
+        'transport/uws/stream-reads.test.ts',
+        'is charged to its client, and not read when that has no time left',
+      ],
+    ],
   },
   {
     what: 'a body',

@@ -112,8 +112,8 @@ export class Polls {
         },
         onAborted: (run) => exchange.onAborted(run),
         onGone: (run) => exchange.onGone(run),
-        continues: (applicant, asked) => {
-          const known = this.#connections.get(formerSessionOf(asked) ?? '');
+        continues: (applicant, former) => {
+          const known = this.#connections.get(former);
           return known?.session?.peer.addressKey === applicant.addressKey;
         },
         accept: (identified) => {

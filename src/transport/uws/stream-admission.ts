@@ -2,6 +2,7 @@ import type { HttpResponse } from 'uWebSockets.js';
 import type { ReadApplicant } from '../../api/applicant.ts';
 import type { RequestHead } from '../../api/http.ts';
 import {
+  formerOfQuery,
   type pollBody,
   type pollQuery,
   readStreamBody,
@@ -10,6 +11,8 @@ import {
   type sseBody,
   type sseQuery,
 } from '../../api/stream-request.ts';
+import { isOperator } from '../../auth/identity.ts';
+import { accountOf } from '../../auth/payer.ts';
 import { type Awaitable, whenDone } from '../../awaitable.ts';
 import { type ErrorCode, SluiceError } from '../../errors.ts';
 import type { Metrics } from '../../metrics.ts';
@@ -18,8 +21,10 @@ import type { Admission, Applicant } from '../../sessions/admission.ts';
 import type { ByteCharges } from '../../sessions/charges.ts';
 import type { Departing } from '../../sessions/departure.ts';
 import { type Peer, shownUserOf } from '../../sessions/peer.ts';
+import { formerSessionOf } from '../../sessions/stream-start.ts';
 import { RequestBody } from './request-body.ts';
 import type { RequestTurn } from './request-turn.ts';
+import type { StreamReads } from './stream-reads.ts';
 
 export interface StreamAdmissionOptions {
   readonly readApplicant: ReadApplicant;
@@ -28,6 +33,7 @@ export interface StreamAdmissionOptions {
   readonly incoming: ByteCharges;
   readonly bodyMaxBytes: number;
   readonly turn: RequestTurn;
+  readonly reads: StreamReads;
   readonly metrics: Pick<Metrics, 'connectionsRejectedTotal'>;
 }
 
@@ -51,16 +57,18 @@ export interface IdentifiedRequest {
 /** A request whose client is not known yet. */
 interface Unread {
   readonly applicant: Applicant;
+  /** Characters or bytes that `read` reads. */
+  readonly length: number;
   readonly read: () => StreamRequest | SluiceError;
-  /** Whether it continues a session that exists; undefined: not known before the body has been read. */
-  readonly continues: boolean | undefined;
+  /** It is known to continue a session that exists; else that is known when it has been read. */
+  readonly continues: boolean;
 }
 
 /** Receives the outcome of a request. */
 export interface RequestOutcome extends Departing {
   onAborted(run: () => void): void;
-  /** Whether it continues a session that exists, which is charged for it: no handshake is taken. Absent: never. */
-  continues?(applicant: Applicant, asked: StreamRequest): boolean;
+  /** Whether this session exists and is charged for the request: no handshake is taken. Absent: never. */
+  continues?(applicant: Applicant, former: string): boolean;
   accept(identified: IdentifiedRequest): void;
   refuse(error: SluiceError): void;
 }
@@ -75,25 +83,24 @@ export class StreamAdmission {
 
   /** Calls `accept` or `refuse` of `outcome` once, unless the client is gone before. */
   receive(response: HttpResponse, head: RequestHead, shapes: StreamShapes, outcome: RequestOutcome): void {
-    const { readApplicant, admission } = this.#options;
+    const { readApplicant } = this.#options;
     const lastEventId = head.header('last-event-id');
     const applicant = readApplicant(head, 'http');
     if (applicant instanceof SluiceError) {
       outcome.refuse(applicant);
       return;
     }
-    if (head.method !== 'POST') {
-      const asked = readStreamQuery(shapes.query, head.query, lastEventId);
-      const continues = goesOn(outcome, applicant, asked);
-      const problem = continues ? undefined : admission.ask(applicant);
-      if (problem !== undefined) outcome.refuse(problem);
-      else void this.#identify({ applicant, read: () => asked, continues }, outcome);
-      return;
-    }
-    const problem =
-      outcome.continues === undefined ? admission.ask(applicant) : admission.askForBody(applicant);
+    const { query, method } = head;
+    const isPost = method === 'POST';
+    const continues = !isPost && goesOn(outcome, applicant, formerOfQuery(query, lastEventId));
+    const problem = continues ? undefined : this.#ask(applicant, outcome);
     if (problem !== undefined) {
       outcome.refuse(problem);
+      return;
+    }
+    if (!isPost) {
+      const read = () => readStreamQuery(shapes.query, query, lastEventId);
+      void this.#identify({ applicant, length: query.length, read, continues }, outcome);
       return;
     }
     if (!isJson(head.header('content-type'))) {
@@ -105,35 +112,63 @@ export class StreamAdmission {
     const body = new RequestBody(response, this.#options, { bodyMaxBytes, account }, (bytes) => {
       const read = () =>
         bytes instanceof SluiceError ? bytes : readStreamBody(shapes.body, bytes, lastEventId);
-      return this.#identify({ applicant, read, continues: undefined }, outcome);
+      const length = bytes instanceof SluiceError ? 0 : bytes.length;
+      return this.#identify({ applicant, length, read, continues: false }, outcome);
     });
     outcome.onAborted(() => body.drop());
   }
 
-  /** Reads the list of subscriptions only once the client is known, because a long one takes a while. */
-  #identify({ applicant, read, continues: known }: Unread, outcome: RequestOutcome): Awaitable<void> {
+  #ask(applicant: Applicant, outcome: RequestOutcome): SluiceError | undefined {
     const { admission } = this.#options;
+    return outcome.continues === undefined ? admission.ask(applicant) : admission.askToRead(applicant);
+  }
+
+  /**
+   * Reads the list of subscriptions only once the client is known, because a long one takes a while. Resolves when it
+   * has been read.
+   */
+  #identify(unread: Unread, outcome: RequestOutcome): Awaitable<void> {
+    const { admission, reads } = this.#options;
+    const { applicant, length } = unread;
     return whenDone(admission.identify(applicant, 'http'), (verdict) => {
-      if (outcome.isOver) return;
+      if (outcome.isOver) return undefined;
       const isKnown = !isUnauthenticated(verdict) || isLeftToApplication(admission, applicant, verdict);
       const identity = isKnown ? verdict : credentialNeeded();
-      const asked = identity instanceof SluiceError ? identity : read();
-      if (identity instanceof SluiceError || asked instanceof SluiceError) {
-        outcome.refuse(asked as SluiceError);
-        return;
+      if (identity instanceof SluiceError) {
+        outcome.refuse(identity);
+        return undefined;
       }
-      const continues = known ?? goesOn(outcome, applicant, asked);
-      if (continues && known === undefined) admission.hasConnection(applicant);
-      const admit = (former?: string) =>
-        (continues ? admission.ask(applicant) : undefined) ??
-        whenDone(admission.admit(applicant, identity, outcome, former), authenticated);
-      outcome.accept({ applicant, asked, identity, admit });
+      const account = isOperator(identity) ? undefined : (accountOf(identity) ?? applicant.account);
+      return reads.run(length, account, (late) => {
+        if (!outcome.isOver) this.#read(unread, identity, outcome, late);
+      });
     });
+  }
+
+  /** `late`: the client has no time left for it. */
+  #read(
+    { applicant, read, continues: isKnown }: Unread,
+    identity: Peer['identity'],
+    outcome: RequestOutcome,
+    late: SluiceError | undefined,
+  ): void {
+    const { admission } = this.#options;
+    const asked = late ?? read();
+    if (asked instanceof SluiceError) {
+      outcome.refuse(asked);
+      return;
+    }
+    const continues = isKnown || goesOn(outcome, applicant, formerSessionOf(asked));
+    if (continues && !isKnown) admission.hasConnection(applicant);
+    const admit = (former?: string) =>
+      (continues ? admission.ask(applicant) : undefined) ??
+      whenDone(admission.admit(applicant, identity, outcome, former), authenticated);
+    outcome.accept({ applicant, asked, identity, admit });
   }
 }
 
-function goesOn(outcome: RequestOutcome, applicant: Applicant, asked: StreamRequest | SluiceError): boolean {
-  return !(asked instanceof SluiceError) && outcome.continues?.(applicant, asked) === true;
+function goesOn(outcome: RequestOutcome, applicant: Applicant, former: string | undefined): boolean {
+  return former !== undefined && outcome.continues?.(applicant, former) === true;
 }
 
 function isUnauthenticated(verdict: Peer['identity'] | SluiceError): boolean {

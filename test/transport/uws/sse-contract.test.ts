@@ -12,6 +12,7 @@ import { listen } from '../../../src/transport/uws/listen.ts';
 import { loadUws } from '../../../src/transport/uws/load.ts';
 import { RequestTurn } from '../../../src/transport/uws/request-turn.ts';
 import { EventStreams } from '../../../src/transport/uws/sse.ts';
+import { StreamReads } from '../../../src/transport/uws/stream-reads.ts';
 import { peerOf } from '../../sessions/fixtures.ts';
 import { SseClient } from '../../support/sse-client.ts';
 import { type Far, type Gateway, sinkContract, type Transport } from '../sink-contract.ts';
@@ -38,6 +39,12 @@ async function open(gateway: Gateway, backpressureMaxBytes: number): Promise<Tra
       admit: () => peerOf(anonymousIdentity, connectionLimits),
     } as unknown as Admission,
     incoming: held,
+    reads: new StreamReads({
+      limits: { workWaitMs: () => 0, spent: () => undefined },
+      workMs: () => 0,
+      turns: eventLoop,
+      metrics: counts.metrics,
+    }),
     unread: held,
     bodyMaxBytes: 1000,
     sessions,

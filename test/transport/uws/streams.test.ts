@@ -12,6 +12,7 @@ import { loadUws } from '../../../src/transport/uws/load.ts';
 import { Polls } from '../../../src/transport/uws/polls.ts';
 import { RequestTurn } from '../../../src/transport/uws/request-turn.ts';
 import { EventStreams } from '../../../src/transport/uws/sse.ts';
+import { StreamReads } from '../../../src/transport/uws/stream-reads.ts';
 import { makeGateway, peerOf } from '../../sessions/fixtures.ts';
 import { SseClient } from '../../support/sse-client.ts';
 import { json } from '../../topics/fixtures.ts';
@@ -39,6 +40,8 @@ async function start(turnBudgetMs = 5) {
     readApplicant: () => ({ ...source, fallback: anonymousIdentity }),
     admission: {
       ask: () => undefined,
+      askToRead: () => undefined,
+      hasConnection: () => undefined,
       identify: () => anonymousIdentity,
       admit: () => peerOf(anonymousIdentity, connectionLimits),
     } as unknown as Admission,
@@ -49,6 +52,12 @@ async function start(turnBudgetMs = 5) {
     metrics: counts.metrics,
     requestIds: new RequestIds({ hasProxies: () => false, isProxy: () => false }),
     turn: new RequestTurn(eventLoop),
+    reads: new StreamReads({
+      limits: { workWaitMs: () => 0, spent: () => undefined },
+      workMs: () => 0,
+      turns: eventLoop,
+      metrics: counts.metrics,
+    }),
     connections: { areScarce: false },
   };
   const streams = new EventStreams({ ...common, heartbeatMs, writeTimeoutMs, reconnectSpreadMs: 1000 });
