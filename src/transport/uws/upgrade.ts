@@ -44,7 +44,7 @@ export class UpgradeHandler {
     kind: SocketKind,
     read: ReadWebSocketRequest,
   ): void {
-    const { admission, monotonicMs } = this.#options;
+    const { admission, monotonicMs, turn } = this.#options;
     const startedAtMs = monotonicMs();
     const head = requestHead(response, request, kind, this.#options.requestIds);
     const exchange = new Exchange(response, this.#options, head.requestId);
@@ -78,8 +78,14 @@ export class UpgradeHandler {
       if (isLater) this.#upgradeLater(response, upgrade);
       else upgrade();
     };
+    const identify = () => {
+      if (!exchange.isOver) void whenDone(admission.identify(applicant, 'upgrade'), proceed);
+    };
+    turn.count();
     // Continues in this turn where possible: in a later turn the library writes the head of an upgrade line by line.
-    void whenDone(admission.identify(applicant, 'upgrade'), proceed);
+    // Of a storm of handshakes, which the library brings by the thousand in a turn, most must wait.
+    if (turn.isLong) turn.later(identify);
+    else identify();
     isLater = true;
   }
 
