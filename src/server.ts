@@ -37,6 +37,7 @@ import { builtInSources } from './sources/built-in.ts';
 import type { SourcePublish } from './sources/source.ts';
 import type { Broker } from './topics/broker.ts';
 import { loadUws } from './transport/uws/load.ts';
+import { RequestTurn } from './transport/uws/request-turn.ts';
 
 export interface RunningServer {
   readonly host: string;
@@ -99,6 +100,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     monotonicMs,
     loopDelayMs: () => loopDelays.longestMs,
     workMs: createWorkClock(),
+    requestTurn: new RequestTurn(eventLoop),
     isDraining: () => isDraining,
     afterDrainMs: () => Math.max(0, drainEndsAtMs - monotonicMs()) + restartMs + Math.random() * spreadMs(),
   };

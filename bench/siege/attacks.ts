@@ -293,14 +293,35 @@ export const attacks = {
   pongs: {
     sentence: '40 WebSockets that send pongs as fast as they go',
     as: members,
+    run: (target) => floodFrames(target, 0x8a),
+  },
+  empties: {
+    sentence: 'the same with empty messages, and again when they are cut',
+    as: members,
+    run: (target) => floodFrames(target, 0x81),
+  },
+  pings: {
+    sentence: 'the same with pings',
+    as: members,
+    run: (target) => floodFrames(target, 0x89),
+  },
+  entries: {
+    sentence: '20 protobuf subscribe commands of 1 MiB, of 500 000 empty entries each',
+    as: members,
     run: async (target) => {
-      const pongs = Buffer.concat(Array(60_000).fill(Buffer.from([0x8a, 0x80, 0, 0, 0, 0])));
-      const endMs = performance.now() + 3000;
-      for (let i = 0; i < 40; i++) {
-        const socket = (await join(target)) as WebSocket & { readonly _socket?: Socket };
-        for (let sent = 0; sent < 20; sent++) socket._socket?.write(pongs);
-      }
-      await setTimeout(endMs - performance.now());
+      const socket = await join(target, ['sluice.v1.protobuf']);
+      // Field 3 of the frame is the command, and its field 1 an entry, of no bytes.
+      const entries = Buffer.alloc(1_000_000, Buffer.from([0x0a, 0]));
+      const head = Buffer.from([0x08, 9, 0x1a, 0xc0, 0x84, 0x3d]);
+      for (let i = 0; i < 20; i++) socket.send(Buffer.concat([head, entries]));
+    },
+  },
+  queries: {
+    sentence: '60 sockets that send polls of 1500 topics as fast as they go',
+    as: everyone,
+    run: ({ port }) => {
+      const topics = Array.from({ length: 1500 }, (_, i) => `topic=${i.toString(36)}`).join('&');
+      return flood(port, `GET /poll?${topics} HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(50));
     },
   },
   inquiries: {
@@ -357,9 +378,24 @@ async function post(
   for (let i = 0; i < count; i++) (await open(port)).write(head + body);
 }
 
-async function join({ port, token }: Target): Promise<WebSocket> {
+/** Sends frames without a payload on 40 WebSockets, for 3 s. One that is ended is replaced. */
+async function floodFrames(target: Target, head: number): Promise<void> {
+  const frames = Buffer.concat(Array(60_000).fill(Buffer.from([head, 0x80, 0, 0, 0, 0])));
+  const endMs = performance.now() + 3000;
+  const one = async (): Promise<void> => {
+    while (performance.now() < endMs) {
+      const socket = (await join(target)) as WebSocket & { readonly _socket?: Socket };
+      for (let sent = 0; sent < 20; sent++) socket._socket?.write(frames);
+      while (performance.now() < endMs && socket.readyState === WebSocket.OPEN) await setTimeout(20);
+    }
+  };
+  await Promise.all(Array.from({ length: 40 }, one));
+}
+
+async function join({ port, token }: Target, subprotocols: string[] = []): Promise<WebSocket> {
   const query = token === undefined ? '' : `?token=${token}`;
-  const socket = new WebSocket(`ws://127.0.0.1:${port}/ws${query}`, { localAddress: attackerAddress });
+  const url = `ws://127.0.0.1:${port}/ws${query}`;
+  const socket = new WebSocket(url, subprotocols, { localAddress: attackerAddress });
   await new Promise<void>((resolve) => {
     socket.on('open', () => resolve());
     socket.on('error', () => resolve());

@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import type { RequestTurn } from '../transport/uws/request-turn.ts';
 
 /** What every part of a gateway is built from. */
 export interface Environment {
@@ -10,6 +11,7 @@ export interface Environment {
   readonly monotonicMs: () => number;
   /** A clock that stops while other processes have this thread's processor: clients are charged by it. */
   readonly workMs: () => number;
+  readonly requestTurn: RequestTurn;
   /** The longest time of the last seconds that the event loop was held up. */
   readonly loopDelayMs: () => number;
   /** The gateway is stopping: it takes no more connections. */

@@ -44,7 +44,7 @@ export function createSessions(
   site: Site,
   events?: SessionEvents,
 ): SessionStage {
-  const { config, log, metrics, monotonicMs, workMs } = environment;
+  const { config, log, metrics, monotonicMs, workMs, requestTurn } = environment;
   const { authorize, credentials, refused, application } = access;
   const optionsOf = (topic: string) => namespaceOptions(config, namespaceOf(topic));
   const presence = new Presence({
@@ -100,6 +100,7 @@ export function createSessions(
       backpressureMaxBytes: config.backpressureMaxBytes,
       metrics,
       turnBudget,
+      turn: requestTurn,
       events,
     },
     commands: {

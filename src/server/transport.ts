@@ -25,7 +25,6 @@ import { HttpConnections } from '../transport/uws/http-connections.ts';
 import type { App } from '../transport/uws/load.ts';
 import { Polls } from '../transport/uws/polls.ts';
 import type { SocketKind } from '../transport/uws/request-head.ts';
-import { RequestTurn } from '../transport/uws/request-turn.ts';
 import { RequestsUnderWay } from '../transport/uws/requests-under-way.ts';
 import { UwsSink } from '../transport/uws/sink.ts';
 import { EventStreams } from '../transport/uws/sse.ts';
@@ -93,7 +92,7 @@ export function createServing(environment: Environment, served: Served): Serving
   const exchanges = {
     ...{ unread, monotonicMs, requestIds },
     writeTimeoutMs: config.writeTimeoutSeconds * 1000,
-    turn: new RequestTurn(eventLoop),
+    turn: environment.requestTurn,
     connections: httpConnections,
   };
   const sinks: UwsSink[] = [];
@@ -116,6 +115,7 @@ export function createServing(environment: Environment, served: Served): Serving
     backpressureMaxBytes: config.backpressureMaxBytes,
     monotonicMs,
     metrics,
+    turn: exchanges.turn,
     upgraded: () => httpConnections.upgraded(),
   });
   const common = {

@@ -1,5 +1,6 @@
 import { type Credentials, needsCredentials, type Verdict } from '../auth/credentials.ts';
-import type { Identity } from '../auth/identity.ts';
+import { type Identity, isOperator } from '../auth/identity.ts';
+import { accountOf } from '../auth/payer.ts';
 import type { Door, ReportRefusal, Requester } from '../auth/refusals.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
@@ -58,8 +59,8 @@ export class Admission {
   }
 
   /**
-   * As `ask`, for a request that may say, once it was read, that its client has a connection already. `admit` checks the
-   * caps; `hasConnection` gives the handshake back.
+   * As `ask`, for a request that may say, once it was read, that its client has a connection already. `admit` checks
+   * the caps; `hasConnection` gives the handshake back.
    */
   askToRead(applicant: Applicant): SluiceError | undefined {
     const { connectionLimits } = this.#options;
@@ -185,6 +186,11 @@ export class Admission {
     if (!isDraining()) return undefined;
     return new SluiceError('shutting_down', undefined, { retryAfterMs: afterDrainMs() });
   }
+}
+
+/** The account that pays for the time that the request of this client takes; undefined: it is an operator's. */
+export function chargedAccount({ account }: Applicant, identity: Identity): string | undefined {
+  return isOperator(identity) ? undefined : (accountOf(identity) ?? account);
 }
 
 /** A client that shows a credential does not count as one that has none, though it was not verified yet. */

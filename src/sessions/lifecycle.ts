@@ -18,8 +18,8 @@ export interface LifecycleOptions {
 
 /**
  * What a transport does with its connections, the counterpart of `Connection`: it makes one of these, and calls for
- * each connection `open`, then any of `receive`, `heard`, `ponged` and `drained`, and `closed` exactly once, however it
- * ended.
+ * each connection `open`, then any of `receive`, `heard`, `controlled` and `drained`, and `closed` exactly once,
+ * however it ended.
  */
 export class Lifecycle {
   readonly #options: LifecycleOptions;
@@ -56,9 +56,9 @@ export class Lifecycle {
     this.#options.sessions.heard(session);
   }
 
-  /** The same, which a client may send without being asked. */
-  ponged(session: Session): void {
-    this.#options.sessions.ponged(session);
+  /** The same, by a ping or pong: a client may send any number of them. */
+  controlled(session: Session): void {
+    this.#options.sessions.controlled(session);
   }
 
   /** Something has left its buffer. */

@@ -21,6 +21,8 @@ export interface SessionContext extends SessionViewsOptions {
   readonly backpressureMaxBytes: number;
   readonly commandRate: TokenRate;
   readonly refusalRate: TokenRate;
+  /** Whether this turn of the event loop is long already because of what clients have sent. */
+  readonly turn: { readonly isLong: boolean };
   /** A command of the session threw, which is a fault of the gateway. */
   readonly commandFailed: (error: unknown, session: Session) => void;
 }
@@ -34,6 +36,12 @@ export interface Introduction {
   /** It says what its application has had (`Ping.acks`). */
   readonly acknowledges: boolean;
 }
+
+/**
+ * As many as this does one refusal count in a turn that is long: a message or control frame takes some microseconds,
+ * and the library brings tens of thousands of a connection in a turn.
+ */
+const refusalsInLongTurn = 20;
 
 /**
  * One connected client: who it is, and how long it lives. Its parts: `outbox`, what it is sent; `views`, what it takes
@@ -145,9 +153,10 @@ export class Session implements ViewsOwner, CommandsOwner {
 
   /** One of its commands is refused for their rate. False: there were too many, and it is to be ended. */
   takeRefusal(nowMs: number): boolean {
-    const { refusalRate } = this.#context;
+    const { refusalRate, turn } = this.#context;
     if (refusalRate.waitMs(this.#refusalsFullAtMs, nowMs) > 0) return false;
-    this.#refusalsFullAtMs = refusalRate.afterOne(this.#refusalsFullAtMs, nowMs);
+    const refusals = turn.isLong ? refusalsInLongTurn : 1;
+    this.#refusalsFullAtMs = refusalRate.after(this.#refusalsFullAtMs, nowMs, refusals);
     return true;
   }
 

@@ -168,8 +168,8 @@ export class Sessions {
     session.heard(this.#options.commands.broker.wallMs());
   }
 
-  /** It sent a pong. One that sends thousands a second is ended, as one whose commands are refused so often. */
-  ponged(session: Session): void {
+  /** It sent a ping or pong. One that sends thousands is ended, as one whose commands are refused so often. */
+  controlled(session: Session): void {
     this.heard(session);
     if (!session.takeRefusal(this.#context.monotonicMs())) session.end('too_many_commands');
   }

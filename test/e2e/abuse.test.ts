@@ -476,18 +476,20 @@ describe('commands', () => {
   });
 
   it.each([
-    [900, 'pong'],
-    [5000, ''],
+    [180, 10, '"pong"'],
+    [5000, 10, ''],
+    [180, 9, '"pong"'],
+    [5000, 9, ''],
   ])(
-    'are few beside %i pongs that no one asked for: a ping after them has the answer %j',
-    async (count, type) => {
+    'are few beside %i pongs and pings that no one asked for (%i): a command after them has the answer %j',
+    async (count, opcode, type) => {
       const socket = await RawSocket.webSocket(gateway.port);
       const { length } = socket.text;
-      await socket.send(Buffer.concat(Array.from({ length: count }, () => clientFrame(10, nothing))));
+      await socket.send(Buffer.concat(Array.from({ length: count }, () => clientFrame(opcode, nothing))));
       await socket.send(clientFrame(1, Buffer.from('{"type":"ping","id":9}')));
       if (type === '') await socket.end();
       else await socket.until((text) => text.slice(length).includes(type));
-      expect(socket.text.slice(length)).not.toContain(type === '' ? 'pong' : 'error');
+      expect(socket.text.slice(length)).not.toContain(type === '' ? '"pong"' : 'error');
       socket.kill();
     },
   );

@@ -21,6 +21,7 @@ import { Subscriber, type SubscriberOptions } from '../../src/sessions/subscribe
 import { TurnBudget } from '../../src/sessions/turn-budget.ts';
 import { Broker } from '../../src/topics/broker.ts';
 import type { Poll } from '../../src/transport/uws/poll-connection.ts';
+import { RequestTurn } from '../../src/transport/uws/request-turn.ts';
 import { UwsSink } from '../../src/transport/uws/sink.ts';
 import type { UpgradeHandler } from '../../src/transport/uws/upgrade.ts';
 import { WebSockets } from '../../src/transport/uws/websocket.ts';
@@ -189,6 +190,7 @@ export class Gateway {
         backpressureMaxBytes: options.backpressureMaxBytes,
         metrics,
         turnBudget,
+        turn: { isLong: false },
       },
       commands: {
         broker: this.broker,
@@ -225,6 +227,7 @@ export class Gateway {
       backpressureMaxBytes: options.backpressureMaxBytes,
       monotonicMs: clock,
       metrics,
+      turn: new RequestTurn(this.#process),
       upgraded: nothing,
     }).serve(this.network.app, sink);
     this.#streams = new Streams({

@@ -255,7 +255,7 @@ export const attacks: readonly Row[] = [
     attack: 'connections that are kept open by requests, and WebSockets that send only pongs',
     tests: [
       [http, 'are kept after an answer while half of them are free, and end with it while fewer are'],
-      [abuse, 'are few beside %i pongs that no one asked for'],
+      [abuse, 'are few beside %i pongs and pings that no one asked for'],
     ],
   },
 ];

@@ -6,6 +6,7 @@ import { TokenRate } from '../../src/sessions/token-bucket.ts';
 
 function makeLimits(perSecond: number) {
   const clock = { nowMs: 0, workMs: 0 };
+  const turn = { isLong: false };
   const limits = new CommandLimits(
     perSecond,
     () => clock.nowMs,
@@ -24,6 +25,7 @@ function makeLimits(perSecond: number) {
       originMs: 0,
       commandRate,
       refusalRate: refusalRate(perSecond),
+      turn,
     } as unknown as SessionContext;
     return new Session(payer, peer, 0, {} as Connection, context);
   };
@@ -31,7 +33,7 @@ function makeLimits(perSecond: number) {
     limits.timed(of, () => {
       clock.workMs += ms;
     });
-  return { clock, limits, session, work };
+  return { clock, turn, limits, session, work };
 }
 
 describe('the time that commands take', () => {
@@ -99,6 +101,14 @@ describe('refusals', () => {
     expect(limits.refused(a)).toBe(false);
     clock.nowMs += 100;
     for (let i = 0; i < rate; i++) expect(limits.refused(a)).toBe(true);
+    expect(limits.refused(a)).toBe(false);
+  });
+
+  test('are fifty in a turn that is long', () => {
+    const { turn, limits, session } = makeLimits(100);
+    const a = session('a');
+    turn.isLong = true;
+    for (let i = 0; i < 50; i++) expect(limits.refused(a)).toBe(true);
     expect(limits.refused(a)).toBe(false);
   });
 });

@@ -222,6 +222,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
       presence,
       metrics,
       turnBudget: new TurnBudget(turns, options.turnBudgetMs ?? 5),
+      turn: { isLong: false },
     },
     commands: {
       broker,

@@ -11,13 +11,11 @@ import {
   type sseBody,
   type sseQuery,
 } from '../../api/stream-request.ts';
-import { isOperator } from '../../auth/identity.ts';
-import { accountOf } from '../../auth/payer.ts';
 import { type Awaitable, whenDone } from '../../awaitable.ts';
 import { type ErrorCode, SluiceError } from '../../errors.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { SubscribeResult } from '../../protocol/frames.ts';
-import type { Admission, Applicant } from '../../sessions/admission.ts';
+import { type Admission, type Applicant, chargedAccount } from '../../sessions/admission.ts';
 import type { ByteCharges } from '../../sessions/charges.ts';
 import type { Departing } from '../../sessions/departure.ts';
 import { type Peer, shownUserOf } from '../../sessions/peer.ts';
@@ -138,8 +136,7 @@ export class StreamAdmission {
         outcome.refuse(identity);
         return undefined;
       }
-      const account = isOperator(identity) ? undefined : (accountOf(identity) ?? applicant.account);
-      return reads.run(length, account, (late) => {
+      return reads.run(length, chargedAccount(applicant, identity), (late) => {
         if (!outcome.isOver) this.#read(unread, identity, outcome, late);
       });
     });

@@ -35,8 +35,8 @@ export class StreamReads {
   }
 
   /**
-   * Calls `read` once, now or in one of the next turns, and returns when it has. It gets the refusal, if the account has
-   * no time left. `length`: characters or bytes of the request. `account`: charged for the time; undefined: no one.
+   * Calls `read` once, now or in one of the next turns, and returns when it has. It gets the refusal, if the account
+   * has no time left. `length`: characters or bytes of the request. `account`: charged for the time; undefined: no one.
    */
   run(
     length: number,

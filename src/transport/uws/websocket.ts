@@ -7,6 +7,7 @@ import type { Sessions } from '../../sessions/sessions.ts';
 import { readWebSocketRequest } from '../websocket-request.ts';
 import { type Opening, type Socket, type SocketData, UwsConnection } from './connection.ts';
 import type { SocketKind } from './request-head.ts';
+import type { RequestTurn } from './request-turn.ts';
 import type { UwsSink } from './sink.ts';
 import type { ReadWebSocketRequest, UpgradeHandler } from './upgrade.ts';
 
@@ -18,6 +19,8 @@ export interface WebSocketOptions {
   readonly backpressureMaxBytes: number;
   readonly monotonicMs: () => number;
   readonly metrics: LifecycleOptions['metrics'] & Pick<Metrics, 'sentBytesTotal'>;
+  /** Counts what is received. */
+  readonly turn: RequestTurn;
   /** Called when an HTTP connection has become a WebSocket. */
   readonly upgraded: () => void;
 }
@@ -73,7 +76,13 @@ function behavior(
   kind: SocketKind,
   read: ReadWebSocketRequest,
 ): WebSocketBehavior<SocketData> {
-  const { upgradeHandler, sessions, metrics } = options;
+  const { upgradeHandler, sessions, metrics, turn } = options;
+  const controlled = (socket: Socket) => {
+    const session = sessionOf(socket);
+    if (session === undefined) return;
+    turn.count();
+    lifecycle.controlled(session);
+  };
   return {
     // Sluice compresses by itself, once per view: the library would once per subscriber.
     compression: 0,
@@ -96,7 +105,9 @@ function behavior(
     },
     message(socket, message, isBinary) {
       const session = sessionOf(socket);
-      if (session !== undefined) lifecycle.receive(session, new Uint8Array(message), isBinary);
+      if (session === undefined) return;
+      turn.count();
+      lifecycle.receive(session, new Uint8Array(message), isBinary);
     },
     dropped(socket, message) {
       const session = sessionOf(socket);
@@ -106,10 +117,9 @@ function behavior(
       const session = sessionOf(socket);
       if (session !== undefined) lifecycle.drained(session);
     },
-    pong(socket) {
-      const session = sessionOf(socket);
-      if (session !== undefined) lifecycle.ponged(session);
-    },
+    // The library has answered it.
+    ping: controlled,
+    pong: controlled,
     close(socket, code, message) {
       const { connection } = socket.getUserData();
       const session = connection?.session;

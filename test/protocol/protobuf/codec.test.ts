@@ -164,6 +164,17 @@ describe('the protobuf codec', () => {
     expect(decoded).toMatchObject(name ? { ok: true, frame } : { ok: false, code: 'invalid_request' });
   });
 
+  it.each([
+    [119_998, 'invalid_request'],
+    [119_999, 'invalid_frame'],
+  ])('decodes 120 000 fields and no more: with %i empty entries the reply is %s', (entries, code) => {
+    const subscribe = Buffer.alloc(2 * entries, bytes(0x0a, 0));
+    const { length } = subscribe;
+    const head = bytes(8, 9, 0x1a, (length & 127) | 128, ((length >> 7) & 127) | 128, length >> 14);
+    const frame = Buffer.concat([head, subscribe]);
+    expect(protobufCodec.decodeClientFrame(frame)).toMatchObject({ ok: false, id: 9, code });
+  });
+
   it('survives endless nesting', () => {
     // Filters in filters, each of length-delimited field 5, as long as the input allows.
     let filter = bytes(8, 11);

@@ -2,11 +2,13 @@ import { once } from 'node:events';
 import WebSocket from 'ws';
 import { anonymousIdentity } from '../../../src/auth/identity.ts';
 import { type CloseCode, closeTable } from '../../../src/errors.ts';
+import { eventLoop } from '../../../src/fanout/schedule.ts';
 import { codecs } from '../../../src/protocol/codecs.ts';
 import type { Session } from '../../../src/sessions/session.ts';
 import type { SocketData } from '../../../src/transport/uws/connection.ts';
 import { listen } from '../../../src/transport/uws/listen.ts';
 import { loadUws } from '../../../src/transport/uws/load.ts';
+import { RequestTurn } from '../../../src/transport/uws/request-turn.ts';
 import { UwsSink } from '../../../src/transport/uws/sink.ts';
 import type { UpgradeHandler } from '../../../src/transport/uws/upgrade.ts';
 import { WebSockets } from '../../../src/transport/uws/websocket.ts';
@@ -57,6 +59,7 @@ async function open(gateway: Gateway, backpressureMaxBytes: number): Promise<Tra
     backpressureMaxBytes,
     monotonicMs: () => 0,
     metrics,
+    turn: new RequestTurn(eventLoop),
     upgraded: () => undefined,
   }).serve(app, sink);
   const { port } = await listen(uws, app, '127.0.0.1', 0);

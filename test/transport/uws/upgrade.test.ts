@@ -54,6 +54,7 @@ function makeUpgrades() {
       response as unknown as HttpResponse,
       request as unknown as HttpRequest,
       undefined as never,
+      'tcp',
       () => asked,
     );
   };

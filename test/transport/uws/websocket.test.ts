@@ -1,10 +1,12 @@
 import type { TemplatedApp, WebSocketBehavior } from 'uWebSockets.js';
 import { expect, test } from 'vitest';
 import { anonymousIdentity } from '../../../src/auth/identity.ts';
+import { eventLoop } from '../../../src/fanout/schedule.ts';
 import type { Receiver } from '../../../src/fanout/sink.ts';
 import { jsonCodec } from '../../../src/protocol/json/codec.ts';
 import type { Session } from '../../../src/sessions/session.ts';
 import type { Socket, SocketData } from '../../../src/transport/uws/connection.ts';
+import { RequestTurn } from '../../../src/transport/uws/request-turn.ts';
 import type { UpgradeHandler } from '../../../src/transport/uws/upgrade.ts';
 import { WebSockets } from '../../../src/transport/uws/websocket.ts';
 import { RecordedMetrics } from '../../support/metrics.ts';
@@ -28,6 +30,7 @@ test('a connection is forgotten when it ends, and counted once each time', () =>
     backpressureMaxBytes: 4096,
     monotonicMs: () => 0,
     metrics: counts.metrics,
+    turn: new RequestTurn(eventLoop),
     upgraded: () => told.push('upgraded'),
   }).serve(app, {
     transport: 'websocket',
