@@ -16,7 +16,7 @@ import type { Member } from './sink.ts';
 import { TopicFeeds } from './topic-feeds.ts';
 import { type BatchOptions, type Feed, View } from './view.ts';
 import { type ViewOptions, viewKey } from './view-options.ts';
-import { takesPlace, type ViewLimits, ViewQuota } from './view-quota.ts';
+import { takesPlace, type ViewLimits, ViewShares } from './view-shares.ts';
 
 export interface FanoutOptions extends ViewLimits {
   readonly broker: Broker;
@@ -41,7 +41,7 @@ export class Fanout implements TopicListener {
   readonly #outlets = new Outlets();
   readonly #flusher: Flusher;
   readonly #views = new Map<string, View>();
-  readonly #quota: ViewQuota;
+  readonly #shares: ViewShares;
   readonly #patterns = new PatternViews();
   readonly #topics = new Map<Topic, TopicFeeds>();
   readonly #notices: { readonly view: View; readonly frame: ServerFrame }[] = [];
@@ -50,7 +50,7 @@ export class Fanout implements TopicListener {
 
   constructor(options: FanoutOptions) {
     this.#options = options;
-    this.#quota = new ViewQuota(options);
+    this.#shares = new ViewShares(options);
     this.#flusher = new Flusher({
       ...options,
       outlets: this.#outlets,
@@ -108,21 +108,21 @@ export class Fanout implements TopicListener {
     const key = viewKey(options);
     let view = this.#views.get(key);
     if (view === undefined) {
-      if (takesPlace(options)) this.#quota.make(key, options, payer);
+      if (takesPlace(options)) this.#shares.make(key, options, payer);
       view = new View(this.#nextViewId++, options);
       this.#views.set(key, view);
       if (!view.isPattern) this.#addFeed(view, this.#options.broker.retain(options.target));
     }
     view.subscribed();
-    this.#quota.retain(key, payer);
+    this.#shares.retain(key, payer);
     return view;
   }
 
   detach(view: View, payer?: Payer): void {
-    this.#quota.release(view.key, payer);
+    this.#shares.release(view.key, payer);
     view.unsubscribed();
     if (view.subscriptions > 0) return;
-    this.#quota.end(view.key);
+    this.#shares.end(view.key);
     this.#views.delete(view.key);
     this.#removeFeeds(view);
   }

@@ -7,7 +7,7 @@ import type { AppendRetry } from './append-retry.ts';
 import type { AppendOutcome, AppendRequest } from './engine.ts';
 import type { Payer } from './payer.ts';
 import { publishProblem, topicNameProblem } from './publish-problem.ts';
-import { PublishQuota } from './publish-quota.ts';
+import { StorageLimits } from './storage-limits.ts';
 import type { Topic, TopicOptions } from './topic.ts';
 import { namespaceOf, topicProblem } from './topic-name.ts';
 import type { TopicPlaces } from './topic-places.ts';
@@ -107,13 +107,13 @@ export class PublishPath {
     unloadable: ReadonlyMap<string, SluiceError> | undefined,
   ): Awaitable<readonly AppendOutcome[]> {
     const { historyMaxBytes, topics, places } = this.#options;
-    const quota = new PublishQuota(places.room(accepted.payer), historyMaxBytes - topics.stateBytes);
+    const limits = new StorageLimits(places.room(accepted.payer), historyMaxBytes - topics.stateBytes);
     const admitted = new Array<AppendRequest | SluiceError>(publishes.length);
     for (let i = 0; i < publishes.length; i++) {
       const fields = publishes[i] as PublishFields;
-      admitted[i] = unloadable?.get(fields.topic) ?? this.#admit(fields, quota, accepted);
+      admitted[i] = unloadable?.get(fields.topic) ?? this.#admit(fields, limits, accepted);
     }
-    return this.#appendAdmitted(admitted, quota.begun, accepted.payer);
+    return this.#appendAdmitted(admitted, limits.begun, accepted.payer);
   }
 
   /** `begun`: topics that these requests begin, if there are any, for this payer. */
@@ -158,17 +158,17 @@ export class PublishPath {
   /** The request for the engine, or the error that refuses the publish. */
   #admit(
     fields: PublishFields,
-    quota: PublishQuota,
+    limits: StorageLimits,
     { nowMs, timestampMs, acceptedAtMs, payer, expected }: Accepted,
   ): AppendRequest | SluiceError {
     const topic = this.#options.topics.find(fields.topic);
     const problem =
       (topic === undefined ? topicNameProblem(fields.topic) : undefined) ??
       publishProblem(fields, this.#options.payloadMaxBytes) ??
-      (this.#options.places.needsOne(fields.topic, topic) ? quota.topicProblem(fields.topic) : undefined);
+      (this.#options.places.needsOne(fields.topic, topic) ? limits.topicProblem(fields.topic) : undefined);
     if (problem !== undefined) return problem;
     const { mode, ttlMs } = topic?.options ?? this.#options.namespace(namespaceOf(fields.topic));
-    const full = mode === 'state' ? quota.valueProblem(fields, topic) : undefined;
+    const full = mode === 'state' ? limits.valueProblem(fields, topic) : undefined;
     if (full !== undefined) return full;
     const resolved = fields.ttlMs === undefined && ttlMs !== undefined ? withTtl(fields, ttlMs) : fields;
     return { fields: resolved, publishedAtMs: nowMs, timestampMs, acceptedAtMs, payer, expected };

@@ -191,7 +191,7 @@ export const attacks: readonly Row[] = [
         'security/limits.test.ts',
         'a client that is in goes on, though others have taken every place that there is',
       ],
-      ['fanout/view-quota.test.ts', 'a hundred sessions of a hundred subscriptions lock no one out'],
+      ['fanout/view-shares.test.ts', 'a hundred sessions of a hundred subscriptions lock no one out'],
       [caps, 'of clients without a token leave room for others, and plain subscriptions always have it'],
     ],
   },
@@ -224,7 +224,7 @@ export const attacks: readonly Row[] = [
         caps,
         'is not used up by subscriptions to topics that do not exist, nor overrun by publishing to them',
       ],
-      ['fanout/view-quota.test.ts', 'a hundred sessions of a hundred subscriptions lock no one out'],
+      ['fanout/view-shares.test.ts', 'a hundred sessions of a hundred subscriptions lock no one out'],
       [
         'topics/topic-shares.test.ts',
         'where many users take all they can, there is room for one that comes later',

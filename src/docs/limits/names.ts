@@ -10,7 +10,7 @@ export const limits = 'security/limits.test.ts';
 export const broker = 'topics/broker.test.ts';
 export const ring = 'topics/ring.test.ts';
 export const session = 'sessions/session.test.ts';
-export const quota = 'fanout/view-quota.test.ts';
+export const shares = 'fanout/view-shares.test.ts';
 export const gate = 'hooks/gate.test.ts';
 export const bounds = 'protocol/limits.test.ts';
 

@@ -6,9 +6,9 @@ import {
   failed,
   limited,
   limits,
-  quota,
   rejected,
   session,
+  shares,
   unsubscribed,
 } from './names.ts';
 
@@ -127,8 +127,8 @@ export const sessionLimits: readonly Limit[] = [
     codes: ['too_many_views'],
     countedBy: [unsubscribed('too_many_views')],
     tests: [
-      [quota, 'of %d views that one payer wants of a topic, it gets %d'],
-      [quota, 'sessions without an identity leave half of a topic to others, whatever their number'],
+      [shares, 'of %d views that one payer wants of a topic, it gets %d'],
+      [shares, 'sessions without an identity leave half of a topic to others, whatever their number'],
       [limits, 'views of a user of one topic'],
       [
         'fanout/fanout.test.ts',
@@ -144,8 +144,8 @@ export const sessionLimits: readonly Limit[] = [
     codes: ['too_many_views'],
     countedBy: [unsubscribed('too_many_views')],
     tests: [
-      [quota, 'of all topics, one payer gets a quarter'],
-      [quota, 'a hundred sessions of a hundred subscriptions lock no one out'],
+      [shares, 'of all topics, one payer gets a quarter'],
+      [shares, 'a hundred sessions of a hundred subscriptions lock no one out'],
       ['fanout/fanout.test.ts', 'the number of views has a limit'],
     ],
   },

@@ -71,7 +71,7 @@ export interface ViewLimits {
 }
 
 /** Limits the number of views with keys, a filter or an interval, and the part of them that one payer may have. */
-export class ViewQuota {
+export class ViewShares {
   readonly #limits: ViewLimits;
   readonly #all: ViewPlaces;
   readonly #byTarget = new Map<string, ViewPlaces>();

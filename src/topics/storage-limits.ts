@@ -18,7 +18,7 @@ interface Taken {
  * Keeps the publishes of one call, together with what is there, within the limits of topics, keys and states: none of
  * them is applied before all have been looked at. Sluice's own topics always have room.
  */
-export class PublishQuota {
+export class StorageLimits {
   readonly #room: TopicRoom;
   readonly #stateBytesLeft: number;
   // Made when they are needed: a publish to a stream topic that exists needs neither.
