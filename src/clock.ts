@@ -1,7 +1,7 @@
 /**
- * Milliseconds since 1970: the wall clock's time at the start of the process, then advanced by the monotonic clock. For
- * ages, TTLs and time windows: setting the wall clock empties no ring, forgets no id and ends no TTL. Times for people
- * come from the wall clock.
+ * Milliseconds since 1970: the wall clock's time at the start of the process, advanced by the monotonic clock. For
+ * ages, TTLs and time windows: setting the wall clock does not empty rings, forget message ids or end TTLs. Times for
+ * people come from the wall clock.
  */
 export function steadyNowMs(): number {
   return Math.floor(steadyOriginMs + performance.now());
@@ -10,8 +10,8 @@ export function steadyNowMs(): number {
 let steadyOriginMs = performance.timeOrigin;
 
 /**
- * Sets the clock, before it is first used: it says `nowMs` now. Processes that share their topics have to agree, though
- * the wall clock may have been set between their starts.
+ * Sets the clock to `nowMs`, before its first use. Processes that share topics have to agree on the time, even if the
+ * wall clock was set between their starts.
  */
 export function setSteadyClock(nowMs: number): void {
   steadyOriginMs = nowMs - performance.now();

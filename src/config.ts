@@ -30,7 +30,7 @@ export { LiveConfig, type Reloaded, reloadable } from './config/reload.ts';
 /** Names the file, unless a flag does. */
 const configFileVariable = 'SLUICE_CONFIG';
 
-/** The number of faults that are listed: a wrong file can have thousands. */
+/** At most this many faults are listed; a wrong file can have thousands. */
 const toldMax = 50;
 
 /** All faults of a configuration together, a sentence each. None of them holds the value of a secret. */
@@ -50,12 +50,12 @@ export class ConfigError extends Error {
 }
 
 export interface ConfigSources {
-  /** By name of the option, as text or as the value itself. `undefined`: not given. */
+  /** By the name of the option, as text or as the value itself. `undefined`: not given. */
   readonly flags?: { readonly [N in OptionName | OldOptionName]?: unknown };
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Path of a JSON or YAML file. Default: what `SLUICE_CONFIG` says. */
   readonly file?: string;
-  /** What a file would hold, from a program, instead of a file. */
+  /** The content of a file as an object, instead of a file. */
   readonly entries?: Entries;
   /** Called with a sentence for each old name that is used. */
   readonly warn?: (sentence: string) => void;
@@ -80,8 +80,8 @@ export function loadConfig(sources: ConfigSources = {}): Config {
 }
 
 /**
- * Resolves these options only, for a command that is not a gateway: faults of other options, and between options, are
- * not its concern. A name that none has is a fault where it may be a misspelt one of these. Throws a `ConfigError`.
+ * Resolves only these options, for commands other than `serve`: faults of other options, and between options, are
+ * ignored. An unknown name is a fault if it may be a misspelling of one of these. Throws a `ConfigError`.
  */
 export function loadOptions<const N extends OptionName>(
   names: readonly N[],
@@ -145,7 +145,10 @@ function readEntries(path: string, faults: string[]): Entries {
   return {};
 }
 
-/** The parser's own messages quote the file, with its secrets. Its warnings are faults: it has ignored something. */
+/**
+ * The parser's messages are not shown, because they quote the file with its secrets. Its warnings count as faults,
+ * because the parser has ignored something.
+ */
 function parseYaml(text: string, path: string, faults: string[]): unknown {
   const document = parseDocument(text, { logLevel: 'silent' });
   const problems = [...document.errors, ...document.warnings].map(yamlFault);
@@ -206,21 +209,18 @@ function resolve(row: OptionRow, given: Given, faults: string[]): unknown {
 
 const secretNames = options.filter(({ secret }) => secret).map(({ name }) => name);
 
-/**
- * A value of an option that is no secret, for a fault; it may hold one all the same, where a line of the file slipped
- * into it.
- */
+/** The value of a non-secret option, for a fault. It may still hold a secret, if a line of the file slipped into it. */
 function printable(value: unknown): string {
   const isList = Array.isArray(value) && value.every((item) => typeof item !== 'object');
   if (typeof value === 'object' && value !== null && !isList)
     return Array.isArray(value) ? 'a list' : 'an object';
   const text = JSON.stringify(value);
   if (secretNames.some((name) => text.includes(name))) return 'what is there';
-  // The password of an address.
+  // Passwords in URLs.
   return text.replace(/\/\/[^/@\s"]*@/g, '//…@');
 }
 
-/** The name of an option that there is none of; of what is no name only the beginning, as the rest may be a value. */
+/** The name of an unknown option; only the beginning of a text that is no name, because the rest may be a value. */
 function shownName(key: string): string {
   return /^[\w.-]{1,60}$/.test(key) ? key : `${(/^[\w.-]{0,60}/.exec(key) as RegExpExecArray)[0]}…`;
 }
@@ -285,7 +285,7 @@ const oldVariables = new Set(options.map(({ renamedFrom }) => renamedFrom?.env))
 
 interface UnknownName {
   readonly fault: string;
-  /** The name that may have been meant. */
+  /** The name that was probably meant. */
   readonly nearest: string | undefined;
 }
 

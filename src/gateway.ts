@@ -33,29 +33,32 @@ export interface Gateway {
   listen(): Promise<void>;
   /** Where it listens. Throws `ERR_GATEWAY_STATE` while it does not. */
   readonly port: number;
-  /** All the addresses where it is reached: of the port (`https:` with a certificate), and of what else listens. */
+  /**
+   * All addresses at which it can be reached: that of the port (`https:` with a certificate), and those of the other
+   * listeners.
+   */
   readonly addresses: Addresses;
   /**
-   * Publishes, as one that may publish to every topic, and resolves once the engine has committed it. Rejects with a
+   * Publishes, with permission for every topic, and resolves once the engine has committed it. Rejects with a
    * `SluiceError`, whose `code` is one of `src/ERRORS.md`.
    */
   publish(topic: string, type: string, data?: unknown, options?: PublicationOptions): Promise<Published>;
-  /** Publishes each, in order, and resolves with their outcomes. One that is refused does not harm the others. */
+  /** Publishes each, in order, and resolves with their outcomes. A refused one does not affect the others. */
   publishBatch(publications: readonly PublicationInput[]): Promise<readonly PublishOutcome[]>;
-  /** Publishes to every session, in the topic `$all`. */
+  /** Publishes to all sessions, in the topic `$all`. */
   broadcast(type: string, data?: unknown, options?: PublicationOptions): Promise<Published>;
   /**
-   * Calls `listener` for each event of this name, until the function that it returns is called. Listeners run in the
-   * order of the events. One that throws is logged, and harms nothing else.
+   * Calls `listener` for each event of this name, until the returned function is called. Listeners run in the order of
+   * the events. A listener that throws is logged.
    */
   on<N extends GatewayEventName>(name: N, listener: GatewayListener<N>): () => void;
   /**
-   * From now on `handler` answers the calls of this method: `client.call(method, data)` of the SDK, the command `call`,
-   * and `POST /api/call`. This is where an application adds its own kinds of messages. Returns how to remove it.
+   * Handles calls of this method: `client.call(method, data)` of the SDK, the command `call`, and `POST /api/call`. An
+   * application adds its own kinds of messages here. Returns a function that removes the handler.
    */
   handle(method: string, handler: CallHandler): () => void;
   /**
-   * Takes no more connections, tells the clients to come back later, waits for what is under way (at most
+   * Accepts no more connections, asks clients to reconnect later, waits for running requests (at most
    * `shutdownGraceSeconds`), and ends. It can't be started again.
    */
   close(): Promise<void>;
@@ -67,7 +70,7 @@ const inOneProcess =
 /** The options, and the application's own functions. */
 export type EmbeddedOptions = GatewayOptions & { readonly hooks?: Hooks };
 
-/** A function and a URL can't both decide. */
+/** A hook can't be both a function and a URL. */
 function hookFaults(hooks: Hooks, config: Config): string[] {
   return Object.entries(hooks).flatMap(([name, hook]) => {
     if (!hookNames.some((each) => each === name))
@@ -166,7 +169,7 @@ export function createGateway({ hooks = {}, ...options }: EmbeddedOptions = {}):
         if (handlers.get(method) === handler) handlers.delete(method);
       };
     },
-    // Awaited here, for the stack of what is thrown.
+    // Awaited here, so that the error has the caller's stack.
     publish: async (topic, type, data, more) =>
       await publishOne(readPublication({ ...more, topic, type, data })),
     broadcast: async (type, data, more) => await publishOne(readBroadcast({ ...more, type, data })),
@@ -180,7 +183,7 @@ export function createGateway({ hooks = {}, ...options }: EmbeddedOptions = {}):
   };
 }
 
-/** The same checks as of a publish over HTTP. */
+/** The checks of a publish over HTTP. */
 function read<T extends PublicationInput | BroadcastInput>(
   input: T,
   readBody: (body: Uint8Array) => PublishFields | SluiceError,
@@ -193,7 +196,7 @@ function read<T extends PublicationInput | BroadcastInput>(
   }
 }
 
-/** With the stack of the application that published. */
+/** A copy of the error with the caller's stack. */
 function thrown(error: SluiceError): SluiceError {
   Error.captureStackTrace(error, thrown);
   return error;

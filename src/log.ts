@@ -4,14 +4,14 @@ import type { Config } from './config.ts';
 
 export type Log = Logger;
 
-/** What a stage needs of a log to report its own faults. */
+/** The part of the log by which a stage reports its own faults. */
 export interface ErrorLog {
   error(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
 /**
- * Fields that are never written, at the top level of a log line or one below, which is as far as pino looks. The last
- * line of defence: no code should log them at all.
+ * Fields that are never written, at the first two levels of a log line, which is as far as pino looks. This is the last
+ * line of defence: no code should log them.
  */
 const secretFields = [
   'token',
@@ -48,6 +48,6 @@ export function createLog(
   };
   if (destination) return pino(options, destination);
   if (config.logFormat === 'json') return pino(options);
-  // In this thread and synchronous, so that a terminal shows the last lines before a crash.
+  // Synchronous in this thread, so that a terminal shows the last lines before a crash.
   return pino(options, pretty({ sync: true, translateTime: 'SYS:HH:MM:ss.l' }));
 }

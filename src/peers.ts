@@ -1,12 +1,12 @@
-/** What a node may tell or ask the others: name -> what it says, and what it gets back. */
+/** The messages between nodes: name -> (body) => answer. */
 export type PeerCalls<C> = { readonly [N in keyof C]: (body: never) => unknown };
 
 /**
- * The other nodes of a gateway that has several: workers of one machine, or machines that share an engine. What is told
- * by one node arrives in the order in which it was told.
+ * The other nodes: workers of this machine, or machines that share the engine. Messages of one node arrive in the order
+ * in which it sent them.
  */
 export interface Peers<C extends PeerCalls<C>> {
-  /** Tells all others. */
+  /** Sends a message to all other nodes. */
   tell<N extends keyof C & string>(name: N, body: Parameters<C[N]>[0]): void;
   /** Asks all others. Resolves with the replies of those that reply; never rejects. */
   ask<N extends keyof C & string>(

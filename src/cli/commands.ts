@@ -37,7 +37,7 @@ export async function runCli(args: readonly string[], deps: CliDeps): Promise<nu
   }
 }
 
-/** commander repeats an option that it doesn't know with its value, which may be a secret: `--token-secert=…`. */
+/** commander prints an unknown option with its value, which may be a secret: `--token-secert=…`. */
 function withoutValues(text: string): string {
   return text.replace(/(unknown option '-[\w-]+)=[\s\S]*'/g, "$1=…'");
 }
@@ -63,7 +63,7 @@ export function createProgram(deps: CliDeps): Command {
   program
     .command('serve', { isDefault: true })
     .description('Start the gateway.')
-    // commander takes an unknown command for an argument of this one.
+    // commander treats an unknown command as an argument of this one.
     .allowExcessArguments()
     .action(async (flags, { args: [unknown] }: Command) => {
       if (unknown !== undefined) throw unknownCommand(unknown, program);
@@ -190,7 +190,7 @@ function sourcesOf(flags: Flags, deps: CliDeps): ConfigSources {
   return { flags: Object.fromEntries(named), env: deps.env, file };
 }
 
-/** A command that speaks to a running gateway. */
+/** Flags of commands that talk to a running gateway. */
 interface Remote extends Flags {
   readonly url?: string;
   readonly apiKey?: string;
@@ -199,7 +199,7 @@ interface Remote extends Flags {
 
 const whereOptions = ['host', 'port', 'runFile', 'tlsCertFile', 'tlsKeyFile'] as const;
 
-/** A gateway that is not named by a URL is on this machine. */
+/** Without a URL the gateway is on this machine, where its certificate need not match. */
 function reaching(flags: Remote, deps: CliDeps): CliDeps {
   if (flags.url !== undefined) return deps;
   const reach: typeof fetch = (input, init) =>
@@ -211,7 +211,7 @@ function urlOf(flags: Remote, deps: CliDeps): string {
   return flags.url?.replace(/\/$/, '') ?? gatewayUrl(loadOptions(whereOptions, sourcesOf(flags, deps)));
 }
 
-/** The credential for this, if any: the gateway's own keys or secret serve as well as a flag. */
+/** The credential from the flags, or else from the gateway's own keys or token secret; undefined: there is none. */
 async function credentialFor(
   wanted: Omit<TokenFlags, 'exp'>,
   flags: Remote,

@@ -6,13 +6,13 @@ import type { Worker, WorkerSite } from '../server/worker.ts';
 export interface RunningGateway {
   readonly host: string;
   readonly port: number;
-  /** A port of its own for metrics and the administration, in plain HTTP. */
+  /** The admin port. */
   readonly adminPort?: number | undefined;
-  /** A port of its own for connections with a header of the PROXY protocol. */
+  /** The port for connections with the PROXY protocol. */
   readonly proxyPort?: number | undefined;
-  /** A port of its own for WebSockets of an older system. */
+  /** The port for WebSockets of system b. */
   readonly compatPort?: number | undefined;
-  /** The configuration has other values now. Resolves with what is wrong with the certificate, if anything. */
+  /** Applies the changed configuration. Resolves with the error of the certificate, if there is one. */
   reload(): Promise<Error | undefined>;
   close(): Promise<void>;
 }
@@ -29,26 +29,26 @@ export interface CliDeps {
   readonly stdin: AsyncIterable<Uint8Array>;
   print(text: string): void;
   complain(text: string): void;
-  /** Output goes to a person, and not to a collector of logs. */
+  /** Standard output is a terminal. */
   readonly isTerminal: boolean;
   readonly fetch: typeof fetch;
   /** Aborting `signal` ends a start that is under way: it rejects with the signal's reason. */
   startServer(config: Config, options: StartServerOptions): Promise<RunningGateway>;
-  /** The same for a gateway of several processes, of which this one serves no client. */
+  /** Starts a gateway with workers; this process serves no clients. */
   startParent(config: Config, options: StartServerOptions): Promise<RunningGateway>;
-  /** Absent: this process is no worker of another one. */
+  /** Present in a worker process. */
   readonly joinParent?: ((config: Config) => Promise<Worker>) | undefined;
-  /** Instead of standard output. */
+  /** Destination of the log instead of standard output. */
   readonly logTo?: DestinationStream;
-  /** Resolves, with the reason, when the process is asked to end; from this call on that does not kill it. */
+  /** Resolves with the signal when the process is asked to end. From this call on the signal does not kill it. */
   untilStopped(): Promise<string>;
-  /** Resolves when what is printed can't be written any more: its reader, say `head`, has ended. */
+  /** Resolves when standard output is closed, because its reader, such as `head`, has ended. */
   untilUnread(): Promise<void>;
-  /** Calls `reload` whenever the process is asked to read its configuration anew. */
+  /** Calls `reload` whenever the process is asked to reload its configuration. */
   onReload(reload: () => void): void;
 }
 
-/** Ends the process with this code, after its message was printed. */
+/** Thrown to end the process with this exit code, after its message was printed. */
 export class Exit extends Error {
   readonly exitCode: number;
   constructor(exitCode: number, message: string, cause?: unknown) {

@@ -1,9 +1,9 @@
 import { InvalidArgumentError } from 'commander';
 import type { Filter } from '../protocol/frames.ts';
 
-// How commander reads the values of flags.
+// Parsers of flag values, for commander.
 
-/** NAME=VALUE of a repeatable flag. */
+/** Adds the NAME=VALUE of a repeatable flag. */
 export function collectTags(
   value: string,
   tags: Readonly<Record<string, string>>,
@@ -21,7 +21,7 @@ export function parseFilter(text: string): Filter {
   }
 }
 
-/** A whole number from 1. */
+/** An integer of at least 1. */
 export function parseCount(text: string): number {
   const count = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(count) || count < 1)

@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Exit } from './deps.ts';
 
-/** 192 bits: no one guesses it, so that one SHA-256 protects it at rest. */
+/** 192 random bits can't be guessed, so a plain SHA-256 protects the key at rest. */
 const keyBytes = 24;
 
-/** A new key for a client, and the form of it that the gateway stores. */
+/** Returns a new API key, and its hash for the gateway's configuration. */
 export function makeKey(name: string): string {
   if (!/^[A-Za-z0-9_.-]{1,64}$/.test(name)) {
     throw new Exit(2, '--name is made of 1-64 characters of A-Z a-z 0-9 _ . -.');

@@ -1,10 +1,7 @@
 import { request } from 'node:https';
 import { buffer } from 'node:stream/consumers';
 
-/**
- * As `fetch`, for a gateway on this machine that speaks TLS: its certificate need not name the address by which this
- * machine reaches it.
- */
+/** As `fetch`, for a gateway on this machine with TLS: its certificate need not name the address that is used here. */
 export async function fetchOwn(url: string, init: RequestInit = {}): Promise<Response> {
   const { method = 'GET', headers, body, signal } = init;
   return new Promise((resolve, reject) => {

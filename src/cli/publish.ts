@@ -38,7 +38,7 @@ function withoutPassword(url: string): string {
   return url.replace(/\/\/[^/@]*@/, '//…@');
 }
 
-/** The bytes that `fetch` takes: not of shared memory. */
+/** Bytes for `fetch`, which takes no shared memory. */
 type Bytes = Uint8Array<ArrayBuffer>;
 
 async function dataBytes(data: string | undefined, deps: CliDeps): Promise<Bytes | undefined> {
@@ -48,9 +48,7 @@ async function dataBytes(data: string | undefined, deps: CliDeps): Promise<Bytes
   return Buffer.concat(chunks);
 }
 
-/**
- * The bytes go into the envelope unchanged. They were checked to be one JSON value, so they cannot add members to it.
- */
+/** Puts the bytes into the envelope unchanged. They are one valid JSON value, so they cannot add members to it. */
 function spliceData(envelope: object, data: Bytes | undefined): Bytes {
   const head = JSON.stringify(envelope);
   if (data === undefined) return Buffer.from(head);

@@ -2,12 +2,12 @@ import { type Config, ConfigError, type LiveConfig } from '../config.ts';
 import type { Log } from '../log.ts';
 import type { RunningGateway } from './deps.ts';
 
-/** Reads the configuration of the command line anew. Throws a `ConfigError`. */
+/** Loads the configuration of the command line again. Throws a `ConfigError`. */
 export type LoadConfig = (warn: (sentence: string) => void) => Config;
 
 /**
- * Reads the configuration anew and has the gateway take what it can, and logs what changed and what needs a restart. A
- * configuration with faults changes nothing.
+ * Reloads the configuration, applies what a running gateway can change, and logs what changed and what needs a restart.
+ * An invalid configuration changes nothing.
  */
 export async function reload(
   live: LiveConfig,
@@ -18,7 +18,7 @@ export async function reload(
   try {
     const next = load((sentence) => log.warn(sentence));
     const { changed, needRestart } = live.take(next);
-    // Without a change, too: certificates and public keys are files of their own.
+    // Even without a changed option: certificates and public keys are separate files.
     const problem = await server.reload();
     if (needRestart.length > 0) log.warn({ needRestart }, 'options that need a restart keep their values');
     const found = { changed, certificate: problem?.message };
@@ -33,7 +33,7 @@ export async function reload(
   }
 }
 
-/** Runs one reload at a time. Requests during the start wait, and count as one. */
+/** Runs one reload at a time. Requests during the start are merged into one, which runs after it. */
 export class ReloadsInTurn {
   #run: (() => Promise<void>) | undefined;
   #isAsked = false;
@@ -44,7 +44,7 @@ export class ReloadsInTurn {
     void this.#next();
   }
 
-  /** The gateway runs. */
+  /** The gateway has started. */
   begin(run: () => Promise<void>): void {
     this.#run = run;
     void this.#next();

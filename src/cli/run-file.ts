@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 
-/** Where a gateway listens, for commands on the same machine that can't know its flags. */
+/** Where a gateway listens, for commands on the same machine that do not know its flags. */
 export interface RunningAt {
   readonly pid: number;
   readonly host: string;
@@ -16,7 +16,7 @@ export function writeRunFile(path: string, running: RunningAt): void {
   renameSync(next, path);
 }
 
-/** Undefined: there is no such file, or it is not a run file. */
+/** Returns undefined if there is no such file, or it is not a run file. */
 export function readRunFile(path: string): RunningAt | undefined {
   try {
     const { pid, host, port, scheme } = JSON.parse(readFileSync(path, 'utf8')) as Partial<RunningAt>;

@@ -45,7 +45,7 @@ export async function serve(load: LoadConfig, deps: CliDeps): Promise<void> {
   forget();
 }
 
-/** The parent process informs people; this one only logs. */
+/** The parent process prints the messages for people; this one only logs. */
 async function serveAsWorker(
   live: LiveConfig,
   load: LoadConfig,
@@ -62,7 +62,7 @@ async function serveAsWorker(
   });
   const asked = new ReloadsInTurn();
   worker.onReload(() => asked.ask());
-  // The signal may be sent to all processes of the gateway; the parent passes it on.
+  // The signal may reach all processes of the gateway, so workers ignore it: the parent tells them.
   deps.onReload(() => undefined);
   try {
     const server = await deps.startServer(config, { log, signal: stop.signal, site });
@@ -92,7 +92,7 @@ async function start(
   }
 }
 
-/** Writes the run file; returns how to remove it. A gateway that can't write it runs all the same. */
+/** Writes the run file, and returns a function that removes it. A failure is logged and does not stop the gateway. */
 function remember(config: Config, { host, port }: RunningGateway, log: Log): () => void {
   const { runFile } = config;
   if (runFile === '') return () => undefined;

@@ -1,7 +1,7 @@
 const signals = ['SIGINT', 'SIGTERM'] as const;
 type Signal = (typeof signals)[number];
 
-/** The members of Node's `process` that end it. */
+/** The members of Node's `process` that are used while it starts. */
 export interface LoadingProcess {
   readonly pid: number;
   on(signal: Signal, listener: (signal: Signal) => void): unknown;
@@ -10,12 +10,12 @@ export interface LoadingProcess {
   exit(code: number): void;
 }
 
-/** What a shell reports of a process that this signal ended. */
+/** Exit codes that shells report for these signals. */
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /**
- * Ends the process at a signal, until the function that it returns is called: while there is nothing to drain. Without
- * a listener the kernel drops signals to the first process of a container; all others die of the signal itself.
+ * Ends the process at a signal, while there is nothing to drain, until the returned function is called. Without a
+ * listener the kernel drops signals to the first process of a container; elsewhere the signal itself ends the process.
  */
 export function whileLoading(process: LoadingProcess): () => void {
   const stop = () => {
@@ -39,8 +39,8 @@ export interface SignalWorld {
 }
 
 /**
- * A request to end often comes twice: Ctrl-C, and a supervisor that signals a whole process group, reach the gateway
- * directly, and once more through npm, which passes signals on.
+ * A request to end often comes twice: Ctrl-C, or a supervisor that signals a process group, reaches the gateway
+ * directly and again through npm, which passes signals on.
  */
 const sameRequestMs = 1000;
 
@@ -64,7 +64,7 @@ export function untilSignalled(world: SignalWorld): Promise<string> {
 }
 
 /**
- * Calls `reload` at SIGHUP. At a terminal the signal still ends the process: there it says that the terminal is gone.
+ * Calls `reload` at SIGHUP, except at a terminal, where it means that the terminal is gone and still ends the process.
  */
 export function onHangUp(
   world: { on(signal: 'SIGHUP', listener: () => void): unknown },

@@ -1,12 +1,12 @@
 import type { Config } from '../config.ts';
 
-/** What a `ListenError` of the transport says. */
+/** The fields of a `ListenError` of the transport. */
 interface ListenFault {
   readonly host: string;
   readonly port: number;
 }
 
-/** Where it could not listen, and the options that say so. */
+/** The address that failed, and the options that set it. */
 interface Where {
   readonly host: string;
   readonly port: number;
@@ -14,7 +14,7 @@ interface Where {
   readonly portFlag: string;
 }
 
-/** Why the gateway can't listen, by the code of the system's error, and the way out. */
+/** Why the gateway can't listen, and what to do, by the code of the system's error. */
 const listenFailures: Readonly<Record<string, (where: Where) => string>> = {
   EADDRINUSE: ({ host, port, portFlag }) =>
     `Port ${port} of ${host} is taken. Choose another with ${portFlag}, or 0 for any free one.`,
@@ -31,7 +31,7 @@ const listenFailures: Readonly<Record<string, (where: Where) => string>> = {
     `The host ${host} can't be looked up at the moment: the name server does not answer. Give an address with ${hostFlag}.`,
 };
 
-/** A worker's error does not say where: then it was the port. */
+/** A worker's error has no address: then it was the port. */
 function whereOf({ host, port }: Partial<ListenFault>, config: Config): Where {
   const main = { host: config.host, port: config.port, hostFlag: '--host', portFlag: '--port' };
   const others = [

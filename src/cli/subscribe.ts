@@ -17,17 +17,16 @@ export interface SubscribeFlags {
 export interface SubscribeTarget {
   /** `http://host:port`, perhaps with a path. */
   readonly url: string;
-  /** Asked before each attempt to connect. Undefined: there is none. */
+  /** Called before each attempt to connect. Resolves with undefined if there is none. */
   credential(): Promise<string | undefined>;
-  /** The gateway is on this machine: its certificate need not name the address by which it is reached. */
+  /** The gateway is on this machine: its certificate need not match the address. */
   readonly isOwn: boolean;
 }
 
 /**
- * Prints each publication of these topics and patterns as a line of JSON, and complains of what was lost. Ends when the
- * process is asked to, when the reader of the lines has ended, or after `count` of them. Throws an `Exit` when the
- * first attempt to connect fails, and for a refusal that is final. After a loss of the connection it tries until it is
- * back.
+ * Prints each publication of these topics and patterns as a line of JSON, and reports losses on stderr. Ends when the
+ * process is asked to, when the reader of the lines has ended, or after `count` publications. Throws an `Exit` if the
+ * first attempt to connect fails or a refusal is final. After a lost connection it retries until it is back.
  */
 export async function subscribe(
   target: SubscribeTarget,
@@ -60,7 +59,7 @@ export async function subscribe(
   }
 }
 
-/** Resolves after `count` publications. Rejects with what is final. */
+/** Resolves after `count` publications. Rejects with a final refusal. */
 function printAll(
   client: SluiceClient,
   topics: readonly string[],
@@ -98,7 +97,7 @@ function printAll(
   });
 }
 
-/** A payload's own line breaks are white space between its values: texts have them escaped. */
+/** Line breaks of a payload are white space between its values, because strings have them escaped. */
 function lineOf(publication: ReceivedPublication): string {
   const plain = publication.plain();
   const tags = Object.keys(plain.tags ?? {}).length > 0 ? plain.tags : undefined;

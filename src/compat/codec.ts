@@ -30,7 +30,7 @@ export function compatCodec(name: string, wire: Wire): GatewayCodec {
     return join(wire.batch(topic, said));
   };
   const encodePublication = (topic: string, publication: Publication) =>
-    // No system knew removals.
+    // None of the systems has removals.
     publication.removed === true ? nothing : messageOf(wire.publication(topic, publication), publication);
   const encodeAll = (topic: string, all: readonly Publication[]) =>
     frame(
@@ -59,7 +59,7 @@ export function compatCodec(name: string, wire: Wire): GatewayCodec {
     encodePublication,
     frameBatch: (topic, _header, pieces) => frame(topic, pieces),
     frameSnapshot: ({ topic }, pieces) => frame(topic, pieces),
-    // No system asked for it.
+    // None of the systems has history.
     frameHistory: () => nothing,
   };
 }
@@ -71,7 +71,7 @@ function wordsFor(wire: Wire, reply: ServerFrame): Message | undefined {
   return problem && wire.error(problem);
 }
 
-/** Faults that a client has to be told, whatever its system. */
+/** Errors that every system tells its clients. */
 function problemOf(reply: ServerFrame): Problem | undefined {
   switch (reply.kind) {
     case 'error':
@@ -99,7 +99,7 @@ function problemOf(reply: ServerFrame): Problem | undefined {
   }
 }
 
-/** A wrong name is told also where the command would not tell it: nothing is subscribed to by that name. */
+/** Refuses invalid topic names also in commands that would ignore them, because such a topic can't be subscribed to. */
 function checked(decoded: Decoded<ClientFrame>): Decoded<ClientFrame> {
   if (!decoded.ok || decoded.frame.kind !== 'unsubscribe') return decoded;
   const [problem] = (decoded.frame.topics ?? []).map(targetProblem).filter((each) => each !== undefined);
@@ -138,7 +138,7 @@ function messageOf({ before, payload, after }: Framing, publication: Publication
   return join([head, ...body, tail === '}' ? tail : `,${tail}`]);
 }
 
-/** The members of a payload that is an object, without those that the message begins with. */
+/** The members of an object payload, except those that the message already has. */
 function membersOf({ payload }: Publication, before: Message) {
   const text = payload.format === 'json' ? scanJson(payload.bytes) : undefined;
   if (text?.ok !== true || text.kind !== 'object') return undefined;
@@ -153,7 +153,7 @@ function membersOf({ payload }: Publication, before: Message) {
   return { pieces, names };
 }
 
-/** When a publication was made, as the systems write it. */
+/** The timestamp of a publication, in the format of the systems. */
 export function timeOf({ timestampMs }: Publication): string {
   return toInstant(timestampMs);
 }

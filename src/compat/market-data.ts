@@ -13,7 +13,7 @@ export function marketData({ namespace, now }: WireOptions): Wire {
   return {
     commands: {
       ping: () => ping(),
-      // What it says to a ping of the gateway.
+      // The client's reply to a ping of the gateway.
       pong: () => ping(() => nothing),
       subscribe: (fields) => ({
         kind: 'subscribe',
@@ -28,7 +28,7 @@ export function marketData({ namespace, now }: WireOptions): Wire {
     },
     words: {
       pong: ({ timeMs }) => ({ type: 'pong', timestamp: toInstant(timeMs) }),
-      // The gateway's own ping.
+      // A ping of the gateway.
       message: ({ type }) => ({ type, timestamp: now() }),
     },
     error: ({ code, message }) => ({ type: 'error', code, message, timestamp: now() }),

@@ -33,7 +33,7 @@ function dataOf(bytes: Uint8Array | undefined): unknown {
   return bytes === undefined ? {} : JSON.parse(new TextDecoder().decode(bytes));
 }
 
-/** Whose topic it is. Its name was made of a user's, so it can be decoded. */
+/** The user of the topic. The name was made from a user id, so it can be decoded. */
 function userOf(topic: string): string | undefined {
   const name = nameIn('user', topic);
   return name === undefined ? undefined : decodeURIComponent(name);

@@ -11,7 +11,7 @@ import { broadcastTopicOf, type System } from './systems.ts';
 
 export interface CompatPathOptions {
   readonly authorize: Authorize;
-  /** The time of day, as the systems write it. */
+  /** The current time, in the format of the systems. */
   readonly now: () => string;
 }
 
@@ -22,18 +22,18 @@ export interface CompatRequest {
   readonly subprotocol: '';
   readonly topic: string | undefined;
   readonly joins: readonly string[];
-  /** As whom the client connects, or why it may not. */
+  /** Returns the identity with which the client connects, or why it may not. */
   readonly adopt: (identity: Identity) => Verdict;
 }
 
-/** A path on which a system is spoken to. */
+/** A WebSocket path of a system. */
 export interface CompatPath {
-  /** With `{name}` for a segment. */
+  /** `{name}` is a segment of any value. */
   readonly path: string;
   readonly read: (head: RequestHead) => CompatRequest | SluiceError;
 }
 
-/** What serves the paths of a system, or other ones. */
+/** Returns the paths of these systems. */
 export function pathsOf(
   system: System,
   options: CompatPathOptions,
@@ -54,7 +54,7 @@ export function pathsOf(
     user: (user) => {
       const topic = userTopicOf(user);
       if (topic === undefined) return new SluiceError('invalid_request', `the user ${userProblem(user)}`);
-      // It has the shared name, as its frames are the same for all; only replies name the user.
+      // It has the name of the shared codec, because its frames are the same for all users; only replies name the user.
       const codec = compatCodec(name, wire({ namespace, now, user }));
       return { ...request, codec, adopt: (identity) => adoptUser(identity, user, topic, authorize) };
     },
@@ -73,13 +73,13 @@ export function pathsOf(
   }));
 }
 
-/** No message of these systems shows a credential later. */
+/** In these systems no message brings a credential later, so an unauthenticated client is refused at once. */
 function identified(identity: Identity): Verdict {
   if (identity.unauthenticated !== true) return identity;
   return new SluiceError('unauthorized', 'a token or an API key is needed: ?token=');
 }
 
-/** Only a user connects as that user, and an operator that may read what the user gets. */
+/** The path of a user is for that user, and for operators that may read the user's topic. */
 function adoptUser(identity: Identity, user: string, topic: string, authorize: Authorize): Verdict {
   const verdict = identified(identity);
   if (verdict instanceof SluiceError || verdict.user === user) return verdict;

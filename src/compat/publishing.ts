@@ -8,13 +8,13 @@ import { cutMembers } from '../protocol/json/envelope.ts';
 import { publishOf, type Tags } from '../protocol/publication.ts';
 import { targetProblem } from '../sessions/target.ts';
 
-/** Reading one this large takes a few milliseconds. */
+/** Parsing a body of this size takes a few milliseconds. */
 const bodyMaxBytes = 256 * 1024;
 
-/** The body of an old backend's request. */
+/** The body of a request by a backend of an older system. */
 export interface OldBody {
   readonly members: Readonly<Record<string, unknown>>;
-  /** Its member `data`, byte for byte; the whole body where it has none. */
+  /** The member `data`, byte for byte; without it the whole body. */
   readonly data: Uint8Array;
 }
 
@@ -27,7 +27,7 @@ export function readOldBody(body: Uint8Array): OldBody {
   return { members: cut.envelope, data: cut.values[0] ?? body };
 }
 
-/** The text of the first of these members that exists. Throws unless it is a text or a number. */
+/** The first of these members that exists, as text. Throws unless it is a text or a number. */
 export function textOf(members: Readonly<Record<string, unknown>>, ...names: string[]): string | undefined {
   const name = names.find((each) => members[each] !== undefined && members[each] !== null);
   const value = name === undefined ? undefined : members[name];
@@ -46,8 +46,8 @@ export interface OldPublish {
 }
 
 /**
- * Publishes to each of the topics, if the caller may publish to all. Responds with the number of sessions that hear
- * them.
+ * Publishes to each of the topics, if the caller may publish to all of them. Responds with the number of subscribed
+ * sessions.
  */
 export async function publishToAll(
   topics: readonly string[],

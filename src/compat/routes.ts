@@ -12,10 +12,10 @@ import type { SystemStats } from './system-sessions.ts';
 import { broadcastTopicOf, type System, type SystemName } from './systems.ts';
 import { nameIn } from './wire.ts';
 
-/** What the routes are made with. */
+/** Everything the routes need. */
 export interface CompatRouteOptions {
   readonly stats: (name: SystemName) => SystemStats;
-  /** Bytes that all connections of the gateway were sent. */
+  /** Bytes sent to all connections. */
   readonly sentBytes: () => number;
   readonly isRunning: () => boolean;
 }
@@ -24,7 +24,7 @@ const body = { mediaTypes: ['application/json'], schema: z.looseObject({}) } as 
 const anyObject = z.looseObject({});
 const published = z.object({ success: z.literal(true), topics: z.array(z.string()), recipients: z.int() });
 const publishErrors = ['invalid_json', 'invalid_topic', 'invalid_type', 'engine_unavailable'] as const;
-/** The most users that one request may name. */
+/** Maximum number of users in one request. */
 const usersMax = 1000;
 const connectionsListed = 100;
 
@@ -46,7 +46,7 @@ export function compatRoutes(systems: readonly System[], options: CompatRouteOpt
   ]);
 }
 
-/** The path of a WebSocket, asked for without an upgrade. */
+/** Responds to a request for a WebSocket path without an upgrade. */
 function upgradeRoute(path: string): Route {
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name as string, z.string()] as const);
   return route({
@@ -244,7 +244,7 @@ function notificationRoutes({ name, namespace }: System, { stats }: CompatRouteO
   ];
 }
 
-/** Also what a client is told that asks for `stats`. */
+/** Also the reply to the command `stats`. */
 export function notificationStats({ active, users, subscriptions }: SystemStats, namespace: string) {
   return {
     total_connections: active,
@@ -253,7 +253,7 @@ export function notificationStats({ active, users, subscriptions }: SystemStats,
   };
 }
 
-/** Without the namespace; what is of another one is left out. */
+/** Counts by the name within the namespace; topics of other namespaces are left out. */
 function countsByName(
   namespace: string,
   counts: ReadonlyMap<string, number>,
@@ -270,7 +270,7 @@ function typeOf({ members }: OldBody, fallback: string): string {
   return textOf(members, 'type') ?? fallback;
 }
 
-/** The members of data that is an object. */
+/** The members of `data`, if it is an object. */
 function membersOf(data: Uint8Array): Readonly<Record<string, unknown>> {
   const value: unknown = JSON.parse(Buffer.from(data).toString());
   return typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -278,7 +278,7 @@ function membersOf(data: Uint8Array): Readonly<Record<string, unknown>> {
     : {};
 }
 
-/** The topics of the room or the users that a broadcast names; undefined: it is for all. */
+/** The topics of the room or users that a broadcast names; undefined: it is for everyone. */
 function receiversOf({ members }: OldBody, namespace: string): readonly string[] | undefined {
   const room = textOf(members, 'room', 'room_id');
   const users: unknown = members['user_ids'];

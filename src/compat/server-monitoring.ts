@@ -4,7 +4,7 @@ import { isWellFormed } from '../protocol/utf8.ts';
 import { timeOf } from './codec.ts';
 import { nameIn, quietEnd, type Wire, type WireOptions } from './wire.ts';
 
-/** Names of the members of `data`, or of the message itself: as the system wrote them, and as others do. */
+/** Accepted names of members, in `data` or in the message itself: the system's own, and common variants. */
 const members = {
   servers: ['server_ids', 'server_id', 'serverIds', 'servers'],
   types: ['monitoring_types', 'monitoring_type', 'monitoringTypes', 'types'],
@@ -18,7 +18,7 @@ export const monitoringTags = { type: 'type', level: 'level' } as const;
 export function serverMonitoring({ namespace, now }: WireOptions): Wire {
   const topicsOf = (fields: Fields) => {
     const ids = texts(fields, members.servers);
-    // One server, not all whose names begin alike.
+    // A pattern would subscribe to all servers with that prefix.
     if (ids.some((id) => id.endsWith('*'))) fields.fail(members.servers[0], 'is no pattern', 'invalid_topic');
     return ids.map((id) => `${namespace}:${id}`);
   };
@@ -30,7 +30,7 @@ export function serverMonitoring({ namespace, now }: WireOptions): Wire {
         const topics = topicsOf(fields);
         const all = topics.length === 0 ? [`${namespace}:*`] : topics;
         const subscriptions = [...new Set(all)].map(
-          // A client without offsets can't tell what it gets twice: its newest filter of a server holds.
+          // A client without offsets can't detect duplicates, so a new filter of a server replaces the older one.
           (topic): Subscription => ({ topic, filter, replaces: true }),
         );
         return { kind: 'subscribe', subscriptions };
@@ -51,7 +51,7 @@ export function serverMonitoring({ namespace, now }: WireOptions): Wire {
   };
 }
 
-/** Conditions that are named must all hold. */
+/** All given conditions must match. */
 function filterOf(fields: Fields): Filter | undefined {
   const filters: Filter[] = [];
   const types = texts(fields, members.types);
@@ -61,7 +61,7 @@ function filterOf(fields: Fields): Filter | undefined {
   return filters.length > 1 ? { op: 'and', filters } : filters[0];
 }
 
-/** The texts of all these members, in `data` and beside it; each a text, a number, or a list of them. */
+/** The values of all these members, in `data` and beside it: texts, numbers, or lists of them. */
 function texts(fields: Fields, names: readonly string[]): string[] {
   const data = fields.optionalChild('data', (inner) => inner);
   return [data, fields].flatMap((place) => (place === undefined ? [] : textsIn(place, names)));

@@ -13,18 +13,18 @@ export interface SystemSessionsOptions {
   readonly systems: readonly SystemName[];
   /** Milliseconds on a monotonic clock. */
   readonly monotonicMs: () => number;
-  /** Systems whose gateways sent pings as messages do so this often. */
+  /** Interval of pings that are messages of their system. */
   readonly pingMs: number;
 }
 
-/** What a system counts of its connections. */
+/** Statistics of a system's connections. */
 export interface SystemStats {
   readonly active: number;
   readonly total: number;
-  /** Messages sent to all its connections, past ones included. */
+  /** Messages sent to all its connections, including closed ones. */
   readonly messages: number;
   readonly users: number;
-  /** Topic or pattern -> subscriptions, of the topics that clients have asked for. */
+  /** Topic or pattern -> number of subscriptions, without automatic ones. */
   readonly subscriptions: ReadonlyMap<string, number>;
 }
 
@@ -37,12 +37,12 @@ interface Counted {
   stats: { readonly value: SystemStats; readonly atMs: number } | undefined;
 }
 
-/** Counts are kept this long: counting looks at every connection. */
+/** Statistics are cached for this long, because they take a look at every connection. */
 const statsAgeMs = 1000;
-/** A market's gateway pinged by messages of its own, besides those of WebSocket. */
+/** System B has pings that are messages, besides those of WebSocket. */
 const pinging: ReadonlySet<SystemName> = new Set(['b']);
 
-/** The sessions of each system: counted apart, so that no system sees another. */
+/** The sessions of each system, counted apart, so that no system sees those of another. */
 export class SystemSessions {
   readonly #options: SystemSessionsOptions;
   readonly #byCodec: ReadonlyMap<string, Counted>;
@@ -69,7 +69,7 @@ export class SystemSessions {
     if (counted?.pingedAtMs.delete(session)) counted.messagesOfEnded += session.messageCount;
   }
 
-  /** Of a system that is served. At most a second old. */
+  /** Statistics of a served system, at most a second old. */
   stats(name: SystemName): SystemStats {
     const counted = this.#byCodec.get(codecNameOf(name));
     if (counted === undefined) throw new Error(`the system ${name} is not served`);

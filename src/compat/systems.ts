@@ -18,11 +18,11 @@ interface SystemRow {
    */
   readonly paths: readonly string[];
   readonly wire: (options: WireOptions) => Wire;
-  /** Its connections all get what is published to `compat:NAME`. */
+  /** All its connections get the topic `compat:NAME`. */
   readonly hasBroadcasts: boolean;
 }
 
-/** The systems that Sluice replaces. The file of each one's wire describes its messages. */
+/** The systems that Sluice replaces. The messages of each are described in the file of its wire. */
 const systemTable: Readonly<Record<SystemName, SystemRow>> = {
   a: {
     title: 'server monitoring',
@@ -72,7 +72,7 @@ export function systemsOf({
   });
 }
 
-/** What all connections of this system get. */
+/** The topic that all connections of this system get. */
 export function broadcastTopicOf(name: SystemName): string {
   return `compat:${name}`;
 }

@@ -7,10 +7,10 @@ import { type Message, nameIn, type Wire, type WireOptions } from './wire.ts';
 
 const topics = ['stats', 'rules', 'system', 'logs', 'alerts', 'notifications'];
 
-/** Events that follow each other are sent together, at most this often. */
+/** Events within this time are sent together. */
 const windowMs = 100;
 
-/** Types whose data's members are members of the message, too. */
+/** Types whose members of `data` are members of the message, too. */
 const lifted: ReadonlySet<string> = new Set(['rule_change']);
 
 /** System C: web administration, whose topics (`stats`) are `admin:stats`. */
@@ -72,7 +72,7 @@ export function webAdministration({ namespace, now }: WireOptions): Wire {
   };
 }
 
-/** It asked for what it has, or to end what it has not. */
+/** The client subscribed to what it has already, or ended what it does not have. */
 function isKnown(reply: ServerFrame): boolean {
   if (reply.kind === 'error') return reply.code === 'not_subscribed';
   if (reply.kind !== 'subscribed') return false;

@@ -8,12 +8,12 @@ export type Message = Readonly<Record<string, unknown>> & { readonly type: strin
 
 type ReplyOf<K extends ServerKind> = Extract<Reply, { kind: K }>;
 
-/** The system's messages for frames of the gateway. A kind of frame that is not listed is not sent. */
+/** The system's message for each kind of frame. Kinds that are not listed are not sent. */
 export type Words = { readonly [K in ServerKind]?: (reply: ReplyOf<K>) => Message };
 
-/** How the messages of one system are written and read. Made for a gateway, or for one connection. */
+/** Reads and writes the messages of one system. Made for the whole gateway, or for one connection. */
 export interface Wire {
-  /** What a client may send, by `type`. */
+  /** The commands of clients, by `type`. */
   readonly commands: Readonly<Record<string, (fields: Fields) => AliasCommand>>;
   readonly words: Words;
   readonly error: (problem: Pick<WireError, 'code' | 'message'>) => Message;
@@ -26,12 +26,12 @@ export interface Wire {
 /** The members of a message before and after its payload. */
 export interface Framing {
   readonly before: Message;
-  /** The payload is the member `data`; or its own members are the message's. */
+  /** `data`: the payload is the member `data`. `members`: its members are members of the message. */
   readonly payload: 'data' | 'members';
   readonly after: Readonly<Record<string, unknown>>;
 }
 
-/** What wires are made with. */
+/** Everything a wire needs. */
 export interface WireOptions {
   /** The namespace of the system's topics. */
   readonly namespace: string;
@@ -46,7 +46,7 @@ export function nameIn(namespace: string, topic: string): string | undefined {
   return topic.startsWith(`${namespace}:`) ? topic.slice(namespace.length + 1) : undefined;
 }
 
-/** Sends nothing, unless it failed for another reason than that there was nothing to end. */
+/** Encodes the reply to an unsubscribe as nothing, except errors other than `not_subscribed`. */
 export function quietEnd(reply: { readonly kind: ServerKind; readonly code?: string }) {
   return reply.kind === 'unsubscribed' || reply.code === 'not_subscribed' ? nothing : undefined;
 }

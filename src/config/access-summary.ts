@@ -2,7 +2,10 @@ import { admitsAnonymous, hasCredentials, takesTokens } from './access.ts';
 import type { Config } from './options.ts';
 import { isLoopback } from './values.ts';
 
-/** Sentences for the log that say which clients may do what, so that no operator opens a gateway by mistake. */
+/**
+ * Sentences for the log that say which clients may do what, so that an operator notices a gateway that is open by
+ * mistake.
+ */
 export function accessSummary(config: Config): string {
   const parts = hasCredentials(config)
     ? [readers(config), tokenHolders(config), publishers(config)]
@@ -13,7 +16,7 @@ export function accessSummary(config: Config): string {
   return parts.filter((part) => part !== undefined).join(' ');
 }
 
-/** Undefined where the operator has named a local proxy: then its requests do not count as this machine's own. */
+/** Returns undefined if a local proxy is trusted: its requests are not treated as local. */
 function localProxy({ trustedProxies }: Config): string | undefined {
   if (trustedProxies.some((range) => isLoopback(range.split('/')[0] as string))) return undefined;
   return `A proxy on this machine that adds no header makes every client look local: ${remedy} where there is one.`;
@@ -54,7 +57,7 @@ function publishers(config: Config): string {
         .join(' ');
 }
 
-/** What the namespaces allow to all clients: "nothing", "everything but secret", "the namespaces a, b". */
+/** What the namespaces allow all clients: "nothing", "everything but secret", "the namespaces a, b". */
 function openNamespaces({ namespaces }: Config): { subscribe: string; publish: string } {
   return { subscribe: list('subscribe'), publish: list('publish') };
 

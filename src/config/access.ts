@@ -4,7 +4,7 @@ interface AccessOptions extends TokenSources {
   readonly anonymous: boolean;
 }
 
-/** The options of which any makes the gateway take tokens. */
+/** The options that enable tokens. */
 interface TokenSources {
   readonly tokenSecret: string | undefined;
   readonly tokenKeysFile: string;

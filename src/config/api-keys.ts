@@ -9,7 +9,7 @@ export interface ConfiguredKey {
   readonly sha256?: string;
   /** Default: all. */
   readonly scopes?: readonly ('publish' | 'read' | 'admin')[];
-  /** Topics and patterns to which it is limited; absent: all. Such a key can't administrate. */
+  /** Topics and patterns to which it is limited; absent: all. A limited key can't administer. */
   readonly topics?: readonly string[];
 }
 
@@ -55,7 +55,7 @@ function readText(text: string): ConfiguredKey | undefined {
   return plain.test(text) && !text.includes(',') ? { key: text } : undefined;
 }
 
-/** Undefined: it has a fault, of which nothing is told, as it may hold a key. */
+/** Returns undefined if it is invalid. The fault shows nothing of it, because it may hold a key. */
 function readOne(input: unknown): ConfiguredKey | undefined {
   return typeof input === 'string' ? readText(input.trim()) : entry.safeParse(input).data;
 }
@@ -70,7 +70,7 @@ function readAll(input: unknown): readonly ConfiguredKey[] | undefined {
   return keys as ConfiguredKey[];
 }
 
-/** Keys as text, as in flags and variables, or as objects in a file. */
+/** Keys as text (flags, variables), or as objects (file). */
 export const apiKeyList: Kind<readonly ConfiguredKey[]> = {
   schema: z.unknown().transform((input, context) => {
     const keys = readAll(input);

@@ -50,7 +50,7 @@ function bindsSafely(config: Config): string | undefined {
   );
 }
 
-/** A port of its own is for a system that is served. */
+/** `compatPort` needs the system b. */
 function compatFault({ compat, compatPort, port }: Config): string | undefined {
   if (compatPort === undefined) return undefined;
   if (!compat.includes('b')) return 'compatPort is for system b, which compat does not name';
@@ -74,7 +74,7 @@ function tokenFaults(config: Config): string[] {
 
 const hookUrls = ['hookConnect', 'hookSubscribe', 'hookPublish', 'hookCall', 'hookEvents'] as const;
 
-/** The application has to know who asks. */
+/** Hooks need a secret, by which the application knows who asks. */
 function hookFault(config: Config): string | undefined {
   const named = hookUrls.find((name) => config[name] !== '');
   if (named === undefined || config.hookSecret !== undefined) return undefined;
@@ -94,7 +94,9 @@ function redisFaults({ redis, redisCaFile, redisCertFile, redisKeyFile }: Config
   ];
 }
 
-/** A history must fit into the total and hold a publication; batches must fit into the backpressure. */
+/**
+ * A topic's history must fit into the total and hold at least one publication; a batch must fit into the send buffer.
+ */
 function ringFaults(config: Config, own: Pick<Config, 'topicHistoryMaxBytes' | 'batchMaxBytes'>): string[] {
   const faults = [];
   if (
@@ -142,7 +144,7 @@ export function crossFaults(config: Config): string[] {
       : `payloadMaxBytes (${formatBytes(config.payloadMaxBytes)}) must be less than ` +
         `frameMaxBytes (${formatBytes(config.frameMaxBytes)})`,
     atLeast(config, 'bodyMaxBytes', 'frameMaxBytes'),
-    // A buffer overshoots its limit by one frame: with a payload of at most that size it doubles.
+    // A buffer overshoots its limit by one frame, so with the largest payload it at most doubles.
     atLeast(config, 'backpressureMaxBytes', 'payloadMaxBytes'),
     atLeast(config, 'backpressureTotalMaxBytes', 'backpressureMaxBytes'),
     atLeast(config, 'requestsMaxBytes', 'requestsMaxBytesPerClient'),

@@ -15,9 +15,9 @@ export const namespaceKinds = {
 
 const anonymousSchema = z.strictObject({
   /**
-   * What every client that is let in may do with topics of this namespace, whatever its token says. Clients without a
-   * credential are let in where the option `anonymous` is on, and there by default they may subscribe (and read the
-   * history).
+   * What every admitted client may do with topics of this namespace, whatever its token says. Clients without a
+   * credential are admitted if the option `anonymous` is on; then `subscribe` (and reading the history) is true by
+   * default.
    */
   subscribe: boolean.schema,
   publish: boolean.schema,
@@ -33,25 +33,25 @@ export const namespaceOptionsSchema = z.strictObject({
   batchMaxBytes: namespaceKinds.batchMaxBytes.schema,
   batchMaxPublications: namespaceKinds.batchMaxPublications.schema,
   /**
-   * State mode: subscribers get the whole snapshot again after this time, besides every change at once. At least 1000;
-   * 0: they don't.
+   * State mode: interval at which subscribers get the whole snapshot again, besides each change at once. At least 1000;
+   * 0 turns it off.
    */
   refreshMs: integer(0, day * 1000).schema.refine(
     (ms) => ms === 0 || ms >= 1000,
     'must be 0, or at least 1000',
   ),
-  /** `always`; or `changed`: only where something was published since the last time. */
+  /** `always`; or `changed`: only topics with publications since the last time. */
   refresh: choice(['always', 'changed']).schema,
-  /** Stream mode: every view sends only the newest publication per key of each batch. */
+  /** Stream mode: send only the newest publication per key of each batch. */
   conflate: boolean.schema,
-  /** Whether the members of a topic may be listed and watched, by clients with the permission. */
+  /** Let clients with the permission `presence` list and watch the members of a topic. */
   presence: boolean.schema,
   /**
-   * Streams: for each user the gateway keeps up to where one of its clients has had a topic, and a subscription that
-   * says nothing of where to start begins after that. So a user gets what was missed, on whatever device.
+   * Stream mode: remember per user how far a topic was acknowledged on any device. A subscription without a position
+   * starts after that.
    */
   inbox: boolean.schema,
-  /** For publications without a ttl of their own. 0: none. */
+  /** TTL of publications without one of their own. 0: none. */
   ttlMs: integer(0, 365 * day * 1000).schema,
   anonymous: anonymousSchema,
 });

@@ -55,7 +55,7 @@ export type Config = {
   readonly namespaces: Namespaces;
 };
 
-/** How an option is called in each source. */
+/** The names of an option in each source. */
 export interface OptionNames {
   /** In a file. */
   readonly name: OptionName | OldOptionName;

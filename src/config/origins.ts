@@ -4,7 +4,7 @@ const otherSpecialScheme = /^(?:wss?|ftp|file|blob|data|about|javascript):/i;
 /** `capacitor://localhost`, `chrome-extension://ID`: compared verbatim. */
 const appOrigin = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*,\\]+$/;
 
-/** Pages without an origin of their own: sandboxed frames, and files. */
+/** Origins of sandboxed frames and of files. */
 const namelessOrigins: readonly string[] = ['null', 'file://'];
 
 /**

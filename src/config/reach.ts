@@ -6,7 +6,7 @@ export function urlToReach(host: string, port: number, scheme: 'http' | 'https' 
   return `${scheme}://${hostToReach(host)}:${port}`;
 }
 
-/** As it is written in a URL. The address that means all addresses is reached at loopback. */
+/** The host as it is written in a URL. A gateway on all addresses is reached at loopback. */
 export function hostToReach(host: string): string {
   if (!isAddress(host)) return host;
   const address = ipaddr.parse(host);

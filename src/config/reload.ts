@@ -12,13 +12,13 @@ const restarting: { readonly [N in OptionName]?: (before: Config[N], next: Confi
   hookEvents: (before, next) => (before === '') !== (next === ''),
 };
 
-/** What a namespace can't change while its topics are there. */
+/** Options that a namespace can't change while its topics exist. */
 const lasting = ['mode', 'refreshMs', 'refresh'] as const;
 
 export interface Reloaded {
-  /** Names of the options that have other values now. */
+  /** Names of the changed options. */
   readonly changed: readonly string[];
-  /** Names of options with other values that need a restart. */
+  /** Names of changed options that need a restart. */
   readonly needRestart: readonly string[];
 }
 

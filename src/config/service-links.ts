@@ -7,7 +7,7 @@
 const namePattern =
   /^SLUICE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;
 
-/** By its name `*_PORT` could be an option, or a misspelt one: the value decides. */
+/** A variable `*_PORT` could also be a (misspelt) option: its value decides. */
 const portNamePattern = /^SLUICE_(\w+_)?PORT$/;
 const portValuePattern = /^(tcp|udp|sctp):\/\/\S+:\d+$/;
 

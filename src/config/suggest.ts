@@ -1,4 +1,4 @@
-/** Number of typing slips between two texts: a letter too much, too little, wrong, or two of them swapped. */
+/** Edit distance of two texts: inserted, missing, wrong or swapped letters. */
 function distance(left: string, right: string): number {
   const rows: number[][] = [Array.from({ length: right.length + 1 }, (_, column) => column)];
   for (let row = 1; row <= left.length; row++) {
@@ -17,7 +17,7 @@ function distance(left: string, right: string): number {
 
 const plain = (name: string) => name.toLowerCase().replace(/[-_]/g, '');
 
-/** The known name that is close enough to be meant. */
+/** The known name that was probably meant. */
 export function nearestOf(name: string, known: readonly string[]): string | undefined {
   const ranked = known
     .map((each) => ({ each, away: distance(plain(name), plain(each)) }))

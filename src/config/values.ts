@@ -12,7 +12,7 @@ export interface Kind<T> {
   readonly placeholder?: string;
   /** The flag may be given several times. */
   readonly repeatable?: true;
-  /** For people: help, OPTIONS.md, check-config. Empty: nothing worth saying. */
+  /** The value for people: help, OPTIONS.md, check-config. Empty if there is nothing to say. */
   format(value: T): string;
 }
 
@@ -69,7 +69,7 @@ export function optionalInteger(min: number, max: number): Kind<number | undefin
 
 const byteUnits = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
 
-/** "64KiB" of 65536; what no unit divides stays a plain number. */
+/** "64KiB" for 65536; a number that no unit divides stays as it is. */
 export function formatBytes(bytes: number): string {
   const unit = (['GiB', 'MiB', 'KiB'] as const).find(
     (each) => bytes >= byteUnits[each] && bytes % byteUnits[each] === 0,
@@ -187,7 +187,7 @@ export function redisUrlFault(value: string): string | undefined {
   return isRedis && hostname !== '' && /^\/?\d*$/.test(pathname) ? undefined : fault;
 }
 
-/** Keys that decide who is who don't come over the network in plain text. */
+/** Keys that authenticate clients must not come over the network in plain text. */
 export function isKeysUrl(value: string): boolean {
   if (!URL.canParse(value)) return false;
   const { protocol, hostname, username, password } = new URL(value);
@@ -195,7 +195,7 @@ export function isKeysUrl(value: string): boolean {
   return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname.replace(/^\[|\]$/g, '')));
 }
 
-/** Requests are signed, so that plain HTTP within a private network will do. */
+/** Requests are signed, so plain HTTP is acceptable in a private network. */
 export function isHookUrl(value: string): boolean {
   if (!URL.canParse(value)) return false;
   const { protocol, username, password, hash } = new URL(value);

@@ -6,13 +6,13 @@ export interface QueuedAppend {
   readonly settle: (outcome: AppendOutcome) => void;
 }
 
-/** Requests in the order of their calls, each until it has its outcome. */
+/** Requests in the order of their calls, until each has its outcome. */
 export class AppendQueue {
   #queue: QueuedAppend[] = [];
   /** Requests without an outcome, per topic. */
   readonly #unsettled = new Map<string, number>();
 
-  /** Requests that were not taken yet. */
+  /** Number of requests that were not taken yet. */
   get count(): number {
     return this.#queue.length;
   }
@@ -40,7 +40,7 @@ export class AppendQueue {
     });
   }
 
-  /** Takes the next `max` requests at most. Each must be settled. */
+  /** Takes at most `max` requests. Each must be settled. */
   take(max: number): readonly QueuedAppend[] {
     if (this.#queue.length > max) return this.#queue.splice(0, max);
     const all = this.#queue;

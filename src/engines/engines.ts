@@ -3,7 +3,7 @@ import type { Engine } from '../topics/engine.ts';
 import type { MessageIdLimits } from '../topics/message-id-budget.ts';
 import { namespaceOf } from '../topics/topic-name.ts';
 
-/** Engines by the name that `--engine` takes. Only the chosen one is loaded, with its dependencies. */
+/** The engines by their names for `--engine`. Only the chosen one is loaded, with its dependencies. */
 export const engines: Readonly<
   Record<Config['engine'], () => Promise<(config: Config) => Engine | Promise<Engine>>>
 > = {

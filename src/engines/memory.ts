@@ -24,17 +24,17 @@ const nowhere: Position = { epoch: '', offset: 0 };
 interface Head extends Numbering {
   offset: number;
   seq: number;
-  /** The numbering as it was when the content went, and the newest commit then; absent while there is content. */
+  /** The numbering when the content went, and the newest commit at that time; absent while there is content. */
   idleAt: (Numbering & { readonly atSeq: number }) | undefined;
   messageIds: MessageIds | undefined;
-  /** In state mode: the keys whose newest publication has a TTL, and its offset. */
+  /** In state mode: keys whose newest publication has a TTL -> its offset. */
   readonly expiring: Map<string, number> | undefined;
 }
 
 export interface MemoryOptions {
   /** Whether a topic is in state mode. */
   readonly isState: (topic: string) => boolean;
-  /** Numberings of topics without content that are kept. */
+  /** Maximum numberings kept of topics without content. */
   readonly numberingsMax?: number;
   readonly messageIds?: MessageIdLimits;
   readonly acknowledged?: AcknowledgedLimits;
@@ -43,8 +43,8 @@ export interface MemoryOptions {
 }
 
 /**
- * Topics in this process's memory: numbering and message ids. The node's rings keep what was published, so there is
- * nothing to load. It commits at once. Nothing survives the process.
+ * Numbers topics in the memory of this process, and commits at once. The rings of the node keep the publications, so
+ * there is nothing to load. Nothing survives the process.
  */
 export class MemoryEngine implements Engine {
   readonly name = 'memory';
@@ -91,8 +91,8 @@ export class MemoryEngine implements Engine {
   }
 
   append(requests: readonly AppendRequest[]): Awaitable<readonly AppendOutcome[]> {
-    // Nearly always there is one request, and an empty array takes room for 17 at the first push (`bench -- unicast
-    // --allocations`).
+    // Sized in advance: there is nearly always one request, and an empty array allocates for 17 at the first push
+    // (`bench -- unicast --allocations`).
     const outcomes = new Array<AppendOutcome>(requests.length);
     for (let i = 0; i < requests.length; i++) outcomes[i] = this.#append(requests[i] as AppendRequest);
     this.#tell();
@@ -132,7 +132,7 @@ export class MemoryEngine implements Engine {
     this.#closed = true;
   }
 
-  /** The feed hears of it with the next `#tell`. */
+  /** Appends; the feed hears of it with the next `#tell`. */
   #append(request: AppendRequest): AppendOutcome {
     const { fields, publishedAtMs, timestampMs, acceptedAtMs, ifNewest, expected } = request;
     if (this.#closed || this.#feed === undefined)
@@ -162,7 +162,7 @@ export class MemoryEngine implements Engine {
     return { ok: true, epoch: head.epoch, offset: publication.offset, duplicate: false };
   }
 
-  /** Publications of one topic that follow each other are fed together. */
+  /** Consecutive publications of one topic are fed together. */
   #addToRun(publication: StoredPublication, epoch: string): void {
     if (this.#run[0]?.topic === publication.topic) {
       this.#run.push(publication);
@@ -226,7 +226,7 @@ export class MemoryEngine implements Engine {
     }
   }
 
-  /** A topic does not begin with a publish whose message id can't be remembered. */
+  /** Checked first, so that no topic begins with a publish whose message id can't be remembered. */
   #refusal({ fields: { topic, messageId }, payer }: AppendRequest): SluiceError | undefined {
     if (messageId === undefined || this.#heads.has(topic)) return undefined;
     return this.#messageIds.refusal(payer, this.#nowMs());

@@ -38,13 +38,13 @@ export interface DisconnectEvent extends SessionEvent {
 
 /** The events of a gateway, by name, and what their listeners get. */
 export interface GatewayEvents {
-  /** A session begins. One that still has to authenticate begins when it has. */
+  /** A session has begun; one that has to authenticate first, once it has. */
   readonly connect: SessionEvent;
-  /** A session subscribes. The gateway's own subscriptions (`$all`, the user's topic) are not told. */
+  /** A session has subscribed. Automatic subscriptions (`$all`, the user's topic) are not reported. */
   readonly subscribe: SubscribeEvent;
-  /** A subscription ends: each one once, at the latest before its session does. */
+  /** A subscription has ended. Each ends exactly once, at the latest before its session. */
   readonly unsubscribe: UnsubscribeEvent;
-  /** A session ends. */
+  /** A session has ended. */
   readonly disconnect: DisconnectEvent;
 }
 
@@ -57,8 +57,8 @@ type Told = { readonly [N in GatewayEventName]: { readonly name: N; readonly eve
 const names: readonly GatewayEventName[] = ['connect', 'subscribe', 'unsubscribe', 'disconnect'];
 
 /**
- * Brings the events of sessions to listeners. They run after the work that the sessions are in the middle of, in the
- * order of the events, so they may call the gateway. A listener that throws, or whose promise rejects, is logged.
+ * Delivers the events of sessions to listeners, in order. Listeners run after the current work of the sessions, so they
+ * may call the gateway. A listener that throws, or whose promise rejects, is logged.
  */
 export class EventListeners implements SessionEvents {
   readonly #byName: { readonly [N in GatewayEventName]: Set<GatewayListener<N>> } = {
@@ -71,7 +71,7 @@ export class EventListeners implements SessionEvents {
   readonly #isOwn: (session: ObservedSession) => boolean;
   #waiting: Told[GatewayEventName][] = [];
 
-  /** `isOwn`: a session of the gateway itself, of which nothing is told. */
+  /** `isOwn`: whether it is a session of the gateway itself, which is not reported. */
   constructor(log: ErrorLog, isOwn: (session: ObservedSession) => boolean) {
     this.#log = log;
     this.#isOwn = isOwn;
@@ -82,7 +82,7 @@ export class EventListeners implements SessionEvents {
     if (!names.includes(name))
       throw new TypeError(`there is no event ${String(name)}; there are ${names.join(', ')}`);
     if (typeof listener !== 'function') throw new TypeError('a listener is a function');
-    // Each call is a listener of its own, also of the same function.
+    // A function that is added twice is called twice.
     const own: GatewayListener<N> = (event) => listener(event);
     const listeners = this.#byName[name] as Set<GatewayListener<N>>;
     listeners.add(own);

@@ -6,7 +6,7 @@ import type { Config, OptionName } from '../config/options.ts';
 /** What an option may be given as: its value, or the text that a flag or variable would have. */
 type Given<T> = T extends readonly unknown[] ? string | readonly string[] : T | string;
 
-/** Only the command line writes one. */
+/** Options of the command line only. */
 type Unused = 'runFile';
 
 /**
@@ -18,6 +18,6 @@ export type GatewayOptions = {
 } & {
   /** API keys that may publish, read and administer: texts as `sluice key` prints them, or objects. */
   readonly apiKeys?: string | readonly (string | ConfiguredKey)[];
-  /** By namespace, options of its own. */
+  /** Options of each namespace. */
   readonly namespaces?: Readonly<Record<string, z.input<typeof namespaceEntrySchema>>>;
 };

@@ -5,13 +5,13 @@ interface Budget {
 }
 
 export interface LineRate {
-  /** Of each kind. */
+  /** Lines of each kind that are logged at once. */
   readonly linesAtOnce: number;
-  /** After these, one line for each such time. */
+  /** After these, one line per this interval. */
   readonly everyMs: number;
 }
 
-/** Limits what clients can make the gateway log. There must be few kinds: each is remembered. */
+/** Limits how much clients can make the gateway log. Every kind is remembered, so there must be few. */
 export class LineBudget {
   readonly #rate: LineRate;
   readonly #monotonicMs: () => number;
@@ -23,8 +23,8 @@ export class LineBudget {
   }
 
   /**
-   * Takes a line of this kind. Undefined: do not log it. Otherwise log it with these fields, which say how many were
-   * left out before.
+   * Takes a line of this kind. Returns undefined if it must not be logged; otherwise fields for it, which say how many
+   * lines were left out before.
    */
   take(kind: string): { readonly unlogged?: number } | undefined {
     const budget = this.#refilled(kind);

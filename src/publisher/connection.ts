@@ -1,19 +1,19 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 
-/** A response of whatever server responds at the URL. */
+/** A complete response of the server at the URL, which may be a proxy. */
 export interface GatewayResponse {
   readonly status: number;
   readonly text: string;
-  /** What `Retry-After` says, if it says seconds. */
+  /** From `Retry-After`, if that is a number of seconds. */
   readonly retryAfterMs: number | undefined;
 }
 
-/** The request ended without a response: what the gateway did of it is unknown. */
+/** The request ended without a response: whether the gateway has published is unknown. */
 export class NoResponse extends Error {
-  /** It used a connection that was idle before, which the other side may have closed at that moment. */
+  /** It used an idle connection, which the server may have closed at that moment. */
   readonly isReused: boolean;
-  /** The other side took it, and did not answer in time. */
+  /** The server accepted the request, but did not respond in time. */
   readonly isLate: boolean;
 
   constructor(
@@ -29,21 +29,21 @@ export class NoResponse extends Error {
 
 /** A thousand results are about 100 KiB, or 300 KiB where all are errors. */
 const responseMaxBytes = 8 * 2 ** 20;
-/** Where the other side does not say how long it keeps an idle connection. Node's servers keep it for 5 s. */
+/** Assumed if the server does not say how long it keeps an idle connection. Node's servers keep it for 5 s. */
 const usualIdleMs = 4000;
-/** An idle connection is closed this long before the other side would. */
+/** An idle connection is closed this long before the server would close it. */
 const idleMarginMs = 1000;
 
 /**
- * Connections to a gateway, one for each request that is out, kept alive between requests and opened again when they
- * are needed. An idle connection does not keep the process alive.
+ * HTTP connections to a gateway: one per request in flight, kept alive between requests, and opened on demand. An idle
+ * connection does not keep the process alive.
  */
 export class GatewayConnection {
   readonly #base: URL;
   readonly #client: typeof http | typeof https;
   readonly #agent: http.Agent;
   #idleTimer: NodeJS.Timeout | undefined;
-  /** Requests that are out. */
+  /** Requests in flight. */
   #out = 0;
 
   constructor(base: URL) {
@@ -123,7 +123,7 @@ export class GatewayConnection {
     };
   }
 
-  /** Of the last request that is out: then the agent has idle connections only. */
+  /** Called for the last request in flight: after it the agent has idle connections only. */
   #closeWhenIdle(keepAlive: string | string[] | undefined): void {
     if (this.#out > 1) return;
     clearTimeout(this.#idleTimer);

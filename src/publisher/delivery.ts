@@ -5,11 +5,11 @@ import { localError, PublishError } from './publish-error.ts';
 import type { Entry, Queue } from './queue.ts';
 import { type Result, resultsOf } from './results.ts';
 
-/** What takes many entries in one request, and where. */
+/** The path whose requests may hold many entries. */
 export const batchable = '/api/publish';
 const batchPath = '/api/publish/batch';
 
-/** A request that has been out for so long is slow: others go beside it, */
+/** A request in flight for longer is slow: others are sent beside it, */
 const slowMs = 250;
 /** up to this many at once. */
 const requestsMax = 4;
@@ -19,7 +19,7 @@ const open = Buffer.from('[');
 const comma = Buffer.from(',');
 const close = Buffer.from(']');
 
-/** What the gateway, or a proxy before it, says of one publication is true of all others. */
+/** Errors that concern all publications, not only those of the request. */
 const ofAll: ReadonlySet<string> = new Set([
   'rate_limited',
   'shutting_down',
@@ -28,17 +28,17 @@ const ofAll: ReadonlySet<string> = new Set([
   'credential_failed',
 ]);
 
-/** A request that is out. */
+/** A request in flight. */
 interface Sent {
   readonly entries: readonly Entry[];
   readonly slowAtMs: number;
 }
 
 /**
- * Sends the entries of a queue, usually one request at a time, so that the ones that come meanwhile go together in the
- * next. Beside a request that is slow others go, with other orders. What failed for now stays in the queue and is sent
- * again, so that nothing of its order overtakes it. A gateway that can't be reached, or wants fewer requests, holds up
- * all orders; an entry that was refused for now, or a request that had no response in time, holds up its own.
+ * Sends the entries of a queue, usually one request at a time, so that entries that come meanwhile share the next one.
+ * Beside a slow request others are sent, with entries of other orders. An entry that failed temporarily stays in the
+ * queue and is sent again, and nothing of its order overtakes it. All orders wait while the gateway can't be reached or
+ * wants fewer requests; one order waits after the refusal of an entry, or after a request that timed out.
  */
 export class Delivery {
   readonly #queue: Queue;
@@ -47,13 +47,13 @@ export class Delivery {
   readonly #nowMs: () => number;
   readonly #orders: Orders;
   readonly #sent = new Set<Sent>();
-  /** Undefined: nothing waits. */
+  /** Undefined while nothing waits. */
   #running: Promise<void> | undefined;
-  /** Requests in a row after which everything has to be sent again. */
+  /** Failed requests in a row. */
   #failures = 0;
-  /** Nothing is sent before. */
+  /** Nothing is sent before this time. */
   #waitsUntilMs = 0;
-  /** Ends a wait: something has changed. */
+  /** Ends a wait. */
   #wake: () => void = () => undefined;
   /** The gateway may take less than the options say. */
   #batchMaxBytes: number;
@@ -69,7 +69,7 @@ export class Delivery {
     this.#batchMaxBytes = settings.batchMaxBytes;
   }
 
-  /** Begins unless it is under way. What is called for in the same turn goes together. */
+  /** Starts sending, unless it runs already. Entries added in the same turn of the event loop share a request. */
   start(): void {
     this.#running ??= Promise.resolve().then(() => this.#run());
     this.#wake();
@@ -118,7 +118,9 @@ export class Delivery {
     });
   }
 
-  /** Until a request has ended, one is slow, what waits may be sent or expires, or another one comes. */
+  /**
+   * Resolves when a request has ended or become slow, when an entry may be sent or expires, or when another one comes.
+   */
   #news(): Promise<void> {
     const nowMs = this.#nowMs();
     const later = [
@@ -137,7 +139,7 @@ export class Delivery {
     });
   }
 
-  /** What expires before it may be sent is rejected at once: there is no other try. */
+  /** Rejects entries that expire before they may be sent again. */
   #rejectLate(): void {
     const nowMs = this.#nowMs();
     const { first } = this.#queue;
@@ -149,7 +151,7 @@ export class Delivery {
       const held = this.#orders.holdOf(entry.order);
       const untilMs = Math.max(nowMs, this.#waitsUntilMs, held?.untilMs ?? 0);
       if (entry.expiresAtMs > untilMs || (out.has(entry) && entry.expiresAtMs > nowMs)) continue;
-      // A refusal says that it was not published.
+      // After a refusal it is certain that it was not published.
       const error = held?.error ?? (nowMs < this.#waitsUntilMs ? this.#lastError : undefined);
       const isRefused = error !== undefined && error.code !== 'unreachable';
       const isUnsure = entry.isUnsure || out.has(entry);
@@ -158,7 +160,7 @@ export class Delivery {
     this.#queue.prune();
   }
 
-  /** Sends them, and sees to what is to be sent again. */
+  /** Sends these entries, and keeps those that are to be sent again. */
   async #send(entries: readonly Entry[]): Promise<void> {
     const results = await this.#request(entries);
     if (!(results instanceof PublishError)) {
@@ -184,7 +186,7 @@ export class Delivery {
 
   /** Gives each entry its result, and holds the orders of those that are to be sent again. */
   #settle(entries: readonly Entry[], results: readonly Result[]): void {
-    // What is sent again comes after what was taken: of one topic that would change the order.
+    // An entry that is sent again comes after the accepted ones, which within one topic would change the order.
     const taken = new Set<string>();
     const again = new Map<string, PublishError>();
     for (let i = entries.length - 1; i >= 0; i--) {
@@ -201,14 +203,14 @@ export class Delivery {
   }
 
   #waitAfter({ retryAfterMs, cause }: PublishError): number {
-    // The gateway has closed an idle connection just when it was used again: a new one will do.
+    // The gateway closed the idle connection at that moment: try a new one at once.
     if (this.#failures++ === 0 && cause instanceof NoResponse && cause.isReused) return 0;
     return retryAfterMs ?? backoffMs(this.#failures);
   }
 
   /**
-   * The result of each entry, or one error for all of them. Entries that expire meanwhile are rejected at once, and
-   * with the last of them the request is given up.
+   * The result of each entry, or one error for all of them. Entries that expire meanwhile are rejected at once; with
+   * the last of them the request is aborted.
    */
   async #request(entries: readonly Entry[]): Promise<readonly Result[] | PublishError> {
     const given = new AbortController();

@@ -1,6 +1,6 @@
 import type { PublicationInput, Published } from './publication.ts';
 
-/** An `EventEmitter`, or what has its two methods. */
+/** An `EventEmitter`, or an object with these two methods. */
 export interface EventSource {
   on(event: string, listener: (...args: unknown[]) => void): unknown;
   off(event: string, listener: (...args: unknown[]) => void): unknown;

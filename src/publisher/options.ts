@@ -4,17 +4,17 @@ export interface PublisherOptions {
   readonly url: string;
   /** An API key or token, or a function that returns it, which is called for each request. */
   readonly credential?: string | (() => string | Promise<string>);
-  /** Publications that wait for their acknowledgement. Default: 10 000. One more is refused with `queue_full`. */
+  /** Maximum number of unacknowledged publications. Default: 10 000. Further ones are refused with `queue_full`. */
   readonly queueMaxPublications?: number;
-  /** Their bytes. Default: 16 MiB. */
+  /** Maximum bytes of unacknowledged publications. Default: 16 MiB. */
   readonly queueMaxBytes?: number;
-  /** Publications of one request, 1 to 1000. Default: 1000. */
+  /** Maximum number of publications per request, 1 to 1000. Default: 1000. */
   readonly batchMaxPublications?: number;
-  /** Bytes of one request; a larger publication is sent alone. Default: 256 KiB. */
+  /** Maximum bytes per request; a larger publication is sent alone. Default: 256 KiB. */
   readonly batchMaxBytes?: number;
-  /** How long a publication is tried, from the call to its end. At most 240 000; default: 30 000. */
+  /** How long a publication is retried, from the call on. At most 240 000; default: 30 000. */
   readonly totalTimeoutMs?: number;
-  /** How long one request may take. Default: 10 000. */
+  /** Timeout of one request. Default: 10 000. */
   readonly requestTimeoutMs?: number;
   /**
    * Gives every publication without a `messageId` a generated one, so that a retry publishes nothing twice. Default:
@@ -40,7 +40,7 @@ type NumberName =
 export type Settings = Required<Pick<PublisherOptions, NumberName | 'messageIds'>> &
   Pick<PublisherOptions, 'credential' | 'onError'> & { readonly url: URL };
 
-/** The gateway remembers a messageId for 5 minutes: a retry has to come before. */
+/** Less than the 5 minutes for which the gateway remembers a messageId. */
 const totalTimeoutMaxMs = 240_000;
 
 const numbers: { readonly [N in NumberName]: { readonly usual: number; readonly max: number } } = {
@@ -54,7 +54,7 @@ const numbers: { readonly [N in NumberName]: { readonly usual: number; readonly 
 
 const others = ['url', 'credential', 'messageIds', 'onError'];
 
-/** Throws a `TypeError` that names all faults. It never shows a credential. */
+/** Throws a `TypeError` that names all faults, without the credential. */
 export function settingsOf(options: PublisherOptions): Settings {
   const faults: string[] = [];
   const url = urlOf(options.url, faults);

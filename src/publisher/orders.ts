@@ -12,13 +12,16 @@ interface Held {
 const firstWaitMs = 100;
 const maxWaitMs = 5000;
 
-/** Which orders of a queue may be sent: what is sent again, or has no response yet, is not overtaken. */
+/**
+ * Which orders of a queue may be sent now. An order is what must not be overtaken, such as the publications of one
+ * topic: while some of it is in flight or to be sent again, the rest waits.
+ */
 export class Orders {
   readonly #nowMs: () => number;
   readonly #held = new Map<string, Held>();
-  /** Those of requests that are out. */
+  /** Orders of requests in flight. */
   readonly #sent = new Set<string>();
-  /** Those of requests that had no response in time: one of them may be why, and must not hold up others again. */
+  /** Orders of requests that timed out. One of them may be the cause, so each is sent alone, and holds up no other. */
   readonly #alone = new Set<string>();
 
   constructor(nowMs: () => number) {
@@ -34,17 +37,17 @@ export class Orders {
     return order === other || !(this.#alone.has(order) || this.#alone.has(other));
   }
 
-  /** None is held, or has to go alone. */
+  /** No order is held or has to be sent alone. */
   get areFree(): boolean {
     return this.#held.size + this.#alone.size === 0;
   }
 
-  /** How the order is held, if it is. */
+  /** Until when the order is held, and why; undefined: it is not. */
   holdOf(order: string): Pick<Held, 'untilMs' | 'error'> | undefined {
     return this.#held.get(order);
   }
 
-  /** When the first that is held may be sent; infinite: none is. */
+  /** When the first held order may be sent; Infinity: none is held. */
   get nextMs(): number {
     return Math.min(...[...this.#held.values()].map(({ untilMs }) => untilMs));
   }
@@ -66,7 +69,7 @@ export class Orders {
     this.#held.delete(order);
   }
 
-  /** All for the same time, unless the gateway says otherwise, so that they go together again. */
+  /** Holds all of them for the same time, unless the gateway says otherwise, so that they share a request again. */
   hold(orders: ReadonlyMap<string, PublishError>): void {
     const failures =
       Math.max(0, ...[...orders.keys()].map((order) => this.#held.get(order)?.failures ?? 0)) + 1;
@@ -76,12 +79,12 @@ export class Orders {
       this.#held.set(order, { untilMs: nowMs + (error.retryAfterMs ?? waitMs), failures, error });
   }
 
-  /** A request with all of them had no response in time. */
+  /** A request with all of them timed out. */
   isolate(entries: readonly Entry[]): void {
     for (const { order } of entries) this.#alone.add(order);
   }
 
-  /** Forgets those of which nothing waits any more. */
+  /** Forgets orders without a waiting entry. */
   keep(waiting: ReadonlySet<string>): void {
     for (const known of [this.#held, this.#alone])
       for (const order of known.keys()) if (!waiting.has(order)) known.delete(order);

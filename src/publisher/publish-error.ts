@@ -1,6 +1,6 @@
 import { type ErrorCode, errorTable } from '../errors.ts';
 
-/** The errors of this side of the wire. `retry`: the same call may succeed later. */
+/** The publisher's own errors. `retry`: the same call may succeed later. */
 const localErrors = {
   queue_full: { retry: true, summary: 'The queue of the publisher is full.' },
   timed_out: { retry: true, summary: 'The gateway did not acknowledge it in time.' },
@@ -19,15 +19,15 @@ interface More {
   readonly cause?: unknown;
 }
 
-/** Every error that a publication is refused with. `code` is stable; the message is for people. */
+/** Why a publication failed. `code` is stable; the message is for people. */
 export class PublishError extends Error {
-  /** One of the gateway's (`src/ERRORS.md`), or of this side: `queue_full`, `timed_out`, `closed` … */
+  /** A code of the gateway (`src/ERRORS.md`), or of the publisher: `queue_full`, `timed_out`, `closed` … */
   readonly code: string;
-  /** The same publication may be taken later. */
+  /** The same publication may succeed later. */
   readonly retry: boolean;
-  /** The members that are wrong, where the gateway said so. */
+  /** The invalid members, if the gateway named them. */
   readonly details: unknown;
-  /** ... but not before this many milliseconds, where the gateway said so. */
+  /** Retry only after this many milliseconds, if the gateway said so. */
   readonly retryAfterMs: number | undefined;
 
   constructor(code: string, message: string, retry: boolean, { details, retryAfterMs, cause }: More = {}) {

@@ -14,7 +14,7 @@ import {
 import { localError, PublishError } from './publish-error.ts';
 import { type Entry, Queue } from './queue.ts';
 
-/** What `PUT /api/jobs/{id}` takes. */
+/** The body of `PUT /api/jobs/{id}`. */
 export interface JobReport {
   /** 0 to 100. Default: unchanged; 100 for a completed job. */
   readonly progress?: number;
@@ -33,7 +33,7 @@ export interface UserMessage extends PublicationOptions {
   readonly type?: string;
 }
 
-/** How many connections of the user were there. */
+/** `connections`: how many connections the user had. */
 export interface UserPublished extends Published {
   readonly connections: number;
 }
@@ -41,9 +41,9 @@ export interface UserPublished extends Published {
 type Target = Pick<Entry, 'method' | 'path' | 'order'>;
 
 /**
- * Publishes to a gateway over HTTP: over a connection that is kept alive, in batches while a request is out, and again
- * where a request failed, until `totalTimeoutMs`. Each promise settles with the position of its publication, or
- * rejects with a `PublishError` of its own. Publications to one topic are published in the order of the calls.
+ * Publishes to a gateway over HTTP. It keeps a connection alive, batches what is published while a request is in
+ * flight, and retries failed requests until `totalTimeoutMs`. Each promise resolves with the position of its
+ * publication, or rejects with a `PublishError`. Publications to one topic keep the order of the calls.
  */
 export class Publisher {
   /** A helper per kind of broadcast. */
@@ -52,7 +52,7 @@ export class Publisher {
   readonly #queue: Queue;
   readonly #connection: GatewayConnection;
   readonly #delivery: Delivery;
-  /** Ids of this publisher begin so. */
+  /** Prefix of this publisher's messageIds. */
   readonly #idPrefix = randomBytes(9).toString('base64url');
   #nextId = 0;
   #closing: Promise<void> | undefined;
@@ -66,33 +66,35 @@ export class Publisher {
     this.send = new Broadcasts((topic, type, data, more) => this.publish(topic, type, data, more));
   }
 
-  /** Publications that wait for their acknowledgement. */
+  /** Number of unacknowledged publications. */
   get queued(): number {
     return this.#queue.size;
   }
 
-  /** `data` is copied at once. Bytes go as they are, everything else as JSON. */
+  /** `data` is copied at once. Bytes are sent as they are, everything else as JSON. */
   publish(topic: string, type: string, data?: unknown, options?: PublicationOptions): Promise<Published> {
     return this.#publication({ ...options, topic, type, data });
   }
 
-  /** To every session, in the topic `$all`. */
+  /** Publishes to all sessions, in the topic `$all`. */
   broadcast(type: string, data?: unknown, options?: PublicationOptions): Promise<Published> {
     const target = { method: 'POST', path: '/api/broadcast', order: '$all' } as const;
     return this.#message(target, { ...options, type, data });
   }
 
-  /** To all devices of a user, also to those that come later. */
+  /** Publishes to all devices of a user, including those that connect later. */
   notifyUser(user: string, data: unknown, message: UserMessage = {}): Promise<UserPublished> {
     return this.#toUser(user, 'notify', { ...message, data });
   }
 
-  /** To all devices of a user but the session `except`, which has it already. */
+  /** Publishes to all devices of a user except the session `except`, which already has it. */
   syncUser(user: string, except: string, data: unknown, message: UserMessage = {}): Promise<UserPublished> {
     return this.#toUser(user, 'sync', { ...message, except, data });
   }
 
-  /** Reports the progress of a job. Rejects with `job_conflict` where it has ended or would go backwards. */
+  /**
+   * Reports the progress of a job. Rejects with `job_conflict` if the job has ended or its progress would go backwards.
+   */
   reportJob(id: string, report: JobReport): Promise<Published> {
     const path = `/api/jobs/${encodeURIComponent(id)}`;
     const messageId = this.#settings.messageIds ? this.#newId() : undefined;
@@ -112,7 +114,9 @@ export class Publisher {
     return forwardEvents(emitter, routes, (publication) => this.#publication(publication), onError);
   }
 
-  /** Takes no more publications, and resolves once each has settled: at the latest after `totalTimeoutMs`. */
+  /**
+   * Refuses further publications, and resolves once each earlier one has settled, at the latest after `totalTimeoutMs`.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#delivery.finished().then(() => this.#connection.close());
     return this.#closing;
@@ -128,7 +132,7 @@ export class Publisher {
     return this.#message(target, message as BroadcastInput);
   }
 
-  /** What is published, with a messageId. */
+  /** The publication with a messageId. */
   #message<T extends Published>(target: Target, input: PublicationInput | BroadcastInput): Promise<T> {
     const hasOwnId = input.messageId !== undefined || !this.#settings.messageIds;
     const message = hasOwnId ? input : { ...input, messageId: this.#newId() };

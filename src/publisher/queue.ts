@@ -1,24 +1,24 @@
 import { localError, type PublishError } from './publish-error.ts';
 
-/** A request to the gateway that is to be acknowledged. */
+/** A publication or report that waits for its acknowledgement. */
 export interface Entry {
   readonly method: 'POST' | 'PUT';
   readonly path: string;
-  /** Entries of the same order, such as a topic, do not overtake each other. */
+  /** Entries with the same order, such as a topic, are sent in turn: none overtakes another. */
   readonly order: string;
   readonly body: Uint8Array;
-  /** When the publisher gives it up, on the clock of the queue. */
+  /** When the publisher gives up, on the clock of the queue. */
   readonly expiresAtMs: number;
-  /** Its messageId is generated: to its publisher a repeat is not a duplicate. */
+  /** Its messageId is generated, so a repeat is not reported as a duplicate. */
   readonly hidesDuplicate: boolean;
   readonly resolve: (result: Readonly<Record<string, unknown>>) => void;
   readonly reject: (error: PublishError) => void;
-  /** A request with it had no response: whether it was published is unknown. */
+  /** A request with it got no response, so it may have been published. */
   isUnsure: boolean;
   isSettled: boolean;
 }
 
-/** Which orders may be sent now, and which of them in one request. */
+/** Which orders may be sent now, and which of them may share a request. */
 export interface SendingOrders {
   mayBeSent(order: string): boolean;
   mayShare(order: string, other: string): boolean;
@@ -29,7 +29,7 @@ export interface QueueLimits {
   readonly queueMaxBytes: number;
 }
 
-/** Entries in the order in which they came, from the call to their end. All expire after the same time. */
+/** Entries in the order of their calls, until each is settled. All have the same time to live. */
 export class Queue {
   readonly #limits: QueueLimits;
   #entries: Entry[] = [];
@@ -60,8 +60,9 @@ export class Queue {
   }
 
   /**
-   * The next ones that can go in one request, without taking them out: those of the first one's path, if that takes
-   * batches, up to these limits, and at least one. Only those whose order may be sent now, with the others.
+   * The next entries for one request; they stay in the queue. They have the path of the first one, if that path takes
+   * batches, and stay within these limits, but there is at least one. Only entries whose order may be sent now,
+   * together with the others.
    */
   next(batchPath: string, maxEntries: number, maxBytes: number, orders: SendingOrders): readonly Entry[] {
     const next: Entry[] = [];
@@ -78,12 +79,12 @@ export class Queue {
     return next;
   }
 
-  /** All that wait. */
+  /** All waiting entries. */
   get entries(): readonly Entry[] {
     return this.#entries;
   }
 
-  /** Takes out what is settled. */
+  /** Removes settled entries. */
   prune(): void {
     this.#entries = this.#entries.filter(({ isSettled, body }) => {
       if (isSettled) this.#bytes -= body.length;

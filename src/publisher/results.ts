@@ -24,7 +24,7 @@ export function resultsOf(
 }
 
 function refusalOf({ status, retryAfterMs }: GatewayResponse, body: Members | undefined): PublishError {
-  // A proxy may answer for a gateway that is not there.
+  // A proxy may respond for a gateway that is down.
   const mayRetry = status === 408 || status === 429 || status >= 500;
   const error = errorOf(body?.['error']);
   if (error !== undefined)

@@ -8,16 +8,16 @@ import type { TopicHead } from './head.ts';
 import { isOverfull, trim, trimMessageIds } from './retention.ts';
 import type { Topics } from './topics.ts';
 
-/** Old records deleted per publication, so that a topic in use shrinks, and appends stay short. */
+/** Maximum old records deleted per publication: a topic in use shrinks, and appends stay short. */
 const deletionsPerPublication = 4;
-/** More for each topic: its slack goes in one transaction. */
+/** Additional deletions per topic, enough for its slack. */
 const deletionsPerTopic = 128;
 
 /** The new publications of one topic. */
 export interface Appended {
   readonly head: TopicHead;
   readonly epoch: string;
-  /** Ascending by one. */
+  /** Their offsets ascend by one. */
   readonly publications: StoredPublication[];
 }
 
@@ -27,7 +27,7 @@ export interface AppendBatch {
   readonly appended: readonly Appended[];
 }
 
-/** Numbers the requests, writes the new publications, and returns an outcome each. Within a transaction. */
+/** Numbers the requests, writes the new publications, and returns an outcome for each. Within a transaction. */
 export function appendAll(topics: Topics, requests: readonly AppendRequest[], nowMs: number): AppendBatch {
   const appended = new Map<TopicHead, Appended>();
   topics.putEngine();
@@ -54,7 +54,7 @@ function appendOne(
     return { ok: false, error: new SluiceError('position_conflict') };
   const { messageId } = fields;
   if (messageId !== undefined && topics.find(fields.topic) === undefined) {
-    // A topic does not begin with a publish whose message id can't be remembered.
+    // Checked first, so that no topic begins with a publish whose message id can't be remembered.
     const refusal = topics.messageIdBudget.refusal(payer, nowMs);
     if (refusal !== undefined) return { ok: false, error: refusal };
   }

@@ -1,11 +1,10 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
 /**
- * Looks at the pages of a database file without lmdb, which trusts them: a damaged list of free pages would make it
- * end the process, or write over pages that are in use, at some later commit.
- *
- * Layouts: mdb.c of lmdb-js 3.5.6 (`MDB_meta`, `MDB_page_header`, `MDB_node`), 64 bits, little-endian. Free pages as in
- * `mdb_page_alloc`: a count, then pages; -n announces n pages from the next number on.
+ * Checks the pages of a database file without lmdb, which trusts them: a damaged list of free pages would crash the
+ * process, or overwrite pages in use, at some later commit. Layouts: mdb.c of lmdb-js 3.5.6 (`MDB_meta`,
+ * `MDB_page_header`, `MDB_node`), 64 bits, little-endian. Free pages as in `mdb_page_alloc`: a count, then pages; -n
+ * announces n pages from the next number on.
  */
 
 const magic = 0xbeefc0de;
@@ -28,7 +27,7 @@ interface Meta {
   readonly lastPage: number;
 }
 
-/** What is wrong with the pages; undefined: nothing. */
+/** Returns what is wrong with the pages; undefined: nothing. */
 export function pageFault(path: string): string | undefined {
   const fd = openSync(path, 'r');
   try {
@@ -48,7 +47,7 @@ export function pageFault(path: string): string | undefined {
 class Pages {
   readonly #fd: number;
   readonly #meta: Meta;
-  /** 1: in use. */
+  /** Per page: 1 if it is in use. */
   readonly #used: Uint8Array;
   readonly #free: number[] = [];
 
@@ -127,7 +126,7 @@ class Pages {
     }
   }
 
-  /** Reads pages that follow each other and belong to one owner. */
+  /** Reads consecutive pages of one owner. */
   #take(number: number, count: number, flag = 0): Buffer {
     if (number < 2 || number + count - 1 > this.#meta.lastPage) throw new Error(`there is no page ${number}`);
     for (let n = number; n < number + count; n++) {

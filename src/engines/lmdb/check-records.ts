@@ -22,11 +22,11 @@ import type { Store } from './store.ts';
 interface Seen {
   readonly name: string;
   readonly head: HeadRecord;
-  /** The last publication that was seen. */
+  /** The last publication that was read. */
   newest: number;
 }
 
-/** The fault of the first damaged or missing record, and its topic; undefined: the store is whole. */
+/** Returns the fault of the first damaged or missing record, with its topic; undefined: the store is undamaged. */
 export function recordFault(store: Store): string | undefined {
   const topics = new Map<number, Seen>();
   const topicOf = (key: Uint8Array) => {

@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { damagedData } from './data-dir-error.ts';
 import { dataName } from './folder-files.ts';
 
-/** The exit code of the check when it found damage and says so. */
+/** Exit code of the check when it has found damage. */
 export const damageFound = 3;
 
-/** Run from its source, it needs what runs its parent. */
+/** Run from the source, the child needs the loader of its parent. */
 const isSource = import.meta.url.endsWith('.ts');
 const loader = isSource ? ['--import', 'tsx'] : [];
 const script = fileURLToPath(new URL(`./check-process.${isSource ? 'ts' : 'js'}`, import.meta.url));

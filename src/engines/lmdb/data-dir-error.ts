@@ -18,7 +18,7 @@ export class DataDirError extends Error {
   }
 }
 
-/** The error of a start on a damaged file, and of a topic that can't be read. */
+/** The error of a start with a damaged file, or of a topic that can't be read. */
 export function damagedData(file: string, how: string, cause?: unknown): DataDirError {
   return new DataDirError(
     'ERR_DATA_DIR_DAMAGED',
@@ -27,7 +27,10 @@ export function damagedData(file: string, how: string, cause?: unknown): DataDir
   );
 }
 
-/** Whether the error says that the store is damaged: by a checksum, or by lmdb (lmdb.h, MDB_KEYEXIST and on). */
+/**
+ * Whether the error means that the store is damaged: a wrong checksum, or an error of lmdb (lmdb.h, from MDB_KEYEXIST
+ * on).
+ */
 export function isDamage(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   const { code } = error as { code?: unknown };

@@ -8,7 +8,7 @@ import { dataName, lockTableName, ownerName, setAsideName } from './folder-files
 import { type Lock, takeLock } from './lock.ts';
 import { isUntrusted, type Marker, readMarker, writeMarker } from './marker.ts';
 
-/** Identifies the kernel from its start to its stop; undefined outside of Linux. */
+/** Identifies the running kernel until it stops; undefined on other systems than Linux. */
 export function kernelBootId(): string | undefined {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
@@ -18,31 +18,30 @@ export function kernelBootId(): string | undefined {
 }
 
 export interface DataDirOptions {
-  /** Also where two gateways could own the folder. The caller guarantees that there is one. */
+  /** Allow file systems on which two gateways could own the folder. The caller guarantees that there is one. */
   readonly anyFileSystem?: boolean;
-  /** As statfs(2) numbers them. */
+  /** Returns the number of statfs(2). */
   readonly fileSystemType?: (folder: string) => number;
 }
 
 /**
- * The folder of the store: owned by one gateway at a time, of a known format, and whole.
- *
- * Without `--sync` a commit is in the kernel's memory when it is acknowledged. A crash of the process loses nothing,
- * but after a crash of the machine the file may hold any mixture of old and new pages, which lmdb would trust. So such
- * data is set aside: the topics begin anew, in new epochs, and every client is told. Everything is kept if the last
- * gateway ended in order, or synced, or wrote nothing, or ran on the kernel that still runs.
+ * The folder of the store. It makes sure that one gateway at a time owns it, that the format is known, and that the
+ * data is undamaged. Without `--sync` a commit is acknowledged while it is in the kernel's memory. A crash of the
+ * process loses nothing, but after a crash of the machine the file may hold any mixture of old and new pages, which
+ * lmdb would trust. Such data is set aside: topics begin in new epochs, and every client is told. The data is kept if
+ * the last gateway ended in order, used sync, wrote nothing, or ran on the kernel that still runs.
  */
 export class DataDir {
   readonly path: string;
   /** Whether the data of the last gateway was set aside. */
   readonly wasSetAside: boolean;
-  /** The last gateway did not end in order, or the file was changed since: read all of it before it is used. */
+  /** The last gateway did not end in order, or the file was changed since: it must be checked before it is used. */
   readonly needsCheck: boolean;
   readonly #last: Marker | undefined;
   readonly #bootId: string;
   readonly #lock: Lock;
   readonly #owner = randomUUID();
-  /** Which folder and file they were. */
+  /** Device and inode of the folder and the file, to notice a replacement. */
   #folderIdentity: string | undefined;
   #dataIdentity: string | undefined;
   #isMarked = false;
@@ -59,7 +58,7 @@ export class DataDir {
       (!last.clean || last.data !== stateOf(join(path, dataName)));
   }
 
-  /** Makes the folder if need be and takes it. Rejects with a `DataDirError`. Stored data stays, or is set aside. */
+  /** Creates the folder if needed, and takes it. Rejects with a `DataDirError`. Stored data is kept or set aside. */
   static async take(
     path: string,
     bootId: string | undefined,
@@ -82,7 +81,7 @@ export class DataDir {
     }
   }
 
-  /** The newest commit that must be there; undefined: that is not known. */
+  /** The newest commit that the store must have; undefined: unknown. */
   get expectedSeq(): number | undefined {
     return this.#last?.clean === true && this.#last.holdsData ? this.#last.seq : undefined;
   }
@@ -92,30 +91,34 @@ export class DataDir {
     return this.#isMarked;
   }
 
-  /** The store is open: from now on its file must stay this one. */
+  /** The store is open: from now on `lostFile` reports a replaced file. */
   watchData(): void {
     this.#dataIdentity = identityOf(join(this.path, dataName));
   }
 
-  /** Before the first commit. `synced`: what the store holds is on the disk, and so is each commit when it resolves. */
+  /**
+   * To be called before the first commit. `synced`: the content is on disk, and each commit will be when it resolves.
+   */
   async markWritten(synced: boolean): Promise<void> {
     if (this.#isMarked) return;
     await this.#mark({ clean: false, synced, holdsData: true });
     this.#isMarked = true;
   }
 
-  /** Why a commit would be lost: the file was removed or replaced. Cheap: call it before each. */
+  /**
+   * Returns an error if the file was removed or replaced, so that a commit would be lost. Cheap enough for each commit.
+   */
   lostFile(): Error | undefined {
     const data = join(this.path, dataName);
     if (this.#dataIdentity !== undefined && identityOf(data) === this.#dataIdentity) return undefined;
     return new Error(`${data} was removed or replaced while the gateway ran: stop it and put the file back`);
   }
 
-  /** Why this gateway is not the owner of the folder any more. */
+  /** Returns an error if this gateway is no longer the owner of the folder. */
   async lostOwnership(): Promise<Error | undefined> {
     const path = join(this.path, ownerName);
     const owner = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => error);
-    // The process may lack descriptors for a while: that says nothing about the folder.
+    // A lack of file descriptors says nothing about the folder.
     if (owner instanceof Error && isOfProcess(owner)) return undefined;
     if (owner instanceof Error) return new Error(`${path} can't be read: ${owner.message}`, { cause: owner });
     const isSame = this.#folderIdentity !== undefined && identityOf(this.path) === this.#folderIdentity;
@@ -123,7 +126,9 @@ export class DataDir {
     return new Error(`another gateway has taken the data folder ${this.path}`);
   }
 
-  /** Lets the next gateway in. `clean`: the store is closed, and every commit, up to number `seq`, is on the disk. */
+  /**
+   * Releases the folder for the next gateway. `clean`: the store is closed, and every commit up to `seq` is on disk.
+   */
   async release(clean: boolean, seq?: number): Promise<void> {
     try {
       if (!clean) return;
@@ -137,9 +142,9 @@ export class DataDir {
 
   async #own(): Promise<void> {
     await writeFile(join(this.path, ownerName), this.#owner);
-    // Not before: the first write to a folder of a lower layer of overlayfs may give it another identity.
+    // Not earlier: on overlayfs the first write to a folder of a lower layer may change its identity.
     this.#folderIdentity = identityOf(this.path);
-    // Before the store makes its file, which without a marker would count as one of another program.
+    // Before the store creates its file: without a marker it would be taken for the file of another program.
     if (this.#last === undefined) await this.#mark({ clean: true, synced: false, holdsData: false });
     if (!this.wasSetAside) return;
     rmSync(join(this.path, lockTableName), { force: true });
@@ -163,7 +168,7 @@ function isOfProcess({ code }: NodeJS.ErrnoException): boolean {
   return code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM';
 }
 
-/** Undefined: it does not exist, or can't be looked at. */
+/** Returns undefined if it does not exist or can't be read. */
 function identityOf(path: string): string | undefined {
   try {
     const stats = statSync(path, { throwIfNoEntry: false });

@@ -9,10 +9,10 @@ import type { LmdbOptions } from './options.ts';
 import { Store } from './store.ts';
 import { Topics } from './topics.ts';
 
-/** How often it looks whether the folder is still its own. */
+/** How often it is checked that the folder is still this gateway's. */
 const watchEveryMs = 2000;
 
-/** A store that failed is not tried again before: each try opens it and reads all heads. */
+/** Time before a failed store is tried again: each try opens it and reads all heads. */
 export const failedRestMs = 100;
 
 /** Hears what happens to the database. */
@@ -38,9 +38,9 @@ export class Database {
   readonly #sync: boolean;
   readonly #nowMs: () => number;
   readonly #room: DiskRoom;
-  /** Absent: closed, or it failed and could not be opened again. */
+  /** Absent while it is closed, or failed and could not be opened again. */
   #topics: Topics | undefined;
-  /** Why the last transaction failed, and until when the next is not tried. */
+  /** Why the last transaction failed, and until when none is tried. */
   #failure: { readonly cause: unknown; readonly untilAtMs: number } | undefined;
   /** Why it is lost. */
   #lost: Error | undefined;
@@ -65,12 +65,12 @@ export class Database {
   ): Promise<Database> {
     const { dataDir, anyFileSystem, bootId = kernelBootId() } = options;
     const dir = await DataDir.take(dataDir, bootId, { anyFileSystem });
-    // A restart of the machine and one of the process look the same without a boot id.
+    // Without a boot id a restart of the machine looks like one of the process.
     const database = new Database(options, dir, listener, options.sync || bootId === undefined);
     try {
       await database.#start(signal);
     } catch (error) {
-      // The error of the start is the one to be thrown.
+      // Throw the error of the start, not one of the cleanup.
       await database.#end(database.#topics?.store, false).catch(() => undefined);
       const isNamed = error instanceof DataDirError || !isDamage(error);
       throw isNamed ? error : damagedData(join(dataDir, dataName), error.message, error);
@@ -80,7 +80,7 @@ export class Database {
     return database;
   }
 
-  /** Absent: the store can't be read at present. */
+  /** Absent while the store can't be read. */
   get topics(): Topics | undefined {
     return this.#topics;
   }
@@ -90,8 +90,8 @@ export class Database {
   }
 
   /**
-   * Runs `work`, in which alone topics may be written, and commits what it wrote. Returns why it was not committed.
-   * Then `topics` is again what is committed, or absent.
+   * Runs `work`, which alone may write topics, and commits what it wrote. Returns undefined, or why it was not
+   * committed; then `topics` again shows what is committed, or is absent.
    */
   async transaction(work: (topics: Topics) => void): Promise<unknown> {
     if (this.#failure !== undefined && this.#nowMs() < this.#failure.untilAtMs) return this.#failure.cause;
@@ -118,7 +118,10 @@ export class Database {
     return undefined;
   }
 
-  /** After the last transaction. Rejects if something could not be closed; the folder is released in any case. */
+  /**
+   * To be called after the last transaction. Rejects if something could not be closed; the folder is released in any
+   * case.
+   */
   async close(): Promise<void> {
     this.#isClosing = true;
     clearInterval(this.#watching);
@@ -126,7 +129,7 @@ export class Database {
     this.#topics = undefined;
     let isFlushed = false;
     try {
-      // The file may be another gateway's now: then it is neither flushed nor called clean.
+      // The file may belong to another gateway by now: then it is neither flushed nor marked clean.
       this.#lost ??= this.#dir.lostFile() ?? (await this.#dir.lostOwnership());
       if (this.#lost === undefined && store !== undefined) {
         await store.flush();
@@ -146,7 +149,7 @@ export class Database {
     await this.#makeStates(this.#topics, signal);
   }
 
-  /** Closes the store and, however that ends, releases the folder. */
+  /** Closes the store, and releases the folder even if that fails. */
   async #end(store: Store | undefined, isFlushed: boolean, seq?: number): Promise<void> {
     let isWhole = false;
     try {
@@ -169,14 +172,14 @@ export class Database {
     }
   }
 
-  /** A copy of an earlier time is undamaged, and yet not what was stored. */
+  /** Detects an older copy of the file, which is undamaged but lacks commits. */
   #checkSeq({ seq }: Topics): void {
     const { path, expectedSeq = 0 } = this.#dir;
     if (seq >= expectedSeq) return;
     throw damagedData(join(path, dataName), `its newest commit is ${seq}, and ${expectedSeq} was stored`);
   }
 
-  /** For namespaces that became `state`: their topics get the newest value per key of what they hold. */
+  /** Gives topics of namespaces that became `state` their values: the newest publication per key. */
   async #makeStates(topics: Topics, signal: AbortSignal | undefined): Promise<void> {
     if (topics.missingStates.length === 0) return;
     const full = this.#room.problem();
@@ -189,9 +192,9 @@ export class Database {
     }
   }
 
-  /** Once, before the first commit: from then on the data is as safe as the commits are. */
+  /** Runs once, before the first commit: from then on the data is as safe as the commits are. */
   async #markWritten({ store }: Topics): Promise<void> {
-    // The commits of a process without sync, and the name of a file that was just made.
+    // Flushes earlier commits without sync, and the name of a new file.
     if (this.#sync && !this.#dir.isMarked) await store.flush();
     await this.#dir.markWritten(this.#sync);
   }
@@ -205,14 +208,14 @@ export class Database {
 
   async #fail(cause: unknown): Promise<void> {
     this.#refuse(cause);
-    // After some failures lmdb refuses or hangs until it is opened anew; and `topics` holds what was not committed.
+    // After some failures lmdb refuses or hangs until it is opened again, and `topics` has uncommitted changes.
     const broken = this.#topics;
     this.#topics = undefined;
     try {
       await broken?.store.close();
       this.#topics = await this.#reopened();
     } catch {
-      // The next transaction tries to open it again, and returns why that fails.
+      // The next transaction tries to open it again, and returns the error if that fails.
     }
   }
 
@@ -223,7 +226,7 @@ export class Database {
   }
 
   async #reopened(): Promise<Topics> {
-    // Opening would make a new file instead of the lost one.
+    // Opening would create a new file in place of the lost one.
     const lost = this.#dir.lostFile();
     if (lost !== undefined) throw lost;
     const topics = await this.#openTopics();
@@ -232,7 +235,7 @@ export class Database {
   }
 
   #watch(): void {
-    // A failure to look fails the next commit as well.
+    // An error here is ignored, because it fails the next commit as well.
     this.#watching = setInterval(() => void this.#look().catch(() => undefined), watchEveryMs);
     this.#watching.unref();
   }
@@ -243,7 +246,7 @@ export class Database {
     if (lost !== undefined && !this.#isClosing) this.#lose(lost);
   }
 
-  /** A commit would be lost, or mixed with those of another gateway. */
+  /** Stops all commits: they would be lost, or mixed with those of another gateway. */
   #lose(cause: Error): void {
     if (this.#lost !== undefined) return;
     this.#lost = cause;

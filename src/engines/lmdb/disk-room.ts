@@ -1,17 +1,15 @@
 import { statfsSync } from 'node:fs';
 
-/** What one commit may take: its publications (`--requests-max-bytes`) and the pages of the tree that it copies. */
+/** Enough for one commit: its publications (`--requests-max-bytes`) and the pages that it copies. */
 export const freeMinBytes = 64 * 2 ** 20;
-/** Once there was too little room, so much is wanted, or the gateway would be away and back in turns. */
+/** Once the disk was full, this much must be free again, so that the gateway does not toggle. */
 export const freeAgainBytes = 80 * 2 ** 20;
-/** How often the system is asked while commits follow each other closely. */
+/** Minimum interval between two questions to the system. */
 export const lookEveryMs = 100;
 
 /**
- * Whether the disk of a data folder has room for the next commits.
- *
- * lmdb must not find the disk full: after a few commits that did, lmdb-js 3.5.6 had freed memory that it had not
- * allocated, and the process ended (`munmap_chunk(): invalid pointer`).
+ * Checks that the disk has room for the next commits. lmdb must never find the disk full: after a few such commits
+ * lmdb-js 3.5.6 freed memory that it had not allocated, and the process ended (`munmap_chunk(): invalid pointer`).
  */
 export class DiskRoom {
   readonly #freeBytes: () => number;
@@ -25,7 +23,7 @@ export class DiskRoom {
     this.#nowMs = nowMs;
   }
 
-  /** Why nothing may be committed now; undefined: there is room. Throws what statfs(2) throws. */
+  /** Returns why nothing may be committed now; undefined: there is room. Throws the error of statfs(2). */
   problem(): Error | undefined {
     const nowMs = this.#nowMs();
     if (this.#problem === undefined && nowMs - this.#lookedAtMs < lookEveryMs) return undefined;
@@ -44,7 +42,7 @@ function diskFull(free: number, wanted: number): Error {
   );
 }
 
-/** Infinity: the file system does not tell. */
+/** Returns Infinity if the file system does not tell. */
 export function freeBytesOf(folder: string): number {
   const { blocks, bavail, bsize } = statfsSync(folder);
   return blocks === 0 ? Number.POSITIVE_INFINITY : bavail * bsize;

@@ -20,20 +20,19 @@ import { findWork, sweep } from './retention.ts';
 import { StoredAcknowledged } from './stored-acknowledged.ts';
 import type { Topics } from './topics.ts';
 
-/** Publications of one transaction at most. More wait for the next, so that the event loop gets its turn. */
+/** Maximum publications per transaction. Further ones wait for the next, so that the event loop gets its turn. */
 const requestsPerTransaction = 500;
 
 const noneWritten = (): void => undefined;
 
-/** How often retention looks for something to do, and whether a store that failed works again. */
+/** How often retention runs, and a failed store is tried again. */
 const sweepEveryMs = 1000;
 
 /**
- * Topics in a database on this machine's disk. They survive the end of the process at any instant and, with `sync`, of
- * the machine; `Store` says what a commit is, `DataDir` when the data is trusted.
- *
- * Group commit: one transaction is under way at a time. Requests that come meanwhile, or in the same turn of the event
- * loop, go into the next one. When it is committed, first the feed hears of it, then the publishers.
+ * Topics in a database on the disk of this machine. They survive a crash of the process at any instant and, with
+ * `sync`, of the machine. `Store` says what a commit is, `DataDir` when the data is trusted. Group commit: one
+ * transaction is under way at a time. Requests that come meanwhile, or in the same turn of the event loop, share the
+ * next one. After a commit first the feed hears of it, then the publishers.
  */
 export class LmdbEngine implements Engine {
   readonly name = 'lmdb';
@@ -41,7 +40,7 @@ export class LmdbEngine implements Engine {
   readonly #options: LmdbOptions;
   readonly #nowMs: () => number;
   readonly #queue = new AppendQueue();
-  /** Topics whose end is not committed yet. */
+  /** Forgotten topics, not committed as such yet. */
   readonly #forgotten: TopicHead[] = [];
   readonly #stored: StoredAcknowledged;
   #database: Database | undefined;
@@ -51,7 +50,7 @@ export class LmdbEngine implements Engine {
   #sweepIsDue = false;
   #sweeping: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
-  /** Until the feed and the publishers have heard of the transaction under way. */
+  /** Resolves when the feed and the publishers have heard of the transaction under way. */
   #step: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -120,7 +119,7 @@ export class LmdbEngine implements Engine {
   }
 
   async load(topic: string): Promise<StoredTopic | undefined> {
-    // What is committed but not fed yet would come twice.
+    // Otherwise publications that are committed but not fed yet would come twice.
     while (this.#step !== undefined) await this.#step;
     const topics = this.#topics;
     if (topics === undefined) throw new SluiceError('engine_unavailable');
@@ -160,7 +159,7 @@ export class LmdbEngine implements Engine {
     await this.#database?.close();
   }
 
-  /** The store does not know yet what is forgotten. */
+  /** Forgets topics again in a store that was reopened, because that was not committed. */
   #forgetAgain(topics: Topics): void {
     for (const { name, number } of this.#forgotten) {
       const head = topics.find(name);
@@ -221,7 +220,7 @@ export class LmdbEngine implements Engine {
     }
   }
 
-  /** The feed hears of it, then the publishers: also when the feed throws, which is not their fault. */
+  /** Tells the feed, then the publishers, even if the feed throws. */
   #tell(queued: readonly QueuedAppend[], { outcomes, appended }: AppendBatch): void {
     try {
       for (const { head, epoch, publications } of appended) {
@@ -234,7 +233,10 @@ export class LmdbEngine implements Engine {
     }
   }
 
-  /** Whether a commit that reported a failure was one all the same, as the store says that was opened after it. */
+  /**
+   * Whether a commit that reported a failure has succeeded all the same, according to the store that was reopened after
+   * it.
+   */
   #isCommitted(batch: AppendBatch | undefined): boolean {
     const [first] = batch?.appended ?? [];
     if (first === undefined) return false;

@@ -39,7 +39,7 @@ const unsafe: ReadonlyMap<number, string> = new Map([
   [0x7366746e, 'NTFS'],
 ]);
 
-/** The name of the file system of this folder, if a data folder is not safe there. */
+/** Returns the name of this folder's file system, if a data folder is not safe there. */
 export function unsafeFileSystem(
   folder: string,
   typeOf: (folder: string) => number = fileSystemType,
@@ -47,7 +47,7 @@ export function unsafeFileSystem(
   return unsafe.get(typeOf(folder) >>> 0);
 }
 
-/** 0: unknown, as other systems number theirs otherwise. */
+/** Returns 0 (unknown) on other systems, which use other numbers. */
 function fileSystemType(folder: string): number {
   return process.platform === 'linux' ? Number(statfsSync(folder).type) : 0;
 }

@@ -3,10 +3,10 @@ import type { MessageIds } from '../../topics/idempotency.ts';
 import type { TopicOptions } from '../../topics/topic.ts';
 import type { HeadRecord } from './records.ts';
 
-/** How much the engine keeps of a topic: publications, bytes, age; and whether it has a state. */
+/** What the engine keeps of a topic: at most how many publications, bytes and which age, and whether it has a state. */
 export type Retention = Pick<TopicOptions, 'mode' | 'maxPublications' | 'maxBytes' | 'maxAgeMs'>;
 
-/** A topic with content, as this process knows it: its stored record, and what is looked up once. */
+/** A topic with content in this process: its stored record, and cached facts. */
 export interface TopicHead extends HeadRecord {
   readonly name: string;
   readonly retention: Retention;
@@ -16,9 +16,9 @@ export interface TopicHead extends HeadRecord {
   evictedSeq: number;
   bytes: number;
   touchedAtMs: number;
-  /** When the oldest kept publication was published; NaN: not looked at. */
+  /** When the oldest kept publication was published; NaN: not read yet. */
   oldestMs: number;
-  /** Absent: not read from the store yet. */
+  /** Absent until it is read from the store. */
   messageIds: MessageIds | undefined;
   /** Message ids up to this offset are deleted. */
   messageIdsReach: number;
@@ -40,7 +40,7 @@ export function topicHeadOf(name: string, record: HeadRecord, retention: Retenti
   };
 }
 
-/** Of a topic that begins. */
+/** The record of a new topic. */
 export function newHeadRecord(number: number, bornAfterSeq: number): HeadRecord {
   return {
     number,
@@ -57,7 +57,7 @@ export function newHeadRecord(number: number, bornAfterSeq: number): HeadRecord 
   };
 }
 
-/** The rest of a topic when its content goes: the numbering, under a new number. */
+/** The record of a topic without content: its numbering, under a new number. */
 export function idleRecord(head: TopicHead, number: number): HeadRecord {
   const { epoch, mode, offset, seq, bornAfterSeq, touchedAtMs } = head;
   return {

@@ -45,7 +45,7 @@ export function acknowledgedKey(topic: string, user: string): Buffer {
 
 export function ofAcknowledgedKey(key: Uint8Array): { readonly topic: string; readonly user: string } {
   const text = Buffer.from(key).toString('utf8', 1);
-  // Names of topics have no such character.
+  // Topics have no NUL.
   const end = text.lastIndexOf('\0');
   return { user: text.slice(0, end), topic: text.slice(end + 1) };
 }
@@ -74,17 +74,17 @@ export function stateKey(topicNumber: number, key: string): Buffer {
   return Buffer.concat([prefix(kinds.state, topicNumber, 0), Buffer.from(key)]);
 }
 
-/** Of the key of a topic's own record. */
+/** Returns the number of a topic from the key of one of its records. */
 export function topicNumberOf(key: Uint8Array): number {
   return numberOfGoneKey(key);
 }
 
-/** All keys of one kind: from `start` up to, not including, `end`. */
+/** All keys of one kind: from `start` to `end`, exclusive. */
 export function kindRange(kind: StoredKind): { start: Buffer; end: Buffer } {
   return { start: Buffer.of(kinds[kind]), end: Buffer.of(kinds[kind] + 1) };
 }
 
-/** All keys of one kind that one topic has. */
+/** All keys of one kind of one topic. */
 export function topicRange(kind: TopicKind, topicNumber: number): { start: Buffer; end: Buffer } {
   return { start: prefix(kinds[kind], topicNumber, 0), end: prefix(kinds[kind], topicNumber + 1, 0) };
 }

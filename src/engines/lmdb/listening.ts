@@ -1,8 +1,8 @@
 import { connect, createServer } from 'node:net';
 
 /**
- * Listens on the socket. Returns how to close it; undefined: the address is taken. `forAll`: every user may connect,
- * and so see that the process is alive. A socket without a file allows that anyway.
+ * Listens on the socket. Returns a function that closes it; undefined: the address is taken. `forAll`: every user may
+ * connect, and so see that the process is alive. A socket without a file allows that anyway.
  */
 export function listenAt(path: string, forAll = false): Promise<(() => void) | undefined> {
   return new Promise((resolve, reject) => {
@@ -27,12 +27,12 @@ export function isListening(address: string): Promise<boolean> {
       resolve(is);
     };
     socket.on('connect', () => settle(true));
-    // Any other error comes from a socket that exists: its queue may be full.
+    // Any other error comes from a live socket, whose queue may be full.
     socket.on('error', ({ code }: NodeJS.ErrnoException) => settle(!isDead(code)));
   });
 }
 
-/** `ENOTSOCK`, `ENOTDIR`: a copy of the folder has a file in its place. */
+/** `ENOTSOCK`, `ENOTDIR`: in a copy of the folder there is a file in its place. */
 function isDead(code: string | undefined): boolean {
   return code === 'ECONNREFUSED' || code === 'ENOENT' || code === 'ENOTSOCK' || code === 'ENOTDIR';
 }

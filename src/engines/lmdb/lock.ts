@@ -34,7 +34,7 @@ export async function takeLock(folder: string, socketFile = true): Promise<Lock 
   return { release: () => releases.forEach((release) => void release()) };
 }
 
-/** The leading zero makes it a name of its own, not a path. */
+/** The leading NUL makes it an abstract name, not a path. */
 function nameOf(folder: string): string {
   const { dev, ino } = statSync(folder, { bigint: true });
   return `\0sluice data folder ${dev}:${ino}`;

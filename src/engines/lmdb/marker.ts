@@ -4,31 +4,34 @@ import { join } from 'node:path';
 import { DataDirError } from './data-dir-error.ts';
 import { dataName, markerName, setAsideName } from './folder-files.ts';
 
-/** Of the folder: its files, and the marker. */
+/** Version of the folder's files and of the marker. */
 const formatVersion = 2;
 
 /** How the last gateway left the folder. */
 export interface Marker {
   readonly format: number;
-  /** It ended in order: everything is on the disk. */
+  /** It ended in order, with everything on disk. */
   readonly clean: boolean;
-  /** Whatever it acknowledged was on the disk before. */
+  /** It acknowledged only what was on disk. */
   readonly synced: boolean;
-  /** Of the kernel that it ran on. */
+  /** Boot id of the kernel on which it ran. */
   readonly bootId: string;
-  /** Something was stored: data.mdb must be there. */
+  /** Something was stored, so data.mdb must exist. */
   readonly holdsData: boolean;
   /** After a clean end: size and time of change of data.mdb, and its newest commit. */
   readonly data?: string;
   readonly seq?: number;
 }
 
-/** Whether the data may be torn: it was not on the disk when the machine crashed. */
+/** Whether the data may be corrupt, because it was not on disk when the machine crashed. */
 export function isUntrusted({ holdsData, clean, synced, bootId }: Marker, now: string): boolean {
   return holdsData && !clean && !synced && (now === '' || bootId !== now);
 }
 
-/** Undefined: the folder is new. Rejects if it is not of Sluice, of another format, or lacks its data. */
+/**
+ * Resolves with undefined for a new folder. Rejects if the folder is not Sluice's, has another format, or lacks its
+ * data.
+ */
 export async function readMarker(path: string, bootId: string): Promise<Marker | undefined> {
   const data = join(path, dataName);
   const size = statSync(data, { throwIfNoEntry: false })?.size;
@@ -45,13 +48,13 @@ export async function readMarker(path: string, bootId: string): Promise<Marker |
       'ERR_DATA_DIR_FORMAT',
       `${path} has the format version ${marker.format}; this version of Sluice reads ${formatVersion}`,
     );
-  // A crash of the machine may leave an empty file. A gateway that was killed while it set the file aside leaves none.
+  // A crash of the machine may leave an empty file; a gateway that was killed while it set the file aside leaves none.
   const mayLack = isUntrusted(marker, bootId) && (size === 0 || existsSync(join(path, setAsideName)));
   if (marker.holdsData && (size ?? 0) === 0 && !mayLack) throw lacksData(path, size);
   return marker;
 }
 
-/** On the disk when it resolves. After a crash of the machine meanwhile there is the old or the new one, whole. */
+/** Resolves when it is on disk. A crash of the machine meanwhile leaves the whole old or the whole new marker. */
 export async function writeMarker(path: string, state: Omit<Marker, 'format'>): Promise<void> {
   const marker: Marker = { format: formatVersion, ...state };
   const next = join(path, `${markerName}.next`);

@@ -3,16 +3,16 @@ import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, rm
 import { join } from 'node:path';
 import { isListening, listenAt } from './listening.ts';
 
-/** `lock.7` is that of the seventh owner. Each lock is a folder with one socket. */
+/** `lock.7` is the lock of the seventh owner. Each lock is a folder with one socket. */
 const lockName = /^lock\.(\d{1,15})$/;
-/** The candidate of a process that may become the next owner. */
+/** Prefix of the folders of processes that may become the next owner. */
 const candidatePrefix = 'lock.new-';
 const socketName = 's';
 
-/** A process loses a round only when another one wins it, so this many losses mean that something else is wrong. */
+/** A process loses a round only if another one wins it, so that many losses mean another fault. */
 const maxRounds = 100;
 
-/** The kernel takes 108 bytes as the path of a socket on Linux, 104 elsewhere, one of them a zero. */
+/** The kernel limits the path of a socket to 108 bytes on Linux, 104 elsewhere, including a final zero. */
 const maxSocketPathBytes = 103;
 
 /**
@@ -53,7 +53,7 @@ async function takeNumber(
     close = await listenAt(sockets.address(name), true);
     if (isRenamed(candidate, join(folder, nameOf(number))) && newestNumber(folder) === number) return close;
   } catch (error) {
-    // An owner may have removed it as a dead one, before this process listened.
+    // An owner may have removed it as dead before this process listened.
     if (existsSync(candidate)) throw error;
   } finally {
     rmSync(candidate, { recursive: true, force: true });
@@ -74,7 +74,7 @@ function isRenamed(from: string, to: string): boolean {
   }
 }
 
-/** Older locks, and candidates of processes that were killed. As far as it can: what it leaves is dead anyway. */
+/** Removes older locks, and candidates of killed processes. Ignores errors: what is left is dead anyway. */
 async function removeDead(folder: string, own: number, sockets: Sockets): Promise<void> {
   try {
     for (const name of readdirSync(folder)) {
@@ -106,7 +106,7 @@ interface Sockets {
   close(): void;
 }
 
-/** A path that is too long is reached through the open folder. */
+/** If the path is too long, sockets are reached through a descriptor of the folder. */
 function openSockets(folder: string): Sockets {
   const longest = join(folder, `${candidatePrefix}12345678`, socketName);
   if (Buffer.byteLength(longest) <= maxSocketPathBytes)

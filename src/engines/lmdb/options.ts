@@ -4,26 +4,26 @@ import type { Retention } from './head.ts';
 import type { Store } from './store.ts';
 
 export interface LmdbOptions {
-  /** A folder of its own, which is made if need be. */
+  /** The data folder, created if needed. */
   readonly dataDir: string;
-  /** Whether an acknowledged publication is on the disk. */
+  /** Acknowledge publications only when they are on disk. */
   readonly sync: boolean;
   readonly retention: (topic: string) => Retention;
-  /** Also on file systems where two gateways could use the folder at once. */
+  /** Allow file systems on which two gateways could use the folder at once. */
   readonly anyFileSystem?: boolean;
-  /** Numberings of topics without content that are kept. */
+  /** Maximum numberings kept of topics without content. */
   readonly numberingsMax?: number;
   readonly messageIds?: MessageIdLimits;
   readonly acknowledged?: AcknowledgedLimits;
-  /** For the stored publications of all topics. Beyond it the longest idle topics lose theirs. */
+  /** Maximum bytes of the stored publications of all topics. Above it the longest idle topics lose theirs. */
   readonly historyMaxBytes: number;
   /** Milliseconds since 1970 on a clock that does not jump. */
   readonly nowMs?: () => number;
-  /** Of the running kernel. */
+  /** Boot id of the running kernel. */
   readonly bootId?: string;
-  /** Reads everything that is stored, after an end that was not in order. Rejects if something is damaged. */
+  /** Checks everything that is stored after an unclean end. Rejects if something is damaged. */
   readonly check?: (folder: string, signal?: AbortSignal) => Promise<void>;
-  /** What may still be written to the disk of this folder. */
+  /** Returns how many bytes may still be written to the disk of this folder. */
   readonly freeBytes?: (folder: string) => number;
   readonly openStore?: (folder: string, sync: boolean) => Store;
 }

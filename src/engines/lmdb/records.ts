@@ -14,7 +14,7 @@ import { DataDirError } from './data-dir-error.ts';
  */
 const recordVersion = 2;
 
-/** A topic apart from its publications. */
+/** The record of a topic, without its publications. */
 export interface HeadRecord {
   readonly number: number;
   readonly epoch: string;
@@ -22,21 +22,21 @@ export interface HeadRecord {
   readonly offset: number;
   /** The `seq` of the newest publication. */
   readonly seq: number;
-  /** Everything after this offset is kept. */
+  /** All publications after this offset are kept. */
   readonly reach: number;
   /** The highest `seq` that is no longer kept. */
   readonly evictedSeq: number;
   /** The engine's `forgottenSeq` when the numbering began. */
   readonly bornAfterSeq: number;
-  /** Its content is gone, only the numbering is kept. */
+  /** Its content is gone; only the numbering is kept. */
   readonly isIdle: boolean;
-  /** Cost of the kept publications, as a ring counts it. */
+  /** Bytes of the kept publications, counted as in a ring. */
   readonly bytes: number;
-  /** When something was last appended. */
+  /** Time of the last append. */
   readonly touchedAtMs: number;
 }
 
-/** The engine itself. */
+/** The record of the engine. */
 export interface EngineRecord {
   /** The identity of the numbering of commits. */
   readonly epoch: string;
@@ -48,7 +48,7 @@ export interface MessageIdRecord {
   readonly messageId: string;
   readonly digest: string;
   readonly atMs: number;
-  /** The payer, also after a restart. */
+  /** The payer, who is charged after a restart, too. */
   readonly payer: Pick<Payer, 'account' | 'isVerified'>;
 }
 
@@ -75,7 +75,7 @@ const costAt = publishedAt + 8;
 const offsetAt = costAt + 8;
 const seqAt = offsetAt + 8;
 
-/** Writes records into one buffer: each is valid until the next one is begun. */
+/** Writes records into one buffer. Each is valid until the next one is begun. */
 export class RecordWriter {
   #bytes = Buffer.allocUnsafeSlow(64 * 1024);
   #at = 0;
@@ -246,7 +246,7 @@ export function decodePublication(topic: string, record: Uint8Array): StoredPubl
 const unknownMember = 'a record of the data has a member that this version of Sluice does not know';
 const knownFlags = besideRows.reduce((flags, { storedBit }) => flags | (1 << storedBit), 0);
 
-/** A bit for each member that is there. */
+/** One bit per present member. */
 function flagsOf(apart: BesideFields): number {
   let flags = 0;
   for (const { name, storedBit } of besideRows) if (apart[name] !== undefined) flags |= 1 << storedBit;
@@ -269,7 +269,7 @@ function setApart<N extends keyof BesideFields>(
   apart[name] = value as BesideFields[N];
 }
 
-/** Kinds that a store keeps beside the encoded bytes. */
+/** Readers of the kinds that are stored beside the encoded bytes. */
 const storedReaders: { readonly [K in BesideKind]: (reader: RecordReader) => Kinds[K] } = {
   text: (reader) => reader.text(),
   duration: (reader) => reader.number(),

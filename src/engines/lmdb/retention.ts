@@ -3,26 +3,26 @@ import { goneKey, offsetKey, offsetOfKey, type TopicKind, topicRange } from './k
 import { publicationFacts } from './records.ts';
 import type { Topics } from './topics.ts';
 
-/** How many records one transaction deletes at most, so that none holds up the publishers. */
+/** Maximum records deleted per transaction, so that publishers do not wait long. */
 const deletionsPerStep = 1000;
 
-/** How far a topic may grow beyond its limits. Its oldest records are then deleted together, from the same pages. */
+/** How far a topic may exceed its limits, before its oldest records are deleted together, from the same pages. */
 const slack = 1 / 8;
-/** At least this many publications, for rings of few. */
+/** Minimum slack in publications, for small rings. */
 const slackMinCount = 16;
 
-/** Message ids outside of the window are deleted when they span this many offsets. */
+/** Expired message ids are deleted when they span this many offsets. */
 const messageIdSlack = 64;
 
-/** How many heads of unknown age a sweep looks at. */
+/** Maximum heads of unknown age that a sweep reads. */
 const looksPerSweep = 1000;
 
-/** The deletions that this transaction may still do. */
+/** Deletions that this transaction may still do. */
 export interface Budget {
   left: number;
 }
 
-/** Right after an append: whether the topic has outgrown its limits and the slack. */
+/** Whether the topic exceeds its limits plus the slack. For use right after an append. */
 export function isOverfull({ offset, reach, bytes, retention }: TopicHead): boolean {
   const { maxPublications, maxBytes } = retention;
   return (
@@ -32,8 +32,8 @@ export function isOverfull({ offset, reach, bytes, retention }: TopicHead): bool
 }
 
 /**
- * Deletes the oldest publications of a topic until its limits hold, or its ring is empty where `all` is wanted. Writes
- * the head. Within a transaction.
+ * Deletes the oldest publications of a topic until its limits hold, or all of them if `all`. Writes the head. Within a
+ * transaction.
  */
 export function trim(topics: Topics, head: TopicHead, nowMs: number, budget: Budget, all = false): void {
   const { maxPublications, maxBytes, maxAgeMs } = head.retention;
@@ -62,7 +62,7 @@ export function trim(topics: Topics, head: TopicHead, nowMs: number, budget: Bud
   if (head.reach > before) topics.putHead(head);
 }
 
-/** Deletes message ids that left the window. Within a transaction. */
+/** Deletes expired message ids. Within a transaction. */
 export function trimMessageIds(topics: Topics, head: TopicHead, budget: Budget): void {
   const { messageIds } = head;
   if (messageIds === undefined || !head.storesMessageIds || budget.left === 0) return;
@@ -85,7 +85,7 @@ export interface Sweep {
   readonly tooMuch: boolean;
 }
 
-/** Finds what age or the total limit made superfluous; undefined: nothing to do. Only reads. */
+/** Finds publications beyond their maximum age or the total limit; undefined: nothing to do. Only reads. */
 export function findWork(topics: Topics, totalMaxBytes: number, nowMs: number): Sweep | undefined {
   const aged: TopicHead[] = [];
   let looks = looksPerSweep;
@@ -100,7 +100,7 @@ export function findWork(topics: Topics, totalMaxBytes: number, nowMs: number): 
   return aged.length > 0 || tooMuch || leftovers > 0 ? { aged, tooMuch } : undefined;
 }
 
-/** Deletes at most `deletionsPerStep` records. Returns whether that was enough. Within a transaction. */
+/** Deletes at most `deletionsPerStep` records. Returns whether the work is done. Within a transaction. */
 export function sweep(topics: Topics, work: Sweep, totalMaxBytes: number, nowMs: number): boolean {
   const budget = { left: deletionsPerStep };
   purge(topics, budget);
@@ -132,7 +132,7 @@ function purge(topics: Topics, budget: Budget): void {
   }
 }
 
-/** False: the budget was not enough. */
+/** Returns false if the budget did not suffice. */
 function deleteAll(topics: Topics, kind: TopicKind, number: number, budget: Budget): boolean {
   if (budget.left === 0) return false;
   const keys = topics.store.keys({ ...topicRange(kind, number), limit: budget.left });

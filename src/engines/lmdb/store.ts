@@ -50,7 +50,7 @@ export class Store {
   async commit<T>(work: () => T): Promise<T> {
     if (!this.#sync) return this.#db.transactionSync(work);
     try {
-      // A child, because only that is undone when `work` throws.
+      // A child transaction, because only that is rolled back when `work` throws.
       return await this.#db.childTransaction(work);
     } catch (error) {
       throw await causeOf(error);
@@ -70,7 +70,7 @@ export class Store {
     this.#db.removeSync(key);
   }
 
-  /** The value is the caller's own. */
+  /** Returns a copy. */
   get(key: Buffer): Buffer | undefined {
     return this.#db.getBinary(key);
   }
@@ -98,7 +98,7 @@ export class Store {
   }
 }
 
-/** A failed asynchronous commit has its cause in another promise, which must be handled too. */
+/** The cause of a failed asynchronous commit is in another promise, which must be handled, too. */
 async function causeOf(error: unknown): Promise<unknown> {
   const { commitError } = error as { commitError?: Promise<never> };
   if (commitError === undefined) return error;

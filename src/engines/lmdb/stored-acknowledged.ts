@@ -10,9 +10,7 @@ interface Name {
   readonly user: string;
 }
 
-/**
- * Acknowledged positions of users' clients, and which of them are still to be written. Outlives a store that failed.
- */
+/** Acknowledged positions, and which of them are not written yet. Kept while a failed store is reopened. */
 export class StoredAcknowledged {
   readonly positions: Acknowledged;
   /** By their keys, as text. */
@@ -36,7 +34,10 @@ export class StoredAcknowledged {
     return this.#unwritten.size > 0;
   }
 
-  /** Within a transaction. Returns what to call once that is committed: until then it stays to be written. */
+  /**
+   * Writes the changes, within a transaction. Returns a function to call once it is committed; until then they remain
+   * unwritten.
+   */
   write(store: Store): () => void {
     if (!this.hasUnwritten) return nothing;
     const written = [...this.#unwritten].map(([name, { topic, user }]) => {

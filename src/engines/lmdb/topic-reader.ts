@@ -6,7 +6,7 @@ import { offsetKey, topicRange } from './keys.ts';
 import { decodePublication, publicationFacts } from './records.ts';
 import type { Store } from './store.ts';
 
-/** The publications that the topic's retention keeps at this time, and the newest publication per key. */
+/** Reads the publications within the topic's retention, and the newest publication per key. */
 export function readTopic(store: Store, head: TopicHead, nowMs: number): StoredTopic {
   return namingTopic(store, head.name, () => {
     const { epoch, offset, seq, evictedSeq, bornAfterSeq } = head;
@@ -19,7 +19,7 @@ export function readTopic(store: Store, head: TopicHead, nowMs: number): StoredT
   });
 }
 
-/** Runs `work`. Its error, if it is damage, names the file and the topic. */
+/** Runs `work`. If it throws because of damage, the error names the file and the topic. */
 export function namingTopic<T>({ file }: Store, topic: string, work: () => T): T {
   try {
     return work();

@@ -32,7 +32,7 @@ import type { Store } from './store.ts';
 import { namingTopic, readTopic } from './topic-reader.ts';
 
 /**
- * The topics of a store, the longest idle first. A cache of what is committed, except within a transaction: if that
+ * The topics of a store, the longest idle first. Outside of a transaction it shows what is committed. If a transaction
  * fails, drop this object and the store, and read both again.
  */
 export class Topics {
@@ -47,13 +47,13 @@ export class Topics {
   #seq: number;
   readonly #writer = new RecordWriter();
   #nextNumber = 1;
-  /** What all kept publications cost. */
+  /** Bytes of all kept publications. */
   bytes = 0;
   /** Numbers of forgotten topics that still have records. */
   readonly gone: number[];
   /** Topics that left state mode and still have a stored state. */
   readonly staleStates: TopicHead[] = [];
-  /** Topics that entered state mode, whose state is still to be made of their publications. */
+  /** Topics that entered state mode, whose state has not been made from their publications yet. */
   readonly missingStates: TopicHead[] = [];
 
   constructor(
@@ -119,14 +119,14 @@ export class Topics {
     return head;
   }
 
-  /** From this turn on the content is gone and only the numbering is kept. `putIdle` stores that. */
+  /** Drops the content from this turn on, and keeps the numbering. `putIdle` stores that. */
   forget(head: TopicHead): void {
     this.#heads.delete(head.name);
     this.bytes -= head.bytes;
     this.#idle.add(head.name, idleRecord(head, this.#nextNumber++), this.#seq);
   }
 
-  /** The feed has had publications of this topic, so it has content again. */
+  /** The topic has content again. */
   told(name: string): void {
     this.#idle.delete(name);
   }
@@ -142,7 +142,9 @@ export class Topics {
     return head.messageIds;
   }
 
-  /** Whether the newest publication of this key, in state mode, is at this position. Sees its own transaction. */
+  /**
+   * Whether the newest publication of this key, in state mode, is at this position, including the current transaction.
+   */
   isNewest({ topic, key }: PublishFields, { epoch, offset }: Position): boolean {
     const head = this.#heads.get(topic);
     if (head?.epoch !== epoch || head.mode !== 'state') return false;
@@ -160,7 +162,7 @@ export class Topics {
     return ++this.#seq;
   }
 
-  /** Before the first publication: the identity of the numbering of commits. */
+  /** Stores the identity of the numbering of commits, before the first publication. */
   putEngine(): void {
     if (this.#isEngineStored) return;
     this.#isEngineStored = true;
@@ -181,7 +183,7 @@ export class Topics {
     else this.store.put(key, record);
   }
 
-  /** For a topic that was a stream: stores the newest publication per key of its publications. */
+  /** Stores the state of a topic that was a stream: the newest of its publications per key. */
   putState(head: TopicHead): void {
     for (const { value } of this.store.entries(topicRange('publication', head.number)))
       this.#putValue(head, decodePublication(head.name, value), value);
@@ -197,14 +199,14 @@ export class Topics {
     this.store.put(headKey(head.name), this.#writer.head(head));
   }
 
-  /** Makes the topic the one that was used last. */
+  /** Makes the topic the most recently used one. */
   touch(head: TopicHead, nowMs: number): void {
     head.touchedAtMs = nowMs;
     this.#heads.delete(head.name);
     this.#heads.set(head.name, head);
   }
 
-  /** Stores the numbering only. The topic's records are deleted later, step by step. */
+  /** Stores only the numbering. The topic's records are deleted later, step by step. */
   putIdle({ name, number }: TopicHead): void {
     const idle = this.#idle.get(name);
     if (idle !== undefined) this.store.put(headKey(name), this.#writer.head(idle));

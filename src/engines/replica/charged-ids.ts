@@ -6,13 +6,13 @@ import type { UpstreamRequest } from './upstream.ts';
 
 export interface Charged {
   readonly requests: readonly UpstreamRequest[];
-  /** To be called with their outcomes: what is not remembered for them costs nothing. */
+  /** To be called with the outcomes: ids that were not remembered cost nothing. */
   readonly settle: (outcomes: readonly AppendOutcome[]) => void;
 }
 
 /**
- * Charges message ids to those who publish here, before the store remembers them: each node bounds its own. A request
- * whose id its publisher can't pay for is sent all the same, as the store may know it.
+ * Charges message ids to the payers of this node, before the store remembers them; each node limits its own. A request
+ * whose payer is over its limit is sent all the same, because the store may know the id already.
  */
 export class ChargedIds {
   readonly #budget: MessageIdBudget;

@@ -20,18 +20,18 @@ import { Replica } from './replica.ts';
 import { Unsent } from './unsent.ts';
 import type { Batch, BatchReply, Change, Picture, Upstream } from './upstream.ts';
 
-/** Publications of one batch at most, so that others and the event loop get their turn. */
+/** Maximum publications per batch, so that other nodes and the event loop get their turn. */
 const requestsPerBatch = 500;
-/** Batches that may be under way: more would wait in the upstream rather than here, and grow no more together. */
+/** Maximum batches under way. Further ones would wait in the upstream, where they can't be merged. */
 const batchesAtOnce = 8;
-/** What clients acknowledged goes with the next batch, and after this time without one. */
+/** Acknowledged positions are sent with the next batch, or after this time without one. */
 const acknowledgeWithinMs = 1000;
-/** A feed that is not level after this time lags for another reason. */
+/** A feed that has not caught up after this time lags for another reason. */
 const levelWithinMs = 2000;
 
 export interface ReplicaOptions {
   readonly upstream: Upstream;
-  /** Bounds what the publishers of this node have remembered. */
+  /** Limits the message ids of this node's publishers. */
   readonly messageIds?: MessageIdLimits | undefined;
   readonly acknowledged?: AcknowledgedLimits | undefined;
   /** Milliseconds since 1970 on a clock that does not jump. */
@@ -39,8 +39,8 @@ export interface ReplicaOptions {
 }
 
 /**
- * An engine of several nodes, as one of them has it. The upstream numbers and stores; this keeps what the node must
- * know at once, sends what it is asked for in batches, and returns the outcome when its feed has heard of the commit.
+ * One node's part of an engine that several nodes share. The upstream numbers and stores. This keeps what the node must
+ * know at once, sends requests in batches, and returns their outcomes when its feed has heard of the commits.
  */
 export class ReplicaEngine implements Engine {
   readonly name: string;
@@ -79,7 +79,7 @@ export class ReplicaEngine implements Engine {
 
   async open(feed: EngineFeed, signal?: AbortSignal): Promise<void> {
     const replica = new Replica(feed);
-    // The first changes may come before the upstream says that it is open.
+    // The first changes may come before `open` resolves.
     this.#replica = replica;
     const listener = {
       picture: (picture: Picture) => this.#take(replica, picture),
@@ -219,7 +219,7 @@ export class ReplicaEngine implements Engine {
     for (const { topic, user, position } of acknowledged) this.acknowledged.learn(topic, user, position);
   }
 
-  /** Everything that waits, while batches may be under way. */
+  /** Sends everything that waits, as long as more batches may be under way. */
   #send(): void {
     clearImmediate(this.#turn);
     this.#turn = undefined;
@@ -258,7 +258,7 @@ export class ReplicaEngine implements Engine {
     return this.#queue.count > 0 || (this.#unsent.has && !this.#isAway && this.#feed !== undefined);
   }
 
-  /** Publishers are told at once; what clients acknowledged and what is to be forgotten waits. */
+  /** Fails waiting publishes at once. Acknowledged positions and topics to forget wait. */
   #refuse(): void {
     this.#fail(this.#queue.take(Number.POSITIVE_INFINITY), undefined);
     this.#idle?.();
@@ -282,7 +282,7 @@ export class ReplicaEngine implements Engine {
     await this.#hear(queued, reply);
   }
 
-  /** Tells the outcomes once the feed has heard of the commits. */
+  /** Resolves the requests once the feed has heard of their commits. */
   async #hear(queued: readonly QueuedAppend[], reply: BatchReply): Promise<void> {
     const { epoch, seq, outcomes } = reply;
     try {
@@ -305,7 +305,7 @@ export class ReplicaEngine implements Engine {
   }
 }
 
-/** What became of a request that the feed has not heard of yet. */
+/** The outcome of a committed request that the feed has not heard of yet. */
 interface Committed {
   readonly epoch: string;
   readonly seq: number;

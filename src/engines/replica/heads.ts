@@ -10,16 +10,16 @@ export interface Head extends Numbering {
   bornAfterSeq: number;
   /** See `UpstreamHead`. */
   idsUntilMs: number;
-  /** The feed has had what there was before, or was given it by `load`. */
+  /** The feed has had everything up to now, or got it by `load`. */
   isFed: boolean;
-  /** The upstream has dropped its numbering; it goes with the content that this node has. */
+  /** The upstream has dropped its numbering. It is dropped here together with the content. */
   isDropped: boolean;
 }
 
-/** What a node knows at once of all topics: those with content, and the numberings of those without. */
+/** The topics that a node knows: those with content, and the numberings of those without. */
 export class Heads {
   readonly #heads = new Map<string, Head>();
-  /** The upstream says which are dropped. */
+  /** Unlimited, because the upstream says which are dropped. */
   readonly #idle = new IdleTopics<Numbering>(Number.POSITIVE_INFINITY);
 
   get(topic: string): Head | undefined {
@@ -35,7 +35,7 @@ export class Heads {
     return [...this.#heads].sort(([, a], [, b]) => a.seq - b.seq).map(([topic]) => topic);
   }
 
-  /** Of a topic with or without content. */
+  /** The numbering of a topic with or without content. */
   known(topic: string): Numbering | undefined {
     return this.#heads.get(topic) ?? this.#idle.get(topic);
   }
@@ -52,13 +52,13 @@ export class Heads {
     this.#heads.set(topic, head);
   }
 
-  /** Its content is gone, with the newest commit at that time. */
+  /** The content of the topic is gone. Keeps its numbering. */
   setIdle(topic: string, { epoch, offset, seq, bornAfterSeq }: Numbering, atSeq: number): void {
     this.#heads.delete(topic);
     this.#idle.add(topic, { epoch, offset, seq, bornAfterSeq }, atSeq);
   }
 
-  /** The feed has had publications of it: it has content again. */
+  /** The topic has content again. */
   woke(topic: string): void {
     this.#idle.delete(topic);
   }
@@ -80,7 +80,7 @@ export class Heads {
     return [...this.#idle.numberings(-1)].map(([topic]) => topic);
   }
 
-  /** Takes those of a picture; the node knows none yet. */
+  /** Takes the topics of the first picture. */
   fill(heads: ReadonlyMap<string, UpstreamHead>): void {
     const idle: [string, UpstreamHead, number][] = [];
     for (const [topic, head] of heads) {

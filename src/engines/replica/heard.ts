@@ -10,13 +10,16 @@ interface Waiting {
 
 const lost = 'the engine lost its newest publications';
 
-/** Those that wait until the feed has heard of a commit. */
+/** Promises that resolve when the feed has heard of a commit. */
 export class Heard {
   #waiting: Waiting[] = [];
   #picture: Pick<Picture, 'epoch' | 'former'> = { epoch: '' };
   #seq = 0;
 
-  /** Resolves once it has; rejects where the upstream lost the commit, or is away. */
+  /**
+   * Resolves once the feed has heard of it; rejects if the upstream lost the commit or can't be reached. Undefined: it
+   * has already.
+   */
   of(commit: Commit): Promise<void> | undefined {
     if (!this.isKept(commit)) return Promise.reject(new Error(lost));
     if (this.#has(commit)) return undefined;
@@ -28,7 +31,7 @@ export class Heard {
     return isKept(this.#picture, commit);
   }
 
-  /** The feed has heard of what the picture shows. */
+  /** The feed has heard of everything in the picture. */
   picture(picture: Pick<Picture, 'epoch' | 'former' | 'seq'>): void {
     this.#picture = picture;
     this.upTo(picture.seq);
@@ -46,14 +49,14 @@ export class Heard {
     for (const { commit, resolve } of waiting) if (this.#has(commit)) resolve();
   }
 
-  /** They may ask again. */
+  /** Rejects all of them. Their callers may try again. */
   giveUp(error: Error): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { reject } of waiting) reject(error);
   }
 
-  /** What is kept of a former numbering was in the picture. */
+  /** What was kept of a former numbering is in the picture. */
   #has(commit: Commit): boolean {
     return this.isKept(commit) && (commit.epoch !== this.#picture.epoch || commit.seq <= this.#seq);
   }

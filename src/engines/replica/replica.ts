@@ -4,30 +4,30 @@ import { Heads, headOf } from './heads.ts';
 import { hasSuccessorsOf, type Later, storedAsOf, withoutContent } from './stored-topic.ts';
 import type { Change, Picture, UpstreamHead } from './upstream.ts';
 
-/** Topics that are loaded at the same time when a picture shows them changed. */
+/** Maximum topics that are loaded at the same time after a picture. */
 const loadsAtOnce = 32;
 
 type Load = (topic: string) => Promise<StoredTopic | undefined>;
 type Appended = Extract<Change, { kind: 'appended' }>;
 
-/** Publications of one topic that follow each other and that the feed has not heard of yet. */
+/** Consecutive publications of one topic that the feed has not heard of yet. */
 interface Run {
   readonly topic: string;
   readonly epoch: string;
   readonly publications: StoredPublication[];
 }
 
-/** What a picture changes of one topic. */
+/** A topic that differs from the picture. */
 interface Correction {
   readonly topic: string;
   readonly head: UpstreamHead;
-  /** As of the picture. */
+  /** The topic as of the picture. */
   readonly stored: StoredTopic;
 }
 
 /**
- * What a node knows of its upstream, and what its feed has heard: kept level with the order of all nodes by changes,
- * and by a picture where changes are missing. Each method is done in one turn, except for what must be loaded first.
+ * What a node knows of its upstream, and what its feed has heard. Changes keep both up to date, and a picture does
+ * where changes are missing. Each method runs in one turn, except for what must be loaded first.
  */
 export class Replica {
   readonly heads = new Heads();
@@ -54,7 +54,7 @@ export class Replica {
     this.#throwFailure();
   }
 
-  /** What the feed lacks of a topic; undefined: nothing. */
+  /** Returns what the feed lacks of a topic; undefined: nothing. */
   async load(topic: string, load: Load): Promise<StoredTopic | undefined> {
     const head = this.heads.get(topic);
     if (head === undefined || head.isFed) return undefined;
@@ -74,7 +74,7 @@ export class Replica {
     return undefined;
   }
 
-  /** Makes the replica and the feed what the picture shows. Rejects where a load does; then nothing has changed. */
+  /** Brings the replica and the feed to the state of the picture. Rejects if a load does; then nothing has changed. */
   async take(picture: Picture, load: Load): Promise<void> {
     if (!this.#hasPicture) this.heads.fill(picture.heads);
     else this.#correct(picture, await this.#corrections(picture, load));
@@ -85,7 +85,7 @@ export class Replica {
     this.#throwFailure();
   }
 
-  /** The content of the topic goes from here. */
+  /** Drops the content of the topic on this node. */
   forget(topic: string): void {
     const head = this.heads.get(topic);
     if (head === undefined) return;
@@ -150,7 +150,7 @@ export class Replica {
     this.forgottenSeq = Math.max(this.forgottenSeq, forgottenSeq);
   }
 
-  /** What a failing feed misses is its own fault; what follows is told all the same. */
+  /** Keeps the first error of the feed for the end, so that later changes are delivered all the same. */
   #guard(tell: () => void): void {
     try {
       tell();
@@ -167,7 +167,7 @@ export class Replica {
 
   // ---- pictures
 
-  /** Of the topics that the feed may know, and that are not as the picture shows them. */
+  /** Loads the topics that the feed may know and that differ from the picture. */
   async #corrections(picture: Picture, load: Load): Promise<Correction[]> {
     const changed = [...picture.heads].filter(([topic, head]) => !this.#isLevel(topic, head));
     const corrections: Correction[] = [];
@@ -191,7 +191,10 @@ export class Replica {
     return known?.epoch === epoch && known.offset === offset;
   }
 
-  /** In one turn, publications in the order of their commits: no cursor may say more than the feed has had. */
+  /**
+   * Runs in one turn, with publications in the order of their commits, so that no cursor says more than the feed has
+   * had.
+   */
   #correct({ heads, seq }: Picture, corrections: readonly Correction[]): void {
     this.#loseUnknown(heads);
     const appended: { readonly epoch: string; readonly publication: StoredPublication }[] = [];
@@ -216,7 +219,7 @@ export class Replica {
 
   #setHead(topic: string, head: UpstreamHead): void {
     const before = this.heads.get(topic);
-    // Where there was a topic the feed has it still, without content; it will forget it.
+    // A topic that was there stays in the feed without content, until the feed forgets it.
     if (head.idleAtSeq !== undefined && before === undefined) this.heads.setIdle(topic, head, head.idleAtSeq);
     else {
       this.heads.woke(topic);
@@ -224,7 +227,7 @@ export class Replica {
     }
   }
 
-  /** Topics that the upstream knows nothing of any more. */
+  /** Resets topics that the upstream does not know any more. */
   #loseUnknown(heads: ReadonlyMap<string, UpstreamHead>): void {
     for (const topic of this.heads.idleNames()) if (!heads.has(topic)) this.heads.delete(topic);
     for (const [topic] of [...this.heads.entries()]) {

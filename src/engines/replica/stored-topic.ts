@@ -1,20 +1,20 @@
 import type { Numbering, StoredTopic } from '../../topics/engine.ts';
 import type { StoredPublication } from '../../topics/publication.ts';
 
-/** A publication that came while the topic was loaded. */
+/** A publication that came while its topic was being loaded. */
 export interface Later {
   readonly epoch: string;
   readonly publication: StoredPublication;
 }
 
-/** A topic whose content is gone. */
+/** The stored form of a topic whose content is gone. */
 export function withoutContent({ epoch, offset, seq, bornAfterSeq }: Numbering): StoredTopic {
   return { epoch, offset, seq, bornAfterSeq, evictedSeq: seq, publications: [], state: [] };
 }
 
 /**
- * The topic as it was at `head`: without what was stored after it, with what came later than was stored. A value that
- * has a successor after `head` is not among the values; the successor will come as a change.
+ * The topic as of `head`: without what was stored after it, and with publications that came while it was loaded. A
+ * value that was replaced after `head` is left out, because its successor comes as a change.
  */
 export function storedAsOf(
   head: Numbering,
@@ -29,7 +29,7 @@ export function storedAsOf(
   const held = publications.filter((publication) => publication.offset <= offset);
   return {
     ...{ epoch, offset, seq, bornAfterSeq },
-    // What was stored of another numbering only says nothing of this one.
+    // Publications of another numbering say nothing about this one.
     evictedSeq: held.length === 0 ? seq : kept.evictedSeq,
     publications: held,
     state: valuesAt(offset, kept.state, added),
@@ -50,7 +50,7 @@ function valuesAt(
   return [...values.values()].filter((publication) => publication.offset <= offset);
 }
 
-/** Whether it holds everything that follows what is known, so that this can be continued. */
+/** Whether `stored` has everything after `known`, so that the numbering can be continued. */
 export function hasSuccessorsOf(known: Numbering | undefined, stored: StoredTopic): boolean {
   if (known !== undefined && (known.epoch !== stored.epoch || known.offset > stored.offset)) return false;
   const first = stored.publications[0]?.offset ?? stored.offset + 1;

@@ -2,12 +2,12 @@ import type { Acknowledgement, Batch, Forget } from './upstream.ts';
 
 type Told = Pick<Batch, 'forgets' | 'acknowledged' | 'unacknowledged'>;
 
-/** What a node has to tell its upstream without waiting for a reply: the newest of each, until a batch takes it. */
+/** What a node tells its upstream without waiting for a reply: the newest value of each, until a batch takes it. */
 export class Unsent {
   #forgets: Forget[] = [];
   #acknowledged = new Map<string, Acknowledgement>();
   #unacknowledged = new Map<string, Omit<Acknowledgement, 'position'>>();
-  /** It was sent in vain, and waits for `again`. */
+  /** Sending failed; waits for `again`. */
   #failed: Told[] = [];
 
   get has(): boolean {
@@ -46,7 +46,7 @@ export class Unsent {
     this.#failed.push(told);
   }
 
-  /** What was put back is to be taken again, except for what is newer by now. */
+  /** Makes what failed available again, except where there is a newer value. */
   again(): void {
     const failed = this.#failed;
     this.#failed = [];
@@ -63,7 +63,7 @@ export class Unsent {
   }
 }
 
-/** No topic holds a line break. */
+/** Topics have no line breaks. */
 function keyOf({ topic, user }: Omit<Acknowledgement, 'position'>): string {
   return `${topic}\n${user}`;
 }
