@@ -58,10 +58,10 @@ export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
     pool: 'forks',
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
-    // What is polled for comes at once on a machine with time; on a busy one it takes what it takes.
-    expect: { poll: { timeout: 20_000 } },
+    // These end what hangs. No test is about them: what comes at once on a machine with time takes minutes on a busy one.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 90_000 } },
     // `shared` computes, and runs alone. The other two wait more than they compute, and run together.
     projects: [
       {

@@ -75,6 +75,7 @@ const mayImportBesideSrc: Readonly<Record<string, readonly string[]>> = {
   'test/fanout': ['test/support', 'test/topics'],
   'test/catch-up': ['test/fanout', 'test/topics', 'test/support'],
   'test/workers': ['test/engines', 'test/topics', 'test/support'],
+  'test/server': ['test/support'],
   'test/sessions': ['test/support', 'test/topics', 'test/fanout'],
   'test/api': ['test/support', 'test/sessions'],
   'test/model': ['test/support', 'test/fanout'],

@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { jwtVerify } from 'jose';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { CliDeps } from '../src/cli/deps.ts';
 import type { Config } from '../src/config.ts';
 import { chunks, fakeGateway, run } from './cli/world.ts';
+import { commandLine } from './support/command-line.ts';
 
 const tokenSecret = 's3cr3t-'.repeat(6);
 
@@ -255,8 +255,7 @@ describe('the program', () => {
 
   /** The command line as a process of its own. */
   function start(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
-    const child = spawn(process.execPath, ['--import', 'tsx', cli, ...args], {
+    const child = spawn(process.execPath, [...commandLine(), ...args], {
       env: { PATH: process.env['PATH'], ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import { moduleFile } from './support/command-line.ts';
 import { startGateway, type TestGateway } from './support/gateway.ts';
 import { type Frame, JsonClient } from './support/json-client.ts';
 
@@ -13,8 +14,6 @@ import { type Frame, JsonClient } from './support/json-client.ts';
  * What startServer reads from the configuration and no other test of a running gateway shows: each has its effect
  * outside.
  */
-
-const root = fileURLToPath(new URL('..', import.meta.url));
 
 let gateway: TestGateway;
 const cleanups: (() => unknown)[] = [];
@@ -177,15 +176,16 @@ describe('what the gateway does by itself', () => {
   });
 
   it('ends with it: a process that closes its gateway has nothing left that keeps it alive', async () => {
+    const [config, { nodeArgs, path }] = [moduleFile('config'), moduleFile('server')];
     const program = `
-      import { loadConfig } from './src/config.ts';
-      import { startServer } from './src/server.ts';
+      import { loadConfig } from '${pathToFileURL(config.path)}';
+      import { startServer } from '${pathToFileURL(path)}';
       const flags = { port: 0, logLevel: 'silent', sourceHost: true };
       const server = await startServer(loadConfig({ flags }));
       await server.close();
       console.log('closed');`;
-    const args = ['--import', 'tsx', '--input-type=module', '--eval', program];
-    const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+    const args = [...nodeArgs, '--input-type=module', '--eval', program];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     cleanups.push(() => child.kill('SIGKILL'));
     const exit = once(child, 'exit');
     expect([await text(child.stdout), await exit]).toEqual(['closed\n', [0, null]]);

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'v
 import WebSocket from 'ws';
 import { readRunFile } from '../../src/cli/run-file.ts';
 import { startServer } from '../../src/server.ts';
+import { commandLine } from '../support/command-line.ts';
 import { startGateway } from '../support/gateway.ts';
 import { run } from './world.ts';
 
@@ -56,7 +57,6 @@ async function connect(url: URL): Promise<WebSocket> {
 }
 
 const gatewayFlags = ['serve', '--port', '0', '--no-canary'];
-const fromSource = ['--import', 'tsx', 'src/cli.ts'];
 
 describe('`npm start`', () => {
   // As after `npm run build`, which comes before it.
@@ -106,7 +106,7 @@ describe('the image’s health check', () => {
       SLUICE_HOST: variable('SLUICE_HOST'),
       SLUICE_RUN_FILE: join(folder, variable('SLUICE_RUN_FILE').slice('/tmp/'.length)),
     };
-    const child = spawn(process.execPath, [...fromSource, ...args], {
+    const child = spawn(process.execPath, [...commandLine(), ...args], {
       cwd: root,
       env: { PATH: process.env['PATH'], ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -144,7 +144,7 @@ describe('a process that still loads its code', () => {
     const { child, pid, complaints, exit } = start('unshare', [...isolated, 'dist/cli.js', ...gatewayFlags]);
     const out = text(child.stdout as NodeJS.ReadableStream);
     const children = () => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-    await expect.poll(children, { interval: 1, timeout: 10_000 }).not.toBe('');
+    await expect.poll(children, { interval: 1 }).not.toBe('');
     const gateway = Number(children());
     // Those that come before Node runs the program's first line are lost.
     const timer = setInterval(() => kill(gateway, 'SIGTERM'), 2);
@@ -186,7 +186,7 @@ describe('a gateway that loads a data folder', () => {
     expect(isClean()).toBe(true);
 
     const before = owner();
-    const gateway = start(process.execPath, [...fromSource, ...gatewayFlags, ...dataFlags()]);
+    const gateway = start(process.execPath, [...commandLine(), ...gatewayFlags, ...dataFlags()]);
     const out = text(gateway.child.stdout as NodeJS.ReadableStream);
     await taken(before);
     gateway.child.kill(signal);

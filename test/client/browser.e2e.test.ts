@@ -22,7 +22,7 @@ beforeAll(async () => {
   const script = { type: 'text/javascript', content: await readFile(bundle, 'utf8') };
   site = await startSite('<!doctype html><title>Elsewhere</title>', { '/client.js': script });
   browser = await TestBrowser.launch();
-}, 60_000);
+});
 
 afterAll(async () => {
   await browser.close();
@@ -56,7 +56,7 @@ function connecting(page: Page, url: string): Promise<{ rejected: string; told: 
   }, url);
 }
 
-describe('a page is told why its client does not connect', { timeout: 60_000 }, () => {
+describe('a page is told why its client does not connect', () => {
   it('where its origin is not listed: it may not read the response, but learns that there is one', async () => {
     const page = await openWithSdk(site.url);
     const code = 'answer_hidden';
@@ -101,7 +101,7 @@ describe('a page is told why its client does not connect', { timeout: 60_000 }, 
   });
 });
 
-describe('a page whose network comes back', { timeout: 60_000 }, () => {
+describe('a page whose network comes back', () => {
   it('is connected at once, however long its client would still have waited', async () => {
     const page = await openWithSdk(`http://127.0.0.1:${port}/healthz`);
     await page.evaluate(async () => {

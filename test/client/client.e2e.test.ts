@@ -255,7 +255,7 @@ describe('against a real gateway', () => {
   });
 });
 
-describe('when the gateway is killed', { timeout: 60_000 }, () => {
+describe('when the gateway is killed', () => {
   it('reconnects, tells that the topic has a new epoch, and sends what was published meanwhile', async () => {
     const port = String(await lastingPort());
     let gateway = await GatewayProcess.start('--port', port);

@@ -136,7 +136,7 @@ describe('the size of the client', () => {
       row('WebSocket, protobuf, dictionaries, reconnects and queue', withDictionaries(sdk)),
     ];
     console.log(rows.join('\n'));
-  }, 60_000);
+  });
 
   it('is known of all that it loads when it needs it', () => {
     expect([...(sizes.get('sluice-client')?.later.keys() ?? [])].sort()).toEqual(

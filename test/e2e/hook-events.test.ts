@@ -121,7 +121,7 @@ test('events that were dropped are made up for by a resync of what is occupied, 
     });
   expect(small.metrics.eventsDroppedTotal.value).toBeGreaterThan(500);
   hooks.reset();
-  await expect.poll(() => occupied().length, { timeout: 5000 }).toBe(1500);
+  await expect.poll(() => occupied().length).toBe(1500);
   const pages = batches().flatMap(({ resync }) => (resync === undefined ? [] : [resync]));
   expect(
     pages

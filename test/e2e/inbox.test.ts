@@ -96,7 +96,7 @@ it('an EventSource has had what left the gateway, a poll what came before the ne
   await notify('first');
   const { client: stream } = await streamOf(false);
   await stream.until(() => stream.publications.length === 1);
-  await expect.poll(startsAt, { timeout: 5000 }).toBe(1);
+  await expect.poll(startsAt).toBe(1);
   stream.close();
   await notify('second');
   const first = await poll();

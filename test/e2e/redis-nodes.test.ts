@@ -26,7 +26,7 @@ beforeAll(async () => {
     ...['--api-key', apiKey, '--connections-max-per-user', String(userCap)],
   );
   gateways = [await open(), await open()];
-}, 60_000);
+});
 
 afterAll(async () => {
   await Promise.all([...gateways.map((gateway) => gateway.close()), machine?.kill()]);
@@ -134,7 +134,7 @@ test('the places of a machine that is killed are free within its time-out', asyn
   await expect.poll(() => isRefused(a, 'left')).toBe(true);
   const atMs = performance.now();
   await machine.kill();
-  await expect.poll(() => isRefused(a, 'left'), { timeout: 10_000 }).toBe(false);
+  await expect.poll(() => isRefused(a, 'left')).toBe(false);
   expect(performance.now() - atMs).toBeLessThan(2 * nodeTimeoutMs + 2000);
   await expect.poll(() => isRefused(b, 'left')).toBe(false);
   await closeAll(clients);

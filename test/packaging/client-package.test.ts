@@ -109,7 +109,7 @@ describe('the package sluice-client', () => {
   it('is clean to publint', async () => {
     const { stdout } = await run(bin('publint'), [unpacked, '--strict']);
     expect(stdout).toContain('All good!');
-  }, 60_000);
+  });
 
   // It is a module only, as all of the gateway: `require` of one works from Node 20.19 on.
   it('has types that resolve everywhere', async () => {
@@ -125,5 +125,5 @@ describe('the package sluice-client', () => {
     };
     expect(analysis.types).toMatchObject({ kind: 'included' });
     expect(analysis.problems.filter(({ kind }) => kind !== 'CJSResolvesToESM')).toEqual([]);
-  }, 60_000);
+  });
 });

@@ -98,12 +98,12 @@ describe('the package', () => {
   test('installed from its tarball brings what is built, and works', async () => {
     const folder = await workshop.install('from-tarball', await workshop.pack());
     await expectToWork(folder);
-  }, 180_000);
+  }, 600_000);
 
   test('installed from a git repository is built by that, and works', async () => {
     const folder = await workshop.install('from-git', await workshop.repository());
     await expectToWork(folder);
-  }, 180_000);
+  }, 600_000);
 });
 
 test('the image is built from what its Dockerfile copies', async () => {
@@ -111,4 +111,4 @@ test('the image is built from what its Dockerfile copies', async () => {
   await workshop.run(tree, 'npm', 'run', '--silent', 'build');
   const told = await workshop.run(tree, 'node', 'dist/cli.js', '--version');
   expect(told.stdout.trim()).toBe(version);
-}, 180_000);
+}, 600_000);

@@ -224,7 +224,7 @@ describe('what fails for now', () => {
     expect(await gateway.metric('sluice_publish_duplicates_total')).toBeGreaterThan(before);
     for (const each of numbers(3))
       expect(await dataOf(`${topic}-${each}`)).toEqual(numbers(600).filter((i) => i % 3 === each));
-  }, 60_000);
+  });
 
   it('outlives a gateway that restarts: with lmdb all is published once, in order', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'sluice-publisher-'));
@@ -563,7 +563,7 @@ describe('a slow gateway', () => {
     const published: Promise<unknown>[] = [];
     for (let n = 0; n < 6; n++) {
       published.push(publisher.publish(`${topic}-${n}`, 't', n));
-      await expect.poll(() => out, { timeout: 5000 }).toBe(Math.min(n + 1, 4));
+      await expect.poll(() => out).toBe(Math.min(n + 1, 4));
     }
     // Longer than a request takes to be slow.
     await new Promise((resolve) => setTimeout(resolve, 300));

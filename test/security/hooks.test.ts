@@ -2,25 +2,39 @@ import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { HookServer, hookSecret } from '../support/hook-server.ts';
-import { JsonClient } from '../support/json-client.ts';
+import { type Frame, JsonClient } from '../support/json-client.ts';
+
+/** Two gateways that wait as long for the application: one lets none in when it fails, the other does. */
+interface Pair {
+  readonly closed: TestGateway;
+  readonly open: TestGateway;
+}
 
 let hooks: HookServer;
+/** Gives no question up while a busy machine takes long over the answer. */
+let patient: Pair;
+let impatient: Pair;
 let closed: TestGateway;
-let open: TestGateway;
 
-beforeAll(async () => {
-  hooks = await HookServer.start();
+async function startPair(timeoutMs: number): Promise<Pair> {
   const { url } = hooks;
   const flags = { hookConnect: url, hookSubscribe: url, hookPublish: url, hookCall: url, hookSecret };
-  const times = { hookTimeoutMs: 1000, callTimeoutMs: 1000 };
-  [closed, open] = await Promise.all([
+  const times = { hookTimeoutMs: timeoutMs, callTimeoutMs: timeoutMs };
+  const [strict, lenient] = await Promise.all([
     startGateway({ ...flags, ...times }),
     startGateway({ ...flags, ...times, hookFailOpen: 'connect,subscribe,publish' }),
   ]);
+  return { closed: strict, open: lenient };
+}
+
+beforeAll(async () => {
+  hooks = await HookServer.start();
+  [patient, impatient] = await Promise.all([startPair(60_000), startPair(1000)]);
+  closed = patient.closed;
 });
 beforeEach(() => hooks.reset());
 afterAll(async () => {
-  await Promise.all([closed.close(), open.close()]);
+  await Promise.all([patient, impatient].flatMap((pair) => [pair.closed.close(), pair.open.close()]));
   hooks.close();
 });
 
@@ -50,6 +64,7 @@ describe('an application', () => {
     ['whose filter is none', 'malformed', (r) => r.end('{"allow":true,"filter":{"op":"eq"}}')],
     ['with a prototype', 'malformed', (r) => r.end('{"__proto__":{"allow":true}}')],
   ])('%s lets none in, unless failures do, and others are served', async (_, reason, rude) => {
+    const { closed, open } = reason === 'timeout' ? impatient : patient;
     const clients = await Promise.all([closed, open].map(({ wsUrl }) => JsonClient.open(wsUrl)));
     const [strict, lenient] = clients as [JsonClient, JsonClient];
     hooks.rude = rude;
@@ -95,10 +110,15 @@ describe('an application', () => {
 
   it('that hangs is asked at most 32 questions of one client at a time, and holds nothing afterwards', async () => {
     const client = await JsonClient.open(closed.wsUrl);
-    hooks.rude = () => undefined;
+    const hanging: ServerResponse[] = [];
+    hooks.rude = (response) => hanging.push(response);
     const call = () => client.call({ type: 'call', method: 'any' });
-    const replies = await Promise.all(Array.from({ length: 33 }, call));
-    const codes = replies.map(({ code }) => code);
+    const replies = Array.from({ length: 33 }, call);
+    const isRefused = ({ type }: Frame) => type === 'error';
+    expect(await client.until(isRefused)).toMatchObject({ code: 'rate_limited' });
+    await expect.poll(() => hanging.length).toBe(32);
+    for (const response of hanging) response.destroy();
+    const codes = (await Promise.all(replies)).map(({ code }) => code);
     expect(codes.filter((code) => code === 'rate_limited')).toHaveLength(1);
     expect(codes.filter((code) => code === 'application_unavailable')).toHaveLength(32);
     expect(await closed.metric('sluice_hooks_waiting')).toBe(0);

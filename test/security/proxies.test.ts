@@ -67,7 +67,7 @@ beforeAll(async () => {
     ProxyProcess.haproxy(folder, haproxy.join('\n'), [ports.secure, ports.old, ports.plain]),
   ];
   proxies.push(...(await Promise.all(started)));
-}, 60_000);
+});
 
 afterAll(async () => {
   await Promise.all(proxies.map((each) => each.end()));

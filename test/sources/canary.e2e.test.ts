@@ -12,7 +12,7 @@ it('measures publish to receive through a connection of its own, also beside a t
     socket.kill();
     return Number(/^sluice_canary_seconds_count (\d+)$/m.exec(body)?.[1]);
   };
-  await vi.waitUntil(async () => (await count()) > 0, { timeout: 20_000 });
+  await vi.waitUntil(async () => (await count()) > 0, { timeout: 60_000 });
   await gateway.close();
 });
 

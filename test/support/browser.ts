@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 
+/** Ends what hangs, before the test's own time is over: then the error says what was waited for. */
+const timeout = 120_000;
+
 /** A real browser with a fresh profile, which goes with it. */
 export class TestBrowser {
   readonly #context: BrowserContext;
@@ -25,8 +28,10 @@ export class TestBrowser {
         '--disable-sync',
       ],
       viewport: { width: 1440, height: 900 },
+      timeout,
       ...options,
     });
+    context.setDefaultTimeout(timeout);
     return new TestBrowser(context, profile);
   }
 

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { resolve } from 'node:path';
+import { commandLine } from './command-line.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 
@@ -20,7 +21,7 @@ export class GatewayProcess {
   static async start(...flags: readonly string[]): Promise<GatewayProcess> {
     const child = spawn(
       process.execPath,
-      ['--import', 'tsx', 'src/cli.ts', 'serve', '--host', '127.0.0.1', '--no-canary', ...flags],
+      [...commandLine(), 'serve', '--host', '127.0.0.1', '--no-canary', ...flags],
       { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
     );
     try {

@@ -194,9 +194,9 @@ describe('A5: a full refresh', () => {
     await client.connect();
     await state(subscription, 'live');
     await gateway.publish(value('changing:1', 'up'));
-    await expect.poll(() => refreshed, { timeout: 5000 }).toEqual(['changing:1 1']);
+    await expect.poll(() => refreshed).toEqual(['changing:1 1']);
     await gateway.publish(value('changing:2', 'up'));
-    await expect.poll(() => refreshed, { timeout: 5000 }).toEqual(['changing:1 1', 'changing:2 1']);
+    await expect.poll(() => refreshed).toEqual(['changing:1 1', 'changing:2 1']);
   });
 });
 
@@ -359,9 +359,9 @@ test('A10: a thousand connections all get an update, and a history keeps it', as
   const history = await gateway.read<{ messages: object[] }>('/api/topics/server:a10/history');
   expect(history.messages).toMatchObject([{ data: 'everywhere' }]);
   for (const client of clients) client.socket.terminate();
-}, 60_000);
+});
 
 test('A2: a client that answers no heartbeat is ended, and counted', async () => {
   await silent.end();
   expect(await narrow.metric('sluice_heartbeat_timeouts_total')).toBe(1);
-}, 30_000);
+});

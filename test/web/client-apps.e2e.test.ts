@@ -133,7 +133,7 @@ beforeAll(async () => {
   await once(site, 'listening');
   gateway = await startGateway({ origins: [siteOrigin()] });
   browser = await TestBrowser.launch();
-}, 60_000);
+});
 
 afterAll(async () => {
   await browser.close();
@@ -162,7 +162,7 @@ async function expectToReceive(built: string, cpu: number): Promise<void> {
   await page.close();
 }
 
-describe('the package sluice-client in an application of another origin', { timeout: 60_000 }, () => {
+describe('the package sluice-client in an application of another origin', () => {
   it('is built by Vite, type checked strictly, and receives', async () => {
     const app = await application('vite', { module: 'ESNext', moduleResolution: 'bundler', noEmit: true });
     writeFileSync(

@@ -28,7 +28,7 @@ function token(...patterns: string[]): Promise<string> {
   return signToken({ topics });
 }
 
-describe('the dashboard of a gateway that wants a credential', { timeout: 60_000 }, () => {
+describe('the dashboard of a gateway that wants a credential', () => {
   it('says so, takes an API key by hand, and keeps it for the tab only', async () => {
     const { url } = await start(guarded);
     await publish('server:web-01', 11);
@@ -90,7 +90,7 @@ describe('the dashboard of a gateway that wants a credential', { timeout: 60_000
   });
 });
 
-describe('the dashboard', { timeout: 60_000 }, () => {
+describe('the dashboard', () => {
   it('lists all servers, not the first page of them', async () => {
     const { url } = await start({ topicsMax: 5000 });
     const names = Array.from({ length: 1_205 }, (_, i) => `web-${String(i).padStart(4, '0')}`);
@@ -175,7 +175,7 @@ describe('the dashboard', { timeout: 60_000 }, () => {
   });
 });
 
-describe('below a path, behind a proxy that strips it', { timeout: 60_000 }, () => {
+describe('below a path, behind a proxy that strips it', () => {
   it('the dashboard, its files and its connection work', async () => {
     const { port } = await start(guarded);
     await publish('server:web-01', 11);

@@ -17,7 +17,7 @@ async function changed(page: Page, selector: string, before: string | null): Pro
   return page.textContent(selector);
 }
 
-describe('the dashboard', { timeout: 60_000 }, () => {
+describe('the dashboard', () => {
   it('shows values of this machine that change by themselves', async () => {
     const { url } = await start(hostSource);
     const { page, problems } = await open(url);

@@ -20,7 +20,7 @@ beforeAll(async () => {
   listed = await startSite('<!doctype html><title>Listed</title>');
   gateway = await GatewayProcess.start('--port', '0', '--origin', new URL(listed.url).origin);
   browser = await TestBrowser.launch({ ignoreHTTPSErrors: true });
-}, 60_000);
+});
 
 afterAll(async () => {
   await browser.close();
@@ -32,7 +32,7 @@ afterAll(async () => {
 /** What a script of the other site tries to publish. */
 const body = JSON.stringify({ topic: 'server:victim', type: 'test', key: 'cpu', data: 1 });
 
-describe('a page of another origin', { timeout: 60_000 }, () => {
+describe('a page of another origin', () => {
   it('cannot publish with JSON, because its preflight is refused', async () => {
     const { page } = await browser.open(site.url);
     const outcome = await page.evaluate(
@@ -115,7 +115,7 @@ describe('a page of another origin', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a page of a listed origin', { timeout: 60_000 }, () => {
+describe('a page of a listed origin', () => {
   it('may send what its libraries add, and read the answer', async () => {
     const { page } = await browser.open(listed.url);
     const headers = { 'content-type': 'application/json', traceparent: '00-0-0-0', 'x-api-key': 'none' };
@@ -152,7 +152,7 @@ describe('a page of a listed origin', { timeout: 60_000 }, () => {
   });
 });
 
-describe('the gateway’s own page, by TLS', { timeout: 60_000 }, () => {
+describe('the gateway’s own page, by TLS', () => {
   it('connects under its security policy', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-page-'));
     const { cert, key } = makeCertificate(folder, 'page');

@@ -20,7 +20,7 @@ async function connect(page: Page, transport: string): Promise<void> {
   await state(page, 'connected');
 }
 
-describe('the page to try everything by hand', { timeout: 90_000 }, () => {
+describe('the page to try everything by hand', () => {
   it('subscribes, publishes, is cut and recovers, by each transport', async () => {
     const gateway = await start();
     const { page, problems } = await open(`${gateway.url}/try`);

@@ -107,5 +107,4 @@ test.each(transports)(
     expect([proxy.cuts, lost, [...seen]]).toEqual([cuts, [], all]);
     reader.close();
   },
-  60_000,
 );

@@ -104,7 +104,7 @@ async function publish(topic: string, count: number): Promise<void> {
 
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
-describe('behind nginx', { timeout: 60_000 }, () => {
+describe('behind nginx', () => {
   it('of which only HTTP/1.1 is asked, a client has a WebSocket', async () => {
     const { client } = await proxied(plain);
     await client.connect();
@@ -124,7 +124,7 @@ describe('behind nginx', { timeout: 60_000 }, () => {
     expect(transports).toEqual(['sse']);
     await configure(upgrading);
     nginx.kill('SIGHUP');
-    await expect.poll(() => transports.at(-1), { timeout: 40_000 }).toBe('websocket');
+    await expect.poll(() => transports.at(-1)).toBe('websocket');
     await publish('nginx', 10);
     await expect.poll(() => offsets).toEqual(upTo(20));
     expect([transports, gaps]).toEqual([['sse', 'websocket'], []]);
@@ -141,7 +141,7 @@ describe('behind nginx', { timeout: 60_000 }, () => {
     const subscription = client.subscribe(topic, {}, ({ offset }) => offsets.push(offset));
     subscription.on('gap', (gap) => gaps.push(gap));
     void client.connect().catch(() => undefined);
-    await expect.poll(() => subscription.state, { timeout: 20_000 }).toBe('live');
+    await expect.poll(() => subscription.state).toBe('live');
     await publish(topic, 10);
     await expect.poll(() => offsets).toEqual(upTo(10));
     expect([transports, gaps]).toEqual([[transport], []]);

@@ -31,7 +31,7 @@ beforeAll(async () => {
   });
   gateway = await startGateway({ origins: [site.url.slice(0, -1)], batchMaxDelayMs: 0 });
   browser = await TestBrowser.launch();
-}, 60_000);
+});
 
 afterEach(async () => {
   for (const page of opened.splice(0)) await page.close();
@@ -124,7 +124,7 @@ async function freeze(page: Page): Promise<() => Promise<void>> {
   };
 }
 
-describe('tabs of a browser', { timeout: 60_000 }, () => {
+describe('tabs of a browser', () => {
   it('share one connection, and each gets every publication', async () => {
     const [one, two] = [await openTab('shared'), await openTab('shared')];
     expect(await connections()).toBe(1);
@@ -185,10 +185,10 @@ describe('tabs of a browser', { timeout: 60_000 }, () => {
     await follower.evaluate(() => (globalThis as Window).grid.setKeys(['b', 'c']));
     await expect.poll(shown).toEqual({ b: first, c: first });
     await leader.close();
-    await expect.poll(() => role(follower), { timeout: 10_000 }).toBe('leader');
+    await expect.poll(() => role(follower)).toBe('leader');
     await publish('server:grid', 2, 'c');
     await publish('server:grid', 2, 'a');
-    await expect.poll(shown, { timeout: 10_000 }).toEqual({ b: first, c: second });
+    await expect.poll(shown).toEqual({ b: first, c: second });
   });
 
   it('publish through the one that leads; one that freezes meanwhile makes no duplicate', async () => {
@@ -215,7 +215,7 @@ describe('tabs of a browser', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a hidden tab', { timeout: 60_000 }, () => {
+describe('a hidden tab', () => {
   it('costs no deliveries, and is complete when it is shown again', async () => {
     const page = await openTab('hidden');
     await publish('hidden', 2);

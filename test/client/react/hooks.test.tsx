@@ -22,13 +22,13 @@ let port: number;
 beforeAll(async () => {
   port = await lastingPort();
   gateway = await GatewayProcess.start('--port', String(port), '--origin', '*');
-}, 60_000);
+});
 
 afterEach(cleanup);
 afterAll(() => gateway.kill());
 
 const url = () => `ws://127.0.0.1:${port}/ws`;
-const within = { timeout: 20_000 };
+const within = { timeout: 60_000 };
 
 function show(children: ReactNode) {
   return render(

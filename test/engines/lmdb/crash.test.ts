@@ -15,7 +15,6 @@ test.each([
     expect(report.faults).toEqual([]);
     expect(report.acknowledged).toBeGreaterThan(options.kills * 20);
   },
-  60_000,
 );
 
 test.each([['processes', false], ...(canContain() ? [['containers', true] as const] : [])] as const)(
@@ -24,5 +23,4 @@ test.each([['processes', false], ...(canContain() ? [['containers', true] as con
     const { twoOwners, noOwner, refusals } = await race({ rounds: 6, starters: 3, contained });
     expect([twoOwners, noOwner, [...refusals]]).toEqual([0, 0, [['ERR_DATA_DIR_IN_USE', 12]]]);
   },
-  60_000,
 );

@@ -23,7 +23,7 @@ beforeAll(async () => {
     startRedisWithSentinel(files),
   ]);
   groups.set('cluster', cluster).set('sentinel', sentinel);
-}, 30_000);
+});
 
 afterAll(async () => {
   await Promise.all([...groups.values()].map((group) => group.remove()));

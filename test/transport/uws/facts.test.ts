@@ -5,13 +5,16 @@ import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
+import { loadUws } from '../../../src/transport/uws/load.ts';
 import { RawSocket, upgradeRequest } from '../../support/raw-socket.ts';
 
 // What Sluice relies on and the documentation of uWebSockets.js doesn't say, or says otherwise; see README. None of it
 // is about Sluice: when one of these fails after an upgrade, src/transport has to be thought over again.
 
 const load = createRequire(import.meta.url);
-const uWS = load('uWebSockets.js') as typeof uws;
+// Not by `load`: what the gateway sets for the library must be set when it is loaded, which is once for all test files
+// of a process.
+const uWS = loadUws();
 
 interface Data {
   readonly name: string;
@@ -338,6 +341,8 @@ describe('uWebSockets.js, when sockets leave their topics as soon as `dropped` n
   const topics = ['A', 'B', 'C', 'D'];
   const framesPerTurn = 31;
   const turns = 300;
+  /** There are turns until so many frames were lost: how many it takes depends on how fast the machine reads. */
+  const enoughLosses = 20;
   const frameBytes = 24 * 1024;
 
   interface Member {
@@ -397,7 +402,8 @@ describe('uWebSockets.js, when sockets leave their topics as soon as `dropped` n
       dropped.clear();
       log = [];
     };
-    for (let i = 0; i < turns; i++) {
+    const losses = () => [...members.values()].reduce((sum, member) => sum + member.losses, 0);
+    for (let i = 0; i < turns || losses() <= enoughLosses; i++) {
       settle();
       for (const [name, { peer }] of members) {
         // The first reads always; the others now and then, in fits and starts.
@@ -418,11 +424,10 @@ describe('uWebSockets.js, when sockets leave their topics as soon as `dropped` n
     settle();
     for (const { peer } of members.values()) peer.resume();
     for (const [name, { expected, received }] of members) {
-      await expect.poll(() => received.length, { timeout: 20_000, message: name }).toBe(expected.length);
+      await expect.poll(() => received.length, { message: name }).toBe(expected.length);
       expect(received, name).toEqual(expected);
     }
-    const losses = [...members.values()].reduce((sum, member) => sum + member.losses, 0);
-    expect(losses).toBeGreaterThan(20);
+    expect(losses()).toBeGreaterThan(enoughLosses);
   });
 });
 

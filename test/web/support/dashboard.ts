@@ -12,7 +12,7 @@ export function useDashboard() {
 
   beforeAll(async () => {
     browser = await TestBrowser.launch();
-  }, 60_000);
+  });
 
   afterAll(() => browser.close());
 
