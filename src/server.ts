@@ -176,6 +176,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       {
         appended: (topic, publications) => {
           fanout.appended(topic, publications);
+          storage.hotTopics.appended(topic.name, publications.length);
           revocations.appended(topic, publications);
         },
         reset: (topic) => {
@@ -201,7 +202,14 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   if (config.compat.length > 0)
     log.info({ compat: config.compat, compatPort: listeners.compatPort }, 'serves older systems');
 
-  const swept: Swept[] = [broker, fanout, ...sessionStage.swept, ...httpApi.swept, ...serving.swept];
+  const swept: Swept[] = [
+    broker,
+    storage.hotTopics,
+    fanout,
+    ...sessionStage.swept,
+    ...httpApi.swept,
+    ...serving.swept,
+  ];
   if (isFirst) swept.push(new ClockWatch(log, Date.now, monotonicMs));
   told?.occupancy?.sweep();
   told?.events.start();

@@ -135,6 +135,8 @@ export interface GatewayStats {
   readonly deliveries: number;
   readonly sentBytes: number;
   readonly topics: number;
+  /** Topic -> publications per second of the last whole window; only the topics that got most, the most first. */
+  readonly hottest: Readonly<Record<string, number>>;
   readonly subscriptions: {
     readonly total: number;
     /** Topics and patterns with at least one. */

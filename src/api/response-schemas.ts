@@ -246,6 +246,9 @@ export const stats = component(
     deliveries: z.int(),
     sentBytes: z.int(),
     topics: z.int(),
+    hottest: z
+      .record(z.string(), z.number())
+      .describe('Publications per second, over 10 s, of the topics that got most of them.'),
     subscriptions: z.object({
       total: z.int(),
       topics: z.int().describe('Topics and patterns with at least one subscription.'),

@@ -65,7 +65,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
   const { log = createLog(config), signal, commandLine } = options;
   const monotonicMs = () => performance.now();
   const metrics = createMetrics();
-  const storage = await createStorage({ config, metrics });
+  const storage = await createStorage({ config, metrics, monotonicMs });
   const { engine, broker } = storage;
   const line = engine.bus && new BusLine(engine.bus, log);
   const links = new Map<string, WorkerLink>();

@@ -9,6 +9,7 @@ import type { Storage } from './storage.ts';
 
 /** `GET /api/stats` names this many topics and patterns. */
 const busiestTopics = 100;
+const hottestTopics = 10;
 
 export interface NodeService extends Service {
   /** The figures of this node alone. */
@@ -18,7 +19,7 @@ export interface NodeService extends Service {
 /** The gateway's own figures. Its uptime counts from this call. `peers`: absent if there are no other nodes. */
 export function createService(
   { config, metrics, monotonicMs, loopDelayMs, isDraining }: Environment,
-  { engine, broker }: Storage,
+  { engine, broker, hotTopics }: Storage,
   fanout: Fanout,
   sessions: Sessions,
   site: Pick<Site, 'peers' | 'metricsText'>,
@@ -46,6 +47,7 @@ export function createService(
       deliveries: metrics.deliveriesTotal.value,
       sentBytes: metrics.sentBytesTotal.value,
       topics: broker.size,
+      hottest: hotTopics.hottest(hottestTopics),
       subscriptions: fanout.subscriptions(limit),
     };
     return { stats: figures, users: [...sessions.users()] };

@@ -2,12 +2,15 @@ import { namespaceOptions } from '../config.ts';
 import { engines } from '../engines/engines.ts';
 import { Broker } from '../topics/broker.ts';
 import type { Engine } from '../topics/engine.ts';
+import { HotTopics } from '../topics/hot-topics.ts';
 import type { TopicOptions } from '../topics/topic.ts';
 import type { Environment } from './environment.ts';
 
 export interface Storage {
   readonly engine: Engine;
   readonly broker: Broker;
+  /** Counts what `broker` feeds. */
+  readonly hotTopics: HotTopics;
   /** The options of the topics of a namespace. */
   readonly topicOptions: (namespace: string) => TopicOptions;
   /** Reads the options of namespaces again, also for existing topics. */
@@ -16,7 +19,7 @@ export interface Storage {
 
 /** Topics and the engine that stores them: `given`, or the one of the configuration. The broker is not open yet. */
 export async function createStorage(
-  { config, metrics }: Pick<Environment, 'config' | 'metrics'>,
+  { config, metrics, monotonicMs }: Pick<Environment, 'config' | 'metrics' | 'monotonicMs'>,
   given?: Engine,
 ): Promise<Storage> {
   /** Topics of one namespace share one object. By name; a name that is not configured has the default's. */
@@ -50,5 +53,5 @@ export async function createStorage(
     topicsMaxPerClient: config.topicsMaxPerClient,
     historyMaxBytes: config.historyMaxBytes,
   });
-  return { engine, broker, topicOptions, reload };
+  return { engine, broker, hotTopics: new HotTopics(monotonicMs), topicOptions, reload };
 }

@@ -99,6 +99,7 @@ export async function startApi(options: HarnessOptions = {}) {
         deliveries: 2,
         sentBytes: 3,
         topics: broker.size,
+        hottest: { 'BTC/USDT': 12.5 },
         subscriptions: { total: 1, topics: 1, busiest: { 'BTC/USDT': 1 } },
       }),
       ready: async () => options.readiness ?? { ok: true, checks: { engine: 'ok' } },

@@ -58,6 +58,7 @@ test('stats', async () => {
     state: 'running',
     startedAt: '2026-01-01T00:00:00.000Z',
     connections: { active: 0, total: 7 },
+    hottest: { 'BTC/USDT': 12.5 },
     subscriptions: { busiest: { 'BTC/USDT': 1 } },
   });
 });
