@@ -19,6 +19,7 @@ import { type Environment, reconnectSpreadMs, type Swept } from './server/enviro
 import { createHttpApi } from './server/http-api.ts';
 import { openListeners } from './server/listeners.ts';
 import { createLiveAccess } from './server/live-access.ts';
+import { memoryProblem } from './server/memory-limit.ts';
 import type { NodeCalls } from './server/node-calls.ts';
 import { createRevocations, type RevocationStage } from './server/revocations.ts';
 import { createSessions } from './server/session-stage.ts';
@@ -198,9 +199,20 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       await broker.close();
       throw error;
     });
-  if (site === undefined) log.info(accessSummary(config));
+  if (site === undefined) {
+    log.info(accessSummary(config));
+    const problem = memoryProblem(config);
+    if (problem !== undefined) log.warn(problem);
+  }
   if (config.compat.length > 0)
     log.info({ compat: config.compat, compatPort: listeners.compatPort }, 'serves older systems');
+
+  // Of several workers the first says it.
+  if (isFirst)
+    metrics.onScrape(() => {
+      const expiresAtMs = listeners.certificateValidUntil?.getTime() ?? 0;
+      metrics.certificateExpiryTimestampSeconds.set(expiresAtMs / 1000);
+    });
 
   const swept: Swept[] = [
     broker,

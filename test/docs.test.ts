@@ -21,6 +21,16 @@ function linksOf(path: string): string[] {
   return targets.filter((target) => !/^[a-z]+:/.test(target)).map((target) => join(dirname(path), target));
 }
 
+/** The anchors of a page's headings, as GitHub makes them. */
+function anchorsOf(path: string): string[] {
+  return [...read(path).matchAll(/^#+ (.+)$/gm)].map(([, text]) =>
+    text!
+      .toLowerCase()
+      .replace(/[^\w -]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
 /** The package has this file because of an entry of `files`, or always. */
 function isPacked(path: string): boolean {
   if (path === 'README.md' || path === 'package.json') return true;
@@ -96,12 +106,7 @@ describe('the limits', () => {
 });
 
 describe('links', () => {
-  const documents = [
-    'README.md',
-    'bench/README.md',
-    'src/transport/uws/LIBRARY.md',
-    ...pages.map(({ path }) => path),
-  ];
+  const documents = packed.filter((path) => path.endsWith('.md'));
 
   test.each(documents)('of %s lead to files that exist', (path) => {
     expect(linksOf(path).filter((target) => !existsSync(join(root, target)))).toEqual([]);
@@ -111,15 +116,11 @@ describe('links', () => {
     expect(linksOf('README.md').filter((target) => !isPacked(target))).toEqual([]);
   });
 
-  test('of the README to its own sections lead to headings', () => {
-    const anchors = [...readme.matchAll(/^#+ (.+)$/gm)].map(([, text]) =>
-      text!
-        .toLowerCase()
-        .replace(/[^\w -]/g, '')
-        .replaceAll(' ', '-'),
-    );
-    const wanted = [...readme.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor]) => anchor!);
-    expect(wanted.filter((anchor) => !anchors.includes(anchor))).toEqual([]);
+  test.each(documents)('of %s to sections lead to headings', (path) => {
+    const wanted = [...read(path).matchAll(/\]\(([^)#\s]*)#([^)\s]+)\)/g)]
+      .filter(([, target]) => !/^[a-z]+:/.test(target!))
+      .map(([, target, anchor]) => [target === '' ? path : join(dirname(path), target!), anchor!] as const);
+    expect(wanted.filter(([target, anchor]) => !anchorsOf(target).includes(anchor))).toEqual([]);
   });
 });
 

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createMetrics, metricRows } from '../src/metrics.ts';
 
@@ -94,5 +95,20 @@ describe('the Grafana dashboard', () => {
       return Array.from({ length: h * w }, (_, cell) => `${x + (cell % w)},${y + Math.floor(cell / w)}`);
     });
     expect(new Set(cells).size).toBe(cells.length);
+  });
+});
+
+describe('the alerts for Prometheus', () => {
+  const file = fileURLToPath(new URL('../grafana/alerts.yml', import.meta.url));
+  const rules = readFileSync(file, 'utf8');
+
+  test('are rules that Prometheus takes', () => {
+    const { status, stderr } = spawnSync('promtool', ['check', 'rules', file], { encoding: 'utf8' });
+    expect([stderr, status]).toEqual(['', 0]);
+  });
+
+  test('ask only for metrics that exist', () => {
+    const names = new Set(rules.match(/\b(sluice)_[a-z0-9_]+/g));
+    expect([...names].filter((name) => !series.has(name))).toEqual([]);
   });
 });

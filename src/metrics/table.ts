@@ -144,6 +144,9 @@ export const table = {
   gateways: gauge('Gateways that share the engine and are alive, including this one.'),
   revocations: gauge('Revoked tokens and users.'),
   draining: gauge('Processes that are draining their clients.'),
+  certificate_expiry_timestamp_seconds: gauge(
+    'Time, in seconds since 1970, when the certificate of the port expires; 0: it has none.',
+  ),
 
   event_loop_delay_seconds: histogram('Delay of timers, measured 20 times a second.', latency),
   source_errors_total: counter('Failures of built-in sources.', { source: 'open' }),

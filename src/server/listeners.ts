@@ -20,6 +20,8 @@ export interface Listeners extends Swept {
   readonly compatPort: number | undefined;
   readonly adminPort: number | undefined;
   readonly proxyPort: number | undefined;
+  /** When the certificate of the port expires. Undefined: it has none. */
+  readonly certificateValidUntil: Date | undefined;
   /** Looks whether the certificate has changed. */
   sweep(): void;
   /** Looks at the certificate at once. Resolves with what is wrong with a new one, if anything. */
@@ -85,6 +87,9 @@ export async function openListeners(
       compatPort: compat?.port,
       adminPort: admin?.port,
       proxyPort,
+      get certificateValidUntil() {
+        return certificate?.validUntil;
+      },
       sweep: () => certificate?.sweep(),
       reloadCertificate: async () => certificate?.reload(),
       stop: () => {

@@ -21,6 +21,7 @@ import { BusLine } from './bus-line.ts';
 import { newCanaryKey } from './canary.ts';
 import { loggedFeed } from './engine-log.ts';
 import { Entrances } from './entrances.ts';
+import { memoryProblem } from './memory-limit.ts';
 import { ReservedPorts } from './reserved-ports.ts';
 import { createSharedCaps } from './shared-caps.ts';
 import { createStorage } from './storage.ts';
@@ -143,6 +144,8 @@ export async function startParent(config: Config, options: ParentOptions): Promi
     told?.events.start();
     log.info({ workers: config.workers, pid: process.pid }, 'several processes serve this port');
     log.info(accessSummary(config));
+    const problem = memoryProblem(config);
+    if (problem !== undefined) log.warn(problem);
     const sweep = setInterval(() => {
       broker.sweep();
       told?.occupancy?.sweep();

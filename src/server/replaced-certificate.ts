@@ -42,6 +42,10 @@ export class ReplacedCertificate {
     this.#listening = port.listening;
   }
 
+  get validUntil(): Date {
+    return this.#checked.validUntil;
+  }
+
   sweep(): void {
     if (stampOf(this.#port.files) !== this.#stamp) void this.reload();
     this.#warnOfExpiry(Date.now());

@@ -1,5 +1,15 @@
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, linkSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { createServer, connect as tcpConnect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -85,6 +95,13 @@ describe('a port with TLS', () => {
   test('speaks nothing else', async () => {
     await expect(fetch(`http://127.0.0.1:${gateway.port}/healthz`)).rejects.toThrow();
     expect(await (await fetchOwn(`${https}/healthz`)).json()).toEqual({ status: 'ok' });
+  });
+
+  test('says in its metrics when the certificate expires', async () => {
+    const { validTo } = new X509Certificate(readFileSync(live.cert));
+    const scraped = await fetch(`http://127.0.0.1:${gateway.adminPort}/metrics`, { headers: withKey });
+    const said = /^sluice_certificate_expiry_timestamp_seconds (\S+)$/m.exec(await scraped.text())?.[1];
+    expect(Number(said)).toBe(Date.parse(validTo) / 1000);
   });
 
   test('takes a new certificate, and keeps its connections', async () => {

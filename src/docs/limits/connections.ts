@@ -142,7 +142,7 @@ export const connectionLimits: readonly Limit[] = [
     ],
   },
   {
-    what: 'lines of the log for refused credentials and origins',
+    what: 'lines of the log for refused credentials and origins, and for clients that meet a limit',
     at: { value: '10, then one every 10 s' },
     of: 'door and code',
     over: 'left out; the next line says how many',

@@ -140,6 +140,20 @@ export const publishingLimits: readonly Limit[] = [
     tests: [[ring, 'evicts the oldest above the limit of bytes, not at it']],
   },
   {
+    what: 'room that the disk of a data folder must have left, with the engine lmdb',
+    at: { value: '64 MiB, once there was less 80 MiB' },
+    of: 'the gateway',
+    over: 'nothing is stored; it is not ready, and goes on by itself',
+    codes: ['engine_unavailable'],
+    countedBy: ['engine_up', unpublished('engine_unavailable')],
+    tests: [
+      [
+        'engines/lmdb/failures.test.ts',
+        'fails appends before the store finds it full, loses nothing, and takes them again once there is room',
+      ],
+    ],
+  },
+  {
     what: 'all histories and states',
     at: 'historyMaxBytes',
     of: 'the gateway',

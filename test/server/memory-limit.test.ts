@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { loadConfig } from '../../src/config.ts';
+import { memoryLimitBytes, memoryProblem } from '../../src/server/memory-limit.ts';
+
+const mib = 2 ** 20;
+const flags = {
+  historyMaxBytes: '100MiB',
+  backpressureTotalMaxBytes: '50MiB',
+  requestsMaxBytes: '20MiB',
+  messageIdsMaxBytes: '40MiB',
+  presenceMaxBytes: '20MiB',
+};
+
+test('limits that fit into the memory of the process are fine, and others are named with what they add up to', () => {
+  const config = loadConfig({ flags });
+  expect(memoryProblem(config, 350 * mib)).toBeUndefined();
+  expect(memoryProblem(config, 350 * mib - 1)).toMatch(/350 MiB, and 350 MiB\): lower historyMaxBytes, /);
+  const workers = loadConfig({ flags: { ...flags, workers: 2 } });
+  expect(memoryProblem(workers, 3 * 350 * mib)).toBeUndefined();
+  expect(memoryProblem(workers, 3 * 350 * mib - 1)).toContain('1050 MiB');
+});
+
+test('what the process may use is known', () => {
+  expect(memoryLimitBytes()).toBeGreaterThan(0);
+  expect(Number.isFinite(memoryLimitBytes())).toBe(true);
+});
