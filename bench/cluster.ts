@@ -44,21 +44,21 @@ const two: System = { name: 'two nodes, Redis', subject: sluice('protobuf'), has
 const other: System = { name: 'socket.io, two nodes, Redis streams', subject: socketIo, hasRedis: true };
 const systems = [one, two, other];
 
-/** Of socket.io with its adapter for streams. */
+/** A limit relative to socket.io with its Redis streams adapter. */
 const p99Limit = 0.5;
 /**
- * The receivers take a twentieth of a core. A window in which their own timers are later than this in one of a hundred
- * cases says more of what else the machine does than of what is measured. A round counts if none of its windows is one.
+ * The receivers take a twentieth of a core. If more than one in a hundred of their own timers is later than this in a
+ * window, the machine was too busy to measure. A round counts if it has no such window.
  */
 const timerLagMaxMs = 20;
-/** Of all rounds: with fewer that count nothing is judged. */
+/** The share of rounds that must count; with fewer nothing is judged. */
 const roundsAtLeast = 0.5;
 
-/** A system that is up, with its subscribers. All are up at the same time, and one of them has work. */
+/** A running system with its subscribers. All systems run at the same time, and one of them has work. */
 interface Running {
   readonly system: System;
   readonly loaded: Loaded;
-  /** The processes that a publication passes through. */
+  /** The processes through which a publication passes. */
   readonly pids: readonly number[];
   readonly publishing: Started;
   readonly listeners: readonly Started[];
@@ -80,7 +80,7 @@ interface Seen {
 
 type Keep = <W extends { end(): unknown }>(worker: W) => W;
 
-/** What has clients shares a core with Redis; what publishes, with the clients. */
+/** The node with clients shares a core with Redis; the publishing one, with the clients. */
 async function start(system: System, topicCount: number, chosen: Options, keep: Keep): Promise<Running> {
   const { connections, bytes: messageBytes, probes } = chosen;
   const { subject, hasRedis } = system;
@@ -187,7 +187,7 @@ const redisColumns = [
   ...['subject', 'topics', 'sent', 'commands', 'bytes in', 'bytes out', 'Redis CPU us', 'listener CPU us'],
 ];
 
-/** What is told of `topicCount` topics: the rounds that count, or all where too few of them do. */
+/** The results for `topicCount` topics, from the rounds that count, or from all if too few count. */
 function told(seen: Map<System, Seen>, topicCount: number, rounds: number) {
   const windowsOf = (system: System) => (seen.get(system) as Seen).windows;
   const lagOf = ({ received }: Window) => received.loopDelayP99Ms;

@@ -18,7 +18,7 @@ interface Kind {
   readonly name: string;
   readonly together: number;
   readonly compress: boolean;
-  /** Bytes on the wire, of those of the payload. */
+  /** Bytes on the wire, relative to the bytes of the payloads. */
   readonly limit?: number;
 }
 
@@ -32,10 +32,10 @@ const kinds: readonly Kind[] = [
 const topic = 'server:web-01';
 const settleMs = 5000;
 
-/** The first part lets the gateway learn what the topic is like. */
+/** The first part of the publications lets the gateway build its dictionary. */
 const recorded = readTrace();
 const learned = recorded.slice(0, recorded.length / 2);
-/** Of the rest what was never said before: no dictionary can hold it when it is sent. */
+/** Of the rest, only publications with new content: no dictionary can contain it. */
 const measured = unheard(recorded, learned.length);
 const trace = [...learned, ...measured];
 const payloadBytes = measured.reduce((sum, { payload }) => sum + payload.bytes.length, 0) / measured.length;
@@ -86,7 +86,7 @@ function measure({ together, compress }: Kind, { connections, everyMs }: Options
   });
 }
 
-/** One client on the real SDK, that keeps what it gets. */
+/** One client of the real SDK that keeps what it gets. */
 class Witness {
   readonly #heard: string[] = [];
   readonly #client: SluiceClient;

@@ -18,17 +18,18 @@ type Options = OptionsOf<typeof options>;
 const transports: readonly Transport[] = ['ws', 'sse', 'poll'];
 const calmSeconds = 3;
 const windowMs = 250;
-/** Told over 4 s to come back within 4 s, clients come over 8 s, and 6 % of them in the fullest window. */
+/**
+ * Clients are asked over 4 s to come back within 4 s, so they come over 8 s, with 6 % of them in the fullest window.
+ */
 const mostInWindow = 0.12;
 /**
- * Those whose time is over before the gateway is there again come back at their next attempt: streams and polls after
- * the time that they were told, again and again, so a quarter of those told 0 to 4 s within 250 ms; the SDK by its own
- * delays.
+ * Clients whose delay ends before the gateway is back retry: streams and polls after the same delay again, so a quarter
+ * of those with 0 to 4 s within 250 ms; the SDK with its own delays.
  */
 const mostReturned = 0.3;
 
 interface Seen extends Accounts {
-  /** New connections of each window since the restart. */
+  /** New connections in each window after the restart. */
   readonly windows: readonly number[];
   readonly drainMs: number;
 }
@@ -111,7 +112,7 @@ export default scenario(options, async (chosen, say) => {
           Math.max(...windows) / chosen.clients,
           mostReturned,
         ),
-        // Those between two polls are told by a later one, if the gateway is still there for it.
+        // Clients between two polls are told by their next poll, if the gateway still runs.
         claim(
           'at least the streams were told',
           returnsAtMs.length >= 0.32 * chosen.clients,

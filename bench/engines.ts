@@ -42,7 +42,7 @@ async function measure(
       const [outcome] = await engine.append([requests[next++ % requests.length] as AppendRequest]);
       if (outcome?.ok !== true) throw new Error('an append failed');
       latenciesMs.push(performance.now() - startMs);
-      // The memory engine answers at once: the others in this process want their turn.
+      // The memory engine returns at once, so let the other tasks of this process run.
       if (next % 1000 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
   };

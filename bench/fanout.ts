@@ -84,7 +84,7 @@ function figures(
     p99Ms: of(({ received }) => received.latency.p99Ms),
     perSecond: of(({ received }) => received.publications / seconds),
     bytesEach: of(({ received }) => received.bytes / received.publications),
-    // No median: each one counts.
+    // Every run counts, not the median.
     lost: runs.reduce((sum, run) => sum + run.lost, 0),
     loadCpu: of(({ received }) => received.cpu),
     loadDelayMs: of(({ received }) => received.loopDelayP99Ms),
@@ -182,7 +182,7 @@ export default scenario(options, async (chosen, say) => {
   for (const bytes of numbers(chosen.bytes)) {
     for (const rate of numbers(chosen.rates)) {
       const runs = new Map<Subject, Trial[]>(subjects(chosen, rate).map((subject) => [subject, []]));
-      // In turns, so that what disturbs the machine for a while disturbs all of them.
+      // In turn, so that a temporary disturbance of the machine affects all of them.
       for (let i = 0; i < chosen.runs; i++) {
         for (const [subject, done] of runs) {
           say(`${subject.name}: ${rate}/s of ${bytes} bytes, run ${i + 1} of ${chosen.runs}`);

@@ -44,9 +44,9 @@ const options = {
 type Options = OptionsOf<typeof options>;
 
 const clientProcesses = 2;
-/** At less, a stall does not fill what the kernel takes. */
+/** At lower rates a stall does not fill the kernel's buffers. */
 const fullRate = 2000;
-/** Clients that are on their way have this long, and those that stand still less. */
+/** Time for clients that make progress; for others it is shorter. */
 const reachPatience = { stillMs: 30_000, withinMs: 300_000 };
 /** Between a kill and the new start. */
 const downMs = 300;
@@ -54,7 +54,7 @@ const downMs = 300;
 const calmSeconds = 1;
 
 function gatewayFlags({ engine, shortRings }: Options, folder: string, redis?: FaultyRedis): string[] {
-  // Both bound what a slow client holds: the kernel takes megabytes, the gateway's share is kept small.
+  // Keep the gateway's buffer for a slow client small, because the kernel buffers megabytes already.
   const ring = shortRings ? [50, '1MiB'] : [100_000, '256MiB'];
   return [
     // Each publication has an id, and one publisher sends them all.
@@ -66,11 +66,11 @@ function gatewayFlags({ engine, shortRings }: Options, folder: string, redis?: F
     `--topic-history-max-publications=${ring[0]}`,
     `--topic-history-max-bytes=${ring[1]}`,
     '--history-max-bytes=1GiB',
-    // The kernel takes megabytes for a client that doesn't read; what the gateway adds is kept small.
+    // Keep the gateway's buffer for a slow client small, because the kernel buffers megabytes already.
     '--backpressure-max-bytes=64KiB',
     '--payload-max-bytes=16KiB',
     '--batch-max-bytes=16KiB',
-    // Some 10 publications to a frame: the clients are what takes most of the CPU here.
+    // About 10 publications per frame, because the clients take most of the CPU here.
     '--batch-max-delay-ms=100',
     '--log-level=info',
   ];
@@ -80,10 +80,10 @@ interface Seen {
   readonly verdict: Verdict;
   readonly publisher: PublisherReport;
   readonly clients: ClientsReport;
-  /** Clients that did not get to the end. */
+  /** Clients that did not reach the end. */
   readonly behind: readonly string[];
   readonly markers: number;
-  /** By the gateway's count: a client that is cut before it has read its backlog is not told. */
+  /** Counted by the gateway, because a client that is cut before it has read its backlog does not know. */
   readonly lags: number;
 }
 
@@ -141,7 +141,7 @@ async function run(options: Options, folder: string, say: (line: string) => void
     };
     const storming = Promise.all(groups.map(({ worker }) => worker.call('storm', storm)));
     const befalling = redis && setTimeout((seconds * 1000) / 2).then(() => redis.befall());
-    // Where something else fails first, Redis goes under its hands.
+    // If something else fails first, stop Redis meanwhile.
     befalling?.catch(() => undefined);
     for (let i = 1; i <= options.kills; i++) {
       await setTimeout((seconds * 1000) / (options.kills + 1));
@@ -194,8 +194,8 @@ function claims({ verdict, publisher, behind, markers, lags }: Seen, options: Op
   const { tally } = verdict;
   const none = (name: string, count: number): Claim => claim(name, count === 0, count);
   const some = (name: string, count: number): Claim => claim(name, count > 0, count);
-  // A memory engine that was killed has begun anew, and says so: what came before is told as lost.
-  // So does a Redis that came back other than all gateways left it, or where one of them can't say how that was.
+  // A killed memory engine begins new numberings and reports everything before as lost. So does a Redis that returns in
+  // another state than all gateways left it, or if one of them can't tell.
   const isOther =
     ['empty', 'failover'].includes(options.fault) || (options.fault === 'restart' && options.kills > 0);
   const keeps = (options.engine !== 'memory' || options.kills === 0) && !isOther;
@@ -213,7 +213,7 @@ function claims({ verdict, publisher, behind, markers, lags }: Seen, options: Op
     ...(keeps && !options.shortRings ? [none('told as lost, with long rings', tally.toldAsLost)] : []),
     ...(options.shortRings ? [some('told as lost, with short rings', tally.toldAsLost)] : []),
     ...(options.cuts > 0 ? [some('recovered', tally.recovered)] : []),
-    // A client that does not poll is sent nothing, and so never lags.
+    // Clients that do not poll are sent nothing, so they never lag.
     ...(options.stalled > 0 && options.rate >= fullRate && options.transport !== 'poll'
       ? [some('times that a client lagged', lags)]
       : []),

@@ -18,7 +18,7 @@ const flags = [
 ];
 
 export default scenario(options, async ({ frames, requests, seed }, say) => {
-  // An uncaught error ends the process, which the first claim then sees.
+  // An uncaught error ends the process, which fails the first claim.
   const gateway = await startGateway(flags);
   const { port } = gateway;
   const isAlive = () =>

@@ -19,7 +19,7 @@ type Options = OptionsOf<typeof options>;
 
 const limit = 0.6;
 
-/** How tokens are signed, and what the gateway is told of it. */
+/** The signature of the tokens, and the gateway's flags for it. */
 interface Kind {
   readonly name: string;
   readonly signer?: TokenSigner;
@@ -48,7 +48,7 @@ function byKey(algorithm: 'RS256' | 'ES256', { privateKey, publicKey }: KeyPairK
 
 interface Handshakes {
   readonly perSecond: number;
-  /** That one second of the server's core is enough for. */
+  /** Handshakes per CPU second of the server. */
   readonly perCoreSecond: number;
   readonly loadCpu: number;
   readonly p99Ms: number;

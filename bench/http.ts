@@ -16,10 +16,10 @@ const options = {
 const apiKey = 'a key for this benchmark only';
 const headers = { 'content-type': 'application/json', 'x-api-key': apiKey.replaceAll(' ', '-') };
 const warmUpSeconds = 1;
-/** The share of the raw handler's requests that the gateway has to manage. */
+/** The required share of the raw handler's rate. */
 const wantedRatio = 0.5;
 
-/** About 230 bytes, as dashboards' updates are. */
+/** About 230 bytes, a typical update of a dashboard. */
 function body(): string {
   const data = {
     server_id: 'web-01',
@@ -36,7 +36,7 @@ interface Row {
   readonly name: string;
   readonly url: string;
   readonly body: string;
-  /** Publications in a body. */
+  /** Publications per body. */
   readonly publications: number;
 }
 

@@ -15,7 +15,7 @@ type Options = OptionsOf<typeof options>;
 interface Kind {
   readonly name: string;
   readonly subject: Subject;
-  /** Clients that say so often that they are there; others wait until they are asked. */
+  /** Clients that send heartbeats; others only reply to pings. */
   readonly beatMs?: number;
 }
 
@@ -28,7 +28,7 @@ const kinds = [raw, silent, beating] as const;
 const baseSeconds = 10;
 
 interface Seen {
-  /** Without any connection, and with them: shares of a core. */
+  /** Shares of a core, without connections and with them. */
   readonly base: number;
   readonly cpu: number;
   readonly closed: number;

@@ -11,14 +11,16 @@ const options = {
 } as const;
 type Options = OptionsOf<typeof options>;
 
-/** They come first, and stay: code is compiled, and maps have had to grow. */
+/** Opened first and kept, so that code is compiled and maps have grown. */
 const warmUpConnections = 500;
-/** The garbage of the handshakes would make the young generation grow to 48 MB; it is not what a connection takes. */
+/**
+ * Limits the young generation, which the garbage of handshakes would grow to 48 MB; that is not memory of connections.
+ */
 const nodeArgs = ['--max-semi-space-size=1'];
 const targetBytes = 2500;
 const claimName = 'an idle connection with one subscription: bytes more than with raw uWS';
 
-/** What one more connection adds, when the heap has its size already. */
+/** Memory of one more connection, once the heap has grown. */
 function bytesPerConnection(subject: Subject, count: number, connections: number): Promise<number> {
   return withWorkers(async (keep) => {
     const { worker, port } = await startSubject(subject, { topics: count }, nodeArgs);
@@ -37,7 +39,7 @@ const payloadBytes = 200;
 const publicationsPerTopic = 1000;
 const storeRate = 25_000;
 
-/** The memory of a publication that stays in a ring, in a gateway without connections. */
+/** Memory of a publication in a ring, in a gateway without connections. */
 function bytesPerStored(count: number): Promise<number> {
   return withWorkers(async (keep) => {
     const flags = {
@@ -53,7 +55,7 @@ function bytesPerStored(count: number): Promise<number> {
       const { failed } = await worker.call('publish', job);
       if (failed > 0) throw new Error(`${failed} publications were refused`);
     };
-    // The topics themselves are none of it.
+    // Without the memory of the topics themselves.
     const warmUp = Math.ceil(count / 10);
     await publish(warmUp);
     const before = await worker.call('rssBytes');

@@ -14,7 +14,7 @@ const options = {
   },
 } as const;
 
-/** What the built-in source says of this machine, as it would publish it. */
+/** Records the metrics of this machine, as the built-in source publishes them. */
 export default scenario(options, async ({ publications, intervalMs }, say) => {
   const recorded: PublishFields[] = [];
   const fail = (error: unknown) => say(String(error));

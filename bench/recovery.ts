@@ -28,7 +28,7 @@ interface Storm {
   readonly tookMs: number;
   readonly calm: Received;
   readonly others: Received;
-  /** Load of those that came back. */
+  /** Load of the returning clients. */
   readonly loadCpu: number;
   readonly lost: number;
 }

@@ -15,7 +15,7 @@ const options = {
 } as const;
 
 const calmSeconds = 2;
-/** A drain of up to this, its grace, and the start of a gateway on a busy machine. */
+/** Time for a drain, its grace period, and the start of a gateway on a busy machine. */
 const startSeconds = 8;
 const windowMs = 250;
 /** As in `drain`. Of a client that was told several times the last one counts. */

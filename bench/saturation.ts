@@ -67,12 +67,12 @@ function figures(subject: Subject, runs: readonly Saturation[]): Figures {
   };
 }
 
-/** The targets: a share of raw uWS, of NATS on such a machine, and of the peers. */
+/** The targets, relative to raw uWebSockets.js, to NATS on such a machine, and to the peers. */
 const ofRaw = 0.7;
 const natsPerSecond = 4.5e6;
 const timesNats = 4;
 const timesPeers = 50;
-/** Where the generator gets so much of raw uWS and no more, it may be what limits the gateway. */
+/** If the generator reaches no more than this with raw uWebSockets.js, it may limit the gateway's figure. */
 const ceilingPerSecond = 20e6;
 
 function claims(all: readonly Figures[]): Claim[] {

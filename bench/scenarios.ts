@@ -5,7 +5,7 @@ export interface Entry {
   readonly load: () => Promise<{ readonly default: Scenario }>;
 }
 
-/** A file of this folder each, loaded when it is asked for. `claims` runs some of them and is listed in run.ts. */
+/** Each scenario is a file of this folder, loaded on demand. `claims` runs some of them and is listed in run.ts. */
 export const scenarios: Readonly<Record<string, Entry>> = {
   targets: {
     sentence: 'Loads the gateway as it ships, and checks the targets by its own /metrics and from outside.',

@@ -106,7 +106,7 @@ async function besiege(
   }
 }
 
-/** A ring of a MiB in `stats`, and as many topics as the attack is about. */
+/** Fills a ring of 1 MiB in `stats`, and creates the topics of the attack. */
 async function fill(gateway: Gateway, topics: number): Promise<void> {
   const large = { type: 'x', data: 'x'.repeat(65_000) };
   await publish(gateway, Array.from({ length: 15 }, () => ({ topic: 'stats', ...large })).slice(0, 100));
@@ -117,7 +117,7 @@ async function fill(gateway: Gateway, topics: number): Promise<void> {
     );
 }
 
-/** What others still get. */
+/** What remains for other clients. */
 async function room(gateway: Gateway): Promise<string> {
   const other = await Victim.join(gateway);
   const filter = { op: 'eq', tag: 'mine', value: 'yes' };

@@ -30,7 +30,7 @@ const roomy = {
   httpConnectionsPerSecondPerIp: 1_000_000,
   httpConnectionsMax: 100_000,
   httpRequestsPerSecondPerIp: 1_000_000,
-  // What a payer may take of the core is for others to test.
+  // Limits of CPU time are tested elsewhere.
   topicHistoryMaxPublications: 500,
 };
 
@@ -91,7 +91,7 @@ async function highestRss(pid: number, forMs: number): Promise<number> {
   return highest;
 }
 
-/** What the gateway holds when it is as it was, or when it could have been. */
+/** Waits until the gateway holds as little as at the base, or for a timeout, and returns what it holds. */
 async function emptied(gateway: Worker<GatewayCalls>, base: Held): Promise<Held> {
   const untilMs = performance.now() + emptyWithinMs;
   for (;;) {
@@ -101,7 +101,7 @@ async function emptied(gateway: Worker<GatewayCalls>, base: Held): Promise<Held>
   }
 }
 
-/** What there is more of than at the base. */
+/** The figures that are larger than at the base. */
 function excess(now: Held, base: Held): string[] {
   return Object.entries(now)
     .filter(([name, count]) => count > base[name as keyof Held])

@@ -39,11 +39,11 @@ const webSockets: Transport = { subject: sluice('json'), topic: socketsTopic };
 const streams: Transport = { subject: sluice('sse'), topic: streamsTopic };
 const transports = [webSockets, streams] as const;
 
-/** What a stream may cost of what a WebSocket costs: it is written to one by one, a WebSocket by the library. */
+/** The allowed cost of a stream relative to a WebSocket: streams are written one by one, WebSockets by the library. */
 const cpuLimit = 1.5;
 
 interface Window {
-  /** Seconds on a core, without what the gateway takes while nothing is published. */
+  /** CPU seconds, without those of an idle gateway. */
   readonly cpuSeconds: number;
   readonly received: Received;
   readonly lost: number;
@@ -83,7 +83,7 @@ function measure(
       if (i % 5 === 0) idleShares.push(await idleShare(worker.pid, seconds));
       for (const rate of rates) {
         const pair = new Map<Transport, Window>();
-        // Now one is first, now the other: what drifts is on both sides.
+        // The transports take turns in being first, so that drift affects both.
         for (const transport of i % 2 === 0 ? transports : transports.toReversed())
           pair.set(transport, await (runs.get(transport) as Run)(rate, seconds));
         pairs.get(rate)?.push(pair);
@@ -116,7 +116,7 @@ async function connected(
   const publish = await publishFrom(publisher, subject, { worker, port, receivers }, keep);
   return async (rate, seconds) => {
     const before = cpuSeconds(worker.pid);
-    // Until all of it has come: what is late is paid for, too.
+    // Waits until everything has come, so that late deliveries count.
     const report = await settled(receivers, connections, () =>
       publish({ topics: [topic], rate, seconds, bytes }),
     );
@@ -137,7 +137,7 @@ export default scenario(options, async (chosen, say) => {
   const pairs = await measure(chosen, [rate, calmRate], say);
   const of = (at: number, transport: Transport, pick: Pick) =>
     median(pairs.get(at)!.map((pair) => pick(pair.get(transport)!)));
-  /** The median of what each window of streams says beside that of WebSockets next to it. */
+  /** The median of the ratios of neighbouring windows of streams and WebSockets. */
   const ratio = (at: number, pick: Pick) =>
     median(pairs.get(at)!.map((pair) => pick(pair.get(streams)!) / pick(pair.get(webSockets)!)));
   const windows = [...pairs.values()].flatMap((all) => all.flatMap((pair) => [...pair.values()]));

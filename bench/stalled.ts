@@ -80,7 +80,7 @@ class Load {
     await others.call('settle', { publications: published * readers, withinMs: settleMs });
     const received = await others.call('read');
     const peakBytes = peak();
-    // Nothing is published meanwhile: what comes is the catch-up, and nothing else.
+    // Nothing is published meanwhile, so everything that comes is catch-up.
     const there = { offset: this.#stream, stateOffset: this.#state, withinMs: catchUpWithinMs };
     const report = await stallers.call('resume', there);
     const heap = await gateway.metric('nodejs_heap_size_total_bytes');
@@ -89,7 +89,7 @@ class Load {
   }
 }
 
-/** The largest RSS until the answer is called. */
+/** Measures the largest RSS until the returned function is called. */
 function watchPeak(pid: number): () => number {
   let peak = rssBytes(pid);
   const timer = setInterval(() => {
@@ -103,7 +103,7 @@ function watchPeak(pid: number): () => number {
 
 interface Seen {
   readonly phases: readonly Phase[];
-  /** All have caught up; those that stalled have left. */
+  /** All have caught up, and the stalled ones have left. */
   readonly afterBytes: number;
   readonly leftBytes: number;
 }

@@ -28,7 +28,7 @@ interface Kind {
   readonly subject: Subject;
   /** Where the token is. */
   readonly tokenIn?: 'connect' | 'url';
-  /** They come back with the tokens that they came with; otherwise each time with new ones. */
+  /** Clients return with the same tokens; otherwise with new ones each time. */
   readonly again?: boolean;
 }
 
@@ -49,7 +49,7 @@ const secret = 'a secret for this benchmark alone, 32 bytes and more';
 interface Storm {
   /** As seen from outside, where the load may be the limit. */
   readonly perSecond: number;
-  /** Connections that one second of the server's core is enough for. */
+  /** Connections per CPU second of the server. */
   readonly perCoreSecond: number;
   readonly loadCpu: number;
   /** From the begin of a connection to the answer to its subscription. */
@@ -101,7 +101,7 @@ function measure(kind: Kind, { connections, inFlight, rounds, warmUps }: Options
 const quietMs = 50;
 const quietShare = 0.1;
 
-/** Until a process has seen the last connections close, which must not count for the next ones. */
+/** Waits until the last connections are closed, so that they do not count for the next run. */
 async function quiet(pid: number): Promise<void> {
   for (let before = cpuSeconds(pid), share = 1; share > quietShare; ) {
     await setTimeout(quietMs);
@@ -119,7 +119,7 @@ function medianOf(seen: readonly Storm[]): Storm {
     loadCpu: of((storm) => storm.loadCpu),
     readyP50Ms: of((storm) => storm.readyP50Ms),
     readyP99Ms: of((storm) => storm.readyP99Ms),
-    // No median: each one counts.
+    // Every run counts, not the median.
     failed: seen.reduce((sum, storm) => sum + storm.failed, 0),
   };
 }

@@ -21,7 +21,7 @@ type Options = OptionsOf<typeof options>;
 
 const settleMs = 5000;
 const warmUpSeconds = 1;
-/** As often as the SDK does. */
+/** The interval of the SDK. */
 const beatMs = 30_000;
 const calmRate = 50;
 const probes = 20;
@@ -86,7 +86,7 @@ class Rig {
 const seedCount = 100;
 const registrations = 200;
 
-/** What the systems that Sluice replaces want of one connection, one message, a hundred receivers. */
+/** The requirements of the replaced systems: per connection, per message, for a hundred receivers. */
 async function seeds(rig: Rig, receivers: Worker<ReceiversCalls>): Promise<Claim[]> {
   await rig.open(receivers, { connections: registrations, inFlight: 1 });
   const before = await rig.gateway.scrape();

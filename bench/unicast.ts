@@ -135,7 +135,7 @@ class Figures {
     return this.of(subject, pick) / this.of(rawEach, pick);
   }
 
-  /** No median: each one counts. */
+  /** Every run counts, not the median. */
   lost(subject: Subject): number {
     const runs = this.#runs.get(subject)!;
     return runs.reduce((sum, { steady, full }) => sum + steady.lost + (full?.lost ?? 0), 0);

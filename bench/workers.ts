@@ -24,7 +24,7 @@ type Options = OptionsOf<typeof options>;
 
 /** Of one process at the same rate. */
 const cpuLimit = 1.2;
-/** Of 1000 connections each of two workers has by chance 45 to 55 % in 998 of 1000 cases. */
+/** If chance decides, each of two workers has 45 to 55 % of 1000 connections in 998 of 1000 cases. */
 const shares = { least: 0.4, most: 0.6 };
 
 interface Run {

@@ -19,13 +19,13 @@ export interface Coverage {
   readonly upto: number;
 }
 
-/** How a receiver reads what a server sends. It reads as little as it needs. */
+/** How a receiver reads the messages of a server. It reads as little as possible. */
 export interface Dialect {
   readonly path?: string;
   /** Present: it is a stream of Server-Sent Events, at this path and query, and sends nothing itself. */
   streamPath?(opening: Opening): string;
   readonly subprotocol?: string;
-  /** How much of each payload `covered` looks at. */
+  /** How many bytes of each message `covered` needs. */
   readonly countingBytes: number;
   /** The messages that open a connection, besides the handshake. */
   open(opening: Opening): readonly ClientMessage[];
@@ -36,8 +36,8 @@ export interface Dialect {
    * batch.
    */
   covered(bytes: Buffer, start: number, end: number, length: number): Coverage | number | undefined;
-  /** Reads every message of one connection and returns when each publication was made. */
+  /** Reads every message of one connection and returns the times at which its publications were made. */
   reader(): (message: Buffer) => readonly number[];
-  /** What a client sends from time to time to show that it is alive. */
+  /** The heartbeat of a client. */
   heartbeat?(): ClientMessage;
 }

@@ -31,8 +31,7 @@ function reader(codec: Codec, read: ReadBatches): (message: Buffer) => readonly 
   return (message) => {
     const known = read.find(message);
     if (known !== undefined) return known;
-    // What is cut from a Buffer is a Buffer, whose `slice` makes no copy: a dictionary would change with the next
-    // message.
+    // Converted, because `slice` of a Buffer makes no copy: the dictionary would change with the next message.
     const bytes = new Uint8Array(message.buffer, message.byteOffset, message.length);
     const decoded = codec.decodeServerFrame(bytes);
     if (!decoded.ok) throw new Error(`the gateway sent a malformed frame: ${decoded.message}`);

@@ -10,31 +10,31 @@ export interface AccountedOptions {
   /** The clients are spread over these evenly. */
   readonly transports: readonly Transport[];
   readonly clients: number;
-  /** Where clients connect to, and where it is published, in turn. */
+  /** The addresses for clients and publisher, used in turn. */
   readonly ports: readonly number[];
   readonly rate: number;
   readonly seconds: number;
   readonly seed: number;
-  /** For what the publisher and the clients write down. */
+  /** The folder for the journals of publisher and clients. */
   readonly folder: string;
   readonly say: (line: string) => void;
 }
 
 export interface Accounts {
   readonly verdict: Verdict;
-  /** Clients that did not come back and reach the end. */
+  /** Clients that did not reach the end. */
   readonly behind: readonly string[];
   /** Publishes that were refused or never answered. */
   readonly refused: number;
   /** Topics whose end is marked. */
   readonly markers: number;
-  /** Until all clients had reached the end, after it was published. */
+  /** Time from the last publication until all clients had reached it. */
   readonly reachedMs: number;
-  /** When streams and polls were told to come back. */
+  /** When streams and polls were asked to reconnect. */
   readonly returnsAtMs: readonly number[];
 }
 
-/** Flags of a gateway that remembers all that is published in such a run, by one publisher. */
+/** Flags of a gateway that remembers the messageIds of one publisher during a whole run. */
 export const accountedFlags: readonly string[] = [
   '--message-ids-max-bytes-per-client=1GiB',
   '--message-ids-max-bytes=2GiB',
@@ -44,7 +44,7 @@ export const accountedFlags: readonly string[] = [
   '--batch-max-delay-ms=100',
 ];
 
-/** `before`: what the names of the claims begin with. */
+/** `before`: prefix of the claims' names. */
 export function deliveryClaims(
   { verdict: { tally }, behind, refused }: Pick<Accounts, 'verdict' | 'behind' | 'refused'>,
   before = '',
@@ -78,8 +78,8 @@ export function claimsOf(accounts: Accounts): Claim[] {
 const reachPatience = { stillMs: 30_000, withinMs: 300_000 };
 
 /**
- * Clients of several transports hear what a publisher publishes for `seconds`, while `disturb` does what it does; then
- * accounts for every publication at every client.
+ * Publishes to clients of several transports for `seconds`, while `disturb` runs; then accounts for every publication
+ * at every client.
  */
 export async function accounted(options: AccountedOptions, disturb: () => Promise<void>): Promise<Accounts> {
   const { transports, clients, ports, rate, seconds, seed, folder, say } = options;
@@ -92,7 +92,7 @@ export async function accounted(options: AccountedOptions, disturb: () => Promis
     const publisherPath = join(folder, 'publisher');
     const publisher = keep(new Worker<PublisherCalls>(new URL('./publisher.ts', import.meta.url)));
     await publisher.call('start', { ports, path: publisherPath, seed });
-    // Topics that hold nothing have no numbering yet, which clients would take for another one later.
+    // Empty topics have no numbering yet, and clients would report the first one as a change.
     await publisher.call('mark');
     const count = Math.ceil(clients / transports.length);
     const groups = transports.map((transport) => ({
@@ -136,7 +136,7 @@ export async function accounted(options: AccountedOptions, disturb: () => Promis
   }
 }
 
-/** The largest share of these times that lies in one window. */
+/** The largest share of these times within one window. */
 export function fullestWindow(timesMs: readonly number[], windowMs: number): number {
   const counts = new Map<number, number>();
   for (const timeMs of timesMs) {

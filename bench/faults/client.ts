@@ -7,22 +7,22 @@ import { localAddress } from '../support/raw-client.ts';
 import { type Journal, kinds } from './journal.ts';
 import { hashOf, type Marker, serialOf, topicOfClient, topics } from './plan.ts';
 
-/** Soon, and not all at once: a run is short. */
+/** Short and spread delays, because a run is short. */
 const reconnect = { delaysMs: [100, 200, 400, 800], jitter: 'full' } as const;
 
-/** A client that writes down what its application is handed, in the order in which it is. */
+/** A client that writes everything that its application gets to the journal, in order. */
 export interface FaultClient {
   readonly index: number;
   readonly isConnected: boolean;
   readonly isStalled: boolean;
-  /** Times that it was told that it lags. */
+  /** How often it was told that it lags. */
   readonly lags: number;
   readonly stats: { readonly connects: number; readonly gaps: number };
   readonly errors: readonly string[];
-  /** Its position, for a report of the clients that did not get there. */
+  /** Its position, for the report of clients that did not reach the end. */
   readonly where: string;
   hasReached(marker: Marker): boolean;
-  /** When the gateway told it last to come back; absent: not known. */
+  /** When the gateway last asked it to reconnect; absent: not known. */
   readonly returnAtMs?: number | undefined;
   /** The network fails. */
   cut(): void;
@@ -32,10 +32,10 @@ export interface FaultClient {
   close(): void;
 }
 
-/** When a client comes back: soon, or as the SDK does by itself and as browsers do. */
+/** When a client reconnects: soon, or with the delays of the SDK and of browsers. */
 export type ReturnPace = 'soon' | 'default';
 
-/** An application on the real SDK. */
+/** A client of the real SDK. */
 export class SdkClient implements FaultClient {
   readonly index: number;
   readonly #journal: Journal;
@@ -44,7 +44,7 @@ export class SdkClient implements FaultClient {
   #socket: LightSocket | undefined;
   #started = false;
   #lagging = false;
-  /** By the gateway's clock. A client that was away does not count what was published before. */
+  /** By the gateway's clock. Publications from before a client's return are not counted. */
   #greetedAtMs = 0;
   lags = 0;
   isStalled = false;
@@ -69,7 +69,7 @@ export class SdkClient implements FaultClient {
         }
       },
       ...(pace === 'soon' ? { reconnect } : {}),
-      // While the gateway is down, a thousand clients would ask it over HTTP why.
+      // Otherwise a thousand clients would ask over HTTP why the gateway is down.
       runtime: { ...platformRuntime(), fetch: undefined },
     });
     this.#client.onConnect(({ timeMs }) => {

@@ -15,7 +15,7 @@ const makers = { ws: SdkClient, sse: StreamClient, poll: PollClient } as const;
 export type Transport = keyof typeof makers;
 
 export interface StartOptions {
-  /** Of the gateways: a client takes turns with them. */
+  /** URLs of the gateways, which a client uses in turn. */
   readonly ports: readonly number[];
   readonly transport: Transport;
   readonly path: string;
@@ -23,14 +23,14 @@ export interface StartOptions {
   /** The clients are numbered from `first` on. */
   readonly first: number;
   readonly count: number;
-  /** Absent: soon. */
+  /** Default: soon. */
   readonly pace?: ReturnPace;
 }
 
 export interface StormOptions {
   readonly seconds: number;
   readonly cutsPerSecond: number;
-  /** How many are stalled at any time. */
+  /** Number of clients that are stalled at any time. */
   readonly stalled: number;
   readonly longestStallMs: number;
 }
@@ -39,11 +39,11 @@ export interface ClientsReport {
   readonly cuts: number;
   readonly stalls: number;
   readonly connects: number;
-  /** Holes that the SDK noticed, and asked the gateway to fill. */
+  /** Gaps that the SDK noticed and asked the gateway to fill. */
   readonly gaps: number;
   readonly lags: number;
   readonly errors: Readonly<Record<string, number>>;
-  /** When clients were told to come back, of those that say. */
+  /** When clients were asked to reconnect, as far as they say. */
   readonly returnsAtMs: readonly number[];
 }
 
@@ -88,7 +88,7 @@ async function storm({ seconds, cutsPerSecond, stalled, longestStallMs }: StormO
   await Promise.all(stalling);
 }
 
-/** Some are away already: it looks a few times for one that isn't. Those that stall are mostly left to it. */
+/** Tries a few times, because the chosen client may be away already. Mostly spares stalled clients. */
 function cutOne(): void {
   for (let i = 0; i < 20; i++) {
     const client = pick(clients);
@@ -99,7 +99,7 @@ function cutOne(): void {
   }
 }
 
-/** Most of them subscribe to a fat topic: the kernel buffers all that the other topics send. */
+/** Mostly subscribers of a topic with large payloads: the kernel would buffer everything of the others. */
 async function stallOneAfterTheOther(untilMs: number, longestMs: number): Promise<void> {
   const fat = clients.filter(({ index }) => isFat(index));
   for (;;) {
@@ -120,15 +120,16 @@ function pick<T>(from: readonly T[]): T {
 }
 
 /**
- * The clients that do not reach the end of their topic: none of them has moved for `stillMs`, or all had `withinMs`.
- * Where the end could not be marked, none does. On a busy machine those that lack much take long, and lose nothing.
+ * Returns the clients that do not reach the end of their topic: none has made progress for `stillMs`, or `withinMs`
+ * have passed. A client of a topic without an end mark does not reach it. Busy machines need long times, and lose
+ * nothing.
  */
 async function reach({
   markers,
   stillMs,
   withinMs,
 }: {
-  /** Of each topic. */
+  /** Per topic. */
   markers: readonly (Marker | undefined)[];
   stillMs: number;
   withinMs: number;

@@ -7,7 +7,7 @@ interface Publication {
   readonly data: unknown;
 }
 
-/** The members of the frames that are looked at. */
+/** The members of frames that are used here. */
 export interface Frame {
   readonly type: string;
   readonly topic?: string;
@@ -28,8 +28,8 @@ export interface Frame {
 }
 
 /**
- * An application that reads the frames of the JSON codec by itself. By the client rule it skips what it has had
- * already; a hole is for the comparison to find.
+ * An application that reads frames of the JSON codec itself. As the protocol demands, it skips offsets that it has had;
+ * the comparison finds gaps.
  */
 export class FrameApplication {
   readonly topic: string;
@@ -37,9 +37,9 @@ export class FrameApplication {
   connects = 0;
   gaps = 0;
   lags = 0;
-  /** When the gateway wants it back; undefined: it said nothing since the client connected. */
+  /** When the gateway asked it to reconnect; undefined: not since it connected. */
   advisedMs: number | undefined;
-  /** When it was told last to come back after the gateway has gone away. */
+  /** When it was last asked to reconnect because the gateway ends. */
   returnAtMs: number | undefined;
   readonly #index: number;
   readonly #journal: Journal;
@@ -133,14 +133,14 @@ export class FrameApplication {
   }
 
   /**
-   * What is missing is named, whether it was missed away or lagging. A cursor is no offset of the topic, so the range
-   * may begin with the numbering: the client knows how much of it it has had.
+   * Publications that are named as missing. After a cursor the range may begin with the numbering, because a cursor is
+   * not an offset of the topic: the client knows what it has had.
    */
   #gap({ recovered, missing }: Frame): void {
     if (recovered !== false) return;
     this.gaps++;
     if (missing === undefined) {
-      // Another numbering: what went before is lost as a whole.
+      // A new numbering: everything before is lost.
       if (!this.#isAnew) this.errors.push(`a gap of unknown extent in ${this.topic}`);
       return;
     }
@@ -150,7 +150,7 @@ export class FrameApplication {
   }
 
   #batch(after: number, upto: number, publications: readonly Publication[], epoch = this.#epoch): void {
-    // A topic that held nothing has its epoch from now on.
+    // An empty topic gets its epoch with this frame.
     if (this.#epoch === '') this.#epoch = epoch;
     if (after > this.#position)
       this.errors.push(`a hole from ${this.#position} to ${after} in ${this.topic}`);
@@ -174,7 +174,7 @@ export class FrameApplication {
   }
 
   #write(kind: 4 | 5 | 6, { offset, data }: Publication): void {
-    // As it was published: the publisher writes no white space.
+    // The bytes as published, because the publisher writes no white space.
     const bytes = Buffer.from(JSON.stringify(data));
     this.#journal.add(kind, this.#index, this.#epoch, offset, hashOf(bytes), serialOf(bytes));
   }

@@ -4,10 +4,10 @@ import { FrameApplication } from './frame-application.ts';
 import type { Journal } from './journal.ts';
 import type { Marker } from './plan.ts';
 
-/** Soon, and not all at once: a run is short. */
+/** Short and spread delays, because a run is short. */
 const delaysMs = [100, 200, 400, 800];
 
-/** A client by HTTP, as simple as they are: whenever it was cut off it comes back, with the cursor that it had last. */
+/** A simple client over HTTP: after each cut it reconnects with its last cursor. */
 export abstract class HttpFaultClient implements FaultClient {
   readonly index: number;
   isConnected = false;
@@ -35,7 +35,7 @@ export abstract class HttpFaultClient implements FaultClient {
     queueMicrotask(() => this.open());
   }
 
-  /** Of another gateway whenever it has been away, as a load balancer might choose. */
+  /** Another gateway after each reconnect, as with a load balancer. */
   protected get port(): number {
     return this.#ports[this.#nextPort % this.#ports.length]!;
   }

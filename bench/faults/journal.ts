@@ -1,20 +1,20 @@
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 
-/** What is written down, by number. */
+/** The kinds of records, by number. */
 export const kinds = {
   /** The publisher: acknowledged at this offset. */
   acknowledged: 1,
-  /** The publisher: sent, and never answered. */
+  /** The publisher: sent, without a response. */
   unanswered: 2,
   /** A client begins after this offset. */
   start: 3,
-  /** A client handed it to its application: live, or after it had been away or lagged. */
+  /** A client handed it to its application, live or after it had been away or lagging. */
   live: 4,
   recovered: 5,
-  /** A client got a value of a snapshot, and after all of its values the offset of the snapshot. */
+  /** A client got a value of a snapshot; after all values the offset of the snapshot. */
   entry: 6,
   snapshot: 7,
-  /** A client: told that the offsets (offset, hash] are lost. */
+  /** A client was told that the offsets (offset, hash] are lost. */
   lost: 8,
   /** A client was told that the topic's numbering began anew, after this offset. */
   reset: 9,
@@ -29,14 +29,14 @@ export interface JournalRecord {
   readonly offset: number;
   /** CRC-32 of the payload. */
   readonly hash: number;
-  /** The number of the publication, which its payload begins with. */
+  /** The number of the publication, at the beginning of its payload. */
   readonly serial: number;
 }
 
 const recordBytes = 20;
 const bufferedRecords = 50_000;
 
-/** A file of records of one size, written in large pieces: hundreds of thousands come in a second. */
+/** A file of records of a fixed size, written in large pieces, because there are hundreds of thousands a second. */
 export class Journal {
   readonly #path: string;
   readonly #file: number;

@@ -12,11 +12,11 @@ export interface KilledWorker extends Accounts {
   readonly lost: number;
   /** Until all clients were connected again. */
   readonly backMs: number;
-  /** Counters that were less afterwards than before. */
+  /** Counters that went down. */
   readonly fallen: readonly string[];
-  /** Publications by the totals, less those that were acknowledged. */
+  /** Counted publications minus acknowledged ones. */
   readonly uncounted: number;
-  /** Of `uncounted` as many may be: they came between the last scrape and the kill. */
+  /** Allowed value of `uncounted`: publications between the last scrape and the kill. */
   readonly unscraped: number;
   readonly exits: number;
 }
@@ -28,7 +28,7 @@ const lookEveryMs = 50;
 const counters = ['connections_total', 'publications_total', 'deliveries_total', 'sent_bytes_total'] as const;
 const read = (scrape: Scrape, name: string) => scrape.value(`sluice_${name}`);
 
-/** Kills one of two workers that have clients of the SDK, while it is published, and accounts for every publication. */
+/** Kills one of two workers with clients of the SDK during publishing, and accounts for every publication. */
 export async function killWorker(
   clients: number,
   rate: number,

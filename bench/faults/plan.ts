@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 
-/** What publisher, clients and comparison agree on: all of a publication follows from its number. */
+/** Shared by publisher, clients and comparison: everything about a publication follows from its number. */
 
 export interface TopicPlan {
   readonly name: string;
@@ -13,8 +13,8 @@ const topicCount = 20;
 const stateTopics = 4;
 const keysPerTopic = 25;
 /**
- * One topic of each mode is fat: the kernel takes nearly 3 MB for a client that doesn't read, and a stall has to fill
- * more than that within seconds. Few clients are there, as all that load costs.
+ * One topic of each mode has large payloads: the kernel buffers nearly 3 MB for a client that does not read, and a
+ * stall has to exceed that within seconds. Few clients subscribe to it, because the load is expensive.
  */
 const fatTopics = [0, topicCount - 1] as const;
 const fatPercent = 6;
@@ -36,7 +36,7 @@ export function topicOfClient(client: number): number {
   return 1 + (client % (topicCount - fatTopics.length));
 }
 
-/** Of the clients, those that fill buffers when they stall. */
+/** The share of clients that fill buffers when they stall. */
 export function isFat(client: number): boolean {
   return client % 100 < fatPercent;
 }
@@ -44,7 +44,7 @@ export function isFat(client: number): boolean {
 const serialStart = '{"n":"'.length;
 const serialDigits = 10;
 
-/** JSON that doesn't shrink much, with its serial number in front. */
+/** JSON that compresses badly, with its serial number first. */
 export function payloadOf(serial: number, random: () => number): Buffer {
   const { payloadBytes } = topics[topicOf(serial)]!;
   const noise = Buffer.alloc(Math.floor((payloadBytes * 3) / 4));
@@ -64,7 +64,7 @@ export function hashOf(payload: Uint8Array): number {
   return crc32(payload);
 }
 
-/** What every client must reach at the end of its topic. */
+/** The end that every client of a topic must reach. */
 export interface Marker {
   readonly epoch: string;
   readonly offset: number;

@@ -7,7 +7,7 @@ import { HttpFaultClient } from './http-client.ts';
 /** Seconds that a poll waits. */
 const timeoutSeconds = 5;
 
-/** By polls, one after the other. One that stalls does not poll. */
+/** A client by polls, one after the other. A stalled one does not poll. */
 export class PollClient extends HttpFaultClient {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
   #request: ClientRequest | undefined;

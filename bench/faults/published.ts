@@ -1,19 +1,19 @@
 import { type JournalRecord, kinds, readJournal } from './journal.ts';
 import { topics } from './plan.ts';
 
-/** What the publisher was told of one epoch of one topic. */
+/** The acknowledged publications of one epoch of one topic. */
 export interface Numbering {
-  /** By offset; undefined where no publisher was given this offset. */
+  /** By offset; undefined where no publish was acknowledged with this offset. */
   readonly acknowledged: (JournalRecord | undefined)[];
 }
 
 /** Everything that was published, by topic and epoch. */
 export class Published {
   readonly byTopic: Map<string, Numbering>[] = topics.map(() => new Map());
-  /** Payloads that were sent, whatever became of them: serial number to hash. */
+  /** All payloads that were sent: serial number -> hash. */
   readonly sent = new Map<number, number>();
   acknowledged = 0;
-  /** A publication that has two offsets, or two publications with the same one. */
+  /** Publications with two offsets, and offsets with two publications. */
   doubled = 0;
 
   constructor(path: string) {

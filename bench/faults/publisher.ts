@@ -6,22 +6,22 @@ import { serveCalls } from '../support/worker.ts';
 import { Journal, kinds } from './journal.ts';
 import { hashOf, keyOf, type Marker, payloadOf, topicOf, topics } from './plan.ts';
 
-/** Publishes whatever happens to the gateway, and writes down what was acknowledged. */
+/** Publishes, whatever happens to the gateway, and writes the acknowledgements to the journal. */
 
 export interface PublisherReport {
   readonly acknowledged: number;
-  /** Answered with the offset of an earlier try. */
+  /** Acknowledged with the offset of an earlier attempt. */
   readonly duplicates: number;
   readonly retries: number;
   readonly unanswered: number;
-  /** Refused with a final error, which no publication here should be. */
+  /** Refused with a final error, which should not happen here. */
   readonly refused: number;
-  /** Why they were, and why others were tried again: how often each. */
+  /** Counts of the errors of refused and retried publications. */
   readonly reasons: Readonly<Record<string, number>>;
 }
 
 const retryDelayMs = 100;
-/** From the first failure: what waits for a connection of this process was not refused by anybody. */
+/** Measured from the first failure, because waiting for a connection in this process is no refusal. */
 const tryForMs = 60_000;
 const connections = 64;
 
@@ -46,7 +46,7 @@ async function publish({ rate, seconds }: { rate: number; seconds: number }): Pr
   await Promise.all(all);
 }
 
-/** One more publication in each topic: every client has to reach its position. */
+/** Publishes one last update to each topic, which every client has to reach. */
 async function mark(): Promise<(Marker | undefined)[]> {
   nextSerial = Math.ceil(nextSerial / topics.length) * topics.length;
   return Promise.all(topics.map(() => publishOne(nextSerial++)));
@@ -90,7 +90,7 @@ async function publishOne(serial: number): Promise<Marker | undefined> {
   }
 }
 
-/** The code of the gateway, the first line of a balancer, or what befell the connection. */
+/** The error code of the gateway, the first line of a balancer, or the error of the connection. */
 function reasonOf(answer: HttpAnswer | Error): string {
   if (answer instanceof Error) return answer.message;
   const { status, body } = answer;

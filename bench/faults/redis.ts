@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { startRedisCluster, startRedisWithSentinel } from '../../test/support/redis-groups.ts';
 import { startRedis } from '../../test/support/redis-server.ts';
 
-/** A Redis of this run, and what befalls it. */
+/** The Redis of this run, and its faults. */
 export interface FaultyRedis {
   /** For the gateways. */
   readonly flags: readonly string[];
@@ -11,7 +11,7 @@ export interface FaultyRedis {
 }
 
 const prefix = 'faults';
-/** Between its end and its new start. */
+/** Time between its end and its restart. */
 const downMs = 500;
 const keepsAll = ['--appendonly', 'yes', '--appendfsync', 'always'];
 

@@ -7,16 +7,16 @@ export interface Tally {
   recovered: number;
   snapshots: number;
   snapshotValues: number;
-  /** State topics: not handed over, as a newer value of the same key was. */
+  /** State topics: skipped, because a newer value of the same key was handed over. */
   superseded: number;
   toldAsLost: number;
   resets: number;
   unaccounted: number;
   repeats: number;
   outOfOrder: number;
-  /** Not what was acknowledged at that offset, or never published at all. */
+  /** Differs from what was acknowledged at that offset, or was never published. */
   wrong: number;
-  /** Told as lost what had been handed over, or what was never acknowledged. */
+  /** Reported as lost although it was handed over, or never acknowledged. */
   wronglyTold: number;
 }
 
@@ -37,7 +37,7 @@ export function emptyTally(): Tally {
   };
 }
 
-/** One client's time in one epoch. */
+/** What one client got in one epoch. */
 interface Visit {
   readonly epoch: string;
   /** It begins after this offset. */
@@ -48,7 +48,7 @@ interface Visit {
   readonly newestOfKey: Map<number, number>;
 }
 
-/** Goes through what one client wrote down, and says at the end what became of each publication of its topic. */
+/** Replays the journal of one client, and then tells the fate of each publication of its topic. */
 export class Replay {
   readonly #tally: Tally;
   readonly #published: Published;
@@ -106,7 +106,7 @@ export class Replay {
     }
   }
 
-  /** `newest`: of a state topic whose numbering is over, the newest offset of each key. */
+  /** `newest`: in a state topic whose numbering has ended, the newest offset of each key. */
   #accountFor(
     now: Visit,
     { offset, serial }: JournalRecord,
@@ -119,8 +119,8 @@ export class Replay {
     } else if (topics[this.#topic]!.mode === 'state' && (now.newestOfKey.get(keyOf(serial)) ?? 0) > offset) {
       this.#tally.superseded++;
     } else if (told || (isOver && Math.max(offset, newest?.get(keyOf(serial)) ?? 0) > now.last)) {
-      // The numbering began anew: whatever the client had not had by then is gone, and it knows. A client that was
-      // being caught up is sent only the newest value of each key: those that it replaces are gone with it.
+      // A new numbering began: what the client had not got by then is lost, and it was told. A client that was being
+      // caught up gets only the newest value of each key, so the replaced values count as lost, too.
       this.#tally.toldAsLost++;
     } else {
       this.#tally.unaccounted++;
@@ -155,7 +155,7 @@ export class Replay {
     this.#complain(`at ${offset} of ${epoch} came ${serial}, which is not what was acknowledged there`);
   }
 
-  /** A client that came when the topic held nothing learns its epoch with the first publication. */
+  /** A client of an empty topic learns its epoch with the first publication. */
   #visit(epoch: string): Visit {
     const now = this.#visits.at(-1);
     if (now?.epoch === epoch) return now;

@@ -8,9 +8,9 @@ export type CodecName = keyof typeof codecs;
 
 export interface FramesReport {
   readonly frames: number;
-  /** Connections that the gateway closed, as it does at what is no frame of the protocol. */
+  /** Connections that the gateway closed because of an invalid frame. */
   readonly closed: number;
-  /** Rounds in which neither the last command was replied to, nor the connection closed. */
+  /** Rounds in which the last command got no reply and the connection was not closed. */
   readonly hangs: number;
   readonly longestMs: number;
 }
@@ -63,7 +63,7 @@ const samples = [
   { type: 'call', id: 17, method: 'm', data: { a: 1 } },
 ];
 
-/** Frames of the codec. Those that JSON writes differently are there in what both know. */
+/** Valid frames of the codec, in the fields that both codecs have. */
 function validFrames(name: CodecName): Uint8Array[] {
   const texts = samples.map((sample) => Buffer.from(JSON.stringify(sample)));
   if (name === 'json') return texts;
@@ -73,7 +73,9 @@ function validFrames(name: CodecName): Uint8Array[] {
   });
 }
 
-/** Sends frames with faults, and after each few a command that has to be replied to unless the connection is closed. */
+/**
+ * Sends mutated frames, and after every few a valid command, which must get a reply unless the connection is closed.
+ */
 export async function fuzzFrames({ port, codec: name, frames, seed }: FramesOptions): Promise<FramesReport> {
   const codec = codecs[name];
   const mutator = new Mutator(seededRandom(seed));

@@ -1,4 +1,4 @@
-/** Numbers and texts at which readers tend to fail. */
+/** Numbers and texts on which parsers tend to fail. */
 const edges = [
   '0',
   '-1',
@@ -45,14 +45,14 @@ export class Mutator {
     return this.#random() < share;
   }
 
-  /** The bytes with one to four faults; now and then none. */
+  /** Returns the bytes with up to four mutations. */
   bytes(valid: Uint8Array, others: readonly Uint8Array[]): Buffer {
     let bytes: Buffer = Buffer.from(valid);
     for (let faults = this.below(5); faults > 0; faults--) bytes = this.pick(byteFaults)(bytes, this, others);
     return bytes;
   }
 
-  /** A text with faults, among them other values in the places of its own. */
+  /** Returns the JSON text with mutations, some of them replaced values. */
   text(valid: string): string {
     let text = valid;
     for (let faults = this.below(4); faults > 0; faults--) text = this.pick(textFaults)(text, this);

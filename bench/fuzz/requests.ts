@@ -5,10 +5,12 @@ import { Mutator } from './mutate.ts';
 
 export interface RequestsReport {
   readonly requests: number;
-  /** By status; `closed`: without an answer, at once or once the gateway had waited long enough for the rest. */
+  /**
+   * Counts by status; `closed`: closed without a response, at once or after the timeout for the rest of the request.
+   */
   readonly outcomes: Readonly<Record<string, number>>;
   readonly hangs: number;
-  /** The first few that were answered by 500, or never. */
+  /** The first few with status 500, or without an end. */
   readonly faults: readonly string[];
 }
 
@@ -16,12 +18,12 @@ export interface RequestsOptions {
   readonly port: number;
   readonly requests: number;
   readonly seed: number;
-  /** Half-closes a connection without an answer after this time; absent: leaves it to the gateway to give up. */
+  /** Half-closes a connection without a response after this time; absent: the gateway has to time out. */
   readonly endAfterMs?: number;
 }
 
 const atOnce = 400;
-/** The gateway gives a client up that sends nothing for 12 s. */
+/** The gateway closes a connection that sends nothing for 12 s. */
 const overWithinMs = 30_000;
 const keptFaults = 10;
 
@@ -124,7 +126,7 @@ function requestBytes(mutator: Mutator): Buffer {
   return mutator.chance(0.2) ? mutator.bytes(bytes, [bytes]) : bytes;
 }
 
-/** Sends requests with faults, a connection each, and waits until each is answered or closed. */
+/** Sends mutated requests, each on its own connection, and waits until each gets a response or is closed. */
 export async function fuzzRequests({
   port,
   requests,
@@ -186,7 +188,7 @@ function outcomeOf({ port, index, bytes, endAfterMs }: Attempt, mutator: Mutator
     const cut = mutator.chance(0.1) ? mutator.below(bytes.length + 1) : bytes.length;
     socket.write(bytes.subarray(0, cut));
     if (cut < bytes.length) setImmediate(() => socket.write(bytes.subarray(cut)));
-    // Nothing more comes of what is not whole.
+    // An incomplete request gets no response.
     if (mutator.chance(0.3)) setImmediate(() => socket.end());
   });
 }

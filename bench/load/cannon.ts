@@ -13,7 +13,7 @@ export interface CannonReport {
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** Responses that were no success, and requests that got none. */
+  /** Responses with an error, and requests without a response. */
   readonly failed: number;
 }
 

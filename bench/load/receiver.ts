@@ -11,7 +11,9 @@ export interface ReceiverOptions {
   readonly opening: Opening;
 }
 
-/** One connection. Counts publications by what messages cover; with `latencies` it also reads when each was made. */
+/**
+ * One connection. Counts publications by the offsets that messages cover; with `latencies` it also reads their times.
+ */
 export class Receiver {
   readonly ready: Promise<void>;
   /** Since `mark`. */
@@ -125,7 +127,7 @@ function deferred(): { promise: Promise<void>; resolve(): void; reject(error: Er
     resolve = yes;
     reject = no;
   });
-  // A caller that opens many awaits them one after the other.
+  // The caller awaits the connections one after the other.
   promise.catch(() => undefined);
   return { promise, resolve: () => resolve(), reject: (error) => reject(error) };
 }

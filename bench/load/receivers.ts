@@ -6,27 +6,25 @@ import { mintTokens, type TokenSigner } from '../support/tokens.ts';
 import { serveCalls } from '../support/worker.ts';
 import { Receiver, type ReceiverOptions } from './receiver.ts';
 
-/** Opens many connections, counts on all of them, and takes the time on some. */
+/** Opens many connections, counts publications on all of them, and measures latencies on some. */
 
 export interface OpenOptions extends Omit<Opening, 'token'> {
   readonly port: number;
   readonly dialect: DialectName;
   readonly messageBytes: number;
   readonly connections: number;
-  /** How many of them, spread evenly, decode what they get. Default: none. */
+  /** How many connections, evenly spread, decode their messages. Default: none. */
   readonly probes?: number;
-  /** Each subscribes to one of the topics, in turn, instead of all of them. */
+  /** Each connection subscribes to one topic, in turn, instead of all of them. */
   readonly spread?: boolean;
-  /**
-   * Each brings a token of its own user: with its first command, as the SDK does, or in the address.
-   */
+  /** Each connection has a token of its own user: in its first command, as the SDK does, or in the URL. */
   readonly tokens?: TokenSigner & {
     readonly in: 'connect' | 'url';
     readonly issuedAtSeconds: number;
   };
   /** Handshakes under way at once: a listening socket queues no more than a few hundred. */
   readonly inFlight?: number;
-  /** Refused or lost connections are only counted. By default they are retried a few times, as clients do. */
+  /** Only count refused or lost connections. By default they are retried a few times, as by clients. */
   readonly mayFail?: boolean;
 }
 
@@ -34,7 +32,7 @@ export interface Received {
   readonly publications: number;
   readonly fewest: number;
   readonly most: number;
-  /** How often a message did not follow the one before it. */
+  /** How often a message did not continue at the previous one. */
   readonly seams: number;
   readonly frames: number;
   /** Of messages, with their WebSocket headers. */
@@ -59,13 +57,13 @@ let markedCpu = process.cpuUsage();
 let beating: NodeJS.Timeout | undefined;
 
 export interface Opened {
-  /** What it took, without the making of tokens. */
+  /** Duration without the minting of tokens. */
   readonly seconds: number;
   /** Share of a core meanwhile. */
   readonly cpu: number;
   /** Connections that were refused or lost, including those that succeeded when they were retried. */
   readonly failed: number;
-  /** From the begin of a connection to the answer to its subscription, those that failed left out. */
+  /** From the start of a connection to the reply to its subscription, without failed ones. */
   readonly ready: Percentiles;
 }
 
@@ -122,7 +120,7 @@ function mark(): void {
   restartClocks();
 }
 
-/** Latencies, CPU and loop delay are taken from here on. */
+/** Latencies, CPU and loop delay are measured from here on. */
 function restartClocks(): void {
   latencies.reset();
   loopDelay.enable();
@@ -168,7 +166,7 @@ export interface Wanted {
   readonly withinMs: number;
 }
 
-/** Returns when that many publications have come since `mark`, or when it takes too long. */
+/** Resolves when this many publications have come since `mark`, or after a timeout. */
 async function settle({ publications, each, withinMs }: Wanted): Promise<boolean> {
   const untilMs = performance.now() + withinMs;
   const lacks = () =>

@@ -5,7 +5,7 @@ import { LightSocket } from '../support/light-socket.ts';
 import { localAddress } from '../support/raw-client.ts';
 import { serveCalls } from '../support/worker.ts';
 
-/** Clients on the real SDK that can stop reading, and look at how they are caught up afterwards. */
+/** Clients of the real SDK that stop reading, and check how they are caught up afterwards. */
 
 export interface StallersReport {
   /** Told that they read too slowly; told that live updates follow again. */
@@ -14,7 +14,7 @@ export interface StallersReport {
   /** State topic, from `lagging` to `caughtUp`: values that came, per client at most; and of one key at most. */
   readonly mostValues: number;
   readonly mostValuesOfAKey: number;
-  /** Offsets told as lost, out of order, or not there in the end. */
+  /** Offsets that were reported as lost, came out of order, or never came. */
   readonly lost: number;
   readonly outOfOrder: number;
   readonly behind: number;
@@ -46,7 +46,7 @@ class Staller {
         }
       },
       reconnect: { delaysMs: [reconnectMs] },
-      // A phase is longer than a client waits for its pong: it is to come back on the connection that it has.
+      // A phase is longer than the pong timeout, and the client has to keep its connection.
       heartbeat: { timeoutMs: 60_000 },
     });
     const subscription = this.#client.subscribe(stream, {}, ({ offset }) => {
@@ -116,8 +116,8 @@ async function start({ count, ...options }: StartOptions & { readonly count: num
 }
 
 /**
- * A phase begins. A client that is to stall begins on a new connection: for one that was read fast the kernel would
- * take tens of megabytes before the gateway notices anything.
+ * Starts a phase. A stalling client begins with a new connection, because the kernel would buffer tens of megabytes for
+ * one that was read fast before.
  */
 async function begin({ stalls }: { stalls: boolean }): Promise<void> {
   if (stalls) {
@@ -130,7 +130,7 @@ async function begin({ stalls }: { stalls: boolean }): Promise<void> {
   }
 }
 
-/** Reads on, and resolves when all have reached their topics, or when it takes too long. */
+/** Resumes reading, and resolves when all have caught up, or after a timeout. */
 async function resume({
   offset,
   stateOffset,

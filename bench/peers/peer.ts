@@ -5,14 +5,14 @@ import { pace, SteeredPacer } from '../support/pacer.ts';
 import { StampedPayloads } from '../support/payload.ts';
 import { serveCalls, settledRssBytes } from '../support/worker.ts';
 
-/** What every publisher is asked to do: those in a server's own process, and the one of its own. */
+/** The order for a publisher, in the server's process or in its own. */
 export interface PublishJob {
   /** In turn. */
   readonly topics: readonly string[];
   readonly rate: number;
   readonly seconds: number;
   readonly bytes: number;
-  /** How many keys of a state topic are used in turn. Publishers in a server's own process have none. */
+  /** Number of keys of a state topic, used in turn. Publishers in the server's process use none. */
   readonly keys?: number;
   /** The gateway's filters look at them. */
   readonly tags?: Tags;
@@ -29,14 +29,11 @@ export interface PublishReport {
 export interface PeerOptions {
   /** Named topic0, topic1 … */
   readonly topics: number;
-  /**
-   * The connections take turns with the topics, instead of hearing all of them. For servers without a subscribe
-   * command.
-   */
+  /** Each connection gets one topic, in turn, instead of all. For servers without a subscribe command. */
   readonly spread?: boolean;
-  /** 0: a frame per message; otherwise one frame per interval. The gateway batches by its own rules. */
+  /** 0: one frame per message; otherwise one frame per interval. The gateway has its own rules. */
   readonly batchMs?: number;
-  /** Servers other than the gateway that know how to: they share what is published by this Redis. */
+  /** A Redis by which servers other than the gateway share publications, if they can. */
   readonly redisUrl?: string | undefined;
   /** Of the gateway. */
   readonly flags?: Readonly<Record<string, unknown>>;
@@ -74,7 +71,7 @@ export function peerHandlers(peer: Peer) {
     return { sent, latestMs, failed: await publishing.end() };
   }
 
-  /** Publishes at this rate from now on, and returns how many were published until now. */
+  /** Sets the rate, and returns how many messages were published so far. */
   function steer({ rate, ...job }: SteerJob & { readonly rate: number }): number {
     if (steered === undefined) {
       const publishing = new Publishing(peer, job, batchMs);
@@ -94,7 +91,7 @@ export function peerHandlers(peer: Peer) {
   return { start, publish, steer, stop, rssBytes: settledRssBytes, ...looks() };
 }
 
-/** What a process can tell of itself: for runs of their own, as to look takes time. */
+/** Details about the process, for runs of their own, because collecting them takes time. */
 function looks() {
   let watch: LoopWatch | undefined;
   let sampler: AllocationSampler | undefined;

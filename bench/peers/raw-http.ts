@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { serveCalls } from '../support/worker.ts';
 
 /**
- * The limit of `POST /api/publish`: reads the same body, checks it with JSON.parse, and answers. Nothing is kept or
+ * The upper bound for `POST /api/publish`: reads the body, checks it with JSON.parse, and responds. Nothing is kept or
  * sent.
  */
 

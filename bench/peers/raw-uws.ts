@@ -2,7 +2,7 @@ import type * as Uws from 'uWebSockets.js';
 import { createRequire } from 'node:module';
 import { type PeerOptions, servePeer, topicsOf } from './peer.ts';
 
-/** The upper limit: uWebSockets.js alone, which publishes in its own process and neither orders nor keeps anything. */
+/** The upper bound: uWebSockets.js alone, publishing in its own process, without order or history. */
 
 const uws = createRequire(import.meta.url)('uWebSockets.js') as typeof Uws;
 const app = uws.App();

@@ -6,9 +6,9 @@ import type { TracedFields } from '../support/trace.ts';
 import { serveCalls } from '../support/worker.ts';
 import { peerHandlers } from './peer.ts';
 
-/** A gateway with a publisher in its own process, as raw uWebSockets.js has it. */
+/** A gateway with a publisher in its process, as in the raw uWebSockets.js server. */
 
-// What `npm run build` made: that is what ships.
+// The output of `npm run build`, which is what ships.
 const built = (file: string) => import(new URL(`../../dist/${file}`, import.meta.url).href);
 const { loadConfig } = (await built('config.js')) as typeof ConfigModule;
 const { startServer } = (await built('server.js')) as typeof ServerModule;
@@ -35,7 +35,7 @@ interface ReplayJob {
   readonly everyMs: number;
 }
 
-/** Publishes what was recorded, each of it once. */
+/** Publishes each recorded update once. */
 async function replay({ topic, trace, together, everyMs }: ReplayJob): Promise<void> {
   for (let at = 0; at < trace.length; at += together) {
     const fields = trace.slice(at, at + together).map((each) => ({ topic, ...each }));

@@ -6,9 +6,8 @@ import { opcodes } from '../support/raw-client.ts';
 import { type PeerOptions, servePeer, topicsOf } from './peer.ts';
 
 /**
- * The package `ws`, as its documentation shows it: a loop over the clients that sends to each. With `batchMs` as fast
- * as it can be had: what gathers in that time is one frame, that is made once and written to the sockets
- * behind its back.
+ * The package `ws`, as its documentation shows it: a loop over all clients. With `batchMs` in its fastest form: the
+ * messages of an interval are one frame, which is built once and written directly to the sockets.
  */
 
 interface Member {

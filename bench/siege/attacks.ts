@@ -2,10 +2,10 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import WebSocket from 'ws';
 
-/** Where an attack goes, and as whom. */
+/** The target of an attack, and its credential. */
 export interface Target {
   readonly port: number;
-  /** Of the poorest valid kind; undefined: without any credential. */
+  /** The least privileged valid credential; undefined: none. */
   readonly token: string | undefined;
 }
 
@@ -14,10 +14,10 @@ export type Who = 'no credential' | 'anonymous' | 'poorest token' | 'publisher';
 export interface Attack {
   readonly sentence: string;
   /**
-   * Who attacks. What comes before authentication is also tried without a credential, on a gateway that demands one.
+   * The credentials to attack with. Attacks before authentication also run without one, on a gateway that requires one.
    */
   readonly as: readonly Who[];
-  /** Topics that there are before. */
+  /** Topics that exist before. */
   readonly topics?: number;
   /** Opens what it needs and sends it. What it opened stays until the attacker's process ends. */
   readonly run: (target: Target) => Promise<void>;
@@ -340,7 +340,7 @@ function open(port: number): Promise<Socket> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1', localAddress: attackerAddress });
     socket.on('connect', () => resolve(socket));
-    // Being cut off is what an attacker may expect.
+    // The gateway may close an attacker's connection.
     socket.on('error', () => resolve(socket));
   });
 }

@@ -12,7 +12,7 @@ const handshakes = 20_000;
 const attackers = 4;
 /** Of each attacker at a time. A process has 20 000 files at most. */
 const inFlight = 1000;
-/** What the first one leaves, buffers and compiled code, the next ones use again. */
+/** Buffers and compiled code of the first storm are reused by the next ones. */
 const rounds = 3;
 const rssGrowthMax = 1.1;
 const publishEveryMs = 20;
@@ -27,12 +27,12 @@ interface Storm {
   readonly pongMs: number;
   readonly publishes: number;
   readonly failedPublishes: number;
-  /** When all have left. */
+  /** Memory after all have left. */
   readonly connectionsAfter: number;
   readonly rssAfterBytes: number;
 }
 
-/** Many more handshakes than the cap on all connections, from four addresses, beside a client that is in. */
+/** Many more handshakes than the cap on connections allows, from four addresses, beside a connected client. */
 export async function storm(pongMaxMs: number) {
   // One more: for the client that is in.
   const gateway = await startGateway([...credentials, '--no-canary', `--connections-max=${cap + 1}`]);
@@ -161,7 +161,7 @@ async function publishUntil(gateway: Gateway, isOver: () => boolean) {
   return { publishes, failedPublishes };
 }
 
-/** When the gateway has seen the last of them leave, at the latest after 10 s. */
+/** Resolves when the gateway has noticed that all have left, at the latest after 10 s. */
 async function afterwards(gateway: Gateway) {
   let connectionsAfter = Number.NaN;
   for (let tries = 0; tries < 50 && connectionsAfter !== 1; tries++) {

@@ -8,7 +8,7 @@ const secret = 'a secret of the siege, and long enough';
 const apiKey = 'an-api-key-of-the-siege';
 const pingEveryMs = 20;
 
-/** Flags of a gateway that is besieged. */
+/** Flags of the attacked gateway. */
 export const credentials: readonly string[] = [`--token-secret=${secret}`, `--api-key=${apiKey}`];
 
 /** `credential`: absent: the key of a backend. */
@@ -46,10 +46,7 @@ export class Victim {
     return new Victim(socket, pid);
   }
 
-  /**
-   * The slowest pong, and the largest RSS, of this time. A pong that did not come counts as long as it was waited
-   * for.
-   */
+  /** The slowest pong and the largest RSS in this time. A missing pong counts as long as it was awaited. */
   async watch(ms: number): Promise<{ worstMs: number; peakBytes: number }> {
     const endMs = performance.now() + ms;
     let worstMs = 0;

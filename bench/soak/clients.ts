@@ -28,7 +28,7 @@ export interface ClientsReport {
 }
 
 const busyTopics = 40;
-/** A poll is answered by each publication, so those who poll are where few come. */
+/** Each publication ends a poll, so polling clients have topics with few publications. */
 const rareTopics = 10;
 const rarePerSecond = 1;
 const perAddress = 50;
@@ -51,7 +51,7 @@ const busy = () => `busy:${below(busyTopics)}`;
 const rare = () => `rare:${below(rareTopics)}`;
 const text = (value: unknown) => Buffer.from(JSON.stringify(value));
 
-/** What a WebSocket may ask for, so that every kind of view comes and goes. */
+/** The subscriptions of WebSockets, so that every kind of view comes and goes. */
 const subscriptions: readonly (() => Record<string, unknown>)[] = [
   () => ({ topic: busy() }),
   () => ({ topic: busy(), last: 10 }),
@@ -178,7 +178,7 @@ async function publish(topic: string, serial: number): Promise<void> {
   else counts.refused++;
 }
 
-/** Each topic once, so that all are there before anything is counted. */
+/** Publishes to each topic once, so that all exist before anything is counted. */
 async function warmUp({ port }: { readonly port: number }): Promise<void> {
   pool = new HttpPool(port, 16);
   options = { port, clients: 0, churn: 0, rate: 0, seed: 0 };

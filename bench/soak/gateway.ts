@@ -6,7 +6,7 @@ import { serveCalls } from '../support/worker.ts';
 
 /** A gateway in a process that collects its garbage when it is told to. */
 
-// What `npm run build` made: that is what ships.
+// The output of `npm run build`, which is what ships.
 const built = (file: string) => import(new URL(`../../dist/${file}`, import.meta.url).href);
 const { loadConfig } = (await built('config.js')) as typeof ConfigModule;
 const { startServer } = (await built('server.js')) as typeof ServerModule;
@@ -25,7 +25,7 @@ export interface Memory {
 
 const looks = 5;
 
-/** What is left after a collection: the least of several looks, as what is under way at one is not at another. */
+/** Memory after garbage collection: the minimum of several measurements, because work in progress differs. */
 async function memory(): Promise<Memory> {
   const seen: Memory[] = [];
   for (let i = 0; i < looks; i++) {
@@ -42,7 +42,7 @@ async function memory(): Promise<Memory> {
 export interface Held {
   /** Open files, sockets among them. */
   readonly files: number;
-  /** What keeps the event loop busy, as Node knows it. */
+  /** The active resources of the event loop, according to Node. */
   readonly resources: number;
   readonly connections: number;
   readonly httpConnections: number;

@@ -1,13 +1,13 @@
 import { Session } from 'node:inspector';
 import { basename } from 'node:path';
 
-/** What one function allocated, those that it calls apart. */
+/** What one function allocated, without the functions that it calls. */
 export interface Site {
   readonly site: string;
   readonly bytes: number;
 }
 
-/** What the main thread allocated between two calls, what is garbage by now included. Sampled: about 1 % off. */
+/** What the main thread allocated between two calls, including garbage. Sampled, with an error of about 1 %. */
 export interface Allocations {
   /** By code of the server, or by what it called. */
   readonly ownBytes: number;
@@ -22,7 +22,7 @@ const sitesMax = 25;
 
 type Node = import('node:inspector').HeapProfiler.SamplingHeapProfileNode;
 
-/** In the worker: asks V8 where objects are made. Slows it down by a few per cent. */
+/** In the worker: samples V8's allocations. Slows it down by a few per cent. */
 export class AllocationSampler {
   readonly #session = new Session();
 
@@ -55,7 +55,7 @@ export function allocationsOf(head: Node): Allocations {
   let otherBytes = 0;
   const visit = (node: Node, owner: string | undefined): void => {
     const { url, functionName, lineNumber } = node.callFrame;
-    // What the library of Node or V8 allocates is its caller's.
+    // Allocations of Node's library and of V8 count for the caller.
     const site = isServers(url)
       ? `${functionName || '(anonymous)'} ${basename(url)}:${lineNumber + 1}`
       : owner;

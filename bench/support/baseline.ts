@@ -6,7 +6,7 @@ import type { Ratio, Table } from './scenario.ts';
 const path = fileURLToPath(new URL('../baseline.json', import.meta.url));
 
 interface Baseline {
-  /** What the newest of them was seen on. */
+  /** The machine of the newest figures. */
   readonly machine?: Machine;
   readonly ratios: Readonly<Record<string, number>>;
 }
@@ -16,13 +16,13 @@ export type KeyedRatios = ReadonlyMap<string, Ratio>;
 
 const separator = ': ';
 
-/** Those that `claims` gathered from other scenarios bear their names already. */
+/** Figures that `claims` took from other scenarios already have their names. */
 export function keyed(scenario: string, ratios: readonly Ratio[]): KeyedRatios {
   const prefix = scenario === 'claims' ? '' : `${scenario}${separator}`;
   return new Map(ratios.map((ratio) => [`${prefix}${ratio.name}`, ratio]));
 }
 
-/** What runs differ by on a quiet machine. */
+/** The usual difference between runs on a quiet machine. */
 const tolerance = 0.15;
 
 export function comparison(ratios: KeyedRatios, baseline: Baseline = readBaseline()): Table {

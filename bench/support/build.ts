@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What is measured is what ships: builds `dist` when a source is newer. */
+/** Builds `dist` if a source is newer, because what ships is measured. */
 export function buildGateway(say: (line: string) => void): void {
   const built = join(root, 'dist', 'cli.js');
   if (existsSync(built) && statSync(built).mtimeMs > newestSourceMs()) return;

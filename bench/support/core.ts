@@ -2,7 +2,7 @@ import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:chi
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 
-/** What is measured runs on core 0; what loads it, on core 1. */
+/** The measured process runs on core 0, its load on core 1. */
 export const serverCore = 0;
 export const loadCore = 1;
 
@@ -25,14 +25,14 @@ process.once('exit', () => {
   for (const child of children) child.kill('SIGKILL');
 });
 
-/** Starts Node on one core where that can be had, and ends it with this process at the latest. */
+/** Starts Node, on one core where possible, and ends it with this process at the latest. */
 export function startNode(
   core: number | undefined,
   args: readonly string[],
   options: SpawnOptions,
 ): ChildProcess {
   const command = [process.execPath, ...args];
-  // It turns into the program that it starts: the pid is Node's.
+  // `taskset` executes Node in its own process, so the pid is Node's.
   const [file, ...rest] = core !== undefined && pins() ? [pinning, '-c', String(core), ...command] : command;
   const child = spawn(file!, rest, options);
   children.add(child);

@@ -21,9 +21,8 @@ const dataStart = Buffer.from('data: ');
 const eventEnd = Buffer.from('\n\n');
 
 /**
- * Server-Sent Events on a bare socket, at as little cost as can be. It looks for `data: ` and the blank line after it,
- * and passes over the rest, the sizes of chunks among it: the gateway writes the data of an event, one line, in one
- * chunk.
+ * A client of Server-Sent Events on a bare socket, as cheap as possible. It finds `data: ` and the blank line after it,
+ * and skips the rest, including the sizes of chunks: the gateway writes the data of an event as one line in one chunk.
  */
 export class EventStreamClient {
   readonly #socket: Socket;

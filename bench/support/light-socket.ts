@@ -2,8 +2,8 @@ import type { Socket } from '../../src/client/runtime.ts';
 import { opcodes, RawClient } from './raw-client.ts';
 
 /**
- * As much of a WebSocket as the SDK uses, on a bare socket: a thousand of them cost a fraction of what those of the
- * package `ws` do, and they can be cut and can stop reading.
+ * The part of WebSocket that the SDK uses, on a bare socket. A thousand of them cost a fraction of those of the package
+ * `ws`, and they can be cut and can stop reading.
  */
 export class LightSocket implements Socket {
   binaryType = 'arraybuffer';

@@ -2,17 +2,17 @@ import type { Allocations } from './allocations.ts';
 import type { Gap, LoopTrace } from './loop-watch.ts';
 import type { Table } from './scenario.ts';
 
-/** What a server's process told of itself, for people. */
+/** Formats the details of a server's process, for people. */
 
 const shownGaps = 10;
 const shownSites = 15;
 
-/** The machine took this much of a gap, milliseconds: a publisher that keeps its rate has a backlog then. */
+/** If the machine took this many milliseconds of a gap, an open-loop publisher has a backlog afterwards. */
 const takenMs = 5;
-/** As long after that, milliseconds, a gap is work on the backlog. */
+/** For this many milliseconds after it, a gap is work on the backlog. */
 const backlogMs = 100;
 
-/** Gaps that are the process's own: what it ran in them is not the backlog of time that the machine took from it. */
+/** Gaps caused by the process itself, and not by a backlog after the machine had taken time from it. */
 function ownGaps({ gaps }: LoopTrace): readonly Gap[] {
   const taken = gaps.filter(({ ms, ranMs }) => ms - ranMs >= takenMs);
   const isBacklog = (gap: Gap) =>
@@ -20,10 +20,7 @@ function ownGaps({ gaps }: LoopTrace): readonly Gap[] {
   return gaps.filter((gap) => !isBacklog(gap));
 }
 
-/**
- * The longest stall that the process made itself, milliseconds: what its threads ran, not what the machine took from
- * them.
- */
+/** The longest stall caused by the process itself, in milliseconds, without time that the machine took from it. */
 export function longestOwnMs(trace: LoopTrace): number {
   return Math.max(0, ...ownGaps(trace).map(({ ranMs }) => ranMs));
 }

@@ -5,7 +5,7 @@ import { constants, type NodeGCPerformanceDetail, PerformanceObserver } from 'no
 export interface Gap {
   readonly atMs: number;
   readonly ms: number;
-  /** How much of it the process ran, with the collector's threads: what is left, the machine gave to others. */
+  /** The part in which the process ran, including the collector's threads. In the rest the machine ran others. */
   readonly ranMs: number;
   /** Of that: other threads than the loop's, which the collector and the compiler have. */
   readonly helpersMs: number;
@@ -19,7 +19,7 @@ export interface Collection {
   readonly kind: string;
 }
 
-/** What a process did between two calls: the longest gaps of its event loop, and all collections of garbage. */
+/** The longest gaps of a process's event loop between two calls, and all garbage collections. */
 export interface LoopTrace {
   readonly seconds: number;
   readonly gaps: readonly Gap[];
@@ -29,7 +29,7 @@ export interface LoopTrace {
 /** As it is; the types of Node 20 lack the detail. */
 type CollectionEntry = PerformanceEntry & { readonly detail: NodeGCPerformanceDetail };
 
-/** Shorter gaps are no stall, and there are very many. */
+/** Shorter gaps are no stalls, and too many. */
 const leastGapMs = 3;
 const tickMs = 1;
 
@@ -40,7 +40,7 @@ const kinds: Readonly<Record<number, string>> = {
   [constants.NODE_PERFORMANCE_GC_WEAKCB]: 'weak callbacks',
 };
 
-/** In the worker: looks at the clock each millisecond, and at how long the process has run. */
+/** In the worker: reads the clock and the CPU time of the process each millisecond. */
 export class LoopWatch {
   readonly #startMs = performance.now();
   readonly #gaps: Omit<Gap, 'gcMs'>[] = [];

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { startRedis } from '../../test/support/redis-server.ts';
 import { cpuSeconds } from './proc.ts';
 
-/** What a Redis did for one publication. */
+/** The work of a Redis per publication. */
 export interface RedisCosts {
   /** Commands that clients sent. */
   readonly sent: number;
@@ -14,7 +14,7 @@ export interface RedisCosts {
   readonly microseconds: number;
 }
 
-/** What clients send of those commands that run scripts; of all others it is what they send. */
+/** Scripts are counted by their own command; all other commands are counted as clients send them. */
 const sentBesideScripts = ['eval', 'evalsha', 'xread', 'wait'];
 
 interface Counts {

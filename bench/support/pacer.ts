@@ -1,6 +1,6 @@
 /**
- * Calls `emit` `rate` times a second, on time whatever happened before (open loop): what is late is made up for at
- * once. Returns how often it did, and how late it was at worst.
+ * Calls `emit` `rate` times a second on schedule (open loop): late calls are made up for at once. Returns the number of
+ * calls and the worst delay.
  */
 export function pace(
   rate: number,
@@ -26,7 +26,7 @@ export function pace(
 
 const longestDebtMs = 20;
 
-/** Calls `emit` at a rate that can be changed on the way, and forgives what it could not do in time. */
+/** Calls `emit` at a rate that can be changed, and skips calls that are late. */
 export class SteeredPacer {
   sent = 0;
   rate: number;
@@ -52,7 +52,7 @@ export class SteeredPacer {
     this.#owed += (Math.min(nowMs - this.#atMs, longestDebtMs) * this.rate) / 1000;
     this.#atMs = nowMs;
     for (; this.#owed >= 1; this.#owed--) this.#emit(this.sent++);
-    // Timers that are due again at once run in one turn: the server's own work is to have its turn between them.
+    // Timers that are due at once would run in one turn, without the server's own work between them.
     this.#next = setImmediate(() => {
       this.#timer = setTimeout(() => this.#tick(), 1);
     });

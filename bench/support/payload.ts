@@ -7,7 +7,7 @@ export function nowUs(): number {
 const stampStart = '{"at":"'.length;
 const stampDigits = 16;
 
-/** Small, reproducible, good enough to choose and to fill: mulberry32. In [0, 1). */
+/** A small, reproducible random generator (mulberry32), in [0, 1). */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -21,7 +21,7 @@ export function seededRandom(seed: number): () => number {
 const fields = ['cpu', 'mem', 'load', 'disk', 'rx', 'tx', 'iops', 'temp'];
 const leastPayloadBytes = 40;
 
-/** JSON as dashboards get it, exactly `bytes` long, that says when it was made. */
+/** A typical JSON payload of exactly `bytes` bytes, with the time at which it was made. */
 export class StampedPayloads {
   readonly #bytes: number;
   readonly #random: () => number;
@@ -45,7 +45,7 @@ export class StampedPayloads {
   }
 }
 
-/** When the payload that begins at `start` was made. */
+/** Reads the time from the payload that begins at `start`. */
 export function stampOf(bytes: Uint8Array, start = 0): number {
   let stamp = 0;
   for (let i = start + stampStart; i < start + stampStart + stampDigits; i++)

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 const pageBytes = 4096;
 
-/** Time on a core that all threads of a process have had so far; to the nanosecond, unlike that of /proc/PID/stat. */
+/** CPU time of all threads of a process so far, in nanoseconds, unlike in /proc/PID/stat. */
 export function cpuSeconds(pid: number): number {
   let nanoseconds = 0;
   for (const thread of readdirSync(`/proc/${pid}/task`)) nanoseconds += nanosecondsOf(pid, thread);
@@ -42,7 +42,7 @@ export function rssBytes(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) * pageBytes;
 }
 
-/** The share of a core that a process takes between `begin` and the call of what it answers. */
+/** The share of a core that a process takes until the returned function is called. */
 export function cpuMeter(pid: number): () => number {
   const atMs = performance.now();
   const seconds = cpuSeconds(pid);

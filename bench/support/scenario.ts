@@ -35,7 +35,9 @@ interface Target {
   readonly unit: string;
 }
 
-/** A subject compared with another of the same run. Unlike figures, ratios can be compared across machines and days. */
+/**
+ * The ratio of two subjects of the same run. Unlike absolute figures, ratios can be compared across machines and days.
+ */
 export interface Ratio {
   readonly name: string;
   readonly value: number;
@@ -45,9 +47,9 @@ export interface Ratio {
 export interface Outcome {
   readonly tables: readonly Table[];
   readonly claims: readonly Claim[];
-  /** What the machine was too busy to say, each with what shows it. The process ends with a code of its own. */
+  /** Claims for which the machine was too busy, with the evidence. They have their own exit code. */
   readonly unjudged?: readonly string[];
-  /** What `baseline.json` keeps. */
+  /** The figures that `baseline.json` keeps. */
   readonly ratios?: readonly Ratio[];
   /** For `--json` only. */
   readonly facts?: Readonly<Record<string, unknown>>;
@@ -58,7 +60,7 @@ export interface Scenario {
   run(options: Readonly<Record<string, unknown>>, say: (line: string) => void): Promise<Outcome>;
 }
 
-/** Ties the option table to the type of what `run` gets. */
+/** Infers the options of `run` from the option table. */
 export function scenario<T extends OptionTable>(
   options: T,
   run: (options: OptionsOf<T>, say: (line: string) => void) => Promise<Outcome>,

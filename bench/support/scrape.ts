@@ -1,4 +1,4 @@
-/** What `GET /metrics` said at one time, in the text format of Prometheus. */
+/** One response of `GET /metrics`, in the text format of Prometheus. */
 export class Scrape {
   readonly #samples: readonly Sample[];
 
@@ -64,7 +64,7 @@ export class Histogram {
     return this.#sum / this.count;
   }
 
-  /** What came between two scrapes. */
+  /** The difference between two scrapes. */
   since(before: Histogram): Histogram {
     const buckets = this.#buckets.map(({ upTo, count }, i) => ({
       upTo,

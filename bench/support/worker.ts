@@ -60,9 +60,9 @@ export class Worker<H extends Handlers> {
   }
 }
 
-/** In the worker: what the process takes when the garbage is gone. */
+/** In the worker: memory of the process after garbage collection. */
 export async function settledRssBytes(): Promise<number> {
-  // What finalizers release is garbage of the next round, and pages are returned a little later.
+  // What finalizers release is collected in the next round, and pages are returned a little later.
   for (let i = 0; i < 5; i++) {
     globalThis.gc?.();
     await setTimeout(100);

@@ -17,7 +17,7 @@ const freePublications = 8;
 /** A single long backlog may come from the machine. */
 const lateLooks = 3;
 const climbMaxMs = 15_000;
-/** From the first long backlog on: until what it swings around is found. */
+/** From the first long backlog on, until the sustainable rate is found. */
 const calmMs = 1500;
 const settleMs = 10_000;
 
@@ -49,8 +49,8 @@ export interface SaturateOptions {
 }
 
 /**
- * Publishes as much as the receivers get without falling behind: more while they keep up, less when they are
- * about a tenth of a second late. Once it has found out how much that is, measures for `seconds`.
+ * Publishes as fast as the receivers can follow: faster while they keep up, slower when they are about a tenth of a
+ * second late. Once the rate is found, measures for `seconds`.
  */
 export async function saturate(options: SaturateOptions): Promise<Saturation> {
   const { loaded, receiversEach, seconds } = options;

@@ -57,7 +57,7 @@ export interface Trial extends PublishReport {
   /** Share of a core that the server took. */
   readonly cpu: number;
   readonly received: Received;
-  /** Deliveries that did not come, came twice or out of place, and publications that were refused. */
+  /** Missing, duplicate and misplaced deliveries, and refused publications. */
   readonly lost: number;
 }
 
@@ -75,7 +75,7 @@ export interface TrialOptions {
   readonly warmUpSeconds?: number;
 }
 
-/** Warms up, then publishes at a fixed rate and counts what comes. */
+/** Warms up, then publishes at a fixed rate and counts the deliveries. */
 export async function trial(options: TrialOptions): Promise<Trial> {
   const { pid, receivers, publish, receiversEach, job, warmUpSeconds = defaultWarmUpSeconds } = options;
   const settle = (sent: number) =>
