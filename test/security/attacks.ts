@@ -9,6 +9,7 @@ const tokens = 'security/tokens.test.ts';
 const abuse = 'e2e/abuse.test.ts';
 const caps = 'e2e/caps.test.ts';
 const requests = 'security/requests.test.ts';
+const redisVersions = 'engines/redis/versions.test.ts';
 const hooks = 'security/hooks.test.ts';
 const http = 'transport/uws/http.test.ts';
 const heads = 'transport/uws/heads.test.ts';
@@ -249,6 +250,22 @@ export const attacks: readonly Row[] = [
       ['transport/uws/request-body.test.ts', 'ends its connection where there are more'],
       [http, 'and the connection of more is ended'],
       ['transport/uws/exchange.test.ts', 'is answered in the next turn'],
+    ],
+  },
+  {
+    attack: 'handshakes, polls, pings and empty entries by the ten thousand',
+    tests: [
+      ['transport/uws/upgrade.test.ts', 'of a turn are done in it up to the two hundredth'],
+      ['transport/uws/stream-reads.test.ts', 'waits for a turn that has time for it'],
+      ['protocol/protobuf/codec.test.ts', 'decodes 120 000 fields and no more'],
+      ['sessions/command-limits.test.ts', 'are fifty in a turn that is long'],
+    ],
+  },
+  {
+    attack: 'something else that writes to Sluice’s keys in Redis',
+    tests: [
+      [redisVersions, 'a message that no gateway has written is ignored'],
+      [redisVersions, 'a log that others have written to is read again at growing intervals'],
     ],
   },
   {

@@ -1,9 +1,11 @@
 import type { BusListener, NodeBus } from '../../topics/engine.ts';
 
+const nodeName = /^[\w-]{1,64}$/;
+
 /** Where the messages of nodes are sent; undefined: Redis is away. */
 type Send = (text: string) => void;
 
-type Entry = readonly [id: Buffer, fields: readonly [name: Buffer, from: Buffer, name: Buffer, text: Buffer]];
+type Entry = readonly [id: Buffer, fields: readonly Buffer[]];
 
 /**
  * Messages between the gateways of one Redis, by a stream of their own that each reads with the log. A node that was
@@ -41,11 +43,15 @@ export class RedisBus implements NodeBus {
     this.#listener?.nodes(others);
   }
 
-  /** As XREAD replies. */
-  read(entries: readonly unknown[]): void {
+  /** As XREAD replies. Calls `foreign` for an entry that no node has written. */
+  read(entries: readonly unknown[], foreign: () => void): void {
     for (const [id, [, from, , text]] of entries as readonly Entry[]) {
       this.last = id.toString();
-      const name = from.toString();
+      const name = from?.toString() ?? '';
+      if (text === undefined || !nodeName.test(name)) {
+        foreign();
+        continue;
+      }
       if (name === this.node) continue;
       // A node that joined since the last greeting.
       if (!this.#nodes.includes(name)) this.heardOf([...this.#nodes, name]);

@@ -20,6 +20,8 @@ const logMaxEntries = '10000';
 const censusPollMs = 100;
 /** Between two tries to connect. */
 const retryMs = { least: 50, most: 1000 };
+/** A connection that has lasted for so long is replaced at once. */
+const steadyMs = 5000;
 /** How long a gateway that starts tries to connect. */
 const openWithinMs = 5000;
 const numberingsMaxDefault = 100_000;
@@ -50,6 +52,10 @@ export class RedisUpstream implements Upstream, LinkListener {
   readonly #sent = new SentBatches();
   /** Kinds of log entries that newer versions have added. */
   readonly #unknown = new Set<string>();
+  #hasWarnedOfForeign = false;
+  #joinedAtMs = 0;
+  /** Before the next try to connect. */
+  #delayMs = 0;
   readonly #closing = new AbortController();
   #joining: Promise<void> | undefined;
 
@@ -210,6 +216,7 @@ export class RedisUpstream implements Upstream, LinkListener {
       this.#loading = undefined;
     }
     this.#link = link;
+    this.#joinedAtMs = performance.now();
     this.#listener?.degraded(undefined);
     this.#guard(() => this.bus.heardOf(greeting.nodes));
     link.start();
@@ -238,9 +245,9 @@ export class RedisUpstream implements Upstream, LinkListener {
   }
 
   async #rejoin(): Promise<void> {
-    for (let delayMs = 0; !this.#closing.signal.aborted; delayMs = nextDelay(delayMs)) {
+    for (; !this.#closing.signal.aborted; this.#delayMs = nextDelay(this.#delayMs)) {
       try {
-        await after(delayMs, undefined, { signal: this.#closing.signal });
+        await after(this.#delayMs, undefined, { signal: this.#closing.signal });
         await this.#join();
         return;
       } catch (error) {
@@ -261,7 +268,7 @@ export class RedisUpstream implements Upstream, LinkListener {
 
   read(link: RedisLink, { log, messages }: Read): string {
     const last = log.length > 0 ? this.#hear(link, log) : link.last;
-    this.#guard(() => this.bus.read(messages));
+    this.#guard(() => this.bus.read(messages, () => this.#warnOfForeign()));
     return last;
   }
 
@@ -273,6 +280,9 @@ export class RedisUpstream implements Upstream, LinkListener {
   lost(link: RedisLink, cause: Error): void {
     if (this.#link === link) this.#ended();
     if (this.#closing.signal.aborted) return;
+    // Where each connection fails at once, as with a log that others have written to, tries must not come at once.
+    const isSteady = performance.now() - this.#joinedAtMs > steadyMs;
+    this.#delayMs = isSteady ? 0 : nextDelay(this.#delayMs);
     this.#listener?.degraded(cause);
     this.#joining ??= this.#rejoin().finally(() => {
       this.#joining = undefined;
@@ -289,6 +299,15 @@ export class RedisUpstream implements Upstream, LinkListener {
     this.#heard = { ...this.#heard, seq: Number.parseInt(last, 10) };
     this.#guard(() => this.#listener?.changes(changes));
     return last;
+  }
+
+  #warnOfForeign(): void {
+    if (this.#hasWarnedOfForeign) return;
+    this.#hasWarnedOfForeign = true;
+    process.emitWarning(
+      `Something other than a gateway writes to ${this.#keys.messages} in Redis. What it says is ignored.`,
+      { type: 'SluiceWarning', code: 'SLUICE_FOREIGN_MESSAGE' },
+    );
   }
 
   /** Once for each kind. */

@@ -73,6 +73,43 @@ test('a kind of log entry that it does not know is skipped, with one warning', a
   expect([node.feed.cause, node.feed.faults]).toEqual([undefined, []]);
 });
 
+test.each([
+  ['no text', 'from', 'someone'],
+  ['other fields', 'a', 'b'],
+  ['no name of a gateway', 'from', 'some one', 'text', '{}'],
+])('a message that no gateway has written is ignored, with one warning: %s', async (_, ...entry) => {
+  const node = await open(1, 1);
+  const warnings: string[] = [];
+  const warned = ({ message }: Error) => warnings.push(message);
+  process.on('warning', warned);
+  const heard: string[] = [];
+  node.engine.bus?.listen({
+    message: (text, from) => heard.push(`${from}: ${text}`),
+    nodes: () => undefined,
+  });
+  for (let times = 0; times < 2; times++) await commands.xadd('{test}:messages', '*', ...entry);
+  await commands.xadd('{test}:messages', '*', 'from', 'other', 'text', 'hello');
+  await expect.poll(() => heard.length).toBeGreaterThan(0);
+  process.off('warning', warned);
+  expect(heard).toEqual(['other: hello']);
+  expect(warnings).toEqual([expect.stringContaining('other than a gateway writes to {test}:messages')]);
+});
+
+test('a log that others have written to is read again at growing intervals, and names the cause', async () => {
+  const node = await open(1, 1);
+  await node.publish('a', '1');
+  const lostAtMs: number[] = [];
+  node.feed.changed = () => {
+    if (node.feed.cause !== undefined) lostAtMs.push(performance.now());
+  };
+  await commands.xadd('{test}:log', '*', 'foo', 'bar');
+  await expect.poll(() => lostAtMs.length, { timeout: 10_000 }).toBeGreaterThan(4);
+  expect(lostAtMs[4]! - lostAtMs[0]!).toBeGreaterThan(300);
+  expect(node.feed.cause?.message).toContain('the log');
+  await commands.del('{test}:log');
+  expect(await node.publish('a', '2')).toMatchObject({ ok: true, offset: 2 });
+});
+
 test('every member of a record is written in the newest format: a new one takes a new format', () => {
   expect(besideFlagsOf(formats.newest)).toBe(knownFlags);
   expect(besideFlagsOf(2)).toBe(besideFlagsOf(1));
