@@ -141,8 +141,8 @@ function systemSections(): string[] {
       'namespace of a system’s topics, `--compat-port` gives system b a port of its own.',
     table(['system', 'what it was', 'topics', 'WebSocket', 'a client sends'], rows),
     'What a message holds is in the file of each system beside this page. A client of these systems needs its token in ' +
-      '`?token=`, and gets what the token allows. A message that is wrong gets the system’s `error`; a subscription that ' +
-      'is granted, and the end of one, are answered by system c only. The gateway catches a slow one up like any other; what is lost is told ' +
+      '`?token=`, and gets what the token allows. An invalid message gets the system’s `error`; a subscription that ' +
+      'is granted, and the end of one, are confirmed by system c only. The gateway catches a slow one up like any other; what is lost is told ' +
       'by an `error` with the code `messages_lost`. Systems a, b and d have broadcasts: what is published to ' +
       '`compat:a`, `compat:b` or `compat:d` goes to all clients of that system.',
     table(
@@ -178,7 +178,7 @@ function systemRowCells(): string[][] {
 }
 
 const environmentNames = [
-  ['WEBSOCKET_HEARTBEAT_INTERVAL', 'a', '`idleTimeoutSeconds`: the gateway pings before it is over'],
+  ['WEBSOCKET_HEARTBEAT_INTERVAL', 'a', '`idleTimeoutSeconds`: the gateway pings earlier'],
   ['WEBSOCKET_CONNECTION_TIMEOUT', 'a', '`idleTimeoutSeconds`'],
   ['WEBSOCKET_MAX_CONNECTIONS', 'a', '`connectionsMax`'],
   ['WEBSOCKET_MAX_CONNECTIONS_PER_IP', 'a', '`connectionsMaxPerIp`'],
@@ -247,7 +247,7 @@ export const pages: readonly DocsPage[] = [
       table(['route', 'needs', 'what it does'], routeRows()),
       'Besides these, `GET /ws` is the WebSocket; `/ws/{topic}` and `/ws/monitoring/{server}` subscribe at once. Without ' +
         'an upgrade they say whether a client may connect, and if not, why.',
-      'Each answer has an `X-Request-Id`. Lines of the log about the request have the same (`request`), and so have ' +
+      'Each response has an `X-Request-Id`. Lines of the log about the request have the same (`request`), and so have ' +
         'the `details` of the error `internal`. A `--trusted-proxy` may give it, with up to 128 letters, digits and ' +
         '`.~+/=:@_-`; it should overwrite what clients send. All other requests get one of the gateway’s own.',
     ],
