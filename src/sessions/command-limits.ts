@@ -11,7 +11,7 @@ const minRefusalBurst = 1000;
 /** A reply of this size is charged as a millisecond. An estimate: `bench -- siege` shows that it suffices. */
 const bytesPerMs = 200 * 1024;
 /** Less time than this is covered by the rate of commands. */
-const freeMs = 0.05;
+const freeMs = 0.15;
 
 /** How often a session may be refused before it is ended. */
 export function refusalRate(commandsPerSecond: number): TokenRate {
@@ -28,6 +28,8 @@ export class CommandLimits {
   readonly #nowMs: () => number;
   readonly #workMs: () => number;
   readonly #work: TokenBuckets;
+  /** Work is being timed: the parts of it need not be. */
+  #isTiming = false;
 
   /** Milliseconds: `nowMs` on a monotonic clock, `workMs` on one that counts only this thread's work. */
   constructor(commandsPerSecond: number, nowMs: () => number, workMs: () => number) {
@@ -47,23 +49,23 @@ export class CommandLimits {
     return session.takeRefusal(this.#nowMs());
   }
 
-  /** Runs a part of a command, and charges the time that it takes. */
-  timed<T>(session: Session, run: () => T): T {
+  /** Runs a command of the session, or a part of one, and charges the time that it takes, once. */
+  timed(session: Session, run: () => void): void {
+    if (this.#isTiming) {
+      run();
+      return;
+    }
     const startMs = this.#workMs();
+    this.#isTiming = true;
     try {
-      return run();
+      run();
     } finally {
-      this.worked(session, startMs);
+      this.#isTiming = false;
+      this.#worked(session, startMs);
     }
   }
 
-  /** When a part of a command begins, for `worked`. */
-  startMs(): number {
-    return this.#workMs();
-  }
-
-  /** Charges the time since `startMs`. */
-  worked(session: Session, startMs: number): void {
+  #worked(session: Session, startMs: number): void {
     const tookMs = this.#workMs() - startMs;
     if (tookMs > freeMs) this.#work.spend(session.payer.account, tookMs);
   }

@@ -79,9 +79,10 @@ export class CommandRunner {
   begin(session: Session, frame: ClientFrame): Awaitable<unknown> {
     if (isUnauthenticated(session) && frame.kind !== 'connect' && frame.kind !== 'ping')
       return new Failure(credentialNeeded());
-    const startMs = this.#limits.startMs();
-    const begun = settled(() => beginCommand(session, frame, this.#commands));
-    this.#limits.worked(session, startMs);
+    let begun: unknown;
+    this.#limits.timed(session, () => {
+      begun = settled(() => beginCommand(session, frame, this.#commands));
+    });
     return begun;
   }
 
@@ -91,15 +92,14 @@ export class CommandRunner {
       this.#fail(session, frame, begun.error);
       return;
     }
-    const startMs = this.#limits.startMs();
-    try {
-      const reply = runCommand(session, frame, this.#commands, begun);
-      if (reply !== undefined) session.reply(frame, reply);
-    } catch (error) {
-      this.#fail(session, frame, error);
-    } finally {
-      this.#limits.worked(session, startMs);
-    }
+    this.#limits.timed(session, () => {
+      try {
+        const reply = runCommand(session, frame, this.#commands, begun);
+        if (reply !== undefined) session.reply(frame, reply);
+      } catch (error) {
+        this.#fail(session, frame, error);
+      }
+    });
   }
 
   /** A command that no other waits for. `bytes`: of its message. */
@@ -134,7 +134,11 @@ export class CommandRunner {
   }
 
   #take(session: Session, message: Uint8Array, isBinary: boolean): void {
-    const decoded = this.#limits.timed(session, () => this.#decode(session, message, isBinary));
+    this.#limits.timed(session, () => this.#takeNow(session, message, isBinary));
+  }
+
+  #takeNow(session: Session, message: Uint8Array, isBinary: boolean): void {
+    const decoded = this.#decode(session, message, isBinary);
     if (decoded.ok) this.#run(session, decoded.frame, message.length);
     else {
       this.#options.metrics.commandErrorsTotal.inc({ code: decoded.code });
@@ -180,11 +184,9 @@ export class CommandRunner {
 
   #enqueue(task: QueuedCommand, bytes: number): void {
     const { session, frame } = task;
-    const charge = this.#charge(session, bytes);
-    task.charge = charge;
-    if (session.commands.add(task, bytes)) return;
-    charge.end();
-    this.#fail(session, frame, tooManyWaiting());
+    if (!session.commands.add(task, bytes)) this.#fail(session, frame, tooManyWaiting());
+    // Most are done by now, and have waited for nothing.
+    else if (!task.isDone) task.charge = this.#charge(session, bytes);
   }
 
   #fail(session: Session, command: CommandHead, error: unknown): void {
@@ -239,6 +241,13 @@ class CommandTask implements Task {
 /** A command that may wait for its turn. The queue begins and finishes each, also after the session's end. */
 class QueuedCommand extends CommandTask {
   charge: Charge | undefined;
+  isDone = false;
+
+  /** It waits no longer. */
+  protected done(): void {
+    this.isDone = true;
+    this.charge?.end();
+  }
 }
 
 const skipped = Symbol('skipped');
@@ -250,7 +259,7 @@ class ChangeTask extends QueuedCommand {
   }
 
   override finish(begun: unknown): void {
-    this.charge?.end();
+    this.done();
     if (begun !== skipped) super.finish(begun);
   }
 }
@@ -265,7 +274,7 @@ class FollowingTask extends QueuedCommand {
   }
 
   override begin(): undefined {
-    this.charge?.end();
+    this.done();
     this.runner.runUnawaited(this.session, this.frame, this.#bytes);
   }
 

@@ -28,11 +28,12 @@ export class OwnTopics {
   /** `cursor`: where the client of a stream continues. */
   join(session: Session, cursor?: string): void {
     const { user } = session.identity;
-    const users = user === undefined ? [] : [userTopicOf(user)];
-    const { joins = [] } = session.identity;
-    const own = [broadcastTopic, ...(session.peer.joins ?? []), ...joins, ...users];
+    const own = [broadcastTopic];
+    own.push(...(session.peer.joins ?? []), ...(session.identity.joins ?? []));
+    const users = user === undefined ? undefined : userTopicOf(user);
+    if (users !== undefined) own.push(users);
     const joined = targetsOf(session);
-    const topics = own.filter((topic): topic is string => topic !== undefined && !joined.has(topic));
+    const topics = own.filter((topic) => !joined.has(topic));
     this.#lacking.delete(session);
     this.#whenLoaded(session, topics, cursor, (prepared) => {
       const results = this.#subscribe(session, topics, cursor, prepared);
@@ -111,6 +112,9 @@ function isPassing(error: unknown): boolean {
   return error instanceof SluiceError && error.retry;
 }
 
+const none: ReadonlySet<string> = new Set();
+
 function targetsOf(session: Session): ReadonlySet<string> {
+  if (session.views.size === 0) return none;
   return new Set([...session.views.values()].map(({ target }) => target));
 }

@@ -106,9 +106,11 @@ export class Preparation {
 
   #unloaded(subscriptions: readonly Subscription[]): string[] {
     const { broker } = this.#options;
-    return subscriptions
-      .map(({ topic }) => topic)
-      .filter((topic) => !isPattern(topic) && !broker.isLoaded(topic) && topicProblem(topic) === undefined);
+    const unloaded: string[] = [];
+    for (const { topic } of subscriptions)
+      if (!isPattern(topic) && !broker.isLoaded(topic) && topicProblem(topic) === undefined)
+        unloaded.push(topic);
+    return unloaded;
   }
 
   async #load(topics: readonly string[], refused: Refusals): Promise<Prepared> {

@@ -213,7 +213,8 @@ export class Session implements ViewsOwner, CommandsOwner {
   }
 
   reply({ id, encodeReply }: CommandHead, reply: Reply): void {
-    const frame = { ...reply, id } as ServerFrame;
+    // A spread that comes first is slower (`bench -- storm`).
+    const frame = { id, ...reply } as ServerFrame;
     const encoded = encodeReply?.(frame);
     if (encoded === undefined) this.outbox.sendFrame(frame);
     else this.outbox.send(encoded);

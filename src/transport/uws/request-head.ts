@@ -20,8 +20,17 @@ export function requestHead(
 
 /** The library knows no address of the peer of a unix socket, nor of one that has reset its connection. */
 export function peerAddressOf(response: HttpResponse, kind: SocketKind): string {
+  const bytes = response.getRemoteAddress();
+  if (bytes.byteLength === ipv4Bytes) return ipv4Text(new Uint8Array(bytes));
   const address = Buffer.from(response.getRemoteAddressAsText()).toString('latin1');
   return address === '' && kind === 'tcp' ? gonePeer : address;
+}
+
+const ipv4Bytes = 4;
+
+/** As the library has it, and made faster: each connection and each request without a key asks (`bench -- storm`). */
+function ipv4Text(bytes: Uint8Array): string {
+  return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
 }
 
 class UwsRequestHead implements RequestHead {

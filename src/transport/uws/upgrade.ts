@@ -48,19 +48,21 @@ export class UpgradeHandler {
     const startedAtMs = monotonicMs();
     const head = requestHead(response, request, kind, this.#options.requestIds);
     const exchange = new Exchange(response, this.#options, head.requestId);
-    const asked = this.#ask(head, read);
-    if (asked instanceof SluiceError) {
-      this.#refuse(exchange, asked);
+    const applicant = this.#applicant(head);
+    const asked = applicant instanceof SluiceError ? applicant : read(head);
+    if (applicant instanceof SluiceError || asked instanceof SluiceError) {
+      this.#refuse(exchange, asked as SluiceError);
       return;
     }
-    const { applicant, codec, topic, joins, subprotocol } = asked;
-    const key = request.getHeader('sec-websocket-key');
-    const extensions = request.getHeader('sec-websocket-extensions');
+    const { codec, topic, joins, subprotocol, adopt } = asked;
+    const adopting = adopt === undefined ? applicant : { ...applicant, adopt };
+    const key = head.header('sec-websocket-key');
+    const extensions = head.header('sec-websocket-extensions');
     let isLater = false;
     const proceed = (identity: Awaited<ReturnType<Admission['identify']>>) => {
       if (exchange.isOver) return undefined;
       if (identity instanceof SluiceError) return refuseOrOpen(identity);
-      return whenDone(admission.admit(applicant, identity, exchange), refuseOrOpen);
+      return whenDone(admission.admit(adopting, identity, exchange), refuseOrOpen);
     };
     const refuseOrOpen = (peer: Peer | SluiceError) => {
       if (exchange.isOver) return;
@@ -79,7 +81,7 @@ export class UpgradeHandler {
       else upgrade();
     };
     const identify = () => {
-      if (!exchange.isOver) void whenDone(admission.identify(applicant, 'upgrade'), proceed);
+      if (!exchange.isOver) void whenDone(admission.identify(adopting, 'upgrade'), proceed);
     };
     turn.count();
     // Continues in this turn where possible: in a later turn the library writes the head of an upgrade line by line.
@@ -118,19 +120,11 @@ export class UpgradeHandler {
     else void whenDone(admission.inquire(applicant, exchange), respond);
   }
 
-  #ask(
-    head: RequestHead,
-    read: ReadWebSocketRequest,
-  ): (WebSocketRequest & { readonly applicant: Applicant }) | SluiceError {
+  /** The client, which has taken a handshake of its address; or why it may not connect. */
+  #applicant(head: RequestHead): Applicant | SluiceError {
     const { readApplicant, admission } = this.#options;
     const applicant = readApplicant(head, 'upgrade');
-    if (applicant instanceof SluiceError) return applicant;
-    const problem = admission.ask(applicant);
-    if (problem !== undefined) return problem;
-    const asked = read(head);
-    if (asked instanceof SluiceError) return asked;
-    const { adopt } = asked;
-    return { ...asked, applicant: adopt === undefined ? applicant : { ...applicant, adopt } };
+    return applicant instanceof SluiceError ? applicant : (admission.ask(applicant) ?? applicant);
   }
 
   #refuse(exchange: Exchange, error: SluiceError): void {

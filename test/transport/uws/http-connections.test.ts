@@ -20,6 +20,7 @@ function makeConnections(limits: { max: number; filesFree: number }) {
     let isOpen = true;
     const response = {
       close: () => (isOpen = false),
+      getRemoteAddress: () => new ArrayBuffer(0),
       getRemoteAddressAsText: () => new ArrayBuffer(0),
     } as unknown as HttpResponse;
     change(response, 1);
