@@ -46,6 +46,8 @@ export interface RedisOptions {
    * A node that was not heard of for this time counts as gone. It is at least twice the time between two heartbeats.
    */
   readonly nodeTimeoutMs?: number | undefined;
+  /** How long `open` tries: where no attempt reaches Redis, and where the newest has. */
+  readonly openWithinMs?: { readonly unreached: number; readonly reached: number } | undefined;
   /** Absent: those of this version. */
   readonly formats?: Formats | undefined;
   /** Numberings of topics without content that are kept. */

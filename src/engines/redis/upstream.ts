@@ -22,8 +22,11 @@ const censusPollMs = 100;
 const retryMs = { least: 50, most: 1000 };
 /** A connection that has lasted for so long is replaced at once. */
 const steadyMs = 5000;
-/** How long a gateway that starts tries to connect. */
-const openWithinMs = 5000;
+/**
+ * How long a gateway that starts tries. A Redis that is reached and refuses the work, or is slow with it, will be ready:
+ * a cluster is moving the slot, or has no master of it at the moment.
+ */
+const openWithinMsDefault = { unreached: 5000, reached: 60_000 };
 const numberingsMaxDefault = 100_000;
 const nodeTimeoutMsDefault = 10_000;
 
@@ -45,17 +48,17 @@ export class RedisUpstream implements Upstream, LinkListener {
   readonly counts = new RedisCounts(this.#node);
   #listener: UpstreamListener | undefined;
   #link: RedisLink | undefined;
+  /** The newest attempt to connect has. */
+  #isReached = false;
   /** Of a link that is being made. */
   #loading: Server | undefined;
   /** The newest of the log that the listener has had. */
   #heard = { epoch: '', term: '', seq: 0 };
   readonly #sent = new SentBatches();
-  /** Kinds of log entries that newer versions have added. */
-  readonly #unknown = new Set<string>();
-  #hasWarnedOfForeign = false;
   #joinedAtMs = 0;
   /** Before the next try to connect. */
   #delayMs = 0;
+  readonly #warned = new Set<string>();
   readonly #closing = new AbortController();
   #joining: Promise<void> | undefined;
 
@@ -163,7 +166,8 @@ export class RedisUpstream implements Upstream, LinkListener {
 
   /** Redis may be about to start, or to move what is asked for. */
   async #joinFirst(signal: AbortSignal | undefined): Promise<void> {
-    const untilMs = performance.now() + openWithinMs;
+    const { openWithinMs = openWithinMsDefault } = this.#options;
+    const beganMs = performance.now();
     for (let delayMs = nextDelay(0); ; delayMs = nextDelay(delayMs)) {
       try {
         await this.#join();
@@ -171,10 +175,11 @@ export class RedisUpstream implements Upstream, LinkListener {
       } catch (error) {
         signal?.throwIfAborted();
         const cause = error as Error;
-        if (isFinal(cause) || performance.now() + delayMs > untilMs)
-          throw new Error(`Redis can't be used at ${placesOf(this.#options.server)}: ${cause.message}`, {
-            cause,
-          });
+        const withinMs = this.#isReached ? openWithinMs.reached : openWithinMs.unreached;
+        const problem = `Redis can't be used at ${placesOf(this.#options.server)}: ${cause.message}`;
+        const waitedMs = performance.now() + delayMs - beganMs;
+        if (isFinal(cause) || waitedMs > withinMs) throw new Error(problem, { cause });
+        if (waitedMs > openWithinMs.unreached) this.#warn('not-ready', `${problem}. It is tried again.`);
         await after(delayMs);
       }
     }
@@ -190,7 +195,9 @@ export class RedisUpstream implements Upstream, LinkListener {
     };
     const serverOf = async (role: 'commands' | 'tail') =>
       new Server(await connect(server, role, ended), this.#keys, nodeTimeoutMs, formats);
+    this.#isReached = false;
     const commands = await serverOf('commands');
+    this.#isReached = true;
     let tail: Server | undefined;
     let greeting: Greeting;
     try {
@@ -302,22 +309,24 @@ export class RedisUpstream implements Upstream, LinkListener {
   }
 
   #warnOfForeign(): void {
-    if (this.#hasWarnedOfForeign) return;
-    this.#hasWarnedOfForeign = true;
-    process.emitWarning(
+    this.#warn(
+      'foreign-message',
       `Something other than a gateway writes to ${this.#keys.messages} in Redis. What it says is ignored.`,
-      { type: 'SluiceWarning', code: 'SLUICE_FOREIGN_MESSAGE' },
     );
   }
 
-  /** Once for each kind. */
   #warnOf(kind: string): void {
-    if (this.#unknown.has(kind)) return;
-    this.#unknown.add(kind);
-    process.emitWarning(
+    this.#warn(
+      'newer-gateway',
       `The log in Redis has entries of the kind "${kind}", which this version does not know: a newer one runs beside it.`,
-      { type: 'SluiceWarning', code: 'SLUICE_NEWER_GATEWAY' },
     );
+  }
+
+  /** Once for each text and start. */
+  #warn(about: keyof typeof warningCodes, text: string): void {
+    if (this.#warned.has(text)) return;
+    this.#warned.add(text);
+    process.emitWarning(text, { type: 'SluiceWarning', code: warningCodes[about] });
   }
 
   /** A fault of the listener is not one of Redis. */
@@ -339,6 +348,12 @@ function isFinal(cause: Error): boolean {
   const { code = '' } = cause as NodeJS.ErrnoException;
   return cause instanceof FormatError || refusesUser(cause) || finalCodes.has(code);
 }
+
+const warningCodes = {
+  'foreign-message': 'SLUICE_FOREIGN_MESSAGE',
+  'newer-gateway': 'SLUICE_NEWER_GATEWAY',
+  'not-ready': 'SLUICE_REDIS_NOT_READY',
+} as const;
 
 const finalCodes: ReadonlySet<string> = new Set([
   'CERT_HAS_EXPIRED',

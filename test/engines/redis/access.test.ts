@@ -60,6 +60,20 @@ test('nodes reach a Redis by TLS, with a certificate of their own and as a user 
   expect(await admin.acl('LOG')).toEqual([]);
 });
 
+test('a node waits for a Redis that it reaches and that does not do the work yet, and says so', async () => {
+  const warnings: Error[] = [];
+  const warned = (warning: Error) => warnings.push(warning);
+  process.on('warning', warned);
+  await admin.call('CLIENT', 'PAUSE', 700, 'WRITE');
+  const slow = { ...server('sluice:SECRET'), timeoutMs: 200 };
+  const { engine } = await openNode({ server: slow, openWithinMs: { unreached: 100, reached: 30_000 } });
+  await engine.close();
+  process.off('warning', warned);
+  expect(warnings.map(({ message }) => message)).toEqual([
+    `Redis can't be used at 127.0.0.1:${redis.port}: Command timed out. It is tried again.`,
+  ]);
+});
+
 test.each([
   ['a wrong password', 'sluice:wrong', undefined, 'WRONGPASS'],
   ['an authority that it does not know', 'sluice:SECRET', {}, 'self-signed certificate'],

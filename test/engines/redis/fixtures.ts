@@ -86,6 +86,7 @@ export interface NodeOptions {
   readonly prefix?: string;
   readonly minReplicas?: number;
   readonly formats?: Formats;
+  readonly openWithinMs?: { readonly unreached: number; readonly reached: number };
 }
 
 /** Gateways without transports. */
@@ -94,10 +95,18 @@ export async function openNode({
   prefix = 'test',
   minReplicas = 0,
   formats: known,
+  openWithinMs,
 }: NodeOptions): Promise<Node> {
   const retention = (topic: string) =>
     ({ ...ring, maxPublications: 1000, mode: topic.startsWith('state') ? 'state' : 'stream' }) as const;
-  const upstream = new RedisUpstream({ server, prefix, minReplicas, retention, formats: known });
+  const upstream = new RedisUpstream({
+    server,
+    prefix,
+    minReplicas,
+    retention,
+    formats: known,
+    openWithinMs,
+  });
   const engine = new ReplicaEngine({ upstream });
   const feed = new StrictFeed();
   feed.engine = engine;
