@@ -43,6 +43,8 @@ interface Visit {
   /** It begins after this offset. */
   readonly after: number;
   last: number;
+  /** A publication, or a whole snapshot. */
+  isHandedOver: boolean;
   readonly seen: Set<number>;
   readonly told: { readonly after: number; readonly upto: number }[];
   readonly newestOfKey: Map<number, number>;
@@ -78,9 +80,10 @@ export class Replay {
         break;
       case kinds.snapshot: {
         this.#tally.snapshots++;
-        const now = this.#visit(epoch);
+        const now = this.#begunBy(this.#visit(epoch), offset);
         if (offset < now.last) this.#outOfOrder(`a snapshot of ${offset} after ${now.last}`);
         now.last = Math.max(now.last, offset);
+        now.isHandedOver = true;
         break;
       }
       case kinds.entry:
@@ -128,6 +131,22 @@ export class Replay {
     }
   }
 
+  /**
+   * A client may be cut between the reply to its first subscription and its snapshot, and come to a gateway that has
+   * heard of less. It has had nothing, so it begins where that snapshot does.
+   */
+  #begunBy(now: Visit, offset: number): Visit {
+    if (now.isHandedOver || offset >= now.after) return now;
+    const begun = {
+      ...visit(now.epoch, offset),
+      seen: now.seen,
+      newestOfKey: now.newestOfKey,
+      isHandedOver: true,
+    };
+    this.#visits.splice(-1, 1, begun);
+    return begun;
+  }
+
   #handedOver(now: Visit, record: JournalRecord): void {
     const { kind, offset } = record;
     this.#tally[kind === kinds.live ? 'live' : 'recovered']++;
@@ -138,6 +157,7 @@ export class Replay {
       this.#outOfOrder(`${offset} after ${now.last}`);
     }
     now.last = Math.max(now.last, offset);
+    now.isHandedOver = true;
     this.#see(now, record);
   }
 
@@ -185,5 +205,13 @@ function newestByKey(acknowledged: readonly (JournalRecord | undefined)[]): Read
 }
 
 function visit(epoch: string, after: number): Visit {
-  return { epoch, after, last: after, seen: new Set(), told: [], newestOfKey: new Map() };
+  return {
+    epoch,
+    after,
+    last: after,
+    isHandedOver: false,
+    seen: new Set(),
+    told: [],
+    newestOfKey: new Map(),
+  };
 }

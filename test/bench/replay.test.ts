@@ -120,6 +120,21 @@ describe('the account of a client of a state topic', () => {
     expect(tallyOf(stateClient, lines)).toEqual({ snapshots: 1, snapshotValues: 2, superseded: 2 });
   });
 
+  it('begins where its first snapshot does, of a gateway that has heard of less, and with nothing before', () => {
+    const begun = [
+      { kind: start, offset: 3 },
+      { kind: entry, offset: 1 },
+      { kind: snapshot, offset: 2 },
+    ];
+    const had = { snapshots: 1, snapshotValues: 1 };
+    expect(tallyOf(stateClient, [...begun, ...each(recovered, 3, 4)])).toEqual({ ...had, recovered: 2 });
+    expect(tallyOf(stateClient, [...begun, ...each(recovered, 3)])).toEqual({
+      ...{ ...had, recovered: 1, unaccounted: 1 },
+    });
+    const late = [{ kind: start, offset: 2 }, ...each(live, 3, 4), ...begun.slice(1)];
+    expect(tallyOf(stateClient, late)).toEqual({ ...had, live: 2, outOfOrder: 1 });
+  });
+
   it('takes what a newer value was still to replace for told, once the numbering began anew', () => {
     const caughtUpTo3 = [{ kind: start, offset: 0 }, ...each(recovered, 3)];
     expect(tallyOf(stateClient, caughtUpTo3)).toEqual({ recovered: 1, superseded: 1, unaccounted: 2 });

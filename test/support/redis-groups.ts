@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { setTimeout } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import { lastingPort } from './gateway-process.ts';
 import { type RedisProcess, type RedisTls, startRedisBy, startSentinel } from './redis-server.ts';
 
@@ -77,14 +78,15 @@ async function migrate(all: readonly RedisProcess[], hashTag: string): Promise<v
   const [from, to] = [servers[owner] as RedisProcess, servers[target] as RedisProcess];
   askIt(to, 'CLUSTER', 'SETSLOT', slot, 'IMPORTING', ids[owner] as string);
   askIt(from, 'CLUSTER', 'SETSLOT', slot, 'MIGRATING', ids[target] as string);
+  // Over one connection: a process for each of some hundred commands takes a busy machine a minute.
+  const client = new Redis(from.url);
   for (;;) {
-    const keys = askIt(from, 'CLUSTER', 'GETKEYSINSLOT', slot, '10')
-      .split('\n')
-      .filter((key) => key !== '');
+    const keys = (await client.call('CLUSTER', 'GETKEYSINSLOT', slot, 10)) as string[];
     if (keys.length === 0) break;
-    askIt(from, 'MIGRATE', '127.0.0.1', String(to.port), '', '0', '5000', 'KEYS', ...keys);
+    await client.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5000, 'KEYS', ...keys);
     await setTimeout(1);
   }
+  client.disconnect();
   for (const server of [to, from, ...servers])
     askIt(server, 'CLUSTER', 'SETSLOT', slot, 'NODE', ids[target] as string);
 }
