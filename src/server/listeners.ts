@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { logStrangers, ProxyPort } from '../transport/proxy-port.ts';
 import { SocketRelay } from '../transport/socket-relay.ts';
-import { freePort, type Listening, listen } from '../transport/uws/listen.ts';
+import { type Listening, listen } from '../transport/uws/listen.ts';
 import { type App, maxHeadBytes, type Uws } from '../transport/uws/load.ts';
 import { listenUnix } from '../transport/uws/unix-socket.ts';
 import type { Entrance } from '../workers/passed-sockets.ts';
 import { type CertificateFiles, checkCertificate, stampOf } from './certificate.ts';
 import type { Environment, Swept } from './environment.ts';
 import { ReplacedCertificate } from './replaced-certificate.ts';
+import { ReservedPorts } from './reserved-ports.ts';
 import type { AppRole, Serving } from './transport.ts';
 
 /** Everything that a gateway listens on. */
@@ -63,13 +64,14 @@ export async function openListeners(
   const opened = new OpenApps(uws, serving);
   const { host } = config;
   const adminHost = config.adminHost || host;
+  const reserved = new ReservedPorts();
   try {
     const found = foundCertificate(config);
     const files = found?.files;
     // The certificate is replaced by listening once more on the same port: the port is shared with ourselves.
     const isListenedOnAnew = files !== undefined;
     // Workers were given a port that was free.
-    if (isListenedOnAnew && !isShared && ports.port !== 0) await freePort(host, ports.port);
+    if (isListenedOnAnew && !isShared && ports.port !== 0) await reserved.add(host, ports.port);
     const main = await opened.listen('public', files, host, ports.port, isShared || isListenedOnAnew);
     const compat = await opened.listenIf('apart', host, ports.compatPort, isShared);
     const admin = await opened.listenIf('admin', adminHost, ports.adminPort, isShared);
@@ -101,6 +103,8 @@ export async function openListeners(
   } catch (error) {
     opened.stop();
     throw error;
+  } finally {
+    reserved.release();
   }
 }
 

@@ -70,7 +70,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
   const { engine, broker } = storage;
   const line = engine.bus && new BusLine(engine.bus, log);
   const links = new Map<string, WorkerLink>();
-  const reserved = new ReservedPorts();
+  const reserved = new ReservedPorts(signal);
   const hub = new EngineHub({
     engine,
     broker,

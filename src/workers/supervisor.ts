@@ -48,6 +48,7 @@ export class Supervisor {
    * Resolves once all workers serve. Rejects when one of them can't, or with the reason of `signal`; then all end.
    */
   async start(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
     const { count } = this.#options;
     try {
       const served = Array.from({ length: count }, (_, index) => this.#spawn(index).ready);
@@ -113,7 +114,6 @@ export class Supervisor {
 }
 
 async function orAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
   let abort = (): void => undefined;
   const aborted = new Promise<never>((_, reject) => {
     abort = () => reject(signal.reason as Error);

@@ -23,8 +23,8 @@ const retryMs = { least: 50, most: 1000 };
 /** A connection that has lasted for so long is replaced at once. */
 const steadyMs = 5000;
 /**
- * How long a gateway that starts tries. A Redis that is reached and refuses the work, or is slow with it, will be ready:
- * a cluster is moving the slot, or has no master of it at the moment.
+ * How long a gateway that starts tries. A Redis that is reached, and refuses the work or is slow with it, will be
+ * ready: a cluster is moving the slot, or has no master of it at the moment.
  */
 const openWithinMsDefault = { unreached: 5000, reached: 60_000 };
 const numberingsMaxDefault = 100_000;
