@@ -89,6 +89,11 @@ export class Database {
     return this.#failure !== undefined;
   }
 
+  /** It commits nothing before the disk has room. */
+  get isFull(): boolean {
+    return this.#room.isShort;
+  }
+
   /**
    * Runs `work`, which alone may write topics, and commits what it wrote. Returns undefined, or why it was not
    * committed; then `topics` again shows what is committed, or is absent.

@@ -23,6 +23,11 @@ export class DiskRoom {
     this.#nowMs = nowMs;
   }
 
+  /** At the last look there was too little room. */
+  get isShort(): boolean {
+    return this.#problem !== undefined;
+  }
+
   /** Returns why nothing may be committed now; undefined: there is room. Throws the error of statfs(2). */
   problem(): Error | undefined {
     const nowMs = this.#nowMs();

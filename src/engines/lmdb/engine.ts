@@ -77,6 +77,10 @@ export class LmdbEngine implements Engine {
     this.#sweeping.unref();
   }
 
+  get isAway(): boolean {
+    return this.#database?.isFull === true;
+  }
+
   get epoch(): string {
     return this.#told.epoch;
   }

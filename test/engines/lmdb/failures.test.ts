@@ -101,7 +101,10 @@ describe('a disk that is nearly full', () => {
     expect(summary(await engine.append([request('a')]))).toEqual([1]);
     free--;
     stored.clock.advance(lookEveryMs);
+    expect(engine.isAway).toBe(false);
     const [outcome] = await engine.append([request('a')]);
+    // Or each publish would be tried for a second.
+    expect(engine.isAway).toBe(true);
     expect(outcome).toMatchObject({ ok: false, error: { code: 'engine_unavailable', retry: true } });
     expect(feed.causes.map(({ message } = new Error()) => message)).toEqual([
       'the disk of the data folder is nearly full: 63 MiB are free, and 64 MiB have to be',
@@ -111,7 +114,7 @@ describe('a disk that is nearly full', () => {
     expect(summary(await appendedAgain(engine))).toEqual(['engine_unavailable']);
     free++;
     expect(summary(await appendedAgain(engine))).toEqual([2]);
-    expect(feed.causes.at(-1)).toBeUndefined();
+    expect([feed.causes.at(-1), engine.isAway]).toEqual([undefined, false]);
   });
 
   test('is looked at once in a while only', async () => {
