@@ -22,6 +22,7 @@ export class Workshop {
   readonly registry: LocalRegistry;
   readonly #folder: string;
   readonly #root: string;
+  #imageTree: Promise<string> | undefined;
 
   private constructor(root: string, registry: LocalRegistry) {
     this.#root = root;
@@ -38,11 +39,17 @@ export class Workshop {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** Packs a copy of the tree, as nothing that is built may come from the tree itself. Returns the tarball's path. */
+  /**
+   * Packs a copy of the tree with what was built in `builtImageTree`, as nothing that is built may come from the tree
+   * itself. Returns the tarball's path.
+   */
   async pack(): Promise<string> {
+    const built = await this.builtImageTree();
     const tree = this.#copyOfTree('packed');
-    symlinkSync(join(this.#root, 'node_modules'), join(tree, 'node_modules'));
-    const { stdout } = await this.run(tree, 'npm', 'pack', '--json', '--pack-destination', this.#folder);
+    for (const folder of ['dist', 'src/client/dist'])
+      cpSync(join(built, folder), join(tree, folder), { recursive: true });
+    const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', this.#folder];
+    const { stdout } = await this.run(tree, 'npm', ...args);
     const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
     return join(this.#folder, filename);
   }
@@ -61,8 +68,19 @@ export class Workshop {
     return `git+file://${tree}`;
   }
 
-  /** A folder with what the Dockerfile copies before it builds, and no more. Returns it. */
-  imageTree(): string {
+  /** A folder with what the Dockerfile copies before it builds, and no more, and with what is built of that. */
+  builtImageTree(): Promise<string> {
+    this.#imageTree ??= this.#buildImageTree();
+    return this.#imageTree;
+  }
+
+  async #buildImageTree(): Promise<string> {
+    const tree = this.#copyOfImageTree();
+    await this.run(tree, 'npm', 'run', '--silent', 'build');
+    return tree;
+  }
+
+  #copyOfImageTree(): string {
     const tree = join(this.#folder, 'image');
     const taken = readFileSync(join(this.#root, '.dockerignore'), 'utf8').split('\n');
     const [copying = ''] = readFileSync(join(this.#root, 'Dockerfile'), 'utf8').split('RUN npm run build');

@@ -107,8 +107,7 @@ describe('the package', () => {
 });
 
 test('the image is built from what its Dockerfile copies', async () => {
-  const tree = workshop.imageTree();
-  await workshop.run(tree, 'npm', 'run', '--silent', 'build');
+  const tree = await workshop.builtImageTree();
   const told = await workshop.run(tree, 'node', 'dist/cli.js', '--version');
   expect(told.stdout.trim()).toBe(version);
 }, 600_000);
