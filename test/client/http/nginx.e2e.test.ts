@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { SluiceClient, type Transport } from '../../../src/client/index.ts';
+import { TestBrowser } from '../../support/browser.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { lastingPort } from '../../support/gateway-process.ts';
 
@@ -39,7 +40,7 @@ async function configure(lines: string): Promise<void> {
      events { worker_connections 200; }
      http { access_log off; ${paths.join(' ')}
        server { listen 127.0.0.1:${port};
-         location / { proxy_pass http://127.0.0.1:${gateway.port}; proxy_set_header Host $host; ${lines} } } }`,
+         location / { proxy_pass http://127.0.0.1:${gateway.port}; proxy_set_header Host $http_host; ${lines} } } }`,
   );
 }
 
@@ -76,14 +77,21 @@ afterEach(async () => {
 
 afterAll(() => gateway.close());
 
-async function proxied(lines: string) {
+/** A stream is given up after this long, where nothing of it comes. Elsewhere a busy machine may take longer. */
+const connectTimeoutMs = (lines: string) => (lines === compressing ? 2_000 : 60_000);
+
+async function behind(lines: string): Promise<void> {
   folder = await mkdtemp(join(tmpdir(), 'sluice-nginx-'));
   port = await lastingPort();
   await startNginx(lines);
+}
+
+async function proxied(lines: string) {
+  await behind(lines);
   const client = new SluiceClient(`ws://127.0.0.1:${port}/ws`, {
     WebSocket,
     jitter: 'none',
-    connectTimeoutMs: 2_000,
+    connectTimeoutMs: connectTimeoutMs(lines),
   });
   clients.push(client);
   const errors: string[] = [];
@@ -100,6 +108,38 @@ async function publish(topic: string, count: number): Promise<void> {
     });
     expect(response.status).toBe(200);
   }
+}
+
+type Sdk = typeof import('../../../src/client/index.ts');
+
+/** A page that nginx serves, whose client subscribes to the topic; what is in it is looked at by `seen`. */
+async function openPage(browser: TestBrowser, lines: string, topic: string) {
+  const { page } = await browser.open(`http://127.0.0.1:${port}/healthz`);
+  await page.addScriptTag({ type: 'module', content: `globalThis.sdk = await import('/client.js')` });
+  await page.waitForFunction(() => 'sdk' in globalThis);
+  const asked = { topic, timeoutMs: connectTimeoutMs(lines) };
+  await page.evaluate(({ topic, timeoutMs }) => {
+    const seen = { state: '', transports: [] as string[], offsets: [] as number[], gaps: [] as unknown[] };
+    const { sdk } = globalThis as typeof globalThis & { sdk: Sdk };
+    const client = new sdk.SluiceClient('/ws', { jitter: 'none', connectTimeoutMs: timeoutMs });
+    client.onError(() => undefined);
+    client.onConnect(() => seen.transports.push(client.getStatus().transport));
+    const subscription = client.subscribe(topic, {}, ({ offset }) => seen.offsets.push(offset));
+    subscription.on('state', (state) => {
+      seen.state = state;
+    });
+    subscription.on('gap', (gap) => seen.gaps.push(gap));
+    void client.connect().catch(() => undefined);
+    Object.assign(globalThis, { seen });
+  }, asked);
+  return () => page.evaluate(() => (globalThis as unknown as { seen: Seen }).seen);
+}
+
+interface Seen {
+  readonly state: string;
+  readonly transports: string[];
+  readonly offsets: number[];
+  readonly gaps: unknown[];
 }
 
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
@@ -145,6 +185,35 @@ describe('behind nginx', () => {
     await publish(topic, 10);
     await expect.poll(() => offsets).toEqual(upTo(10));
     expect([transports, gaps]).toEqual([[transport], []]);
+  });
+
+  it('a page in Chromium goes the same ways: a stream, a poll, and back to a WebSocket', async () => {
+    const browser = await TestBrowser.launch();
+    try {
+      await behind(buffering);
+      const streamed = await openPage(browser, buffering, 'page-sse');
+      await expect.poll(async () => (await streamed()).state).toBe('live');
+      await publish('page-sse', 10);
+      await expect.poll(async () => (await streamed()).offsets).toEqual(upTo(10));
+      await configure(compressing);
+      nginx.kill('SIGHUP');
+      const polled = await openPage(browser, compressing, 'page-poll');
+      await expect.poll(async () => (await polled()).state).toBe('live');
+      await publish('page-poll', 10);
+      await expect.poll(async () => (await polled()).offsets).toEqual(upTo(10));
+      expect([await streamed(), await polled()]).toMatchObject([
+        { transports: ['sse'], gaps: [] },
+        { transports: ['poll'], gaps: [] },
+      ]);
+      await configure(upgrading);
+      nginx.kill('SIGHUP');
+      await expect.poll(async () => (await polled()).transports.at(-1)).toBe('websocket');
+      await publish('page-poll', 10);
+      await expect.poll(async () => (await polled()).offsets).toEqual(upTo(20));
+      expect((await polled()).gaps).toEqual([]);
+    } finally {
+      await browser.close();
+    }
   });
 
   it('as it comes, which speaks HTTP/1.0, a client names the cause', async () => {
