@@ -11,8 +11,7 @@ export interface RefillSession {
 /**
  * The content of a topic is about to be replaced (`TopicListener.refilling`). Sessions that are live in its views leave
  * them; the returned function makes them catch up with the new content. They do so only when the engine's feed has told
- * all of this turn: a picture of an upstream replaces some topics before it continues others with older commits, and
- * what is sent between them would go with a cursor that covers these.
+ * all of this turn: others may be replaced after this one, and a cursor of what is sent before would cover these.
  */
 export function leaveRefilled(sessions: Iterable<RefillSession>, topic: Topic): () => void {
   const left: RefillSession[] = [];

@@ -297,3 +297,38 @@ test('what a gateway that was away hears out of order is sent by patterns too, t
   await promises();
   await world.settle();
 });
+
+test('a pattern that was level when one topic was replaced is sent what others continued with in the same turn', async () => {
+  const options = { ...tight, topicHistoryMaxPublications: 200, batchMaxPublications: 1, numberingsMax: 0 };
+  const world = new World(
+    { ...options, topicHistoryMaxBytes: 2000, historyMaxBytes: 4000, turnBudgetMs: 0 },
+    'websocket',
+    2,
+  );
+  await world.open();
+  const { engine } = world.node(1);
+  if (!(engine instanceof NodeEngine)) throw new Error('no node');
+  const say = async (...publications: Fields[]) => {
+    world.publish(publications);
+    await promises();
+  };
+  const hear = async (target: string) => {
+    world.client(0).subscribe([of(target)], end);
+    await promises();
+  };
+  await say(...many(5, to('a')));
+  await hear('m');
+  await say(to('m', { removed: true }), ...many(2, to('a')));
+  await hear('q:*');
+  world.client(0).disconnect();
+  await promises();
+  engine.node.away();
+  await say(...many(5, to('a')));
+  await world.gateway.advance(70_000);
+  await say(...many(5, to('a')));
+  await say(...many(20, to('q:2')));
+  world.move(0);
+  await say(to('a'), to('m'), to('a'));
+  await world.gateway.advance(2500);
+  await world.settle();
+});

@@ -192,29 +192,38 @@ export class Replica {
   }
 
   /**
-   * Runs in one turn, with publications in the order of their commits, so that no cursor says more than the feed has
-   * had.
+   * Runs in one turn. It tells first of the publications that continue what the feed has had, in the order of their
+   * commits, and then of topics that are replaced: a subscriber that leaves its view for that takes the newest commit
+   * for all that it was sent.
    */
   #correct({ heads, seq }: Picture, corrections: readonly Correction[]): void {
     this.#loseUnknown(heads);
     const appended: { readonly epoch: string; readonly publication: StoredPublication }[] = [];
-    for (const { topic, stored } of corrections) {
-      const known = this.heads.known(topic);
-      const before = this.heads.get(topic);
-      if (before?.isFed === false) continue;
-      if (hasSuccessorsOf(known, stored)) {
-        const after = known?.offset ?? 0;
+    const replaced: Correction[] = [];
+    for (const correction of corrections) {
+      const { topic, stored } = correction;
+      if (this.heads.get(topic)?.isFed === false) continue;
+      if (this.#continues(topic, stored)) {
+        const after = this.heads.known(topic)?.offset ?? 0;
         for (const publication of stored.publications)
           if (publication.offset > after) appended.push({ epoch: stored.epoch, publication });
-      } else {
-        this.#guard(() => this.#feed.reset(topic, stored.epoch, stored.offset, stored));
-      }
+      } else replaced.push(correction);
     }
     appended.sort((a, b) => a.publication.seq - b.publication.seq);
     for (const { epoch, publication } of appended) this.#addToRun(epoch, publication);
     this.#tell();
+    for (const { topic, stored } of replaced)
+      this.#guard(() => this.#feed.reset(topic, stored.epoch, stored.offset, stored));
     this.seq = Math.max(this.seq, seq);
     for (const { topic, head } of corrections) this.#setHead(topic, head);
+  }
+
+  /** Of a topic that is new here, another numbering may have come and gone. */
+  #continues(topic: string, stored: StoredTopic): boolean {
+    const known = this.heads.known(topic);
+    return (
+      hasSuccessorsOf(known, stored) && (known !== undefined || stored.bornAfterSeq <= this.forgottenSeq)
+    );
   }
 
   #setHead(topic: string, head: UpstreamHead): void {

@@ -50,7 +50,7 @@ describe('what a node hears', () => {
     await upstream.show();
     upstream.publish('a');
     upstream.tell(6);
-    expect(heard).toEqual(['a 1-1', 'b 1-1', 'reset a 4 with 4-4', 'b 2-2', 'a 5-5']);
+    expect(heard).toEqual(['a 1-1', 'b 1-1', 'b 2-2', 'reset a 4 with 4-4', 'a 5-5']);
   });
 
   test('names what came and went while it missed that, and goes on with what comes', async () => {
@@ -59,10 +59,19 @@ describe('what a node hears', () => {
     upstream.publish('a a b');
     upstream.idle.add('a');
     await upstream.show();
-    expect([heard, engine.numbering('a')?.offset]).toEqual([['reset a 2 with nothing', 'b 1-1'], 2]);
+    expect([heard, engine.numbering('a')?.offset]).toEqual([['b 1-1', 'reset a 2 with nothing'], 2]);
     upstream.publish('a');
     upstream.tell(3);
     expect(heard.slice(2)).toEqual(['a 3-3']);
+  });
+
+  test('replaces a topic that is new to it and may have had another numbering, and continues one that had none', async () => {
+    const upstream = new ScriptedUpstream();
+    const { heard } = await openNode(upstream);
+    upstream.publish('a b');
+    upstream.bornAfter.set('a', 1);
+    await upstream.show();
+    expect(heard).toEqual(['b 1-1', 'reset a 1 with 1-1']);
   });
 
   test('is known while it comes, also before the upstream says that it is open', async () => {

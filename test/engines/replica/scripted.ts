@@ -30,6 +30,8 @@ export class ScriptedUpstream implements Upstream {
   readonly commits: Commit[] = [];
   /** Topics of which less is kept than was published: from this offset on. */
   readonly keptFrom = new Map<string, number>();
+  /** Topics that may have had another numbering, up to this commit. */
+  readonly bornAfter = new Map<string, number>();
   /** Topics without content. */
   readonly idle = new Set<string>();
   readonly asked: Asked[] = [];
@@ -76,7 +78,7 @@ export class ScriptedUpstream implements Upstream {
   picture(): Picture {
     const heads = [...new Set(this.commits.map(({ topic }) => topic))].map((topic) => {
       const { offset, seq } = this.#of(topic).at(-1) as StoredPublication;
-      const numbering = { epoch: `of ${topic}`, offset, seq, bornAfterSeq: 0 };
+      const numbering = { epoch: `of ${topic}`, offset, seq, bornAfterSeq: this.bornAfter.get(topic) ?? 0 };
       const idleAtSeq = this.idle.has(topic) ? seq : undefined;
       return [topic, { ...numbering, idleAtSeq, idsUntilMs: 0 }] as const;
     });
