@@ -137,8 +137,8 @@ export class ModelSubscription {
     this.wasLive = true;
     this.#pages.clear();
     this.#bridged.clear();
-    // It is not known what its client has had, and the client knows that.
-    if (recovered === false) this.#handedOver.clear();
+    // It is not known what its client has had, and the client knows that; or it had no cursor yet, and begins anew.
+    if (recovered !== true) this.#handedOver.clear();
     if (isPattern) {
       for (const topic of result.topics ?? []) this.begin(topic, false);
       return;
