@@ -81,6 +81,11 @@ export const scenarios: Readonly<Record<string, Entry>> = {
     sentence: 'Cuts connections, stalls clients and kills the gateway, and accounts for every publication.',
     load: () => import('./faults.ts'),
   },
+  state: {
+    sentence:
+      'State topics under cuts, stalls and kills, by all transports, filters, intervals and patterns: what each client shows in the end.',
+    load: () => import('./state.ts'),
+  },
   siege: {
     sentence:
       'Attacks by clients without a credential or with the poorest token, and a storm of 20 000 handshakes: pong and room of others, RSS.',

@@ -59,6 +59,7 @@ const mayImportBesideSrc: Readonly<Record<string, readonly string[]>> = {
   'bench/faults': ['bench/support', 'test/support'],
   'bench/siege': ['bench/support'],
   'bench/soak': ['bench/support'],
+  'bench/state': ['bench/support', 'test/support'],
   'bench/fuzz': ['bench/support', 'test/support'],
   'test/support': [],
   'test/topics': ['test/support'],

@@ -1,0 +1,274 @@
+import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { WebSocket } from 'ws';
+import { SseParser } from '../../test/support/sse-client.ts';
+import { type Frame, Mirror } from './mirror.ts';
+import type { Wish } from './plan.ts';
+
+/** What a client shows of one of its subscriptions. */
+export interface Shown {
+  readonly wish: Wish;
+  readonly topics: readonly string[];
+  readonly problems: readonly string[];
+  values(topic: string): ReadonlyMap<string, number>;
+}
+
+export interface StateClient {
+  readonly kind: string;
+  readonly shown: readonly Shown[];
+  isStalled: boolean;
+  /** The network fails. */
+  cut(): void;
+  pause(): void;
+  resume(): void;
+  close(): void;
+}
+
+/** Soon: a run is short. */
+export const delaysMs = [50, 100, 200, 400];
+
+/** Reads the frames by itself. Whenever it was cut off it comes back, to the next gateway. */
+abstract class FrameClient implements StateClient {
+  abstract readonly kind: string;
+  readonly mirrors: readonly Mirror[];
+  isStalled = false;
+  protected isClosed = false;
+  protected cursor = '';
+  protected readonly byView = new Map<number, Mirror>();
+  readonly #ports: readonly number[];
+  #next: number;
+  #tries = 0;
+
+  constructor(wishes: readonly Wish[], ports: readonly number[], index: number, comparesOffsets: boolean) {
+    this.mirrors = wishes.map((wish) => new Mirror(wish, comparesOffsets));
+    this.#ports = ports;
+    this.#next = index;
+    queueMicrotask(() => this.open());
+  }
+
+  get shown(): Shown[] {
+    return this.mirrors.map((mirror) => ({
+      wish: mirror.wish,
+      topics: mirror.shown,
+      problems: mirror.problems,
+      values: (topic) => mirror.values(topic),
+    }));
+  }
+
+  protected get port(): number {
+    return this.#ports[this.#next % this.#ports.length] as number;
+  }
+
+  abstract cut(): void;
+  protected abstract open(): void;
+
+  pause(): void {
+    this.isStalled = true;
+  }
+
+  resume(): void {
+    this.isStalled = false;
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.cut();
+  }
+
+  protected away(): void {
+    for (const mirror of this.mirrors) mirror.cut();
+    this.byView.clear();
+    this.#next++;
+    if (this.isClosed) return;
+    const delayMs = delaysMs[Math.min(this.#tries++, delaysMs.length - 1)] as number;
+    setTimeout(() => this.open(), delayMs * (0.5 + Math.random() / 2));
+  }
+
+  /** `isAnew`: of each wish, whether it was asked to begin. */
+  protected subscribed(results: readonly Frame[], isAnew: readonly boolean[]): void {
+    this.#tries = 0;
+    for (const [i, result] of results.entries()) {
+      const mirror = this.mirrors[i] as Mirror;
+      this.byView.set(result.view ?? 0, mirror);
+      mirror.subscribed(result, isAnew[i] === true);
+    }
+  }
+
+  protected push(frame: Frame): void {
+    if (frame.view !== undefined) this.byView.get(frame.view)?.take(frame);
+  }
+}
+
+export class WebSocketClient extends FrameClient {
+  readonly kind = 'WebSocket, JSON';
+  #socket: WebSocket | undefined;
+
+  constructor(wishes: readonly Wish[], ports: readonly number[], index: number) {
+    super(wishes, ports, index, true);
+  }
+
+  cut(): void {
+    this.#socket?.terminate();
+  }
+
+  override pause(): void {
+    super.pause();
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.pause();
+  }
+
+  override resume(): void {
+    super.resume();
+    this.#socket?.resume();
+  }
+
+  protected open(): void {
+    if (this.isClosed) return;
+    const socket = new WebSocket(`ws://127.0.0.1:${this.port}/ws`);
+    this.#socket = socket;
+    const isAnew = this.mirrors.map(({ since }) => Object.keys(since).length === 0);
+    socket.on('open', () => {
+      const subscriptions = this.mirrors.map(({ wish, since }) => ({ ...wish, ...since }));
+      socket.send(JSON.stringify({ type: 'subscribe', id: 1, subscriptions }));
+      if (this.isStalled) socket.pause();
+    });
+    socket.on('message', (message: Buffer) => {
+      const frame = JSON.parse(message.toString()) as Frame;
+      if (frame.type === 'subscribed' && frame.id === 1) this.subscribed(frame.results ?? [], isAnew);
+      else this.push(frame);
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => this.away());
+  }
+}
+
+/** What streams and polls share: the reply says all again whenever a session begins. */
+abstract class CursorClient extends FrameClient {
+  #replies = 0;
+
+  constructor(wishes: readonly Wish[], ports: readonly number[], index: number) {
+    super(wishes, ports, index, false);
+  }
+
+  protected query(): URLSearchParams {
+    return new URLSearchParams({ subscriptions: JSON.stringify(this.mirrors.map(({ wish }) => wish)) });
+  }
+
+  protected take(frame: Frame): void {
+    if (frame.type === 'connected') {
+      this.#replies = 0;
+      this.byView.clear();
+      for (const mirror of this.mirrors) mirror.cut();
+    } else if (frame.type === 'subscribed') {
+      // First come the topics that it joins by itself.
+      const isAnew = this.cursor === '';
+      if (this.#replies++ > 0)
+        this.subscribed(
+          frame.results ?? [],
+          this.mirrors.map(() => isAnew),
+        );
+    } else this.push(frame);
+  }
+}
+
+export class StreamClient extends CursorClient {
+  readonly kind = 'SSE';
+  #request: ClientRequest | undefined;
+  #response: IncomingMessage | undefined;
+
+  cut(): void {
+    this.#request?.destroy();
+  }
+
+  override pause(): void {
+    super.pause();
+    this.#response?.pause();
+  }
+
+  override resume(): void {
+    super.resume();
+    this.#response?.resume();
+  }
+
+  protected open(): void {
+    if (this.isClosed) return;
+    const headers = this.cursor === '' ? {} : { 'Last-Event-ID': this.cursor };
+    const opening = request({
+      ...{ host: '127.0.0.1', port: this.port, path: `/sse?${this.query()}`, agent: false, headers },
+    });
+    this.#request = opening;
+    const parser = new SseParser();
+    opening.on('response', (response) => {
+      this.#response = response;
+      response.setEncoding('utf8');
+      response.on('error', () => undefined);
+      response.on('data', (chunk: string) => {
+        for (const { data, id } of parser.take(chunk)) {
+          this.take(JSON.parse(data) as Frame);
+          this.cursor = id || this.cursor;
+        }
+        this.cursor = parser.lastEventId || this.cursor;
+      });
+      if (this.isStalled) response.pause();
+    });
+    opening.on('error', () => undefined);
+    opening.on('close', () => this.away());
+    opening.end();
+  }
+}
+
+export class PollClient extends CursorClient {
+  readonly kind = 'polls';
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  #request: ClientRequest | undefined;
+  #waits = false;
+
+  cut(): void {
+    this.#request?.destroy();
+  }
+
+  override resume(): void {
+    super.resume();
+    if (this.#waits) this.open();
+  }
+
+  override close(): void {
+    super.close();
+    this.#agent.destroy();
+  }
+
+  protected open(): void {
+    this.#waits = this.isStalled;
+    if (this.isStalled || this.isClosed) return;
+    void this.#poll().then(
+      () => this.open(),
+      () => this.away(),
+    );
+  }
+
+  async #poll(): Promise<void> {
+    const query = this.query();
+    query.set('timeoutSeconds', '5');
+    if (this.cursor !== '') query.set('cursor', this.cursor);
+    const response = await this.#get(`/poll?${query}`);
+    const body = await text(response);
+    if (response.statusCode === 200)
+      for (const frame of (JSON.parse(body) as { events: Frame[] }).events) this.take(frame);
+    else if (response.statusCode !== 204) throw new Error(body);
+    this.cursor = String(response.headers['sluice-cursor'] ?? this.cursor);
+  }
+
+  #get(path: string): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      this.#request = request({ host: '127.0.0.1', port: this.port, path, agent: this.#agent }, resolve);
+      this.#request.on('error', reject);
+      this.#request.end();
+    });
+  }
+
+  protected override away(): void {
+    // The session stays where it is: only its answer was lost.
+    const views = [...this.byView];
+    super.away();
+    for (const [view, mirror] of views) this.byView.set(view, mirror);
+  }
+}

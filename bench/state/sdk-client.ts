@@ -1,0 +1,97 @@
+import { SluiceClient } from '../../src/client/client.ts';
+import type { Transport } from '../../src/client/http/transports.ts';
+import { platformRuntime } from '../../src/client/runtime.ts';
+import type { Filter } from '../../src/protocol/frames.ts';
+import { LightSocket } from '../support/light-socket.ts';
+import { delaysMs, type Shown, type StateClient } from './clients.ts';
+import type { Wish } from './plan.ts';
+
+/** Where a client may use HTTP, WebSockets are refused for this long, and pass for as long again. */
+const blockedMs = 2500;
+
+/** The SDK, by one transport or by all as it chooses. Each attempt and each request goes to the next gateway. */
+export class SdkClient implements StateClient {
+  readonly kind: string;
+  readonly shown: readonly Shown[];
+  isStalled = false;
+  readonly #client: SluiceClient;
+  #socket: LightSocket | undefined;
+  #requests = new AbortController();
+
+  constructor(
+    wishes: readonly Wish[],
+    ports: readonly number[],
+    index: number,
+    transports: readonly Transport[],
+  ) {
+    this.kind = `SDK by ${transports.join()}`;
+    let next = index;
+    const elsewhere = (url: string) => url.replace(/:\d+\//, `:${ports[next++ % ports.length]}/`);
+    const isBlocked = () => transports.length > 1 && Math.floor(performance.now() / blockedMs) % 2 === 0;
+    const keep = (socket: LightSocket) => {
+      this.#socket = socket;
+    };
+    this.#client = new SluiceClient(`ws://127.0.0.1:${ports[0]}/ws`, {
+      WebSocket: class extends LightSocket {
+        constructor(url: string, protocols?: string[]) {
+          super(isBlocked() ? elsewhere(url).replace('/ws', '/healthz') : elsewhere(url), protocols);
+          keep(this);
+        }
+      },
+      reconnect: { delaysMs, jitter: 'full' },
+      transports,
+      runtime: {
+        ...platformRuntime(),
+        fetch: (url, init) => {
+          const signals = [this.#requests.signal, ...(init?.signal ? [init.signal] : [])];
+          return fetch(elsewhere(String(url)), { ...init, signal: AbortSignal.any(signals) });
+        },
+      },
+    });
+    this.shown = wishes.map((wish) => this.#subscribe(wish));
+    // The gateway is away at times, and the client says so.
+    this.#client.onError(() => undefined);
+    this.#client.connect().catch(() => undefined);
+  }
+
+  cut(): void {
+    this.#socket?.cut();
+    this.#requests.abort();
+    this.#requests = new AbortController();
+  }
+
+  pause(): void {
+    this.isStalled = true;
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    this.isStalled = false;
+    this.#socket?.resume();
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  #subscribe(wish: Wish): Shown {
+    const { topic, intervalMs, filter, keys } = wish;
+    const told = new Map<string, Map<string, number>>();
+    const problems: string[] = [];
+    const subscription = this.#client.subscribe<{ n: number }>(topic, {
+      ...{ intervalMs, filter: filter as Filter | undefined, keys },
+    });
+    // What an application draws: nothing but what it was told last.
+    subscription.on('map', (entries, of) =>
+      told.set(of, new Map([...entries].map(([key, { data }]) => [key, data.n]))),
+    );
+    subscription.on('error', ({ code }) => problems.push(code));
+    return {
+      ...{ wish, problems },
+      get topics() {
+        return [...told].filter(([, values]) => values.size > 0).map(([of]) => of);
+      },
+      values: (of) => told.get(of) ?? new Map(),
+    };
+  }
+}
