@@ -210,6 +210,20 @@ export const attacks = {
       }
     },
   },
+  contents: {
+    sentence: 'batches of 100 publications of 64 KB, each to a topic of its own, for 3 s',
+    as: publishers,
+    run: async (target) => {
+      const endMs = performance.now() + 3000;
+      const data = 'x'.repeat(65_000);
+      for (let batch = 0; performance.now() < endMs; batch++) {
+        const item = (i: number) => `{"topic":"c:${batch}:${i}","type":"x","data":"${data}"}`;
+        const items = Array.from({ length: 100 }, (_, i) => item(i));
+        await post(target, '/api/publish/batch', 1, `[${items.join()}]`);
+        await setTimeout(20);
+      }
+    },
+  },
   frames: {
     sentence: '3000 frames of 100 KB, most of them over the rate',
     as: members,

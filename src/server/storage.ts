@@ -52,6 +52,7 @@ export async function createStorage(
     topicsMax: config.topicsMax,
     topicsMaxPerClient: config.topicsMaxPerClient,
     historyMaxBytes: config.historyMaxBytes,
+    historyMaxBytesPerClient: config.historyMaxBytesPerClient,
   });
   return { engine, broker, hotTopics: new HotTopics(monotonicMs), topicOptions, reload };
 }

@@ -6,7 +6,7 @@ import type { Position, PublishFields } from '../protocol/frames.ts';
 import { AppendRetry, type AppendRetryOptions } from './append-retry.ts';
 import { ChangeOrder } from './change-order.ts';
 import { Commits } from './commits.ts';
-import { ContentBudget } from './content-budget.ts';
+import { ContentBudget, type StateRoom } from './content-budget.ts';
 import type { AcknowledgedPositions, AppendOutcome, Engine, EngineFeed, StoredTopic } from './engine.ts';
 import { EngineProbe } from './engine-probe.ts';
 import { emptyHistory, type HistoryPage, readHistoryPage } from './history.ts';
@@ -50,6 +50,8 @@ export interface BrokerOptions {
   readonly topicsMaxPerClient: number;
   /** For the rings and states of all topics. */
   readonly historyMaxBytes: number;
+  /** For those of the topics that one client made. */
+  readonly historyMaxBytesPerClient: number;
   /** Milliseconds since 1970 on a clock that does not jump: for ages and TTLs. */
   readonly nowMs?: () => number;
   /** Milliseconds since 1970 by the wall clock: for people. Absent: as `nowMs`, if that is given. */
@@ -96,7 +98,7 @@ export class Broker implements EngineFeed {
     this.#places = new TopicPlaces(options);
     const clocks = { nowMs: this.#nowMs, wallMs: this.#wallMs, monotonicMs: this.#monotonicMs };
     this.#appendRetry = new AppendRetry({ engine, metrics, wait, monotonicMs: this.#monotonicMs });
-    this.#content = new ContentBudget(options.historyMaxBytes, (topic) => this.#places.contentChanged(topic));
+    this.#content = new ContentBudget(options, (topic) => this.#places.contentChanged(topic));
     this.#loads = new TopicLoads((name) => this.#load(name), this.#monotonicMs);
     this.#keyExpiry = new KeyExpiry({ ...clocks, metrics, appendRetry: this.#appendRetry });
     this.#publishPath = new PublishPath({
@@ -158,9 +160,9 @@ export class Broker implements EngineFeed {
     return this.#content.bytes;
   }
 
-  /** Of all states. */
-  get stateBytes(): number {
-    return this.#content.stateBytes;
+  /** How many bytes of values the payer may add to states. */
+  stateRoom(payer: Payer | undefined): StateRoom {
+    return this.#content.stateRoom(payer);
   }
 
   /** Why the engine can't work at the moment. */

@@ -1,12 +1,38 @@
+import { ContentShares } from './content-shares.ts';
 import { LinkedMap } from './linked-map.ts';
+import type { Payer } from './payer.ts';
 import type { Topic } from './topic.ts';
+import { makerOf } from './topic-shares.ts';
+
+export interface ContentLimits {
+  /** For the rings and states of all topics. */
+  readonly historyMaxBytes: number;
+  /** For those of the topics that one client made. */
+  readonly historyMaxBytesPerClient: number;
+}
+
+/** The part of all bytes that values of clients leave to those of the operator. */
+const operatorShare = 1 / 4;
+/** How full of values everything may be for clients to add some to topics that they have not made. */
+const foreignShare = 1 / 2;
+
+/** How many bytes of values a payer may add. */
+export interface StateRoom {
+  /** Undefined: an operator. */
+  readonly account: string | undefined;
+  /** To topics that it made. */
+  readonly own: number;
+  /** To others. */
+  readonly foreign: number;
+}
 
 /**
- * Counts the bytes of the rings and states of all topics, and keeps them within one limit. Whatever changes the content
- * of a topic runs in `change`.
+ * Counts the bytes of the rings and states of all topics, and keeps them within one limit, and those of the topics of
+ * one client within another. Whatever changes the content of a topic runs in `change`.
  */
 export class ContentBudget {
-  readonly #maxBytes: number;
+  readonly #limits: ContentLimits;
+  readonly #shares = new ContentShares();
   readonly #contentChanged: (topic: Topic) => void;
   /** Topics with publications in their ring, in the order of their last use. */
   readonly #rings = new LinkedMap<string, Topic>();
@@ -14,8 +40,8 @@ export class ContentBudget {
   #stateBytes = 0;
 
   /** `contentChanged` is called for a topic that has got its first content, or lost its last. */
-  constructor(maxBytes: number, contentChanged: (topic: Topic) => void) {
-    this.#maxBytes = maxBytes;
+  constructor(limits: ContentLimits, contentChanged: (topic: Topic) => void) {
+    this.#limits = limits;
     this.#contentChanged = contentChanged;
   }
 
@@ -24,9 +50,16 @@ export class ContentBudget {
     return this.#ringBytes + this.#stateBytes;
   }
 
-  /** Of all states. */
-  get stateBytes(): number {
-    return this.#stateBytes;
+  /** A client has as much as it then leaves to others, so that there is room for those that come later. */
+  stateRoom(payer: Payer | undefined): StateRoom {
+    const { historyMaxBytes, historyMaxBytesPerClient } = this.#limits;
+    const left = historyMaxBytes - this.#stateBytes;
+    const maker = makerOf(payer);
+    if (maker === undefined) return { account: undefined, own: left, foreign: left };
+    const held = this.#shares.stateBytesOf(maker);
+    const open = left - historyMaxBytes * operatorShare;
+    const own = Math.min(historyMaxBytesPerClient - held, (open - held) / 2);
+    return { account: maker.account, own, foreign: left - historyMaxBytes * foreignShare };
   }
 
   /** Runs the change and counts the bytes that it adds or takes. */
@@ -35,21 +68,31 @@ export class ContentBudget {
     const ringBytes = ring.bytes;
     const stateBytes = state?.bytes ?? 0;
     change();
-    this.#ringBytes += ring.bytes - ringBytes;
-    this.#stateBytes += (state?.bytes ?? 0) - stateBytes;
+    const moreRing = ring.bytes - ringBytes;
+    const moreState = (state?.bytes ?? 0) - stateBytes;
+    this.#ringBytes += moreRing;
+    this.#stateBytes += moreState;
     if (ring.count === 0) this.#rings.delete(topic.name);
+    // It learns its maker there.
     if (topic.holdsContent !== holdsContent) this.#contentChanged(topic);
+    this.#shares.changed(topic, moreRing + moreState, moreState);
   }
 
   /**
-   * The topic is the last to have been used. Over the limit, empties the rings of the topics that have been idle for
-   * longest; this one keeps its own. Epochs, offsets and states stay.
+   * The topic is the last to have been used. Over a limit, empties the rings of the topics that have been idle for
+   * longest, of its client or of all; this one keeps its own. Epochs, offsets and states stay.
    */
   used(topic: Topic): void {
     if (topic.ring.count > 0) this.#rings.set(topic.name, topic);
-    while (this.bytes > this.#maxBytes && this.#rings.size > 1) {
-      const idle = this.#rings.oldest?.value as Topic;
-      this.change(idle, () => idle.ring.evictAll());
-    }
+    this.#shares.used(topic);
+    const { historyMaxBytes, historyMaxBytesPerClient } = this.#limits;
+    const idleOfClient = () => this.#shares.idleAbove(topic, historyMaxBytesPerClient);
+    for (let idle = idleOfClient(); idle !== undefined; idle = idleOfClient()) this.#empty(idle);
+    while (this.bytes > historyMaxBytes && this.#rings.size > 1)
+      this.#empty(this.#rings.oldest?.value as Topic);
+  }
+
+  #empty(idle: Topic): void {
+    this.change(idle, () => idle.ring.evictAll());
   }
 }

@@ -4,6 +4,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Position } from '../protocol/frames.ts';
 import { type PublishFields, publishFrom } from '../protocol/publication.ts';
 import type { AppendRetry } from './append-retry.ts';
+import type { StateRoom } from './content-budget.ts';
 import type { AppendOutcome, AppendRequest } from './engine.ts';
 import type { Payer } from './payer.ts';
 import { publishProblem, topicNameProblem } from './publish-problem.ts';
@@ -18,8 +19,7 @@ interface PublishedTopics {
   /** Whether `load` has nothing to do. */
   isLoaded(name: string): boolean;
   load(name: string): Promise<unknown>;
-  /** Of all states. */
-  readonly stateBytes: number;
+  stateRoom(payer: Payer | undefined): StateRoom;
 }
 
 export interface PublishPathOptions {
@@ -32,7 +32,6 @@ export interface PublishPathOptions {
     'publishSeconds' | 'publishErrorsTotal' | 'publishDuplicatesTotal' | 'rateLimitedTotal'
   >;
   readonly payloadMaxBytes: number;
-  readonly historyMaxBytes: number;
   /** See `BrokerOptions`. */
   readonly nowMs: () => number;
   readonly wallMs: () => number;
@@ -106,14 +105,15 @@ export class PublishPath {
     accepted: Accepted,
     unloadable: ReadonlyMap<string, SluiceError> | undefined,
   ): Awaitable<readonly AppendOutcome[]> {
-    const { historyMaxBytes, topics, places } = this.#options;
-    const limits = new StorageLimits(places.room(accepted.payer), historyMaxBytes - topics.stateBytes);
+    const { topics, places } = this.#options;
+    const { payer } = accepted;
+    const limits = new StorageLimits(places.room(payer), topics, payer);
     const admitted = new Array<AppendRequest | SluiceError>(publishes.length);
     for (let i = 0; i < publishes.length; i++) {
       const fields = publishes[i] as PublishFields;
       admitted[i] = unloadable?.get(fields.topic) ?? this.#admit(fields, limits, accepted);
     }
-    return this.#appendAdmitted(admitted, limits.begun, accepted.payer);
+    return this.#appendAdmitted(admitted, limits.begun, payer);
   }
 
   /** `begun`: topics that these requests begin, if there are any, for this payer. */

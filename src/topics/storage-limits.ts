@@ -1,5 +1,7 @@
 import { SluiceError } from '../errors.ts';
 import type { PublishFields } from '../protocol/frames.ts';
+import type { StateRoom } from './content-budget.ts';
+import type { Payer } from './payer.ts';
 import { bytesOf } from './publication.ts';
 import { stateMaxKeys, valueBytesOf } from './state.ts';
 import type { Topic } from './topic.ts';
@@ -20,16 +22,22 @@ interface Taken {
  */
 export class StorageLimits {
   readonly #room: TopicRoom;
-  readonly #stateBytesLeft: number;
+  readonly #content: { stateRoom(payer: Payer | undefined): StateRoom };
+  readonly #payer: Payer | undefined;
   // Made when they are needed: a publish to a stream topic that exists needs neither.
   #topics: Set<string> | undefined;
   #taken: Map<string, Taken> | undefined;
+  #state: StateRoom | undefined;
   #stateBytes = 0;
 
-  /** `stateBytesLeft`: what may still be added to the states of all topics. */
-  constructor(room: TopicRoom, stateBytesLeft: number) {
+  constructor(
+    room: TopicRoom,
+    content: { stateRoom(payer: Payer | undefined): StateRoom },
+    payer: Payer | undefined,
+  ) {
     this.#room = room;
-    this.#stateBytesLeft = stateBytesLeft;
+    this.#content = content;
+    this.#payer = payer;
   }
 
   /** Topics that took a place; undefined: none did. */
@@ -65,12 +73,24 @@ export class StorageLimits {
       return new SluiceError('too_many_keys');
     const bytes = valueBytesOf(bytesOf(fields));
     const more = bytes - (before ?? 0);
-    if (more > 0 && this.#stateBytes + more > this.#stateBytesLeft)
-      return new SluiceError('too_many_keys', 'the values of all state topics are as large as they may be');
+    if (more > 0 && this.#stateBytes + more > this.#stateBytesLeft(topic))
+      return new SluiceError(
+        'too_many_keys',
+        this.#state?.account === undefined
+          ? 'the values of all state topics are as large as they may be'
+          : 'the values of this client, or of all state topics, are as large as they may be',
+      );
     this.#stateBytes += more;
     taken.bytes.set(key, bytes);
     if (before === undefined) taken.added++;
     return undefined;
+  }
+
+  #stateBytesLeft(topic: Topic | undefined): number {
+    this.#state ??= this.#content.stateRoom(this.#payer);
+    const { account, own, foreign } = this.#state;
+    const isOwn = topic?.holdsContent !== true || topic.maker?.account === account;
+    return isOwn ? own : foreign;
   }
 
   #takenOf(topic: string): Taken {

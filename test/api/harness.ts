@@ -190,6 +190,7 @@ async function startBroker(clock: () => number): Promise<Broker> {
     topicsMax: 100,
     topicsMaxPerClient: 100,
     historyMaxBytes: 10_000_000,
+    historyMaxBytesPerClient: 10_000_000,
     nowMs: clock,
   });
   await broker.open({ appended: nothing, reset: nothing, removed: nothing });

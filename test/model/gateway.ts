@@ -121,6 +121,7 @@ export class Gateway {
       topicsMax: 1000,
       topicsMaxPerClient: 1000,
       historyMaxBytes: options.historyMaxBytes,
+      historyMaxBytesPerClient: options.historyMaxBytes,
       nowMs: clock,
       monotonicMs: clock,
       wait: this.#process.wait,

@@ -96,6 +96,7 @@ export function makeBroker(
     topicsMax: 1000,
     topicsMaxPerClient: 1000,
     historyMaxBytes: 256 * 1_048_576,
+    historyMaxBytesPerClient: 256 * 1_048_576,
     nowMs: clock.read,
     monotonicMs: clock.read,
     wait: async () => undefined,

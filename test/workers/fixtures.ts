@@ -30,6 +30,7 @@ export async function makeParent({ engine, topic, isState, nowMs, keepsTopics = 
     topicsMax: 1000,
     topicsMaxPerClient: 1000,
     historyMaxBytes: 2 ** 28,
+    historyMaxBytesPerClient: 2 ** 28,
     nowMs,
   });
   const hub = new EngineHub({ engine, broker, stuck: () => undefined });

@@ -120,4 +120,9 @@ export const storageOptions = {
     256 * MiB,
     'Maximum size of all histories and states together; the histories of idle topics are evicted first.',
   ),
+  historyMaxBytesPerClient: option(
+    bytes(KiB, 2 ** 40),
+    64 * MiB,
+    'The same of the topics that one user, or one address without a token, has made; keys have no such limit. Values of clients leave a quarter of all to keys.',
+  ),
 } as const;

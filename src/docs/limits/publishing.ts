@@ -166,6 +166,18 @@ export const publishingLimits: readonly Limit[] = [
     ],
   },
   {
+    what: 'the same of the topics that one client has made; values of all clients leave a quarter to keys',
+    at: 'historyMaxBytesPerClient',
+    of: 'user or address, by topics as above; keys have no such limit',
+    over: 'the histories of its own idle topics are evicted; new values are refused, in topics of others where values are half of all',
+    codes: ['too_many_keys'],
+    countedBy: ['ring_evictions_total{reason="total"}', unpublished('too_many_keys')],
+    tests: [
+      ['topics/content-shares.test.ts', 'above its share, evicts only its own, those longest idle first'],
+      ['topics/content-shares.test.ts', 'a client may add values'],
+    ],
+  },
+  {
     what: 'keys of a state topic, and tokens and users that are revoked',
     at: { value: '10 000' },
     of: 'topic',
