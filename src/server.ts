@@ -1,44 +1,20 @@
-import { setTimeout as wait } from 'node:timers/promises';
-import type { Identity } from './auth/identity.ts';
 import { accessSummary, type Config } from './config.ts';
-import { eventLoop } from './fanout/schedule.ts';
-import { toldBoth } from './hooks/events.ts';
-import { createLog, type Log } from './log.ts';
-import { RecentDelays, watchLoopDelay } from './metrics/loop-delay.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
-import type { PeerHandlers } from './peers.ts';
-import { createApplication, type EmbeddedApplication } from './server/application.ts';
-import { createEvents, eventsGraceMs, occupancyPeers } from './server/application-events.ts';
-import { answeredBy, BusLine, peersBy } from './server/bus-line.ts';
-import { createCanary, isCanary } from './server/canary.ts';
+import { watchLoopDelay } from './metrics/loop-delay.ts';
+import type { Metrics } from './metrics.ts';
+import { type Assembly, assemble, type ServerOptions, servePeers } from './server/assembly.ts';
 import { ClockWatch } from './server/clock-watch.ts';
-import { createCompat } from './server/compat.ts';
-import { createFanout } from './server/delivery.ts';
+import { drain } from './server/drain.ts';
 import { loggedFeed } from './server/engine-log.ts';
-import { type Environment, reconnectSpreadMs, type Swept } from './server/environment.ts';
-import { createHttpApi } from './server/http-api.ts';
-import { openListeners } from './server/listeners.ts';
-import { createLiveAccess } from './server/live-access.ts';
+import type { Environment, Swept } from './server/environment.ts';
+import { type Listeners, openListeners } from './server/listeners.ts';
 import { memoryProblem } from './server/memory-limit.ts';
-import type { NodeCalls } from './server/node-calls.ts';
-import { createRevocations, type RevocationStage } from './server/revocations.ts';
-import { createSessions } from './server/session-stage.ts';
-import { createSharedCaps } from './server/shared-caps.ts';
-import { createStorage } from './server/storage.ts';
-import { Strangers } from './server/strangers.ts';
-import { createServing } from './server/transport.ts';
-import { createWorkClock } from './server/work-clock.ts';
-import type { WorkerSite } from './server/worker.ts';
-import { farewell } from './sessions/farewell.ts';
 import { leaveRefilled } from './sessions/refills.ts';
-import type { SessionEvents } from './sessions/session-events.ts';
-import { tellOf } from './sessions/told.ts';
-import { TurnBudget } from './sessions/turn-budget.ts';
 import { builtInSources } from './sources/built-in.ts';
 import type { SourcePublish } from './sources/source.ts';
-import type { Broker } from './topics/broker.ts';
+import type { Broker, TopicListener } from './topics/broker.ts';
 import { loadUws } from './transport/uws/load.ts';
-import { RequestTurn } from './transport/uws/request-turn.ts';
+
+export type { ServerOptions } from './server/assembly.ts';
 
 export interface RunningServer {
   readonly host: string;
@@ -49,238 +25,44 @@ export interface RunningServer {
   readonly adminPort: number | undefined;
   /** Of `proxyPort`. */
   readonly proxyPort: number | undefined;
-  /** Takes the certificate of the port anew. Resolves with what is wrong with it: then the old one stays. */
+  /** Reloads the certificate of the port. Resolves with its error, if any; then the old one stays. */
   reloadCertificate(): Promise<Error | undefined>;
   /**
-   * The configuration, that of a `LiveConfig`, has other values now: holds everyone to them, ends the sessions of those
-   * that are no longer let in, and takes certificate and public keys anew. Resolves with what is wrong with the
-   * certificate, if anything.
+   * Applies the changed configuration (a `LiveConfig`), ends the sessions of clients that are no longer admitted, and
+   * reloads certificate and public keys. Resolves with the error of the certificate, if any.
    */
   reload(): Promise<Error | undefined>;
   readonly broker: Broker;
   readonly metrics: Metrics;
-  /** Takes no more connections, tells the clients to come back later, drains, and ends. */
+  /** Refuses new connections, asks clients to reconnect later, drains, and ends. */
   close(): Promise<void>;
 }
 
-export interface ServerOptions {
-  readonly log?: Log;
-  /** This gateway is one of several workers. */
-  readonly site?: WorkerSite | undefined;
-  /** Aborting it ends a start that is under way. */
-  readonly signal?: AbortSignal;
-  /** Hears of what sessions do. */
-  readonly events?: SessionEvents;
-  /** The application that runs this gateway in its own process. */
-  readonly embedded?: EmbeddedApplication;
-}
-
 const sweepMs = 1000;
-/** A gateway that is started again listens after about as long. */
-const restartMs = 1000;
-/** The time of a turn that subscribing, catching up and refreshing may take, so that others wait no longer for them. */
-const turnBudgetMs = 5;
 
 /**
  * Builds a gateway, starts it, and resolves once it listens. Rejects with a `ListenError`, with `code` ERR_UWS_LOAD,
  * with the error of the engine, or with the reason of `signal`; then nothing stays open.
  */
 export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
-  const log = options.log ?? createLog(config);
-  const uws = loadUws();
-  const metrics = createMetrics();
-  let isDraining = false;
-  let drainEndsAtMs = 0;
-  const spreadMs = () => Math.max(reconnectSpreadMs, config.drainSeconds * 1000);
-  const monotonicMs = () => performance.now();
-  const loopDelays = new RecentDelays(monotonicMs);
-  const environment: Environment = {
-    config,
-    log,
-    metrics,
-    monotonicMs,
-    loopDelayMs: () => loopDelays.longestMs,
-    workMs: createWorkClock(),
-    requestTurn: new RequestTurn(eventLoop),
-    isDraining: () => isDraining,
-    afterDrainMs: () => Math.max(0, drainEndsAtMs - monotonicMs()) + restartMs + Math.random() * spreadMs(),
-  };
   const { site } = options;
-  const isFirst = site === undefined || site.start.index === 0;
-  const canary = createCanary(site?.start.canaryKey);
-  const storage = await createStorage(environment, site?.engine);
-  const { broker, engine } = storage;
-  const line = engine.bus && new BusLine(engine.bus, log);
-  const peers = site?.peers ?? (line && peersBy<NodeCalls>(line));
-  const caps = site?.caps ?? createSharedCaps(config, engine.counts, line);
-  const around = { peers, caps, metricsText: site?.metricsText };
-  const revocations: RevocationStage = createRevocations(broker, () => sessions.all());
-  metrics.onScrape(() => {
-    metrics.draining.set(isDraining ? 1 : 0);
-    // What all workers know alike, one of them says.
-    if (isFirst) metrics.revocations.set(revocations.revocations.count);
-    // Of several workers the parent says it.
-    if (site === undefined) metrics.gateways.set(line?.machineCount ?? 1);
-  });
-  const refusal = (identity: Identity) => revocations.revocations.refusal(identity);
-  const applicationStage = createApplication(environment, options.embedded, refusal);
-  const { application } = applicationStage;
-  // Of several workers the parent tells the application.
-  const isAway = () => broker.degradedBy !== undefined;
-  const told =
-    site === undefined
-      ? createEvents(config, metrics, log, monotonicMs, line && occupancyPeers(line, isAway))
-      : undefined;
-  const toldEvents = site === undefined ? told?.events : site.events;
-  const { access, reload: reloadAccess } = createLiveAccess(environment, refusal, application);
-  const compat = createCompat(environment, broker, access);
-  const turnBudget = new TurnBudget(eventLoop, turnBudgetMs);
-  const fanout = createFanout(environment, broker, turnBudget);
-  const sessionStage = createSessions(
-    environment,
-    broker,
-    fanout,
-    access,
-    compat,
-    turnBudget,
-    around,
-    toldBoth(options.events, toldEvents && tellOf(toldEvents, isCanary)),
+  const uws = loadUws();
+  const assembly = await assemble(config, options);
+  servePeers(assembly, site);
+  const listeners = await open(assembly, options, () =>
+    openListeners(
+      uws,
+      assembly.environment,
+      site?.start ?? config,
+      assembly.serving,
+      assembly.liveAccess.access.isProxy,
+      site,
+    ),
   );
-  const { sessions, presence } = sessionStage;
-  const httpApi = createHttpApi(environment, storage, fanout, sessions, access, compat, revocations, around);
-  const { api, adminApi, limits } = httpApi;
-  const serving = createServing(environment, {
-    ...{ api, adminApi, limits, broker, sessionStage, access, canary, compat, peers },
-  });
-  const handlers: PeerHandlers<NodeCalls> = {
-    ...presence.peerHandlers(site?.start.node ?? line?.nameOf() ?? ''),
-    ...httpApi.peerHandlers,
-    occupancy: (news, from) => told?.occupancy?.heard(from, news),
-    replaced: ([session, client]) => serving.polls.replaced(session, client),
-  };
-  const strangers = new Strangers(log);
-  const hearOf = {
-    gone: (node: string) => {
-      presence.peerGone(node);
-      told?.occupancy?.gone(node);
-    },
-    came: () => {
-      void presence.learn().catch((error: Error) => strangers.ignore(`members: ${error.message}`, 'others'));
-      told?.occupancy?.came();
-    },
-  };
-  site?.serve(metrics, { handlers, strangers, ...hearOf });
-  line?.listen({ ...answeredBy(handlers), ...hearOf });
-
-  const listeners = await broker
-    .open(
-      {
-        appended: (topic, publications) => {
-          fanout.appended(topic, publications);
-          storage.hotTopics.appended(topic.name, publications.length);
-          revocations.appended(topic, publications);
-        },
-        reset: (topic) => {
-          fanout.reset(topic);
-          revocations.reset(topic);
-        },
-        removed: (topic) => fanout.removed(topic),
-        degradedChanged: () => void sessionStage.stateNews.changed(),
-        refilling: (topic) => leaveRefilled(sessions.all(), topic),
-      },
-      options.signal,
-      // Of several workers the parent says it once.
-      site === undefined ? (feed) => loggedFeed(feed, config.engine, log, monotonicMs) : undefined,
-    )
-    .then(() => revocations.load())
-    .then(() => presence.learn())
-    .then(() => openListeners(uws, environment, site?.start ?? config, serving, access.isProxy, site))
-    .catch(async (error: unknown) => {
-      await broker.close();
-      throw error;
-    });
-  if (site === undefined) {
-    log.info(accessSummary(config));
-    const problem = memoryProblem(config);
-    if (problem !== undefined) log.warn(problem);
-  }
-  if (config.compat.length > 0)
-    log.info({ compat: config.compat, compatPort: listeners.compatPort }, 'serves older systems');
-
-  // Of several workers the first says it.
-  if (isFirst)
-    metrics.onScrape(() => {
-      const expiresAtMs = listeners.certificateValidUntil?.getTime() ?? 0;
-      metrics.certificateExpiryTimestampSeconds.set(expiresAtMs / 1000);
-    });
-
-  const swept: Swept[] = [
-    broker,
-    storage.hotTopics,
-    fanout,
-    ...sessionStage.swept,
-    ...httpApi.swept,
-    ...serving.swept,
-  ];
-  if (isFirst) swept.push(new ClockWatch(log, Date.now, monotonicMs));
-  told?.occupancy?.sweep();
-  told?.events.start();
-  // The first worker does what one process does for all.
-  const stopSources = isFirst ? startSources(environment, broker, listeners.port, canary.headers) : [];
-  const stopWatching = watchLoopDelay((seconds) => {
-    metrics.eventLoopDelaySeconds.observe(seconds);
-    loopDelays.add(seconds * 1000);
-  });
-  const stopSweeping = every(sweepMs, () => {
-    for (const part of swept) part.sweep();
-    told?.occupancy?.sweep();
-    // A new certificate would listen anew.
-    if (!isDraining) listeners.sweep();
-  });
-
-  async function drain(): Promise<void> {
-    const drainMs = config.drainSeconds * 1000;
-    const graceMs = config.shutdownGraceSeconds * 1000;
-    isDraining = true;
-    drainEndsAtMs = monotonicMs() + drainMs;
-    // Its own clients hear of the end first, so a load balancer is still told that this gateway is not ready. Other
-    // workers take the connections that this one is no longer there for.
-    if (site !== undefined) listeners.stop();
-    await Promise.all(stopSources.map((stop) => stop()));
-    await farewell({
-      sessions,
-      overMs: drainMs,
-      reconnectSpreadMs: spreadMs(),
-      wait,
-      monotonicMs,
-      random: Math.random,
-    });
-    await sessions.drained(graceMs);
-    if (site === undefined) listeners.stop();
-    await serving.requests.finish(graceMs);
-    stopSweeping();
-    stopWatching();
-    // The last events of the sessions are among these.
-    await (told === undefined ? site?.events?.close() : told.events.close(eventsGraceMs));
-    await broker.close();
-    listeners.close();
-  }
-  async function reload(): Promise<Error | undefined> {
-    log.level = config.logLevel;
-    sessionStage.connectionLimits.reload();
-    httpApi.reload();
-    serving.reload();
-    storage.reload();
-    applicationStage.reload();
-    told?.reload();
-    sessions.reauthorize(reloadAccess());
-    return isDraining ? undefined : listeners.reloadCertificate();
-  }
+  logStart(assembly, listeners, options);
+  setGauges(assembly, listeners, options);
+  const { stopSources, stopTimers } = startWork(assembly, listeners, options);
   let draining: Promise<void> | undefined;
-  const close = () => {
-    draining ??= drain();
-    return draining;
-  };
   return {
     host: config.host,
     port: listeners.port,
@@ -288,11 +70,130 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     adminPort: listeners.adminPort,
     proxyPort: listeners.proxyPort,
     reloadCertificate: () => listeners.reloadCertificate(),
-    reload,
-    broker,
-    metrics,
-    close,
+    reload: () => reload(assembly, listeners),
+    broker: assembly.storage.broker,
+    metrics: assembly.environment.metrics,
+    close: () => {
+      draining ??= drain(assembly, { listeners, stopSources, stopTimers }, site);
+      return draining;
+    },
   };
+}
+
+/** Opens the engine, loads what all nodes share, and listens. Closes the engine if any of it fails. */
+async function open(
+  { environment, storage, revocations, sessionStage, fanout }: Assembly,
+  { site, signal }: ServerOptions,
+  listen: () => Promise<Listeners>,
+): Promise<Listeners> {
+  const { config, log, monotonicMs } = environment;
+  const { broker, hotTopics } = storage;
+  const listener: TopicListener = {
+    appended: (topic, publications) => {
+      fanout.appended(topic, publications);
+      hotTopics.appended(topic.name, publications.length);
+      revocations.appended(topic, publications);
+    },
+    reset: (topic) => {
+      fanout.reset(topic);
+      revocations.reset(topic);
+    },
+    removed: (topic) => fanout.removed(topic),
+    degradedChanged: () => void sessionStage.stateNews.changed(),
+    refilling: (topic) => leaveRefilled(sessionStage.sessions.all(), topic),
+  };
+  try {
+    // Among several workers the parent logs what happens to the engine.
+    const isAlone = site === undefined;
+    await broker.open(
+      listener,
+      signal,
+      isAlone ? (feed) => loggedFeed(feed, config.engine, log, monotonicMs) : undefined,
+    );
+    await revocations.load();
+    await sessionStage.presence.learn();
+    return await listen();
+  } catch (error) {
+    await broker.close();
+    throw error;
+  }
+}
+
+/** Among several workers the parent logs what is the same for all. */
+function logStart({ environment }: Assembly, { compatPort }: Listeners, { site }: ServerOptions): void {
+  const { config, log } = environment;
+  if (site === undefined) {
+    log.info(accessSummary(config));
+    const problem = memoryProblem(config);
+    if (problem !== undefined) log.warn(problem);
+  }
+  if (config.compat.length > 0) log.info({ compat: config.compat, compatPort }, 'serves older systems');
+}
+
+/** Figures that all workers share are set by the first one. */
+function setGauges(
+  { environment, draining, revocations, line }: Assembly,
+  listeners: Listeners,
+  { site }: ServerOptions,
+): void {
+  const { metrics } = environment;
+  metrics.onScrape(() => {
+    metrics.draining.set(draining.isOn ? 1 : 0);
+    if (site === undefined) metrics.gateways.set(line?.machineCount ?? 1);
+    if (!isFirst(site)) return;
+    metrics.revocations.set(revocations.revocations.count);
+    const expiresAtMs = listeners.certificateValidUntil?.getTime() ?? 0;
+    metrics.certificateExpiryTimestampSeconds.set(expiresAtMs / 1000);
+  });
+}
+
+/** The first worker does what is done once per gateway. */
+function isFirst(site: ServerOptions['site']): boolean {
+  return site === undefined || site.start.index === 0;
+}
+
+/** Starts timers and the built-in sources. */
+function startWork(assembly: Assembly, listeners: Listeners, { site }: ServerOptions) {
+  const { environment, draining, loopDelays, canary, storage, told, fanout } = assembly;
+  const { log, metrics, monotonicMs } = environment;
+  const { broker } = storage;
+  const swept: Swept[] = [broker, storage.hotTopics, fanout, ...assembly.sessionStage.swept];
+  swept.push(...assembly.httpApi.swept, ...assembly.serving.swept);
+  if (isFirst(site)) swept.push(new ClockWatch(log, Date.now, monotonicMs));
+  told?.occupancy?.sweep();
+  told?.events.start();
+  const stops = isFirst(site) ? startSources(environment, broker, listeners.port, canary.headers) : [];
+  const stopWatching = watchLoopDelay((seconds) => {
+    metrics.eventLoopDelaySeconds.observe(seconds);
+    loopDelays.add(seconds * 1000);
+  });
+  const stopSweeping = every(sweepMs, () => {
+    for (const part of swept) part.sweep();
+    told?.occupancy?.sweep();
+    // A new certificate would open a new listener.
+    if (!draining.isOn) listeners.sweep();
+  });
+  return {
+    stopSources: () => Promise.all(stops.map((stop) => stop())),
+    stopTimers: () => {
+      stopSweeping();
+      stopWatching();
+    },
+  };
+}
+
+/** Applies the changed configuration. Resolves with the error of the certificate, if any. */
+async function reload(assembly: Assembly, listeners: Listeners): Promise<Error | undefined> {
+  const { environment, draining, sessionStage, liveAccess } = assembly;
+  environment.log.level = environment.config.logLevel;
+  sessionStage.connectionLimits.reload();
+  assembly.httpApi.reload();
+  assembly.serving.reload();
+  assembly.storage.reload();
+  assembly.applicationStage.reload();
+  assembly.told?.reload();
+  sessionStage.sessions.reauthorize(liveAccess.reload());
+  return draining.isOn ? undefined : listeners.reloadCertificate();
 }
 
 type Stop = () => unknown;
@@ -302,7 +203,7 @@ function every(ms: number, run: () => void): Stop {
   return () => clearInterval(timer);
 }
 
-/** Starts the sources that come with the gateway. Returns how to stop them. */
+/** Starts the built-in sources. Returns a function for each that stops it. */
 function startSources(
   { config, metrics, log }: Environment,
   broker: Broker,

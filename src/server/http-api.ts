@@ -28,6 +28,17 @@ import type { Storage } from './storage.ts';
 /** The files for browsers that `npm run build` makes: found from dist/server and from src/server. */
 const webFolder = new URL('../../dist/web/', import.meta.url);
 
+/** The stages that the routes use. */
+export interface HttpApiParts {
+  readonly storage: Storage;
+  readonly fanout: Fanout;
+  readonly sessions: Sessions;
+  readonly access: Access;
+  readonly compat: Compat;
+  readonly revocations: RevocationStage;
+  readonly site: Site;
+}
+
 export interface HttpApi {
   readonly api: Api;
   /** Has all routes. */
@@ -48,14 +59,9 @@ function isPublic({ access }: Route): boolean {
 /** The routes of HTTP, and how often clients may ask them. */
 export function createHttpApi(
   environment: Environment,
-  storage: Storage,
-  fanout: Fanout,
-  sessions: Sessions,
-  access: Access,
-  compat: Compat,
-  revocations: RevocationStage,
-  { peers, metricsText }: Site,
+  { storage, fanout, sessions, access, compat, revocations, site }: HttpApiParts,
 ): HttpApi {
+  const { peers, metricsText } = site;
   const { config, log, metrics, monotonicMs, workMs } = environment;
   const { authorize, origins, requestAccess, addressOf } = access;
   const { broker, topicOptions } = storage;

@@ -20,6 +20,17 @@ import type { Compat } from './compat.ts';
 import type { Environment, Swept } from './environment.ts';
 import type { Site } from './site.ts';
 
+/** The stages that sessions use. */
+export interface SessionStageParts {
+  readonly broker: Broker;
+  readonly fanout: Fanout;
+  readonly access: Access;
+  readonly compat: Compat;
+  readonly turnBudget: TurnBudget;
+  readonly site: Site;
+  readonly events: SessionEvents | undefined;
+}
+
 export interface SessionStage {
   readonly sessions: Sessions;
   readonly presence: Presence;
@@ -36,13 +47,7 @@ const waitingMessagesMaxBytes = 16 * 1024 * 1024;
 /** Builds sessions, their commands, their subscriptions, and the stage that they catch up by. */
 export function createSessions(
   environment: Environment,
-  broker: Broker,
-  fanout: Fanout,
-  access: Access,
-  compat: Compat,
-  turnBudget: TurnBudget,
-  site: Site,
-  events?: SessionEvents,
+  { broker, fanout, access, compat, turnBudget, site, events }: SessionStageParts,
 ): SessionStage {
   const { config, log, metrics, monotonicMs, workMs, requestTurn } = environment;
   const { authorize, credentials, refused, application } = access;

@@ -1,0 +1,131 @@
+import type { Identity } from '../auth/identity.ts';
+import type { Config } from '../config.ts';
+import { eventLoop } from '../fanout/schedule.ts';
+import { toldBoth } from '../hooks/events.ts';
+import { createLog, type Log } from '../log.ts';
+import { RecentDelays } from '../metrics/loop-delay.ts';
+import { createMetrics } from '../metrics.ts';
+import type { PeerHandlers } from '../peers.ts';
+import type { SessionEvents } from '../sessions/session-events.ts';
+import { tellOf } from '../sessions/told.ts';
+import { TurnBudget } from '../sessions/turn-budget.ts';
+import { RequestTurn } from '../transport/uws/request-turn.ts';
+import { createApplication, type EmbeddedApplication } from './application.ts';
+import { createEvents, occupancyPeers } from './application-events.ts';
+import { answeredBy, BusLine, peersBy } from './bus-line.ts';
+import { createCanary, isCanary } from './canary.ts';
+import { createCompat } from './compat.ts';
+import { createFanout } from './delivery.ts';
+import { Draining } from './draining.ts';
+import type { Environment } from './environment.ts';
+import { createHttpApi } from './http-api.ts';
+import { createLiveAccess } from './live-access.ts';
+import type { NodeCalls } from './node-calls.ts';
+import { createRevocations, type RevocationStage } from './revocations.ts';
+import { createSessions } from './session-stage.ts';
+import { createSharedCaps } from './shared-caps.ts';
+import { createStorage } from './storage.ts';
+import { Strangers } from './strangers.ts';
+import { createServing } from './transport.ts';
+import { createWorkClock } from './work-clock.ts';
+import type { WorkerSite } from './worker.ts';
+
+export interface ServerOptions {
+  readonly log?: Log;
+  /** This gateway is one of several workers. */
+  readonly site?: WorkerSite | undefined;
+  /** Aborting it ends a start that is under way. */
+  readonly signal?: AbortSignal;
+  /** Hears of what sessions do. */
+  readonly events?: SessionEvents;
+  /** The application that runs this gateway in its own process. */
+  readonly embedded?: EmbeddedApplication;
+}
+
+/** The time of a turn for subscribing, catching up and refreshing, so that others do not wait longer for them. */
+const turnBudgetMs = 5;
+
+/** The parts of a gateway, wired and not started. */
+export type Assembly = Awaited<ReturnType<typeof assemble>>;
+
+/** Builds all parts of a gateway. Among several workers the parent tells the application, and counts gateways. */
+export async function assemble(config: Config, options: ServerOptions) {
+  const { site } = options;
+  const monotonicMs = () => performance.now();
+  const draining = new Draining(config, monotonicMs);
+  const loopDelays = new RecentDelays(monotonicMs);
+  const environment: Environment = {
+    config,
+    log: options.log ?? createLog(config),
+    metrics: createMetrics(),
+    monotonicMs,
+    loopDelayMs: () => loopDelays.longestMs,
+    workMs: createWorkClock(),
+    requestTurn: new RequestTurn(eventLoop),
+    isDraining: () => draining.isOn,
+    afterDrainMs: () => draining.afterMs(),
+  };
+  const { log, metrics } = environment;
+  const canary = createCanary(site?.start.canaryKey);
+  const storage = await createStorage(environment, site?.engine);
+  const { broker, engine } = storage;
+  const line = engine.bus && new BusLine(engine.bus, log);
+  const peers = site?.peers ?? (line && peersBy<NodeCalls>(line));
+  const caps = site?.caps ?? createSharedCaps(config, engine.counts, line);
+  const shared = { peers, caps, metricsText: site?.metricsText };
+  const revocations: RevocationStage = createRevocations(broker, () => sessionStage.sessions.all());
+  const refusal = (identity: Identity) => revocations.revocations.refusal(identity);
+  const applicationStage = createApplication(environment, options.embedded, refusal);
+  const isAway = () => broker.degradedBy !== undefined;
+  const told =
+    site === undefined
+      ? createEvents(config, metrics, log, monotonicMs, line && occupancyPeers(line, isAway))
+      : undefined;
+  const toldEvents = site === undefined ? told?.events : site.events;
+  const liveAccess = createLiveAccess(environment, refusal, applicationStage.application);
+  const { access } = liveAccess;
+  const compat = createCompat(environment, broker, access);
+  const turnBudget = new TurnBudget(eventLoop, turnBudgetMs);
+  const fanout = createFanout(environment, broker, turnBudget);
+  const events = toldBoth(options.events, toldEvents && tellOf(toldEvents, isCanary));
+  const sessionStage = createSessions(environment, {
+    ...{ broker, fanout, access, compat, turnBudget, site: shared, events },
+  });
+  const { sessions } = sessionStage;
+  const httpApi = createHttpApi(environment, {
+    ...{ storage, fanout, sessions, access, compat, revocations, site: shared },
+  });
+  const { api, adminApi, limits } = httpApi;
+  const serving = createServing(environment, {
+    ...{ api, adminApi, limits, broker, sessionStage, access, canary, compat, peers },
+  });
+  return {
+    ...{ environment, draining, loopDelays, canary, storage, line, revocations, applicationStage, told },
+    ...{ liveAccess, fanout, sessionStage, httpApi, serving },
+  };
+}
+
+/** Lets the other nodes tell and ask this one, and hears of those that come and go. */
+export function servePeers(assembly: Assembly, site: WorkerSite | undefined): void {
+  const { environment, line, told, sessionStage, httpApi, serving } = assembly;
+  const { presence } = sessionStage;
+  const handlers: PeerHandlers<NodeCalls> = {
+    ...presence.peerHandlers(site?.start.node ?? line?.nameOf() ?? ''),
+    ...httpApi.peerHandlers,
+    occupancy: (news, from) => told?.occupancy?.heard(from, news),
+    replaced: ([session, client]) => serving.polls.replaced(session, client),
+  };
+  const strangers = new Strangers(environment.log);
+  const hearOf = {
+    gone: (node: string) => {
+      presence.peerGone(node);
+      told?.occupancy?.gone(node);
+    },
+    came: () => {
+      void presence.learn().catch((error: Error) => strangers.ignore(`members: ${error.message}`, 'others'));
+      told?.occupancy?.came();
+    },
+  };
+  site?.serve(environment.metrics, { handlers, strangers, ...hearOf });
+  line?.listen({ ...answeredBy(handlers), ...hearOf });
+}
