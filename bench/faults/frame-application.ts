@@ -100,7 +100,7 @@ export class FrameApplication {
         this.#gap(frame);
         break;
       case 'reset':
-        this.#begin(frame, true);
+        this.#begin(frame);
         break;
       case 'snapshot':
         this.#snapshot(frame);
@@ -117,15 +117,15 @@ export class FrameApplication {
     const own = results.find(({ topic }) => topic === this.topic);
     if (own === undefined) return;
     this.connects++;
-    if (this.#position < 0) this.#begin(own, false);
-    else if (own.epoch !== this.#epoch) this.#begin(own, true);
+    if (this.#position < 0 || own.epoch !== this.#epoch) this.#begin(own);
     else this.#isAnew = false;
     this.#gap(own);
     this.#subscribed();
   }
 
-  /** A numbering: the first one, or another. */
-  #begin({ epoch = '', offset = 0 }: Frame, isAnother: boolean): void {
+  /** A numbering: the first one, also of a topic that held nothing when the client came, or another. */
+  #begin({ epoch = '', offset = 0 }: Frame): void {
+    const isAnother = this.#epoch !== '';
     this.#isAnew = isAnother;
     this.#journal.add(isAnother ? kinds.reset : kinds.start, this.#index, epoch, offset);
     this.#epoch = epoch;
