@@ -855,7 +855,7 @@ describe('the engine', () => {
   test('the probe fails once the engine is closed', async () => {
     const { broker } = await openBroker();
     await broker.close();
-    expect(await broker.probe()).toContain('stop');
+    expect(await broker.probe()).toContain('shutting down');
   });
 
   /** Fails the first `failures` appends of each request's topic that is named `flaky`. */

@@ -122,7 +122,7 @@ export const storageOptions = {
   ),
   historyMaxBytesPerClient: option(
     bytes(KiB, 2 ** 40),
-    64 * MiB,
+    16 * MiB,
     'The same of the topics that one user, or one address without a token, has made; keys have no such limit. Values of clients leave a quarter of all to keys.',
   ),
 } as const;
