@@ -100,7 +100,8 @@ export class FrameApplication {
         this.#gap(frame);
         break;
       case 'reset':
-        this.#begin(frame);
+        // One that was on its way when the client came tells nothing new.
+        if (frame.epoch !== this.#epoch) this.#begin(frame);
         break;
       case 'snapshot':
         this.#snapshot(frame);
