@@ -2,9 +2,10 @@
 
 import { act, cleanup, render, screen, waitFor } from '@testing-library/react';
 import { type ReactNode, StrictMode } from 'react';
+import { hydrateRoot } from 'react-dom/client';
 import { renderToString } from 'react-dom/server';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { StateMap } from '../../../src/client/index.ts';
+import { SluiceClient, type StateMap } from '../../../src/client/index.ts';
 import {
   ConnectionStatus,
   SluiceProvider,
@@ -251,5 +252,41 @@ describe('the connection', () => {
     } finally {
       globalThis.document = document;
     }
+  });
+
+  it('takes over the page that a server rendered, also where the client has everything before', async () => {
+    const client = new SluiceClient(url(), { jitter: 'none' });
+    await client.connect();
+    await gateway.publish('server:hydrated', 'update', 'a', 7);
+    const subscription = client.subscribe('server:hydrated');
+    await waitFor(() => expect(subscription.state).toBe('live'), within);
+    function Page() {
+      const connection = useConnection();
+      const latest = useLatest<number>('server:hydrated');
+      const size = useTopicState('server:hydrated', (entries) => entries.size);
+      return <p data-testid="shown">{`${connection.state} ${latest?.data} ${size}`}</p>;
+    }
+    const page = (
+      <StrictMode>
+        <SluiceProvider client={client}>
+          <Page />
+          <ConnectionStatus />
+        </SluiceProvider>
+      </StrictMode>
+    );
+    const container = document.createElement('div');
+    container.innerHTML = renderToString(page);
+    expect(container.textContent).toBe('idle undefined 0Not connected');
+    document.body.append(container);
+    const differences: unknown[] = [];
+    const root = await act(() =>
+      hydrateRoot(container, page, { onRecoverableError: (error) => differences.push(error) }),
+    );
+    await shows('connected 7 1');
+    expect(container.textContent).toBe('connected 7 1Live');
+    expect(differences).toEqual([]);
+    act(() => root.unmount());
+    container.remove();
+    client.close();
   });
 });
