@@ -1,5 +1,4 @@
 import type { WireError } from '../protocol/frames.ts';
-import { mayRetry } from './gateway-errors.ts';
 
 /**
  * The codes of this side of the wire, numbered from 1000 in this order, so that they never meet the gateway's. A `!`
@@ -65,8 +64,11 @@ const numbers: Readonly<Record<string, number>> = {
   internal: 152,
 };
 
+/** From this number on, the same call may succeed later; so it may where the number is unknown. */
+const firstThatPasses = 140;
+
 /** An error of the gateway's table that this side sees by itself. Of another code the number is unknown. */
 export function ownError(code: string, message: string): ClientError {
   const number = numbers[code] ?? 0;
-  return new ClientError({ code, message, number, retry: mayRetry(number) });
+  return new ClientError({ code, message, number, retry: number === 0 || number >= firstThatPasses });
 }

@@ -6,8 +6,9 @@ import { ClientError, localError, ownError } from './client-error.ts';
 import { Arrivals } from './connection/arrivals.ts';
 import { Backoff } from './connection/backoff.ts';
 import type { ClosedBy } from './connection/close-code.ts';
-import { Connection, type StateChange } from './connection/connection.ts';
+import { Connection, type ConnectionPort, type StateChange } from './connection/connection.ts';
 import { Heartbeat } from './connection/heartbeat.ts';
+import type { Refusal } from './connection/learn-refusal.ts';
 import { ServerClock } from './connection/server-clock.ts';
 import { checkedToken, type Greeting } from './connection/socket-session.ts';
 import type { TokenRefresh } from './connection/token-refresh.ts';
@@ -21,7 +22,7 @@ import { OfflineQueue } from './offline-queue.ts';
 import { absoluteUrl, backoffOptions, type ClientOptions, transportsOptions } from './options.ts';
 import { OwnPublications } from './own-publications.ts';
 import { readPayload } from './payload.ts';
-import { type Outcome, PendingCommands } from './pending-commands.ts';
+import { PendingCommands } from './pending-commands.ts';
 import { checkedCommand } from './requests.ts';
 import { platformRuntime, type Runtime, socketFactory } from './runtime.ts';
 import type { ClientStats } from './status.ts';
@@ -92,7 +93,7 @@ export class Core {
       openWebSocket: (address, protocol) => socketFactory(options.WebSocket)(address, protocol),
       better: () => this.connection.abandon(),
     });
-    this.connection = this.#makeConnection(url, options);
+    this.connection = this.#makeConnection(absoluteUrl(url), options);
     this.subscriptions = this.#makeSubscriptions();
     this.queue = this.#makeQueue(options);
     this.#heartbeat = this.#makeHeartbeat(options);
@@ -123,11 +124,9 @@ export class Core {
 
   #makeConnection(url: string, options: ClientOptions): Connection {
     const runtime = this.#runtime;
-    const absolute = absoluteUrl(url);
-    const failed = (error: ClientError): void => this.transports.failed(error);
     return new Connection(
       {
-        url: absolute,
+        url,
         token: options.token,
         clientName:
           checkedCommand('connect', { client: options.clientName }).client ?? `sluice-js/${clientVersion}`,
@@ -139,8 +138,7 @@ export class Core {
         codec: { ...protobufCodec, decode: (data) => (isFrame(data) ? data : protobufCodec.decode(data)) },
         open: (address, protocol, token) => this.transports.open(address, protocol, token),
         runtime,
-        unopened:
-          runtime.fetch && ((connection, error) => this.#unopened(connection, error, absolute, failed)),
+        unopened: runtime.fetch && ((...unopened) => this.#unopened(url, ...unopened)),
       },
       this.#backoff,
       {
@@ -150,7 +148,7 @@ export class Core {
         disconnected: (closed) => this.#disconnected(closed),
         state: (change) => this.#changed(change),
         error: (error) => this.#report(error),
-        failed,
+        failed: (error) => this.transports.failed(error),
         attemptFailed: (error) => this.#attemptFailed(error),
       },
     );
@@ -161,26 +159,18 @@ export class Core {
   }
 
   /** The next attempt is planned before it is known why; where none follows, `closed` is to have the reason. */
-  #unopened(
-    connection: Connection,
-    error: ClientError,
-    url: string,
-    failed: (error: ClientError) => void,
-  ): void {
+  #unopened(url: string, connection: Connection, error: ClientError, port: ConnectionPort): void {
     const isLastAttempt = this.#backoff.isOver;
     if (!isLastAttempt) connection.toReconnecting(error);
     const { run } = connection;
     const runtime = this.#runtime;
-    const attemptFailed = (reason: ClientError): void => this.#attemptFailed(reason);
-    const report = (reason: ClientError): void => this.#report(reason);
     inquiring.use(
-      ({ inquire }) =>
-        void inquire(connection, isLastAttempt, { url, runtime, failed, attemptFailed, report }),
+      ({ inquire }) => void inquire(connection, port, { url, runtime, isLastAttempt, errorOf }),
       (cause) => {
         if (run !== connection.run) return;
         const reason = localError('gateway_unreachable', undefined, cause);
         if (isLastAttempt) connection.failed(reason);
-        else attemptFailed(reason);
+        else port.attemptFailed(reason);
       },
     );
   }
@@ -217,13 +207,7 @@ export class Core {
 
   #makeHeartbeat(options: ClientOptions): Heartbeat {
     return new Heartbeat(options.heartbeat ?? {}, this.#runtime, {
-      ping: (roundTripMs, timeoutMs, done) => {
-        const settle = (outcome: Outcome<'ping'>): void => {
-          if (outcome.ok) done(outcome.reply.timeMs);
-          else done(outcome.error.code === 'timeout' ? 'silent' : 'alive');
-        };
-        this.commands.send('ping', { roundTripMs }, settle, timeoutMs);
-      },
+      commands: this.commands,
       beat: (pulse) => {
         this.clock.observe(pulse);
         this.events.emit('roundTrip', pulse.roundTripMs);
@@ -266,7 +250,7 @@ export class Core {
           ask: async () => checkedToken(await token()),
           send: (fresh) => this.commands.request('refresh', checkedCommand('refresh', { token: fresh })),
           refreshed: () => this.subscriptions.subscribing.askRefused(),
-          report: (error) => this.#report(error),
+          failed: (message, cause) => this.#report(localError('token_failed', message, cause)),
         });
         this.#refresh.plan(expiresMs, nowMs);
       },
@@ -378,6 +362,11 @@ export class Core {
     if (event === 'error') console.error(error);
     else this.#report(error);
   }
+}
+
+function errorOf(error: Refusal['error']): ClientError {
+  if (error.number === undefined) return localError(error.code, error.message, error.cause);
+  return new ClientError(error);
 }
 
 /** Of a text in characters, of anything else in bytes. */

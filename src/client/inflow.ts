@@ -51,15 +51,16 @@ export class Inflow {
   }
 }
 
-/** What is told beside publications. */
-const rarePushes = /^(subscribed|unsubscribed|snapshot|reset|lagging|caughtUp|joined|left)$/;
+/** What is told beside publications, that `$all` is there, and that a topic has its first publication. */
+const rarePushes = /^(unsubscribed|snapshot|lagging|caughtUp|joined|left)$/;
 
 /** What a frame takes, and no call of the application has loaded. */
 function codeFor(frame: ServerFrame): Later<unknown> | undefined {
   const { kind, id } = frame;
   if (kind === 'dictionary') return inflating;
   if (kind === 'batch') return frame.compressed && inflating;
-  const isKnown = kind !== 'subscribed' || frame.results.every(isPlain);
+  const isKnown =
+    kind === 'subscribed' ? frame.results.every(isPlain) : kind !== 'reset' || frame.mode === 'stream';
   return isKnown && !(id === 0 && rarePushes.test(kind)) ? undefined : extras;
 }
 

@@ -3,7 +3,7 @@
  * other versions of the SDK never see them. A test keeps names out that one of those knows.
  */
 export const internalNames =
-  'abandon accepted acking acknowledging addServerMade advance advanced arrivals arrived askAgain ' +
+  'errorOf abandon accepted acking acknowledging advance advanced arrivals arrived askAgain ' +
   'asked askLater askRefused attemptFailed awaitsSnapshot backoff begin begins better byKey ' +
   'bytesOf byView closing codec commands complete completes connection continued copies covered ' +
   'dictionaries disconnected drop emit enter expand extras failed feed flush forget forgetQuiet give ' +

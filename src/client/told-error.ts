@@ -1,9 +1,13 @@
 import { errorNumber } from '../errors/numbers.ts';
-import { ClientError } from './client-error.ts';
-import { mayRetry } from './gateway-errors.ts';
+import type { WireError } from '../protocol/frames.ts';
 
 /** An error of the gateway's table that came over HTTP. Apart from `ownError`, because few clients need the table. */
-export function gatewayError(code: string, message: string, retryAfterMs?: number): ClientError {
+export function gatewayError(code: string, message: string, retryAfterMs?: number): WireError {
   const number = errorNumber(code) ?? 0;
-  return new ClientError({ code, message, number, retry: mayRetry(number), retryAfterMs });
+  return { code, message, number, retry: mayRetry(number), retryAfterMs };
+}
+
+/** Whether the same request may succeed later. Also of an unknown code, which has the number 0. */
+function mayRetry(number: number): boolean {
+  return number === 0 || number === 116 || number === 117 || number >= 140;
 }

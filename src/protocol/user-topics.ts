@@ -1,16 +1,20 @@
 const userPrefix = 'user:';
 
-/** Characters of topic names, without `%`, which begins an escape. */
 const plainCharacter = /[A-Za-z0-9_\-.:/@]/;
-const otherCharacters = /[^A-Za-z0-9_\-.:/@%]+/gu;
+const otherCharacters = /[^A-Za-z0-9_\-.:/@]+/gu;
+/** An escape, a `%` that begins none, or characters that names of topics can't have. */
+const escapesAndOthers = /%([0-9A-Fa-f]{2})?|[^A-Za-z0-9_\-.:/@%]+/gu;
 
 /**
  * The name of the topic of this user: characters that names of topics can't have, and `%`, are percent-encoded, and no
  * others, so that `alice@example.org` is `user:alice@example.org`. Undefined: the user is no text that UTF-8 can write.
  */
 export function userTopicName(user: string): string | undefined {
-  const encoded = encodeOthers(user.replaceAll('%', '%25'));
-  return encoded === undefined ? undefined : userPrefix + encoded;
+  try {
+    return userPrefix + user.replace(otherCharacters, encode);
+  } catch {
+    return undefined; // A lone surrogate.
+  }
 }
 
 /**
@@ -28,24 +32,21 @@ export function canonicalTopic(name: string): string {
 }
 
 function canonicalRest(text: string): string {
-  const escaped = text.replace(/%([0-9A-Fa-f]{2})?/g, (found, hex: string | undefined) => {
-    if (hex === undefined) return '%25';
-    const character = String.fromCharCode(Number.parseInt(hex, 16));
-    return plainCharacter.test(character) ? character : found.toUpperCase();
-  });
-  // What can't be encoded is for the grammar to refuse.
-  return encodeOthers(escaped) ?? text;
+  try {
+    return text.replace(escapesAndOthers, (found, hex: string | undefined) => {
+      const character = hex && String.fromCharCode(Number.parseInt(hex, 16));
+      if (!character) return encode(found);
+      return plainCharacter.test(character) ? character : found.toUpperCase();
+    });
+  } catch {
+    return text; // What can't be encoded is for the grammar to refuse.
+  }
 }
 
-function encodeOthers(text: string): string | undefined {
-  try {
-    // These it leaves alone, and the grammar of topics has none of them.
-    return text.replace(otherCharacters, (found) =>
-      encodeURIComponent(found).replace(/[!'()*~]/g, hexEscape),
-    );
-  } catch {
-    return undefined; // A lone surrogate.
-  }
+/** Throws where it is a lone surrogate. */
+function encode(found: string): string {
+  // The function leaves these alone, and the grammar of topics has none of them.
+  return encodeURIComponent(found).replace(/[!'()*~]/g, hexEscape);
 }
 
 function hexEscape(character: string): string {

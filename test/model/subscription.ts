@@ -1,4 +1,3 @@
-import { judge, Positions } from '../../src/client/subscriptions/positions.ts';
 import type {
   Granted,
   Mode,
@@ -10,6 +9,7 @@ import type {
 import type { ServerKinds } from '../../src/protocol/server-frames.ts';
 import type { StoredPublication } from '../../src/topics/publication.ts';
 import { isSame, isState, type Model, matches, type Wish } from './model.ts';
+import { judge, Positions } from './positions.ts';
 
 /** Who subscribes, now and in earlier sessions. */
 export interface Subscriber {

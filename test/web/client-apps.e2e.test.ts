@@ -14,6 +14,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { extname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestBrowser } from '../support/browser.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
@@ -40,6 +41,7 @@ const subscription = client.subscribe<Load>('load', {}, ({ data, offset }: Recei
 });
 subscription.on('state', (state) => show(state));
 void client.connect();
+void client.publish('visits', 'visit', { page: '/' }).catch(() => undefined);
 `;
 
 /** The same with React. */
@@ -82,6 +84,9 @@ const strict = {
   skipLibCheck: false,
 };
 
+/** All that a page loads at once, with its own code and Vite's loader: some 0.8 kB beside the SDK. */
+const pageMaxBytes = 18_550;
+
 const contentTypes: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript' };
 
 let folder: string;
@@ -91,6 +96,8 @@ let browser: TestBrowser;
 let site: Server;
 /** What the site serves now. */
 let served: string;
+/** Scripts that pages have loaded from it, compressed as a server does it: bytes by path. */
+const loaded = new Map<string, number>();
 
 const plain = { file: 'src/main.ts', text: main, packages: [] };
 
@@ -127,8 +134,13 @@ beforeAll(async () => {
     const path = new URL(request.url ?? '', 'http://site').pathname;
     const file = path === '/' ? '/index.html' : path;
     response.setHeader('content-type', contentTypes[extname(file)] ?? 'application/octet-stream');
-    if (existsSync(join(served, file))) response.end(readFileSync(join(served, file)));
-    else response.writeHead(404).end();
+    if (!existsSync(join(served, file))) {
+      response.writeHead(404).end();
+      return;
+    }
+    const body = gzipSync(readFileSync(join(served, file)), { level: 9 });
+    if (extname(file) === '.js') loaded.set(file, body.length);
+    response.setHeader('content-encoding', 'gzip').end(body);
   }).listen(0, '127.0.0.1');
   await once(site, 'listening');
   gateway = await startGateway({ origins: [siteOrigin()] });
@@ -149,6 +161,7 @@ function siteOrigin(): string {
 /** The built page, from its own origin, gets what is published at the gateway. */
 async function expectToReceive(built: string, cpu: number): Promise<void> {
   served = built;
+  loaded.clear();
   const { page, problems } = await browser.open(`${siteOrigin()}/?gateway=${gateway.wsUrl}`);
   await page.waitForFunction(() => document.title === 'live');
   const published = await gateway.post(
@@ -172,6 +185,10 @@ describe('the package sluice-client in an application of another origin', () => 
     const { build } = await import('vite');
     await build({ root: app, logLevel: 'error', configFile: false });
     await expectToReceive(join(app, 'dist'), 12.5);
+    const sizes = [...loaded.values()];
+    console.log(`a page that subscribes and publishes loads ${sizes.join(' + ')} bytes`);
+    expect(sizes.length).toBe(1);
+    expect(sizes[0]).toBeLessThanOrEqual(pageMaxBytes);
   });
 
   it('is built by Vite with React, type checked strictly, and receives', async () => {

@@ -55,7 +55,7 @@ export interface ConnectionParts extends SocketSessionParts {
    * No WebSocket opened, and a browser doesn't say why: decides what follows, by `failed` or `toReconnecting`. Absent:
    * `failed`.
    */
-  readonly unopened?: (connection: Connection, error: ClientError) => void;
+  readonly unopened?: (connection: Connection, error: ClientError, port: ConnectionPort) => void;
 }
 
 /** An attempt that is younger than this saw the network as it is. */
@@ -217,7 +217,7 @@ export class Connection {
     if (final) this.#toClosed(error);
     else if (wasConnected) this.toReconnecting(error);
     else if (opened || !this.#parts.unopened) this.failed(error);
-    else this.#parts.unopened(this, error);
+    else this.#parts.unopened(this, error, this.#port);
   }
 
   #refused(error: ClientError): void {

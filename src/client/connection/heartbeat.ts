@@ -1,3 +1,4 @@
+import type { Outcome, PendingCommands } from '../pending-commands.ts';
 import type { Runtime } from '../runtime.ts';
 import { Timer } from '../timer.ts';
 
@@ -8,11 +9,7 @@ export interface HeartbeatOptions {
 }
 
 export interface HeartbeatPort {
-  /**
-   * Sends a ping. `done` gets the pong's time, `alive` when the reply was another one (the rate is limited), or
-   * `silent` when no reply came in time.
-   */
-  ping(roundTripMs: number, timeoutMs: number, done: (reply: number | 'alive' | 'silent') => void): void;
+  readonly commands: Pick<PendingCommands, 'send'>;
   beat(pulse: Pulse): void;
   dead(): void;
 }
@@ -82,16 +79,20 @@ export class Heartbeat {
   #send(timeoutMs: number): void {
     const run = this.#run;
     const sentAtMs = this.#runtime.monotonicMs();
-    this.#port.ping(this.#roundTripMs, timeoutMs, (reply) => {
+    const settle = (outcome: Outcome<'ping'>): void => {
       if (run !== this.#run) return;
       this.#state = 'beating';
-      if (reply === 'silent' && this.#heardAtMs <= sentAtMs) return this.#port.dead();
-      if (typeof reply === 'number') {
+      if (outcome.ok) {
         const receivedAtMs = this.#runtime.monotonicMs();
         this.#roundTripMs = receivedAtMs - sentAtMs;
-        this.#port.beat({ roundTripMs: this.#roundTripMs, receivedAtMs, timeMs: reply });
+        this.#port.beat({ roundTripMs: this.#roundTripMs, receivedAtMs, timeMs: outcome.reply.timeMs });
+      } else if (outcome.error.code === 'timeout' && this.#heardAtMs <= sentAtMs) {
+        this.#port.dead();
+        return;
       }
+      // Another refusal (the rate is limited) is a sign of life, too.
       this.#timer.set(this.#intervalMs, () => this.#send(this.#timeoutMs));
-    });
+    };
+    this.#port.commands.send('ping', { roundTripMs: this.#roundTripMs }, settle, timeoutMs);
   }
 }

@@ -1,10 +1,19 @@
 import { errorNumber } from '../../errors/numbers.ts';
-import { type ClientError, localError } from '../client-error.ts';
+import type { WireError } from '../../protocol/frames.ts';
+import type { LocalErrorCode } from '../client-error.ts';
 import { gatewayError } from '../told-error.ts';
+
+/** It is not the gateway that told it. */
+export interface LocalRefusal {
+  readonly code: LocalErrorCode;
+  readonly message: string;
+  readonly number?: undefined;
+  readonly cause?: unknown;
+}
 
 /** Why an upgrade failed, by HTTP; see `learnRefusal`. */
 export interface Refusal {
-  readonly error: ClientError;
+  readonly error: WireError | LocalRefusal;
   /** No attempt before this many milliseconds. */
   readonly retryAfterMs?: number;
 }
@@ -40,23 +49,26 @@ async function noResponse(
   address: string,
   cause: unknown,
   look: () => Promise<Response>,
-): Promise<ClientError> {
+): Promise<LocalRefusal> {
   try {
     const { type } = await look();
     if (type === 'opaque') {
-      return localError('answer_hidden', `${address} responds, but not to this page: is its origin allowed?`);
+      return {
+        code: 'answer_hidden',
+        message: `${address} responds, but not to this page: is its origin allowed?`,
+      };
     }
   } catch {
     // No server.
   }
-  return localError('gateway_unreachable', `No server responds at ${address}.`, cause);
+  return { code: 'gateway_unreachable', message: `No server responds at ${address}.`, cause };
 }
 
 /** The gateway's own error, as its HTTP side writes it. */
 async function toldByGateway(response: Response): Promise<Refusal | undefined> {
   const told = await readError(response);
   if (told === undefined || errorNumber(told.code) === undefined) return undefined;
-  if (told.code === 'upgrade_required') return { error: noUpgrade() };
+  if (told.code === 'upgrade_required') return { error: noUpgrade };
   const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
   const retryAfterMs = Number.isFinite(seconds) ? seconds * 1_000 : undefined;
   return { error: gatewayError(told.code, told.message, retryAfterMs), retryAfterMs };
@@ -74,19 +86,21 @@ async function readError(
   }
 }
 
-function noUpgrade(): ClientError {
-  return localError(
-    'upgrade_failed',
-    'A proxy drops the headers Upgrade and Connection, or the gateway is just back.',
-  );
-}
+const noUpgrade: LocalRefusal = {
+  code: 'upgrade_failed',
+  message: 'A proxy drops the headers Upgrade and Connection, or the gateway is just back.',
+};
 
 /** The error by the status alone, where another server than a gateway responded. */
-function ofStatus(status: number, address: string): ClientError {
-  if (status === 426) return noUpgrade();
-  if (status === 505) return localError('http_version', 'A proxy speaks HTTP/1.0; WebSockets need 1.1.');
+function ofStatus(status: number, address: string): LocalRefusal {
+  if (status === 426) return noUpgrade;
+  if (status === 505)
+    return { code: 'http_version', message: 'A proxy speaks HTTP/1.0; WebSockets need 1.1.' };
   if (status >= 502 && status <= 504) {
-    return localError('gateway_unreachable', `A proxy at ${address} reaches no gateway (HTTP ${status}).`);
+    return {
+      code: 'gateway_unreachable',
+      message: `A proxy at ${address} reaches no gateway (HTTP ${status}).`,
+    };
   }
-  return localError('not_a_gateway', `${address} is no Sluice gateway (HTTP ${status}).`);
+  return { code: 'not_a_gateway', message: `${address} is no Sluice gateway (HTTP ${status}).` };
 }

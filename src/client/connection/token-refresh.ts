@@ -1,4 +1,3 @@
-import { ClientError, localError } from '../client-error.ts';
 import type { Timer } from '../timer.ts';
 import type { Backoff } from './backoff.ts';
 
@@ -12,7 +11,8 @@ export interface TokenRefreshPort {
   send(token: string): Promise<{ readonly expiresMs?: number }>;
   /** The gateway has taken a new token. */
   refreshed(): void;
-  report(error: ClientError): void;
+  /** There is no fresh token; `message` where the gateway said why. */
+  failed(message: string | undefined, cause: unknown): void;
 }
 
 const aDayMs = 86_400_000;
@@ -52,7 +52,7 @@ export class TokenRefresh {
   }
 
   async #renew(nowMs: () => number): Promise<void> {
-    const { backoff, ask, send, refreshed, report } = this.#port;
+    const { backoff, ask, send, refreshed, failed } = this.#port;
     const run = this.#run;
     try {
       const fresh = await ask();
@@ -66,8 +66,8 @@ export class TokenRefresh {
       if (run !== this.#run) return;
       // First: a listener that hears of it may close the client.
       this.#after(backoff.next() ?? aDayMs, nowMs());
-      const why = cause instanceof ClientError ? cause.message : undefined;
-      report(localError('token_failed', why && `The new token is refused: ${why}`, cause));
+      const { name, message } = cause as Partial<Error>;
+      failed(name === 'ClientError' ? `The new token is refused: ${message}` : undefined, cause);
     }
   }
 }

@@ -3,21 +3,25 @@ import { HttpSocket } from './http-socket.ts';
 import { lookForWebSocket } from './look.ts';
 import { type HttpMemory, receivePolls, receiveStream } from './receive.ts';
 
-export interface HttpOptions {
-  readonly token: string | undefined;
-  readonly runtime: Runtime;
-  readonly transport: 'sse' | 'poll';
-  readonly pollIntervalMs: number;
+/** The client whose connection it is. */
+export interface HttpHome {
+  readonly current: 'websocket' | 'sse' | 'poll';
+  readonly options: { readonly transports: readonly string[]; readonly pollIntervalMs: number };
   readonly memory: HttpMemory;
-  /** Whether a WebSocket opens again, while this connection lasts; undefined: none is wanted. */
-  readonly look: { open(): Socket; found(): void } | undefined;
+  readonly port: { readonly runtime: Runtime; openWebSocket(url: string, protocol: string): Socket };
+  /** A WebSocket opens again, while this connection lasts. */
+  found(): void;
 }
 
 /** Opens a connection over HTTP. All code for it is loaded from here. */
 export function openHttp(
   url: string,
-  { token, runtime, transport, pollIntervalMs, memory, look }: HttpOptions,
+  protocol: string,
+  token: string | undefined,
+  home: HttpHome,
 ): FrameSocket {
+  const { current, options, memory, port } = home;
+  const { runtime } = port;
   const wait = (delayMs: number, signal: AbortSignal): Promise<void> =>
     new Promise((resolve, reject) => {
       const timer = runtime.setTimeout(resolve, delayMs);
@@ -26,9 +30,11 @@ export function openHttp(
         reject(signal.reason as Error);
       });
     });
-  const receive = transport === 'poll' ? receivePolls(pollIntervalMs, wait) : receiveStream;
-  const stop = look && lookForWebSocket(runtime, look.open, look.found);
+  const receive = current === 'poll' ? receivePolls(options.pollIntervalMs, wait) : receiveStream;
+  const open = (): Socket => port.openWebSocket(url, protocol);
+  const isWanted = options.transports[0] === 'websocket';
+  const stop = isWanted ? lookForWebSocket(runtime, open, () => home.found()) : undefined;
   // The session of a stream ends with its connection.
-  const known = transport === 'poll' ? memory : {};
+  const known = current === 'poll' ? memory : {};
   return new HttpSocket(url, token, receive, runtime, known, () => stop?.());
 }

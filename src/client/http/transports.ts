@@ -1,5 +1,6 @@
 import { type ClientError, localError } from '../client-error.ts';
 import type { Runtime, Socket } from '../runtime.ts';
+import type { HttpHome } from './open.ts';
 import type { HttpMemory } from './receive.ts';
 
 /** How frames come: `websocket`, `sse` (a stream of Server-Sent Events), or `poll`. */
@@ -24,40 +25,35 @@ const reasonsToFallBack =
   /^(upgrade_failed|http_version|socket_refused|timeout|not_found|connection_failed)$/;
 
 /** Chooses how the client connects, and falls back where a transport is refused on the way. */
-export class Transports {
+export class Transports implements HttpHome {
   #index = 0;
-  readonly #memory: HttpMemory = {};
-  readonly #options: TransportsOptions;
-  readonly #port: TransportsPort;
+  readonly memory: HttpMemory = {};
+  readonly options: TransportsOptions;
+  readonly port: TransportsPort;
 
   constructor(options: TransportsOptions, port: TransportsPort) {
-    this.#options = options;
-    this.#port = port;
+    this.options = options;
+    this.port = port;
   }
 
   get current(): Transport {
-    return this.#options.transports[this.#index] as Transport;
+    return this.options.transports[this.#index] as Transport;
   }
 
   open(url: string, protocol: string, token: string | undefined): Socket | Promise<Socket> {
-    const { current } = this;
-    const { runtime, openWebSocket, better } = this.#port;
-    if (current === 'websocket') return openWebSocket(url, protocol);
-    const { transports, pollIntervalMs } = this.#options;
-    const look = {
-      open: () => openWebSocket(url, protocol),
-      found: () => {
-        this.#index = 0;
-        better();
-      },
-    };
-    const options = { token, runtime, transport: current, pollIntervalMs, memory: this.#memory };
+    if (this.current === 'websocket') return this.port.openWebSocket(url, protocol);
     return import('./open.ts').then(
-      ({ openHttp }) => openHttp(url, { ...options, look: transports[0] === 'websocket' ? look : undefined }),
+      ({ openHttp }) => openHttp(url, protocol, token, this),
       (cause) => {
         throw localError('connection_failed', 'The code of this transport does not load.', cause);
       },
     );
+  }
+
+  /** A WebSocket opens again. */
+  found(): void {
+    this.#index = 0;
+    this.port.better();
   }
 
   /** An attempt to connect has failed. */
@@ -71,6 +67,6 @@ export class Transports {
   }
 
   #next(): void {
-    this.#index = (this.#index + 1) % this.#options.transports.length;
+    this.#index = (this.#index + 1) % this.options.transports.length;
   }
 }

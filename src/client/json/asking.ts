@@ -4,7 +4,7 @@ import { ClientError, localError } from '../client-error.ts';
 import { Emitter } from '../emitter.ts';
 import type { Outcome, PendingCommands } from '../pending-commands.ts';
 import type { Runtime } from '../runtime.ts';
-import { caughtUp, reset, snapshot } from '../subscriptions/extras/feed-frames.ts';
+import { caughtUp, resetFeed, snapshot } from '../subscriptions/extras/feed-frames.ts';
 import { minRecoveryIntervalMs } from '../subscriptions/feed.ts';
 import type { JsonPublication } from './codec.ts';
 import { JsonFeed as Feed, type FeedOptions } from './feed.ts';
@@ -18,7 +18,7 @@ const commandBytes = 64;
 /** Frames of one view, beside batches. */
 const feedFrames: Readonly<Record<string, (feed: Feed, frame: never) => void>> = {
   snapshot: snapshot<JsonPublication>,
-  reset,
+  reset: resetFeed,
   caughtUp(feed, frame: ServerKinds['caughtUp']) {
     feed.advance(frame.cursor);
     caughtUp(feed, frame);

@@ -3,16 +3,16 @@ import { type ClientError, localError, ownError } from '../client-error.ts';
 import { Emitter } from '../emitter.ts';
 import type { ReceivedPublication } from '../publication.ts';
 import { checkedKeys } from '../requests.ts';
+import { Feed } from '../subscriptions/feed.ts';
 import { LiveMap } from '../subscriptions/live-map.ts';
-import { Positions, sinceList } from '../subscriptions/positions.ts';
 import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
 import type {
+  FeedEvents,
   Gap,
   PublicationMeta,
   StateMap,
   Subscription,
   SubscriptionEvents,
-  SubscriptionState,
 } from '../subscriptions/subscription.ts';
 import type { Attachment, Source, SourceEvent } from './source.ts';
 
@@ -31,7 +31,6 @@ export interface PageSubscriptionPort {
   isUnsettled(): boolean;
 }
 
-const noEntries: StateMap = new Map();
 /** A page that is not painted delivers no later than this. */
 const maxWaitingEvents = 10_000;
 
@@ -39,49 +38,32 @@ const maxWaitingEvents = 10_000;
  * A subscription of a page, by any source. It keeps the position of the application, so that another source goes on
  * where the last one ended.
  */
-export class PageSubscription<T = unknown> implements Subscription<T> {
-  readonly topic: string;
-  options: PageSubscribeOptions;
+export class PageSubscription<T = unknown> extends Feed<ReceivedPublication> implements Subscription<T> {
+  declare options: PageSubscribeOptions;
   #keys: ReadonlySet<string> | undefined;
-  #state: SubscriptionState = 'pending';
-  #error: ClientError | undefined;
   #cursor: string | undefined;
   #attachment: Attachment | undefined;
   #waiting: SourceEvent[] = [];
-  readonly #positions = new Positions();
-  readonly #maps = new Map<string, LiveMap>();
   /** Of topics that are known to be of mode `state`. */
   readonly #stateNamespaces = new Set<string>();
-  readonly #events: Emitter<SubscriptionEvents<T>>;
   readonly #port: PageSubscriptionPort;
 
   constructor(topic: string, options: PageSubscribeOptions, port: PageSubscriptionPort) {
-    this.topic = topic;
-    this.options = options;
+    const events = new Emitter<FeedEvents<ReceivedPublication>>((fault, event) =>
+      port.report(localError('listener_failed', `A listener to ${String(event)} of ${topic} threw.`, fault)),
+    );
+    super(topic, options, events);
     this.#port = port;
     this.#cursor = options.cursor;
     this.#keys = options.keys && new Set(options.keys);
-    for (const { topic: name, ...position } of sinceList(topic, options.since))
-      this.#positions.set(name, position);
-    this.#events = new Emitter((fault, event) =>
-      port.report(localError('listener_failed', `A listener to ${String(event)} of ${topic} threw.`, fault)),
-    );
-  }
-
-  get state(): SubscriptionState {
-    return this.#state;
-  }
-
-  get error(): ClientError | undefined {
-    return this.#error;
   }
 
   get position(): Position | undefined {
-    return this.#positions.get(this.topic);
+    return this.at(this.topic);
   }
 
   get positions(): TopicPosition[] {
-    return this.#positions.list();
+    return [...this.topics].map(([topic, { epoch, offset }]) => ({ topic, epoch, offset }));
   }
 
   get cursor(): string | undefined {
@@ -89,7 +71,7 @@ export class PageSubscription<T = unknown> implements Subscription<T> {
   }
 
   current(topic = this.topic): StateMap<T> {
-    return (this.#maps.get(topic)?.entries ?? noEntries) as StateMap<T>;
+    return this.entries(topic) as StateMap<T>;
   }
 
   setKeys(wanted: readonly string[]): void {
@@ -99,11 +81,11 @@ export class PageSubscription<T = unknown> implements Subscription<T> {
     const { since: _since, last: _last, cursor: _cursor, ...selection } = options;
     this.options = { ...selection, keys };
     this.#keys = new Set(keys);
-    const map = this.#maps.get(topic);
+    const map = this.topics.get(topic)?.map;
     const entries = [...(map?.entries.values() ?? [])];
     const kept = entries.filter((each) => this.#isShown(each));
     if (kept.length < entries.length && map?.page(kept, { first: true, last: true }))
-      this.#events.emit('map', this.current(), topic);
+      this.tellMap(topic, map);
     this.#attachment?.setKeys(keys);
   }
 
@@ -111,20 +93,20 @@ export class PageSubscription<T = unknown> implements Subscription<T> {
     event: K,
     listener: (...args: SubscriptionEvents<T>[K]) => void,
   ): () => void {
-    return this.#events.on(event, listener);
+    return (this.events as Emitter<SubscriptionEvents<T>>).on(event, listener);
   }
 
   off<K extends keyof SubscriptionEvents<T>>(
     event: K,
     listener: (...args: SubscriptionEvents<T>[K]) => void,
   ): void {
-    this.#events.off(event, listener);
+    (this.events as Emitter<SubscriptionEvents<T>>).off(event, listener);
   }
 
   unsubscribe(): void {
-    if (this.#state === 'closed') return;
-    this.#enter('closed');
-    this.#events.clear();
+    if (this.state === 'closed') return;
+    this.enter('closed');
+    this.events.clear();
     this.#attachment?.end();
     this.#attachment = undefined;
     this.#port.remove(this as PageSubscription);
@@ -134,7 +116,7 @@ export class PageSubscription<T = unknown> implements Subscription<T> {
 
   /** Goes on by this source, from where the application is. */
   attach(source: Source): void {
-    if (this.#attachment || this.#state === 'closed') return;
+    if (this.#attachment || this.state === 'closed') return;
     const { deliver, ...options } = this.options;
     this.#attachment = source.subscribe(this.topic, { ...options, ...this.#start() }, (events) => {
       if (deliver === 'frame' && this.#waiting.length === 0) this.#port.nextFrame(() => this.settled());
@@ -148,7 +130,7 @@ export class PageSubscription<T = unknown> implements Subscription<T> {
     this.#attachment?.end();
     this.#attachment = undefined;
     this.settled();
-    if (this.#state !== 'closed') this.#enter('pending');
+    if (this.state !== 'closed') this.enter('pending');
   }
 
   /** Delivers what waits, unless a publication is on its way that must not be among it. */
@@ -180,7 +162,7 @@ export class PageSubscription<T = unknown> implements Subscription<T> {
     const arrived: ReceivedPublication[] = [];
     const changed = new Set<string>();
     for (const event of events) {
-      if (this.#state === 'closed') return;
+      if (this.state === 'closed') return;
       switch (event.kind) {
         case 'publication':
           if (this.#deliver(event.publication, event.meta)) arrived.push(event.publication);
@@ -205,28 +187,26 @@ export class PageSubscription<T = unknown> implements Subscription<T> {
           this.#cursor = event.cursor ?? this.#cursor;
           break;
         case 'state':
-          if (event.state !== 'closed') this.#enter(event.state);
+          if (event.state !== 'closed') this.enter(event.state);
           break;
         case 'error':
           this.#refuse(event.error);
           break;
         case 'recovered':
         case 'caughtUp':
-          this.#events.emit(event.kind, event.at);
+          this.events.emit(event.kind, event.at);
           break;
         case 'lagging':
-          this.#events.emit('lagging');
+          this.events.emit('lagging');
           break;
         case 'joined':
         case 'left':
-          this.#events.emit(event.kind, event.member, event.topic);
+          this.events.emit(event.kind, event.member, event.topic);
           break;
       }
     }
     this.#apply(arrived, changed);
-    for (const topic of changed) {
-      if (this.#events.hears('map')) this.#events.emit('map', this.current(topic), topic);
-    }
+    for (const topic of changed) this.tellMap(topic, this.topics.get(topic)?.map);
   }
 
   /** Another source may send what this page has had. Returns whether it is new. */
@@ -235,9 +215,9 @@ export class PageSubscription<T = unknown> implements Subscription<T> {
     const { epoch } = meta;
     if (!this.#isShown(publication)) return false;
     if (offset <= this.#floor(topic, epoch)) return false;
-    this.#positions.set(topic, { epoch, offset });
+    this.stand(topic, { epoch, offset });
     if (this.#port.isOwn({ topic, epoch, offset })) return true;
-    this.#events.emit('publication', publication as ReceivedPublication<T>, meta);
+    this.events.emit('publication', publication, meta);
     return true;
   }
 
@@ -246,14 +226,13 @@ export class PageSubscription<T = unknown> implements Subscription<T> {
   }
 
   #floor(topic: string, epoch: string): number {
-    const position = this.#positions.get(topic);
+    const position = this.at(topic);
     return position?.epoch === epoch ? position.offset : 0;
   }
 
   #moveTo({ topic, epoch, offset }: TopicPosition): void {
-    if (offset > this.#floor(topic, epoch) || this.#positions.get(topic)?.epoch !== epoch) {
-      this.#positions.set(topic, { epoch, offset });
-    }
+    if (offset > this.#floor(topic, epoch) || this.at(topic)?.epoch !== epoch)
+      this.stand(topic, { epoch, offset });
   }
 
   /** Changes the maps of the topics that have one. */
@@ -267,30 +246,26 @@ export class PageSubscription<T = unknown> implements Subscription<T> {
   }
 
   #mapOf(topic: string): LiveMap {
-    let map = this.#maps.get(topic);
-    if (!map) {
-      map = new LiveMap();
-      this.#maps.set(topic, map);
-    }
-    return map;
+    const known = this.topics.get(topic) ?? this.stand(topic, { epoch: '', offset: 0 });
+    known.map ??= new LiveMap();
+    return known.map;
   }
 
   #snapshot(publications: readonly ReceivedPublication[], at: TopicPosition): void {
     this.#stateNamespaces.add(namespaceOf(at.topic));
     const shown = publications.filter((each) => this.#isShown(each));
     this.#mapOf(at.topic).page(shown, { first: true, last: true });
-    this.#positions.set(at.topic, { epoch: at.epoch, offset: at.offset });
-    this.#events.emit('snapshot', this.current(at.topic), at);
+    this.stand(at.topic, { epoch: at.epoch, offset: at.offset });
+    this.events.emit('snapshot', this.entries(at.topic), at);
   }
 
   /** Returns whether the topic's map has changed. */
   #reset(at: TopicPosition): boolean {
-    const previous = this.#positions.get(at.topic);
+    const previous = this.at(at.topic);
     if (previous?.epoch === at.epoch) return false;
-    this.#positions.set(at.topic, { epoch: at.epoch, offset: at.offset });
-    const map = this.#maps.get(at.topic);
+    const { map } = this.stand(at.topic, { epoch: at.epoch, offset: at.offset });
     map?.clear();
-    if (previous?.epoch) this.#events.emit('reset', at, previous);
+    if (previous?.epoch) this.events.emit('reset', at, previous);
     return map !== undefined;
   }
 
@@ -298,25 +273,17 @@ export class PageSubscription<T = unknown> implements Subscription<T> {
   #gap(gap: Gap): void {
     const { topic, epoch, missing } = gap;
     if (!missing) {
-      this.#events.emit('gap', gap);
+      this.events.emit('gap', gap);
       return;
     }
     const after = Math.max(missing.after, this.#floor(topic, epoch));
     if (after < missing.upto)
-      this.#events.emit('gap', { topic, epoch, missing: { after, upto: missing.upto } });
-  }
-
-  #enter(state: SubscriptionState): void {
-    if (state !== 'refused') this.#error = undefined;
-    if (state === this.#state) return;
-    this.#state = state;
-    this.#events.emit('state', state);
+      this.events.emit('gap', { topic, epoch, missing: { after, upto: missing.upto } });
   }
 
   #refuse(error: ClientError): void {
-    this.#error = error;
-    this.#enter('refused');
-    if (!this.#events.emit('error', error)) this.#port.report(error);
+    this.enter('refused', error);
+    if (!this.events.emit('error', error)) this.#port.report(error);
   }
 }
 

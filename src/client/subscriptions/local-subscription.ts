@@ -1,4 +1,5 @@
 import type { Granted, Position, TopicPosition } from '../../protocol/frames.ts';
+import type { ServerKinds } from '../../protocol/server-frames.ts';
 import { type ClientError, localError } from '../client-error.ts';
 import { Emitter } from '../emitter.ts';
 import type { ReceivedPublication } from '../publication.ts';
@@ -127,16 +128,25 @@ export class LocalSubscription<T = unknown>
 
   begin(granted: Granted, starts: readonly TopicPosition[], byCursor = false): void {
     if (extras.loaded) extras.loaded.beginFeed(this, granted, starts, byCursor);
-    else this.#beginPlain(granted);
+    else {
+      // Nothing is lost, nor has the topic states: else the reply had waited for the code.
+      const { topic, epoch, offset, recovered } = granted;
+      const own = this.at(topic);
+      this.stand(topic, { epoch, offset, seen: own?.epoch === epoch ? own.offset : 0 });
+      if (own && recovered) this.events.emit('recovered', { topic, epoch, offset });
+      this.enter('live');
+    }
     this.extras?.wishes.clear();
   }
 
-  /** Without the code for it, nothing is lost, nor has the topic states. */
-  #beginPlain({ topic, epoch, offset, recovered }: Granted): void {
-    const own = this.at(topic);
-    this.stand(topic, { epoch, offset, seen: own?.epoch === epoch ? own.offset : 0 });
-    if (own && recovered) this.events.emit('recovered', { topic, epoch, offset });
-    this.enter('live');
+  reset(frame: ServerKinds['reset']): void {
+    const { topic, epoch, offset } = frame;
+    const previous = this.at(topic);
+    if (extras.loaded) extras.loaded.resetFeed(this, frame);
+    else if (previous?.epoch !== epoch) {
+      this.stand(topic, { epoch, offset, seen: 0 });
+      if (previous?.epoch) this.events.emit('reset', { topic, epoch, offset }, previous);
+    }
   }
 
   place(topic: string, batch: { readonly epoch?: string; readonly after: number }) {

@@ -31,6 +31,8 @@ export interface Member extends Feed<ReceivedPublication> {
   copies(): Iterable<readonly [topic: string, known: Topic]>;
   /** It begins, or begins again. `starts`: the positions that were asked for; `byCursor`: a cursor was. */
   begin(granted: Granted, starts: readonly TopicPosition[], byCursor?: boolean): void;
+  /** The topic has a new numbering, or its first publication. */
+  reset(frame: ServerKinds['reset']): void;
   /** Where it is in the topic of a batch. */
   place(topic: string, batch: Pick<ServerKinds['batch'], 'epoch' | 'after'>): Topic;
   refuse(error: ClientError): void;

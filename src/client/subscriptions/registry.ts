@@ -21,7 +21,8 @@ export interface Registry {
   askLater(wire: Shared, delayMs: number): void;
   /** It is no longer asked for at its time, but when those before it have ended. */
   unplan(wire: Shared): void;
-  refuse(wire: Shared, error: ClientError): void;
+  /** The gateway has ended it, for a reason with this code. */
+  end(wire: Shared, code: string, message: string): void;
   /** Ends its view. */
   release(wire: Shared): void;
   /** Forgets a subscription without members. */

@@ -231,6 +231,10 @@ export class Subscribing {
     if (error.retry) this.askLater(shared, Math.max(delayMs, error.retryAfterMs ?? 0));
   }
 
+  end(shared: Wire, code: string, message: string): void {
+    this.refuse(shared, ownError(code, message));
+  }
+
   // -- leaving and beginning again --------------------------------------------------------------------
 
   /**

@@ -1,6 +1,6 @@
-import type { TopicPosition } from '../../protocol/frames.ts';
+import type { Position, SubscribeResult, TopicPosition } from '../../protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
-import { type ClientError, ownError } from '../client-error.ts';
+import { ClientError, ownError } from '../client-error.ts';
 import type { PendingCommands } from '../pending-commands.ts';
 import { checkedKeys, checkedSubscribe } from '../requests.ts';
 import type { Runtime } from '../runtime.ts';
@@ -57,10 +57,6 @@ export class Subscriptions implements WirePort {
         this.enter(member);
       });
     return subscription;
-  }
-
-  addServerMade(topic: string): void {
-    this.#port.serverMade(this.add(topic, {}));
   }
 
   /** Joins the one on the wire that is for its topic and options. */
@@ -138,7 +134,30 @@ export class Subscriptions implements WirePort {
   push(frame: ServerFrame): void {
     if (frame.kind === 'batch') this.#batch(frame);
     else if (frame.kind === 'dictionary') this.subscribing.dictionary(frame);
-    else extras.loaded?.push(this, frame);
+    else if (frame.kind === 'subscribed') for (const result of frame.results) this.#madeByGateway(result);
+    else if (frame.kind === 'reset')
+      for (const member of this.subscribing.byView.get(frame.view)?.members ?? []) member.reset(frame);
+    else extras.loaded?.push(this.subscribing, frame);
+  }
+
+  /** Each session gets `$all`, and that of a user the user's topic, without asking. */
+  #madeByGateway(result: SubscribeResult): void {
+    const { topic } = result;
+    if ('error' in result) {
+      const { error } = result;
+      this.report(new ClientError({ ...error, message: `${topic}: ${error.message}` }));
+      return;
+    }
+    const wire = this.wireFor(topic, {});
+    // The client's own command is on its way and replaces the gateway's subscription.
+    if (wire.state === 'asked') return;
+    if (wire.members.size === 0) this.#port.serverMade(this.add(topic, {}));
+    // It begins after publications that the client missed: the client's own, from its position, replaces it too.
+    if (wouldSkip(wire, result)) this.subscribing.flush();
+    else {
+      this.subscribing.byView.set(result.view, wire);
+      wire.toLive(result);
+    }
   }
 
   #batch(frame: ServerKinds['batch']): void {
@@ -148,4 +167,12 @@ export class Subscriptions implements WirePort {
     if (fresh === undefined) this.subscribing.recover(wire);
     else this.#port.count('publications', fresh);
   }
+}
+
+/** Whether a subscription that begins there would leave a hole after what was seen, or repeat some. */
+function wouldSkip({ topic, members }: Wire, { epoch, offset }: Position): boolean {
+  return [...members].some((member) => {
+    const at = member.at(topic);
+    return at !== undefined && (at.epoch || epoch) === epoch && offset !== at.offset;
+  });
 }

@@ -43,14 +43,14 @@ function problemOf(value: unknown, original: unknown, inArray: boolean): string 
 }
 
 /** Objects that `JSON.stringify` writes as the text, number or boolean inside. */
-const boxes: ReadonlySet<string> = new Set(['[object Number]', '[object String]', '[object Boolean]']);
+const box = /(Number|String|Boolean)\]$/;
 
 function objectProblem(value: object, original: unknown): string | undefined {
   if (viewOf(original) || viewOf(value)) return 'bytes inside of other data';
   if (Array.isArray(value)) return undefined;
   const tag = Object.prototype.toString.call(value);
-  if (boxes.has(tag)) return Number.isNaN(Number(value)) && tag === '[object Number]' ? 'NaN' : undefined;
-  if (tag !== '[object Object]') return `${tag}`;
+  if (box.test(tag)) return tag === '[object Number]' && Number.isNaN(Number(value)) ? 'NaN' : undefined;
+  if (tag !== '[object Object]') return tag;
   if (
     Object.getOwnPropertySymbols(value).some((name) =>
       Object.prototype.propertyIsEnumerable.call(value, name),

@@ -158,6 +158,43 @@ describe('one topic from now on, without that code,', () => {
     expect([socket.count('subscribe'), extras.loaded]).toEqual([1, undefined]);
   });
 
+  it('may be one that the gateway made, as it makes `$all` for each session', async () => {
+    const { socket, client, arrive } = await arrived();
+    const told: number[] = [];
+    client.on('publication', ({ offset }) => told.push(offset));
+    socket.push({ kind: 'subscribed', results: [granted('$all', 7)] });
+    socket.push(batch(7, 1));
+    socket.end();
+    const next = await arrive();
+    // It begins after one that was missed: the client's own, which goes out now, takes its place.
+    next.push({ kind: 'subscribed', results: [{ ...granted('$all', 1), offset: 2 }] });
+    next.push(batch(1, 3));
+    expect(next.command('subscribe').subscriptions).toMatchObject([{ topic: '$all', since: { offset: 1 } }]);
+    next.reply('subscribe', {
+      kind: 'subscribed',
+      results: [{ ...granted('$all', 2), offset: 1, recovered: true }],
+    });
+    for (const offset of [2, 3]) next.push(batch(2, offset));
+    expect([told, extras.loaded]).toEqual([[1, 2, 3], undefined]);
+  });
+
+  it('has its first publication, and tells of another numbering', async () => {
+    const { socket, client } = await arrived();
+    const told: unknown[] = [];
+    const subscription = client.subscribe('a', {}, ({ offset }) => told.push(offset));
+    subscription.on('reset', ({ epoch }, previous) => told.push([epoch, previous]));
+    await settled();
+    socket.reply('subscribe', { kind: 'subscribed', results: [{ ...granted('a', 7), epoch: '' }] });
+    const numbered = (epoch: string): Reply => ({
+      ...{ kind: 'reset', view: 7, topic: 'a', epoch },
+      ...{ offset: 0, mode: 'stream' },
+    });
+    for (const frame of [numbered('e1'), batch(7, 1), numbered('e1'), numbered('e2'), batch(7, 1)])
+      socket.push(frame);
+    expect(told).toEqual([1, ['e2', { epoch: 'e1', offset: 1 }], 1]);
+    expect(extras.loaded).toBeUndefined();
+  });
+
   it('names what is lost when the code for that has come', async () => {
     const { socket, arrive, told } = await live();
     socket.end();
@@ -170,7 +207,7 @@ describe('one topic from now on, without that code,', () => {
 });
 
 describe('a frame that is more than publications', () => {
-  const reset: Reply = { kind: 'reset', view: 7, topic: 'a', epoch: 'e2', offset: 0, mode: 'stream' };
+  const reset: Reply = { kind: 'reset', view: 7, topic: 'a', epoch: 'e2', offset: 0, mode: 'state' };
 
   async function live() {
     const h = await arrived();
@@ -213,15 +250,6 @@ describe('a frame that is more than publications', () => {
     socket.push({ kind: 'snapshot', ...at, publications: [publication(1, 1, { key: 'k' })] });
     expect(grid.state).toBe('pending');
     await vi.waitFor(() => expect([...grid.current().keys()]).toEqual(['k']));
-  });
-
-  it('is a subscription that the gateway made, too', async () => {
-    const { socket, client } = await arrived();
-    const told: number[] = [];
-    client.on('publication', ({ offset }) => told.push(offset));
-    socket.push({ kind: 'subscribed', results: [granted('user:alice', 7)] });
-    socket.push(batch(7, 1));
-    await vi.waitFor(() => expect(told).toEqual([1]));
   });
 });
 

@@ -86,7 +86,7 @@ export function placeOf<P extends FeedPublication>(
   const start = { epoch: epoch ?? '', offset: after };
   if (!known) return start;
   if ((epoch ?? known.epoch) === known.epoch) return known;
-  reset(feed, { topic, epoch: start.epoch, offset: 0, mode: known.map ? 'state' : 'stream' });
+  resetFeed(feed, { topic, epoch: start.epoch, offset: 0, mode: known.map ? 'state' : 'stream' });
   lost(feed, topic, start.epoch, { after: 0, upto: after }, 0);
   return feed.stand(topic, start);
 }
@@ -106,7 +106,7 @@ export function snapshot<P extends FeedPublication>(
 }
 
 /** Also the birth of a state topic in a pattern. Of a numbering that is known nothing is said. */
-export function reset<P extends FeedPublication>(
+export function resetFeed<P extends FeedPublication>(
   feed: Feed<P>,
   { topic, epoch, offset, mode }: Omit<ServerKinds['reset'], 'view'>,
 ): void {
@@ -132,7 +132,7 @@ export function caughtUp<P extends FeedPublication>(
   }
   // Also of a topic that is gone, or that was born while this client was away.
   if (feed.at(topic)?.epoch !== epoch)
-    reset(feed, { topic, epoch, offset: missing?.after ?? offset, mode: 'stream' });
+    resetFeed(feed, { topic, epoch, offset: missing?.after ?? offset, mode: 'stream' });
   const from = feed.at(topic)?.offset ?? 0;
   if (missing && lost(feed, topic, epoch, missing, from)) feed.isWhole &&= false;
   if (offset > from) feed.stand(topic, { epoch, offset });

@@ -4,7 +4,7 @@
  */
 
 export { copyOf } from '../live-map.ts';
-export { beginFeed, placeOf } from './feed-frames.ts';
+export { beginFeed, placeOf, resetFeed } from './feed-frames.ts';
 export { MemberExtras, showAll } from './member-extras.ts';
 export { push } from './pushes.ts';
 export { reconcile } from './reconcile.ts';

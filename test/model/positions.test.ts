@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { judge, Positions } from '../../../src/client/subscriptions/positions.ts';
+import { judge, Positions } from './positions.ts';
 
 const at = (offset: number) => ({ epoch: 'e1', offset });
 

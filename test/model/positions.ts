@@ -1,11 +1,4 @@
-import type { OffsetRange, Position, TopicPosition } from '../../protocol/frames.ts';
-import type { SubscribeOptions } from './subscribe-options.ts';
-
-/** `since` as a list: an exact topic's is a single position. */
-export function sinceList(topic: string, since: SubscribeOptions['since']): readonly TopicPosition[] {
-  if (!since) return [];
-  return 'offset' in since ? [{ topic, ...since }] : since;
-}
+import type { OffsetRange, Position, TopicPosition } from '../../src/protocol/frames.ts';
 
 /** What a batch covers: offsets (after, upto]. `epoch` only in views of a pattern. */
 export interface Coverage {
