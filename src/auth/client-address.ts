@@ -11,7 +11,7 @@ function parseAddress(text: string): Address | undefined {
 
 export function isLoopbackAddress(text: string): boolean {
   // Nearly every local request has one of these two spellings.
-  if (text === '::1') return true;
+  if (text === '127.0.0.1' || text === '::1') return true;
   if (isIPv4(text)) return text.startsWith('127.');
   return parseAddress(text)?.range() === 'loopback';
 }
