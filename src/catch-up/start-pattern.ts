@@ -106,8 +106,9 @@ function startAtPositions(
     backlogOf: (topic) => backlogFrom(view, topic, startOf(topic)),
     had: { seq: matches.length > maxTopicsListed ? 0 : broker.commits.seq, lacksValues: false },
   });
+  // A topic that is only subscribed to is there, and holds nothing.
   const isGone = ({ topic, epoch }: TopicPosition) =>
-    epoch !== '' && patternMatches(view.options.target, topic) && broker.find(topic) === undefined;
+    epoch !== '' && patternMatches(view.options.target, topic) && (broker.find(topic)?.epoch ?? '') === '';
   const gone = positions.filter(isGone).map((position) => goneResult(position, broker, modeOf));
   return { ...started, result: { ...noTopic, topics: [...started.topics, ...gone] } };
 }

@@ -90,3 +90,15 @@ describe('a pattern that continues by a cursor, and in some topics by positions'
     expect(backlog.current).toMatchObject({ epoch: 'new', lag: { lacksValues: true } });
   });
 });
+
+test.each(['gone', 'subscribed to'])(
+  'a topic that a client had and that is %s is named by its position',
+  async (how) => {
+    const { broker, view: viewOf, counts } = await makeWorld();
+    if (how === 'subscribed to') broker.retain('p:1');
+    const options = { broker, modeOf: () => 'stream' as const, metrics: counts.metrics };
+    const positions = [{ topic: 'p:1', epoch: 'E', offset: 3 }];
+    const { result } = startPattern(viewOf('p:*'), { topic: 'p:*', positions }, options);
+    expect(result.topics).toMatchObject([{ topic: 'p:1', epoch: '', offset: 0, recovered: false }]);
+  },
+);
