@@ -43,6 +43,9 @@ async function storm({ count, inFlight, ...each }: Handshakes): Promise<Handshak
   return { opened: times('101'), refused: times('503') };
 }
 
+/** Characters of a response until its status is known. */
+const statusEnd = 'HTTP/1.1 101'.length;
+
 /** Resolves with the status, and ends what was refused; empty: the connection ended without one. */
 function handshake({
   port,
@@ -53,8 +56,13 @@ function handshake({
     const socket = connect({ port, host: '127.0.0.1', localAddress });
     socket.on('error', () => undefined);
     socket.once('close', () => resolve(''));
-    socket.once('data', (data: Buffer) => {
-      const status = data.toString('latin1', 9, 12);
+    let head = '';
+    socket.on('data', (data: Buffer) => {
+      if (head.length >= statusEnd) return;
+      // The head of an upgrade may come in pieces, the first of which ends before the status.
+      head += data.toString('latin1');
+      if (head.length < statusEnd) return;
+      const status = head.slice(statusEnd - 3, statusEnd);
       resolve(status);
       if (status !== '101') socket.resetAndDestroy();
     });

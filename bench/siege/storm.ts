@@ -12,8 +12,9 @@ const handshakes = 20_000;
 const attackers = 4;
 /** Of each attacker at a time. A process has 20 000 files at most. */
 const inFlight = 1000;
-/** Buffers and compiled code of the first storm are reused by the next ones. */
-const rounds = 3;
+const rounds = 4;
+/** The heap has its size after two storms, and the next ones reuse its memory. */
+const rssSettledAfter = 2;
 const rssGrowthMax = 1.1;
 const publishEveryMs = 20;
 const calmMs = 4000;
@@ -71,7 +72,7 @@ export async function storm(pongMaxMs: number) {
 function claimsOf(storms: readonly Storm[], pongMaxMs: number): Claim[] {
   const worstMs = Math.max(...storms.map(({ pongMs }) => pongMs));
   const failed = storms.reduce((sum, { failedPublishes }) => sum + failedPublishes, 0);
-  const growth = storms.at(-1)!.rssAfterBytes / storms[0]!.rssAfterBytes;
+  const growth = storms.at(-1)!.rssAfterBytes / storms[rssSettledAfter - 1]!.rssAfterBytes;
   const inside = storms.map(({ opened }) => opened);
   const answered = storms.map(({ opened, refused }) => opened + refused);
   const after = storms.map(({ connectionsAfter }) => connectionsAfter);
@@ -98,7 +99,7 @@ function claimsOf(storms: readonly Storm[], pongMaxMs: number): Claim[] {
       after.join(', '),
     ),
     claim(
-      'so does the memory: RSS after the last storm to that after the first',
+      'so does the memory: RSS after the last storm to that after the second',
       growth <= rssGrowthMax,
       `${growth.toFixed(2)} x (${rssGrowthMax})`,
     ),
