@@ -23,6 +23,8 @@ interface Waiting {
 interface Renumbered {
   readonly epoch: string;
   readonly base: number;
+  /** See `Numbering`: until the reset the topic had another one. */
+  readonly bornAfterSeq: number;
 }
 
 /** An engine that does its work when it is told to. */
@@ -90,7 +92,7 @@ export class ScriptedEngine implements ModelEngine {
   readonly #renumbered = new Map<string, Renumbered>();
   /** By topic, as the inner engine says it. */
   readonly #innerEpochs = new Map<string, string>();
-  readonly #innerOffsets = new Map<string, number>();
+  readonly #innerNewest = new Map<string, Pick<StoredPublication, 'offset' | 'seq'>>();
   readonly #tell: EngineFeed['appended'];
   #feed: EngineFeed | undefined;
   #resets = 0;
@@ -128,7 +130,8 @@ export class ScriptedEngine implements ModelEngine {
         // The inner engine had forgotten it.
         if (this.#innerEpochs.get(topic) !== epoch) this.#renumbered.delete(topic);
         this.#innerEpochs.set(topic, epoch);
-        this.#innerOffsets.set(topic, publications.at(-1)?.offset ?? 0);
+        const newest = publications.at(-1);
+        if (newest !== undefined) this.#innerNewest.set(topic, newest);
         const { base = 0, epoch: name = epoch } = this.#renumbered.get(topic) ?? {};
         const renumbered = base === 0 ? publications : publications.map((each) => shifted(each, base));
         this.#tell(topic, name, renumbered);
@@ -190,7 +193,8 @@ export class ScriptedEngine implements ModelEngine {
   reset(topic: string, base: number): void {
     const epoch = randomUUID();
     this.#resets++;
-    this.#renumbered.set(topic, { epoch, base: base - (this.#innerOffsets.get(topic) ?? 0) });
+    const { offset, seq } = this.#innerNewest.get(topic) ?? { offset: 0, seq: 0 };
+    this.#renumbered.set(topic, { epoch, base: base - offset, bornAfterSeq: seq });
     this.#feed?.reset(topic, epoch, base);
   }
 
@@ -212,8 +216,8 @@ export class ScriptedEngine implements ModelEngine {
   }
 
   #toOuter(topic: string, inner: Numbering): Numbering {
-    const { base = 0, epoch = inner.epoch } = this.#renumbered.get(topic) ?? {};
-    return { ...inner, epoch, offset: inner.offset + base };
+    const { base, epoch, bornAfterSeq } = this.#renumbered.get(topic) ?? { base: 0, ...inner };
+    return { ...inner, epoch, bornAfterSeq, offset: inner.offset + base };
   }
 
   get acknowledged(): Engine['acknowledged'] {
