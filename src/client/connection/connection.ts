@@ -58,7 +58,7 @@ export interface ConnectionParts extends SocketSessionParts {
   readonly unopened?: (connection: Connection, error: ClientError, port: ConnectionPort) => void;
 }
 
-/** An attempt that is younger than this saw the network as it is. */
+/** An attempt that is younger than this goes on when the network changes; if it fails, the next begins at once. */
 const staleAttemptMs = 1_000;
 
 export class Connection {
@@ -77,7 +77,8 @@ export class Connection {
   run = 0;
   /** On the monotonic clock; 0: never. */
   connectedAtMs = 0;
-  #goingAwayDelayMs: number | undefined;
+  /** Before the next attempt, in place of the backoff's: the gateway told it, or the network has changed meanwhile. */
+  #nextDelayMs: number | undefined;
   /** Why the last attempt or connection ended, until the next success. */
   #lastError: ClientError | undefined;
   readonly #options: ConnectionOptions;
@@ -112,7 +113,10 @@ export class Connection {
     if (this.#timer.isSet) {
       if (!this.#waitIsTold) this.#toRetrying();
     } else if (this.#socketSession && !this.#up) {
-      if (this.#parts.runtime.monotonicMs() - this.#beganAtMs < staleAttemptMs) return;
+      if (this.#parts.runtime.monotonicMs() - this.#beganAtMs < staleAttemptMs) {
+        this.#nextDelayMs = 0;
+        return;
+      }
       this.#socketSession.drop('woke');
       this.#begin();
     }
@@ -138,7 +142,7 @@ export class Connection {
 
   /** The gateway announced that it will close the connection, and the delay before the next attempt. */
   goingAway(reconnectDelayMs: number): void {
-    this.#goingAwayDelayMs = reconnectDelayMs;
+    this.#nextDelayMs = reconnectDelayMs;
   }
 
   // -- transitions ------------------------------------------------------------------------------------
@@ -151,7 +155,7 @@ export class Connection {
 
   #toConnected(greeting: Greeting): void {
     this.connectedAtMs = this.#parts.runtime.monotonicMs();
-    this.#goingAwayDelayMs = undefined;
+    this.#nextDelayMs = undefined;
     this.#up = true;
     this.#port.connected(greeting);
     if (this.#up) this.#enter('connected');
@@ -165,9 +169,9 @@ export class Connection {
       this.#toClosed(this.#backoff.attempts === 0 ? error : localError('retries_over', undefined, error));
       return;
     }
-    const isTold = Boolean(this.#goingAwayDelayMs || error.retryAfterMs);
-    const waitMs = Math.max(this.#goingAwayDelayMs ?? delayMs, error.retryAfterMs ?? 0);
-    this.#goingAwayDelayMs = undefined;
+    const isTold = Boolean(this.#nextDelayMs || error.retryAfterMs);
+    const waitMs = Math.max(this.#nextDelayMs ?? delayMs, error.retryAfterMs ?? 0);
+    this.#nextDelayMs = undefined;
     this.waitFor(waitMs, error, isTold);
   }
 

@@ -224,6 +224,20 @@ describe('surroundings that change', () => {
     expect(h.client.getStatus().state).toBe('connected');
   });
 
+  it('begin the next attempt at once where one that had just begun fails, and only then', async () => {
+    const h = await lost({ reconnect: { delaysMs: [60_000] } });
+    h.runtime.notice();
+    await settled();
+    expect(h.sockets).toHaveLength(2);
+    h.runtime.notice();
+    h.socket.end(1006);
+    await h.runtime.advance(0);
+    expect(h.sockets).toHaveLength(3);
+    h.socket.end(1006);
+    await h.runtime.advance(59_999);
+    expect(h.sockets).toHaveLength(3);
+  });
+
   it('show a dead connection within two seconds', async () => {
     const h = harness();
     await h.arrive();
