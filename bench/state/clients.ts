@@ -1,7 +1,7 @@
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { WebSocket } from 'ws';
-import { SseParser } from '../../test/support/sse-client.ts';
+import { EventStream } from '../support/event-stream.ts';
 import { type Frame, Mirror } from './mirror.ts';
 import type { Wish } from './plan.ts';
 
@@ -172,47 +172,38 @@ abstract class CursorClient extends FrameClient {
 
 export class StreamClient extends CursorClient {
   readonly kind = 'SSE';
-  #request: ClientRequest | undefined;
-  #response: IncomingMessage | undefined;
+  #stream: EventStream | undefined;
 
   cut(): void {
-    this.#request?.destroy();
+    this.#stream?.cut();
   }
 
   override pause(): void {
     super.pause();
-    this.#response?.pause();
+    this.#stream?.pause();
   }
 
   override resume(): void {
     super.resume();
-    this.#response?.resume();
+    this.#stream?.resume();
   }
 
   protected open(): void {
     if (this.isClosed) return;
     const headers = this.cursor === '' ? {} : { 'Last-Event-ID': this.cursor };
-    const opening = request({
-      ...{ host: '127.0.0.1', port: this.port, path: `/sse?${this.query()}`, agent: false, headers },
+    const options = { port: this.port, path: `/sse?${this.query()}`, headers };
+    const continueAt = (cursor: string) => {
+      this.cursor = cursor || this.cursor;
+    };
+    this.#stream = new EventStream(options, {
+      isStalled: () => this.isStalled,
+      event: (data, id) => {
+        this.take(JSON.parse(data) as Frame);
+        continueAt(id);
+      },
+      read: continueAt,
+      closed: () => this.away(),
     });
-    this.#request = opening;
-    const parser = new SseParser();
-    opening.on('response', (response) => {
-      this.#response = response;
-      response.setEncoding('utf8');
-      response.on('error', () => undefined);
-      response.on('data', (chunk: string) => {
-        for (const { data, id } of parser.take(chunk)) {
-          this.take(JSON.parse(data) as Frame);
-          this.cursor = id || this.cursor;
-        }
-        this.cursor = parser.lastEventId || this.cursor;
-      });
-      if (this.isStalled) response.pause();
-    });
-    opening.on('error', () => undefined);
-    opening.on('close', () => this.away());
-    opening.end();
   }
 }
 

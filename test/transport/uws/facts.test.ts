@@ -341,7 +341,7 @@ describe('uWebSockets.js, when sockets leave their topics as soon as `dropped` n
   const topics = ['A', 'B', 'C', 'D'];
   const framesPerTurn = 31;
   const turns = 300;
-  /** There are turns until so many frames were lost: how many it takes depends on how fast the machine reads. */
+  /** Turns go on until more frames than this were lost. Their number depends on how fast the machine reads. */
   const enoughLosses = 20;
   const frameBytes = 24 * 1024;
 
