@@ -19,6 +19,8 @@ export interface RedisConnection {
    * connection that all writes go by. Resolves with how many have all that is there by then.
    */
   replicate(write: readonly [string, ...Argument[]], min: number, timeoutMs: number): Promise<number>;
+  /** The run ids of the masters of a cluster that can be reached; without a cluster there are none. */
+  masters(): Promise<readonly string[]>;
   close(): void;
 }
 
@@ -54,6 +56,7 @@ export async function connect(
         resolve({
           call: (command, ...args) => client.callBuffer(command, ...args),
           replicate: (write, min, timeoutMs) => replicate(client, write, min, timeoutMs),
+          masters: () => mastersOf(client),
           close: () => client.disconnect(),
         }),
       (error: Error) => {
@@ -78,6 +81,15 @@ async function replicate(
     .exec();
   for (const [error] of replies ?? []) if (error !== null) throw error;
   return Number(replies?.[1]?.[1]);
+}
+
+async function mastersOf(client: Redis | Cluster): Promise<readonly string[]> {
+  if (!(client instanceof Cluster)) return [];
+  const infos = await Promise.allSettled(client.nodes('master').map((node) => node.info()));
+  return infos.flatMap((info) => {
+    if (info.status === 'rejected' || !/^role:master/m.test(info.value)) return [];
+    return /^run_id:(\w+)/m.exec(info.value)?.[1] ?? [];
+  });
 }
 
 /** Where it is, without credentials. */

@@ -106,8 +106,8 @@ export class RedisLink {
       try {
         const before = this.#last;
         const greeting = await this.commands.hello(listener.self());
-        const { epoch, term, last, isWaiting } = greeting;
-        if (isWaiting || epoch !== this.epoch || term !== this.term)
+        const { epoch, term, last, waitsAfter } = greeting;
+        if (waitsAfter !== undefined || epoch !== this.epoch || term !== this.term)
           throw new Error('Redis became another one');
         // Commands work: so should the log. Looked at here, as a timer for each read costs more than the read.
         if (performance.now() - this.#readAtMs > blockMs + timeoutMs)

@@ -248,7 +248,8 @@ return reply
  * A node reports that it is alive and which commits it has heard of. Returns the state of the server. A server that
  * took over from another one, or that has lost data, first waits for the reports of all nodes that were there
  * (\`census\`). If a node has heard of more than the server has, or does not report, the server begins a new numbering
- * of everything.
+ * of everything. Where the former server still runs as a master of the cluster, which a node says by \`living\`, the
+ * slot was moved with all its data, and no more reports are needed.
  */
 export const helloScript = `${shared}
 local meta, log, heads, idle, acks, mine, nodes, census = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7],
@@ -256,13 +257,14 @@ local meta, log, heads, idle, acks, mine, nodes, census = KEYS[1], KEYS[2], KEYS
 local node, knownEpoch, knownSeq, knownTerm, salt, fence = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]),
   ARGV[5], tonumber(ARGV[6])
 local timeoutMs, censusMs = tonumber(ARGV[7]), tonumber(ARGV[8])
-local format, oldest = tonumber(ARGV[9]), tonumber(ARGV[10])
+local format, oldest, living = tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11]
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local m = redis.call('HMGET', meta, 'epoch', 'term', 'seq', 'last', 'run', 'census', 'format')
+local m = redis.call('HMGET', meta, 'epoch', 'term', 'seq', 'last', 'run', 'census', 'format', 'from')
 local written = tonumber(m[7] or format)
 if written > format or written < oldest then return 'format ' .. text(written) end
 local epoch, term, seq, last, before, waitsUntil = m[1], tonumber(m[2] or 0), tonumber(m[3] or 0), m[4], m[5], m[6]
+local from = waitsUntil and m[8] or ''
 
 local function renumber()
   redis.call('HSET', meta, 'former', epoch, 'kept', text(seq))
@@ -282,8 +284,8 @@ local function renumber()
 end
 
 local function endCensus()
-  waitsUntil = false
-  redis.call('HDEL', meta, 'census')
+  waitsUntil, from = false, ''
+  redis.call('HDEL', meta, 'census', 'from')
   redis.call('DEL', census)
 end
 
@@ -293,8 +295,10 @@ if not epoch then
   redis.call('HSET', meta, 'epoch', epoch, 'term', text(term), 'seq', text(seq), 'minor', '0', 'last', last,
     'forgotten', '0', 'idled', '0', 'run', run(), 'format', text(format))
 elseif before ~= run() then
+  -- Of two servers in a row, the first may have been lost.
+  from = waitsUntil and '' or before
   term, waitsUntil = term + 1, text(now + censusMs)
-  redis.call('HSET', meta, 'run', run(), 'term', text(term), 'census', waitsUntil)
+  redis.call('HSET', meta, 'run', run(), 'term', text(term), 'census', waitsUntil, 'from', from)
   redis.call('DEL', census)
   local all = redis.call('HGETALL', nodes)
   for i = 1, #all, 2 do
@@ -304,7 +308,7 @@ end
 local isShort = knownEpoch == epoch and knownSeq > seq
 if waitsUntil then
   redis.call('SREM', census, node)
-  local isComplete = redis.call('SCARD', census) == 0
+  local isComplete = redis.call('SCARD', census) == 0 or from ~= '' and from == living
   if isShort or (not isComplete and now > tonumber(waitsUntil)) then
     renumber()
     endCensus()
@@ -319,16 +323,16 @@ elseif knownEpoch ~= epoch and knownSeq > seq then
   redis.call('HSET', meta, 'seq', text(seq), 'minor', '0')
 end
 redis.call('HSET', nodes, node, text(now))
-local all, living = redis.call('HGETALL', nodes), {}
+local all, others = redis.call('HGETALL', nodes), {}
 for i = 1, #all, 2 do
   local silentMs = now - tonumber(all[i + 1])
   if silentMs > 3600000 then redis.call('HDEL', nodes, all[i])
-  elseif silentMs <= timeoutMs then living[#living + 1] = all[i] end
+  elseif silentMs <= timeoutMs then others[#others + 1] = all[i] end
 end
 if fence > 0 then redis.call('HSET', mine, 'fence', text(fence)) end
 redis.call('PEXPIRE', mine, 3600000)
-local state = waitsUntil and 'census' or 'ready'
-return table.concat({ epoch, text(term), last, state, text(written), table.concat(living, ',') }, ' ')
+local state = waitsUntil and 'census:' .. from or 'ready'
+return table.concat({ epoch, text(term), last, state, text(written), table.concat(others, ',') }, ' ')
 `;
 
 /** Returns a topic at one point of the order: its head, its newest publications and its values. */

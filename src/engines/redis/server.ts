@@ -38,8 +38,11 @@ export interface Greeting {
   readonly term: string;
   /** The newest entry of the log. */
   readonly last: string;
-  /** It still waits for the reports of other nodes. */
-  readonly isWaiting: boolean;
+  /**
+   * It still waits for the reports of other nodes, as it took over from the server with this run id; empty: it is not
+   * known from which.
+   */
+  readonly waitsAfter: string | undefined;
   /** The format of its data. */
   readonly format: number;
   /** Nodes that were heard of lately. */
@@ -99,19 +102,25 @@ export class Server {
     this.#formats = formats;
   }
 
-  async hello({ node, epoch, seq, term, salt, fence }: Self): Promise<Greeting> {
+  /** `living`: a server that is known to run as a master of the cluster; empty: none. */
+  async hello({ node, epoch, seq, term, salt, fence }: Self, living = ''): Promise<Greeting> {
     const { meta, log, heads, idle, acknowledged, nodes, census } = this.#keys;
     const keys = [meta, log, heads, idle, acknowledged, this.#keys.replies(node), nodes, census];
     const known = [node, epoch, seq, term === '' ? 0 : term, salt, fence];
     const { oldest, newest } = this.#formats;
-    const args = [...known, this.#nodeTimeoutMs, censusMs, newest, oldest];
+    const args = [...known, this.#nodeTimeoutMs, censusMs, newest, oldest, living];
     const reply = String(await this.#run(scripts.hello, keys, args));
     if (reply.startsWith('format ')) throw new FormatError(Number(reply.slice(7)), this.#formats);
-    const [newEpoch = '', newTerm = '', last = '', state, format, living = ''] = reply.split(' ');
+    const [newEpoch = '', newTerm = '', last = '', state = '', format, others = ''] = reply.split(' ');
     return {
-      ...{ epoch: newEpoch, term: newTerm, last, isWaiting: state === 'census' },
-      ...{ format: Number(format), nodes: living.split(',') },
+      ...{ epoch: newEpoch, term: newTerm, last, waitsAfter: /^census:(.*)/.exec(state)?.[1] },
+      ...{ format: Number(format), nodes: others.split(',') },
     };
+  }
+
+  /** Whether the server with this run id is a master of the cluster now. */
+  async isMaster(run: string): Promise<boolean> {
+    return run !== '' && (await this.#connection.masters()).includes(run);
   }
 
   /** The node leaves. */

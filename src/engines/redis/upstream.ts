@@ -231,9 +231,12 @@ export class RedisUpstream implements Upstream, LinkListener {
 
   /** Until the server has heard of all nodes that it waits for. */
   async #greet(commands: Server): Promise<Greeting> {
+    let living = '';
     for (;;) {
-      const greeting = await commands.hello(this.self());
-      if (!greeting.isWaiting) return greeting;
+      const greeting = await commands.hello(this.self(), living);
+      const { waitsAfter } = greeting;
+      if (waitsAfter === undefined) return greeting;
+      living = (await commands.isMaster(waitsAfter)) ? waitsAfter : '';
       await after(censusPollMs, undefined, { signal: this.#closing.signal });
     }
   }
