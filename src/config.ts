@@ -9,6 +9,7 @@ import {
   namespacesSchema,
   resolveNamespaces,
 } from './config/namespaces.ts';
+import { replacedNamespaces } from './config/options/compat.ts';
 import {
   type Config,
   type OldOptionName,
@@ -73,7 +74,8 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   if (faults.length > 0) throw new ConfigError(faults);
 
   const base = { ...general, admitsAnonymous: admitsAnonymous(general) };
-  const config = freeze({ ...general, namespaces: resolveNamespaces(base, entries) });
+  const replaced = replacedNamespaces(general.compatNamespaces);
+  const config = freeze({ ...general, namespaces: resolveNamespaces(base, entries, replaced) });
   const crossed = crossFaults(config);
   if (crossed.length > 0) throw new ConfigError(crossed);
   return config;
@@ -200,10 +202,12 @@ function firstGiven(names: OptionNames, { flags, env, file, path }: Reading): Gi
 }
 
 function resolve(row: OptionRow, given: Given, faults: string[]): unknown {
-  const result = row.kind.schema.safeParse(given.value);
+  const result = row.kind.schema.safeParse(given.value, { reportInput: true });
   if (result.success) return result.data;
-  const but = row.secret ? '' : `, not ${printable(given.value)}`;
-  for (const issue of result.error.issues) faults.push(`${given.where}: ${issue.message}${but}`);
+  for (const { message, input } of result.error.issues) {
+    const but = row.secret ? '' : `, not ${printable(input ?? given.value)}`;
+    faults.push(`${given.where}: ${message}${but}`);
+  }
   return row.default;
 }
 

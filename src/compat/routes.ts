@@ -27,6 +27,8 @@ const publishErrors = ['invalid_json', 'invalid_topic', 'invalid_type', 'engine_
 /** Maximum number of users in one request. */
 const usersMax = 1000;
 const connectionsListed = 100;
+/** The type of a broadcast of server monitoring that names none. */
+const usualKind = 'monitoring_update';
 
 type RoutesOf = (system: System, options: CompatRouteOptions) => readonly Route[];
 
@@ -104,8 +106,16 @@ function monitoringRoutes({ name, namespace }: System, options: CompatRouteOptio
           ...(level === undefined ? {} : { [monitoringTags.level]: level }),
         };
         const topic = server === undefined ? broadcastTopicOf(name) : `${namespace}:${server}`;
-        const update = { type: typeOf(old, 'monitoring_update'), data: old.data, key: type, tags };
-        return publishToAll([topic], update, call, ports);
+        const kind = typeOf(old, usualKind);
+        // A change of status must not take the place of the newest measurement, nor that of another type.
+        const parts = kind === usualKind ? [type] : [kind, type];
+        const key = parts.filter((part) => part !== undefined).join(':');
+        return publishToAll(
+          [topic],
+          { type: kind, data: old.data, key: key || undefined, tags },
+          call,
+          ports,
+        );
       },
     }),
     route({

@@ -152,7 +152,10 @@ export const rows: readonly Row[] = [
   {
     row: 'c3',
     does: 'a helper per kind of broadcast, and a bridge from an event bus',
-    tests: [[administration, 'C3: an application’s own events are bridged, each kind by its helper']],
+    tests: [
+      [administration, 'C3: each kind of broadcast has a helper, whose message the old clients get'],
+      [administration, 'C3: the events of an application’s bus are forwarded, until that is stopped'],
+    ],
   },
   {
     row: 'c4',

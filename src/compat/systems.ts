@@ -1,3 +1,4 @@
+import { movedNamespaces, type SystemName, systemNamespaces } from '../config/options/compat.ts';
 import type { Config } from '../config.ts';
 import { jobProgress } from './job-progress.ts';
 import { marketData } from './market-data.ts';
@@ -6,12 +7,10 @@ import { serverMonitoring } from './server-monitoring.ts';
 import { webAdministration } from './web-administration.ts';
 import type { Wire, WireOptions } from './wire.ts';
 
-export type SystemName = Config['compat'][number];
+export type { SystemName };
 
 interface SystemRow {
   readonly title: string;
-  /** The namespace of its topics, unless `compatNamespaces` names another. */
-  readonly namespace: string;
   /**
    * The paths of its WebSockets. `{server}`: the topic of that server is subscribed to at once; `{user}`: only for that
    * user.
@@ -26,38 +25,35 @@ interface SystemRow {
 const systemTable: Readonly<Record<SystemName, SystemRow>> = {
   a: {
     title: 'server monitoring',
-    namespace: 'server',
     paths: ['/api/v1/websocket/ws', '/api/v1/websocket/ws/monitoring/{server}'],
     wire: serverMonitoring,
     hasBroadcasts: true,
   },
   b: {
     title: 'market data',
-    namespace: 'market',
     paths: ['/market/ws'],
     wire: marketData,
     hasBroadcasts: true,
   },
   c: {
     title: 'web administration',
-    namespace: 'admin',
     paths: ['/api/ws/realtime'],
     wire: webAdministration,
     hasBroadcasts: false,
   },
   d: {
     title: 'notifications of a knowledge platform',
-    namespace: 'room',
     paths: ['/api/v1/ws/{user}'],
     wire: notifications,
     hasBroadcasts: true,
   },
-  e: { title: 'job progress', namespace: 'job', paths: ['/'], wire: jobProgress, hasBroadcasts: false },
+  e: { title: 'job progress', paths: ['/'], wire: jobProgress, hasBroadcasts: false },
 };
 
 /** A system that a gateway serves. */
 export interface System extends SystemRow {
   readonly name: SystemName;
+  readonly namespace: string;
 }
 
 /** Those of the options `compat` and `compatNamespaces`. */
@@ -65,11 +61,12 @@ export function systemsOf({
   compat,
   compatNamespaces,
 }: Pick<Config, 'compat' | 'compatNamespaces'>): readonly System[] {
-  const own = new Map(compatNamespaces.map((entry) => entry.split('=') as [string, string]));
-  return [...new Set(compat)].map((name) => {
-    const row = systemTable[name];
-    return { ...row, name, namespace: own.get(name) ?? row.namespace };
-  });
+  const moved = movedNamespaces(compatNamespaces);
+  return [...new Set(compat)].map((name) => ({
+    ...systemTable[name],
+    name,
+    namespace: moved.get(name) ?? systemNamespaces[name],
+  }));
 }
 
 /** The topic that all connections of this system get. */

@@ -121,10 +121,14 @@ function over(base: NamespaceOptions, entry: NamespaceEntry | undefined): Namesp
   return Object.freeze({ ...base, ...entry, anonymous });
 }
 
-/** Resolves the entries of a file: the general options, then `default`, then what is built in, then the entry. */
+/**
+ * Resolves the entries of a file: the general options, then `default`, then what is built in, then the entry.
+ * `replaced`: namespaces with the name of another one whose built-in options they have.
+ */
 export function resolveNamespaces(
   general: Ring & { readonly admitsAnonymous: boolean },
   entries: Readonly<Record<string, NamespaceEntry>>,
+  replaced: ReadonlyMap<string, string>,
 ): Namespaces {
   const {
     topicHistoryMaxPublications,
@@ -151,10 +155,11 @@ export function resolveNamespaces(
     anonymous: { subscribe: general.admitsAnonymous, publish: false },
   };
   const fallback = over(base, entries['default']);
-  const named = { ...builtIn, ...entries };
-  const resolved = Object.entries(named).map(([name, entry]) => [
+  const standIns = [...replaced].map(([name, usual]) => [name, builtIn[usual] ?? {}] as const);
+  const own: typeof builtIn = { ...Object.fromEntries(standIns), ...builtIn };
+  const resolved = Object.entries({ ...own, ...entries }).map(([name, entry]) => [
     name,
-    over(over(fallback, builtIn[name]), entry),
+    over(over(fallback, own[name]), entry),
   ]);
   return Object.freeze({ ...Object.fromEntries(resolved), default: fallback });
 }

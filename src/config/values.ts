@@ -16,13 +16,14 @@ export interface Kind<T> {
   format(value: T): string;
 }
 
-type Attempt<T> = { readonly value: T } | { readonly fault: string };
+/** `culprit`: the part of the input that is wrong, if it is a part. */
+type Attempt<T> = { readonly value: T } | { readonly fault: string; readonly culprit?: unknown };
 
 function parsed<T>(parse: (input: unknown) => Attempt<T>): z.ZodType<T> {
   return z.unknown().transform((input, context) => {
     const attempt = parse(input);
     if ('value' in attempt) return attempt.value;
-    context.issues.push({ code: 'custom', message: attempt.fault, input });
+    context.issues.push({ code: 'custom', message: attempt.fault, input: attempt.culprit ?? input });
     return z.NEVER;
   });
 }
@@ -154,8 +155,11 @@ export function list(
       const items = parts.flatMap((part) => (typeof part === 'string' ? part.split(',') : [part]));
       const texts = items.map((item) => (typeof item === 'string' ? item.trim() : ''));
       const value = texts.filter((item, index) => item !== '' || items[index] !== '');
-      const fault = value.map(faultOf).find((each) => each !== undefined);
-      return fault === undefined ? { value } : { fault };
+      for (const item of value) {
+        const fault = faultOf(item);
+        if (fault !== undefined) return { fault, culprit: item === '' ? undefined : item };
+      }
+      return { value };
     }),
     placeholder,
     repeatable: true,

@@ -26,12 +26,14 @@ type Publish = (
   options?: PublicationOptions,
 ) => Promise<Published>;
 
-/** A helper per kind of broadcast. */
+/** A helper per kind of broadcast. The topics are in the `broadcastNamespace` of the publisher, if it has one. */
 export class Broadcasts {
   readonly #publish: Publish;
+  readonly #prefix: string;
 
-  constructor(publish: Publish) {
+  constructor(publish: Publish, namespace?: string) {
     this.#publish = publish;
+    this.#prefix = namespace === undefined ? '' : `${namespace}:`;
   }
 
   /** To the topic `stats`, as `stats_update`. */
@@ -66,6 +68,6 @@ export class Broadcasts {
 
   #broadcast(kind: Kind, data: unknown, options?: PublicationOptions): Promise<Published> {
     const { topic, type } = kinds[kind];
-    return this.#publish(topic, type, data, options);
+    return this.#publish(this.#prefix + topic, type, data, options);
   }
 }

@@ -22,6 +22,8 @@ export interface PublisherOptions {
    * that sends more needs a larger `messageIdsMaxBytesPerClient` there, or false here.
    */
   readonly messageIds?: boolean;
+  /** Namespace of the topics of `send`, as `admin` for the clients of system C. Default: none. */
+  readonly broadcastNamespace?: string;
   /**
    * Told of each publication that failed, besides its promise. With it, a rejected promise without a handler does not
    * end the process.
@@ -38,7 +40,7 @@ type NumberName =
   | 'requestTimeoutMs';
 
 export type Settings = Required<Pick<PublisherOptions, NumberName | 'messageIds'>> &
-  Pick<PublisherOptions, 'credential' | 'onError'> & { readonly url: URL };
+  Pick<PublisherOptions, 'credential' | 'broadcastNamespace' | 'onError'> & { readonly url: URL };
 
 /** Less than the 5 minutes for which the gateway remembers a messageId. */
 const totalTimeoutMaxMs = 240_000;
@@ -52,7 +54,7 @@ const numbers: { readonly [N in NumberName]: { readonly usual: number; readonly 
   requestTimeoutMs: { usual: 10_000, max: totalTimeoutMaxMs },
 };
 
-const others = ['url', 'credential', 'messageIds', 'onError'];
+const others = ['url', 'credential', 'messageIds', 'broadcastNamespace', 'onError'];
 
 /** Throws a `TypeError` that names all faults, without the credential. */
 export function settingsOf(options: PublisherOptions): Settings {
@@ -64,10 +66,12 @@ export function settingsOf(options: PublisherOptions): Settings {
       faults.push(`${name} must be an integer from 1 to ${max}`);
     return [name, value];
   });
-  const { credential, messageIds = true, onError } = options;
+  const { credential, messageIds = true, broadcastNamespace, onError } = options;
   if (!['undefined', 'string', 'function'].includes(typeof credential))
     faults.push('credential must be a text or a function');
   if (typeof messageIds !== 'boolean') faults.push('messageIds must be true or false');
+  if (broadcastNamespace !== undefined && !/^[\w.-]+$/.test(broadcastNamespace))
+    faults.push('broadcastNamespace must be what precedes the first ":" of a topic');
   if (onError !== undefined && typeof onError !== 'function') faults.push('onError must be a function');
   const known = [...Object.keys(numbers), ...others];
   faults.push(
@@ -76,7 +80,7 @@ export function settingsOf(options: PublisherOptions): Settings {
       .map((name) => `${name} is no option`),
   );
   if (faults.length > 0) throw new TypeError(`The options of the publisher: ${faults.join('; ')}`);
-  return { ...Object.fromEntries(entries), url, credential, messageIds, onError };
+  return { ...Object.fromEntries(entries), url, credential, messageIds, broadcastNamespace, onError };
 }
 
 function urlOf(text: unknown, faults: string[]): URL {

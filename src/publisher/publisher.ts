@@ -63,7 +63,10 @@ export class Publisher {
     this.#queue = new Queue(this.#settings);
     this.#connection = new GatewayConnection(this.#settings.url);
     this.#delivery = new Delivery(this.#queue, this.#connection, this.#settings, () => performance.now());
-    this.send = new Broadcasts((topic, type, data, more) => this.publish(topic, type, data, more));
+    this.send = new Broadcasts(
+      (topic, type, data, more) => this.publish(topic, type, data, more),
+      this.#settings.broadcastNamespace,
+    );
   }
 
   /** Number of unacknowledged publications. */

@@ -129,6 +129,23 @@ describe('the clients of server monitoring', () => {
     expect(panel.of('monitoring_update').map(({ data }) => (data as { cpu: number }).cpu)).toEqual([2, 3]);
   });
 
+  test('get the newest measurement and the newest change of status when they subscribe', async () => {
+    const send = (type: string, data: object) =>
+      gateway.send('POST', '/api/v1/websocket/broadcast', { type, data: { server_id: 'both', ...data } });
+    for (const monitoring_type of [undefined, 'cpu', 'ü'])
+      for (const type of ['monitoring_update', 'status_change'])
+        for (const n of [1, 2]) await send(type, { monitoring_type, n });
+    const panel = await open();
+    panel.watch(['both']);
+    await panel.heartbeat();
+    const told = panel.messages.filter(({ server_id }) => server_id === 'both');
+    expect(told.map(({ type, data }) => [type, data])).toEqual(
+      [{}, { monitoring_type: 'cpu' }, { monitoring_type: 'ü' }].flatMap((of) =>
+        ['monitoring_update', 'status_change'].map((type) => [type, { server_id: 'both', ...of, n: 2 }]),
+      ),
+    );
+  });
+
   test('all get a broadcast that names no server, and no one else does', async () => {
     const panel = await open();
     await panel.heartbeat();

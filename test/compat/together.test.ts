@@ -193,6 +193,11 @@ describe('the options of older systems', () => {
     ]);
     expect(faultsOf({ compat: 'b', compatPort: 65_536 })).toHaveLength(1);
     expect(faultsOf({ compatNamespaces: 'b:x' })).toHaveLength(1);
+    expect(faultsOf({ compatNamespaces: ['a=fleet', 'd=räume', 'c=x'] })).toEqual([
+      expect.stringMatching(/^--compat-namespace: must be like .*, not "d=räume"$/),
+    ]);
+    // Their reports and their polls are native routes, which have one namespace.
+    expect(faultsOf({ compatNamespaces: 'e=tasks' })).toHaveLength(1);
   });
 
   test('give a system another namespace', async () => {
@@ -205,5 +210,20 @@ describe('the options of older systems', () => {
     expect(await client.message('tick')).toMatchObject({ symbol: 'X', data: 2 });
     await client.close();
     await other.close();
+  });
+
+  test('give it one with the built-in options of the usual one, beneath those of the file', () => {
+    const { namespaces } = loadConfig({
+      flags: { compatNamespaces: ['a=fleet', 'd=club'] },
+      entries: { namespaces: { fleet: { refreshMs: 30_000 } } },
+    });
+    expect(namespaces['fleet']).toMatchObject({ mode: 'state', refreshMs: 30_000 });
+    expect(namespaces['club']).toEqual(namespaces.default);
+    expect(namespaces['server']).toMatchObject({ mode: 'state', refreshMs: 0 });
+    const own = loadConfig({
+      flags: { compatNamespaces: 'a=fleet' },
+      entries: { namespaces: { fleet: { mode: 'stream' } } },
+    });
+    expect(own.namespaces['fleet']?.mode).toBe('stream');
   });
 });

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { SluiceClient } from '../../src/client/index.ts';
+import { Publisher } from '../../src/publisher/index.ts';
 import { TestBrowser } from '../support/browser.ts';
 import { type Site, startSite } from '../support/site.ts';
 import { apiKey } from '../support/tokens.ts';
@@ -111,19 +112,60 @@ test('C2: events that follow each other leave in batches of at most 10', async (
   expect(client.of('batch')[0]).toMatchObject({ topic: 'logs', timestamp: expect.stringMatching(/Z$/) });
 });
 
-test('C3: an application’s own events are bridged, each kind by its helper', async () => {
-  const client = await open();
-  for (const topic of ['rules', 'system']) await client.ask({ type: 'subscribe', topic }, 'subscription');
-  const bus = new EventEmitter();
-  const backend = new SluiceClient(gateway.wsUrl, { WebSocket, token: apiKey });
+function publisher(): Publisher {
+  const backend = new Publisher({
+    url: gateway.url,
+    credential: apiKey,
+    broadcastNamespace: 'admin',
+  });
   opened.push(backend);
-  await backend.connect();
-  for (const type of Object.keys(kinds) as Kind[])
-    bus.on(type, (data: object) => backend.publish(`admin:${kinds[type]}`, type, data));
-  bus.emit('rule_change', { rule_id: 'r1', action: 'deleted' });
+  return backend;
+}
+
+test('C3: each kind of broadcast has a helper, whose message the old clients get', async () => {
+  const client = await open();
+  for (const topic of topics) await client.ask({ type: 'subscribe', topic }, 'subscription');
+  const { send } = publisher();
+  await Promise.all([
+    send.stats({ cpu: 1 }),
+    send.ruleChange({ rule_id: 'r1', action: 'deleted' }),
+    send.systemEvent({ level: 'warning' }),
+    send.log('Zeile ü'),
+    send.alert(null),
+    send.notification([1]),
+  ]);
+  await client.until(() => flat(client).filter(({ type }) => type in kinds).length === 6);
+  const told = Object.entries(kinds).map(([type]) => flat(client).find((each) => each.type === type));
+  expect(told.map((each) => [each?.['topic'], each?.['data']])).toEqual([
+    ['stats', { cpu: 1 }],
+    ['rules', { rule_id: 'r1', action: 'deleted' }],
+    ['system', { level: 'warning' }],
+    ['logs', 'Zeile ü'],
+    ['alerts', null],
+    ['notifications', [1]],
+  ]);
+  expect(told[1]).toMatchObject({ rule_id: 'r1', action: 'deleted' });
+});
+
+test('C3: the events of an application’s bus are forwarded, until that is stopped', async () => {
+  const client = await open();
+  for (const topic of ['alerts', 'system']) await client.ask({ type: 'subscribe', topic }, 'subscription');
+  const bus = new EventEmitter();
+  const backend = publisher();
+  const stop = backend.forward(bus, {
+    system_event: 'admin:system',
+    'disk.full': (disk: string) => ({ topic: 'admin:alerts', type: 'alert', data: { disk } }),
+  });
   bus.emit('system_event', { level: 'warning' });
-  expect(await client.message('rule_change')).toMatchObject({ rule_id: 'r1', action: 'deleted' });
+  bus.emit('disk.full', '/dev/sdä');
   expect(await client.message('system_event')).toMatchObject({ data: { level: 'warning' } });
+  expect(await client.message('alert')).toMatchObject({ topic: 'alerts', data: { disk: '/dev/sdä' } });
+  stop();
+  bus.emit('system_event', { level: 'late' });
+  await backend.send.systemEvent({ level: 'last' });
+  await client.message('system_event', ({ data }) => (data as { level: string }).level === 'last');
+  const levels = client.of('system_event').map(({ data }) => (data as { level: string }).level);
+  expect(levels).toEqual(['warning', 'last']);
 });
 
 test('C4: each client gets an id on connecting', async () => {
