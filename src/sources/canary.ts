@@ -80,7 +80,11 @@ export class Canary implements Source {
       rejectUnauthorized: false,
     });
     this.#socket = socket;
-    socket.on('open', () => socket.send(JSON.stringify({ type: 'subscribe', id: 1, topic: canaryTopic })));
+    socket.on('open', () => {
+      // The list of connections shows this name.
+      socket.send(JSON.stringify({ type: 'connect', client: this.name }));
+      socket.send(JSON.stringify({ type: 'subscribe', id: 1, topic: canaryTopic }));
+    });
     socket.on('message', (data) => this.#hear(data.toString()));
     socket.on('error', (error) => this.#failed(error));
     socket.on('close', () => {

@@ -16,6 +16,18 @@ it('measures publish to receive through a connection of its own, also beside a t
   await gateway.close();
 });
 
+it('is named in the list of connections', async () => {
+  const gateway = await startGateway({ canary: true });
+  const names = async () => {
+    const { connections } = (await (await fetch(`${gateway.url}/api/connections`)).json()) as {
+      connections: { client?: string }[];
+    };
+    return connections.map(({ client }) => client);
+  };
+  await expect.poll(names).toEqual(['canary']);
+  await gateway.close();
+});
+
 it('is the only subscriber of its topic', async () => {
   const gateway = await startGateway({
     canary: true,
