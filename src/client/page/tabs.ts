@@ -159,7 +159,10 @@ export class Tabs {
   #hostOf(tab: string): Host {
     const known = this.#hosts.get(tab);
     if (known) return known;
-    const host = this.#port.hostFor((fromHost) => this.#outboxOf(tab).post({ from: this.#tab, fromHost }));
+    const host = this.#port.hostFor((fromHost) => {
+      // A reply that comes when its tab is gone must not open the channel of that tab anew.
+      if (this.#hosts.has(tab)) this.#outboxOf(tab).post({ from: this.#tab, fromHost });
+    });
     this.#hosts.set(tab, host);
     const { signal } = this.#alive;
     this.#parts.locks

@@ -151,7 +151,9 @@ describe('tabs of a browser', () => {
     await leader.close();
     await published;
     await expect.poll(() => seen(follower)).toEqual(upTo(200));
-    expect([await gaps(follower), await role(follower), await connections()]).toEqual([[], 'leader', 1]);
+    // All may have come before the tab was closed.
+    await expect.poll(async () => [await role(follower), await connections()]).toEqual(['leader', 1]);
+    expect(await gaps(follower)).toEqual([]);
   });
 
   it('lose nothing when the tab that leads freezes, and it is complete when it wakes', async () => {
@@ -167,6 +169,38 @@ describe('tabs of a browser', () => {
     await publish('freezing', 1);
     for (const page of [leader, follower]) await expect.poll(() => seen(page)).toEqual(upTo(54));
     expect([await gaps(leader), await gaps(follower), await connections()]).toEqual([[], [], 1]);
+  });
+
+  it.each([
+    ['that follows', 1],
+    ['that leads', 0],
+  ])('go on when one %s closes its client with calls under way, and it may come back', async (_, closing) => {
+    const topic = `closed-${closing}`;
+    const pages = [await openTab(topic), await openTab(topic)];
+    const [page, other] = [pages[closing] as Page, pages[1 - closing] as Page];
+    const faults: string[] = [];
+    for (const each of pages) each.on('pageerror', (error) => faults.push(String(error)));
+    await publish(topic, 1);
+    for (const each of pages) await expect.poll(() => seen(each)).toEqual(upTo(1));
+    for (const each of [other, page])
+      await each.evaluate(
+        ([name, isClosing]) => {
+          const { client } = globalThis as Window;
+          for (let i = 0; i < 20; i++) client.history(name).catch(() => undefined);
+          if (isClosing) client.close();
+        },
+        [topic, each === page] as const,
+      );
+    expect(await page.evaluate(() => (globalThis as Window).client.getStatus().state)).toBe('closed');
+    await publish(topic, 2);
+    await expect.poll(() => seen(other)).toEqual(upTo(3));
+    expect(await seen(page)).toEqual(upTo(1));
+    await page.evaluate(async () => {
+      await (globalThis as Window).client.connect();
+    });
+    await expect.poll(() => seen(page)).toEqual(upTo(3));
+    expect(await connections()).toBe(1);
+    expect(faults).toEqual([]);
   });
 
   it('have grids that scroll by the connection of another tab, and go on by their own', async () => {
