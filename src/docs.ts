@@ -9,6 +9,7 @@ import { rows as systemRows } from './compat/rows.ts';
 import { systemsOf } from './compat/systems.ts';
 import { namespaceSentences } from './config/namespaces.ts';
 import { type OptionName, options, reloadable } from './config.ts';
+import { dashboardPath, dashboardText } from './docs/dashboard.ts';
 import { errorNumbersModule, errorNumbersPath } from './docs/error-numbers.ts';
 import type { Limit } from './docs/limits/limit.ts';
 import { limitGroups } from './docs/limits.ts';
@@ -308,4 +309,5 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const write = (path: string, text: string) => writeFileSync(new URL(`../${path}`, import.meta.url), text);
   for (const page of pages) write(page.path, render(page));
   write(errorNumbersPath, errorNumbersModule());
+  write(dashboardPath, dashboardText());
 }

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { sections } from '../src/docs/dashboard/sections.ts';
+import { dashboardPath, dashboardText, othersOf } from '../src/docs/dashboard.ts';
 import { createMetrics, metricRows } from '../src/metrics.ts';
 
 interface Box {
@@ -19,7 +21,7 @@ interface Panel {
   readonly targets?: readonly { readonly expr: string; readonly legendFormat: string }[];
 }
 
-const text = readFileSync(new URL('../grafana/dashboard.json', import.meta.url), 'utf8');
+const text = readFileSync(new URL(`../${dashboardPath}`, import.meta.url), 'utf8');
 const { panels } = JSON.parse(text) as { readonly panels: readonly Panel[] };
 const expressions = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
 
@@ -33,6 +35,10 @@ const series = new Map(
 );
 
 describe('the Grafana dashboard', () => {
+  test('is fresh: `npm run docs` writes it', () => {
+    expect(text).toBe(dashboardText());
+  });
+
   test('asks only for metrics that exist', () => {
     const processNames = createMetrics()
       .registry.getMetricsAsArray()
@@ -47,6 +53,54 @@ describe('the Grafana dashboard', () => {
     const suffixes = ['', '_bucket', '_count', '_sum'];
     const missing = metricRows.filter(({ name }) => !suffixes.some((suffix) => shown.has(name + suffix)));
     expect(missing.map(({ name }) => name)).toEqual([]);
+  });
+
+  test('gets a panel for each metric that its sections leave out', () => {
+    const counter = {
+      name: 'sluice_refunds_total',
+      type: 'counter',
+      help: 'Refunds.',
+      labels: ['why'],
+    } as const;
+    const gauge = { name: 'sluice_refund_bytes', type: 'gauge', help: 'Bytes.', labels: [] } as const;
+    const histogram = {
+      name: 'sluice_refund_seconds',
+      type: 'histogram',
+      help: 'Time.',
+      labels: [],
+    } as const;
+    const [others, ...more] = othersOf([...metricRows, counter, gauge, histogram], sections);
+    expect(more).toEqual([]);
+    expect(
+      others?.panels.map(({ title, unit, description, targets }) => [title, unit, description, targets[0]]),
+    ).toEqual([
+      [
+        'sluice_refunds_total per second',
+        'short',
+        'Refunds.',
+        {
+          query: 'sum by (why) (rate(sluice_refunds_total{instance=~"$instance"}[$__rate_interval]))',
+          legend: '{{why}}',
+        },
+      ],
+      [
+        'sluice_refund_bytes',
+        'bytes',
+        'Bytes.',
+        { query: 'sum(sluice_refund_bytes{instance=~"$instance"})', legend: 'sluice_refund_bytes' },
+      ],
+      [
+        'sluice_refund_seconds',
+        's',
+        'Time.',
+        {
+          query:
+            'histogram_quantile(0.5, sum by (le) (rate(sluice_refund_seconds_bucket{instance=~"$instance"}[$__rate_interval])))',
+          legend: 'p50',
+        },
+      ],
+    ]);
+    expect(othersOf(metricRows, sections)).toEqual([]);
   });
 
   test('asks in the language of Prometheus', () => {

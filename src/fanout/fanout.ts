@@ -10,7 +10,7 @@ import type { Encoder } from './encoder.ts';
 import { Flusher, type FlusherOptions, silentCoverageMs } from './flush.ts';
 import { Outlets } from './outlets.ts';
 import { PatternViews } from './pattern-views.ts';
-import { Refresher, type RefreshOptions } from './refresher.ts';
+import { Refresher, type RefresherOptions, type RefreshOptions } from './refresher.ts';
 import { Schedule, type Turns } from './schedule.ts';
 import type { Member } from './sink.ts';
 import { TopicFeeds } from './topic-feeds.ts';
@@ -23,7 +23,8 @@ export interface FanoutOptions extends ViewLimits {
   readonly encoder: Encoder;
   readonly turns: Turns;
   readonly metrics: FlusherOptions['metrics'] &
-    Pick<Metrics, 'flushSeconds' | 'views' | 'refreshesTotal' | 'onScrape'>;
+    RefresherOptions['metrics'] &
+    Pick<Metrics, 'flushSeconds' | 'views' | 'onScrape'>;
   readonly batch: (topic: Topic) => BatchOptions;
   readonly refresh: RefreshOptions;
 }

@@ -15,7 +15,7 @@ import { OpeningSubscriptions } from './opening-subscriptions.ts';
 import { OwnTopics } from './own-topics.ts';
 import type { Peer } from './peer.ts';
 import { Session, type SessionContext } from './session.ts';
-import { SessionIdentities } from './session-identities.ts';
+import { SessionIdentities, type SessionIdentitiesOptions } from './session-identities.ts';
 import { SessionIds } from './session-ids.ts';
 import { type SessionSweepOptions, sweepSessions } from './session-sweep.ts';
 import type { Continuation } from './stream-start.ts';
@@ -38,7 +38,8 @@ export interface SessionsOptions
   readonly workMs: () => number;
   readonly version: string;
   readonly metrics: CommandRunnerOptions['metrics'] &
-    Pick<Metrics, 'authFailuresTotal' | 'connectionsUnauthenticated' | 'subscriptions' | 'sessionsLagging'> &
+    SessionIdentitiesOptions['metrics'] &
+    Pick<Metrics, 'connectionsUnauthenticated' | 'subscriptions' | 'sessionsLagging'> &
     Pick<Metrics, 'backpressureBytes' | 'waitingMessageBytes' | 'pendingCommandBytes' | 'onScrape'>;
   readonly log: ErrorLog;
   readonly refused: ReportRefusal;

@@ -10,7 +10,7 @@ import { ContentBudget, type StateRoom } from './content-budget.ts';
 import type { AcknowledgedPositions, AppendOutcome, Engine, EngineFeed, StoredTopic } from './engine.ts';
 import { EngineProbe } from './engine-probe.ts';
 import { emptyHistory, type HistoryPage, readHistoryPage } from './history.ts';
-import { type Expired, KeyExpiry } from './key-expiry.ts';
+import { type Expired, KeyExpiry, type KeyExpiryOptions } from './key-expiry.ts';
 import type { Payer } from './payer.ts';
 import type { StoredPublication } from './publication.ts';
 import { PublishPath, type PublishPathOptions } from './publish-path.ts';
@@ -42,6 +42,7 @@ export interface BrokerOptions {
   readonly namespace: (name: string) => TopicOptions;
   readonly metrics: AppendRetryOptions['metrics'] &
     PublishPathOptions['metrics'] &
+    KeyExpiryOptions['metrics'] &
     Pick<Metrics, 'publicationsTotal' | 'ringEvictionsTotal' | 'engineUp'> &
     Pick<Metrics, 'topics' | 'ringPublications' | 'ringBytes' | 'messageIdBytes' | 'onScrape'> &
     Pick<Metrics, 'acknowledgedPositions'>;

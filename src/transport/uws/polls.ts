@@ -3,7 +3,6 @@ import { type ApiResponse, errorResponse, jsonText } from '../../api/http.ts';
 import { pollBody, pollQuery } from '../../api/stream-request.ts';
 import { whenDone } from '../../awaitable.ts';
 import { SluiceError } from '../../errors.ts';
-import type { Metrics } from '../../metrics.ts';
 import { concatBytes } from '../../protocol/bytes.ts';
 import type { Holder } from '../../sessions/connection-caps.ts';
 import { Lifecycle, type LifecycleOptions } from '../../sessions/lifecycle.ts';
@@ -12,7 +11,7 @@ import type { Sessions } from '../../sessions/sessions.ts';
 import type { StreamCursors } from '../../sessions/stream-cursors.ts';
 import { formerSessionOf, type StreamStart, streamStart } from '../../sessions/stream-start.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
-import { endsUnclear } from './framing.ts';
+import { endsUnclear, type FramingOptions } from './framing.ts';
 import { type Poll, PollConnection, type PollResponse } from './poll-connection.ts';
 import { countRefusal, type RefusalMetrics } from './refusals.ts';
 import { requestHead, type SocketKind } from './request-head.ts';
@@ -23,7 +22,7 @@ import {
   type StreamAdmissionOptions,
   saysWhatItHad,
 } from './stream-admission.ts';
-import { StreamSink } from './stream-sink.ts';
+import { StreamSink, type StreamSinkOptions } from './stream-sink.ts';
 
 export interface PollsOptions extends StreamAdmissionOptions, ExchangeOptions {
   readonly sessions: Sessions;
@@ -36,8 +35,10 @@ export interface PollsOptions extends StreamAdmissionOptions, ExchangeOptions {
   /** Called when a client continues here whose session, of this id, is not here. */
   readonly replaced?: ((session: string, client: Holder) => void) | undefined;
   readonly metrics: LifecycleOptions['metrics'] &
+    StreamAdmissionOptions['metrics'] &
+    FramingOptions['metrics'] &
     RefusalMetrics &
-    Pick<Metrics, 'deliveriesTotal' | 'sentBytesTotal' | 'dropsTotal'>;
+    StreamSinkOptions<unknown>['metrics'];
 }
 
 /** A session that polls is gone when it has not polled for this long. */

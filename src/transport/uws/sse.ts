@@ -3,7 +3,6 @@ import { type ApiResponse, errorResponse } from '../../api/http.ts';
 import { sseBody, sseQuery } from '../../api/stream-request.ts';
 import { whenDone } from '../../awaitable.ts';
 import { SluiceError } from '../../errors.ts';
-import type { Metrics } from '../../metrics.ts';
 import type { SubscribeResult } from '../../protocol/frames.ts';
 import { Lifecycle, type LifecycleOptions } from '../../sessions/lifecycle.ts';
 import type { Peer } from '../../sessions/peer.ts';
@@ -14,7 +13,7 @@ import { streamStart } from '../../sessions/stream-start.ts';
 import { wireErrorOf } from '../../sessions/wire-error.ts';
 import { jsonEvent, retryLine } from '../event-stream.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
-import { endsUnclear } from './framing.ts';
+import { endsUnclear, type FramingOptions } from './framing.ts';
 import { countRefusal, type RefusalMetrics } from './refusals.ts';
 import { requestHead, type SocketKind } from './request-head.ts';
 import { type SharedByStreams, SseConnection } from './sse-connection.ts';
@@ -25,7 +24,7 @@ import {
   type StreamAdmissionOptions,
   saysWhatItHad,
 } from './stream-admission.ts';
-import { StreamSink } from './stream-sink.ts';
+import { StreamSink, type StreamSinkOptions } from './stream-sink.ts';
 
 export interface SseOptions extends StreamAdmissionOptions, ExchangeOptions {
   readonly sessions: Sessions;
@@ -38,8 +37,10 @@ export interface SseOptions extends StreamAdmissionOptions, ExchangeOptions {
   /** Clients reconnect within this time, each at another moment. */
   readonly reconnectSpreadMs: number;
   readonly metrics: LifecycleOptions['metrics'] &
+    StreamAdmissionOptions['metrics'] &
+    FramingOptions['metrics'] &
     RefusalMetrics &
-    Pick<Metrics, 'deliveriesTotal' | 'sentBytesTotal' | 'dropsTotal'>;
+    StreamSinkOptions<unknown>['metrics'];
 }
 
 const reconnectMinMs = 1000;

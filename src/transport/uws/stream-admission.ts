@@ -13,26 +13,19 @@ import {
 } from '../../api/stream-request.ts';
 import { type Awaitable, whenDone } from '../../awaitable.ts';
 import { type ErrorCode, SluiceError } from '../../errors.ts';
-import type { Metrics } from '../../metrics.ts';
 import type { SubscribeResult } from '../../protocol/frames.ts';
 import { type Admission, type Applicant, chargedAccount } from '../../sessions/admission.ts';
-import type { ByteCharges } from '../../sessions/charges.ts';
 import type { Departing } from '../../sessions/departure.ts';
 import { type Peer, shownUserOf } from '../../sessions/peer.ts';
 import { formerSessionOf } from '../../sessions/stream-start.ts';
-import { RequestBody } from './request-body.ts';
-import type { RequestTurn } from './request-turn.ts';
+import { type BodyOptions, RequestBody } from './request-body.ts';
 import type { StreamReads } from './stream-reads.ts';
 
-export interface StreamAdmissionOptions {
+export interface StreamAdmissionOptions extends BodyOptions {
   readonly readApplicant: ReadApplicant;
   readonly admission: Admission;
-  /** Bodies that have not come to their end yet. */
-  readonly incoming: ByteCharges;
   readonly bodyMaxBytes: number;
-  readonly turn: RequestTurn;
   readonly reads: StreamReads;
-  readonly metrics: Pick<Metrics, 'connectionsRejectedTotal'>;
 }
 
 /** The allowed shapes of a route's requests. */
