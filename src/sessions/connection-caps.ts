@@ -23,8 +23,8 @@ interface Cap<Limit = string> {
 }
 
 /**
- * Every cap on open connections. A new one is a new row and the option that it names; `Seat` takes its places and gives
- * them back.
+ * Every cap on open connections. A new one is a new row and the option that it names: `Seat` takes its places and gives
+ * them back, and the page of limits and a test of all caps have it.
  */
 const capTable = [
   { limit: 'connectionsMax', code: 'too_many_connections', keyOf: () => 'all' },
@@ -55,7 +55,7 @@ type CapName = (typeof capTable)[number]['limit'];
 /** How many connections each cap allows. */
 export type CapLimits = Readonly<Record<CapName, number>>;
 
-const caps: readonly Cap<CapName>[] = capTable;
+export const caps: readonly Cap<CapName>[] = capTable;
 
 /** Sent as `Retry-After`. When a connection will end is not known. */
 const fullRetryAfterMs = 5000;

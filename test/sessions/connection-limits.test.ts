@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { SluiceError } from '../../src/errors.ts';
-import type { Holder, TakenSeat } from '../../src/sessions/connection-caps.ts';
+import { caps, type Holder, type TakenSeat } from '../../src/sessions/connection-caps.ts';
 import { ConnectionLimits, type ConnectionLimitsOptions } from '../../src/sessions/connection-limits.ts';
 import { growthBytes } from '../support/memory.ts';
 import { wideLimits } from '../support/wide-limits.ts';
@@ -35,6 +35,21 @@ describe('the caps on connections', () => {
     expect(problem('c')).toBe('too_many_connections');
     seat.leave();
     expect(problem('c')).toBeUndefined();
+  });
+
+  test.each(caps)('$limit admits as many connections as it says, and refuses the next one', (cap) => {
+    const { limits } = makeLimits({ [cap.limit]: 2 });
+    const holders: Holder[] = [
+      { addressKey: 'a', user: 'u' },
+      { addressKey: 'a', unauthenticated },
+    ];
+    const holder = holders.find((each) => cap.keyOf(each) !== undefined)!;
+    const answers = [1, 2, 3].map(() => limits.take(holder));
+    expect(answers.map((answer) => answer instanceof SluiceError && answer.code)).toEqual([
+      false,
+      false,
+      cap.code,
+    ]);
   });
 
   test('the cap of one address leaves other addresses alone', () => {

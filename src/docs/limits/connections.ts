@@ -1,8 +1,11 @@
+import { options } from '../../config.ts';
+import { errorTable } from '../../errors.ts';
+import { caps as connectionCaps } from '../../sessions/connection-caps.ts';
 import type { Limit } from './limit.ts';
 import { caps, ended, failed, http, limited, limits, places, rejected } from './names.ts';
 
 /** WebSockets, streams and the sessions of polls are connections alike. */
-export const connectionLimits: readonly Limit[] = [
+const described: readonly Limit[] = [
   {
     what: 'connections of all',
     at: 'connectionsMax',
@@ -168,3 +171,20 @@ export const connectionLimits: readonly Limit[] = [
     ],
   },
 ];
+
+/** Caps on connections that no row describes. */
+const others = connectionCaps
+  .filter(({ limit }) => !described.some(({ at }) => at === limit))
+  .map(
+    ({ limit, code }): Limit => ({
+      what: options.find(({ name }) => name === limit)?.sentence ?? '',
+      at: limit,
+      of: 'connections with the same key',
+      over: `refused, ${errorTable[code].http}`,
+      codes: [code],
+      countedBy: [rejected(code)],
+      tests: [[places, 'admits as many connections as it says, and refuses the next one']],
+    }),
+  );
+
+export const connectionLimits: readonly Limit[] = [...described, ...others];
