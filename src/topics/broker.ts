@@ -283,7 +283,7 @@ export class Broker implements EngineFeed {
     const topic = this.#topics.get(name) ?? this.#create(name);
     // The engine dropped its numbering while a subscriber held it.
     if (topic.epoch !== '' && topic.epoch !== epoch) this.reset(name, epoch, offsetBefore(publications));
-    this.#content.change(topic, () => topic.apply(epoch, publications));
+    this.#content.apply(topic, epoch, publications);
     this.#order.changed(topic);
     this.#content.used(topic);
     this.#options.metrics.publicationsTotal.inc(publications.length);

@@ -1,6 +1,7 @@
 import { ContentShares } from './content-shares.ts';
 import { LinkedMap } from './linked-map.ts';
 import type { Payer } from './payer.ts';
+import type { StoredPublication } from './publication.ts';
 import type { Topic } from './topic.ts';
 import { makerOf } from './topic-shares.ts';
 
@@ -68,14 +69,16 @@ export class ContentBudget {
     const ringBytes = ring.bytes;
     const stateBytes = state?.bytes ?? 0;
     change();
-    const moreRing = ring.bytes - ringBytes;
-    const moreState = (state?.bytes ?? 0) - stateBytes;
-    this.#ringBytes += moreRing;
-    this.#stateBytes += moreState;
-    if (ring.count === 0) this.#rings.delete(topic.name);
-    // It learns its maker there.
-    if (topic.holdsContent !== holdsContent) this.#contentChanged(topic);
-    this.#shares.changed(topic, moreRing + moreState, moreState);
+    this.#changed(topic, ringBytes, stateBytes, holdsContent);
+  }
+
+  /** The same for `topic.apply`, without a closure for each publication (`bench -- unicast --allocations`). */
+  apply(topic: Topic, epoch: string, publications: readonly StoredPublication[]): void {
+    const { ring, state, holdsContent } = topic;
+    const ringBytes = ring.bytes;
+    const stateBytes = state?.bytes ?? 0;
+    topic.apply(epoch, publications);
+    this.#changed(topic, ringBytes, stateBytes, holdsContent);
   }
 
   /**
@@ -86,10 +89,26 @@ export class ContentBudget {
     if (topic.ring.count > 0) this.#rings.set(topic.name, topic);
     this.#shares.used(topic);
     const { historyMaxBytes, historyMaxBytesPerClient } = this.#limits;
-    const idleOfClient = () => this.#shares.idleAbove(topic, historyMaxBytesPerClient);
-    for (let idle = idleOfClient(); idle !== undefined; idle = idleOfClient()) this.#empty(idle);
+    for (;;) {
+      const idle = this.#shares.idleAbove(topic, historyMaxBytesPerClient);
+      if (idle === undefined) break;
+      this.#empty(idle);
+    }
     while (this.bytes > historyMaxBytes && this.#rings.size > 1)
       this.#empty(this.#rings.oldest?.value as Topic);
+  }
+
+  /** It had these bytes before. */
+  #changed(topic: Topic, ringBytes: number, stateBytes: number, heldContent: boolean): void {
+    const { ring, state } = topic;
+    const moreRing = ring.bytes - ringBytes;
+    const moreState = (state?.bytes ?? 0) - stateBytes;
+    this.#ringBytes += moreRing;
+    this.#stateBytes += moreState;
+    if (ring.count === 0) this.#rings.delete(topic.name);
+    // It learns its maker there.
+    if (topic.holdsContent !== heldContent) this.#contentChanged(topic);
+    this.#shares.changed(topic, moreRing + moreState, moreState);
   }
 
   #empty(idle: Topic): void {

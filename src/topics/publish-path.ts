@@ -107,7 +107,7 @@ export class PublishPath {
   ): Awaitable<readonly AppendOutcome[]> {
     const { topics, places } = this.#options;
     const { payer } = accepted;
-    const limits = new StorageLimits(places.room(payer), topics, payer);
+    const limits = new StorageLimits(places, topics, payer);
     const admitted = new Array<AppendRequest | SluiceError>(publishes.length);
     for (let i = 0; i < publishes.length; i++) {
       const fields = publishes[i] as PublishFields;

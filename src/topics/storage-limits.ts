@@ -21,21 +21,22 @@ interface Taken {
  * them is applied before all have been looked at. Sluice's own topics always have room.
  */
 export class StorageLimits {
-  readonly #room: TopicRoom;
+  readonly #places: { room(payer: Payer | undefined): TopicRoom };
   readonly #content: { stateRoom(payer: Payer | undefined): StateRoom };
   readonly #payer: Payer | undefined;
   // Made when they are needed: a publish to a stream topic that exists needs neither.
   #topics: Set<string> | undefined;
+  #room: TopicRoom | undefined;
   #taken: Map<string, Taken> | undefined;
   #state: StateRoom | undefined;
   #stateBytes = 0;
 
   constructor(
-    room: TopicRoom,
+    places: { room(payer: Payer | undefined): TopicRoom },
     content: { stateRoom(payer: Payer | undefined): StateRoom },
     payer: Payer | undefined,
   ) {
-    this.#room = room;
+    this.#places = places;
     this.#content = content;
     this.#payer = payer;
   }
@@ -49,6 +50,7 @@ export class StorageLimits {
   topicProblem(name: string): SluiceError | undefined {
     this.#topics ??= new Set();
     if (isReserved(name) || this.#topics.has(name)) return undefined;
+    this.#room ??= this.#places.room(this.#payer);
     const { topics, isShare } = this.#room;
     if (this.#topics.size >= topics)
       return new SluiceError(
