@@ -43,8 +43,10 @@ export async function acknowledge(
   { sessions }: ApiPorts,
 ): Promise<ApiResponse> {
   const { acks } = readJsonBody(body, acksBody);
+  const { user, topics } = identity;
   const ofAll = isOperator(identity);
-  const { user } = identity;
+  // The session may have views of other topics.
+  if (topics !== undefined) throw new SluiceError('forbidden', 'this API key is limited to some topics');
   const mayBe = ofAll || user !== undefined;
   const retryAfterMs = mayBe ? await sessions.acknowledge(id, acks, ofAll ? undefined : user) : undefined;
   if (retryAfterMs === undefined)

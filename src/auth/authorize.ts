@@ -1,5 +1,11 @@
 import { SluiceError } from '../errors.ts';
-import { broadcastTopic, isReserved, revocationsTopic } from '../topics/topic-name.ts';
+import {
+  broadcastTopic,
+  isPattern,
+  isReserved,
+  patternMatches,
+  revocationsTopic,
+} from '../topics/topic-name.ts';
 import type { Identity, Scope, TopicAction } from './identity.ts';
 import { covers, may, mayAnywhere, type NamespaceAccessTable } from './permissions.ts';
 
@@ -65,8 +71,14 @@ function isAllowed(
   if (action === 'publish' && isReserved(topicOrPattern)) return false;
   if (action === 'subscribe' && topicOrPattern === broadcastTopic) return true;
   // Only a credential that may revoke may read what is revoked.
-  if (covers(topicOrPattern, revocationsTopic) && !identity.scopes.includes('admin')) return false;
+  if (reachesRevocations(topicOrPattern) && !identity.scopes.includes('admin')) return false;
   return hasScope(identity, action, topicOrPattern) || may(identity, action, topicOrPattern, namespaces);
+}
+
+function reachesRevocations(topicOrPattern: string): boolean {
+  return isPattern(topicOrPattern)
+    ? patternMatches(topicOrPattern, revocationsTopic)
+    : topicOrPattern === revocationsTopic;
 }
 
 /** A key that is limited to some topics reads and publishes no others, and none of Sluice's own. */

@@ -45,6 +45,17 @@ describe('authorize', () => {
       expect(code(identity, 'subscribe', '$canary')).toBe('forbidden');
   });
 
+  test('lets keys that may read subscribe to all topics of the application, and only those that administrate read what is revoked', () => {
+    for (const pattern of ['*', 'room:*', '$canary*']) {
+      expect(code(key('read'), 'subscribe', pattern)).toBeUndefined();
+      expect(code(key('admin'), 'subscribe', pattern)).toBe('forbidden');
+    }
+    for (const pattern of ['$revoked', '$revoked*', '$r*', '$*']) {
+      expect(code(key('read'), 'subscribe', pattern)).toBe('forbidden');
+      expect(code(key('read', 'admin'), 'subscribe', pattern)).toBeUndefined();
+    }
+  });
+
   test('holds keys to their scopes', () => {
     const held = (identity: Identity) => topicActions.map((action) => code(identity, action, 'room:1'));
     expect(held(key('read'))).toEqual([undefined, 'forbidden', undefined]);

@@ -1,0 +1,179 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { routes } from '../../src/api/routes.ts';
+import { type CompatRouteOptions, compatRoutes } from '../../src/compat/routes.ts';
+import { systemsOf } from '../../src/compat/systems.ts';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { JsonClient } from '../support/json-client.ts';
+
+/** By name: the key, and what the configuration says of it. */
+const keys = {
+  publish: { scopes: ['publish'] },
+  read: { scopes: ['read'] },
+  admin: { scopes: ['admin'] },
+  'publish in': { scopes: ['publish'], topics: ['in:*'] },
+  'read in': { scopes: ['read'], topics: ['in:*'] },
+  'both in': { scopes: ['publish', 'read'], topics: ['in:*'] },
+} as const;
+type KeyName = keyof typeof keys;
+const names = Object.keys(keys) as KeyName[];
+const keyOf = (name: KeyName | 'other') => `a-key-that-may-${name.replace(' ', '-')}`;
+
+type Need = 'publish' | 'read' | 'admin';
+
+/** A request to a route: the scope that it needs, and whether what it names is among `in:*`. */
+interface Row {
+  readonly route: string;
+  readonly path?: string;
+  readonly body?: unknown;
+  readonly need: Need | 'nothing';
+  readonly inside?: true;
+}
+
+const publication = (topic: string) => ({ topic, type: 'e', data: 1 });
+const topics = ['in:1', 'out'] as const;
+const insideIf = (topic: string): Pick<Row, 'inside'> => (topic.startsWith('in:') ? { inside: true } : {});
+const ofTopics = (row: (topic: string) => Omit<Row, 'inside'>): Row[] =>
+  topics.map((topic) => ({ ...row(topic), ...insideIf(topic) }));
+const open = (...paths: string[]): Row[] => paths.map((path) => ({ route: `GET ${path}`, need: 'nothing' }));
+
+const rows: readonly Row[] = [
+  ...ofTopics((topic) => ({ route: 'POST /api/publish', body: publication(topic), need: 'publish' })),
+  ...ofTopics((topic) => ({ route: 'POST /api/publish/batch', body: [publication(topic)], need: 'publish' })),
+  { route: 'POST /api/broadcast', body: { data: 1 }, need: 'publish' },
+  { route: 'POST /api/users/{user}/notify', body: { data: 1 }, need: 'publish' },
+  { route: 'POST /api/users/{user}/sync', body: { data: 1, except: 'x' }, need: 'publish' },
+  { route: 'GET /api/users/{user}/connections', need: 'read' },
+  { route: 'GET /api/stats', need: 'read' },
+  { route: 'GET /api/topics', need: 'read' },
+  { route: 'GET /api/topics', path: '/api/topics?prefix=in:', need: 'read', inside: true },
+  { route: 'GET /api/topics', path: '/api/topics?prefix=in', need: 'read' },
+  ...['', '/history', '/latest'].flatMap((part) =>
+    ofTopics((topic) => ({
+      route: `GET /api/topics/{topic}${part}`,
+      path: `/api/topics/${topic}${part}`,
+      need: 'read',
+    })),
+  ),
+  { route: 'PUT /api/jobs/{id}', body: { status: 'running', progress: 1 }, need: 'publish' },
+  { route: 'GET /api/jobs/{id}/status', need: 'read' },
+  { route: 'POST /api/call', body: { method: 'm' }, need: 'read', inside: true },
+  { route: 'GET /api/connections', need: 'admin' },
+  { route: 'POST /api/connections/{id}/disconnect', need: 'admin' },
+  // A session may have views of any topic.
+  { route: 'POST /api/connections/{id}/acks', body: { acks: [{ view: 1, offset: 1 }] }, need: 'read' },
+  { route: 'POST /api/tokens/revoke', body: { jti: 'x' }, need: 'admin' },
+  { route: 'POST /api/tokens/restore', body: { jti: 'y' }, need: 'admin' },
+  { route: 'GET /api/tokens/revocations', need: 'admin' },
+  ...['/sse', '/poll'].flatMap((path) => [
+    ...ofTopics((topic) => ({ route: `GET ${path}`, path: `${path}?topic=${topic}&last=1`, need: 'read' })),
+    ...ofTopics((topic) => ({ route: `POST ${path}`, body: { topic, last: 1 }, need: 'read' })),
+  ]),
+  { route: 'GET /metrics', need: 'read' },
+  ...open('/healthz', '/readyz', '/', '/dashboard.js', '/dashboard.css', '/try', '/try.js', '/try.css'),
+  ...open('/client.js'),
+  // Those of older systems.
+  { route: 'GET /api/v1/websocket/stats', need: 'read' },
+  { route: 'POST /api/v1/websocket/broadcast', body: { type: 'e', data: {} }, need: 'publish' },
+  { route: 'POST /api/v1/websocket/broadcast', body: { server_id: '1', data: {} }, need: 'publish' },
+  { route: 'POST /api/v1/websocket/connections/{id}/disconnect', need: 'admin' },
+  { route: 'GET /market/stats', need: 'read' },
+  { route: 'GET /api/v1/ws/stats', need: 'read' },
+  { route: 'POST /api/v1/ws/broadcast', body: { type: 'e', data: {} }, need: 'publish' },
+  { route: 'POST /api/v1/ws/broadcast', body: { user_ids: ['x'], data: {} }, need: 'publish' },
+  { route: 'POST /api/v1/ws/broadcast', body: { room: '1', data: {} }, need: 'publish' },
+  { route: 'POST /api/v1/ws/notify/{user}', body: { data: {} }, need: 'publish' },
+  { route: 'POST /api/v1/ws/sync-update/{user}', body: { data: {} }, need: 'publish' },
+  { route: 'GET /api/v1/ws/connections/{user}', need: 'read' },
+  { route: 'POST /api/v1/notifications/demo', body: { user_id: 'x' }, need: 'publish' },
+];
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-scopes-'));
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  const file = join(folder, 'sluice.json');
+  const apiKeys = [
+    ...names.map((name) => ({ name: name.replace(' ', '-'), key: keyOf(name), ...keys[name] })),
+    { name: 'other', key: keyOf('other') },
+  ];
+  writeFileSync(file, JSON.stringify({ apiKeys }));
+  gateway = await startGateway({ compat: ['a', 'b', 'c', 'd', 'e'] }, file);
+  for (const topic of topics)
+    await gateway.post('/api/publish', JSON.stringify(publication(topic)), { 'x-api-key': keyOf('other') });
+});
+
+afterAll(async () => {
+  await gateway?.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** Whether the response says that the caller may do it, whatever else becomes of it. */
+async function isAllowed({ route, path, body }: Row, name: KeyName): Promise<boolean> {
+  const [method = '', pattern = ''] = route.split(' ');
+  const given = new AbortController();
+  const response = await fetch(gateway.url + (path ?? pattern.replace(/\{\w+\}/, 'x')), {
+    method,
+    headers: { 'x-api-key': keyOf(name), 'content-type': 'application/json' },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+    signal: given.signal,
+  });
+  if (response.headers.get('content-type')?.startsWith('text/event-stream') === true) {
+    const { value } = await (response.body as ReadableStream<Uint8Array>).getReader().read();
+    given.abort();
+    return !Buffer.from(value ?? '').includes('"code":"forbidden"');
+  }
+  const text = await response.text();
+  return ![401, 403].includes(response.status) && !text.includes('"code":"forbidden"');
+}
+
+function mayBy({ need, inside }: Row, name: KeyName): boolean {
+  if (need === 'nothing') return true;
+  const { scopes } = keys[name] as { scopes: readonly Need[] };
+  return scopes.includes(need) && (inside === true || !('topics' in keys[name]));
+}
+
+const unused: CompatRouteOptions = {
+  stats: () => ({ active: 0, total: 0, messages: 0, users: 0, subscriptions: new Map() }),
+  sentBytes: () => 0,
+  isRunning: () => true,
+};
+
+test('every route has a row', () => {
+  const systems = systemsOf({ compat: ['a', 'b', 'c', 'd', 'e'], compatNamespaces: [] });
+  const all = [...routes, ...compatRoutes(systems, unused).filter(({ access }) => access !== 'none')];
+  const named = new Set(rows.map(({ route }) => route));
+  expect([...new Set(all.map(({ method, path }) => `${method} ${path}`))].sort()).toEqual([...named].sort());
+});
+
+test.each(
+  rows.map((row) => [`${row.route} ${row.path ?? ''} ${JSON.stringify(row.body) ?? ''}`, row] as const),
+)('%s is for keys with its scope, and for its topics', async (_, row) => {
+  const found = await Promise.all(names.map(async (name) => [name, await isAllowed(row, name)]));
+  expect(Object.fromEntries(found)).toEqual(
+    Object.fromEntries(names.map((name) => [name, mayBy(row, name)])),
+  );
+});
+
+/** Commands of a WebSocket. */
+const commands: readonly Row[] = [
+  ...ofTopics((topic) => ({ route: 'subscribe', body: { topic }, need: 'read' })),
+  { route: 'subscribe', body: { topic: 'in:*' }, need: 'read', inside: true },
+  { route: 'subscribe', body: { topic: '*' }, need: 'read' },
+  { route: 'subscribe', body: { topic: '$canary' }, need: 'read' },
+  ...ofTopics((topic) => ({ route: 'publish', body: { topic, event: 'e', data: 1 }, need: 'publish' })),
+  ...ofTopics((topic) => ({ route: 'history', body: { topic }, need: 'read' })),
+  ...ofTopics((topic) => ({ route: 'presence', body: { topic }, need: 'read' })),
+];
+
+test.each(names)('commands by the key %s are for its scopes and topics', async (name) => {
+  const client = await JsonClient.open(gateway.wsUrl, [], { headers: { 'x-api-key': keyOf(name) } });
+  for (const row of commands) {
+    const reply = JSON.stringify(await client.call({ type: row.route, ...(row.body as object) }));
+    const isAllowedTo = !reply.includes('"code":"forbidden"');
+    expect([row.route, row.body, isAllowedTo]).toEqual([row.route, row.body, mayBy(row, name)]);
+  }
+  await client.close();
+});
