@@ -4,6 +4,8 @@ import { onHangUp, untilSignalled, whileLoading } from './cli/signals.ts';
 
 // Loading the rest takes a tenth of a second and more. A process that is the first of its container gets no signal
 // before it listens for it, so this file imports nothing else.
+// A reload has nothing to do yet: `serve` reads its configuration once it is loaded.
+if (process.argv[2] === 'serve') onHangUp(process, process.stdout.isTTY === true, () => undefined);
 const loaded = whileLoading(process);
 const { runCli } = await import('./cli/commands.ts');
 

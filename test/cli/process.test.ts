@@ -162,6 +162,16 @@ describe('a process that still loads its code', () => {
       drained: !isSeenWhileLoading,
     });
   });
+
+  test('goes on at SIGHUP, as it reads its configuration afterwards', async () => {
+    // In the process, when it begins to listen for signals.
+    const hangUp = `process.on('newListener', (name) => name === 'SIGTERM' && process.kill(process.pid, 'SIGHUP'))`;
+    const preload = ['--import', `data:text/javascript,${encodeURIComponent(hangUp)}`];
+    const { child, pid, exit } = start(process.execPath, [...preload, ...commandLine(), ...gatewayFlags]);
+    await ready(child);
+    kill(pid, 'SIGTERM');
+    expect(await exit).toEqual([0, null]);
+  });
 });
 
 describe('a gateway that loads a data folder', () => {
