@@ -216,8 +216,8 @@ export const pages: readonly DocsPage[] = [
         'and the log lists them.',
       'Sessions of a key that is gone or has other rights end with 4501, and so do anonymous ones once they are not ' +
         'admitted; subscriptions that are no longer allowed end. Sessions with a token stay until it expires, whatever ' +
-        'secret it was signed with: `POST /api/tokens/revoke` ends them. Connections above a new limit stay. Namespaces stay as ' +
-        'they are if one of them would change its `mode`, `refreshMs` or `refresh`; a namespace that is new holds for topics made ' +
+        'secret it was signed with: `POST /api/tokens/revoke` ends them. Connections above a new limit stay. A namespace takes ' +
+        'its options at once, except `mode`, `refreshMs` and `refresh`, which need a restart; a new namespace is for topics made ' +
         'from then on. Hooks begin, end and move to other URLs; whether there are events needs a restart. At a terminal `SIGHUP` ends the gateway, as the terminal is gone.',
     ],
   },

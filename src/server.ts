@@ -82,12 +82,13 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
 
 /** Opens the engine, loads what all nodes share, and listens. Closes the engine if any of it fails. */
 async function open(
-  { environment, storage, revocations, sessionStage, fanout }: Assembly,
+  { environment, storage, revocations, sessionStage, delivery }: Assembly,
   { site, signal }: ServerOptions,
   listen: () => Promise<Listeners>,
 ): Promise<Listeners> {
   const { config, log, monotonicMs } = environment;
   const { broker, hotTopics } = storage;
+  const { fanout } = delivery;
   const listener: TopicListener = {
     appended: (topic, publications) => {
       fanout.appended(topic, publications);
@@ -154,10 +155,10 @@ function isFirst(site: ServerOptions['site']): boolean {
 
 /** Starts timers and the built-in sources. */
 function startWork(assembly: Assembly, listeners: Listeners, { site }: ServerOptions) {
-  const { environment, draining, loopDelays, canary, storage, told, fanout } = assembly;
+  const { environment, draining, loopDelays, canary, storage, told, delivery } = assembly;
   const { log, metrics, monotonicMs } = environment;
   const { broker } = storage;
-  const swept: Swept[] = [broker, storage.hotTopics, fanout, ...assembly.sessionStage.swept];
+  const swept: Swept[] = [broker, storage.hotTopics, delivery.fanout, ...assembly.sessionStage.swept];
   swept.push(...assembly.httpApi.swept, ...assembly.serving.swept);
   if (isFirst(site)) swept.push(new ClockWatch(log, Date.now, monotonicMs));
   told?.occupancy?.sweep();
@@ -189,7 +190,9 @@ async function reload(assembly: Assembly, listeners: Listeners): Promise<Error |
   sessionStage.connectionLimits.reload();
   assembly.httpApi.reload();
   assembly.serving.reload();
+  sessionStage.sessions.reload();
   assembly.storage.reload();
+  assembly.delivery.reload();
   assembly.applicationStage.reload();
   assembly.told?.reload();
   sessionStage.sessions.reauthorize(liveAccess.reload());

@@ -1,4 +1,4 @@
-import { namespaceOptions } from './namespaces.ts';
+import { isSame, namespacesAfter } from './namespace-changes.ts';
 import { type Config, type OptionName, options } from './options.ts';
 
 /** The options that a running gateway can change. All others hold until it is restarted. */
@@ -12,13 +12,10 @@ const restarting: { readonly [N in OptionName]?: (before: Config[N], next: Confi
   hookEvents: (before, next) => (before === '') !== (next === ''),
 };
 
-/** Options that a namespace can't change while its topics exist. */
-const lasting = ['mode', 'refreshMs', 'refresh'] as const;
-
 export interface Reloaded {
-  /** Names of the changed options. */
+  /** Names of the changed options; of a namespace: `namespaces.NAME.OPTION`. */
   readonly changed: readonly string[];
-  /** Names of changed options that need a restart. */
+  /** Names of the changed options that need a restart. */
   readonly needRestart: readonly string[];
 }
 
@@ -43,25 +40,11 @@ export class LiveConfig {
     const taken: Record<string, unknown> = Object.fromEntries(
       changed.map((name) => [name, next[name as OptionName]]),
     );
-    if (!isSame(config.namespaces, next.namespaces)) {
-      if (keepsTopics(config, next)) {
-        changed.push('namespaces');
-        taken['namespaces'] = next.namespaces;
-      } else needRestart.push('namespaces');
-    }
+    const namespaces = namespacesAfter(config, next);
+    changed.push(...namespaces.changed);
+    needRestart.push(...namespaces.needRestart);
+    taken['namespaces'] = namespaces.taken;
     Object.assign(config, taken);
     return { changed, needRestart };
   }
-}
-
-function keepsTopics(config: Config, next: Config): boolean {
-  const names = new Set([...Object.keys(config.namespaces), ...Object.keys(next.namespaces)]);
-  return [...names].every((name) => {
-    const [before, after] = [namespaceOptions(config, name), namespaceOptions(next, name)];
-    return lasting.every((option) => before[option] === after[option]);
-  });
-}
-
-function isSame(one: unknown, another: unknown): boolean {
-  return JSON.stringify(one) === JSON.stringify(another);
 }

@@ -15,7 +15,7 @@ import { createEvents, occupancyPeers } from './application-events.ts';
 import { answeredBy, BusLine, peersBy } from './bus-line.ts';
 import { createCanary, isCanary } from './canary.ts';
 import { createCompat } from './compat.ts';
-import { createFanout } from './delivery.ts';
+import { createDelivery } from './delivery.ts';
 import { Draining } from './draining.ts';
 import type { Environment } from './environment.ts';
 import { createHttpApi } from './http-api.ts';
@@ -86,7 +86,8 @@ export async function assemble(config: Config, options: ServerOptions) {
   const { access } = liveAccess;
   const compat = createCompat(environment, broker, access);
   const turnBudget = new TurnBudget(eventLoop, turnBudgetMs);
-  const fanout = createFanout(environment, broker, turnBudget);
+  const delivery = createDelivery(environment, broker, turnBudget);
+  const { fanout } = delivery;
   const events = toldBoth(options.events, toldEvents && tellOf(toldEvents, isCanary));
   const sessionStage = createSessions(environment, {
     ...{ broker, fanout, access, compat, turnBudget, site: shared, events },
@@ -101,7 +102,7 @@ export async function assemble(config: Config, options: ServerOptions) {
   });
   return {
     ...{ environment, draining, loopDelays, canary, storage, line, revocations, applicationStage, told },
-    ...{ liveAccess, fanout, sessionStage, httpApi, serving },
+    ...{ liveAccess, delivery, sessionStage, httpApi, serving },
   };
 }
 

@@ -1,16 +1,28 @@
 import type { NamespaceOptions } from '../config/namespaces.ts';
-import { namespaceOptions } from '../config.ts';
+import { type Config, namespaceOptions } from '../config.ts';
 import { Encoder } from '../fanout/encoder.ts';
 import { Fanout } from '../fanout/fanout.ts';
 import type { WorkBudget } from '../fanout/refresher.ts';
 import { eventLoop } from '../fanout/schedule.ts';
+import type { BatchOptions } from '../fanout/view.ts';
 import type { Broker } from '../topics/broker.ts';
 import type { Topic } from '../topics/topic.ts';
 import { namespaceOf } from '../topics/topic-name.ts';
 import type { Environment } from './environment.ts';
+import { NamespaceTable } from './namespace-table.ts';
+
+export interface Delivery {
+  readonly fanout: Fanout;
+  /** Reads the options of batches again, also for existing topics. */
+  reload(): void;
+}
 
 /** What batches, encodes and sends publications to their subscribers. */
-export function createFanout({ config, metrics }: Environment, broker: Broker, budget: WorkBudget): Fanout {
+export function createDelivery(
+  { config, metrics }: Environment,
+  broker: Broker,
+  budget: WorkBudget,
+): Delivery {
   const encoder = new Encoder({
     compressMinBytes: config.compressMinBytes,
     dictionaryMinBytes: config.dictionaryMinBytes,
@@ -18,19 +30,17 @@ export function createFanout({ config, metrics }: Environment, broker: Broker, b
     metrics,
   });
   const optionsOf = (topic: Topic) => namespaceOptions(config, namespaceOf(topic.name));
-  return new Fanout({
+  const batches = new NamespaceTable<BatchOptions>(config, (options) => ({
+    maxDelayMs: options.batchMaxDelayMs,
+    maxBytes: options.batchMaxBytes,
+    maxPublications: options.batchMaxPublications,
+  }));
+  const fanout = new Fanout({
     broker,
     encoder,
     turns: eventLoop,
     metrics,
-    batch: (topic) => {
-      const { batchMaxDelayMs, batchMaxBytes, batchMaxPublications } = optionsOf(topic);
-      return {
-        maxDelayMs: batchMaxDelayMs,
-        maxBytes: batchMaxBytes,
-        maxPublications: batchMaxPublications,
-      };
-    },
+    batch: (topic) => batches.of(namespaceOf(topic.name)),
     refresh: {
       plans: [
         ...new Map(Object.values(config.namespaces).map((options) => [planOf(options), options])).values(),
@@ -41,12 +51,23 @@ export function createFanout({ config, metrics }: Environment, broker: Broker, b
           onlyChanged: options.refresh === 'changed',
           includes: (topic) => planOf(optionsOf(topic)) === planOf(options),
         })),
-      pageBytes: Math.min(config.batchMaxBytes, config.backpressureMaxBytes / 4),
+      get pageBytes() {
+        return pageBytesOf(config);
+      },
       budget,
     },
     viewsPerTopic: config.viewsPerTopic,
     viewsMax: config.viewsMax,
   });
+  return { fanout, reload: () => batches.reload() };
+}
+
+/** The size of a page of catch-up or of a snapshot: of a batch, and a quarter of what a session may have unsent. */
+export function pageBytesOf({
+  batchMaxBytes,
+  backpressureMaxBytes,
+}: Pick<Config, 'batchMaxBytes' | 'backpressureMaxBytes'>): number {
+  return Math.min(batchMaxBytes, backpressureMaxBytes / 4);
 }
 
 /** Namespaces with the same one are refreshed together. */

@@ -17,6 +17,7 @@ import { namespaceOf } from '../topics/topic-name.ts';
 import { version } from '../version.ts';
 import type { Access } from './access.ts';
 import type { Compat } from './compat.ts';
+import { pageBytesOf } from './delivery.ts';
 import type { Environment, Swept } from './environment.ts';
 import type { Site } from './site.ts';
 
@@ -82,7 +83,9 @@ export function createSessions(
     dictionaries: config.compressMinBytes > 0 && config.dictionaryMinBytes > 0,
     conflates: (target) => optionsOf(target).conflate,
     modeOf: (topic) => optionsOf(topic).mode,
-    subscriptionsPerSession: config.subscriptionsPerSession,
+    get subscriptionsPerSession() {
+      return config.subscriptionsPerSession;
+    },
     topicTokens: access.topicTokens,
     application,
     metrics,
@@ -96,7 +99,9 @@ export function createSessions(
       presence,
       catchUp: {
         nowMs: () => broker.nowMs(),
-        pageBytes: Math.min(config.batchMaxBytes, config.backpressureMaxBytes / 4),
+        get pageBytes() {
+          return pageBytesOf(config);
+        },
         pages: pageCache,
         modeOf: (topic) => optionsOf(topic).mode,
         metrics,
@@ -122,8 +127,12 @@ export function createSessions(
     limits: {
       frameMaxBytes: config.frameMaxBytes,
       payloadMaxBytes: config.payloadMaxBytes,
-      subscriptions: config.subscriptionsPerSession,
-      commandsPerSecond: config.commandsPerSecond,
+      get subscriptions() {
+        return config.subscriptionsPerSession;
+      },
+      get commandsPerSecond() {
+        return config.commandsPerSecond;
+      },
       idleTimeoutMs: config.idleTimeoutSeconds * 1000,
     },
     waitingMessages: new HeldBytes({

@@ -1,10 +1,10 @@
-import { namespaceOptions } from '../config.ts';
 import { engines } from '../engines/engines.ts';
 import { Broker } from '../topics/broker.ts';
 import type { Engine } from '../topics/engine.ts';
 import { HotTopics } from '../topics/hot-topics.ts';
 import type { TopicOptions } from '../topics/topic.ts';
 import type { Environment } from './environment.ts';
+import { NamespaceTable } from './namespace-table.ts';
 
 export interface Storage {
   readonly engine: Engine;
@@ -22,27 +22,14 @@ export async function createStorage(
   { config, metrics, monotonicMs }: Pick<Environment, 'config' | 'metrics' | 'monotonicMs'>,
   given?: Engine,
 ): Promise<Storage> {
-  /** Topics of one namespace share one object. By name; a name that is not configured has the default's. */
-  const known = new Map<string, TopicOptions>();
-  const read = (namespace: string): TopicOptions => {
-    const options = namespaceOptions(config, namespace);
-    return {
-      mode: options.mode,
-      maxPublications: options.topicHistoryMaxPublications,
-      maxAgeMs: options.topicHistoryMaxAgeSeconds * 1000,
-      maxBytes: options.topicHistoryMaxBytes,
-      ttlMs: options.ttlMs || undefined,
-    };
-  };
-  const topicOptions = (namespace: string): TopicOptions => {
-    const name = Object.hasOwn(config.namespaces, namespace) ? namespace : 'default';
-    const options = known.get(name) ?? read(name);
-    known.set(name, options);
-    return options;
-  };
-  const reload = () => {
-    for (const [name, options] of known) Object.assign(options, read(name));
-  };
+  const table = new NamespaceTable<TopicOptions>(config, (options) => ({
+    mode: options.mode,
+    maxPublications: options.topicHistoryMaxPublications,
+    maxAgeMs: options.topicHistoryMaxAgeSeconds * 1000,
+    maxBytes: options.topicHistoryMaxBytes,
+    ttlMs: options.ttlMs || undefined,
+  }));
+  const topicOptions = (namespace: string) => table.of(namespace);
   const engine = given ?? (await (await engines[config.engine]())(config));
   const broker = new Broker({
     engine,
@@ -54,5 +41,11 @@ export async function createStorage(
     historyMaxBytes: config.historyMaxBytes,
     historyMaxBytesPerClient: config.historyMaxBytesPerClient,
   });
-  return { engine, broker, hotTopics: new HotTopics(monotonicMs), topicOptions, reload };
+  return {
+    engine,
+    broker,
+    hotTopics: new HotTopics(monotonicMs),
+    topicOptions,
+    reload: () => table.reload(),
+  };
 }

@@ -13,6 +13,11 @@ const bytesPerMs = 200 * 1024;
 /** Less time than this is covered by the rate of commands. */
 const freeMs = 0.15;
 
+/** How many commands a session may send. */
+export function commandRate(commandsPerSecond: number): TokenRate {
+  return new TokenRate(commandsPerSecond, commandsPerSecond);
+}
+
 /** How often a session may be refused before it is ended. */
 export function refusalRate(commandsPerSecond: number): TokenRate {
   const perSecond = refusalsPerCommand * commandsPerSecond;
@@ -35,8 +40,14 @@ export class CommandLimits {
   constructor(commandsPerSecond: number, nowMs: () => number, workMs: () => number) {
     this.#nowMs = nowMs;
     this.#workMs = workMs;
-    const perSecondMs = commandsPerSecond * workMsPerCommand;
+    const perSecondMs = workPerSecondMs(commandsPerSecond);
     this.#work = new TokenBuckets(perSecondMs, perSecondMs, nowMs);
+  }
+
+  /** Changes what the commands of a payer may take. */
+  limit(commandsPerSecond: number): void {
+    const perSecondMs = workPerSecondMs(commandsPerSecond);
+    this.#work.limit(perSecondMs, perSecondMs);
   }
 
   /** Takes a command. Returns 0, or the milliseconds to wait before the next. */
@@ -78,4 +89,8 @@ export class CommandLimits {
   sweep(): void {
     this.#work.sweep();
   }
+}
+
+function workPerSecondMs(commandsPerSecond: number): number {
+  return commandsPerSecond * workMsPerCommand;
 }

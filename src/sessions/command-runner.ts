@@ -70,6 +70,11 @@ export class CommandRunner {
       this.#refuse(session, message, isBinary, tooManyWaiting());
   }
 
+  /** Changes how much the commands of a payer may take. */
+  limit(commandsPerSecond: number): void {
+    this.#limits.limit(commandsPerSecond);
+  }
+
   /** Forgets payers whose buckets are full again. */
   sweep(): void {
     this.#limits.sweep();

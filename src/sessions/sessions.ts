@@ -6,7 +6,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Ack, Limits, SubscribeResult, Subscription } from '../protocol/frames.ts';
 import type { HeldBytes } from './charges.ts';
 import type { CommandOptions } from './command.ts';
-import { refusalRate } from './command-limits.ts';
+import { commandRate, refusalRate } from './command-limits.ts';
 import { CommandRunner, type CommandRunnerOptions } from './command-runner.ts';
 import type { Connection } from './connection.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
@@ -20,7 +20,6 @@ import { SessionIds } from './session-ids.ts';
 import { type SessionSweepOptions, sweepSessions } from './session-sweep.ts';
 import type { Continuation } from './stream-start.ts';
 import type { Subscriber } from './subscribe.ts';
-import { TokenRate } from './token-bucket.ts';
 import { isUnauthenticated } from './unauthenticated.ts';
 
 export interface SessionsOptions
@@ -67,7 +66,7 @@ export class Sessions {
     this.#context = {
       ...context,
       originMs: options.commands.broker.wallMs(),
-      commandRate: new TokenRate(commandsPerSecond, commandsPerSecond),
+      commandRate: commandRate(commandsPerSecond),
       refusalRate: refusalRate(commandsPerSecond),
       commandFailed: (error, session) => this.#fault(error, session),
     };
@@ -100,6 +99,14 @@ export class Sessions {
       log,
     });
     metrics.onScrape(() => this.#setGauges());
+  }
+
+  /** Reads the rate of commands again, also for open sessions. */
+  reload(): void {
+    const { commandsPerSecond } = this.#options.limits;
+    this.#context.commandRate.limit(commandRate(commandsPerSecond));
+    this.#context.refusalRate.limit(refusalRate(commandsPerSecond));
+    this.#runner.limit(commandsPerSecond);
   }
 
   get count(): number {

@@ -6,26 +6,41 @@ const rounding = 1e-9;
  * a session has no more of it than that. Times are milliseconds on a monotonic clock; an unused bucket is full at any.
  */
 export class TokenRate {
-  readonly perSecond: number;
-  readonly burst: number;
-  readonly #msPerToken: number;
+  #perSecond: number;
+  #burst: number;
+  #msPerToken: number;
 
   constructor(perSecond: number, burst: number) {
-    this.perSecond = perSecond;
-    this.burst = burst;
+    this.#perSecond = perSecond;
+    this.#burst = burst;
+    this.#msPerToken = 1000 / perSecond;
+  }
+
+  get perSecond(): number {
+    return this.#perSecond;
+  }
+
+  get burst(): number {
+    return this.#burst;
+  }
+
+  /** Changes the rate for all buckets of it. */
+  limit({ perSecond, burst }: TokenRate): void {
+    this.#perSecond = perSecond;
+    this.#burst = burst;
     this.#msPerToken = 1000 / perSecond;
   }
 
   /** 0: there is a token; else the milliseconds until there is one. */
   waitMs(fullAtMs: number, nowMs: number): number {
-    const tokens = this.burst - Math.max(0, fullAtMs - nowMs) / this.#msPerToken;
+    const tokens = this.#burst - Math.max(0, fullAtMs - nowMs) / this.#msPerToken;
     if (tokens >= 1 - rounding) return 0;
     return Math.ceil((1 - rounding - tokens) * this.#msPerToken);
   }
 
   /** When the bucket is full again without one token more. Call it where `waitMs` is 0. */
   afterOne(fullAtMs: number, nowMs: number): number {
-    return Math.min(this.after(fullAtMs, nowMs, 1), nowMs + this.burst * this.#msPerToken);
+    return Math.min(this.after(fullAtMs, nowMs, 1), nowMs + this.#burst * this.#msPerToken);
   }
 
   /** The same for `tokens`, which may put the bucket in debt. */

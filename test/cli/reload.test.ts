@@ -100,7 +100,13 @@ test('keys, namespaces and limits hold from the reload on, for open sessions too
   expect(told.map(({ msg, changed, needRestart }) => [msg, changed ?? needRestart])).toEqual(
     expect.arrayContaining([
       ['options that need a restart keep their values', ['viewsMax']],
-      ['the configuration was reloaded', ['apiKeys', 'connectionsMaxPerIp', 'namespaces']],
+      [
+        'the configuration was reloaded',
+        [
+          ...['apiKeys', 'connectionsMaxPerIp'],
+          ...['namespaces.open.anonymous', 'namespaces.news.anonymous'],
+        ],
+      ],
     ]),
   );
   expect(JSON.stringify(told)).not.toContain(rotated);
@@ -126,6 +132,45 @@ test('without anonymous access, those who have no credential are out', async () 
   await reload();
   expect(await anonymous.end()).toMatchObject({ code: 4501 });
   expect(await publish('a', old)).toBe(200);
+});
+
+test('limits, histories and batches follow, also for open sessions and existing topics', async () => {
+  await reload(first);
+  const client = await connect(other);
+  await client.call({ type: 'subscribe', topic: 'live' });
+  const publishAll = async () => {
+    const response = await fetch(`${url()}/api/publish/batch`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-api-key': other },
+      body: JSON.stringify(Array.from({ length: 9 }, (_, i) => ({ topic: 'live', data: i }))),
+    });
+    return response.status;
+  };
+  await publishAll();
+  await client.count('live', 9);
+  const limits = { commandsPerSecond: 2, subscriptionsPerSession: 1 };
+  const sizes = { topicHistoryMaxPublications: 3, batchMaxPublications: 2 };
+  const told = await reload({ ...first, ...limits, ...sizes });
+  expect(told.flatMap(({ changed, needRestart }) => changed ?? needRestart ?? [])).toEqual(
+    expect.arrayContaining(Object.keys({ ...limits, ...sizes })),
+  );
+  expect(told.some(({ needRestart }) => needRestart !== undefined)).toBe(false);
+  const before = client.frames.length;
+  await publishAll();
+  await client.count('live', 18);
+  const batches = client.frames
+    .slice(before)
+    .map(({ messages }) => (messages as unknown[] | undefined)?.length ?? 1);
+  expect(Math.max(...batches)).toBe(2);
+  const headers = { 'x-api-key': other };
+  const topic = await (await fetch(`${url()}/api/topics/live`, { headers })).json();
+  expect(topic).toMatchObject({ publications: 3 });
+  expect(await client.call({ type: 'subscribe', topic: 'more' })).toMatchObject({
+    results: [{ error: { code: 'too_many_subscriptions' } }],
+  });
+  const pings = await Promise.all([1, 2, 3].map(() => client.call({ type: 'ping' })));
+  expect(pings.at(-1)).toMatchObject({ code: 'rate_limited' });
+  await client.close();
 });
 
 test('a file with faults changes nothing, and the log says what is wrong', async () => {

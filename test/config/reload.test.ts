@@ -13,24 +13,54 @@ test('reloadable options have the new values at once, others the old until a res
   expect(live.take(next)).toEqual({ changed: [], needRestart: ['port'] });
 });
 
-test('namespaces are taken where no topic would change its mode', () => {
-  const live = new LiveConfig(configOf({ namespaces: { a: { ttlMs: 1 } } }));
-  const ttlOf = (name: string) => namespaceOptions(live.config, name).ttlMs;
-  const taken = live.take(configOf({ namespaces: { a: { ttlMs: 2 }, b: { ttlMs: 3 } } }));
-  expect([taken, ttlOf('a'), ttlOf('b'), ttlOf('c')]).toEqual([
-    { changed: ['namespaces'], needRestart: [] },
-    2,
-    3,
-    0,
+test('namespaces take all but what their topics are made of, and each option is named', () => {
+  const live = new LiveConfig(configOf({ namespaces: { a: { ttlMs: 1 }, s: { mode: 'state', ttlMs: 4 } } }));
+  const optionsOf = (name: string) => namespaceOptions(live.config, name);
+  const next = configOf({
+    namespaces: {
+      a: { ttlMs: 2, mode: 'state', refreshMs: 1000 },
+      b: { ttlMs: 3, refreshMs: 0 },
+      server: { mode: 'stream' },
+    },
+  });
+  const needRestart = [
+    'namespaces.s.mode',
+    'namespaces.a.mode',
+    'namespaces.a.refreshMs',
+    'namespaces.server.mode',
+  ];
+  const { changed, needRestart: waiting } = live.take(next);
+  expect([...changed].sort()).toEqual(['namespaces.a.ttlMs', 'namespaces.b.ttlMs', 'namespaces.s.ttlMs']);
+  expect([...waiting].sort()).toEqual([...needRestart].sort());
+  expect(
+    ['a', 'b', 's', 'server', 'other'].map((name) => [optionsOf(name).mode, optionsOf(name).ttlMs]),
+  ).toEqual([
+    ['stream', 2],
+    ['stream', 3],
+    ['state', 0],
+    ['state', 0],
+    ['stream', 0],
   ]);
-  for (const namespaces of [
-    { a: { mode: 'state' } },
-    { new: { mode: 'state' } },
-    { server: { mode: 'stream' } },
-  ]) {
-    expect(live.take(configOf({ namespaces }))).toEqual({ changed: [], needRestart: ['namespaces'] });
-  }
-  expect(ttlOf('a')).toBe(2);
+  // What needs a restart is told again, as it still differs.
+  expect(live.take(next)).toMatchObject({ changed: [] });
+});
+
+test('what namespaces inherit is named where it comes from', () => {
+  const live = new LiveConfig(configOf({ namespaces: { a: { ttlMs: 1 } } }));
+  const general = { topicHistoryMaxPublications: 7, batchMaxDelayMs: 9 };
+  expect(live.take(configOf({ namespaces: { a: { ttlMs: 1 } }, ...general }))).toEqual({
+    changed: ['topicHistoryMaxPublications', 'batchMaxDelayMs'],
+    needRestart: [],
+  });
+  expect(namespaceOptions(live.config, 'a')).toMatchObject(general);
+  const keyed = configOf({ apiKeys: ['a-key-of-some-length'], namespaces: { default: { conflate: true } } });
+  expect([...live.take(keyed).changed].sort()).toEqual([
+    'apiKeys',
+    'batchMaxDelayMs',
+    'namespaces.a.ttlMs',
+    'namespaces.default.conflate',
+    'topicHistoryMaxPublications',
+  ]);
 });
 
 test('the URL of events changes, but whether there is one does not', () => {

@@ -104,16 +104,19 @@ export const storageOptions = {
     namespaceKinds.topicHistoryMaxPublications,
     1000,
     'Maximum number of publications in the history of a topic.',
+    { reloads: true },
   ),
   topicHistoryMaxAgeSeconds: option(
     namespaceKinds.topicHistoryMaxAgeSeconds,
     3600,
     'Maximum age of publications in the history of a topic.',
+    { reloads: true },
   ),
   topicHistoryMaxBytes: option(
     namespaceKinds.topicHistoryMaxBytes,
     MiB,
     'Maximum size of the history of a topic.',
+    { reloads: true },
   ),
   historyMaxBytes: option(
     bytes(KiB, 2 ** 40),

@@ -1,0 +1,65 @@
+import { admitsAnonymous } from './access.ts';
+import { type NamespaceOptions, type Namespaces, namespaceKinds, namespaceOptions } from './namespaces.ts';
+import type { Config } from './options.ts';
+
+/** Options that a namespace keeps until a restart: its topics have a mode, and refreshes are timed at the start. */
+const lasting: readonly NamespaceOption[] = ['mode', 'refreshMs', 'refresh'];
+
+type NamespaceOption = keyof NamespaceOptions;
+
+interface NamespaceChanges {
+  readonly taken: Namespaces;
+  /** `namespaces.NAME.OPTION` */
+  readonly changed: readonly string[];
+  readonly needRestart: readonly string[];
+}
+
+/** The namespaces of a gateway that reloads its configuration. What is inherited is reported where it comes from. */
+export function namespacesAfter(before: Config, next: Config): NamespaceChanges {
+  const names = [...new Set(['default', ...Object.keys(before.namespaces), ...Object.keys(next.namespaces)])];
+  const taken = names.map((name) => [name, optionsAfter(name, before, next)] as const);
+  const different = names.flatMap((name) =>
+    differences(name, before, next).map((option) => ({ name, option })),
+  );
+  const named = (isLasting: boolean) =>
+    different
+      .filter(({ option }) => lasting.includes(option) === isLasting)
+      .map(({ name, option }) => `namespaces.${name}.${option}`);
+  return {
+    taken: Object.freeze(Object.fromEntries(taken)) as unknown as Namespaces,
+    changed: named(false),
+    needRestart: named(true),
+  };
+}
+
+function optionsAfter(name: string, before: Config, next: Config): NamespaceOptions {
+  const had = namespaceOptions(before, name);
+  const kept = Object.fromEntries(lasting.map((option) => [option, had[option]]));
+  return Object.freeze({ ...namespaceOptions(next, name), ...kept });
+}
+
+/** The options that differ, except for those that the namespace only inherits. */
+function differences(name: string, before: Config, next: Config): NamespaceOption[] {
+  const [had, wanted] = [namespaceOptions(before, name), namespaceOptions(next, name)];
+  const inherited = (config: Config): Partial<NamespaceOptions> =>
+    name === 'default' ? generalOptions(config) : config.namespaces.default;
+  const [hadFrom, wantedFrom] = [inherited(before), inherited(next)];
+  return (Object.keys(wanted) as NamespaceOption[]).filter(
+    (option) =>
+      !isSame(had[option], wanted[option]) &&
+      !(isSame(had[option], hadFrom[option]) && isSame(wanted[option], wantedFrom[option])),
+  );
+}
+
+/** What the namespace `default` inherits from the general options. */
+function generalOptions(config: Config): Partial<NamespaceOptions> {
+  const names = Object.keys(namespaceKinds) as (keyof typeof namespaceKinds)[];
+  return {
+    ...Object.fromEntries(names.map((name) => [name, config[name]])),
+    anonymous: { subscribe: admitsAnonymous(config), publish: false },
+  };
+}
+
+export function isSame(one: unknown, another: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(another);
+}
