@@ -21,6 +21,8 @@ interface Wanted {
   epoch: string;
   /** The command that waits for its result, or `joined`. */
   command: number;
+  /** It goes on where its cursor says, and nothing was lost. */
+  isWhole: boolean;
 }
 
 /** Frames and commands of a client over HTTP: a stream or polls bring the frames, and each command is a request. */
@@ -102,31 +104,21 @@ export class HttpSocket implements FrameSocket {
       case 'publish': {
         const { kind: _kind, id: _id, except, ...fields } = frame;
         const own = except === this.#greeting?.session ? this.#session : except;
-        void this.#ask(id, 'api/publish', requestBody({ ...fields, except: own }), (reply) => ({
-          ...(reply as { epoch: string; offset: number }),
-          kind: 'published',
-          id,
-          duplicate: (reply as { duplicate?: boolean }).duplicate === true,
-        }));
+        void this.#ask(id, 'api/publish', requestBody({ ...fields, except: own }), replyAs('published', id));
         break;
       }
-      case 'call':
-        void this.#ask(
-          id,
-          'api/call',
-          requestBody({ method: frame.method, payload: frame.payload }),
-          (reply) => readHttpFrame({ ...(reply as Record<string, unknown>), type: 'result', id }),
-        );
+      case 'call': {
+        const request = requestBody({ method: frame.method, payload: frame.payload });
+        void this.#ask(id, 'api/call', request, replyAs('result', id));
         break;
+      }
       case 'history': {
         const { topic, after, limit } = frame;
         const query = new URLSearchParams();
         if (after !== undefined) query.set('after', String(after));
         if (limit !== undefined) query.set('limit', String(limit));
         const path = `api/topics/${encodeURIComponent(topic)}/history?${query}`;
-        void this.#ask(id, path, undefined, (reply) =>
-          readHttpFrame({ ...(reply as Record<string, unknown>), type: 'history', id }),
-        );
+        void this.#ask(id, path, undefined, replyAs('history', id));
         break;
       }
       case 'status':
@@ -152,7 +144,7 @@ export class HttpSocket implements FrameSocket {
 
   #want(subscription: Subscription, command: number): void {
     const { since: _since, positions: _positions, last: _last, cursor: _cursor, ...selection } = subscription;
-    const more = { view: 0, gatewayView: 0, session: '', epoch: '', command };
+    const more = { view: 0, gatewayView: 0, session: '', epoch: '', command, isWhole: false };
     this.#wanted.push({ topic: subscription.topic, selection, start: subscription, ...more });
   }
 
@@ -220,7 +212,9 @@ export class HttpSocket implements FrameSocket {
       const wanted = this.#wanted.find(({ gatewayView }) => gatewayView === frame.view);
       if (!wanted) return;
       if ('epoch' in frame && !wanted.topic.endsWith('*')) wanted.epoch = frame.epoch ?? wanted.epoch;
-      this.#tell({ ...frame, view: wanted.view });
+      // A cursor also covers offsets that held nothing for the filter, which no batch has covered. They are no gap.
+      const told = frame.kind === 'batch' && wanted.isWhole ? { ...frame, after: 0 } : frame;
+      this.#tell({ ...told, view: wanted.view });
     } else if ('views' in frame) {
       this.#tell({ ...frame, views: frame.views.flatMap((view) => this.#viewOf(view) ?? []) });
     } else this.#tell(frame);
@@ -280,8 +274,9 @@ export class HttpSocket implements FrameSocket {
       this.#tell({ kind: 'unsubscribed', id: 0, views: [wanted.view], reason: result.error.code });
       return;
     }
-    const { topic, epoch, offset, mode } = result;
+    const { topic, epoch, offset, mode, recovered } = result;
     this.#name(wanted, result);
+    wanted.isWhole = recovered === true;
     if (epoch !== wanted.epoch && !topic.endsWith('*')) {
       wanted.epoch = epoch;
       this.#tell({ kind: 'reset', id: 0, view: wanted.view, topic, epoch, offset, mode });
@@ -390,6 +385,10 @@ export class HttpSocket implements FrameSocket {
   #tell(frame: ServerFrame): void {
     if (!this.#closed) this.onmessage?.({ data: frame });
   }
+}
+
+function replyAs(type: string, id: number): (reply: unknown) => ServerFrame {
+  return (reply) => readHttpFrame({ ...(reply as Record<string, unknown>), type, id });
 }
 
 /** Of no command: the gateway made the subscription by itself. */

@@ -101,6 +101,28 @@ describe.each(['sse', 'poll'] as const)('a client by %s', (transport) => {
     await expect.poll(() => pattern).toEqual(upTo(2));
   });
 
+  it.each([
+    ['a topic', ''],
+    ['a pattern', '*'],
+  ])('continues after offsets that held nothing for its filter, of %s', async (_, end) => {
+    const name = `quiet-${transport}${end.length}`;
+    const client = clientOf();
+    void client.connect();
+    const filter = { op: 'eq', tag: 'level', value: 'high' };
+    const high = await offsetsOf(client, name + end, { filter });
+    const other = await offsetsOf(client, `other-${name}`);
+    await publish(name, 1, { tags: { level: 'high' } });
+    await expect.poll(() => high).toEqual([1]);
+    await publish(name, 2, { tags: { level: 'low' } });
+    // The cursor of this one also covers what the filter has left out.
+    await publish(`other-${name}`, 1);
+    await expect.poll(() => other).toEqual([1]);
+    await offsetsOf(client, `new-${name}`);
+    await publish(name, 1, { tags: { level: 'high' } });
+    await expect.poll(() => high).toEqual([1, 4]);
+    expect(client.getStats().gaps).toBe(0);
+  });
+
   it('has live maps of state topics', async () => {
     await publish(`server:${transport}`, 1, { key: 'a' });
     const client = clientOf();
