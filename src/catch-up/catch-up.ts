@@ -8,6 +8,7 @@ import { makePage } from './page.ts';
 import type { PageCache } from './page-cache.ts';
 import type { BacklogItem, GoneTopic } from './pattern-backlog.ts';
 import type { PendingSnapshot } from './pending-snapshot.ts';
+import { reachOf } from './reach.ts';
 import { TopicBacklog } from './topic-backlog.ts';
 
 /** What one subscriber lacks of its view, item by item. */
@@ -131,7 +132,7 @@ function sendPage(receiver: CatchUpReceiver, backlog: TopicBacklog, options: Cat
 function sendMissing(receiver: CatchUpReceiver, backlog: TopicBacklog, { metrics }: CatchUpOptions): void {
   const { feed, epoch, position } = backlog;
   const { topic, view } = feed;
-  const { reach } = topic.ring;
+  const reach = reachOf(feed);
   backlog.covered(reach);
   sendLoss(receiver, view, topic.name, { epoch, offset: reach }, position);
   metrics.recoveriesTotal.inc({ outcome: 'gap' });

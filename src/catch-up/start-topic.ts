@@ -5,6 +5,7 @@ import type { Broker } from '../topics/broker.ts';
 import type { Commits } from '../topics/commits.ts';
 import { type Cursor, cursorNow, type Had, parseCursor, Resumption } from '../topics/cursor.ts';
 import type { Topic } from '../topics/topic.ts';
+import { hadUpto, reachOf } from './reach.ts';
 import { TopicBacklog } from './topic-backlog.ts';
 
 export interface StartOptions {
@@ -31,6 +32,7 @@ export function startTopic(feed: Feed, subscription: Subscription, options: Star
       ? startSince(feed.topic, since, {
           knownSeq: knownSeq(broker.commits, cursor),
           isShared: broker.commits.isShared,
+          reach: reachOf(feed),
         })
       : cursor !== undefined
         ? startAtCursor(feed, validCursor(broker.commits, cursor))
@@ -62,6 +64,8 @@ interface SinceOptions {
   readonly knownSeq?: number;
   /** The client may have heard of more on another node than this one has by now. */
   readonly isShared?: boolean;
+  /** Everything after this offset can be sent. Absent: what the ring holds. */
+  readonly reach?: number;
 }
 
 /**
@@ -71,10 +75,10 @@ interface SinceOptions {
 export function startSince(
   topic: Topic,
   since: Position,
-  { knownSeq = 0, isShared = false }: SinceOptions = {},
+  { knownSeq = 0, isShared = false, reach = topic.ring.reach }: SinceOptions = {},
 ): Start {
   const { epoch } = topic;
-  const { reach, newest } = topic.ring;
+  const { newest } = topic.ring;
   // A client that subscribed when the topic held nothing was told the empty epoch. It has had nothing since.
   const hadNothing = since.epoch === '' && since.offset === 0;
   // All earlier numberings of the topic ended by then, and the client has had them.
@@ -109,20 +113,22 @@ export function startSince(
  * Where a subscriber continues that has a cursor and no position in the topic. Undefined: the cursor is of another
  * numbering of commits, so it is not known what the subscriber has had.
  */
-function startAtCursor({ topic, view }: Feed, cursor: Cursor | undefined): Start {
-  const { ring, epoch, bornAfterSeq, startOffset } = topic;
+function startAtCursor(feed: Feed, cursor: Cursor | undefined): Start {
+  const { topic, view } = feed;
+  const { epoch, bornAfterSeq, startOffset } = topic;
+  const reach = reachOf(feed);
   const resumption = cursor && new Resumption(cursor, topic.name, view.deliveryKey);
   const { seq, lacksValues } = resumption?.had ?? nothingHad;
   const isKnown = cursor !== undefined && seq >= bornAfterSeq;
-  const isEvicted = ring.evictedSeq > seq;
+  const had = hadUpto(feed, seq);
+  const isEvicted = had === undefined;
   if (topic.state !== undefined && (lacksValues || !isKnown || isEvicted)) return snapshotOf(topic);
   const isLost = !isKnown || isEvicted;
   return {
     epoch,
-    position: ring.offsetAtSeq(seq),
+    position: had ?? reach,
     recovered: !isLost,
-    missing:
-      isKnown && startOffset < ring.reach && isEvicted ? { after: startOffset, upto: ring.reach } : undefined,
+    missing: isKnown && startOffset < reach && isEvicted ? { after: startOffset, upto: reach } : undefined,
     needsSnapshot: false,
     outcome: isLost ? 'gap' : 'recovered',
   };

@@ -2,6 +2,7 @@ import type { Feed } from '../fanout/view.ts';
 import type { Position } from '../protocol/frames.ts';
 import type { Had } from '../topics/cursor.ts';
 import { PendingSnapshot } from './pending-snapshot.ts';
+import { reachOf } from './reach.ts';
 
 /** Before the reach of any ring: a state topic owes a snapshot. */
 const neverSent = -1;
@@ -11,7 +12,7 @@ const neverSent = -1;
  *
  * - of another epoch: the numbering has changed; `startOver` comes next;
  * - snapshot pending: pages of values are sent until `snapshotSent`;
- * - out of reach: the ring no longer holds what follows `position`; `takeSnapshot` or `covered` comes next;
+ * - out of reach: what follows `position` is no longer held; `takeSnapshot` or `covered` comes next;
  * - in the ring: pages of publications are sent, each followed by `covered`;
  * - empty: the subscriber has everything that the view's members have.
  */
@@ -51,7 +52,7 @@ export class TopicBacklog {
   }
 
   get isOutOfReach(): boolean {
-    return this.#position < this.feed.topic.ring.reach;
+    return this.#position < reachOf(this.feed);
   }
 
   get isEmpty(): boolean {

@@ -1,9 +1,9 @@
 import type { Backlog } from '../catch-up/catch-up.ts';
+import { hadUpto, seqAfter } from '../catch-up/reach.ts';
 import { TopicBacklog } from '../catch-up/topic-backlog.ts';
 import type { OutFrame } from '../fanout/sink.ts';
 import type { Feed, View } from '../fanout/view.ts';
 import type { Position } from '../protocol/frames.ts';
-import type { Topic } from '../topics/topic.ts';
 
 /** How much of what a frame covers a session has had. */
 export type HadOf = 'nothing' | 'some' | 'all';
@@ -45,7 +45,7 @@ export class Ahead {
     if (this.#seqs.size === 0 || feed === undefined) return 'nothing';
     const seq = this.#seqs.get(view);
     if (seq === undefined || !isOf(feed, epoch)) return 'nothing';
-    const offset = hadOf(feed.topic, seq);
+    const offset = hadUpto(feed, seq) ?? 0;
     if (offset > after) return offset >= upto ? 'all' : 'some';
     if (!view.isPattern || view.sentSeq(seq) >= seq) this.#seqs.delete(view);
     return 'nothing';
@@ -62,7 +62,7 @@ export class Ahead {
     for (const feed of view.isPattern ? [...view.waiting.keys(), ...lost.keys()] : view.feeds.values()) {
       const { epoch, offset } = lost.get(feed) ?? { epoch: feed.epoch, offset: feed.position };
       if (feed.view !== view || !isOf(feed, epoch)) continue;
-      const had = hadOf(feed.topic, seq);
+      const had = hadUpto(feed, seq) ?? 0;
       if (had > offset) lacking.set(feed, { epoch: feed.topic.epoch, offset: had });
       else lacking.set(feed, { epoch, offset });
     }
@@ -75,11 +75,6 @@ function isOf({ topic }: Feed, epoch: string): boolean {
   return epoch === topic.epoch || epoch === '';
 }
 
-/** Up to this offset a session has had the topic that has had everything up to this commit. 0: it can't be known. */
-export function hadOf({ ring }: Topic, seq: number): number {
-  return ring.evictedSeq > seq ? 0 : ring.offsetAtSeq(seq);
-}
-
 /** A session that goes live in a pattern has everything of all topics, also of those that are new to its members. */
 function patternSeq({ waiting }: View, newest: number): number | undefined {
   return waiting.size === 0 ? undefined : newest;
@@ -88,9 +83,9 @@ function patternSeq({ waiting }: View, newest: number): number | undefined {
 function topicSeq({ feeds }: View, backlog: Backlog | undefined, newest: number): number | undefined {
   if (!(backlog instanceof TopicBacklog)) return undefined;
   for (const feed of feeds.values()) {
-    const { topic, epoch, position } = feed;
+    const { epoch, position } = feed;
     if (!isOf(feed, epoch) || backlog.position <= position) return undefined;
-    const next = topic.ring.seqAfter(backlog.position);
+    const next = seqAfter(feed, backlog.position);
     return next === undefined ? newest : next - 1;
   }
   return undefined;

@@ -1,4 +1,5 @@
 import type { Lag } from '../catch-up/lag.ts';
+import { hadUpto } from '../catch-up/reach.ts';
 import type { OutFrame } from '../fanout/sink.ts';
 import type { View } from '../fanout/view.ts';
 import type { Commits } from '../topics/commits.ts';
@@ -11,7 +12,6 @@ import {
   lowestOf,
   streamText,
 } from '../topics/cursor.ts';
-import { hadOf } from './ahead.ts';
 import type { Session } from './session.ts';
 import type { SessionView } from './session-view.ts';
 
@@ -216,7 +216,7 @@ export class StreamCursors {
     const topics = new Map<string, Had>();
     for (const feed of view.isPattern ? view.waiting.keys() : view.feeds.values()) {
       const sent = frame?.feed === feed ? frame.upto : feed.examined;
-      const ahead = aheadSeq === undefined ? 0 : hadOf(feed.topic, aheadSeq);
+      const ahead = aheadSeq === undefined ? 0 : (hadUpto(feed, aheadSeq) ?? 0);
       const lacking = feed.lackingAfter(Math.max(sent, ahead));
       if (lacking === undefined) continue;
       const had = { seq: lacking - 1, lacksValues: false };
