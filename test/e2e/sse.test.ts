@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { RawSocket } from '../support/raw-socket.ts';
 import { SseClient, type SseOptions } from '../support/sse-client.ts';
 
 let gateway: TestGateway;
@@ -46,6 +47,19 @@ async function stream(query: string, more: Partial<SseOptions> = {}): Promise<Ss
   return client;
 }
 
+/** The chunks of a response that have come with their ends. */
+function wholeChunks(response: string): string {
+  let at = response.indexOf('\r\n\r\n') + 4;
+  let body = '';
+  for (;;) {
+    const lineEnd = response.indexOf('\r\n', at);
+    const end = lineEnd + 2 + Number.parseInt(response.slice(at, lineEnd), 16);
+    if (lineEnd < 0 || response.length < end + 2) return body;
+    body += response.slice(lineEnd + 2, end);
+    at = end + 2;
+  }
+}
+
 async function publish(topic: string, data: unknown, more: Record<string, unknown> = {}): Promise<void> {
   const answer = await gateway.post('/api/publish', JSON.stringify({ topic, type: 'e', data, ...more }));
   expect(answer.status).toBe(200);
@@ -76,6 +90,22 @@ describe('a stream of Server-Sent Events', () => {
       { topic: 'greets:a', offset: 1, data: 'two\nlines' },
     ]);
     expect(client.events.at(-1)).toMatchObject({ event: 'message' });
+  });
+
+  test('reaches a client that reads no chunk before its end, as soon as an event is there', async () => {
+    const socket = await RawSocket.open(gateway.port);
+    opened.push({ close: () => socket.kill() });
+    await socket.send('GET /sse?topic=whole HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+    await socket.until((text) => wholeChunks(text).includes('"topic":"whole"'));
+    for (const data of ['first', 'second', 'x'.repeat(30_000)]) {
+      await publish('whole', data);
+      await socket.until((text) => new RegExp(`"data":"${data}".*\n\n`).test(wholeChunks(text)));
+    }
+    const batch = Array.from({ length: 3 }, () => ({ topic: 'whole', type: 'e', data: 'batched' }));
+    await gateway.post('/api/publish/batch', JSON.stringify(batch));
+    await socket.until((text) => wholeChunks(text).split('"data":"batched"').length === 4);
+    // The next heartbeat would bring it, too.
+    expect(socket.text).not.toContain(': ping');
   });
 
   test('hands over payloads with line ends of any kind as they were meant', async () => {

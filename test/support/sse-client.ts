@@ -12,7 +12,7 @@ export interface SseEvent {
 export class SseParser {
   retryMs: number | undefined;
   lastEventId = '';
-  comments = 0;
+  heartbeats = 0;
   #rest = '';
   #data: string[] = [];
   #event = '';
@@ -38,7 +38,7 @@ export class SseParser {
     const colon = line.indexOf(':');
     const name = colon === -1 ? line : line.slice(0, colon);
     const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '');
-    if (name === '') this.comments++;
+    if (name === '' && value === 'ping') this.heartbeats++;
     if (name === 'data') this.#data.push(value);
     if (name === 'event') this.#event = value;
     if (name === 'id' && !value.includes('\0')) this.#id = value;

@@ -250,13 +250,25 @@ export class SseConnection implements Connection, StreamMember {
     this.#isCorked = true;
     this.#corkedBytes = 0;
     try {
-      this.#response.cork(run);
+      this.#response.cork(() => {
+        run();
+        this.#endChunk();
+      });
     } finally {
       this.#isCorked = false;
     }
     this.#unprobedBytes += this.#corkedBytes;
     // The library does not report either whether the end of a cork has written everything.
     if (this.#corkedBytes >= suspectBytes && !this.#closed) this.#suspect();
+  }
+
+  /**
+   * The library writes the end of a chunk only with the next one, and some clients wait for it before they read the
+   * chunk (Python's `requests`). So a comment follows the last event.
+   */
+  #endChunk(): void {
+    if (this.#closed || this.#stuck !== undefined || this.#corkedBytes === 0) return;
+    if (!this.#response.write(emptyComment)) this.#stick();
   }
 
   #pieceOf(message: Uint8Array): Piece {

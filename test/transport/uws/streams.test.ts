@@ -99,18 +99,18 @@ describe('a stream', () => {
   test('gets a comment once it has been silent for the time of the heartbeat, and not before', async () => {
     const { clock, streams, stream, turning, publish } = await start();
     const client = await stream();
-    const commentsAfter = async (silentMs: number) => {
+    const heartbeatsAfter = async (silentMs: number) => {
       clock.nowMs += silentMs;
       streams.sweep();
       // What is published arrives after the comment, if there is one.
       await publish(clock.nowMs);
       await turning(client.until(() => client.publications.at(-1)?.data === clock.nowMs));
-      return client.parser.comments;
+      return client.parser.heartbeats;
     };
-    expect(await commentsAfter(heartbeatMs - 1)).toBe(0);
-    expect(await commentsAfter(heartbeatMs)).toBe(1);
-    expect(await commentsAfter(heartbeatMs - 1)).toBe(1);
-    expect(await commentsAfter(heartbeatMs + 1)).toBe(2);
+    expect(await heartbeatsAfter(heartbeatMs - 1)).toBe(0);
+    expect(await heartbeatsAfter(heartbeatMs)).toBe(1);
+    expect(await heartbeatsAfter(heartbeatMs - 1)).toBe(1);
+    expect(await heartbeatsAfter(heartbeatMs + 1)).toBe(2);
   });
 
   test('that takes nothing for the write timeout is cut, and not before', async () => {
