@@ -9,14 +9,14 @@ import type {
 import { useClient } from './context.tsx';
 import { type Follow, TopicStore, type TopicView } from './topic-store.ts';
 
-const noOptions: SubscribeOptions = {};
+export const noOptions: SubscribeOptions = {};
 const noEntries: StateMap<never> = new Map();
 
 /**
  * A subscription that lasts as long as the component shows this topic with equal options. Other `keys` are asked for
  * without subscribing again; of an empty list nothing is subscribed.
  */
-function useTopicStore<T, V>(
+export function useTopicStore<T, V>(
   topic: string | undefined,
   options: SubscribeOptions,
   initial: V,
@@ -40,7 +40,7 @@ function useTopicStore<T, V>(
   return store;
 }
 
-function useView<T, V>(store: TopicStore<T, V>): TopicView<T, V> {
+export function useView<T, V>(store: TopicStore<T, V>): TopicView<T, V> {
   return useSyncExternalStore(store.subscribe, store.view, store.initial);
 }
 
@@ -100,22 +100,30 @@ export function useTopicState<T = unknown, S = StateMap<T>>(
   isEqual: (a: S, b: S) => boolean = Object.is,
   options: SubscribeOptions = noOptions,
 ): S {
+  if (topic?.endsWith('*')) throw new TypeError(`${topic} is a pattern: useTopics selects from its topics.`);
   const store = useTopicStore<T, StateMap<T>>(topic, options, noEntries, followMap);
-  const selected = useRef<{ readonly entries: StateMap<T>; readonly selector: unknown; readonly part: S }>(
-    undefined,
-  );
-  const select = (entries: StateMap<T>): S => {
+  return useSelection(store, selector, isEqual);
+}
+
+/** A part of the store's value, the same one as long as it is equal. */
+export function useSelection<T, V, S>(
+  store: TopicStore<T, V>,
+  selector: (value: V) => S,
+  isEqual: (a: S, b: S) => boolean,
+): S {
+  const selected = useRef<{ readonly value: V; readonly selector: unknown; readonly part: S }>(undefined);
+  const select = (value: V): S => {
     const known = selected.current;
-    if (known?.entries === entries && known.selector === selector) return known.part;
-    const part = selector(entries);
+    if (known?.value === value && known.selector === selector) return known.part;
+    const part = selector(value);
     const kept = known !== undefined && isEqual(known.part, part) ? known.part : part;
-    selected.current = { entries, selector, part: kept };
+    selected.current = { value, selector, part: kept };
     return kept;
   };
   return useSyncExternalStore(
     store.subscribe,
     () => select(store.view().value),
-    () => select(noEntries),
+    () => select(store.initial().value),
   );
 }
 

@@ -4,4 +4,11 @@ export { ConnectionStatus } from './connection-status.tsx';
 export { SluiceProvider, type SluiceProviderProps, useClient } from './context.tsx';
 export { type Connection, useConnection, useLatest, useTopic, useTopicState } from './hooks.ts';
 export { type Job, type JobView, useJob } from './job.ts';
+export {
+  type PresenceView,
+  type StateMaps,
+  usePresence,
+  useRecent,
+  useTopics,
+} from './lists.ts';
 export type { TopicView } from './topic-store.ts';

@@ -5,15 +5,20 @@ import { type ReactNode, StrictMode } from 'react';
 import { hydrateRoot } from 'react-dom/client';
 import { renderToString } from 'react-dom/server';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { SluiceClient, type StateMap } from '../../../src/client/index.ts';
 import {
   ConnectionStatus,
   SluiceProvider,
+  type StateMaps,
   useConnection,
   useJob,
   useLatest,
+  usePresence,
+  useRecent,
   useTopic,
   useTopicState,
+  useTopics,
 } from '../../../src/client/react/index.ts';
 import { GatewayProcess, lastingPort } from '../../support/gateway-process.ts';
 
@@ -31,15 +36,14 @@ afterAll(() => gateway.kill());
 const url = () => `ws://127.0.0.1:${port}/ws`;
 const within = { timeout: 60_000 };
 
-function show(children: ReactNode) {
-  return render(
-    <StrictMode>
-      <SluiceProvider url={url()} options={{ jitter: 'none' }}>
-        {children}
-      </SluiceProvider>
-    </StrictMode>,
-  );
-}
+const inPage = (children: ReactNode) => (
+  <StrictMode>
+    <SluiceProvider url={url()} options={{ jitter: 'none' }}>
+      {children}
+    </SluiceProvider>
+  </StrictMode>
+);
+const show = (children: ReactNode) => render(inPage(children));
 
 const shows = (text: string) =>
   waitFor(() => expect(screen.getByTestId('shown').textContent).toBe(text), within);
@@ -61,13 +65,7 @@ describe('useTopic', () => {
     await gateway.publish('heard', 'update', '', 2);
     await waitFor(() => expect(heard).toEqual(['a 1', 'a 2']), within);
     expect(renders).toBe(before);
-    rerender(
-      <StrictMode>
-        <SluiceProvider url={url()} options={{ jitter: 'none' }}>
-          <Listening name="b" />
-        </SluiceProvider>
-      </StrictMode>,
-    );
+    rerender(inPage(<Listening name="b" />));
     await gateway.publish('heard', 'update', '', 3);
     await waitFor(() => expect(heard).toEqual(['a 1', 'a 2', 'b 3']), within);
   });
@@ -102,13 +100,7 @@ it('useLatest shows the newest publication, also one from before', async () => {
   await shows('latest 1');
   await gateway.publish('latest', 'update', '', { n: 2 });
   await shows('latest 2');
-  rerender(
-    <StrictMode>
-      <SluiceProvider url={url()} options={{ jitter: 'none' }}>
-        <Latest topic={undefined} />
-      </SluiceProvider>
-    </StrictMode>,
-  );
+  rerender(inPage(<Latest topic={undefined} />));
   await shows('nothing');
 });
 
@@ -178,14 +170,7 @@ it('useTopicState shows the keys of now, with one subscription', async () => {
     return <p data-testid="shown">{values}</p>;
   }
   const { rerender } = show(<Grid keys={['a', 'b']} />);
-  const scroll = (...keys: readonly string[]) =>
-    rerender(
-      <StrictMode>
-        <SluiceProvider url={url()} options={{ jitter: 'none' }}>
-          <Grid keys={keys} />
-        </SluiceProvider>
-      </StrictMode>,
-    );
+  const scroll = (...keys: readonly string[]) => rerender(inPage(<Grid keys={keys} />));
   await shows('AB');
   const before = clients.size;
   scroll('b', 'c');
@@ -195,6 +180,85 @@ it('useTopicState shows the keys of now, with one subscription', async () => {
   await shows('');
   scroll('c');
   await shows('C');
+});
+
+it('useRecent shows the newest publications, those from before first', async () => {
+  for (let n = 1; n <= 4; n++) await gateway.publish('recent', 'update', '', n);
+  function Recent({ count }: { readonly count: number }) {
+    const points = useRecent<number>('recent', count);
+    return <p data-testid="shown">{points.map(({ data }) => data).join(' ')}</p>;
+  }
+  const { rerender } = show(<Recent count={3} />);
+  await shows('2 3 4');
+  await gateway.publish('recent', 'update', '', 5);
+  await shows('3 4 5');
+  rerender(inPage(<Recent count={4} />));
+  await shows('2 3 4 5');
+});
+
+describe('useTopics', () => {
+  const all = (topics: StateMaps<number>) =>
+    [...topics].map(([topic, entries]) => `${topic}=${entries.get('n')?.data}`).join(' ');
+
+  it('shows the state topics of a pattern, those that come and go as well, to each that asks', async () => {
+    for (const name of ['a', 'b']) await gateway.publish(`server:list-${name}`, 'update', 'n', 1);
+    function List({ id }: { readonly id: string }) {
+      return <p data-testid={id}>{useTopics<number, string>('server:list-*', all)}</p>;
+    }
+    function Lists({ isSecond }: { readonly isSecond: boolean }) {
+      return (
+        <>
+          <List id="shown" />
+          {isSecond && <List id="second" />}
+        </>
+      );
+    }
+    const { rerender } = show(<Lists isSecond={false} />);
+    await shows('server:list-a=1 server:list-b=1');
+    rerender(inPage(<Lists isSecond />));
+    const second = () => screen.getByTestId('second').textContent;
+    await waitFor(() => expect(second()).toBe('server:list-a=1 server:list-b=1'), within);
+    await gateway.publish('server:list-c', 'update', 'n', 3);
+    await fetch(`${gateway.url}/api/publish`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ topic: 'server:list-a', type: 'update', key: 'n', removed: true }),
+    });
+    await shows('server:list-b=1 server:list-c=3');
+    await waitFor(() => expect(second()).toBe('server:list-b=1 server:list-c=3'), within);
+  });
+
+  it('is named where a hook for one topic is given a pattern', () => {
+    const Wrong = () => <p>{useTopicState('server:*', ({ size }) => size)}</p>;
+    expect(() => renderToString(<Wrong />)).toThrow(
+      'server:* is a pattern: useTopics selects from its topics.',
+    );
+  });
+});
+
+it('usePresence shows who is there, comes and goes, and why it is not known', async () => {
+  function Present({ topic }: { readonly topic: string }) {
+    const { members, error } = usePresence(topic);
+    return <p data-testid="shown">{error?.code ?? members.length}</p>;
+  }
+  // Without an origin, which pages have: this machine itself may ask who is there.
+  const [client, other] = [new SluiceClient(url(), { WebSocket }), new SluiceClient(url(), { WebSocket })];
+  await client.connect();
+  const { unmount } = render(
+    <SluiceProvider client={client}>
+      <Present topic="room:here" />
+    </SluiceProvider>,
+  );
+  await shows('1');
+  other.subscribe('room:here');
+  await other.connect();
+  await shows('2');
+  other.close();
+  await shows('1');
+  client.close();
+  unmount();
+  show(<Present topic="room:here" />);
+  await shows('forbidden');
 });
 
 it('useJob shows progress until the end', async () => {

@@ -1,0 +1,138 @@
+import type {
+  ClientError,
+  PresenceMember,
+  ReceivedPublication,
+  StateMap,
+  SubscribeOptions,
+  Subscription,
+} from '../index.ts';
+import { useClient } from './context.tsx';
+import { noOptions, useSelection, useTopicStore, useView } from './hooks.ts';
+import type { Follow } from './topic-store.ts';
+
+const nothing: readonly never[] = [];
+
+/**
+ * The newest publications of a topic, at most `count`, the oldest first: the points of a chart, the lines of a chat.
+ * Begins with what the topic has kept of them.
+ */
+export function useRecent<T = unknown>(
+  topic: string | undefined,
+  count: number,
+  options: SubscribeOptions = noOptions,
+): readonly ReceivedPublication<T>[] {
+  const wanted = { last: count, ...options };
+  const store = useTopicStore<T, readonly ReceivedPublication<T>[]>(
+    topic,
+    wanted,
+    nothing,
+    (...[of, set]) => {
+      let recent: readonly ReceivedPublication<T>[] = nothing;
+      of.on('publication', (publication) => {
+        recent = [...recent, publication].slice(-count);
+        set(recent);
+      });
+      return recent;
+    },
+  );
+  return useView(store).value;
+}
+
+/** The entries of each state topic of a pattern. A topic without entries is not among them. */
+export type StateMaps<T = unknown> = ReadonlyMap<string, StateMap<T>>;
+
+const noTopics: StateMaps<never> = new Map();
+
+/** A part of the state topics of a pattern (`job:*`), as `useTopicState` selects one of a single topic. */
+export function useTopics<T = unknown, S = StateMaps<T>>(
+  pattern: string | undefined,
+  selector: (topics: StateMaps<T>) => S,
+  isEqual: (a: S, b: S) => boolean = Object.is,
+  options: SubscribeOptions = noOptions,
+): S {
+  const store = useTopicStore<T, StateMaps<T>>(pattern, options, noTopics, followTopics);
+  return useSelection(store, selector, isEqual);
+}
+
+function followTopics<T>(...[subscription, set]: Parameters<Follow<T, StateMaps<T>>>): StateMaps<T> {
+  const topics = new Map<string, StateMap<T>>();
+  const put = (entries: StateMap<T>, topic: string): void => {
+    if (entries.size > 0) topics.set(topic, entries);
+    else topics.delete(topic);
+  };
+  let isTelling = false;
+  subscription.on('map', (entries, topic) => {
+    put(entries, topic);
+    if (isTelling) return;
+    isTelling = true;
+    // A frame, or the beginning of a subscription, may change many topics.
+    queueMicrotask(() => {
+      isTelling = false;
+      if (subscription.state !== 'closed') set(new Map(topics));
+    });
+  });
+  for (const { topic } of subscription.positions) put(subscription.current(topic), topic);
+  return new Map(topics);
+}
+
+export interface PresenceView {
+  /** Sessions that are subscribed to the topic, this one included. */
+  readonly members: readonly PresenceMember[];
+  /** Why they are not known. */
+  readonly error: ClientError | undefined;
+}
+
+const withPresence: SubscribeOptions = { presence: true };
+const noMembers: PresenceView = { members: nothing, error: undefined };
+
+/** Who is subscribed to a topic, now. By WebSocket only: over HTTP there is no presence. */
+export function usePresence(topic: string | undefined): PresenceView {
+  const client = useClient();
+  const store = useTopicStore<unknown, PresenceView>(topic, withPresence, noMembers, (...[of, set]) => {
+    if (client !== undefined) followPresence(of, () => client.presence(of.topic), set);
+    return noMembers;
+  });
+  const { value, error } = useView(store);
+  return error === undefined ? value : { ...value, error };
+}
+
+function followPresence(
+  subscription: Subscription,
+  ask: () => Promise<{ readonly members: readonly PresenceMember[] }>,
+  set: (view: PresenceView) => void,
+): void {
+  const members = new Map<string, PresenceMember>();
+  let question = 0;
+  let isAsking = false;
+  const show = (error?: ClientError): void => set({ members: [...members.values()], error });
+  const askAll = async (): Promise<void> => {
+    const own = ++question;
+    const isCurrent = (): boolean => own === question && subscription.state !== 'closed';
+    isAsking = true;
+    try {
+      const all = await ask();
+      if (!isCurrent()) return;
+      members.clear();
+      for (const member of all.members) members.set(member.session, member);
+      show();
+    } catch (error) {
+      if (isCurrent()) show(error as ClientError);
+    } finally {
+      if (own === question) isAsking = false;
+    }
+  };
+  const changed = (change: () => void): void => {
+    change();
+    show();
+    // The answer may be of the time before.
+    if (isAsking) void askAll();
+  };
+  const follow = (): void => {
+    if (subscription.state === 'live') void askAll();
+  };
+  subscription.on('state', follow);
+  subscription.on('caughtUp', follow);
+  subscription.on('joined', (member) => changed(() => members.set(member.session, member)));
+  subscription.on('left', ({ session }) => changed(() => members.delete(session)));
+  follow();
+}
