@@ -7,6 +7,7 @@ import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { ErrorLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { withoutByteOrderMark } from '../protocol/utf8.ts';
 import { withCors } from './cors.ts';
 import { headSteps } from './head-steps.ts';
 import { type ApiResponse, errorResponse, type RequestHead } from './http.ts';
@@ -14,7 +15,7 @@ import { matcher } from './match.ts';
 import { openapiRoute } from './openapi.ts';
 import type { ApiPorts } from './ports.ts';
 import { ApiRequest } from './request.ts';
-import { readParams, readQuery, withoutByteOrderMark } from './request-input.ts';
+import { readParams, readQuery } from './request-input.ts';
 import type { Route } from './route.ts';
 import { routes } from './routes.ts';
 

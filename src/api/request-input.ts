@@ -35,8 +35,3 @@ function valid<T>(value: T | SluiceError): T {
   if (value instanceof SluiceError) throw value;
   return value;
 }
-
-/** Some editors and libraries begin UTF-8 with a byte order mark. JSON has none. */
-export function withoutByteOrderMark(body: Uint8Array): Uint8Array {
-  return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body;
-}

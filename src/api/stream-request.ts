@@ -3,8 +3,8 @@ import { SluiceError } from '../errors.ts';
 import { readClientFrame } from '../protocol/client-frames.ts';
 import type { Subscription } from '../protocol/frames.ts';
 import { jsonDialect } from '../protocol/json/codec.ts';
+import { withoutByteOrderMark } from '../protocol/utf8.ts';
 import { type Cursor, cursorMaxLength, parseCursor } from '../topics/cursor.ts';
-import { withoutByteOrderMark } from './request-input.ts';
 import { wholeNumber } from './schemas.ts';
 import { validate } from './validate.ts';
 

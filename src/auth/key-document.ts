@@ -7,7 +7,7 @@ const fetchTimeoutMs = 5_000;
 export async function readKeyFile(path: string): Promise<string> {
   const { size } = await stat(path);
   if (size > documentMaxBytes) throw new RangeError(`it is larger than ${documentMaxBytes} bytes`);
-  return readFile(path, 'utf8');
+  return textOf(await readFile(path));
 }
 
 /** Fetches a document of keys: within 5 s, at most 256 KiB, without following redirects. */
@@ -30,5 +30,10 @@ async function readBounded(response: Response): Promise<string> {
     if (bytes > documentMaxBytes) throw new RangeError(`it is larger than ${documentMaxBytes} bytes`);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return textOf(Buffer.concat(chunks));
+}
+
+/** Without the byte order mark that some editors and servers put before it. */
+function textOf(document: Uint8Array): string {
+  return new TextDecoder().decode(document);
 }

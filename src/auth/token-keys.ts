@@ -25,7 +25,10 @@ export interface TokenKeys {
   readonly revision: number;
   /** Of HS256: what it signs is verified at once. */
   readonly secret?: Hmac | undefined;
-  /** Rejects with `NoKeys` where there are none yet, and with an error of jose where none fits the header. */
+  /**
+   * Rejects with `NoKeys` where there are none yet, and with an error of jose where none fits the header, or several
+   * do: `JWKSMultipleMatchingKeys` lists these.
+   */
   find(header: JWTHeaderParameters): Promise<CryptoKey | Uint8Array>;
 }
 
@@ -60,27 +63,44 @@ export function keysByAlgorithm(secret: TokenKeys | undefined, published: TokenK
 
 const keysMax = 100;
 
-/** RSA keys of less than 2048 bits are refused by jose when they are used. */
+/** In base64url. Node takes an RSA key of any other text. */
+const number = z.string().regex(/^[\w-]+$/);
+const ofEachKind = {
+  kid: z.string().optional(),
+  use: z.literal('sig').optional(),
+  alg: z.string().optional(),
+  key_ops: z.array(z.string()).optional(),
+};
+/**
+ * Other members are dropped: the private ones of a key that should not be here, and those that are too deep to copy.
+ * RSA keys of less than 2048 bits are refused by jose when they are used.
+ */
 const publicKey = z.discriminatedUnion('kty', [
-  z.looseObject({ kty: z.literal('RSA'), n: z.string().min(342), e: z.string() }),
-  z.looseObject({ kty: z.literal('EC'), crv: z.string(), x: z.string(), y: z.string() }),
-  z.looseObject({ kty: z.literal('OKP'), crv: z.string(), x: z.string() }),
+  z.object({ kty: z.literal('RSA'), n: number.min(342), e: number, ...ofEachKind }),
+  z.object({ kty: z.literal('EC'), crv: z.string(), x: z.string(), y: z.string(), ...ofEachKind }),
+  z.object({ kty: z.literal('OKP'), crv: z.string(), x: z.string(), ...ofEachKind }),
 ]);
 const keySet = z.looseObject({ keys: z.array(z.looseObject({ kty: z.string() })).max(keysMax) });
 
 /**
  * Reads a JSON Web Key Set, a single JSON Web Key, or public keys in PEM. Takes the public keys that can verify tokens,
- * and no others: symmetric keys, keys for encryption and unknown kinds are left out. Throws where none is left; the
- * message holds no part of a key.
+ * and no others: symmetric keys, keys for encryption, unknown kinds and damaged keys are left out. Throws where none is
+ * left; the message holds no part of a key.
  */
 export function readKeySet(text: string): JSONWebKeySet {
   const keys = text.includes('-----BEGIN') ? readPem(text) : readJson(text);
-  const usable = keys.filter(
-    ({ use, ...key }) => (use ?? 'sig') === 'sig' && publicKey.safeParse(key).success,
-  );
+  const usable = keys.flatMap((key) => publicKey.safeParse(key).data ?? []).filter(isKey);
   if (usable.length === 0) throw new TypeError('it holds no public key for signatures');
-  // A private key should not be here; its private members are dropped.
-  return { keys: usable.map(({ d: _d, p: _p, q: _q, dp: _dp, dq: _dq, qi: _qi, ...key }) => key) };
+  return { keys: usable };
+}
+
+function isKey(key: JWK): boolean {
+  try {
+    createPublicKey({ key, format: 'jwk' });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function readPem(text: string): JWK[] {

@@ -1,4 +1,4 @@
-import { errors, type JWTPayload, jwtVerify } from 'jose';
+import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { topicNameMaxLength } from '../topics/topic-name.ts';
 import { plainClaims, readClaims } from './claims.ts';
 import type { Identity } from './identity.ts';
@@ -81,7 +81,7 @@ export function tokenVerifier(options: TokenOptions, nowMs: () => number = Date.
   }
   async function verify(token: string, digest: string): Promise<TokenResult> {
     try {
-      const { payload } = await jwtVerify(token, (header) => keys.find(header), {
+      const payload = await verifyPublished(token, keys, {
         ...claims,
         algorithms: [...algorithms],
         currentDate: new Date(nowMs()),
@@ -102,6 +102,32 @@ export function tokenVerifier(options: TokenOptions, nowMs: () => number = Date.
       return find(digest) ?? verify(token, digest);
     },
   };
+}
+
+/** More keys than this that fit the header of one token are not tried: each takes as long as a signature. */
+const candidatesMax = 10;
+
+/** Several keys may fit: those of a file in PEM have no name, and issuers that replace a key may use a name twice. */
+async function verifyPublished(
+  token: string,
+  keys: TokenKeys,
+  options: JWTVerifyOptions,
+): Promise<JWTPayload> {
+  try {
+    return (await jwtVerify(token, (header) => keys.find(header), options)).payload;
+  } catch (several) {
+    if (!(several instanceof errors.JWKSMultipleMatchingKeys)) throw several;
+    let tried = 0;
+    for await (const key of several) {
+      try {
+        return (await jwtVerify(token, key, options)).payload;
+      } catch (error) {
+        const isOfAnother = error instanceof errors.JWSSignatureVerificationFailed;
+        if (!isOfAnother || ++tried === candidatesMax) throw error;
+      }
+    }
+    throw several;
+  }
 }
 
 /** `latestStartMs`: tokens whose `nbf` is later are not valid yet. */

@@ -1,10 +1,13 @@
 import { z } from 'zod';
 import { topicActions } from '../auth/identity.ts';
+import { userProblem } from '../auth/permissions.ts';
 import { clientBounds } from '../protocol/client-frames.ts';
 import { Fields } from '../protocol/fields.ts';
 import { readFilter } from '../protocol/filter-fields.ts';
 import type { Filter } from '../protocol/frames.ts';
 import { jsonDialect } from '../protocol/json/codec.ts';
+import { jsonPayloadProblem } from '../protocol/payload.ts';
+import { withoutByteOrderMark } from '../protocol/utf8.ts';
 import { filterProblem } from '../topics/filter.ts';
 import { isPattern, isReserved, patternProblem, topicProblem } from '../topics/topic-name.ts';
 import { HookFailure } from './failure.ts';
@@ -28,7 +31,10 @@ const pattern = z
 
 const connectConsent = z.strictObject({
   allow: z.literal(true),
-  user: z.string().min(1).max(200).optional(),
+  user: z
+    .string()
+    .refine((name) => userProblem(name) === undefined)
+    .optional(),
   topics: z.array(topic).max(listMax).optional(),
   permissions: z
     .array(z.strictObject({ pattern, allow: z.array(z.enum(topicActions)) }))
@@ -80,10 +86,16 @@ export function readAnswers<S extends z.ZodType>(schema: S, answer: unknown, cou
   return results.map((each) => readAnswer(schema, each));
 }
 
+/**
+ * Reads the body of an answer, without a byte order mark. Throws a `HookFailure` where a member stands twice: another
+ * reader may take the other one for the decision.
+ */
+export function readBody(body: Uint8Array): Uint8Array {
+  const text = withoutByteOrderMark(body);
+  if (jsonPayloadProblem(text) === undefined) return text;
+  throw new HookFailure('malformed', 'its answer is not JSON in UTF-8, without duplicate members');
+}
+
 export function parseJson(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
-  } catch {
-    throw new HookFailure('malformed', 'its answer is not JSON in UTF-8');
-  }
+  return JSON.parse(Buffer.from(readBody(body)).toString());
 }

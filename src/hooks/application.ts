@@ -3,11 +3,11 @@ import { isOthersTopic } from '../auth/permissions.ts';
 
 import { SluiceError } from '../errors.ts';
 import type { Payload } from '../protocol/frames.ts';
+import { fromBase64 } from '../protocol/json/base64.ts';
 import { cutMembers } from '../protocol/json/envelope.ts';
-import { jsonPayloadProblem } from '../protocol/payload.ts';
 import type { Application, Asker, SubscribeGrant } from '../sessions/application.ts';
 import { isReserved } from '../topics/topic-name.ts';
-import { answerSchemas, parseJson, readAnswer, readAnswers } from './answers.ts';
+import { answerSchemas, parseJson, readAnswer, readAnswers, readBody } from './answers.ts';
 import type { CallHandler, Denial, HookName, Hooks } from './contract.ts';
 import type { Endpoint } from './endpoint.ts';
 import { HookFailure } from './failure.ts';
@@ -246,15 +246,15 @@ class RawJson {
 }
 
 function cutAnswer(body: Uint8Array): unknown {
-  const problem = jsonPayloadProblem(body);
-  const cut = problem === undefined ? cutMembers(body, ['data', 'dataBase64']) : undefined;
-  if (cut?.ok !== true) throw new HookFailure('malformed', 'its answer is no JSON object');
+  const cut = cutMembers(readBody(body), ['data', 'dataBase64']);
+  if (!cut.ok) throw new HookFailure('malformed', 'its answer is no JSON object');
   const [data, base64] = cut.values;
   if (data !== undefined) return { ...cut.envelope, data: new RawJson({ format: 'json', bytes: data }) };
   if (base64 === undefined) return cut.envelope;
   const text: unknown = JSON.parse(Buffer.from(base64).toString());
-  if (typeof text !== 'string') throw new HookFailure('malformed', 'dataBase64 is no text');
-  return { ...cut.envelope, data: new RawJson({ format: 'binary', bytes: Buffer.from(text, 'base64') }) };
+  const bytes = typeof text === 'string' ? fromBase64(text) : undefined;
+  if (bytes === undefined) throw new HookFailure('malformed', 'its dataBase64 is not base64');
+  return { ...cut.envelope, data: new RawJson({ format: 'binary', bytes }) };
 }
 
 function payloadOf(data: unknown): Payload {

@@ -10,6 +10,11 @@ export function isUtf8(bytes: Uint8Array): boolean {
   }
 }
 
+/** Some editors and libraries begin UTF-8 with a byte order mark. JSON has none. */
+export function withoutByteOrderMark(bytes: Uint8Array): Uint8Array {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
+}
+
 /** Lone surrogates become U+FFFD. */
 export function utf8(text: string): Uint8Array {
   return encoder.encode(text);

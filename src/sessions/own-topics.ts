@@ -33,7 +33,7 @@ export class OwnTopics {
     const users = user === undefined ? undefined : userTopicOf(user);
     if (users !== undefined) own.push(users);
     const joined = targetsOf(session);
-    const topics = own.filter((topic) => !joined.has(topic));
+    const topics = [...new Set(own)].filter((topic) => !joined.has(topic));
     this.#lacking.delete(session);
     this.#whenLoaded(session, topics, cursor, (prepared) => {
       const results = this.#subscribe(session, topics, cursor, prepared);

@@ -74,6 +74,32 @@ describe('a token signed with a published key', () => {
     expect(await verify(await sign(pairOf('ES256'), { alg: 'ES256' }))).toMatchObject({ ok: true });
   });
 
+  test('is good where several keys fit, whichever of them signed it', async () => {
+    const pairs = [pairOf('ES256'), other];
+    const pem = (await Promise.all(pairs.map(({ publicKey }) => exportSPKI(publicKey)))).join('\n');
+    const named = await Promise.all(pairs.map((pair) => jwkOf(pair, { kid: 'a' })));
+    const unnamed = await Promise.all(pairs.map((pair) => jwkOf(pair)));
+    for (const document of [pem, documentOf(...named), documentOf(...unnamed)]) {
+      const { verify } = published(document);
+      for (const pair of pairs) {
+        const tokens = [sign(pair, { alg: 'ES256', kid: 'a' }), sign(pair, { alg: 'ES256' })];
+        for (const token of await Promise.all(tokens))
+          expect(await verify(token)).toMatchObject({ ok: true });
+      }
+      const stranger = await generateKeyPair('ES256');
+      const forged = await sign(stranger, { alg: 'ES256', kid: 'a' });
+      expect(await verify(forged)).toMatchObject({ ok: false, code: 'unauthorized' });
+    }
+  });
+
+  test('is verified with ten keys that fit, and with no more', async () => {
+    const strangers = await Promise.all(Array.from({ length: 10 }, () => generateKeyPair('ES256')));
+    const keys = await Promise.all([...strangers, other].map((pair) => jwkOf(pair)));
+    const token = await sign(other, { alg: 'ES256' });
+    expect(await published(documentOf(...keys.slice(1))).verify(token)).toMatchObject({ ok: true });
+    expect(await published(documentOf(...keys)).verify(token)).toMatchObject({ code: 'unauthorized' });
+  });
+
   test.each([
     ['of another key under this kid', async () => sign(other, { alg: 'ES256', kid: 'a' })],
     [
@@ -205,6 +231,28 @@ describe('a document of keys', () => {
     ['no set', { hello: 'world' }, 'it is no JSON Web Key Set'],
   ])('is refused: %s', (_, document, message) => {
     expect(() => readKeySet(JSON.stringify(document))).toThrow(message);
+  });
+
+  test('loses keys that are damaged, and no others', async () => {
+    const good = await jwkOf(other, { kid: 'a' });
+    const damaged = [
+      { ...good, x: 'AAAA' },
+      { ...good, kid: 5 },
+      { ...good, key_ops: 'verify' },
+      { ...good, alg: {} },
+      { kty: 'EC', crv: 'P-256' },
+      { kty: 'RSA', n: '!'.repeat(400), e: '' },
+    ];
+    const { keys } = readKeySet(documentOf(...damaged, good));
+    expect(keys).toEqual([good]);
+    expect(() => readKeySet(documentOf(...damaged))).toThrow('it holds no public key');
+  });
+
+  test('may have members of any depth, which are dropped', async () => {
+    const good = JSON.stringify(await jwkOf(other));
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    const { verify } = published(`{"keys":[${good.slice(0, -1)},"more":${deep}}],"more":${deep}}`);
+    expect(await verify(await sign(other, { alg: 'ES256' }))).toMatchObject({ ok: true });
   });
 
   test('is refused where it is neither JSON nor PEM, without being repeated', () => {

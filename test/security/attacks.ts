@@ -49,8 +49,16 @@ export const attacks: readonly Row[] = [
     ],
   },
   {
-    attack: 'published keys that are slow, replaced or no keys',
+    attack: 'published keys that are slow, replaced, packed, cut short, alike, damaged or no keys',
     tests: [
+      [tokens, 'that returns 300 MB in 300 kB'],
+      [tokens, 'that returns more codings than anyone uses'],
+      [tokens, 'that ends too early'],
+      [tokens, 'are taken by keys after a byte order mark, from a file and from a server'],
+      ['auth/token-keys.test.ts', 'is good where several keys fit, whichever of them signed it'],
+      ['auth/token-keys.test.ts', 'is verified with ten keys that fit, and with no more'],
+      ['auth/token-keys.test.ts', 'loses keys that are damaged, and no others'],
+      ['auth/token-keys.test.ts', 'may have members of any depth, which are dropped'],
       [tokens, 'that returns 10 000 keys'],
       [tokens, 'that hangs delays only tokens of keys that are not known'],
       [tokens, 'are taken by the keys that it publishes, also after it has replaced them'],
@@ -205,8 +213,15 @@ export const attacks: readonly Row[] = [
     ],
   },
   {
-    attack: 'an application whose hooks hang, lie, redirect, or return 100 MB',
+    attack:
+      'an application whose hooks hang, lie, redirect, contradict themselves, or return 100 MB, packed or not',
     tests: [
+      [hooks, 'that says no and yes'],
+      [hooks, 'that returns 300 MB in 300 kB'],
+      [hooks, 'that returns deep JSON'],
+      [hooks, 'that names a user who has no topic is not believed'],
+      [hooks, 'that names topics twice, or its user’s own, lets each be joined once'],
+      [hooks, 'whose bytes are not base64 is not believed'],
       [hooks, 'that hangs in the middle'],
       [hooks, 'that returns 100 MB'],
       [hooks, 'that redirects'],

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { HookServer, hookSecret } from '../support/hook-server.ts';
@@ -70,6 +71,27 @@ describe('an application', () => {
     ['that says more than it may', 'malformed', (r) => r.end('{"allow":true,"admin":true}')],
     ['that returns too few results', 'malformed', (response) => response.end('{"results":[]}')],
     ['whose filter is none', 'malformed', (r) => r.end('{"allow":true,"filter":{"op":"eq"}}')],
+    ['that says no and yes', 'malformed', (r) => r.end('{"allow":false,"allow":true}')],
+    [
+      'that returns 300 MB in 300 kB',
+      'too_large',
+      (r) => r.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(Buffer.alloc(300 * 2 ** 20))),
+    ],
+    [
+      'that returns deep JSON',
+      'malformed',
+      (r) => r.end(`{"allow":true,"filter":${'['.repeat(30_000)}${']'.repeat(30_000)}}`),
+    ],
+    [
+      'with a constructor',
+      'malformed',
+      (r) => r.end('{"allow":true,"constructor":{"prototype":{"allow":true}}}'),
+    ],
+    [
+      'that answers with the end of its connection',
+      'malformed',
+      (r) => r.socket?.end('HTTP/1.0 200 OK\r\n\r\n{"a'),
+    ],
     ['with a prototype', 'malformed', (r) => r.end('{"__proto__":{"allow":true}}')],
   ])('%s lets none in, unless failures do, and others are served', async (_, reason, rude) => {
     const { closed, open } = reason === 'timeout' ? impatient : patient;
@@ -114,6 +136,45 @@ describe('an application', () => {
       const response = await fetch(`${closed.url}/sse?topic=stats`);
       expect(await response.text()).toContain('application_unavailable');
     }
+  });
+
+  it('that names a user who has no topic is not believed', async () => {
+    for (const user of ['', 'é'.repeat(100), '\ud800', 5]) {
+      hooks.answer = () => ({ allow: true, user });
+      const response = await fetch(`${closed.url}/sse?topic=stats`);
+      expect([user, await response.text()]).toEqual([
+        user,
+        expect.stringContaining('application_unavailable'),
+      ]);
+    }
+  });
+
+  it('that names topics twice, or its user’s own, lets each be joined once', async () => {
+    hooks.answer = () => ({ allow: true, user: 'bob', topics: ['stats', 'stats', 'user:bob'] });
+    const client = await JsonClient.open(closed.wsUrl);
+    hooks.answer = () => ({ allow: true });
+    const { subscriptions } = await client.call({ type: 'status' });
+    const views = subscriptions as readonly { readonly topic: string; readonly view: number }[];
+    expect(views.map(({ topic }) => topic).sort()).toEqual(['$all', 'stats', 'user:bob']);
+    // Views are numbered as they are joined.
+    const numbers = views.map(({ view }) => view);
+    expect(Math.max(...numbers) - Math.min(...numbers)).toBe(2);
+    await client.close();
+  });
+
+  it('whose bytes are not base64 is not believed', async () => {
+    const client = await JsonClient.open(closed.wsUrl);
+    const ask = (dataBase64: string) => {
+      hooks.answer = () => ({ dataBase64 });
+      return client.call({ type: 'call', method: 'any' });
+    };
+    expect(await ask('AQID')).toMatchObject({ dataBase64: 'AQID' });
+    for (const text of ['AQI', 'AQ ID', '!!!!', '-_-_'])
+      expect([text, await ask(text)]).toEqual([
+        text,
+        expect.objectContaining({ code: 'application_unavailable' }),
+      ]);
+    await client.close();
   });
 
   it('that hangs is asked at most 32 questions of one client at a time, and holds nothing afterwards', async () => {

@@ -4,6 +4,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
@@ -103,6 +104,17 @@ describe('tokens of an identity provider', () => {
     expect(await status(gateway, await sign(pair, 'ES256'))).toBe(200);
   });
 
+  it('are taken by keys after a byte order mark, from a file and from a server', async () => {
+    const document = `\ufeff${await documentOf(pair)}`;
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-keys-'));
+    ends.push(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'keys.json');
+    await writeFile(file, document);
+    const url = await serveKeys((_, response) => response.end(document));
+    for (const source of [{ tokenKeysFile: file }, { tokenKeysUrl: url }])
+      expect(await status(await gatewayWith(source), await sign(pair, 'ES256'))).toBe(200);
+  });
+
   it('are compared with the issuer and audience that are configured', async () => {
     const document = await documentOf(pair);
     const url = await serveKeys((_, response) => response.end(document));
@@ -149,6 +161,27 @@ describe('a server of keys', () => {
     ['that returns a page', (_, response) => response.end('<html></html>')],
     ['that returns a secret', (_, response) => response.end('{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}')],
     ['that fails', (_, response) => response.writeHead(500).end()],
+    [
+      'that returns 300 MB in 300 kB',
+      (_, response) =>
+        response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(Buffer.alloc(300 * 2 ** 20))),
+    ],
+    [
+      'that returns more codings than anyone uses',
+      (_, response) => response.writeHead(200, { 'content-encoding': 'gzip,'.repeat(2000) }).end('x'),
+    ],
+    [
+      'that ends too early',
+      (_, response) => {
+        response.writeHead(200, { 'content-length': 1000 }).write('{"keys":[');
+        response.destroy();
+      },
+    ],
+    ['that returns deep JSON', (_, response) => response.end('['.repeat(120_000))],
+    [
+      'that returns a key that is none',
+      (_, response) => response.end('{"keys":[{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}]}'),
+    ],
     [
       'that returns 10 000 keys',
       (_, response) => {
