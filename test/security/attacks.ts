@@ -13,6 +13,7 @@ const redisVersions = 'engines/redis/versions.test.ts';
 const hooks = 'security/hooks.test.ts';
 const http = 'transport/uws/http.test.ts';
 const heads = 'transport/uws/heads.test.ts';
+const adminPort = 'security/admin-port.test.ts';
 
 /**
  * What is done to gateways, and where it is tried. `npm run bench -- siege` looks at what larger ones cost others.
@@ -118,6 +119,16 @@ export const attacks: readonly Row[] = [
       [requests, 'and not where its Host only looks like it'],
       [requests, 'and not where it has two'],
       [requests, 'and not where a page of another origin sends it'],
+    ],
+  },
+  {
+    attack: 'the administration asked for on the public port, beside an admin port',
+    tests: [
+      [adminPort, 'has no %s, by any spelling and method'],
+      [adminPort, 'has none that rides along'],
+      [adminPort, 'has none on the unix socket, which is of the public'],
+      [adminPort, 'lets in who may administer, and no others'],
+      [adminPort, 'without keys serves this machine only, by its name'],
     ],
   },
   {
