@@ -39,6 +39,8 @@ export interface RunningServer {
 }
 
 const sweepMs = 1000;
+/** Shorter ones of the event loop are covered by the bursts of all limits. */
+const stallSeconds = 0.2;
 
 /**
  * Builds a gateway, starts it, and resolves once it listens. Rejects with a `ListenError`, with `code` ERR_UWS_LOAD,
@@ -167,6 +169,7 @@ function startWork(assembly: Assembly, listeners: Listeners, { site }: ServerOpt
   const stopWatching = watchLoopDelay((seconds) => {
     metrics.eventLoopDelaySeconds.observe(seconds);
     loopDelays.add(seconds * 1000);
+    if (seconds > stallSeconds) environment.requestTurn.stalled(monotonicMs() - seconds * 1000);
   });
   const stopSweeping = every(sweepMs, () => {
     for (const part of swept) part.sweep();

@@ -54,6 +54,7 @@ export async function assemble(config: Config, options: ServerOptions) {
   const monotonicMs = () => performance.now();
   const draining = new Draining(config, monotonicMs);
   const loopDelays = new RecentDelays(monotonicMs);
+  const requestTurn = new RequestTurn(eventLoop);
   const environment: Environment = {
     config,
     log: options.log ?? createLog(config),
@@ -61,7 +62,8 @@ export async function assemble(config: Config, options: ServerOptions) {
     monotonicMs,
     loopDelayMs: () => loopDelays.longestMs,
     workMs: createWorkClock(),
-    requestTurn: new RequestTurn(eventLoop),
+    requestTurn,
+    arrival: { nowMs: monotonicMs, sinceMs: () => requestTurn.sinceMs },
     isDraining: () => draining.isOn,
     afterDrainMs: () => draining.afterMs(),
   };

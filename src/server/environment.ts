@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Arrival } from '../sessions/token-bucket.ts';
 import type { RequestTurn } from '../transport/uws/request-turn.ts';
 
 /** What every part of a gateway is built from. */
@@ -12,6 +13,7 @@ export interface Environment {
   /** A clock that stops while other processes have this thread's processor: clients are charged by it. */
   readonly workMs: () => number;
   readonly requestTurn: RequestTurn;
+  readonly arrival: Arrival;
   /** The longest time of the last seconds that the event loop was held up. */
   readonly loopDelayMs: () => number;
   /** The gateway is stopping: it takes no more connections. */

@@ -62,10 +62,10 @@ export function createHttpApi(
   { storage, fanout, sessions, access, compat, revocations, site }: HttpApiParts,
 ): HttpApi {
   const { peers, metricsText } = site;
-  const { config, log, metrics, monotonicMs, workMs } = environment;
+  const { config, log, metrics, workMs } = environment;
   const { authorize, origins, requestAccess, addressOf } = access;
   const { broker, topicOptions } = storage;
-  const limits = new RequestLimits(config, monotonicMs);
+  const limits = new RequestLimits(config, environment.arrival);
   const subscribers = (topic: Topic) => fanout.subscribers(topic);
   const topics = topicReader({ broker, namespace: topicOptions, subscribers });
   const directory = sessionDirectory(sessions);

@@ -73,7 +73,7 @@ export function createSessions(
   });
   // At least as much as the largest message needs, whatever `requestsMaxBytesPerClient` is.
   const pendingMaxBytes = Math.max(config.requestsMaxBytesPerClient, 2 * config.frameMaxBytes);
-  const connectionLimits = new ConnectionLimits(config, monotonicMs, site.caps);
+  const connectionLimits = new ConnectionLimits(config, environment.arrival, site.caps);
   const subscriber = new Subscriber({
     broker,
     fanout,

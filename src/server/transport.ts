@@ -167,13 +167,13 @@ export function createServing(environment: Environment, served: Served): Serving
 }
 
 function countConnections(
-  { config, log, metrics, monotonicMs }: Environment,
+  { config, log, metrics, arrival }: Environment,
   access: Access,
   sessions: Pick<SessionStage['sessions'], 'count'>,
 ) {
   // Each WebSocket begins as an HTTP connection.
   const perSecond = () => Math.max(config.httpConnectionsPerSecondPerIp, 2 * config.handshakesPerSecondPerIp);
-  const newConnections = new TokenBuckets(perSecond(), perSecond(), monotonicMs);
+  const newConnections = new TokenBuckets(perSecond(), perSecond(), arrival);
   const socketsMax = clientSocketsMax();
   if (socketsMax * config.workers < config.connectionsMax)
     log.warn(

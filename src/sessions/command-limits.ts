@@ -1,5 +1,5 @@
 import type { Session } from './session.ts';
-import { TokenBuckets, TokenRate } from './token-bucket.ts';
+import { type Arrival, TokenBuckets, TokenRate } from './token-bucket.ts';
 
 /**
  * The time that a command may take on average. Times the rate of commands, it is what one payer may use of a second.
@@ -30,18 +30,18 @@ export function refusalRate(commandsPerSecond: number): TokenRate {
  * the debt is paid, its commands are refused.
  */
 export class CommandLimits {
-  readonly #nowMs: () => number;
+  readonly #arrival: Arrival;
   readonly #workMs: () => number;
   readonly #work: TokenBuckets;
   /** Work is being timed: the parts of it need not be. */
   #isTiming = false;
 
-  /** Milliseconds: `nowMs` on a monotonic clock, `workMs` on one that counts only this thread's work. */
-  constructor(commandsPerSecond: number, nowMs: () => number, workMs: () => number) {
-    this.#nowMs = nowMs;
+  /** `workMs`: milliseconds on a clock that counts only this thread's work. */
+  constructor(commandsPerSecond: number, arrival: Arrival, workMs: () => number) {
+    this.#arrival = arrival;
     this.#workMs = workMs;
     const perSecondMs = workPerSecondMs(commandsPerSecond);
-    this.#work = new TokenBuckets(perSecondMs, perSecondMs, nowMs);
+    this.#work = new TokenBuckets(perSecondMs, perSecondMs, arrival);
   }
 
   /** Changes what the commands of a payer may take. */
@@ -52,12 +52,12 @@ export class CommandLimits {
 
   /** Takes a command. Returns 0, or the milliseconds to wait before the next. */
   take(session: Session): number {
-    return session.takeCommand(this.#nowMs()) || this.#work.waitMs(session.payer.account);
+    return session.takeCommand(this.#arrival.nowMs()) || this.#work.waitMs(session.payer.account);
   }
 
   /** Counts a refusal. False: there were too many, and the session is to be ended. */
   refused(session: Session): boolean {
-    return session.takeRefusal(this.#nowMs());
+    return session.takeRefusal(this.#arrival.nowMs());
   }
 
   /** Runs a command of the session, or a part of one, and charges the time that it takes, once. */

@@ -12,6 +12,7 @@ import { beginCommand, commandTable, runCommand } from './command-table.ts';
 import { Intake } from './intake.ts';
 import type { Session } from './session.ts';
 import { Failure, runTask, settled, type Task } from './task.ts';
+import type { Arrival } from './token-bucket.ts';
 import type { TurnBudget } from './turn-budget.ts';
 import { isUnauthenticated } from './unauthenticated.ts';
 import { wireError, wireErrorOf } from './wire-error.ts';
@@ -25,8 +26,7 @@ export interface CommandRunnerOptions {
   /** Commands that wait for those before them, for the engine or for the application. */
   readonly pendingCommands: HeldBytes;
   readonly turnBudget: TurnBudget;
-  /** Milliseconds on a monotonic clock. */
-  readonly monotonicMs: () => number;
+  readonly arrival: Arrival;
   /** The clock by which payers are charged for the time of their commands. */
   readonly workMs: () => number;
   /** It sends more than it may. */
@@ -49,8 +49,8 @@ export class CommandRunner {
 
   constructor(options: CommandRunnerOptions) {
     this.#options = options;
-    const { turnBudget, monotonicMs, workMs, commandsPerSecond, waitingMessages } = options;
-    this.#limits = new CommandLimits(commandsPerSecond, monotonicMs, workMs);
+    const { turnBudget, arrival, workMs, commandsPerSecond, waitingMessages } = options;
+    this.#limits = new CommandLimits(commandsPerSecond, arrival, workMs);
     this.#commands = {
       ...options.commands,
       repliedLarge: (session, bytes) => this.#limits.replied(session, bytes),

@@ -1,7 +1,7 @@
 import type { Awaitable } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import { type CapLimits, type Caps, ConnectionCaps, type Holder, type Seat } from './connection-caps.ts';
-import { TokenBuckets } from './token-bucket.ts';
+import { type Arrival, TokenBuckets } from './token-bucket.ts';
 
 export interface ConnectionLimitsOptions extends CapLimits {
   readonly handshakesPerSecondPerIp: number;
@@ -13,11 +13,11 @@ export class ConnectionLimits {
   readonly #caps: Caps;
   readonly #handshakes: TokenBuckets;
 
-  /** `nowMs`: milliseconds on a monotonic clock. `caps`: absent: counts the connections of this process. */
-  constructor(limits: ConnectionLimitsOptions, nowMs: () => number, caps: Caps = new ConnectionCaps(limits)) {
+  /** `caps`: absent: counts the connections of this process. */
+  constructor(limits: ConnectionLimitsOptions, arrival: Arrival, caps: Caps = new ConnectionCaps(limits)) {
     this.#limits = limits;
     this.#caps = caps;
-    this.#handshakes = new TokenBuckets(...handshakeRate(limits), nowMs);
+    this.#handshakes = new TokenBuckets(...handshakeRate(limits), arrival);
   }
 
   /** Reads the limits again. Connections above them stay. */

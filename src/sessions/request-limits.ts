@@ -1,4 +1,4 @@
-import { TokenBuckets } from './token-bucket.ts';
+import { type Arrival, TokenBuckets } from './token-bucket.ts';
 
 export interface RequestRates {
   readonly httpRequestsPerSecondPerIp: number;
@@ -21,12 +21,12 @@ export class RequestLimits {
   readonly #users: TokenBuckets;
   readonly #work: TokenBuckets;
 
-  constructor(rates: RequestRates, nowMs: () => number) {
+  constructor(rates: RequestRates, arrival: Arrival) {
     this.#rates = rates;
     const { httpRequestsPerSecondPerIp: perIp, httpRequestsPerSecondPerUser: perUser } = rates;
-    this.#addresses = new TokenBuckets(perIp, perIp, nowMs);
-    this.#users = new TokenBuckets(perUser, perUser, nowMs);
-    this.#work = new TokenBuckets(workMsPerSecond, workBurstMs, nowMs);
+    this.#addresses = new TokenBuckets(perIp, perIp, arrival);
+    this.#users = new TokenBuckets(perUser, perUser, arrival);
+    this.#work = new TokenBuckets(workMsPerSecond, workBurstMs, arrival);
   }
 
   /** Reads the rates again. */

@@ -21,10 +21,17 @@ export interface SessionContext extends SessionViewsOptions {
   readonly backpressureMaxBytes: number;
   readonly commandRate: TokenRate;
   readonly refusalRate: TokenRate;
-  /** Whether this turn of the event loop is long already because of what clients have sent. */
-  readonly turn: { readonly isLong: boolean };
+  readonly turn: Turn;
   /** A command of the session threw, which is a fault of the gateway. */
   readonly commandFailed: (error: unknown, session: Session) => void;
+}
+
+/** The turn of the event loop in which something of a client is read. */
+export interface Turn {
+  /** It is long already because of what clients have sent, and what is read now comes from one that has sent much. */
+  readonly isFlooded: boolean;
+  /** As in `Arrival`. */
+  readonly sinceMs: number;
 }
 
 /** What a client says of itself. */
@@ -38,10 +45,10 @@ export interface Introduction {
 }
 
 /**
- * As many as this does one refusal count in a turn that is long: a message or control frame takes some microseconds,
- * and the library brings tens of thousands of a connection in a turn.
+ * As many as this does one refusal count in a turn that its client has flooded: a message or control frame takes some
+ * microseconds, and the library brings tens of thousands of a connection in a turn.
  */
-const refusalsInLongTurn = 20;
+const refusalsInFlood = 20;
 
 /**
  * One connected client: who it is, and how long it lives. Its parts: `outbox`, what it is sent; `views`, what it takes
@@ -145,9 +152,10 @@ export class Session implements ViewsOwner, CommandsOwner {
 
   /** Takes one of the commands that it may send. Returns 0, or the milliseconds to wait, on a monotonic clock. */
   takeCommand(nowMs: number): number {
-    const { commandRate } = this.#context;
+    const { commandRate, turn } = this.#context;
     const waitMs = commandRate.waitMs(this.#commandsFullAtMs, nowMs);
-    if (waitMs === 0) this.#commandsFullAtMs = commandRate.afterOne(this.#commandsFullAtMs, nowMs);
+    if (waitMs === 0)
+      this.#commandsFullAtMs = commandRate.afterOne(this.#commandsFullAtMs, nowMs, turn.sinceMs);
     return waitMs;
   }
 
@@ -155,8 +163,8 @@ export class Session implements ViewsOwner, CommandsOwner {
   takeRefusal(nowMs: number): boolean {
     const { refusalRate, turn } = this.#context;
     if (refusalRate.waitMs(this.#refusalsFullAtMs, nowMs) > 0) return false;
-    const refusals = turn.isLong ? refusalsInLongTurn : 1;
-    this.#refusalsFullAtMs = refusalRate.after(this.#refusalsFullAtMs, nowMs, refusals);
+    const refusals = turn.isFlooded ? refusalsInFlood : 1;
+    this.#refusalsFullAtMs = refusalRate.after(this.#refusalsFullAtMs, turn.sinceMs, refusals);
     return true;
   }
 

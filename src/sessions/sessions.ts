@@ -91,7 +91,7 @@ export class Sessions {
       waitingMessages,
       pendingCommands,
       turnBudget: context.turnBudget,
-      monotonicMs: context.monotonicMs,
+      arrival: { nowMs: context.monotonicMs, sinceMs: () => context.turn.sinceMs },
       workMs: options.workMs,
       limited: ({ id, identity: { user, apiKey }, peer: { address } }, error) =>
         options.refused('command', error, { address, origin: '', session: id, user, key: apiKey }),

@@ -2,8 +2,19 @@
 const rounding = 1e-9;
 
 /**
+ * When what is read now has arrived, in milliseconds on a monotonic clock: at `sinceMs` or later, until `nowMs`. While
+ * the event loop is held up, more arrives than a burst, from clients that keep to their rate.
+ */
+export interface Arrival {
+  readonly nowMs: () => number;
+  readonly sinceMs: () => number;
+}
+
+/**
  * The rate of token buckets: `perSecond` on average, bursts of `burst`. A bucket is one number, when it is full again:
  * a session has no more of it than that. Times are milliseconds on a monotonic clock; an unused bucket is full at any.
+ * A token is taken at `sinceMs`, the earliest that its use may have come: it is judged as late as it was read, and
+ * counted as early as it may have been sent.
  */
 export class TokenRate {
   #perSecond: number;
@@ -39,27 +50,26 @@ export class TokenRate {
   }
 
   /** When the bucket is full again without one token more. Call it where `waitMs` is 0. */
-  afterOne(fullAtMs: number, nowMs: number): number {
-    return Math.min(this.after(fullAtMs, nowMs, 1), nowMs + this.#burst * this.#msPerToken);
+  afterOne(fullAtMs: number, nowMs: number, sinceMs: number): number {
+    return Math.min(this.after(fullAtMs, sinceMs, 1), nowMs + this.#burst * this.#msPerToken);
   }
 
   /** The same for `tokens`, which may put the bucket in debt. */
-  after(fullAtMs: number, nowMs: number, tokens: number): number {
-    return Math.max(fullAtMs, nowMs) + tokens * this.#msPerToken;
+  after(fullAtMs: number, sinceMs: number, tokens: number): number {
+    return Math.max(fullAtMs, sinceMs) + tokens * this.#msPerToken;
   }
 }
 
 /** A bucket for each of many keys, as accounts and addresses. `sweep` forgets the full ones. */
 export class TokenBuckets {
   #rate: TokenRate;
-  readonly #nowMs: () => number;
+  readonly #arrival: Arrival;
   /** When each is full again. */
   readonly #fullAtMs = new Map<string, number>();
 
-  /** `nowMs`: milliseconds on a monotonic clock. */
-  constructor(perSecond: number, burst: number, nowMs: () => number) {
+  constructor(perSecond: number, burst: number, arrival: Arrival) {
     this.#rate = new TokenRate(perSecond, burst);
-    this.#nowMs = nowMs;
+    this.#arrival = arrival;
   }
 
   /** Changes the limits. If they differ, every bucket is full again. */
@@ -71,10 +81,11 @@ export class TokenBuckets {
 
   /** Takes one token. Returns 0, or the milliseconds until there is one. */
   take(key: string): number {
-    const nowMs = this.#nowMs();
+    const { nowMs, sinceMs } = this.#arrival;
+    const atMs = nowMs();
     const fullAtMs = this.#fullAtMs.get(key) ?? 0;
-    const waitMs = this.#rate.waitMs(fullAtMs, nowMs);
-    if (waitMs === 0) this.#fullAtMs.set(key, this.#rate.afterOne(fullAtMs, nowMs));
+    const waitMs = this.#rate.waitMs(fullAtMs, atMs);
+    if (waitMs === 0) this.#fullAtMs.set(key, this.#rate.afterOne(fullAtMs, atMs, sinceMs()));
     return waitMs;
   }
 
@@ -85,17 +96,18 @@ export class TokenBuckets {
 
   /** Takes a cost that is known only afterwards. The bucket may then be in debt. */
   spend(key: string, tokens: number): void {
-    this.#fullAtMs.set(key, this.#rate.after(this.#fullAtMs.get(key) ?? 0, this.#nowMs(), tokens));
+    const sinceMs = this.#arrival.sinceMs();
+    this.#fullAtMs.set(key, this.#rate.after(this.#fullAtMs.get(key) ?? 0, sinceMs, tokens));
   }
 
   /** What `take` would return. Takes nothing. */
   waitMs(key: string): number {
     const fullAtMs = this.#fullAtMs.get(key);
-    return fullAtMs === undefined ? 0 : this.#rate.waitMs(fullAtMs, this.#nowMs());
+    return fullAtMs === undefined ? 0 : this.#rate.waitMs(fullAtMs, this.#arrival.nowMs());
   }
 
   sweep(): void {
-    const nowMs = this.#nowMs();
+    const nowMs = this.#arrival.nowMs();
     for (const [key, fullAtMs] of this.#fullAtMs) if (fullAtMs <= nowMs) this.#fullAtMs.delete(key);
   }
 }

@@ -458,6 +458,22 @@ describe('commands', () => {
     }
   });
 
+  it('that came while the event loop was held up are served: their client may have kept to its rate', async () => {
+    const slow = await startGateway({ commandsPerSecond: 20 });
+    const client = await JsonClient.open(slow.wsUrl);
+    try {
+      const held = new Int32Array(new SharedArrayBuffer(4));
+      for (let id = 1; id <= 60; id++) client.socket.send(`{"type":"ping","id":${id}}`);
+      // Of this thread, which is that of the gateway.
+      Atomics.wait(held, 0, 0, 2500);
+      await client.until((frame) => frame['id'] === 60);
+      expect(client.frames.filter(({ type }) => type === 'pong')).toHaveLength(60);
+    } finally {
+      await client.close();
+      await slow.close();
+    }
+  });
+
   it('over the rate are refused by their id without being read, and a client that goes on is ended', async () => {
     const slow = await startGateway({ commandsPerSecond: 5 });
     const other = await Witness.open(slow);

@@ -26,6 +26,7 @@ import { UwsSink } from '../../src/transport/uws/sink.ts';
 import type { UpgradeHandler } from '../../src/transport/uws/upgrade.ts';
 import { WebSockets } from '../../src/transport/uws/websocket.ts';
 import { eagerCompression } from '../fanout/fixtures.ts';
+import { readAtOnce } from '../support/arrival.ts';
 import { wideLimits } from '../support/wide-limits.ts';
 import type { ModelEngine } from './engine.ts';
 import { type Loop, Process } from './loop.ts';
@@ -156,7 +157,7 @@ export class Gateway {
       held: new HeldBytes({ perPayer: 0, total: 0 }),
     });
     const many = Number.MAX_SAFE_INTEGER;
-    this.#connectionLimits = new ConnectionLimits(wideLimits, clock);
+    this.#connectionLimits = new ConnectionLimits(wideLimits, readAtOnce(clock));
     this.sessions = new Sessions({
       connectionLimits: this.#connectionLimits,
       subscriber: new WatchedSubscriber(this.#held, {
@@ -191,7 +192,7 @@ export class Gateway {
         backpressureMaxBytes: options.backpressureMaxBytes,
         metrics,
         turnBudget,
-        turn: { isLong: false },
+        turn: new RequestTurn(this.#process),
       },
       commands: {
         broker: this.broker,

@@ -3,13 +3,19 @@ import { CommandLimits, refusalRate } from '../../src/sessions/command-limits.ts
 import type { Connection } from '../../src/sessions/connection.ts';
 import { Session, type SessionContext } from '../../src/sessions/session.ts';
 import { TokenRate } from '../../src/sessions/token-bucket.ts';
+import { readAtOnce } from '../support/arrival.ts';
 
 function makeLimits(perSecond: number) {
   const clock = { nowMs: 0, workMs: 0 };
-  const turn = { isLong: false };
+  const turn = {
+    isFlooded: false,
+    get sinceMs() {
+      return clock.nowMs;
+    },
+  };
   const limits = new CommandLimits(
     perSecond,
-    () => clock.nowMs,
+    readAtOnce(() => clock.nowMs),
     () => clock.workMs,
   );
   const commandRate = new TokenRate(perSecond, perSecond);
@@ -104,10 +110,10 @@ describe('refusals', () => {
     expect(limits.refused(a)).toBe(false);
   });
 
-  test('are fifty in a turn that is long', () => {
+  test('are fifty in a turn that their client has flooded', () => {
     const { turn, limits, session } = makeLimits(100);
     const a = session('a');
-    turn.isLong = true;
+    turn.isFlooded = true;
     for (let i = 0; i < 50; i++) expect(limits.refused(a)).toBe(true);
     expect(limits.refused(a)).toBe(false);
   });

@@ -2,12 +2,16 @@ import { describe, expect, test } from 'vitest';
 import { SluiceError } from '../../src/errors.ts';
 import { caps, type Holder, type TakenSeat } from '../../src/sessions/connection-caps.ts';
 import { ConnectionLimits, type ConnectionLimitsOptions } from '../../src/sessions/connection-limits.ts';
+import { readAtOnce } from '../support/arrival.ts';
 import { growthBytes } from '../support/memory.ts';
 import { wideLimits } from '../support/wide-limits.ts';
 
 function makeLimits(options: Partial<ConnectionLimitsOptions> = {}) {
   const clock = { nowMs: 0 };
-  const limits = new ConnectionLimits({ ...wideLimits, ...options }, () => clock.nowMs);
+  const limits = new ConnectionLimits(
+    { ...wideLimits, ...options },
+    readAtOnce(() => clock.nowMs),
+  );
   const take = (addressKey: string, more: Omit<Holder, 'addressKey'> = {}) => {
     const seat = limits.take({ addressKey, ...more }) as TakenSeat | SluiceError;
     if (seat instanceof SluiceError) throw seat;

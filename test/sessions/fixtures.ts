@@ -26,6 +26,7 @@ import { Subscriber } from '../../src/sessions/subscribe.ts';
 import { TurnBudget } from '../../src/sessions/turn-budget.ts';
 import { namespaceOf } from '../../src/topics/topic-name.ts';
 import { decode, type FakeSink, type Hearer, makeWorld, type WorldOptions } from '../fanout/fixtures.ts';
+import { readAtOnce } from '../support/arrival.ts';
 import { Expander } from '../support/expander.ts';
 import { wideLimits } from '../support/wide-limits.ts';
 
@@ -168,7 +169,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
       unauthenticatedMaxPerIp: options.unauthenticatedMaxPerIp ?? 1000,
       connectionsMaxPerUser: options.connectionsMaxPerUser ?? 20,
     },
-    monotonicMs,
+    readAtOnce(monotonicMs),
   );
   const presenceHeld = new HeldBytes(options.presence ?? { perPayer: 1e9, total: 1e9 });
   const presence = new Presence({
@@ -222,7 +223,12 @@ export async function makeGateway(options: GatewayOptions = {}) {
       presence,
       metrics,
       turnBudget: new TurnBudget(turns, options.turnBudgetMs ?? 5),
-      turn: { isLong: false },
+      turn: {
+        isFlooded: false,
+        get sinceMs() {
+          return turns.nowMs();
+        },
+      },
     },
     commands: {
       broker,

@@ -1,10 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { RequestLimits } from '../../src/sessions/request-limits.ts';
+import { readAtOnce } from '../support/arrival.ts';
 
 function makeLimits() {
   const clock = { nowMs: 0 };
   const rates = { httpRequestsPerSecondPerIp: 3, httpRequestsPerSecondPerUser: 2 };
-  return { clock, rates, limits: new RequestLimits(rates, () => clock.nowMs) };
+  return {
+    clock,
+    rates,
+    limits: new RequestLimits(
+      rates,
+      readAtOnce(() => clock.nowMs),
+    ),
+  };
 }
 
 describe('requests of a payer', () => {

@@ -4,11 +4,20 @@ import { TokenBuckets } from '../../src/sessions/token-bucket.ts';
 /** A bucket of many, at the times that it is asked. */
 class Bucket {
   #nowMs: number;
+  #stallMs = 0;
   readonly #all: TokenBuckets;
 
   constructor(perSecond: number, burst: number, nowMs: number) {
     this.#nowMs = nowMs;
-    this.#all = new TokenBuckets(perSecond, burst, () => this.#nowMs);
+    this.#all = new TokenBuckets(perSecond, burst, {
+      nowMs: () => this.#nowMs,
+      sinceMs: () => this.#nowMs - this.#stallMs,
+    });
+  }
+
+  /** From now on everything is read this long after it may have come. */
+  stall(ms: number): void {
+    this.#stallMs = ms;
   }
 
   take(nowMs: number): number {
@@ -76,6 +85,31 @@ describe('token bucket', () => {
     bucket.take(0);
     for (let i = 0; i < 3; i++) bucket.spend(-1, 0);
     expect([bucket.take(0), bucket.take(0), bucket.take(0)]).toEqual([0, 0, 100]);
+  });
+
+  test('gives what may have come while nothing was read, and then no burst on top of that', () => {
+    const bucket = new Bucket(10, 2, 0);
+    bucket.stall(500);
+    const taken = Array.from({ length: 8 }, () => bucket.take(1000));
+    expect(taken).toEqual([0, 0, 0, 0, 0, 0, 0, 100]);
+    bucket.stall(0);
+    expect([bucket.take(1099), bucket.take(1100), bucket.take(1100)]).toEqual([1, 0, 100]);
+  });
+
+  test('gives no more after a stall where tokens were taken shortly before it', () => {
+    const bucket = new Bucket(10, 2, 0);
+    bucket.take(500);
+    bucket.take(500);
+    bucket.stall(500);
+    // Full again at 700, of the 1000 that it is now.
+    expect(Array.from({ length: 6 }, () => bucket.take(1000))).toEqual([0, 0, 0, 0, 0, 100]);
+  });
+
+  test('is charged for work as early as that', () => {
+    const bucket = new Bucket(10, 2, 0);
+    bucket.stall(500);
+    bucket.spend(6, 1000);
+    expect([bucket.take(1000), bucket.take(1000)]).toEqual([0, 100]);
   });
 
   test.each([

@@ -17,20 +17,25 @@ export const sessionLimits: readonly Limit[] = [
     what: 'commands a second',
     at: 'commandsPerSecond',
     of: 'session',
-    over: 'refused; after ten times as many (at least 1000) refusals closed, in a turn that clients have made long after 50',
+    over: 'refused; after ten times as many (at least 1000) refusals closed, in a turn of the event loop that it has made long after 50',
     codes: ['rate_limited', 'too_many_commands'],
     countedBy: [limited('command'), failed('rate_limited'), ended('too_many_commands')],
     tests: [
       [abuse, 'in a flood are refused with the time to wait, and served again after it'],
+      [
+        abuse,
+        'that came while the event loop was held up are served: their client may have kept to its rate',
+      ],
       [abuse, 'over the rate are refused by their id without being read, and a client that goes on is ended'],
       ['sessions/command-limits.test.ts', 'refusals'],
-      ['sessions/command-limits.test.ts', 'are fifty in a turn that is long'],
+      ['sessions/command-limits.test.ts', 'are fifty in a turn that their client has flooded'],
     ],
   },
   {
     what: 'pings and pongs a second',
     at: {
-      value: '10 for each of `commandsPerSecond`, at least 1000; 50 in a turn that clients have made long',
+      value:
+        '10 for each of `commandsPerSecond`, at least 1000; 50 in a turn of the event loop that it has made long',
     },
     of: 'session',
     over: 'closed',
@@ -38,7 +43,7 @@ export const sessionLimits: readonly Limit[] = [
     countedBy: [ended('too_many_commands')],
     tests: [
       [abuse, 'are few beside %i pongs and pings that no one asked for'],
-      ['sessions/command-limits.test.ts', 'are fifty in a turn that is long'],
+      ['sessions/command-limits.test.ts', 'are fifty in a turn that their client has flooded'],
     ],
   },
   {

@@ -2,6 +2,8 @@ import type { Turns } from '../../fanout/schedule.ts';
 
 /** A turn with fewer requests and pieces of bodies than this is never long: whatever it waited for, it was not them. */
 const fewPieces = 200;
+/** A client that has sent fewer in a row has not flooded it. */
+const fewOfSender = 50;
 const longMs = 20;
 /** What waits is done in slices, so that a turn has time for others. */
 const sliceMs = 10;
@@ -15,7 +17,11 @@ const sliceMs = 10;
 export class RequestTurn {
   readonly #turns: Pick<Turns, 'nowMs' | 'beforeTurnEnd'>;
   #pieces = 0;
+  /** Of the last of these: by whom they were sent, and how many by the same in a row. */
+  #sender: object | undefined;
+  #ofSender = 0;
   #startMs = 0;
+  #stalledSinceMs = Number.POSITIVE_INFINITY;
   #isAsked = false;
   #waiting: (() => void)[] = [];
 
@@ -23,8 +29,14 @@ export class RequestTurn {
     this.#turns = turns;
   }
 
-  /** A request, or a piece of one, was received in this turn. */
-  count(): void {
+  /**
+   * A request, or a piece of one, was received in this turn. `sender`: the session of a WebSocket, whose messages come
+   * in a row.
+   */
+  count(sender?: object): void {
+    if (sender === undefined || sender !== this.#sender) this.#ofSender = 0;
+    this.#sender = sender;
+    this.#ofSender++;
     if (this.#pieces++ > 0) return;
     this.#startMs = this.#turns.nowMs();
     this.#ask();
@@ -32,6 +44,22 @@ export class RequestTurn {
 
   get isLong(): boolean {
     return this.#pieces >= fewPieces && this.#turns.nowMs() - this.#startMs > longMs;
+  }
+
+  /** It is long, and what is received now comes from a client that has sent much of it. */
+  get isFlooded(): boolean {
+    return this.#ofSender >= fewOfSender && this.isLong;
+  }
+
+  /** The event loop was held up from `sinceMs` on, until now: what is read in this turn may have come meanwhile. */
+  stalled(sinceMs: number): void {
+    this.#stalledSinceMs = Math.min(this.#stalledSinceMs, sinceMs);
+    this.#ask();
+  }
+
+  /** What is read now arrived then or later: when the loop last looked. */
+  get sinceMs(): number {
+    return Math.min(this.#stalledSinceMs, this.#pieces > 0 ? this.#startMs : this.#turns.nowMs());
   }
 
   /** Runs it when this turn is over. */
@@ -49,6 +77,9 @@ export class RequestTurn {
   #end(): void {
     this.#isAsked = false;
     this.#pieces = 0;
+    this.#ofSender = 0;
+    this.#sender = undefined;
+    this.#stalledSinceMs = Number.POSITIVE_INFINITY;
     if (this.#waiting.length === 0) return;
     const startMs = this.#turns.nowMs();
     let done = 0;

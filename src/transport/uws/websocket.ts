@@ -80,7 +80,7 @@ function behavior(
   const controlled = (socket: Socket) => {
     const session = sessionOf(socket);
     if (session === undefined) return;
-    turn.count();
+    turn.count(session);
     lifecycle.controlled(session);
   };
   return {
@@ -106,7 +106,7 @@ function behavior(
     message(socket, message, isBinary) {
       const session = sessionOf(socket);
       if (session === undefined) return;
-      turn.count();
+      turn.count(session);
       lifecycle.receive(session, new Uint8Array(message), isBinary);
     },
     dropped(socket, message) {

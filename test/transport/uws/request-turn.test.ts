@@ -29,6 +29,38 @@ describe('a turn of requests', () => {
     expect(turn.isLong).toBe(false);
   });
 
+  it('is flooded by a client that has sent 50 in a row, and by no other', () => {
+    const { turns, turn } = started(1000);
+    turns.elapse(100);
+    const [flooder, other] = [{}, {}];
+    const flooded = (sender: object, count: number) => {
+      for (let i = 0; i < count; i++) turn.count(sender);
+      return turn.isFlooded;
+    };
+    expect(turn.isFlooded).toBe(false);
+    expect([flooded(other, 49), flooded(flooder, 49), flooded(flooder, 1)]).toEqual([false, false, true]);
+    expect(flooded(other, 49)).toBe(false);
+    turns.turn();
+    expect(flooded(flooder, 50)).toBe(false);
+  });
+
+  it('brings what has come since it began, or since the loop was held up', () => {
+    const { turns, turn } = started(0);
+    turns.elapse(1000);
+    expect(turn.sinceMs).toBe(turns.nowMs());
+    const startMs = turns.nowMs();
+    turn.count();
+    turns.elapse(300);
+    expect(turn.sinceMs).toBe(startMs);
+    turns.turn();
+    expect(turn.sinceMs).toBe(turns.nowMs());
+    turn.stalled(startMs);
+    turn.count();
+    expect(turn.sinceMs).toBe(startMs);
+    turns.turn();
+    expect(turn.sinceMs).toBe(turns.nowMs());
+  });
+
   it('leaves what waits to the next ones, at least one piece and 10 ms of work each', () => {
     const { turns, turn } = started(200);
     const done: number[] = [];

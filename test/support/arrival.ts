@@ -1,0 +1,6 @@
+import type { Arrival } from '../../src/sessions/token-bucket.ts';
+
+/** Everything is read as it comes. */
+export function readAtOnce(nowMs: () => number): Arrival {
+  return { nowMs, sinceMs: nowMs };
+}
