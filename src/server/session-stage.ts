@@ -151,7 +151,7 @@ export function createSessions(
     metrics,
     log,
     refused,
-    ended: logConnections(log, { monotonicMs, wallMs: () => broker.wallMs() }),
+    ended: logConnections(log, monotonicMs),
     observer: compat.sessions,
   });
   const stateNews = new StateNews({

@@ -59,6 +59,8 @@ export class Session implements ViewsOwner, CommandsOwner {
   readonly peer: Peer;
   /** Milliseconds after `SessionContext.originMs`, and after that: small numbers take no memory of their own. */
   readonly #connectedAfterMs: number;
+  /** On the monotonic clock. */
+  readonly #openedAtMs: number;
   #lastSeenAfterMs = 0;
   #endedBy: CloseCode | undefined;
   /** When its tokens for commands, and those for refusals, are complete again. */
@@ -91,6 +93,7 @@ export class Session implements ViewsOwner, CommandsOwner {
     this.#identity = peer.identity;
     this.#payer = payerOfSession(peer.identity, id, peer.addressKey);
     this.#connectedAfterMs = small(connectedAtMs - context.originMs);
+    this.#openedAtMs = small(context.monotonicMs());
     this.#context = context;
     this.#connection = connection;
     this.outbox = new Outbox({ connection, roomBytes: context.backpressureMaxBytes / 4, overflowed: this });
@@ -100,6 +103,11 @@ export class Session implements ViewsOwner, CommandsOwner {
   /** Milliseconds since 1970. */
   get connectedAtMs(): number {
     return this.#context.originMs + this.#connectedAfterMs;
+  }
+
+  /** How long ago its connection was opened, whatever the wall clock was set to meanwhile. */
+  get ageMs(): number {
+    return Math.max(0, this.#context.monotonicMs() - this.#openedAtMs);
   }
 
   get formerId(): string | undefined {

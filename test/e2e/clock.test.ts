@@ -77,3 +77,20 @@ it('a token expires by the wall clock', async () => {
   setWallClock(hourMs);
   expect(await client.end()).toMatchObject({ code: 4501 });
 });
+
+it.each([hourMs, -hourMs])(
+  'the log says how long a connection lived, though the clock was set by %d ms',
+  async (stepMs) => {
+    const lines: string[] = [];
+    gateway = await startGateway({ logLevel: 'info' }, undefined, { write: (line) => void lines.push(line) });
+    const startMs = performance.now();
+    const client = await JsonClient.open(gateway.wsUrl);
+    setWallClock(stepMs);
+    await client.close();
+    const ended = () => lines.find((line) => line.includes('a connection ended'));
+    await expect.poll(ended).toBeDefined();
+    const { seconds } = JSON.parse(ended() ?? '') as { readonly seconds: number };
+    expect(seconds).toBeGreaterThan(0);
+    expect(seconds).toBeLessThanOrEqual((performance.now() - startMs) / 1000);
+  },
+);

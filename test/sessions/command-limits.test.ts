@@ -29,6 +29,7 @@ function makeLimits(perSecond: number) {
     };
     const context = {
       originMs: 0,
+      monotonicMs: () => clock.nowMs,
       commandRate,
       refusalRate: refusalRate(perSecond),
       turn,
