@@ -3,6 +3,7 @@ import { type Config, ConfigError, loadConfig } from './config.ts';
 import { SluiceError } from './errors.ts';
 import { EventListeners, type GatewayEventName, type GatewayListener } from './gateway/events.ts';
 import type { GatewayOptions } from './gateway/options.ts';
+import { GatewayRun } from './gateway/run.ts';
 import { type CallHandler, type HookName, type Hooks, hookNames } from './hooks/contract.ts';
 import { createLog } from './log.ts';
 import type { PublishFields } from './protocol/publication.ts';
@@ -16,7 +17,7 @@ import {
 import { type Addresses, addressesOf } from './server/addresses.ts';
 import { urlOptions } from './server/application.ts';
 import { isCanary } from './server/canary.ts';
-import { type RunningServer, startServer } from './server.ts';
+import { startServer } from './server.ts';
 import type { AppendOutcome } from './topics/engine.ts';
 
 /** The outcome of one publication of a batch. */
@@ -81,10 +82,6 @@ function hookFaults(hooks: Hooks, config: Config): string[] {
   });
 }
 
-class GatewayStateError extends Error {
-  readonly code = 'ERR_GATEWAY_STATE';
-}
-
 /** Builds a gateway that does not listen yet. Throws a `ConfigError` with all faults of the options together. */
 export function createGateway({ hooks = {}, ...options }: EmbeddedOptions = {}): Gateway {
   const warnings: string[] = [];
@@ -97,47 +94,13 @@ export function createGateway({ hooks = {}, ...options }: EmbeddedOptions = {}):
   for (const warning of warnings) log.warn(warning);
   const listeners = new EventListeners(log, ({ identity }) => isCanary(identity));
   const bodies = new PublishBodies(config.payloadMaxBytes);
-  const stop = new AbortController();
-  let starting: Promise<RunningServer> | undefined;
-  let running: RunningServer | undefined;
-  let closing: Promise<void> | undefined;
-
-  async function listen(): Promise<void> {
-    if (closing !== undefined) throw new GatewayStateError('the gateway is closed');
-    starting ??= startServer(config, {
-      log,
-      signal: stop.signal,
-      events: listeners,
-      embedded: { hooks, handlers },
-    });
-    try {
-      running = await starting;
-    } catch (error) {
-      starting = undefined;
-      throw error;
-    }
-  }
-
-  async function end(): Promise<void> {
-    stop.abort();
-    const server = await starting?.catch(() => undefined);
-    await server?.close();
-    running = undefined;
-  }
-
-  function close(): Promise<void> {
-    closing ??= end();
-    return closing;
-  }
-
-  function serverNow(): RunningServer {
-    if (running === undefined) throw new GatewayStateError('the gateway does not listen');
-    return running;
-  }
+  const run = new GatewayRun((signal) =>
+    startServer(config, { log, signal, events: listeners, embedded: { hooks, handlers } }),
+  );
 
   async function commit(fields: readonly PublishFields[]): Promise<readonly AppendOutcome[]> {
-    const { broker } = serverNow();
-    if (closing !== undefined) throw thrown(new SluiceError('shutting_down'));
+    const { broker } = run.server;
+    if (run.isClosing) throw thrown(new SluiceError('shutting_down'));
     return broker.publish(fields);
   }
 
@@ -152,13 +115,13 @@ export function createGateway({ hooks = {}, ...options }: EmbeddedOptions = {}):
   const readBroadcast = (input: BroadcastInput) => read(input, (body) => bodies.broadcast(body));
 
   return {
-    listen,
-    close,
+    listen: () => run.listen(),
+    close: () => run.close(),
     get port() {
-      return serverNow().port;
+      return run.server.port;
     },
     get addresses() {
-      return addressesOf(config, serverNow());
+      return addressesOf(config, run.server);
     },
     on: (name, listener) => listeners.on(name, listener),
     handle(method, handler) {

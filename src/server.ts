@@ -52,14 +52,12 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const assembly = await assemble(config, options);
   servePeers(assembly, site);
   const listeners = await open(assembly, options, () =>
-    openListeners(
-      uws,
-      assembly.environment,
-      site?.start ?? config,
-      assembly.serving,
-      assembly.liveAccess.access.isProxy,
-      site,
-    ),
+    openListeners({
+      ...{ uws, environment: assembly.environment, serving: assembly.serving },
+      ports: site?.start ?? config,
+      isProxy: assembly.liveAccess.access.isProxy,
+      shared: site,
+    }),
   );
   logStart(assembly, listeners, options);
   setGauges(assembly, listeners, options);

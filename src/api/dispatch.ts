@@ -1,35 +1,28 @@
-import { type Identity, isOperator } from '../auth/identity.ts';
-import type { OriginPolicy } from '../auth/origins.ts';
+import type { Identity } from '../auth/identity.ts';
 import { accountOf, addressAccount, payerOf } from '../auth/payer.ts';
 import type { ReportRefusal } from '../auth/refusals.ts';
-import type { RequestAccess } from '../auth/request-access.ts';
-import { type Awaitable, whenDone } from '../awaitable.ts';
+import type { Awaitable } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
-import type { ErrorLog } from '../log.ts';
-import type { Metrics } from '../metrics.ts';
 import { withoutByteOrderMark } from '../protocol/utf8.ts';
-import { withCors } from './cors.ts';
-import { headSteps } from './head-steps.ts';
+import { type HeadStepOptions, headSteps } from './head-steps.ts';
 import { type ApiResponse, errorResponse, type RequestHead } from './http.ts';
-import { matcher } from './match.ts';
+import { type Match, matcher } from './match.ts';
 import { openapiRoute } from './openapi.ts';
 import type { ApiPorts } from './ports.ts';
 import { ApiRequest } from './request.ts';
 import { readParams, readQuery } from './request-input.ts';
+import { isExempt, type RequestRateLimits, RequestRates, type RequestRatesOptions } from './request-rates.ts';
+import { Responder, type ResponderOptions } from './responder.ts';
 import type { Route } from './route.ts';
 import { routes } from './routes.ts';
 
-export interface ApiOptions {
+export interface ApiOptions extends HeadStepOptions, Omit<ResponderOptions, 'monotonicMs'> {
   readonly ports: ApiPorts;
   /** Besides those of every gateway. */
   readonly moreRoutes?: readonly Route[];
   /** Whether there is this route here. Absent: all are. */
   readonly serves?: (route: Route) => boolean;
-  readonly requestAccess: RequestAccess;
-  readonly origins: OriginPolicy;
-  readonly metrics: Pick<Metrics, 'httpRequestsTotal' | 'httpRequestSeconds'> &
-    Pick<Metrics, 'authFailuresTotal' | 'rateLimitedTotal'>;
-  readonly log: ErrorLog;
+  readonly metrics: ResponderOptions['metrics'] & RequestRatesOptions['metrics'];
   /** The key of the address that a request came from, as connections are counted by it. */
   readonly addressKey?: (head: RequestHead) => string;
   /** Absent: requests are not limited. */
@@ -40,16 +33,6 @@ export interface ApiOptions {
   readonly monotonicMs?: () => number;
   /** The clock by which payers are charged for work. */
   readonly workMs?: () => number;
-}
-
-/** How often and for how much work a payer may ask. */
-export interface RequestRateLimits {
-  /**
-   * Takes a request. Returns 0, or in how many milliseconds the payer may ask again. `isAddress`: it is only an
-   * address.
-   */
-  take(account: string, isAddress: boolean): number;
-  spent(account: string, ms: number, responseBytes: number): void;
 }
 
 /** How the transport continues with a request whose head was read. */
@@ -82,28 +65,43 @@ export interface Api {
 
 const noBody = new Uint8Array(0);
 
-export function createApi(options: ApiOptions): Api {
-  const { ports, origins, metrics, log, limits } = options;
-  const monotonicMs = options.monotonicMs ?? (() => performance.now());
-  const workMs = options.workMs ?? monotonicMs;
-  const addressKey = options.addressKey ?? (({ peerAddress }) => peerAddress);
-  const all = [...routes, ...(options.moreRoutes ?? [])].filter(options.serves ?? (() => true));
-  const match = matcher([...all, openapiRoute(all, ports.service.version)]);
+/** Takes each request from its head to its response. */
+export class Dispatcher implements Api {
+  readonly #options: ApiOptions;
+  readonly #match: (path: string) => Match | undefined;
+  readonly #monotonicMs: () => number;
+  readonly #addressKey: (head: RequestHead) => string;
+  readonly #responder: Responder;
+  /** Undefined: requests are not limited. */
+  readonly #rates: RequestRates | undefined;
 
-  return { open };
+  constructor(options: ApiOptions) {
+    const { ports, limits, refused, metrics } = options;
+    const { monotonicMs = () => performance.now(), addressKey = ({ peerAddress }) => peerAddress } = options;
+    const { workMs = monotonicMs } = options;
+    const all = [...routes, ...(options.moreRoutes ?? [])].filter(options.serves ?? (() => true));
+    this.#options = options;
+    this.#match = matcher([...all, openapiRoute(all, ports.service.version)]);
+    this.#monotonicMs = monotonicMs;
+    this.#addressKey = addressKey;
+    this.#responder = new Responder({ ...options, monotonicMs });
+    this.#rates = limits && new RequestRates({ limits, addressKey, refused, workMs, metrics });
+  }
 
-  function open(head: RequestHead): OpenRequest {
+  open(head: RequestHead): OpenRequest {
+    const { origins, ports } = this.#options;
     // Each header that is asked for is a call into the library.
     const origin = origins.hasList || head.method === 'OPTIONS' ? head.header('origin') : '';
-    const request = new ApiRequest(head, match(head.path), origin, monotonicMs());
-    const ended = readHead(request, head);
+    const request = new ApiRequest(head, this.#match(head.path), origin, this.#monotonicMs());
+    const ended = this.#readHead(request, head);
     const { identity } = request;
     const known = identity instanceof Promise || identity instanceof SluiceError ? undefined : identity;
     const named = known && accountOf(known);
     // Reading the address takes as long as a tenth of a publish: it is read only where nothing else names the payer.
-    const account = named ?? addressAccount(addressKey(head));
-    const isLimited = limits !== undefined && !isExempt(request, known);
-    const response = (isLimited ? rateProblem(head, account, known) : undefined) ?? ended;
+    const account = named ?? addressAccount(this.#addressKey(head));
+    const rates = isExempt(request.route, known) ? undefined : this.#rates;
+    const limited = rates?.problem(head, account, known);
+    const response = limited === undefined ? ended : errorResponse(limited);
     const hasBody = response === undefined && request.foundRoute().body !== undefined;
     return {
       left: () => request.left(),
@@ -111,86 +109,57 @@ export function createApi(options: ApiOptions): Api {
       account,
       verdict: response === undefined && identity instanceof Promise ? identity.then(refusalOf) : undefined,
       finish: (body) => {
-        if (response !== undefined) return completed(request, response);
-        return isLimited ? charged(request, account, body) : finish(request, account, body);
+        if (response !== undefined) return this.#responder.completed(request, response);
+        if (rates === undefined) return this.#finish(request, account, body);
+        return rates.charged(account, () => this.#finish(request, account, body));
       },
     };
   }
 
-  function readHead(request: ApiRequest, head: RequestHead): ApiResponse | undefined {
+  #readHead(request: ApiRequest, head: RequestHead): ApiResponse | undefined {
     for (const step of headSteps) {
-      const response = step(request, head, options);
+      const response = step(request, head, this.#options);
       if (response !== undefined)
-        return response instanceof SluiceError ? failed(response, request) : response;
+        return response instanceof SluiceError ? this.#responder.failed(response, request) : response;
     }
     return undefined;
   }
 
-  function rateProblem(head: RequestHead, account: string, known?: Identity): ApiResponse | undefined {
-    const isAddress = known === undefined || accountOf(known) === undefined;
-    const retryAfterMs = limits?.take(account, isAddress) ?? 0;
-    if (retryAfterMs === 0) return undefined;
-    metrics.rateLimitedTotal.inc({ scope: 'http' });
-    const error = new SluiceError('rate_limited', undefined, { retryAfterMs });
-    const { requestId: request } = head;
-    options.refused?.('http', error, { address: addressKey(head), origin: '', request, user: known?.user });
-    return errorResponse(error);
-  }
-
-  /** Does the work of `finish`, and charges the payer for it. */
-  function charged(
-    request: ApiRequest,
-    account: string,
-    body: Uint8Array | SluiceError,
-  ): Awaitable<ApiResponse> {
-    const startMs = workMs();
-    const responding = finish(request, account, body);
-    const tookMs = workMs() - startMs;
-    return whenDone(responding, (response) => {
-      const bytes = response.omitBody === true ? 0 : response.body.length;
-      limits?.spent(account, tookMs, bytes);
-      return response;
-    });
-  }
-
-  function finish(
-    request: ApiRequest,
-    account: string,
-    body: Uint8Array | SluiceError,
-  ): Awaitable<ApiResponse> {
+  #finish(request: ApiRequest, account: string, body: Uint8Array | SluiceError): Awaitable<ApiResponse> {
+    const responder = this.#responder;
     try {
-      const response = run(request, account, body);
+      const response = this.#run(request, account, body);
       return response instanceof Promise
         ? response.then(
-            (each) => completed(request, each),
-            (error: unknown) => completed(request, failed(error, request)),
+            (each) => responder.completed(request, each),
+            (error: unknown) => responder.completed(request, responder.failed(error, request)),
           )
-        : completed(request, response);
+        : responder.completed(request, response);
     } catch (error) {
-      return completed(request, failed(error, request));
+      return responder.completed(request, responder.failed(error, request));
     }
   }
 
-  function run(request: ApiRequest, account: string, body: Uint8Array | SluiceError): Awaitable<ApiResponse> {
+  #run(request: ApiRequest, account: string, body: Uint8Array | SluiceError): Awaitable<ApiResponse> {
     if (body instanceof SluiceError) throw body;
     const { identity } = request;
     if (identity === undefined) throw new Error('the head of this request was not read');
     return identity instanceof Promise
-      ? identity.then((who) => handle(request, account, who, body))
-      : handle(request, account, identity, body);
+      ? identity.then((who) => this.#handle(request, account, who, body))
+      : this.#handle(request, account, identity, body);
   }
 
-  function handle(
+  #handle(
     request: ApiRequest,
     account: string,
     identity: Identity | SluiceError,
     body: Uint8Array,
   ): Awaitable<ApiResponse> {
     if (identity instanceof SluiceError) throw identity;
-    const { match: found, query, contentType, ifNoneMatch, acceptEncoding } = request;
+    const { match, query, contentType, ifNoneMatch, acceptEncoding } = request;
     const route = request.foundRoute();
     const call = {
-      params: readParams(route, found?.params ?? {}),
+      params: readParams(route, match?.params ?? {}),
       query: readQuery(route, query),
       body: route.body === undefined ? noBody : withoutByteOrderMark(body),
       contentType,
@@ -200,30 +169,8 @@ export function createApi(options: ApiOptions): Api {
       payer: payerOf(identity, account),
       departure: request,
     };
-    return route.handle(call, ports);
+    return route.handle(call, this.#options.ports);
   }
-
-  /** The response to an error. Internal details are logged and not sent to the client; both have the same id. */
-  function failed(error: unknown, { path, id: request }: ApiRequest): ApiResponse {
-    if (!(error instanceof SluiceError) || error.code === 'internal') {
-      log.error({ err: error, route: path, request }, 'a request failed');
-      return errorResponse(new SluiceError('internal', undefined, { details: { request } }));
-    }
-    if (error.isAuthFault) metrics.authFailuresTotal.inc({ reason: error.code });
-    return errorResponse(error);
-  }
-
-  function completed({ path, startMs, method, origin }: ApiRequest, response: ApiResponse): ApiResponse {
-    metrics.httpRequestsTotal.inc({ route: path, status: String(response.status) });
-    metrics.httpRequestSeconds.labels({ route: path }).observe((monotonicMs() - startMs) / 1000);
-    const visible = withCors(response, origin, origins);
-    return method === 'HEAD' ? { ...visible, omitBody: true } : visible;
-  }
-}
-
-/** Operators and probes ask as often as they like. */
-function isExempt({ route }: ApiRequest, identity: Identity | undefined): boolean {
-  return (identity !== undefined && isOperator(identity)) || route?.isProbe === true;
 }
 
 function refusalOf(identity: Identity | SluiceError): SluiceError | undefined {

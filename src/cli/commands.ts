@@ -60,7 +60,13 @@ export function createProgram(deps: CliDeps): Command {
   const program = new Command('sluice')
     .description('Self-hosted real-time push gateway for dashboards.')
     .version(version);
-  program
+  for (const add of [addServe, addPublish, addSubscribe, addHealth, addToken, addKey, addCheckConfig])
+    add(program, deps);
+  return program;
+}
+
+function addServe(program: Command, deps: CliDeps): void {
+  const command = program
     .command('serve', { isDefault: true })
     .description('Start the gateway.')
     // commander treats an unknown command as an argument of this one.
@@ -69,6 +75,10 @@ export function createProgram(deps: CliDeps): Command {
       if (unknown !== undefined) throw unknownCommand(unknown, program);
       await serve((warn) => loadConfig({ ...sourcesOf(flags, deps), warn }), deps);
     });
+  addConfigOptions(command);
+}
+
+function addPublish(program: Command, deps: CliDeps): void {
   program
     .command('publish')
     .description('Publish one update through a running gateway.')
@@ -85,16 +95,16 @@ export function createProgram(deps: CliDeps): Command {
       '--token <TOKEN>',
       'token instead of an API key; default: minted for this topic if only SLUICE_TOKEN_SECRET is set',
     )
-    .action(async (topic: string, data: string | undefined, flags: PublishFlags & Remote) =>
-      publish(
-        urlOf(flags, deps),
-        await credentialFor({ publish: [topic] }, flags, deps),
-        topic,
-        data,
-        flags,
-        reaching(flags, deps),
-      ),
-    );
+    .action(async (topic: string, data: string | undefined, flags: PublishFlags & Remote) => {
+      const target = {
+        url: urlOf(flags, deps),
+        credential: await credentialFor({ publish: [topic] }, flags, deps),
+      };
+      await publish(target, topic, data, flags, reaching(flags, deps));
+    });
+}
+
+function addSubscribe(program: Command, deps: CliDeps): void {
   program
     .command('subscribe')
     .description('Print the updates of topics of a running gateway, one line of JSON each.')
@@ -120,12 +130,19 @@ export function createProgram(deps: CliDeps): Command {
       const { subscribe } = await import('./subscribe.ts');
       await subscribe(target, topics, flags, deps);
     });
-  program
+}
+
+function addHealth(program: Command, deps: CliDeps): void {
+  const command = program
     .command('health')
     .description('Check that the gateway on this machine is alive; exit with 1 if it is not.')
     .option('--url <URL>', 'URL of the gateway; default: from SLUICE_RUN_FILE, or from the options')
     .action(async (flags: Remote) => checkHealth(urlOf(flags, deps), reaching(flags, deps)));
-  program
+  addConfigOptions(command, whereOptions);
+}
+
+function addToken(program: Command, deps: CliDeps): void {
+  const command = program
     .command('token')
     .description('Mint a token (HS256) for a client.')
     .option('--sub <USER>', 'user; without it the token is for an anonymous bearer')
@@ -136,33 +153,31 @@ export function createProgram(deps: CliDeps): Command {
     .action(async (flags) =>
       deps.print(`${await mintToken(flags, loadOptions(['tokenSecret'], sourcesOf(flags, deps)))}\n`),
     );
+  addConfigOptions(command, ['tokenSecret']);
+}
+
+function addKey(program: Command, deps: CliDeps): void {
   program
     .command('key')
     .description('Generate an API key, and the hash of it for the gateway’s configuration.')
     .option('--name <NAME>', 'name in logs and metrics: A-Z a-z 0-9 _ . -', 'key')
     .action(({ name }: { readonly name: string }) => deps.print(makeKey(name)));
-  program
+}
+
+function addCheckConfig(program: Command, deps: CliDeps): void {
+  const command = program
     .command('check-config')
     .description('Print the resolved configuration with masked secrets; exit with 2 if it is invalid.')
     .action((flags) => {
       const warn = (sentence: string) => deps.complain(`${sentence}\n`);
       deps.print(stringify(describeConfig(loadConfig({ ...sourcesOf(flags, deps), warn }))));
     });
-
-  addConfigOptions(commandOf(program, 'serve'));
-  addConfigOptions(commandOf(program, 'check-config'));
-  addConfigOptions(commandOf(program, 'token'), ['tokenSecret']);
-  addConfigOptions(commandOf(program, 'health'), whereOptions);
-  return program;
+  addConfigOptions(command);
 }
 
 function unknownCommand(unknown: string, program: Command): Exit {
   const names = program.commands.map((command) => command.name());
   return new Exit(2, `error: unknown command '${unknown}'. There are: ${names.join(', ')}`);
-}
-
-function commandOf(program: Command, name: string): Command {
-  return program.commands.find((command) => command.name() === name)!;
 }
 
 function addConfigOptions(

@@ -7,10 +7,15 @@ export interface PublishFlags {
   readonly messageId?: string;
 }
 
-/** Publishes one update over HTTP and prints the result. `credential`: an API key or a token. */
+export interface PublishTarget {
+  readonly url: string;
+  /** An API key or a token. */
+  readonly credential: string | undefined;
+}
+
+/** Publishes one update over HTTP and prints the result. */
 export async function publish(
-  url: string,
-  credential: string | undefined,
+  { url, credential }: PublishTarget,
   topic: string,
   data: string | undefined,
   flags: PublishFlags,

@@ -1,5 +1,5 @@
 import { assetsOf } from '../api/assets.ts';
-import { type Api, type ApiOptions, createApi } from '../api/dispatch.ts';
+import { type Api, type ApiOptions, Dispatcher } from '../api/dispatch.ts';
 import { PublishBodies } from '../api/publish-body.ts';
 import type { Route } from '../api/route.ts';
 import {
@@ -113,7 +113,7 @@ export function createHttpApi(
     ...topicHandlers({ broker, subscribers }),
     stats: () => service.own(),
   };
-  const adminApi = createApi(options);
-  const api = config.adminPort === undefined ? adminApi : createApi({ ...options, serves: isPublic });
+  const adminApi = new Dispatcher(options);
+  const api = config.adminPort === undefined ? adminApi : new Dispatcher({ ...options, serves: isPublic });
   return { api, adminApi, peerHandlers, limits, reload: () => limits.reload(), swept: [limits] };
 }

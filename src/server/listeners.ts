@@ -5,15 +5,14 @@ import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { logStrangers, ProxyPort } from '../transport/proxy-port.ts';
 import { SocketRelay } from '../transport/socket-relay.ts';
-import { type Listening, listen } from '../transport/uws/listen.ts';
-import { type App, maxHeadBytes, type Uws } from '../transport/uws/load.ts';
-import { listenUnix } from '../transport/uws/unix-socket.ts';
+import { maxHeadBytes, type Uws } from '../transport/uws/load.ts';
 import type { Entrance } from '../workers/passed-sockets.ts';
 import { type CertificateFiles, checkCertificate, stampOf } from './certificate.ts';
 import type { Environment, Swept } from './environment.ts';
+import { OpenApps } from './open-apps.ts';
 import { ReplacedCertificate } from './replaced-certificate.ts';
 import { ReservedPorts } from './reserved-ports.ts';
-import type { AppRole, Serving } from './transport.ts';
+import type { Serving } from './transport.ts';
 
 /** Everything that a gateway listens on. */
 export interface Listeners extends Swept {
@@ -47,43 +46,35 @@ interface Ports {
   readonly adminPort: number | undefined;
 }
 
+type Around = Pick<Environment, 'config' | 'log' | 'metrics' | 'monotonicMs'>;
+
+export interface ListenersOptions {
+  readonly uws: Uws;
+  readonly environment: Around;
+  readonly ports: Ports;
+  readonly serving: Serving;
+  readonly isProxy: (peerAddress: string) => boolean;
+  /** Other processes of this gateway listen on the same ports. Undefined: none does. */
+  readonly shared: SharedListening | undefined;
+}
+
 /**
  * Listens on all that the configuration names, or on nothing: rejects with a `ListenError` or a `CertificateError`.
- * `shared`: other processes of this gateway listen on the same ports.
  */
-export async function openListeners(
-  uws: Uws,
-  environment: Pick<Environment, 'config' | 'log' | 'metrics' | 'monotonicMs'>,
-  ports: Ports,
-  serving: Serving,
-  isProxy: (peerAddress: string) => boolean,
-  shared?: SharedListening,
-): Promise<Listeners> {
-  const { config, log } = environment;
+export async function openListeners(options: ListenersOptions): Promise<Listeners> {
+  const { uws, environment, ports, serving, isProxy, shared } = options;
+  const { host, adminHost } = environment.config;
   const isShared = shared !== undefined;
   const opened = new OpenApps(uws, serving);
-  const { host } = config;
-  const adminHost = config.adminHost || host;
-  const reserved = new ReservedPorts();
   try {
-    const found = foundCertificate(config);
-    const files = found?.files;
-    // The certificate is replaced by listening once more on the same port: the port is shared with ourselves.
-    const isListenedOnAnew = files !== undefined;
-    // Workers were given a port that was free.
-    if (isListenedOnAnew && !isShared && ports.port !== 0) await reserved.add(host, ports.port);
-    const main = await opened.listen('public', files, host, ports.port, isShared || isListenedOnAnew);
-    const compat = await opened.listenIf('apart', host, ports.compatPort, isShared);
-    const admin = await opened.listenIf('admin', adminHost, ports.adminPort, isShared);
+    const { main, certificate } = await openMain(opened, environment, ports.port, isShared);
+    const compat = await opened.listenIf('apart', { host, port: ports.compatPort, isShared });
+    const admin = await opened.listenIf('admin', {
+      ...{ host: adminHost || host, port: ports.adminPort, isShared },
+    });
     const proxyPort = isShared
       ? await servePassed(opened, environment, shared)
       : await listenAlone(opened, environment, isProxy);
-    const certificate =
-      found &&
-      new ReplacedCertificate({
-        ...{ ...found, log, listening: main },
-        listenAnew: () => opened.listen('public', files, host, main.port, true),
-      });
     return {
       port: main.port,
       compatPort: compat?.port,
@@ -103,6 +94,24 @@ export async function openListeners(
   } catch (error) {
     opened.stop();
     throw error;
+  }
+}
+
+/** Listens on the port for everyone, with the certificate if there is one. */
+async function openMain(opened: OpenApps, { config, log }: Around, port: number, isShared: boolean) {
+  const { host } = config;
+  const found = foundCertificate(config);
+  if (found === undefined)
+    return { main: await opened.listen('public', { host, port, isShared }), certificate: undefined };
+  const { files } = found;
+  const reserved = new ReservedPorts();
+  try {
+    // Workers were given a port that was free.
+    if (!isShared && port !== 0) await reserved.add(host, port);
+    // The certificate is replaced by listening once more on the same port: the port is shared with ourselves.
+    const main = await opened.listen('public', { host, port, isShared: true, files });
+    const listenAnew = () => opened.listen('public', { host, port: main.port, isShared: true, files });
+    return { main, certificate: new ReplacedCertificate({ ...found, log, listening: main, listenAnew }) };
   } finally {
     reserved.release();
   }
@@ -116,8 +125,6 @@ function foundCertificate({ tlsCertFile, tlsKeyFile }: Config) {
   const stamp = stampOf(files);
   return { files, stamp, checked: checkCertificate(files) };
 }
-
-type Around = Pick<Environment, 'config' | 'log' | 'metrics' | 'monotonicMs'>;
 
 /** Listens on the unix socket and the proxy port, which several processes can't share. Resolves with the proxy port. */
 async function listenAlone(
@@ -179,78 +186,4 @@ export function connectionsMaxOf({ connectionsMax, httpConnectionsMax }: Config)
 
 export function unixMode(config: Config): number {
   return Number.parseInt(config.unixMode, 8);
-}
-
-/** The apps of a gateway. All of them serve until the end: connections outlive the listening. */
-class OpenApps {
-  readonly #uws: Uws;
-  readonly #serving: Serving;
-  readonly #apps: App[] = [];
-  readonly #stops = new Set<() => void>();
-  readonly #closes: (() => void)[] = [];
-
-  constructor(uws: Uws, serving: Serving) {
-    this.#uws = uws;
-    this.#serving = serving;
-  }
-
-  async listen(
-    role: AppRole,
-    files: CertificateFiles | undefined,
-    host: string,
-    port: number,
-    isShared: boolean,
-  ): Promise<Listening> {
-    const app =
-      files === undefined
-        ? this.#uws.App()
-        : this.#uws.SSLApp({ cert_file_name: files.certFile, key_file_name: files.keyFile });
-    this.#serving.serve(app, role);
-    this.#apps.push(app);
-    const { port: taken, stop } = await listen(this.#uws, app, host, port, isShared);
-    const stopOnce = () => {
-      if (this.#stops.delete(stopOnce)) stop();
-    };
-    this.#stops.add(stopOnce);
-    return { port: taken, stop: stopOnce };
-  }
-
-  async listenIf(
-    role: AppRole,
-    host: string,
-    port: number | undefined,
-    isShared: boolean,
-  ): Promise<Listening | undefined> {
-    return port === undefined ? undefined : this.listen(role, undefined, host, port, isShared);
-  }
-
-  async listenUnix(path: string, mode: number): Promise<void> {
-    this.#stops.add(await this.listenUnixApp(path, mode));
-  }
-
-  /** Resolves with how to stop. */
-  async listenUnixApp(path: string, mode: number): Promise<() => void> {
-    const app = this.#uws.App();
-    this.#serving.serve(app, 'public', 'unix');
-    this.#apps.push(app);
-    return listenUnix(this.#uws, app, path, mode);
-  }
-
-  atStop(run: () => void): void {
-    this.#stops.add(run);
-  }
-
-  atClose(run: () => void): void {
-    this.#closes.push(run);
-  }
-
-  stop(): void {
-    for (const stop of [...this.#stops]) stop();
-    this.#stops.clear();
-  }
-
-  close(): void {
-    for (const app of this.#apps) app.close();
-    for (const close of this.#closes) close();
-  }
 }

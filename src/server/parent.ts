@@ -61,7 +61,36 @@ const sweepMs = 1000;
  * with the reason why a worker could not start, with the error of the engine, or with the reason of `signal`.
  */
 export async function startParent(config: Config, options: ParentOptions): Promise<RunningParent> {
-  const { log = createLog(config), signal, commandLine } = options;
+  const parts = await createParts(config, options);
+  const { broker } = parts.storage;
+  const reserved = new ReservedPorts(options.signal);
+  try {
+    await openBroker(parts, options.signal);
+    const { host } = config;
+    const ports = {
+      port: await reserved.add(host, config.port),
+      compatPort: await reserved.addIf(host, config.compatPort),
+      adminPort: await reserved.addIf(config.adminHost || host, config.adminPort),
+    };
+    const proxyPort = await parts.entrances.open();
+    const supervisor = await startWorkers(parts, ports, options.signal);
+    reserved.release();
+    parts.told?.occupancy?.sweep();
+    parts.told?.events.start();
+    logStart(parts);
+    return { host, ...ports, proxyPort, ...runningOf(parts, supervisor) };
+  } catch (error) {
+    reserved.release();
+    parts.entrances.stop();
+    await broker.close();
+    throw error;
+  }
+}
+
+/** What the parent process is made of. */
+type Parts = Awaited<ReturnType<typeof createParts>>;
+
+async function createParts(config: Config, { log = createLog(config), commandLine }: ParentOptions) {
   const monotonicMs = () => performance.now();
   const metrics = createMetrics();
   const storage = await createStorage({ config, metrics, monotonicMs });
@@ -87,67 +116,73 @@ export async function startParent(config: Config, options: ParentOptions): Promi
     events: told?.events,
   });
   line?.listen(forwarding(pool, told));
-  const reserved = new ReservedPorts(signal);
-  try {
-    await broker.open(
-      {
-        appended: () => undefined,
-        reset: () => undefined,
-        removed: (topic: Topic) => hub.removed(topic),
-      },
-      signal,
-      (feed) => loggedFeed(hub.feedOf(feed), config.engine, log, monotonicMs),
-    );
-    const { host } = config;
-    const port = await reserved.add(host, config.port);
-    const compatPort = await reserved.addIf(host, config.compatPort);
-    const adminPort = await reserved.addIf(config.adminHost || host, config.adminPort);
-    const proxyPort = await entrances.open();
-    metrics.onScrape(() => {
-      metrics.workers.set(pool.size);
-      metrics.gateways.set(line?.machineCount ?? 1);
-    });
-    const supervisor = new Supervisor({
-      ...{ metrics, log, monotonicMs, wait },
-      count: config.workers,
-      spawn: (index) => pool.spawn(index, { port, compatPort, adminPort }),
-    });
-    await supervisor.start(signal);
-    reserved.release();
+  metrics.onScrape(() => {
+    metrics.workers.set(pool.size);
+    metrics.gateways.set(line?.machineCount ?? 1);
+  });
+  return { config, log, monotonicMs, metrics, storage, told, entrances, hub, pool };
+}
+
+function openBroker({ config, log, monotonicMs, storage, hub }: Parts, signal?: AbortSignal): Promise<void> {
+  return storage.broker.open(
+    {
+      appended: () => undefined,
+      reset: () => undefined,
+      removed: (topic: Topic) => hub.removed(topic),
+    },
+    signal,
+    (feed) => loggedFeed(hub.feedOf(feed), config.engine, log, monotonicMs),
+  );
+}
+
+/** Resolves once all serve. */
+async function startWorkers(
+  { config, log, monotonicMs, metrics, pool }: Parts,
+  ports: Parameters<WorkerPool['spawn']>[1],
+  signal?: AbortSignal,
+): Promise<Supervisor> {
+  const supervisor = new Supervisor({
+    ...{ metrics, log, monotonicMs, wait },
+    count: config.workers,
+    spawn: (index) => pool.spawn(index, ports),
+  });
+  await supervisor.start(signal);
+  return supervisor;
+}
+
+function logStart({ config, log }: Parts): void {
+  log.info({ workers: config.workers, pid: process.pid }, 'several processes serve this port');
+  log.info(accessSummary(config));
+  const problem = memoryProblem(config);
+  if (problem !== undefined) log.warn(problem);
+}
+
+function runningOf(
+  { config, log, storage, told, entrances, pool }: Parts,
+  supervisor: Supervisor,
+): Pick<RunningParent, 'reload' | 'close'> {
+  const { broker } = storage;
+  const sweep = setInterval(() => {
+    broker.sweep();
     told?.occupancy?.sweep();
-    told?.events.start();
-    log.info({ workers: config.workers, pid: process.pid }, 'several processes serve this port');
-    log.info(accessSummary(config));
-    const problem = memoryProblem(config);
-    if (problem !== undefined) log.warn(problem);
-    const sweep = setInterval(() => {
-      broker.sweep();
-      told?.occupancy?.sweep();
-    }, sweepMs);
-    return {
-      ...{ host, port, compatPort, adminPort, proxyPort },
-      async reload() {
-        log.level = config.logLevel;
-        storage.reload();
-        told?.reload();
-        entrances.reload();
-        pool.tellAll('reload', undefined);
-        return undefined;
-      },
-      async close() {
-        entrances.stop();
-        await supervisor.stop((config.drainSeconds + 2 * config.shutdownGraceSeconds) * 1000 + endWithinMs);
-        clearInterval(sweep);
-        await told?.events.close(eventsGraceMs);
-        await broker.close();
-      },
-    };
-  } catch (error) {
-    reserved.release();
-    entrances.stop();
-    await broker.close();
-    throw error;
-  }
+  }, sweepMs);
+  return {
+    async reload() {
+      log.level = config.logLevel;
+      storage.reload();
+      told?.reload();
+      entrances.reload();
+      pool.tellAll('reload', undefined);
+      return undefined;
+    },
+    async close() {
+      entrances.stop();
+      await supervisor.stop((config.drainSeconds + 2 * config.shutdownGraceSeconds) * 1000 + endWithinMs);
+      clearInterval(sweep);
+      await told?.events.close(eventsGraceMs);
+      await broker.close();
+    },
+  };
 }
 
 /** Forwards the messages of other gateways to the workers, which decide what they know. */

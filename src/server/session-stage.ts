@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { PageCache } from '../catch-up/page-cache.ts';
-import { namespaceOptions } from '../config.ts';
+import { type Config, namespaceOptions } from '../config.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import { HeldBytes } from '../sessions/charges.ts';
 import { ConnectionLimits } from '../sessions/connection-limits.ts';
@@ -8,7 +8,7 @@ import { logConnections } from '../sessions/connection-log.ts';
 import { Inbox } from '../sessions/inbox.ts';
 import { Presence } from '../sessions/presence.ts';
 import type { SessionEvents } from '../sessions/session-events.ts';
-import { Sessions } from '../sessions/sessions.ts';
+import { Sessions, type SessionsOptions } from '../sessions/sessions.ts';
 import { StateNews } from '../sessions/state-news.ts';
 import { Subscriber } from '../sessions/subscribe.ts';
 import type { TurnBudget } from '../sessions/turn-budget.ts';
@@ -45,85 +45,33 @@ const pageCacheMaxBytes = 4 * 1024 * 1024;
 /** Large messages that wait for a later turn to be decoded. */
 const waitingMessagesMaxBytes = 16 * 1024 * 1024;
 
+/** What the parts of this stage need of each other. */
+interface Members {
+  readonly presence: Presence;
+  readonly inbox: Inbox;
+  readonly pageCache: PageCache;
+}
+
 /** Builds sessions, their commands, their subscriptions, and the stage that they catch up by. */
-export function createSessions(
-  environment: Environment,
-  { broker, fanout, access, compat, turnBudget, site, events }: SessionStageParts,
-): SessionStage {
-  const { config, log, metrics, monotonicMs, workMs, requestTurn } = environment;
-  const { authorize, credentials, refused, application } = access;
-  const optionsOf = (topic: string) => namespaceOptions(config, namespaceOf(topic));
-  const presence = new Presence({
-    fanout,
-    isOn: (topic) => optionsOf(topic).presence,
-    held: new HeldBytes({
-      perPayer: config.presenceMaxBytes / 4,
-      total: config.presenceMaxBytes,
-      leavesRoom: true,
+export function createSessions(environment: Environment, parts: SessionStageParts): SessionStage {
+  const { config, log, metrics, monotonicMs, workMs } = environment;
+  const { broker, access, compat, site } = parts;
+  const members: Members = {
+    presence: createPresence(environment, parts),
+    inbox: new Inbox({ broker, isOn: (topic) => optionsOf(config, topic).inbox }),
+    pageCache: new PageCache({
+      maxBytes: pageCacheMaxBytes,
+      compressMinBytes: config.compressMinBytes,
+      metrics,
     }),
-    metrics,
-    nowMs: () => broker.wallMs(),
-    peers: site.peers,
-  });
-  const inbox = new Inbox({ broker, isOn: (topic) => optionsOf(topic).inbox });
-  const pageCache = new PageCache({
-    maxBytes: pageCacheMaxBytes,
-    compressMinBytes: config.compressMinBytes,
-    metrics,
-  });
-  // At least as much as the largest message needs, whatever `requestsMaxBytesPerClient` is.
-  const pendingMaxBytes = Math.max(config.requestsMaxBytesPerClient, 2 * config.frameMaxBytes);
+  };
   const connectionLimits = new ConnectionLimits(config, environment.arrival, site.caps);
-  const subscriber = new Subscriber({
-    broker,
-    fanout,
-    authorize,
-    presence,
-    inbox,
-    dictionaries: config.compressMinBytes > 0 && config.dictionaryMinBytes > 0,
-    conflates: (target) => optionsOf(target).conflate,
-    modeOf: (topic) => optionsOf(topic).mode,
-    get subscriptionsPerSession() {
-      return config.subscriptionsPerSession;
-    },
-    topicTokens: access.topicTokens,
-    application,
-    metrics,
-  });
+  const subscriber = createSubscriber(environment, parts, members);
   const sessions = new Sessions({
     connectionLimits,
     subscriber,
-    context: {
-      broker,
-      fanout,
-      presence,
-      catchUp: {
-        nowMs: () => broker.nowMs(),
-        get pageBytes() {
-          return pageBytesOf(config);
-        },
-        pages: pageCache,
-        modeOf: (topic) => optionsOf(topic).mode,
-        metrics,
-      },
-      monotonicMs,
-      backpressureMaxBytes: config.backpressureMaxBytes,
-      metrics,
-      turnBudget,
-      turn: requestTurn,
-      events,
-    },
-    commands: {
-      broker,
-      presence,
-      inbox,
-      identify: (credential) => credentials.identify(credential),
-      authorize,
-      application,
-      payloadMaxBytes: config.payloadMaxBytes,
-      answerCall: compat.answerCall,
-      metrics,
-    },
+    context: contextOf(environment, parts, members),
+    commands: commandsOf(environment, parts, members),
     limits: {
       frameMaxBytes: config.frameMaxBytes,
       payloadMaxBytes: config.payloadMaxBytes,
@@ -135,22 +83,14 @@ export function createSessions(
       },
       idleTimeoutMs: config.idleTimeoutSeconds * 1000,
     },
-    waitingMessages: new HeldBytes({
-      perPayer: 2 * config.frameMaxBytes,
-      total: Math.max(waitingMessagesMaxBytes, 2 * config.frameMaxBytes),
-    }),
-    pendingCommands: new HeldBytes({
-      perPayer: pendingMaxBytes,
-      total: Math.max(config.requestsMaxBytes, 2 * pendingMaxBytes),
-      leavesRoom: true,
-    }),
+    ...waitingBytes(config),
     workMs,
     version,
     writeTimeoutMs: config.writeTimeoutSeconds * 1000,
     backpressureTotalMaxBytes: config.backpressureTotalMaxBytes,
     metrics,
     log,
-    refused,
+    refused: access.refused,
     ended: logConnections(log, monotonicMs),
     observer: compat.sessions,
   });
@@ -159,11 +99,103 @@ export function createSessions(
     isDegraded: () => broker.degradedBy !== undefined,
     nextTurn: setImmediate,
   });
+  const { presence, inbox, pageCache } = members;
   return {
-    sessions,
-    presence,
-    connectionLimits,
-    stateNews,
+    ...{ sessions, presence, connectionLimits, stateNews },
     swept: [sessions, subscriber, inbox, pageCache, compat.sessions],
+  };
+}
+
+function optionsOf(config: Config, topic: string) {
+  return namespaceOptions(config, namespaceOf(topic));
+}
+
+function createPresence(
+  { config, metrics }: Environment,
+  { broker, fanout, site }: SessionStageParts,
+): Presence {
+  return new Presence({
+    fanout,
+    isOn: (topic) => optionsOf(config, topic).presence,
+    held: new HeldBytes({
+      perPayer: config.presenceMaxBytes / 4,
+      total: config.presenceMaxBytes,
+      leavesRoom: true,
+    }),
+    metrics,
+    nowMs: () => broker.wallMs(),
+    peers: site.peers,
+  });
+}
+
+function createSubscriber(
+  { config, metrics }: Environment,
+  { broker, fanout, access }: SessionStageParts,
+  { presence, inbox }: Members,
+): Subscriber {
+  const { authorize, topicTokens, application } = access;
+  return new Subscriber({
+    ...{ broker, fanout, authorize, presence, inbox, topicTokens, application, metrics },
+    dictionaries: config.compressMinBytes > 0 && config.dictionaryMinBytes > 0,
+    conflates: (target) => optionsOf(config, target).conflate,
+    modeOf: (topic) => optionsOf(config, topic).mode,
+    get subscriptionsPerSession() {
+      return config.subscriptionsPerSession;
+    },
+  });
+}
+
+/** What all sessions share. */
+function contextOf(
+  { config, metrics, monotonicMs, requestTurn }: Environment,
+  { broker, fanout, turnBudget, events }: SessionStageParts,
+  { presence, pageCache }: Members,
+): SessionsOptions['context'] {
+  return {
+    ...{ broker, fanout, presence, monotonicMs, metrics, turnBudget, events },
+    catchUp: {
+      nowMs: () => broker.nowMs(),
+      get pageBytes() {
+        return pageBytesOf(config);
+      },
+      pages: pageCache,
+      modeOf: (topic) => optionsOf(config, topic).mode,
+      metrics,
+    },
+    backpressureMaxBytes: config.backpressureMaxBytes,
+    turn: requestTurn,
+  };
+}
+
+/** What commands use. */
+function commandsOf(
+  { config, metrics }: Environment,
+  { broker, access, compat }: SessionStageParts,
+  { presence, inbox }: Members,
+): SessionsOptions['commands'] {
+  const { authorize, credentials, application } = access;
+  return {
+    ...{ broker, presence, inbox, authorize, application, metrics },
+    identify: (credential) => credentials.identify(credential),
+    payloadMaxBytes: config.payloadMaxBytes,
+    answerCall: compat.answerCall,
+  };
+}
+
+/** The bounds on messages that wait to be decoded, and on commands that wait to run. */
+function waitingBytes(config: Config): Pick<SessionsOptions, 'waitingMessages' | 'pendingCommands'> {
+  // At least as much as the largest message needs, whatever the options are.
+  const largestBytes = 2 * config.frameMaxBytes;
+  const pendingMaxBytes = Math.max(config.requestsMaxBytesPerClient, largestBytes);
+  return {
+    waitingMessages: new HeldBytes({
+      perPayer: largestBytes,
+      total: Math.max(waitingMessagesMaxBytes, largestBytes),
+    }),
+    pendingCommands: new HeldBytes({
+      perPayer: pendingMaxBytes,
+      total: Math.max(config.requestsMaxBytes, 2 * pendingMaxBytes),
+      leavesRoom: true,
+    }),
   };
 }

@@ -1,7 +1,6 @@
 import { applicantReader } from '../api/applicant.ts';
 import { withCors } from '../api/cors.ts';
 import type { Api } from '../api/dispatch.ts';
-import type { ApiResponse } from '../api/http.ts';
 import { addressKey } from '../auth/client-address.ts';
 import { needsCredentials } from '../auth/credentials.ts';
 import {
@@ -11,23 +10,26 @@ import {
   unauthenticatedIdentity,
 } from '../auth/identity.ts';
 import type { RequestFacts } from '../auth/request-facts.ts';
-import { admitsAnonymous } from '../config.ts';
+import { admitsAnonymous, type Config } from '../config.ts';
 import { SluiceError } from '../errors.ts';
 import { eventLoop } from '../fanout/schedule.ts';
+import type { Metrics } from '../metrics.ts';
 import { Admission } from '../sessions/admission.ts';
 import { HeldBytes } from '../sessions/charges.ts';
 import { StreamCursors } from '../sessions/stream-cursors.ts';
 import { TokenBuckets } from '../sessions/token-bucket.ts';
 import type { Broker } from '../topics/broker.ts';
 import { RequestIds } from '../transport/request-ids.ts';
+import type { ExchangeOptions } from '../transport/uws/exchange.ts';
 import { serveHttp } from '../transport/uws/http.ts';
 import { HttpConnections } from '../transport/uws/http-connections.ts';
 import type { App } from '../transport/uws/load.ts';
 import { Polls } from '../transport/uws/polls.ts';
+import type { BodyOptions } from '../transport/uws/request-body.ts';
 import type { SocketKind } from '../transport/uws/request-head.ts';
 import { RequestsUnderWay } from '../transport/uws/requests-under-way.ts';
 import { UwsSink } from '../transport/uws/sink.ts';
-import { EventStreams } from '../transport/uws/sse.ts';
+import { EventStreams, type SseOptions } from '../transport/uws/sse.ts';
 import { StreamReads, type WorkLimits } from '../transport/uws/stream-reads.ts';
 import { UpgradeHandler } from '../transport/uws/upgrade.ts';
 import { WebSockets } from '../transport/uws/websocket.ts';
@@ -72,83 +74,36 @@ export interface Serving {
 }
 
 export function createServing(environment: Environment, served: Served): Serving {
-  const { config, metrics, monotonicMs, workMs } = environment;
-  const requestBytes = {
-    perPayer: Math.max(config.requestsMaxBytesPerClient, config.bodyMaxBytes),
-    total: Math.max(config.requestsMaxBytes, config.bodyMaxBytes),
-  };
-  const unread = new HeldBytes(requestBytes);
-  const incoming = new HeldBytes(requestBytes);
-  metrics.onScrape(() => {
-    metrics.httpHeldBytes.set({ what: 'body' }, incoming.total);
-    metrics.httpHeldBytes.set({ what: 'response' }, unread.total);
-  });
-  const requestIds = new RequestIds({
-    hasProxies: () => config.trustedProxies.length > 0 || config.unixSocket !== '',
-    isProxy: (peer) => served.access.isProxy(peer),
-  });
-  const { sessions } = served.sessionStage;
-  const { httpConnections, newConnections, reload } = countConnections(environment, served.access, sessions);
+  const { config, metrics, monotonicMs } = environment;
+  const { access, sessionStage, compat } = served;
+  const { unread, incoming } = chargeRequests(environment);
+  const counted = countConnections(environment, access, sessionStage.sessions);
+  const { httpConnections } = counted;
   const exchanges = {
-    ...{ unread, monotonicMs, requestIds },
+    ...{ unread, monotonicMs, requestIds: requestIdsOf(config, access) },
     writeTimeoutMs: config.writeTimeoutSeconds * 1000,
     turn: environment.requestTurn,
     connections: httpConnections,
   };
-  const sinks: UwsSink[] = [];
-  const openSocket = () => {
-    for (const sink of sinks) {
-      const socket = sink.openSocket();
-      if (socket !== undefined) return socket;
-    }
-    return undefined;
-  };
-  const shared = {
+  const shared: Shared = {
     ...createAdmission(environment, served),
-    withCors: (response: ApiResponse, origin: string) => withCors(response, origin, served.access.origins),
-  };
-  const webSockets = new WebSockets({
-    upgradeHandler: new UpgradeHandler({ ...shared, ...exchanges, metrics, openSocket }),
-    sessions,
-    frameMaxBytes: config.frameMaxBytes,
-    idleTimeoutSeconds: config.idleTimeoutSeconds,
-    backpressureMaxBytes: config.backpressureMaxBytes,
-    monotonicMs,
-    metrics,
-    turn: exchanges.turn,
-    upgraded: () => httpConnections.upgraded(),
-  });
-  const common = {
-    ...shared,
     ...exchanges,
-    sessions,
-    cursors: new StreamCursors(served.broker.commits),
-    incoming,
-    reads: new StreamReads({ limits: served.limits, workMs, turns: eventLoop, metrics }),
-    bodyMaxBytes: Math.min(streamBodyMaxBytes, config.frameMaxBytes),
-    backpressureMaxBytes: config.backpressureMaxBytes,
     metrics,
+    sessions: sessionStage.sessions,
+    withCors: (response, origin) => withCors(response, origin, access.origins),
+    backpressureMaxBytes: config.backpressureMaxBytes,
   };
-  const { peers, compat } = served;
-  const polls = new Polls({
-    ...common,
-    // Half of a client's share: one answer may be unread while the next one is built.
-    responseMaxBytes: Math.max(requestBytes.perPayer / 2, config.backpressureMaxBytes),
-    replaced: peers && ((session, client) => peers.tell('replaced', [session, client])),
-  });
-  const streams = new EventStreams({
-    ...common,
-    heartbeatMs: Math.min(heartbeatMaxMs, (config.idleTimeoutSeconds * 1000) / 4),
-    reconnectSpreadMs,
-  });
-
+  const sinks: UwsSink[] = [];
+  const webSockets = createWebSockets(config, shared, sinks, () => httpConnections.upgraded());
+  const { polls, streams } = createStreams(environment, served, { ...shared, incoming });
   const requests = new RequestsUnderWay();
+  const http = { ...exchanges, incoming, requests, metrics };
+
   const serve: Serving['serve'] = (app, role, kind = 'tcp') => {
     if (role === 'admin') {
       httpConnections.watchApart(app);
       // They have places of their own.
-      const connections = { areScarce: false };
-      serveHttp(app, { ...exchanges, connections, api: served.adminApi, incoming, requests, metrics });
+      serveHttp(app, { ...http, connections: { areScarce: false }, api: served.adminApi });
       return;
     }
     httpConnections.watch(app, kind);
@@ -160,10 +115,89 @@ export function createServing(environment: Environment, served: Served): Serving
       webSockets.servePaths(app, sink, compat.paths, kind);
       polls.serve(app, kind);
       streams.serve(app, kind);
-      serveHttp(app, { ...exchanges, api: served.api, incoming, requests, metrics }, kind);
+      serveHttp(app, { ...http, api: served.api }, kind);
     }
   };
-  return { serve, reload, polls, requests, swept: [newConnections, streams, polls] };
+  return { serve, reload: counted.reload, polls, requests, swept: [counted.newConnections, streams, polls] };
+}
+
+/** What WebSockets and streams have in common. */
+type Shared = ReturnType<typeof createAdmission> &
+  ExchangeOptions &
+  Pick<SseOptions, 'sessions' | 'withCors' | 'backpressureMaxBytes'> & { readonly metrics: Metrics };
+
+/** The bytes of requests and of responses that clients may have under way. */
+function chargeRequests({ config, metrics }: Environment) {
+  const bounds = requestBounds(config);
+  const unread = new HeldBytes(bounds);
+  const incoming = new HeldBytes(bounds);
+  metrics.onScrape(() => {
+    metrics.httpHeldBytes.set({ what: 'body' }, incoming.total);
+    metrics.httpHeldBytes.set({ what: 'response' }, unread.total);
+  });
+  return { unread, incoming };
+}
+
+function requestBounds(config: Config) {
+  return {
+    perPayer: Math.max(config.requestsMaxBytesPerClient, config.bodyMaxBytes),
+    total: Math.max(config.requestsMaxBytes, config.bodyMaxBytes),
+  };
+}
+
+function requestIdsOf(config: Config, access: Access): RequestIds {
+  return new RequestIds({
+    hasProxies: () => config.trustedProxies.length > 0 || config.unixSocket !== '',
+    isProxy: (peer) => access.isProxy(peer),
+  });
+}
+
+/** `sinks`: those of all apps, also of those that come later. */
+function createWebSockets(
+  config: Config,
+  shared: Shared,
+  sinks: readonly UwsSink[],
+  upgraded: () => void,
+): WebSockets {
+  const openSocket = () => {
+    for (const sink of sinks) {
+      const socket = sink.openSocket();
+      if (socket !== undefined) return socket;
+    }
+    return undefined;
+  };
+  return new WebSockets({
+    ...shared,
+    upgradeHandler: new UpgradeHandler({ ...shared, openSocket }),
+    frameMaxBytes: config.frameMaxBytes,
+    idleTimeoutSeconds: config.idleTimeoutSeconds,
+    upgraded,
+  });
+}
+
+function createStreams(
+  { config, workMs, metrics }: Environment,
+  { broker, limits, peers }: Served,
+  shared: Shared & Pick<BodyOptions, 'incoming'>,
+) {
+  const common = {
+    ...shared,
+    cursors: new StreamCursors(broker.commits),
+    reads: new StreamReads({ limits, workMs, turns: eventLoop, metrics }),
+    bodyMaxBytes: Math.min(streamBodyMaxBytes, config.frameMaxBytes),
+  };
+  const polls = new Polls({
+    ...common,
+    // Half of a client's share: one response may be unread while the next one is built.
+    responseMaxBytes: Math.max(requestBounds(config).perPayer / 2, config.backpressureMaxBytes),
+    replaced: peers && ((session, client) => peers.tell('replaced', [session, client])),
+  });
+  const streams = new EventStreams({
+    ...common,
+    heartbeatMs: Math.min(heartbeatMaxMs, (config.idleTimeoutSeconds * 1000) / 4),
+    reconnectSpreadMs,
+  });
+  return { polls, streams };
 }
 
 function countConnections(

@@ -1,7 +1,8 @@
-import { createApi, type RequestRateLimits } from '../../src/api/dispatch.ts';
+import { Dispatcher } from '../../src/api/dispatch.ts';
 import type { ApiResponse } from '../../src/api/http.ts';
 import type { ApiPorts, ConnectionInfo, Readiness } from '../../src/api/ports.ts';
 import { PublishBodies } from '../../src/api/publish-body.ts';
+import type { RequestRateLimits } from '../../src/api/request-rates.ts';
 import { topicReader } from '../../src/api/topic-reader.ts';
 import { WorkQueue } from '../../src/api/work-queue.ts';
 import { type ApiKey, apiKeys } from '../../src/auth/api-keys.ts';
@@ -114,7 +115,7 @@ export async function startApi(options: HarnessOptions = {}) {
     ...options.ports,
   };
   const tokens = options.tokenSecret === undefined ? undefined : testTokens(options.tokenSecret);
-  const api = createApi({
+  const api = new Dispatcher({
     ports,
     requestAccess: createRequestAccess({
       credentials: createCredentials(apiKeys(options.keys ?? []), tokens),
