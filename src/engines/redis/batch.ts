@@ -2,15 +2,16 @@ import { SluiceError } from '../../errors.ts';
 import type { AppendOutcome } from '../../topics/engine.ts';
 import { publicationDigest } from '../../topics/idempotency.ts';
 import type { Batch, BatchReply, UpstreamRequest } from '../replica/upstream.ts';
-import type { Argument } from './connection.ts';
 import type { Keys } from './keys.ts';
 import type { RedisRetention } from './options.ts';
-import { encodeRecord } from './records.ts';
+import { type EncodedPublication, encodeRecord } from './records.ts';
 
 /** Keys and arguments of the script `commit` after those of the node. */
 export interface EncodedBatch {
   readonly keys: readonly string[];
-  readonly args: readonly Argument[];
+  readonly args: readonly (string | number)[];
+  /** The records, one after the other; `args` has their lengths. */
+  readonly records: Buffer;
 }
 
 /** In the order in which the script takes them. `format`: of the data in Redis. */
@@ -26,8 +27,11 @@ export function encodeBatch(
     position.epoch,
     position.offset,
   ]);
-  const idKeys: string[] = [];
-  const appended = requests.flatMap((request) => encodeRequest(request, format, topics, keys, idKeys));
+  const idKeys = requests.flatMap(({ request: { fields } }) =>
+    fields.messageId === undefined ? [] : [keys.messageId(fields.topic, fields.messageId)],
+  );
+  const records = requests.map(({ request }) => encodeRecord(request, format));
+  const appended = requests.flatMap((request, i) => argsOf(request, records[i]!, topics));
   const kept = topics.names().map((name) => {
     const { mode, maxPublications, maxBytes } = retention(name);
     // Its mode may have been another one when it had content.
@@ -53,6 +57,7 @@ export function encodeBatch(
       unacknowledged.length,
       ...unacknowledged.map(({ topic, user }) => JSON.stringify([topic, user])),
     ],
+    records: Buffer.concat(records.flatMap(({ facts, body }) => [facts, body])),
   };
 }
 
@@ -72,24 +77,20 @@ class Topics {
   }
 }
 
-function encodeRequest(
+function argsOf(
   { request, refusedForMs }: UpstreamRequest,
-  format: number,
+  { facts, body, cost }: EncodedPublication,
   topics: Topics,
-  keys: Keys,
-  idKeys: string[],
-): Argument[] {
+): (string | number)[] {
   const { fields, ifNewest, expected } = request;
   const { topic, messageId, key = '', removed } = fields;
-  if (messageId !== undefined) idKeys.push(keys.messageId(topic, messageId));
   const check = ifNewest !== undefined ? 'newest' : expected !== undefined ? 'expected' : '';
   const position = ifNewest ?? expected;
-  const { facts, body, cost } = encodeRecord(request, format);
   return [
     ...[topics.number(topic), check, position?.epoch ?? '', position?.offset ?? 0],
     ...[key, removed === true ? 1 : 0],
     ...[messageId === undefined ? '' : publicationDigest(fields), refusedForMs ?? ''],
-    ...[cost, facts, body],
+    ...[cost, facts.length, body.length],
   ];
 }
 

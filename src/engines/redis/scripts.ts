@@ -41,7 +41,7 @@ local meta, log, heads, idle, acks, mine = KEYS[1], KEYS[2], KEYS[3], KEYS[4], K
 local args = cmsgpack.unpack(ARGV[1])
 local epoch, term, known, batch, slot, now, window, salt, node = unpack(args, 1, 9)
 local logMax, numberingsMax, mayBeAnother = unpack(args, 10, 12)
-local at, keyAt = 13, 7
+local at, keyAt, recordAt = 13, 7, 1
 
 local m = redis.call('HMGET', meta, 'epoch', 'term', 'seq', 'minor', 'last', 'forgotten', 'run', 'census', 'idled')
 if m[1] ~= epoch or m[2] ~= term or m[8] or mayBeAnother == 1 and m[7] ~= run() then return 'stale' end
@@ -54,6 +54,11 @@ if replied[2] and tonumber(batch) <= tonumber(replied[2]) then return 'fenced' e
 local function take()
   at = at + 1
   return args[at - 1]
+end
+
+local function takeRecord(length)
+  recordAt = recordAt + length
+  return string.sub(ARGV[2], recordAt - length, recordAt - 1)
 end
 
 local function enter(id, about, record)
@@ -169,7 +174,8 @@ end
 local lines = {}
 for i = 1, take() do
   local topic, check, ofEpoch, ofOffset, key, removed = topics[take()], take(), take(), take(), take(), take()
-  local idKey, digest, refused, cost, facts, body = '', take(), take(), take(), take(), take()
+  local idKey, digest, refused, cost = '', take(), take(), take()
+  local facts, body = takeRecord(take()), takeRecord(take())
   if digest ~= '' then
     idKey = KEYS[keyAt]
     keyAt = keyAt + 1

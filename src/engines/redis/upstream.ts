@@ -3,7 +3,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { steadyNowMs } from '../../clock.ts';
 import type { StoredTopic } from '../../topics/engine.ts';
 import type { Batch, BatchReply, Upstream, UpstreamListener, UpstreamRequest } from '../replica/upstream.ts';
-import { encodeBatch, readReply } from './batch.ts';
+import { type EncodedBatch, encodeBatch, readReply } from './batch.ts';
 import { RedisBus } from './bus.ts';
 import { connect, isRefusal, placesOf, refusesUser } from './connection.ts';
 import { RedisCounts } from './counts.ts';
@@ -115,10 +115,10 @@ export class RedisUpstream implements Upstream, LinkListener {
 
   async #ask(link: RedisLink, batch: Batch): Promise<BatchReply> {
     const number = this.#sent.add(batch.requests);
-    const { keys, args } = this.#encode(link, number, batch);
+    const encoded = this.#encode(link, number, batch);
     let reply: string;
     try {
-      reply = await link.commands.commit(keys, args);
+      reply = await link.commands.commit(encoded);
     } catch (error) {
       if (!isRefusal(error)) this.#sent.noReply(number, batch.requests);
       if (!isRefusal(error) || !isPassing(error)) link.lose(error as Error);
@@ -130,9 +130,9 @@ export class RedisUpstream implements Upstream, LinkListener {
     throw error;
   }
 
-  #encode(link: RedisLink, number: number, batch: Batch) {
+  #encode(link: RedisLink, number: number, batch: Batch): EncodedBatch {
     const { meta, log, heads, idle, acknowledged } = this.#keys;
-    const { keys, args } = encodeBatch(batch, this.#keys, this.#options.retention, link.format);
+    const { keys, args, records } = encodeBatch(batch, this.#keys, this.#options.retention, link.format);
     const { server, numberingsMax = numberingsMaxDefault } = this.#options;
     // As unique as a random one.
     const salt = `${this.#node}${number.toString(36)}`;
@@ -144,6 +144,7 @@ export class RedisUpstream implements Upstream, LinkListener {
         ...[logMaxEntries, numberingsMax, server.kind === 'cluster' ? 1 : 0],
         ...args,
       ],
+      records,
     };
   }
 
