@@ -4,6 +4,7 @@ import { platformRuntime } from '../../src/client/runtime.ts';
 import type { Subscription } from '../../src/client/subscriptions/subscription.ts';
 import { LightSocket } from '../support/light-socket.ts';
 import { localAddress } from '../support/raw-client.ts';
+import { StalledClient } from '../support/stalled-client.ts';
 import { type Journal, kinds } from './journal.ts';
 import { hashOf, type Marker, serialOf, topicOfClient, topics } from './plan.ts';
 
@@ -36,25 +37,24 @@ export interface FaultClient {
 export type ReturnPace = 'soon' | 'default';
 
 /** A client of the real SDK. */
-export class SdkClient implements FaultClient {
+export class SdkClient extends StalledClient implements FaultClient {
   readonly index: number;
   readonly #journal: Journal;
   readonly #client: SluiceClient;
   readonly #subscription: Subscription;
-  #socket: LightSocket | undefined;
   #started = false;
   #lagging = false;
   /** By the gateway's clock. Publications from before a client's return are not counted. */
   #greetedAtMs = 0;
   lags = 0;
-  isStalled = false;
   errors: string[] = [];
 
   constructor(index: number, ports: readonly number[], journal: Journal, pace: ReturnPace) {
+    super();
     this.index = index;
     this.#journal = journal;
     const keep = (socket: LightSocket): void => {
-      this.#socket = socket;
+      this.line = socket;
     };
     let next = index;
     this.#client = new SluiceClient(`ws://127.0.0.1:${ports[0]}/ws`, {
@@ -98,20 +98,6 @@ export class SdkClient implements FaultClient {
     const { epoch, offset } = this.#subscription.position ?? { epoch: '', offset: -1 };
     const { state } = this.#client.getStatus();
     return `client ${this.index}: ${state}, ${this.#subscription.topic} ${this.#subscription.state} at ${epoch}/${offset}`;
-  }
-
-  cut(): void {
-    this.#socket?.cut();
-  }
-
-  pause(): void {
-    this.isStalled = true;
-    this.#socket?.pause();
-  }
-
-  resume(): void {
-    this.isStalled = false;
-    this.#socket?.resume();
   }
 
   close(): void {

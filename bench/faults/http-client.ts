@@ -1,4 +1,5 @@
 import { setTimeout as later } from 'node:timers';
+import { StalledClient } from '../support/stalled-client.ts';
 import type { FaultClient, ReturnPace } from './client.ts';
 import { FrameApplication } from './frame-application.ts';
 import type { Journal } from './journal.ts';
@@ -8,10 +9,9 @@ import type { Marker } from './plan.ts';
 const delaysMs = [100, 200, 400, 800];
 
 /** A simple client over HTTP: after each cut it reconnects with its last cursor. */
-export abstract class HttpFaultClient implements FaultClient {
+export abstract class HttpFaultClient extends StalledClient implements FaultClient {
   readonly index: number;
   isConnected = false;
-  isStalled = false;
   readonly #ports: readonly number[];
   protected readonly application: FrameApplication;
   protected cursor = '';
@@ -24,6 +24,7 @@ export abstract class HttpFaultClient implements FaultClient {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(index: number, ports: readonly number[], journal: Journal, pace: ReturnPace) {
+    super();
     this.index = index;
     this.#pace = pace;
     this.#ports = ports;
@@ -41,7 +42,6 @@ export abstract class HttpFaultClient implements FaultClient {
   }
 
   protected abstract open(): void;
-  abstract cut(): void;
 
   get errors(): readonly string[] {
     return this.application.errors;
@@ -65,14 +65,6 @@ export abstract class HttpFaultClient implements FaultClient {
 
   hasReached(marker: Marker): boolean {
     return this.application.hasReached(marker);
-  }
-
-  pause(): void {
-    this.isStalled = true;
-  }
-
-  resume(): void {
-    this.isStalled = false;
   }
 
   close(): void {

@@ -13,7 +13,7 @@ export class PollClient extends HttpFaultClient {
   #request: ClientRequest | undefined;
   #isWaiting = false;
 
-  cut(): void {
+  override cut(): void {
     this.#request?.destroy();
   }
 

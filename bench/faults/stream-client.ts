@@ -5,22 +5,6 @@ import { HttpFaultClient } from './http-client.ts';
 
 /** By a stream of Server-Sent Events. Its cursor is the id of the last event. */
 export class StreamClient extends HttpFaultClient {
-  #stream: EventStream | undefined;
-
-  cut(): void {
-    this.#stream?.cut();
-  }
-
-  override pause(): void {
-    super.pause();
-    this.#stream?.pause();
-  }
-
-  override resume(): void {
-    super.resume();
-    this.#stream?.resume();
-  }
-
   protected open(): void {
     const options = {
       port: this.port,
@@ -28,7 +12,7 @@ export class StreamClient extends HttpFaultClient {
       localAddress: localAddress(this.index, 100),
       headers: this.cursor === '' ? {} : { 'Last-Event-ID': this.cursor },
     };
-    this.#stream = new EventStream(options, {
+    this.line = new EventStream(options, {
       isStalled: () => this.isStalled,
       event: (data) => this.application.take(JSON.parse(data) as Frame),
       read: (cursor) => {

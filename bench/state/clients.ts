@@ -2,6 +2,7 @@ import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:h
 import { text } from 'node:stream/consumers';
 import { WebSocket } from 'ws';
 import { EventStream } from '../support/event-stream.ts';
+import { StalledClient } from '../support/stalled-client.ts';
 import { type Frame, Mirror } from './mirror.ts';
 import type { Wish } from './plan.ts';
 
@@ -28,10 +29,9 @@ export interface StateClient {
 export const delaysMs = [50, 100, 200, 400];
 
 /** Reads the frames by itself. Whenever it was cut off it comes back, to the next gateway. */
-abstract class FrameClient implements StateClient {
+abstract class FrameClient extends StalledClient implements StateClient {
   abstract readonly kind: string;
   readonly mirrors: readonly Mirror[];
-  isStalled = false;
   protected isClosed = false;
   protected cursor = '';
   protected readonly byView = new Map<number, Mirror>();
@@ -40,6 +40,7 @@ abstract class FrameClient implements StateClient {
   #tries = 0;
 
   constructor(wishes: readonly Wish[], ports: readonly number[], index: number, comparesOffsets: boolean) {
+    super();
     this.mirrors = wishes.map((wish) => new Mirror(wish, comparesOffsets));
     this.#ports = ports;
     this.#next = index;
@@ -59,16 +60,7 @@ abstract class FrameClient implements StateClient {
     return this.#ports[this.#next % this.#ports.length] as number;
   }
 
-  abstract cut(): void;
   protected abstract open(): void;
-
-  pause(): void {
-    this.isStalled = true;
-  }
-
-  resume(): void {
-    this.isStalled = false;
-  }
 
   close(): void {
     this.isClosed = true;
@@ -101,30 +93,19 @@ abstract class FrameClient implements StateClient {
 
 export class WebSocketClient extends FrameClient {
   readonly kind = 'WebSocket, JSON';
-  #socket: WebSocket | undefined;
 
   constructor(wishes: readonly Wish[], ports: readonly number[], index: number) {
     super(wishes, ports, index, true);
   }
 
-  cut(): void {
-    this.#socket?.terminate();
-  }
-
-  override pause(): void {
-    super.pause();
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.pause();
-  }
-
-  override resume(): void {
-    super.resume();
-    this.#socket?.resume();
-  }
-
   protected open(): void {
     if (this.isClosed) return;
     const socket = new WebSocket(`ws://127.0.0.1:${this.port}/ws`);
-    this.#socket = socket;
+    this.line = {
+      cut: () => socket.terminate(),
+      pause: () => socket.readyState === WebSocket.OPEN && socket.pause(),
+      resume: () => socket.resume(),
+    };
     const isAnew = this.mirrors.map(({ since }) => Object.keys(since).length === 0);
     socket.on('open', () => {
       const subscriptions = this.mirrors.map(({ wish, since }) => ({ ...wish, ...since }));
@@ -172,21 +153,6 @@ abstract class CursorClient extends FrameClient {
 
 export class StreamClient extends CursorClient {
   readonly kind = 'SSE';
-  #stream: EventStream | undefined;
-
-  cut(): void {
-    this.#stream?.cut();
-  }
-
-  override pause(): void {
-    super.pause();
-    this.#stream?.pause();
-  }
-
-  override resume(): void {
-    super.resume();
-    this.#stream?.resume();
-  }
 
   protected open(): void {
     if (this.isClosed) return;
@@ -195,7 +161,7 @@ export class StreamClient extends CursorClient {
     const continueAt = (cursor: string) => {
       this.cursor = cursor || this.cursor;
     };
-    this.#stream = new EventStream(options, {
+    this.line = new EventStream(options, {
       isStalled: () => this.isStalled,
       event: (data, id) => {
         this.take(JSON.parse(data) as Frame);
@@ -213,7 +179,7 @@ export class PollClient extends CursorClient {
   #request: ClientRequest | undefined;
   #waits = false;
 
-  cut(): void {
+  override cut(): void {
     this.#request?.destroy();
   }
 

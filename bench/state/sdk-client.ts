@@ -3,6 +3,7 @@ import type { Transport } from '../../src/client/http/transports.ts';
 import { platformRuntime } from '../../src/client/runtime.ts';
 import type { Filter } from '../../src/protocol/frames.ts';
 import { LightSocket } from '../support/light-socket.ts';
+import { StalledClient } from '../support/stalled-client.ts';
 import { delaysMs, type Shown, type StateClient } from './clients.ts';
 import type { Wish } from './plan.ts';
 
@@ -10,12 +11,10 @@ import type { Wish } from './plan.ts';
 const blockedMs = 2500;
 
 /** The SDK, by one transport or by all as it chooses. Each attempt and each request goes to the next gateway. */
-export class SdkClient implements StateClient {
+export class SdkClient extends StalledClient implements StateClient {
   readonly kind: string;
   readonly shown: readonly Shown[];
-  isStalled = false;
   readonly #client: SluiceClient;
-  #socket: LightSocket | undefined;
   #requests = new AbortController();
 
   constructor(
@@ -24,12 +23,13 @@ export class SdkClient implements StateClient {
     index: number,
     transports: readonly Transport[],
   ) {
+    super();
     this.kind = `SDK by ${transports.join()}`;
     let next = index;
     const elsewhere = (url: string) => url.replace(/:\d+\//, `:${ports[next++ % ports.length]}/`);
     const isBlocked = () => transports.length > 1 && Math.floor(performance.now() / blockedMs) % 2 === 0;
     const keep = (socket: LightSocket) => {
-      this.#socket = socket;
+      this.line = socket;
     };
     this.#client = new SluiceClient(`ws://127.0.0.1:${ports[0]}/ws`, {
       WebSocket: class extends LightSocket {
@@ -54,20 +54,10 @@ export class SdkClient implements StateClient {
     this.#client.connect().catch(() => undefined);
   }
 
-  cut(): void {
-    this.#socket?.cut();
+  override cut(): void {
+    super.cut();
     this.#requests.abort();
     this.#requests = new AbortController();
-  }
-
-  pause(): void {
-    this.isStalled = true;
-    this.#socket?.pause();
-  }
-
-  resume(): void {
-    this.isStalled = false;
-    this.#socket?.resume();
   }
 
   close(): void {
