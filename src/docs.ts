@@ -271,12 +271,13 @@ export const pages: readonly DocsPage[] = [
     path: 'src/LIMITS.md',
     title: 'Limits',
     sections: () => [
-      'What a client can take is charged to it, and bounded: by count, bytes or time. A client without key or token is ' +
+      'Whatever a client uses is charged to it, and bounded by count, bytes or time. A client without key or token is ' +
         'charged as its session, and over HTTP as its address. What exceeds a limit is refused with a code that says ' +
-        'whether and when to try again; connections are refused before their upgrade. A client that is in goes on, ' +
-        'whatever others have taken; where all unsent bytes together are too many, those go that hold most of them.',
-      'Metrics are told without their prefix `sluice_`; tests are below `test/`. `npm run bench -- siege` measures what ' +
-        'those who take all that they can cost others.',
+        'whether and when to try again; connections are refused before their upgrade. A connected client is not ' +
+        'affected by what others use, with one exception: when the unsent bytes of all sessions are too many, the ' +
+        'sessions with the most are cut.',
+      'Metrics are named without their prefix `sluice_`, tests relative to `test/`. `npm run bench -- siege` measures ' +
+        'how much clients that use all of their limits affect others.',
       ...limitGroups.flatMap(({ title, limits }) => [
         `## ${title}`,
         table(

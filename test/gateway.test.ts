@@ -157,7 +157,7 @@ describe('an embedded gateway', () => {
     return client;
   }
 
-  it('publishes to its subscribers, and says where each publication stands', async () => {
+  it('publishes to its subscribers, and returns the position of each publication', async () => {
     const client = await connect();
     await client.call({ type: 'subscribe', topic: 'news' });
     const options = { key: 'k', tags: { a: '1' }, timestamp: new Date(0) };

@@ -31,7 +31,7 @@ export const rows: readonly Row[] = [
     does: 'heartbeats, configurable; clients reconnect by themselves',
     tests: [
       [monitoring, 'A2: heartbeats'],
-      [monitoring, 'A2: a client that answers no heartbeat is ended, and counted'],
+      [monitoring, 'A2: a client that responds to no heartbeat is ended, and counted'],
     ],
   },
   {
@@ -77,7 +77,7 @@ export const rows: readonly Row[] = [
   {
     row: 'a8',
     does: 'its types; every message is validated',
-    tests: [[monitoring, 'A8: every message is validated, and the answer to a wrong one says what is wrong']],
+    tests: [[monitoring, 'A8: every message is validated, and the reply to a wrong one says what is wrong']],
   },
   {
     row: 'a9',
@@ -250,7 +250,7 @@ export const rows: readonly Row[] = [
   {
     row: 'e2',
     does: 'members of a job’s room only',
-    tests: [[jobs, 'E2: only those who joined a job hear of it, until they leave']],
+    tests: [[jobs, 'E2: only sessions that joined a job hear of it, until they leave']],
   },
   {
     row: 'e3',

@@ -118,7 +118,8 @@ type FieldTable = typeof optionalFields;
 export type FieldName = keyof FieldTable;
 export type ValueOf<N extends FieldName> = Kinds[FieldTable[N]['kind']] | undefined;
 
-type OptionalFields = { readonly [N in FieldName]: ValueOf<N> };
+/** What a publisher may leave out. */
+export type OptionalFields = { readonly [N in FieldName]: ValueOf<N> };
 export type SeenFields = {
   readonly [N in FieldName as FieldTable[N] extends { readonly publicationField: number }
     ? N

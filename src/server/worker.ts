@@ -5,7 +5,7 @@ import type { PeerHandlers, Peers } from '../peers.ts';
 import type { Caps } from '../sessions/connection-caps.ts';
 import type { Engine } from '../topics/engine.ts';
 import type { ParentCalls, WorkerCalls, WorkerStart } from '../workers/calls.ts';
-import { Link } from '../workers/link.ts';
+import { type Handlers, Link } from '../workers/link.ts';
 import { toMachineMs } from '../workers/machine-clock.ts';
 import { takePassed } from '../workers/passed-sockets.ts';
 import { WorkerCaps } from '../workers/seats.ts';
@@ -54,8 +54,9 @@ export interface Worker {
 /** Joins the parent process of this worker. */
 export async function joinParent(config: Config): Promise<Worker> {
   const { channel, gone } = parentChannel();
-  const link = new Link<WorkerCalls, ParentCalls>(channel);
+  const link: ParentLink = new Link<WorkerCalls, ParentCalls>(channel);
   const engine = new WorkerEngine({ link });
+  const served: Served = {};
   let drain: (reason: string) => void = () => undefined;
   let reload = (): void => undefined;
   const drained = new Promise<string>((resolve) => {
@@ -65,31 +66,70 @@ export async function joinParent(config: Config): Promise<Worker> {
     link.close(new Error('the parent process has ended'));
     drain('the parent process has ended');
   });
-  let served: { readonly metrics: Metrics; readonly neighbour: Neighbour } | undefined;
-  const handlersOf = (name: string) =>
-    (Object.hasOwn(served?.neighbour.handlers ?? {}, name)
-      ? served?.neighbour.handlers[name as keyof NodeCalls]
-      : undefined) as ((body: unknown, from: string) => unknown) | undefined;
   link.listen({
     ...engine.news,
+    ...peerCalls(served),
     drain: () => drain('asked by the parent process'),
     reload: () => reload(),
-    metrics: async () => (await served?.metrics.registry.getMetricsAsJSON()) ?? [],
-    peerTold: ([name, body, from]) =>
-      served?.neighbour.strangers.guard(name, from, () => void handlersOf(name)?.(body, from)),
-    peerAsked: ([name, body, from]) => {
-      const handler = handlersOf(name);
-      if (handler === undefined) throw new Error(`not ready to be asked ${name}`);
-      return handler(body, from);
-    },
-    peerGone: (name) => served?.neighbour.gone(name),
-    peersCame: () => served?.neighbour.came(),
+    metrics: async () => (await served.metrics?.registry.getMetricsAsJSON()) ?? [],
   });
   const start = await link.ask('start', undefined);
   setSteadyClock(start.steadyAheadMs + toMachineMs(performance.now()));
-  const site: WorkerSite = {
-    start,
-    engine,
+  return {
+    site: siteOf(config, { link, engine, start, served }),
+    drained,
+    onReload(run) {
+      reload = run;
+    },
+    ready: () => link.tell('ready', undefined),
+    failed: (error) => {
+      const { message, code, syscall } = error as NodeJS.ErrnoException;
+      link.tell('failed', { message, code, syscall });
+    },
+  };
+}
+
+type ParentLink = Link<WorkerCalls, ParentCalls>;
+
+/** What this process shows to others, once it serves. */
+interface Served {
+  metrics?: Metrics;
+  neighbour?: Neighbour;
+}
+
+/** What other nodes tell and ask, by way of the parent. */
+function peerCalls(
+  served: Served,
+): Pick<Handlers<WorkerCalls>, 'peerTold' | 'peerAsked' | 'peerGone' | 'peersCame'> {
+  const handlerOf = (name: string) => {
+    const handlers = served.neighbour?.handlers ?? {};
+    return (Object.hasOwn(handlers, name) ? handlers[name as keyof typeof handlers] : undefined) as
+      | ((body: unknown, from: string) => unknown)
+      | undefined;
+  };
+  return {
+    peerTold: ([name, body, from]) =>
+      served.neighbour?.strangers.guard(name, from, () => void handlerOf(name)?.(body, from)),
+    peerAsked: ([name, body, from]) => {
+      const handler = handlerOf(name);
+      if (handler === undefined) throw new Error(`not ready to be asked ${name}`);
+      return handler(body, from);
+    },
+    peerGone: (name) => served.neighbour?.gone(name),
+    peersCame: () => served.neighbour?.came(),
+  };
+}
+
+interface SiteParts {
+  readonly link: ParentLink;
+  readonly engine: WorkerEngine;
+  readonly start: WorkerStart;
+  readonly served: Served;
+}
+
+function siteOf(config: Config, { link, engine, start, served }: SiteParts): WorkerSite {
+  return {
+    ...{ start, engine, takePassed },
     caps: new WorkerCaps(link, config),
     events:
       config.hookEvents === ''
@@ -102,24 +142,11 @@ export async function joinParent(config: Config): Promise<Worker> {
           ReturnType<Peers<NodeCalls>['ask']>
         > as never,
     },
-    takePassed,
     stopPassed: () => link.tell('stopPassed', undefined),
     metricsText: () => link.ask('metricsText', undefined),
     serve: (metrics, neighbour) => {
-      served = { metrics, neighbour };
+      Object.assign(served, { metrics, neighbour });
       link.tell('serving', undefined);
-    },
-  };
-  return {
-    site,
-    drained,
-    onReload(run) {
-      reload = run;
-    },
-    ready: () => link.tell('ready', undefined),
-    failed: (error) => {
-      const { message, code, syscall } = error as NodeJS.ErrnoException;
-      link.tell('failed', { message, code, syscall });
     },
   };
 }

@@ -198,7 +198,7 @@ describe('errors', () => {
     expect([answer.status, answer.headers['retry-after']]).toEqual([429, seconds]);
   });
 
-  test('no answer of the API may be kept by a cache', async () => {
+  test('no response of the API may be kept by a cache', async () => {
     const { get } = await startApi();
     expect((await get('/api/stats')).headers['cache-control']).toBe('no-store');
     expect((await get('/nothing')).headers['cache-control']).toBe('no-store');

@@ -109,7 +109,7 @@ describe('without keys', () => {
     expect((await send(local, '/api/publish', publishing(own))).status).toBe(200);
   });
 
-  test('a page of a listed origin may, and may read the answer', async () => {
+  test('a page of a listed origin may, and may read the response', async () => {
     const origin = 'https://dash.example.org';
     const preflight = { origin, 'access-control-request-method': 'POST' };
     const asked = await send(local, '/api/publish', { method: 'OPTIONS', headers: preflight });

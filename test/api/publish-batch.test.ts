@@ -37,7 +37,7 @@ describe('a batch', () => {
     expect(results.map(({ epoch }) => epoch)).toEqual(epochs);
   });
 
-  test('of lines too, whatever the line ends are', async () => {
+  test('of a file of lines, with any line ends', async () => {
     const { post } = await startApi();
     const answer = await post(path, '{"topic":"a"}\r\n\n{"topic":"a"}\n', ndjson);
     expect([answer.status, summary(answer.json())]).toEqual([200, [1, 2]]);

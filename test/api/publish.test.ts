@@ -10,7 +10,7 @@ const read = (text: string) => bodies.publish(Buffer.from(text));
 const fields = (text: string) => read(text) as PublishFields;
 
 describe('POST /api/publish', () => {
-  test('answers the position, and nothing else', async () => {
+  test('returns the position, and nothing else', async () => {
     const { post } = await startApi();
     const first = await post('/api/publish', '{"topic":"stats","type":"stats_update","data":{"a":1}}');
     expect(first.status).toBe(200);
@@ -20,7 +20,7 @@ describe('POST /api/publish', () => {
     expect(second.json()).toEqual({ epoch: first.json<{ epoch: string }>().epoch, offset: 2 });
   });
 
-  test('a repeated messageId answers the first position and says so', async () => {
+  test('a repeated messageId returns the first position and says so', async () => {
     const { post } = await startApi();
     const body = '{"topic":"stats","data":1,"messageId":"m-1"}';
     const first = (await post('/api/publish', body)).json();

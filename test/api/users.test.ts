@@ -36,7 +36,7 @@ describe('POST /api/users/{user}/notify', () => {
     expect(await history(api, 'user:carol')).toEqual([['task', 1]]);
   });
 
-  test('answers a repeated message id with the first offset', async () => {
+  test('returns the first offset for a repeated message id', async () => {
     const api = await startApi();
     const body = { data: 1, messageId: 'm' };
     await post(api, 'users/alice/notify', body);

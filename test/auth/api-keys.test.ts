@@ -20,7 +20,7 @@ test.each(['', 'x', first.slice(0, -1), `${first}x`, first.toUpperCase()])(
   },
 );
 
-test('without keys nothing is a key', () => {
+test('without configured keys no text is a key', () => {
   expect(apiKeys([]).identify('')).toBeUndefined();
 });
 

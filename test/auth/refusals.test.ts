@@ -76,7 +76,7 @@ describe('the log of refusals', () => {
     expect(lines).toHaveLength(12);
   });
 
-  test('keeps what a client says short', () => {
+  test('shortens what a client says', () => {
     const { lines, refused } = makeLog();
     refused('http', unauthorized(), {
       ...source,

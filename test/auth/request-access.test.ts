@@ -144,7 +144,7 @@ describe('with tokens', () => {
     expect(await verdict(requestAccess, remote(token), need('admin', false))).toBe('forbidden');
   });
 
-  test('a token that was verified before is answered at once, for what tokens may open', async () => {
+  test('a token that was verified before is accepted at once, for what tokens may open', async () => {
     const token = await sign({ sub: 'alice' });
     await requestAccess.check(remote(token), need('read', true));
     expect(requestAccess.check(remote(token), need('publish', true))).toMatchObject({ user: 'alice' });

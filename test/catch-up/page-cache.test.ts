@@ -107,7 +107,7 @@ describe('pages for clients that return', () => {
     expect(distinct.size).toBeLessThan(10);
   });
 
-  test('are not for others where they lack what one was not to get, or what will expire', async () => {
+  test('are not shared if they leave out what one client must not get, or what will expire', async () => {
     const { publish, back } = await outage();
     await publish('a', {}, { except: 'me' }, {});
     expect([offsets(back(0)), offsets(back(0, 'other'))]).toEqual([

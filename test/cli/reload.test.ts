@@ -126,7 +126,7 @@ test('keys, namespaces and limits hold from the reload on, for open sessions too
   await anonymous.close();
 });
 
-test('without anonymous access, those who have no credential are out', async () => {
+test('without anonymous access, sessions without a credential are ended', async () => {
   const anonymous = await connect();
   write({ ...first, anonymous: false });
   await reload();

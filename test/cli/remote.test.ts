@@ -72,7 +72,7 @@ describe.each([
     expect((await asked([...command, '--config', file, '--url', `${url}/`], env)).urls).toEqual([url]);
   });
 
-  test('cares for no fault that is a gateway’s only', async () => {
+  test('ignores faults that only a gateway can have', async () => {
     const env = { SLUICE_HOST: '0.0.0.0', SLUICE_VIEWS_MAX: 'many', SLUICE_URL: 'x', SLUICE_PORT: '9000' };
     expect((await asked(command, env)).urls).toEqual(['http://127.0.0.1:9000']);
   });
@@ -147,7 +147,7 @@ describe('health', () => {
     expect(result).toMatchObject({ exitCode: 0, out: `${url} is alive.\n`, complaints: '' });
   });
 
-  test('fails when the answer is a failure', async () => {
+  test('fails when the response is a failure', async () => {
     const { url } = await fakeGateway(503, 'draining');
     const result = await run(['health', '--url', url]);
     expect(result).toMatchObject({ exitCode: 1, complaints: `${url}/healthz answered 503: draining\n` });

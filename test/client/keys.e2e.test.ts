@@ -53,7 +53,7 @@ describe.each(['websocket', 'sse', 'poll'] as const)('a grid that scrolls, by %s
     expect(grid.options.keys).toEqual(['b', 'c', 'none']);
   });
 
-  it('scrolls faster than the gateway answers', async () => {
+  it('scrolls faster than the gateway replies', async () => {
     const all = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`k${i}`, i]));
     await change(topic, all);
     const page = (from: number) => Object.entries(all).slice(from, from + 10);

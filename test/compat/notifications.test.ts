@@ -120,7 +120,7 @@ describe('the clients of the knowledge platform', () => {
     expect(await backend.message('notification')).toMatchObject({ user_id: 'jo', data: { title: 'Demo' } });
   });
 
-  test('are published to only by those who may', async () => {
+  test('are published to only with permission', async () => {
     const publish = async (path: string, body: object, credential: string) => {
       const headers = { authorization: `Bearer ${credential}`, 'content-type': 'application/json' };
       const answer = await fetch(gateway.url + path, { method: 'POST', body: JSON.stringify(body), headers });

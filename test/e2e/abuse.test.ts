@@ -137,7 +137,7 @@ describe('a message that is not a frame', () => {
     expect((await client.call('ping', {})).kind).toBe('pong');
   });
 
-  it('of random bytes is answered, each by one frame, and never as a fault of the gateway', async () => {
+  it('of random bytes gets one frame as its reply, and never a fault of the gateway', async () => {
     const client = await protobufClient();
     const messages = fc.sample(fc.uint8Array({ maxLength: 60 }), { numRuns: 150, seed: 42 });
     const before = client.frames.length;
@@ -351,7 +351,7 @@ describe('a connection that is killed', () => {
     expect(half.offset).toBe(0);
   });
 
-  it('before its answer does no harm', async () => {
+  it('before its response does no harm', async () => {
     for (let i = 0; i < 20; i++) {
       const socket = await rawSocket();
       await socket.send(`${postHead('content-length: 33')}{"topic":"gone","type":"e","data":`.slice(0, -1));

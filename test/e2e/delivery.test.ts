@@ -128,7 +128,7 @@ describe('1000 sockets on one topic', () => {
     expect(await gateway.metric('sluice_drops_total')).toBe(0);
   }, 120_000);
 
-  it('do so too when ten of them stop reading, and these miss nothing once they read again', async () => {
+  it('do so too when ten of them stop reading, and those ten miss nothing once they read again', async () => {
     await start(stalledSockets);
     const stalled = receivers.slice(0, stalledSockets);
     const healthy = receivers.slice(stalledSockets);

@@ -201,7 +201,7 @@ describe('a unix socket', () => {
     await expect(JsonClient.open(`ws+unix://${path}:/ws`)).rejects.toThrow('1006');
   });
 
-  test('is refused where another gateway listens and where a file lies, and replaces one that was left behind', async () => {
+  test('is refused where another gateway listens or a file lies, and replaces one that a dead gateway left', async () => {
     await expect(startGateway({ unixSocket: socketPath })).rejects.toThrow(/another process listens there/);
     expect((await ask('/healthz')).status).toBe(200);
     const file = join(folder, 'file');

@@ -85,7 +85,7 @@ test('the first poll says what it is subscribed to; the next waits for the first
   expect(rest).toEqual([2, 3]);
 });
 
-test('a poll that has waited long enough is answered by 204 and the cursor', async () => {
+test('a poll that has waited long enough gets 204 and the cursor', async () => {
   const first = await poll('topic=quiet');
   const none = await poll(`topic=quiet&cursor=${first.cursor}&timeoutSeconds=0`);
   expect([none.status, none.events]).toEqual([204, []]);
@@ -99,7 +99,7 @@ test('a poll that has waited long enough is answered by 204 and the cursor', asy
   expect(performance.now() - started).toBeGreaterThan(900);
 });
 
-test('an answer to a client that was away fills the buffer, however large the publications are', async () => {
+test('a response to a client that was away fills the buffer, however large the publications are', async () => {
   const first = await poll('topic=large');
   const data = 'x'.repeat(12_000);
   const publications = Array.from({ length: 40 }, () => ({ topic: 'large', type: 'e', data }));
@@ -162,7 +162,7 @@ test('nor does polling by POST, and a client that asks for other topics has one 
   expect((await connections('posts:4')).length).toBe(1);
 });
 
-test('an answer that was lost is given again', async () => {
+test('a response that was lost is sent again', async () => {
   const first = await poll('topic=lost');
   await publish('lost', 1);
   for (let i = 0; i < 3; i++) {
@@ -256,7 +256,7 @@ describe('the values of state topics', () => {
     events.filter(({ type }) => type === 'snapshot').flatMap(publicationsOf).length;
   const isLast = ({ events }: Answer) => events.at(-1)?.['last'] === true;
 
-  test('come in one answer, as the next poll may come to another gateway', async () => {
+  test('come in one response, as the next poll may come to another gateway', async () => {
     await fill('state:one', 400, 1000);
     const answer = await poll('topic=state:one');
     expect([valuesIn(answer), isLast(answer)]).toEqual([400, true]);
@@ -268,7 +268,7 @@ describe('the values of state topics', () => {
     expect(valuesIn(await poll('topic=state:many-*'))).toBe(60);
   });
 
-  test('that take more than half of what a client may leave unread come in several answers', async () => {
+  test('that take more than half of what a client may leave unread come in several responses', async () => {
     await fill('state:large', 500, 1000);
     await fill('state:large', 900, 1000);
     const first = await poll('topic=state:large');

@@ -113,7 +113,7 @@ describe('a new session', () => {
 });
 
 describe('the commands of a session', () => {
-  it('ping is answered by the clock, and its round trip is counted', async () => {
+  it('ping returns the time, and its round trip is counted', async () => {
     gateway = await startGateway();
     const client = await connect();
     const before = Date.now();

@@ -203,7 +203,7 @@ describe('flushing', () => {
     expect(counts.values('deliverySeconds').map((seconds) => Math.round(seconds * 1000))).toEqual([0, 5, 5]);
   });
 
-  test('a burst larger than the ring loses nothing for those who are live', async () => {
+  test('a burst larger than the ring loses nothing for live members', async () => {
     const { live, publish, turns, sink, broker } = await makeWorld({ topic: { maxPublications: 10 } });
     const view = live('a');
     const slow = live('a', { intervalMs: 1000 });

@@ -101,7 +101,7 @@ describe('schedule', () => {
     expect([done, times, turns.timers]).toEqual([['a', 'b', 'c'], [10, 14, 14], 0]);
   });
 
-  test('who waits shorter comes sooner', () => {
+  test('a shorter wait ends sooner', () => {
     const { schedule, turns, done } = makeSchedule();
     schedule.wait(item('long'), 20);
     schedule.wait(item('short'), 5);

@@ -116,7 +116,7 @@ describe('a gate', () => {
     },
   );
 
-  test('time of a question: it is over without an answer, for what waits too, and nothing is held', async () => {
+  test('time of a question: it fails without an answer, also in the queue, and nothing is held', async () => {
     const { ask, gate, held, begun } = makeGate({ timeoutMs: 20 });
     expect((await Promise.all([ask('a'), ask('b')])).map(kindOf)).toEqual(['timeout', 'timeout']);
     expect(begun[0]).toBe('user a');

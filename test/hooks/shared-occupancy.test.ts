@@ -97,7 +97,7 @@ test('of several one says once what is occupied anywhere, and all that is once m
   expect([a.topics, b.topics]).toEqual([['y'], undefined]);
 });
 
-test('another one goes on when the one that says it is gone, and what only that one had is vacated', async () => {
+test('another one goes on when the gateway that speaks is gone, and what only that one had is vacated', async () => {
   const cluster = new Cluster();
   const [a, b, c] = [cluster.add('a'), cluster.add('b'), cluster.add('c')];
   a.subscribed('of-a');

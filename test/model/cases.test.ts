@@ -97,7 +97,7 @@ test('a key is taken away from one that was excepted from what took it away firs
   await world.settle();
 });
 
-test('a key is taken away from one that removed it without being told', async () => {
+test('a client that was excepted from the removal of a key is sent it with the next value that it filters out', async () => {
   const world = await live(roomy, of('m', { filter: 0 }));
   world.publish([to('m', { key: 'k1', tags: high })]);
   await world.gateway.quiet();
@@ -189,7 +189,7 @@ test('a client that comes back is sent the dictionary that others have', async (
   await world.settle();
 });
 
-test('who lost a dictionary with other frames is sent it before it is live again, again and again', async () => {
+test('a member that lost a dictionary with other frames is sent it before it is live again, each time', async () => {
   const world = await withDictionary(tight);
   for (let size = 150; size < 250; size += 25) {
     world.client(0).read(0);

@@ -260,7 +260,7 @@ describe('what fails for now', () => {
     expect(times).toHaveLength(1);
   });
 
-  it('is sent again after a 503, also of a proxy, and after a request without an answer', async () => {
+  it('is sent again after a 503, also of a proxy, and after a request without a response', async () => {
     const troubles = ['gateway', 'proxy', 'silence'];
     front.intercept = (_, response) => {
       const trouble = troubles.shift();
@@ -358,7 +358,7 @@ describe('the queue', () => {
     expect(await Promise.all([99, 100, 101].map(outcomes))).toEqual(['taken', 'taken', 'queue_full']);
   });
 
-  it('is flushed by close, after which nothing is taken', async () => {
+  it('is flushed by close, after which nothing is accepted', async () => {
     const publisher = publisherOf();
     const sent = publishAll(publisher, 100);
     await publisher.close();
@@ -524,7 +524,7 @@ describe('a slow gateway', () => {
     };
   }
 
-  it('holds up the topics of the request that it does not answer, and no others; each keeps its order', async () => {
+  it('holds up the topics of the request that it does not respond to, and no others; each keeps its order', async () => {
     const release = stick(`${topic}-stuck`);
     const publisher = publisherOf();
     const stuck = publisher.publish(`${topic}-stuck`, 't', 0);
@@ -537,7 +537,7 @@ describe('a slow gateway', () => {
     for (let n = 0; n < 3; n++) expect(await dataOf(`${topic}-${n}`)).toEqual([0, 1]);
   });
 
-  it('gets alone what it did not answer in time, so that the others of that request go on', async () => {
+  it('gets one topic at a time what it did not respond to in time, so that the others of that request go on', async () => {
     const release = stick(`${topic}-stuck`);
     const publisher = publisherOf({ requestTimeoutMs: 400 });
     const stuck = publisher.publish(`${topic}-stuck`, 't', 0);

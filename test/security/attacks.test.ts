@@ -291,7 +291,7 @@ describe('a filter that a stream gives once for many topics', () => {
 });
 
 describe('frames', () => {
-  test('without a mask are no commands', async () => {
+  test('without a mask are not commands', async () => {
     const socket = await raw();
     socket.send(upgradeRequest({ path: `/ws?token=${aliceToken}` }));
     await socket.until((text) => text.includes('"connected"'));

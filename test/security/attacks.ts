@@ -153,7 +153,7 @@ export const attacks: readonly Row[] = [
     tests: [
       [abuse, 'of the wire protocol itself ends the connection'],
       ['protocol/limits.test.ts', 'survives a filter far deeper than the limit'],
-      ['protocol/compression.test.ts', 'is no bomb: it has the length that it says, within the limit'],
+      ['protocol/compression.test.ts', 'inflates to exactly the length that it says, within the limit'],
     ],
   },
   {
@@ -162,13 +162,13 @@ export const attacks: readonly Row[] = [
       [abuse, 'ends the connection when it is far above, as soon as its header says so'],
       [abuse, 'in fragments ends the connection too, however small each is'],
       [abuse, 'of the wire protocol itself ends the connection'],
-      [here, 'without a mask are no commands'],
+      [here, 'without a mask are not commands'],
     ],
   },
   {
     attack: 'frames that are damaged or random',
     tests: [
-      [abuse, 'of random bytes is answered, each by one frame, and never as a fault of the gateway'],
+      [abuse, 'of random bytes gets one frame as its reply, and never a fault of the gateway'],
       ['protocol/malformed.test.ts', 'never throws on random bytes'],
     ],
   },
@@ -187,7 +187,7 @@ export const attacks: readonly Row[] = [
   {
     attack: 'answers that are not read',
     tests: [
-      [http, 'a client that sends requests ahead and reads none of the answers'],
+      [http, 'a client that sends requests ahead and reads none of the responses'],
       ['e2e/unread.test.ts', 'have no pages made for them'],
     ],
   },
@@ -297,7 +297,7 @@ export const attacks: readonly Row[] = [
   {
     attack: 'connections that are kept open by requests, and WebSockets that send only pongs',
     tests: [
-      [http, 'are kept after an answer while half of them are free, and end with it while fewer are'],
+      [http, 'are kept after a response while half of them are free, and end with it while fewer are'],
       [abuse, 'are few beside %i pongs and pings that no one asked for'],
     ],
   },

@@ -236,7 +236,7 @@ describe('the id of a request', () => {
   }
   const given = { 'x-request-id': 'of-the-proxy', 'x-forwarded-for': '203.0.113.1' };
 
-  test('is in each answer, whatever becomes of the request: its own, or that of a trusted proxy', async () => {
+  test('is in each response, whatever becomes of the request: its own, or that of a trusted proxy', async () => {
     for (const path of [
       '/healthz',
       '/api/topics',

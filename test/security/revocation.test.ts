@@ -123,7 +123,7 @@ describe('a revocation', () => {
     });
   });
 
-  test('is for those who may administrate, and so is the list', async () => {
+  test('is for administrators, and so is the list', async () => {
     const token = await signToken({ sub: 'eve', topics });
     expect((await post('/api/tokens/revoke', { jti: 't1' }, token)).status).toBe(403);
     const list = await fetch(`${gateway.url}/api/tokens/revocations`, {

@@ -73,7 +73,7 @@ const badBodies = [
 ];
 
 describe('a gateway that logs at trace', () => {
-  test('is brought secrets by every way in', async () => {
+  test('is given secrets by every way in', async () => {
     const good = await plant('token', { sub: 'alice' });
     const expired = await plant('expired', {}, { expiresIn: 1 });
     const later = await plant('later', { nbf: 4e9 });

@@ -27,7 +27,7 @@ const spin = `
 `;
 
 describe('the clock of what clients are charged for', () => {
-  test('stands still while the thread waits for a processor, and reads how long at most every 2 ms', () => {
+  test('stops while the thread waits for a processor, and reads how long at most every 2 ms', () => {
     const kernel = { nowMs: 100, waitedMs: 50, readings: 0 };
     const workMs = createWorkClock({
       nowMs: () => kernel.nowMs,

@@ -220,7 +220,7 @@ describe('the rate of handshakes', () => {
   });
 });
 
-test('nothing is remembered of addresses that are gone and whose bucket is full', () => {
+test('addresses that are gone and whose bucket is full are forgotten', () => {
   const { limits, clock, take, handshake } = makeLimits({
     connectionsMax: 20_000,
     handshakesPerSecondPerIp: 1,

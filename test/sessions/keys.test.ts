@@ -131,7 +131,7 @@ describe.each([codecs.protobuf, codecs.json])('other keys, by $name', (codec) =>
     ]);
   });
 
-  test('that are fewer bring nothing', async () => {
+  test('that are only fewer send nothing', async () => {
     const { client, change, view } = await grid(['a', 'b'], {}, codec);
     client.told();
     await client.setKeys(view, ['b']);

@@ -72,7 +72,7 @@ test.each([
   expect((await report(id, { restart: true, progress: 1 }))['ended']).toBe(false);
 });
 
-test('E2: only those who joined a job hear of it, until they leave', async () => {
+test('E2: only sessions that joined a job hear of it, until they leave', async () => {
   const [member, other] = [await gateway.open(), await gateway.open()];
   await member.call({ type: 'join_job', job_id: 'e2' });
   await other.call({ type: 'join_job', job_id: 'e2-other' });

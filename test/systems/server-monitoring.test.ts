@@ -242,7 +242,7 @@ test('A7: the paths are those of before, and have native equals', async () => {
   await expect(old.until(() => false)).rejects.toThrow('closed');
 });
 
-test('A8: every message is validated, and the answer to a wrong one says what is wrong', async () => {
+test('A8: every message is validated, and the reply to a wrong one says what is wrong', async () => {
   const client = await gateway.open();
   expect((await client.call({ type: 'ping' })).type).toBe('pong');
   expect((await client.call({ type: 'subscribe', topic: 'server:a8' })).type).toBe('subscribed');
@@ -361,7 +361,7 @@ test('A10: a thousand connections all get an update, and a history keeps it', as
   for (const client of clients) client.socket.terminate();
 });
 
-test('A2: a client that answers no heartbeat is ended, and counted', async () => {
+test('A2: a client that responds to no heartbeat is ended, and counted', async () => {
   await silent.end();
   expect(await narrow.metric('sluice_heartbeat_timeouts_total')).toBe(1);
 });

@@ -58,7 +58,7 @@ describe('publishing', () => {
     expect(counts.values('engineAppendSeconds')).toEqual([]);
   });
 
-  test('tells the listener before the publisher has the answer', async () => {
+  test('tells the listener before the publisher has the outcome', async () => {
     const { broker, listener } = await openBroker();
     const published = whenDone(broker.publish([fields('a'), fields('b')]), () => listener.heard.length);
     expect(await published).toBe(2);
@@ -252,7 +252,7 @@ describe('the limit of topics, with an engine that takes its time', () => {
     expect(summary(await other)).toEqual(['shutting_down']);
   });
 
-  test('a topic that has begun takes one place, also before its publisher has the answer', async () => {
+  test('a topic that has begun takes one place, also before its publisher has the outcome', async () => {
     const { broker, engine, listener } = await waiting(2);
     let second: ReturnType<typeof broker.publish> = [];
     const appended = listener.appended.bind(listener);
@@ -403,7 +403,7 @@ describe('the budget of bytes', () => {
     expect(summary(await broker.publish([value('d', 10), value('e', 0)]))).toEqual([8, 'too_many_keys']);
   });
 
-  test('gives states back what leaves them: by removal, by age, by a reset', async () => {
+  test('frees the bytes of values that are removed, that expire, or that a reset drops', async () => {
     const size = valueBytesOf(stored(1, { key: 'k' }).bytes);
     const { broker, clock } = await openBroker({ historyMaxBytes: size });
     const publish = async (key: string, more: Partial<PublishFields> = {}) =>
@@ -806,7 +806,7 @@ describe('the engine', () => {
     expect(await broker.probe()).toBeUndefined();
   });
 
-  test('the probe fails where the engine does not answer, and sends no more until it does', async () => {
+  test('the probe fails if the engine does not respond, and sends no more until it does', async () => {
     const engine = new WaitingEngine({ isState: () => false });
     const { broker, clock } = await openBroker({ engine });
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });

@@ -116,7 +116,7 @@ describe('a page of another origin', () => {
 });
 
 describe('a page of a listed origin', () => {
-  it('may send what its libraries add, and read the answer', async () => {
+  it('may send what its libraries add, and read the response', async () => {
     const { page } = await browser.open(listed.url);
     const headers = { 'content-type': 'application/json', traceparent: '00-0-0-0', 'x-api-key': 'none' };
     const status = await page.evaluate(

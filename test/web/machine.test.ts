@@ -61,7 +61,7 @@ describe('panels', () => {
     expect(panels.disk.detail(reading(90, { filesystems }))).toBe('900 GB of 1.0 TB on /data');
   });
 
-  it('make do with a value alone', () => {
+  it('are complete with a value alone', () => {
     for (const panel of Object.values(panels)) {
       expect(panel.detail(reading(12, {}))).toBe('');
       expect(panel.headline(reading(12, {})).value).not.toBe('');

@@ -6,13 +6,13 @@ export const applicationLimits: readonly Limit[] = [
     what: 'questions to a hook at the same time',
     at: 'hookConcurrency',
     of: 'hook',
-    over: 'they wait, at most 1000; then as where the hook fails',
+    over: 'queued, at most 1000; then as if the hook had failed',
     codes: ['application_unavailable'],
     countedBy: ['hook_errors_total{reason="overloaded"}', 'hooks_waiting'],
     tests: [[gate, 'questions of many clients']],
   },
   {
-    what: 'questions that are asked or wait',
+    what: 'questions asked or queued',
     at: { value: '32' },
     of: 'key, user, session or address',
     over: 'refused',
@@ -24,7 +24,7 @@ export const applicationLimits: readonly Limit[] = [
     ],
   },
   {
-    what: 'the same; where fewer places than that are free, half of the free ones, so that others find a place',
+    what: 'the same; if fewer places are free, half of the free ones, so that others find a place',
     at: { value: '250' },
     of: 'address, of its clients without key or user together',
     over: 'refused',
@@ -36,10 +36,10 @@ export const applicationLimits: readonly Limit[] = [
     ],
   },
   {
-    what: 'time of a hook, waiting included',
+    what: 'time of a hook, including its time in the queue',
     at: 'hookTimeoutMs',
     of: 'question',
-    over: 'refused, or let in where it fails open',
+    over: 'refused, or admitted if it fails open',
     codes: ['application_unavailable'],
     countedBy: ['hook_errors_total{reason="timeout"}'],
     tests: [[gate, 'time of a question']],
@@ -54,10 +54,10 @@ export const applicationLimits: readonly Limit[] = [
     tests: [[gate, 'time of a question']],
   },
   {
-    what: 'an answer to a hook; to a call two payloads more',
+    what: 'the application’s answer to a hook; to a call, two payloads more',
     at: { value: '64 KiB' },
     of: 'question',
-    over: 'as where the hook fails',
+    over: 'as if the hook had failed',
     codes: ['application_unavailable'],
     countedBy: ['hook_errors_total{reason="too_large"}'],
     tests: [
@@ -66,7 +66,7 @@ export const applicationLimits: readonly Limit[] = [
     ],
   },
   {
-    what: 'events that the application has not taken',
+    what: 'events that the application has not acknowledged',
     at: 'eventQueueMaxBytes',
     of: 'the gateway',
     over: 'all are dropped, and the next batch says resync',
@@ -83,7 +83,7 @@ export const applicationLimits: readonly Limit[] = [
     what: 'a document of public keys; its keys; the time to load it',
     at: { value: '256 KiB; 100; 5 s' },
     of: 'the gateway',
-    over: 'the keys before stay',
+    over: 'the previous keys stay in use',
     codes: ['token_keys_unavailable'],
     countedBy: ['auth_failures_total{reason="token_keys_unavailable"}'],
     tests: [

@@ -96,15 +96,15 @@ const described: readonly Limit[] = [
     ],
   },
   {
-    what: 'the same, kept open after an answer',
+    what: 'the same, kept open after a response',
     at: { value: 'half of these' },
     of: 'the gateway',
-    over: 'small answers end their connections',
+    over: 'small responses end their connections',
     codes: [],
     countedBy: ['http_connections'],
     tests: [
       ['transport/uws/http-connections.test.ts', 'are scarce when more than half of them are taken'],
-      [http, 'are kept after an answer while half of them are free, and end with it while fewer are'],
+      [http, 'are kept after a response while half of them are free, and end with it while fewer are'],
       ['transport/uws/exchange.test.ts', 'ends its connection with the answer where that is small'],
     ],
   },
@@ -148,7 +148,7 @@ const described: readonly Limit[] = [
     what: 'lines of the log for refused credentials and origins, and for clients that meet a limit',
     at: { value: '10, then one every 10 s' },
     of: 'door and code',
-    over: 'left out; the next line says how many',
+    over: 'not logged; the next line says how many were not',
     codes: [],
     countedBy: ['auth_failures_total'],
     tests: [

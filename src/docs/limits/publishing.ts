@@ -72,7 +72,7 @@ export const publishingLimits: readonly Limit[] = [
     what: 'topics that exist because one client has published to them; of clients without key or token together a quarter of all',
     at: 'topicsMaxPerClient',
     of: 'user or address, without those that are older than the gateway; keys may make all',
-    over: 'a new topic is refused; no client makes more than are then left',
+    over: 'a new topic is refused; no client makes more topics than are left',
     codes: ['too_many_topics'],
     countedBy: [unpublished('too_many_topics')],
     tests: [
@@ -98,10 +98,10 @@ export const publishingLimits: readonly Limit[] = [
     ],
   },
   {
-    what: 'the same of all; those without key or token a quarter',
+    what: 'the same of all clients; those without key or token together a quarter',
     at: 'messageIdsMaxBytes',
     of: 'the gateway',
-    over: 'the same; no client holds more than is free',
+    over: 'a new messageId is refused, 429; no client holds more than is free',
     codes: ['rate_limited'],
     countedBy: [limited('publish'), 'message_id_bytes'],
     tests: [
@@ -141,7 +141,7 @@ export const publishingLimits: readonly Limit[] = [
   },
   {
     what: 'room that the disk of a data folder must have left, with the engine lmdb',
-    at: { value: '64 MiB, once there was less 80 MiB' },
+    at: { value: '64 MiB; once it was less, 80 MiB' },
     of: 'the gateway',
     over: 'nothing is stored; it is not ready, and goes on by itself',
     codes: ['engine_unavailable'],
@@ -157,7 +157,7 @@ export const publishingLimits: readonly Limit[] = [
     what: 'all histories and states',
     at: 'historyMaxBytes',
     of: 'the gateway',
-    over: 'the histories of idle topics are evicted; where values alone fill it, new ones are refused',
+    over: 'the histories of idle topics are evicted; if values alone fill it, new ones are refused',
     codes: ['too_many_keys'],
     countedBy: ['ring_evictions_total{reason="total"}', unpublished('too_many_keys')],
     tests: [
@@ -166,7 +166,7 @@ export const publishingLimits: readonly Limit[] = [
     ],
   },
   {
-    what: 'the same of the topics that one client has made; values of all clients leave a quarter to keys',
+    what: 'the same of the topics that one client has made; the values of clients leave a quarter to API keys',
     at: 'historyMaxBytesPerClient',
     of: 'user or address, by topics as above; keys have no such limit',
     over: 'the histories of its own idle topics are evicted; new values are refused, in topics of others where values are half of all',

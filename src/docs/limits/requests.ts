@@ -63,8 +63,8 @@ export const requestLimits: readonly Limit[] = [
     tests: [[limits, 'the body of a poll']],
   },
   {
-    what: 'chunks of a body; more, where they have 128 bytes on average',
-    at: { value: '1000; 50 in a turn that requests have made long' },
+    what: 'chunks of a body; more if they have 128 bytes on average',
+    at: { value: '1000; 50 in a long turn of the loop' },
     of: 'request',
     over: 'the connection is ended',
     codes: ['invalid_request'],
@@ -82,7 +82,7 @@ export const requestLimits: readonly Limit[] = [
     what: 'time that requests take of a turn of the event loop',
     at: { value: '20 ms, of 200 requests and chunks at least' },
     of: 'the gateway',
-    over: 'answers wait for the next turn; a connection that has sent a further request meanwhile is ended',
+    over: 'responses wait for the next turn; a connection that sends another request meanwhile is ended',
     codes: [],
     countedBy: ['event_loop_delay_seconds'],
     tests: [
@@ -91,7 +91,7 @@ export const requestLimits: readonly Limit[] = [
     ],
   },
   {
-    what: 'a filter that a stream or poll gives once for many topics: its characters, for each topic',
+    what: 'characters of a filter that a stream or poll gives once for many topics, counted for each topic',
     at: { value: '262 144' },
     of: 'request',
     over: 'refused, 400',
@@ -100,7 +100,7 @@ export const requestLimits: readonly Limit[] = [
     tests: [['security/attacks.test.ts', 'is taken as far as all of them would fit into a body']],
   },
   {
-    what: 'a body that publishes nothing',
+    what: 'a body of a route that does not publish',
     at: { value: '256 KiB' },
     of: 'request',
     over: '413',

@@ -17,7 +17,7 @@ export const sessionLimits: readonly Limit[] = [
     what: 'commands a second',
     at: 'commandsPerSecond',
     of: 'session',
-    over: 'refused; after ten times as many (at least 1000) refusals closed, in a turn of the event loop that it has made long after 50',
+    over: 'refused; closed after ten times as many refusals (at least 1000), after 50 in a turn that it has made long',
     codes: ['rate_limited', 'too_many_commands'],
     countedBy: [limited('command'), failed('rate_limited'), ended('too_many_commands')],
     tests: [
@@ -34,8 +34,7 @@ export const sessionLimits: readonly Limit[] = [
   {
     what: 'pings and pongs a second',
     at: {
-      value:
-        '10 for each of `commandsPerSecond`, at least 1000; 50 in a turn of the event loop that it has made long',
+      value: '10 for each of `commandsPerSecond`, at least 1000; 50 in a turn that it has made long',
     },
     of: 'session',
     over: 'closed',
@@ -66,7 +65,7 @@ export const sessionLimits: readonly Limit[] = [
     what: 'a message',
     at: 'frameMaxBytes',
     of: 'session',
-    over: 'refused; of more than twice as many bytes closed',
+    over: 'refused; closed above twice as many bytes',
     codes: ['frame_too_large'],
     countedBy: [failed('frame_too_large'), ended('frame_too_large')],
     tests: [
@@ -204,7 +203,7 @@ export const sessionLimits: readonly Limit[] = [
     what: 'a cursor',
     at: { value: '1024 characters, 40 exceptions' },
     of: 'session',
-    over: 'names the earliest position for all: publications come again; of a request 400',
+    over: 'names the earliest position for all, so that publications come again; in a request, 400',
     codes: ['invalid_request'],
     countedBy: [rejected('invalid_request')],
     tests: [
@@ -222,7 +221,7 @@ export const sessionLimits: readonly Limit[] = [
     tests: [['auth/tokens.test.ts', '1000 permissions are taken, 1001 are not']],
   },
   {
-    what: 'refused topic tokens that are looked at',
+    what: 'refused topic tokens that are verified',
     at: { value: '10' },
     of: 'command',
     over: 'the subscriptions of further ones are refused',
@@ -280,7 +279,7 @@ export const sessionLimits: readonly Limit[] = [
     what: 'unsent bytes of all sessions',
     at: 'backpressureTotalMaxBytes',
     of: 'the gateway',
-    over: 'the fattest are cut',
+    over: 'sessions with the most unsent bytes are cut',
     codes: ['slow_consumer'],
     countedBy: [ended('slow_consumer'), 'backpressure_bytes'],
     tests: [

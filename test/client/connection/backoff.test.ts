@@ -18,7 +18,7 @@ describe('Backoff', () => {
     expect(delays({ jitter: 'none' }, 0)).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
   });
 
-  it('draws between nothing and all of it with full jitter', () => {
+  it('draws any delay up to the full one with full jitter', () => {
     expect(delays({ jitter: 'full' }, 0, 2)).toEqual([0, 0]);
     expect(delays({ jitter: 'full' }, 0.25, 2)).toEqual([250, 500]);
   });

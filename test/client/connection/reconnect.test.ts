@@ -252,7 +252,7 @@ describe('surroundings that change', () => {
     expect(h.client.getStatus()).toMatchObject({ state: 'reconnecting', reason: 'heartbeat_timeout' });
   });
 
-  it('leave a connection alone that responds', async () => {
+  it('leave a connection open that responds', async () => {
     const h = harness();
     await h.arrive();
     await h.runtime.advance(5_000);

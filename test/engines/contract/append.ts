@@ -52,7 +52,7 @@ export function appendContract(opened: Opened): void {
       expect([feed.offsets('a'), feed.offsets('b')]).toEqual([expected, expected]);
     });
 
-    test('feeds each publication exactly once, whole, in order and before its answer', async () => {
+    test('feeds each publication exactly once, whole, in order and before the outcome of its append', async () => {
       const { engine, feed } = await opened();
       const more = {
         type: 'seat',

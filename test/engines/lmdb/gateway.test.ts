@@ -73,7 +73,7 @@ describe('a gateway on lmdb', () => {
     await client.close();
   });
 
-  test('that loses its file tells its clients, and those that come then', async () => {
+  test('that loses its file tells its clients, and those that connect afterwards', async () => {
     const gateway = await start();
     const client = await JsonClient.open(gateway.wsUrl);
     const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);

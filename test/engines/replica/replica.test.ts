@@ -194,7 +194,7 @@ describe('what a node asks for', () => {
     expect([upstream.asked.length, heard]).toEqual([1, ['no route', 'back']]);
   });
 
-  test('was answered before the upstream went: the same request gets that answer, and is not done again', async () => {
+  test('had an outcome before the upstream went away: the same request gets that outcome, and is not done again', async () => {
     const upstream = new ScriptedUpstream();
     const { engine } = await openNode(upstream);
     const asked = request('a');

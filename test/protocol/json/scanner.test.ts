@@ -304,7 +304,7 @@ describe('the envelope', () => {
     expect(({} as Record<string, unknown>)['admin']).toBeUndefined();
   });
 
-  it('of what is no object is refused', () => {
+  it('that is not an object is refused', () => {
     expect(splitEnvelope(utf8('[1]'), 'data')).toMatchObject({ ok: false, reason: 'other_kind' });
     expect(splitEnvelope(utf8('{"data":1'), 'data')).toMatchObject({ ok: false });
   });

@@ -184,7 +184,7 @@ describe('uWebSockets.js, of a socket over its limit', () => {
     expect(dropped).toEqual(['']);
   });
 
-  it('has let its buffer overshoot the limit by one frame', async () => {
+  it('overshoots the limit of its buffer by one frame', async () => {
     const { socket } = await stalled();
     expect(socket.getBufferedAmount()).toBeGreaterThan(limit);
     expect(socket.getBufferedAmount()).toBeLessThanOrEqual(limit + large.length + 10);

@@ -55,7 +55,7 @@ test('so is the head of an upgrade, as cookies and tokens make it long', async (
   expect((await socket.answer()).status).toBe(101);
 });
 
-test('each answer says how long an idle connection is kept, which is less than the library keeps it', async () => {
+test('each response says how long an idle connection is kept, which is less than the library keeps it', async () => {
   gateway = await startGateway();
   const statuses: number[] = [];
   for (const path of ['/healthz', '/openapi.json', '/nothing']) {
@@ -99,12 +99,12 @@ async function meanwhile(request: string): Promise<string> {
   return socket.text;
 }
 
-test('the library answers what is not HTTP with 505 on Node 20, and waits for more on later ones', async () => {
+test('the library responds to what is not HTTP with 505 on Node 20, and waits for more on later ones', async () => {
   gateway = await startGateway();
   expect((await meanwhile('hello\r\n\r\n')).startsWith('HTTP/1.1 505')).toBe(isOlderBinary);
 });
 
-test('the library serves 98 headers; more it leaves without an answer on Node 20, and refuses on later ones', async () => {
+test('the library serves 98 headers; to more it does not respond on Node 20, and refuses them on later ones', async () => {
   gateway = await startGateway();
   const served = await open();
   await served.send(`GET /healthz HTTP/1.1\r\n${host}${headers(97)}\r\n`);

@@ -44,7 +44,7 @@ const get = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\nHost: 127.0
 
 const healthy = async () => (await fetch(`${gateway.url}/healthz`)).status;
 
-describe('a client that sends requests ahead and reads none of the answers', () => {
+describe('a client that sends requests ahead and reads none of the responses', () => {
   it.each([
     ['a large file', get('/dashboard.js')],
     // The kernel may take all of these: then the connection ends for being idle.
@@ -108,7 +108,7 @@ describe('a client that reads slowly', () => {
     }
   }
 
-  it('gets all of a large answer, which is charged until it is read', async () => {
+  it('gets all of a large response, which is charged until it is read', async () => {
     await startWithLargeTopic();
     const { socket, asked } = await fullSocket();
     expect(await unreadBytes()).toBeGreaterThan(1_000_000);
@@ -141,7 +141,7 @@ describe('a client that reads slowly', () => {
     expect(await healthy()).toBe(200);
   });
 
-  it('is given up when it reads next to nothing', async () => {
+  it('is ended when it reads next to nothing', async () => {
     await startWithLargeTopic({ writeTimeoutSeconds: 1 });
     const { socket } = await fullSocket();
     // It takes what the kernel held: a sign of life, but it is not 16 KiB/s any more.
@@ -324,7 +324,7 @@ describe('a client that leaves', () => {
     );
   });
 
-  it('leaves nothing of its connection behind', async () => {
+  it('leaves nothing of its HTTP connection', async () => {
     await start({ handshakesPerSecondPerIp: 1000 });
     for (let i = 0; i < 20; i++) {
       const client = await JsonClient.open(gateway.wsUrl);
@@ -354,7 +354,7 @@ describe('connections', () => {
     expect(await series('sluice_connections_rejected_total{reason="too_many_connections"}')).toBe(1);
   });
 
-  it('are kept after an answer while half of them are free, and end with it while fewer are', async () => {
+  it('are kept after a response while half of them are free, and end with it while fewer are', async () => {
     await start({ httpConnectionsMax: 4 });
     const [first, second] = [await raw(), await raw()];
     const ask = async (socket: RawSocket, from = 0) => {

@@ -71,7 +71,7 @@ describe('a port that the system chooses for several processes', () => {
     }
   });
 
-  it('is held until they listen: others are refused, and who connects is let go', async () => {
+  it('is held until they listen: others are refused, and connections are closed', async () => {
     const held = await reservePort(loadUws, host, 0);
     await expect(freePort(host, held.port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
     const early = connect(held.port, host);

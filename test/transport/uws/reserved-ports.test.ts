@@ -7,7 +7,7 @@ import { lastingPort } from '../../support/gateway-process.ts';
 const host = '127.0.0.1';
 const uws = loadUws();
 
-test('a port that two gateways begin to share at the same time is of one of them, and the other is told', async () => {
+test('a port that two gateways open at the same time goes to one of them, and the other is refused', async () => {
   const port = await lastingPort();
   const [first, second] = [new ReservedPorts(), new ReservedPorts()];
   expect(await first.add(host, port)).toBe(port);
