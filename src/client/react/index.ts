@@ -12,3 +12,4 @@ export {
   useTopics,
 } from './lists.ts';
 export type { TopicView } from './topic-store.ts';
+export { type TypedHooks, typedHooks } from './typed-hooks.ts';

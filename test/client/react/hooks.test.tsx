@@ -4,13 +4,14 @@ import { act, cleanup, render, screen, waitFor } from '@testing-library/react';
 import { type ReactNode, StrictMode } from 'react';
 import { hydrateRoot } from 'react-dom/client';
 import { renderToString } from 'react-dom/server';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { SluiceClient, type StateMap } from '../../../src/client/index.ts';
+import { type ReceivedPublication, SluiceClient, type StateMap } from '../../../src/client/index.ts';
 import {
   ConnectionStatus,
   SluiceProvider,
   type StateMaps,
+  typedHooks,
   useConnection,
   useJob,
   useLatest,
@@ -234,6 +235,36 @@ describe('useTopics', () => {
       'server:* is a pattern: useTopics selects from its topics.',
     );
   });
+});
+
+it('typedHooks gives the hooks the types of the topics', async () => {
+  interface Topics {
+    chat: { line: string };
+    [server: `server:${string}`]: number;
+  }
+  const typed = typedHooks<Topics>();
+  await gateway.publish('chat', 'line', '', { line: 'hello' });
+  await gateway.publish('server:typed', 'update', 'cpu', 7);
+  function Typed() {
+    const line: string | undefined = typed.useLatest('chat')?.data.line;
+    const lines: string[] = typed.useRecent('chat', 5).map(({ data }) => data.line);
+    const cpu: number | undefined = typed.useTopicState('server:typed', (all) => all.get('cpu')?.data);
+    const cpus: number[] = typed.useTopics(
+      'server:typed*',
+      (all) => [...all.values()].map((entries) => entries.get('cpu')?.data ?? 0),
+      (a, b) => String(a) === String(b),
+    );
+    typed.useTopic('chat', ({ data }) => data.line.length);
+    return <p data-testid="shown">{`${line} ${lines} ${cpu} ${cpus}`}</p>;
+  }
+  show(<Typed />);
+  await shows('hello hello 7 7');
+  expectTypeOf(typed.useRecent<'chat'>)
+    .parameter(0)
+    .toEqualTypeOf<'chat' | undefined>();
+  expectTypeOf(typed.useLatest<'chat'>).returns.toEqualTypeOf<
+    ReceivedPublication<{ line: string }> | undefined
+  >();
 });
 
 it('usePresence shows who is there, comes and goes, and why it is not known', async () => {

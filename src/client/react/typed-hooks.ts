@@ -1,0 +1,42 @@
+import type { PublicationListener, ReceivedPublication, StateMap, SubscribeOptions } from '../index.ts';
+import { useLatest, useTopic, useTopicState } from './hooks.ts';
+import { type StateMaps, useRecent, useTopics } from './lists.ts';
+
+type TopicOf<Topics> = Extract<keyof Topics, string>;
+
+/** The hooks that take a topic, for topics that have types: `{ chat: Line; [job: `job:${string}`]: Job }`. */
+export interface TypedHooks<Topics> {
+  useTopic<K extends TopicOf<Topics>>(
+    topic: K | undefined,
+    listener?: PublicationListener<Topics[K]>,
+    options?: SubscribeOptions,
+  ): ReturnType<typeof useTopic<Topics[K]>>;
+  useLatest<K extends TopicOf<Topics>>(
+    topic: K | undefined,
+    options?: SubscribeOptions,
+  ): ReceivedPublication<Topics[K]> | undefined;
+  useRecent<K extends TopicOf<Topics>>(
+    topic: K | undefined,
+    count: number,
+    options?: SubscribeOptions,
+  ): readonly ReceivedPublication<Topics[K]>[];
+  useTopicState<K extends TopicOf<Topics>, S>(
+    topic: K | undefined,
+    selector: (entries: StateMap<Topics[K]>) => S,
+    isEqual?: (a: S, b: S) => boolean,
+    options?: SubscribeOptions,
+  ): S;
+  useTopics<K extends TopicOf<Topics>, S>(
+    pattern: K | undefined,
+    selector: (topics: StateMaps<Topics[K]>) => S,
+    isEqual?: (a: S, b: S) => boolean,
+    options?: SubscribeOptions,
+  ): S;
+}
+
+const hooks = { useTopic, useLatest, useRecent, useTopicState, useTopics };
+
+/** The same hooks, with the types of these topics. Nothing is checked at run time. */
+export function typedHooks<Topics>(): TypedHooks<Topics> {
+  return hooks as TypedHooks<Topics>;
+}
