@@ -1,9 +1,11 @@
 import { maxInstantMs, maxUint32 } from '../protocol/fields.ts';
+import { isPlain } from '../protocol/json/faithful.ts';
 import { maxFieldLengths, maxTagLength, maxTags } from '../protocol/publish-limits.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
-import { isWellFormed } from '../protocol/utf8.ts';
 import { ownError } from './client-error.ts';
+import { checkedFilter, isText } from './filter-check.ts';
 import type { Raw } from './wire/parse.ts';
+import { defaults, unlessAbsent } from './wire/read.ts';
 import type { Field } from './wire/tables.ts';
 
 const maxTextLength = 1024;
@@ -11,11 +13,12 @@ const maxTextLength = 1024;
 /** By the name of the field. */
 const maxLengths: Readonly<Record<string, number>> = {
   ...maxFieldLengths,
+  keys: maxFieldLengths.key,
   tags: maxTagLength,
   token: 16_384,
 };
 
-/** Where a whole number ends, by the type of the field. Both 0 and absence are absence in capitals, but for N. */
+/** Where a whole number ends, by the type of the field. */
 const maxNumbers: Readonly<Record<string, number>> = {
   U: maxUint32,
   I: maxInstantMs,
@@ -25,65 +28,65 @@ const maxNumbers: Readonly<Record<string, number>> = {
 };
 
 /**
- * The fields of a command, judged as the gateway does: what it would refuse is not worth sending. Lists are the
- * client's own, and so are payloads and filters. Throws `invalid_request`.
+ * A copy of the fields of a command, judged as the gateway does: what it would refuse is not worth sending. Payloads are
+ * the client's own. Throws `invalid_request`, and `invalid_filter`.
  */
 export function checkedFields(fields: readonly Field[], values: Raw): Raw {
   const checked: Raw = {};
-  for (const { name, type, many, fields: inner } of fields) {
+  for (const field of fields) {
+    const { name, type, isList, oneOf } = field;
     const value = values[name] ?? undefined;
-    if (inner && value !== undefined && !isRecord(value)) fail(name, 'must be an object');
-    if (type === 'j' || type === 'J') checked['payload'] = values['payload'];
-    else if (many === '*' || type === 'filter') checked[name] = value;
-    else if (inner) checked[name] = value && checkedFields(inner, value as Raw);
-    else checked[name] = checkedValue(name, type, value);
+    if (oneOf) checked[oneOf] = values[oneOf];
+    else if (value === undefined) checked[name] = isList ? value : absent(name, type);
+    else if (type === 't') checked[name] = checkedTags(name, value);
+    else checked[name] = isList ? checkedList(field, value) : checkedOne(field, value);
   }
   return checked;
+}
+
+function absent(name: string, type: string): unknown {
+  return type === 'r' ? fail(name, 'is missing') : defaults[type];
+}
+
+function checkedList(field: Field, list: unknown): unknown {
+  if (!Array.isArray(list)) fail(field.name, 'must be a list');
+  // Also what a list lacks is none of its kind.
+  return Array.from(list, (one: unknown) => checkedOne(field, one ?? 0));
+}
+
+function checkedOne({ name, type, fields }: Field, value: unknown): unknown {
+  if (type === 'filter') return checkedFilter(value);
+  if (!fields) return checkedValue(name, type, value);
+  if (typeof value !== 'object') fail(name, 'must be an object');
+  return checkedFields(fields, value as Raw);
 }
 
 function checkedValue(name: string, type: string, value: unknown): unknown {
   const max = maxNumbers[type];
   if (max !== undefined) {
-    if (
-      !(
-        value === undefined ||
-        (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= max)
-      )
-    )
+    if (!(Number.isInteger(value) && (value as number) >= 0 && (value as number) <= max))
       fail(name, `must be an integer from 0 to ${max}`);
-    return type === 'n' ? (value ?? 0) : type === 'N' ? value : value || undefined;
+  } else if (type === 'B') {
+    if (typeof value !== 'boolean') fail(name, 'must be true or false');
+  } else {
+    const maxLength = maxLengths[name] ?? maxTextLength;
+    if (!isText(value) || value.length > maxLength || (type === 'r' && !value))
+      fail(name, `must be a string of at most ${maxLength} characters`);
+    if (name === 'topic') return canonicalTopic(value);
   }
-  if (type === 'B') {
-    if (value !== undefined && typeof value !== 'boolean') fail(name, 'must be true or false');
-    return value || undefined;
-  }
-  if (type === 't') return checkedTags(name, value);
-  if (type === 'd') return value || undefined;
-  return checkedText(name, type, value);
+  return unlessAbsent(type, value);
 }
 
-function checkedText(name: string, type: string, value: unknown): string | undefined {
-  const text = value === undefined && type !== 'r' ? '' : value;
-  const max = maxLengths[name] ?? maxTextLength;
-  if (typeof text !== 'string' || text.length > max || !isWellFormed(text) || (type === 'r' && !text))
-    fail(name, `must be a string of at most ${max} characters`);
-  if (type === 's') return text;
-  return (name === 'topic' ? canonicalTopic(text) : text) || undefined;
-}
-
-function checkedTags(name: string, value: unknown): unknown {
-  if (value === undefined) return undefined;
-  if (!isRecord(value) || Object.keys(value).length > maxTags)
-    fail(name, `must be an object of at most ${maxTags} strings`);
-  for (const [tag, text] of Object.entries(value)) {
-    checkedText(name, 'r', tag);
-    checkedText(name, 's', text ?? null);
+function checkedTags(name: string, tags: unknown): unknown {
+  const entries = isPlain(tags as object)
+    ? Object.entries(tags as Raw)
+    : fail(name, 'must be a plain object');
+  if (entries.length > maxTags) fail(name, `must be at most ${maxTags}`);
+  for (const [tag, text] of entries) {
+    checkedValue(name, 'r', tag);
+    checkedValue(name, 's', text);
   }
-  return Object.keys(value).length > 0 ? value : undefined;
-}
-
-function isRecord(value: unknown): value is Raw {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return entries.length > 0 ? Object.fromEntries(entries) : undefined;
 }
 
 function fail(name: string, problem: string): never {

@@ -50,25 +50,17 @@ export function localError(code: LocalErrorCode, message?: string, cause?: unkno
   return new ClientError({ code, number, retry, message: message ?? code.replaceAll('_', ' ') }, cause);
 }
 
-/** Numbers of `src/errors/numbers.ts`: of what this side refuses itself, and why the gateway ends a subscription. */
-const numbers: Readonly<Record<string, number>> = {
+/** What this side refuses itself, with the numbers of `src/errors/numbers.ts`. The same call fails again. */
+const refusals = {
   invalid_request: 102,
   invalid_topic: 104,
   invalid_type: 105,
   invalid_filter: 106,
   payload_too_large: 107,
   frame_too_large: 108,
-  forbidden: 112,
-  not_subscribed: 132,
-  too_many_views: 142,
-  internal: 152,
-};
+} as const;
 
-/** From this number on, the same call may succeed later; so it may where the number is unknown. */
-const firstThatPasses = 140;
-
-/** An error of the gateway's table that this side sees by itself. Of another code the number is unknown. */
-export function ownError(code: string, message: string): ClientError {
-  const number = numbers[code] ?? 0;
-  return new ClientError({ code, message, number, retry: number === 0 || number >= firstThatPasses });
+/** An error of the gateway's table that this side sees by itself. */
+export function ownError(code: keyof typeof refusals, message: string): ClientError {
+  return new ClientError({ code, message, number: refusals[code], retry: false });
 }

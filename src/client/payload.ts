@@ -1,7 +1,7 @@
 import { viewOf } from '../protocol/binary.ts';
 import type { Payload } from '../protocol/frames.ts';
 import { faithfulJson } from '../protocol/json/faithful.ts';
-import { type ClientError, localError } from './client-error.ts';
+import { localError } from './client-error.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -18,7 +18,7 @@ export function payloadOf(data: unknown): Payload {
     const json = data === undefined ? 'null' : faithfulJson(data);
     return { format: 'json', bytes: encoder.encode(json) };
   } catch (cause) {
-    throw unsupported(cause);
+    throw localError('unsupported_value', `The value can't be carried: ${String(cause)}`, cause);
   }
 }
 
@@ -26,9 +26,4 @@ export function readPayload(payload: Payload): unknown {
   // A copy: the message that holds these bytes has other readers.
   if (payload.format === 'binary') return payload.bytes.slice();
   return payload.bytes.length === 0 ? null : JSON.parse(decoder.decode(payload.bytes));
-}
-
-function unsupported(cause: unknown): ClientError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return localError('unsupported_value', `The value can't be carried: ${why}`, cause);
 }

@@ -2,8 +2,11 @@ const userPrefix = 'user:';
 
 const plainCharacter = /[A-Za-z0-9_\-.:/@]/;
 const otherCharacters = /[^A-Za-z0-9_\-.:/@]+/gu;
-/** An escape, a `%` that begins none, or characters that names of topics can't have. */
-const escapesAndOthers = /%([0-9A-Fa-f]{2})?|[^A-Za-z0-9_\-.:/@%]+/gu;
+/**
+ * An escape; the end of a pattern, perhaps within an escape, which the escaped character may continue; a `%` that begins
+ * none; or a character that names of topics can't have.
+ */
+const escapesAndOthers = /%([0-9A-Fa-f]{2})|((?:%[0-9A-Fa-f]?)?\*$)|[^A-Za-z0-9_\-.:/@]/gu;
 
 /**
  * The name of the topic of this user: characters that names of topics can't have, and `%`, are percent-encoded, and no
@@ -24,22 +27,14 @@ export function userTopicName(user: string): string | undefined {
  */
 export function canonicalTopic(name: string): string {
   if (!name.startsWith(userPrefix)) return name;
-  const rest = name.slice(userPrefix.length);
-  if (!rest.endsWith('*')) return userPrefix + canonicalRest(rest);
-  // A pattern may end within an escape: the escaped character may continue there.
-  const [, whole = '', cut = ''] = /^(.*?)(%[0-9A-Fa-f]?)?\*$/s.exec(rest) ?? [];
-  return `${userPrefix}${canonicalRest(whole)}${cut.toUpperCase()}*`;
-}
-
-function canonicalRest(text: string): string {
   try {
-    return text.replace(escapesAndOthers, (found, hex: string | undefined) => {
-      const character = hex && String.fromCharCode(Number.parseInt(hex, 16));
-      if (!character) return encode(found);
+    return name.replace(escapesAndOthers, (found, hex = '', end = '') => {
+      if (!hex && !end) return encode(found);
+      const character = String.fromCharCode(Number.parseInt(hex, 16));
       return plainCharacter.test(character) ? character : found.toUpperCase();
     });
   } catch {
-    return text; // What can't be encoded is for the grammar to refuse.
+    return name; // What can't be encoded is for the grammar to refuse.
   }
 }
 

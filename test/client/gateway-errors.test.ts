@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { ownError } from '../../src/client/client-error.ts';
 import { needsOtherCredential } from '../../src/client/gateway-errors.ts';
+import { endError } from '../../src/client/subscriptions/extras/pushes.ts';
 import { gatewayError } from '../../src/client/told-error.ts';
 import { errorNumber } from '../../src/errors/numbers.ts';
 import { errorTable } from '../../src/errors.ts';
@@ -13,12 +14,25 @@ it.each(Object.entries(errorTable))(
 );
 
 it('what this side refuses itself has them too', () => {
-  const codes = 'invalid_request invalid_topic invalid_type invalid_filter payload_too_large frame_too_large';
-  for (const code of `${codes} forbidden not_subscribed too_many_views internal`.split(' ')) {
-    const { number, retry } = errorTable[code as keyof typeof errorTable];
+  for (const code of [
+    'invalid_request',
+    'invalid_topic',
+    'invalid_type',
+    'invalid_filter',
+    'payload_too_large',
+    'frame_too_large',
+  ] as const) {
+    const { number, retry } = errorTable[code];
     expect(ownError(code, 'm')).toMatchObject({ code, number, retry });
   }
-  expect(ownError('another', 'm')).toMatchObject({ number: 0, retry: true });
+});
+
+it('so does the reason why the gateway ends a subscription', () => {
+  for (const code of ['forbidden', 'not_subscribed', 'too_many_views', 'internal'] as const) {
+    const { number, retry } = errorTable[code];
+    expect(endError(code)).toMatchObject({ code, number, retry });
+  }
+  expect(endError('another')).toMatchObject({ number: 0, retry: true });
 });
 
 it('another code has no number and may be tried again', () => {

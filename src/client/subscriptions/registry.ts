@@ -1,3 +1,4 @@
+import type { WireError } from '../../protocol/frames.ts';
 import type { ClientError } from '../client-error.ts';
 import type { PendingCommands } from '../pending-commands.ts';
 import type { Shared } from './member.ts';
@@ -21,8 +22,8 @@ export interface Registry {
   askLater(wire: Shared, delayMs: number): void;
   /** It is no longer asked for at its time, but when those before it have ended. */
   unplan(wire: Shared): void;
-  /** The gateway has ended it, for a reason with this code. */
-  end(wire: Shared, code: string, message: string): void;
+  /** The gateway has refused or ended it. */
+  end(wire: Shared, error: WireError): void;
   /** Ends its view. */
   release(wire: Shared): void;
   /** Forgets a subscription without members. */

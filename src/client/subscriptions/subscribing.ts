@@ -1,4 +1,4 @@
-import type { SubscribeResult, Subscription as WireSubscription } from '../../protocol/frames.ts';
+import type { SubscribeResult, WireError, Subscription as WireSubscription } from '../../protocol/frames.ts';
 import { canonicalKey, keysText, snapInterval } from '../../protocol/selection-key.ts';
 import type { ServerKinds } from '../../protocol/server-frames.ts';
 import { ClientError, localError, ownError } from '../client-error.ts';
@@ -205,7 +205,7 @@ export class Subscribing {
   #settle(shared: Wire, result: SubscribeResult): void {
     if ('error' in result) {
       if (result.error.code === 'already_subscribed') this.#askAnew(shared);
-      else this.refuse(shared, new ClientError(result.error));
+      else this.end(shared, result.error);
       return;
     }
     this.byView.set(result.view, shared);
@@ -221,6 +221,10 @@ export class Subscribing {
     this.withExtras(({ reconcile }) => void reconcile(this, shared));
   }
 
+  end(shared: Wire, error: WireError): void {
+    this.refuse(shared, new ClientError(error));
+  }
+
   refuse(shared: Wire, error: ClientError): void {
     shared.toOff(error);
     if (shared.members.size === 0) {
@@ -229,10 +233,6 @@ export class Subscribing {
     }
     const delayMs = shared.backoff.next() ?? 0;
     if (error.retry) this.askLater(shared, Math.max(delayMs, error.retryAfterMs ?? 0));
-  }
-
-  end(shared: Wire, code: string, message: string): void {
-    this.refuse(shared, ownError(code, message));
   }
 
   // -- leaving and beginning again --------------------------------------------------------------------

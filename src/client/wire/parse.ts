@@ -1,22 +1,18 @@
 import { maxUint32 } from '../../protocol/fields.ts';
-import { type Field, field } from './tables.ts';
+import type { Field } from './tables.ts';
 
-/** The fields of a message as they came, without defaults. */
+/** The fields of a message as they came, without defaults. What is one of several is its name and its value. */
 export type Raw = Record<string, unknown>;
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const maxDepth = 100;
 const maxLength = 0x7fff_ffff;
 
-const tagFields: readonly Field[] = [field('name', 's'), field('value', 's')];
-
 /**
  * Reads protobuf by the tables, as protobufjs does: unknown fields are skipped, the last of several counts, a message
  * that comes twice is one. Throws where protobufjs throws. Bytes are views into the message.
  */
 export class Parser {
-  /** Of a frame. */
-  kind: string | undefined;
   #at = 0;
   #end: number;
   readonly #bytes: Uint8Array;
@@ -46,32 +42,14 @@ export class Parser {
   }
 
   #field(field: Field, raw: Raw, depth: number): void {
-    const { name, type, fields, isList } = field;
-    if (type === 't') {
-      this.#tag(raw, name, depth);
-      return;
-    }
-    const before = raw[name];
-    const value = fields
-      ? this.#inner(fields, isList ? {} : ((before as Raw | undefined) ?? {}), depth)
-      : this.#value(field);
-    if (!isList) raw[name] = value;
-    else if (before) (before as unknown[]).push(value);
+    const { name, fields, isList, oneOf } = field;
+    const [last, one] = (oneOf ? (raw[oneOf] ?? []) : [name, raw[name]]) as readonly unknown[];
+    const before = isList || last !== name ? undefined : one;
+    const value = fields ? this.#inner(fields, (before ?? {}) as Raw, depth) : this.#value(field);
+    if (oneOf) raw[oneOf] = [name, value];
+    else if (!isList) raw[name] = value;
+    else if (raw[name]) (raw[name] as unknown[]).push(value);
     else raw[name] = [value];
-    if (field.isPayload) drop(raw, name === 'json' ? 'binary' : 'json');
-    if (depth === 0 && fields) {
-      if (this.kind && this.kind !== name) drop(raw, this.kind);
-      this.kind = name;
-    }
-  }
-
-  #tag(raw: Raw, name: string, depth: number): void {
-    const { name: key = '', value = '' } = this.#inner(tagFields, {}, depth - 1);
-    raw[name] ??= {};
-    const tags = raw[name] as Raw;
-    if (key !== '__proto__') tags[key as string] = value;
-    // An assignment would replace the prototype.
-    else Object.defineProperty(tags, key, { value, enumerable: true, configurable: true, writable: true });
   }
 
   #value({ wireType, isText, bits }: Field): unknown {
@@ -148,11 +126,6 @@ export class Parser {
     } else if (wireType === 1 || wireType === 5) this.#take(wireType === 1 ? 8 : 4);
     else throw new RangeError();
   }
-}
-
-/** Without `delete`, which makes objects slow. */
-function drop(raw: Raw, name: string): void {
-  if (raw[name]) raw[name] = undefined;
 }
 
 /** Most texts are short and ASCII, and a decoder takes long to begin. */

@@ -6,32 +6,26 @@ import type { ClientCodec } from './codec.ts';
 import { Parser, type Raw } from './parse.ts';
 import { read } from './read.ts';
 import { clientFrame, type Field, serverFrame } from './tables.ts';
-import { Writer } from './write.ts';
+import { write } from './write.ts';
 
 /** `sluice.v1.protobuf`, as far as a client needs it: reads frames of the gateway and writes commands. */
 export const protobufCodec: ClientCodec<Uint8Array> = {
   subprotocol: 'sluice.v1.protobuf',
-  encode: ({ kind, id, ...fields }: ClientFrame) =>
-    new Writer().message(clientFrame, { id, [kind]: fields }).written(),
+  encode: ({ kind, id, ...fields }: ClientFrame) => write(clientFrame, { id, [kind]: fields }),
   decode(message) {
-    const parser = new Parser(viewOf(message) ?? new Uint8Array());
-    const raw = parser.message(serverFrame, {});
-    const { kind } = parser;
-    if (kind === undefined) throw new RangeError('unknown frame');
-    const [, fields] = kindField(kind);
-    const { id = 0 } = raw;
-    return { kind, id, ...compressed(read(fields, raw[kind] as Raw)) } as ServerFrame;
+    const { id = 0, frame } = new Parser(viewOf(message) as Uint8Array).message(serverFrame, {});
+    const [kind, raw] = frame as [string, Raw];
+    return { kind, id, ...compressed(read(fieldsOf(kind), raw)) } as ServerFrame;
   },
 };
 
-function kindField(kind: string): readonly [Field, readonly Field[]] {
-  const field = serverFrame.find(({ name }) => name === kind) as Field;
-  return [field, field.fields as readonly Field[]];
+function fieldsOf(kind: string): readonly Field[] {
+  return serverFrame.find(({ name }) => name === kind)?.fields as readonly Field[];
 }
 
 /** The publications of a run: a batch of nothing else. Throws where it is none. */
 export function decodeRun(run: Uint8Array): readonly Publication[] {
-  const [, fields] = kindField('batch');
+  const fields = fieldsOf('batch');
   const { publications } = read(fields, new Parser(run).message(fields, {}, 1));
   return publications as readonly Publication[];
 }

@@ -4,9 +4,17 @@ import type { Raw } from './parse.ts';
 import type { Field } from './tables.ts';
 
 /** By type, what the absence of a field means. Of other types, and in capitals: nothing. */
-const defaults: Raw = { s: '', b: false, u: 0, n: 0, i: 0, f: 0, m: 0, x: new Uint8Array() };
-/** What an absent payload of a publication means. */
-const nullPayload = { format: 'json', bytes: utf8('null') };
+export const defaults: Raw = {
+  s: '',
+  b: false,
+  u: 0,
+  n: 0,
+  i: 0,
+  f: 0,
+  m: 0,
+  x: new Uint8Array(),
+  j: ['json', utf8('null')],
+};
 
 function fail(name: string): never {
   throw new RangeError(`invalid ${name}`);
@@ -16,19 +24,23 @@ function fail(name: string): never {
 export function read(fields: readonly Field[], raw: Raw): Raw {
   const out: Raw = {};
   // Of a subscription that was refused nothing else counts.
-  for (const { name, type, many, isList, isPayload, fields: inner } of raw['error']
+  for (const { name, type, many, isList, oneOf, fields: inner } of raw['error']
     ? fields.slice(0, 2)
     : fields) {
     const value = raw[name];
-    if (isList) {
+    if (type === 't') out[name] = value && tagsOf(value as readonly Raw[]);
+    else if (isList) {
       const list = (value ?? []) as readonly unknown[];
       if (many === '*' || list.length > 0)
         out[name] = inner ? list.map((one) => read(inner, one as Raw)) : list;
     } else if (inner) {
       if (value !== undefined) out[name] = read(inner, value as Raw);
       else if (many === '!') fail(name);
-    } else if (!isPayload) out[name] = withDefault(name, type, value, out);
-    else if (/j/i.test(type)) out['payload'] = payload(raw, type);
+    } else if (!oneOf) out[name] = withDefault(name, type, value, out);
+    else {
+      const payload = (raw[oneOf] ?? defaults[type]) as readonly unknown[] | undefined;
+      out[oneOf] ??= payload && { format: payload[0], bytes: payload[1] };
+    }
   }
   if ((out['after'] as number) > (out['upto'] as number)) fail('after');
   return out;
@@ -40,11 +52,15 @@ function withDefault(name: string, type: string, given: unknown, { after }: Raw)
   const max = /i/i.test(type) ? maxInstantMs : type === 'm' ? 1 : Number.MAX_SAFE_INTEGER;
   if (typeof value === 'number' && type !== 'd' && value > max) fail(name);
   if (type === 'm') return value ? 'state' : 'stream';
+  return unlessAbsent(type, value);
+}
+
+/** In capitals 0, false and an empty text mean absence. */
+export function unlessAbsent(type: string, value: unknown): unknown {
   return /[A-MP-Z]/.test(type) ? value || undefined : value;
 }
 
-function payload({ json, binary }: Raw, type: string): unknown {
-  if (json) return { format: 'json', bytes: json };
-  if (binary) return { format: 'binary', bytes: binary };
-  return type === 'j' ? nullPayload : undefined;
+/** Also one with the name `__proto__`. */
+function tagsOf(entries: readonly Raw[]): unknown {
+  return Object.fromEntries(entries.map(({ name = '', value = '' }) => [name, value]));
 }

@@ -24,7 +24,7 @@ lacking satisfies readonly never[];
  * their fields in the order of their numbers, `name:type`. A test compares them with the proto file.
  *
  * Types, in capitals where the default of proto3 means absence:
- * - `s` text, `r` text that has to be there, `t` a map of texts, `x` bytes;
+ * - `s` text, `r` text that has to be there, `t` a map of texts, as a list of its entries, `x` bytes;
  * - `u` uint32, `n` and `P` an integer up to 2^53-1, `i` an instant, `d` double, `f` fixed32, `b` true or false;
  * - `N` and `O` an integer and a boolean whose absence is told apart from 0 and false;
  * - `j` and `k` a payload as JSON and as bytes, `m` the mode, `o` the operator of a filter;
@@ -34,6 +34,7 @@ lacking satisfies readonly never[];
  * absent.
  */
 const messages = {
+  t: 'name:s value:s',
   limits: 'frameMaxBytes:u payloadMaxBytes:u subscriptions:u commandsPerSecond:u idleTimeoutMs:u',
   range: 'after:n upto:n',
   result:
@@ -115,27 +116,28 @@ export interface Field {
   readonly type: string;
   /** `*`, `+`, `!`, `?` or nothing. */
   readonly many: string;
-  /** The fields of the message that it holds. */
+  /** The fields of the message that it holds; of tags, those of an entry. */
   readonly fields: readonly Field[] | undefined;
   readonly isList: boolean;
-  readonly isPayload: boolean;
   readonly isText: boolean;
+  /** The member that holds this field or another one, whichever came last. */
+  readonly oneOf: 'payload' | 'frame' | undefined;
   /** 0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes. */
   readonly wireType: number;
   /** Of a varint: 32 or 64; 1 for true or false. */
   readonly bits: number;
 }
 
-export function field(name: string, type: string, many = '', fields?: readonly Field[]): Field {
+function field(name: string, type: string, many = '', fields?: readonly Field[], isFrame = false): Field {
   return {
     name,
     type,
     many,
     fields,
-    isList: many === '*' || many === '+',
-    isPayload: !fields && 'jJkK'.includes(type),
+    isList: '*+t'.includes(many || type),
     isText: 'srS'.includes(type),
-    wireType: fields || 'srSxjJkKt'.includes(type) ? 2 : type === 'd' ? 1 : type === 'f' ? 5 : 0,
+    oneOf: isFrame ? 'frame' : 'jJkK'.includes(type) ? 'payload' : undefined,
+    wireType: fields || 'srSxjJkK'.includes(type) ? 2 : type === 'd' ? 1 : type === 'f' ? 5 : 0,
     bits: 'uUm'.includes(type) ? 32 : 'bBO'.includes(type) ? 1 : 64,
   };
 }
@@ -154,7 +156,9 @@ function fieldsOf(text: string): readonly Field[] {
 }
 
 function frame(kinds: Readonly<Record<string, string>>): readonly Field[] {
-  const inner = Object.keys(kinds).map((name) => field(name, name, '', fieldsOf(kinds[name] as string)));
+  const inner = Object.keys(kinds).map((name) =>
+    field(name, name, '', fieldsOf(kinds[name] as string), true),
+  );
   return [field('id', 'u'), ...inner];
 }
 

@@ -1,4 +1,4 @@
-import { viewOf } from '../binary.ts';
+import { kindOf } from '../binary.ts';
 
 /**
  * The value as JSON. Throws for values that JSON would change or leave out: `NaN`, a `Map`, a function, bytes within
@@ -25,42 +25,18 @@ function faithful(this: unknown, name: string, value: unknown): unknown {
  * an element isn't.
  */
 function problemOf(value: unknown, original: unknown, inArray: boolean): string | undefined {
-  switch (typeof value) {
-    case 'undefined':
-      return inArray || original !== undefined ? 'undefined' : undefined;
-    case 'bigint':
-    case 'function':
-    case 'symbol':
-      return `a ${typeof value}`;
-    case 'number':
-      return Number.isFinite(value) ? undefined : `${value}`;
-    case 'object':
-      if (value === null) return original === null ? undefined : 'an invalid Date';
-      return objectProblem(value, original);
-    default:
-      return undefined;
-  }
-}
-
-/** Objects that `JSON.stringify` writes as the text, number or boolean inside. */
-const box = /(Number|String|Boolean)\]$/;
-
-function objectProblem(value: object, original: unknown): string | undefined {
-  if (viewOf(original) || viewOf(value)) return 'bytes inside of other data';
-  if (Array.isArray(value)) return undefined;
-  const tag = Object.prototype.toString.call(value);
-  if (box.test(tag)) return tag === '[object Number]' && Number.isNaN(Number(value)) ? 'NaN' : undefined;
-  if (tag !== '[object Object]') return tag;
-  if (
-    Object.getOwnPropertySymbols(value).some((name) =>
-      Object.prototype.propertyIsEnumerable.call(value, name),
-    )
-  ) {
-    return 'a symbol';
-  }
+  if (typeof value === 'string') return undefined;
+  const kind = kindOf(value);
+  if (ArrayBuffer.isView(original)) return 'bytes inside of other data';
+  if (kind === 'Undefined') return inArray || original !== undefined ? 'undefined' : undefined;
+  if (kind === 'Null') return original === null ? undefined : 'an invalid Date';
+  if (kind === 'Number') return Number.isFinite(Number(value)) ? undefined : String(value);
+  if (kind !== 'Object') return /^(String|Boolean|Array)$/.test(kind) ? undefined : kind;
+  const object = value as object;
+  const isEnumerable = (name: symbol): boolean => Object.prototype.propertyIsEnumerable.call(object, name);
+  if (Object.getOwnPropertySymbols(object).some(isEnumerable)) return 'a symbol';
   // An instance is carried by its own members: one without any would be lost.
-  if (!isPlain(value) && Object.keys(value).length === 0) return 'an instance without members';
-  return undefined;
+  return isPlain(object) || Object.keys(object).length > 0 ? undefined : 'an instance without members';
 }
 
 /** Made by braces, `JSON.parse` or `Object.create(null)`, in any realm. */

@@ -1,3 +1,4 @@
+import type { WireError } from '../../../protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../../protocol/server-frames.ts';
 import type { Member, Shared } from '../member.ts';
 import type { Registry } from '../registry.ts';
@@ -50,13 +51,29 @@ function tellLagging(member: Member): void {
   member.events.emit('lagging');
 }
 
+/** Why the gateway ends a subscription: numbers of `src/errors/numbers.ts`. Of another reason it is unknown. */
+const reasons: Readonly<Record<string, number>> = {
+  forbidden: 112,
+  not_subscribed: 132,
+  too_many_views: 142,
+  internal: 152,
+};
+
+/** From this number on, the same call may succeed later; so it may where the number is unknown. */
+const firstThatPasses = 140;
+
+export function endError(code: string, why = code): WireError {
+  const number = reasons[code] ?? 0;
+  const message = `The gateway ended it: ${why}.`;
+  return { code, message, number, retry: number === 0 || number >= firstThatPasses };
+}
+
 function endedByGateway(registry: Registry, { views, reason }: ServerKinds['unsubscribed']): void {
   for (const view of views) {
     const wire = registry.byView.get(view);
     registry.byView.delete(view);
     registry.dictionaries?.forget(view);
-    const why = `The gateway ended it: ${reason ?? 'no reason'}.`;
-    if (wire) registry.end(wire, reason ?? 'not_subscribed', why);
+    if (wire) registry.end(wire, reason ? endError(reason) : endError('not_subscribed', 'no reason'));
   }
 }
 
