@@ -28,8 +28,8 @@ const maxNumbers: Readonly<Record<string, number>> = {
 };
 
 /**
- * A copy of the fields of a command, judged as the gateway does: what it would refuse is not worth sending. Payloads are
- * the client's own. Throws `invalid_request`, and `invalid_filter`.
+ * A copy of the fields of a command, judged as the gateway does: what it would refuse is not worth sending. Payloads
+ * are the client's own. Throws `invalid_request`, and `invalid_filter`.
  */
 export function checkedFields(fields: readonly Field[], values: Raw): Raw {
   const checked: Raw = {};
@@ -45,11 +45,11 @@ export function checkedFields(fields: readonly Field[], values: Raw): Raw {
 }
 
 function absent(name: string, type: string): unknown {
-  return type === 'r' ? fail(name, 'is missing') : defaults[type];
+  return type === 'r' ? fail(name, 'there') : defaults[type];
 }
 
 function checkedList(field: Field, list: unknown): unknown {
-  if (!Array.isArray(list)) fail(field.name, 'must be a list');
+  if (!Array.isArray(list)) fail(field.name, 'an array');
   // Also what a list lacks is none of its kind.
   return Array.from(list, (one: unknown) => checkedOne(field, one ?? 0));
 }
@@ -57,7 +57,7 @@ function checkedList(field: Field, list: unknown): unknown {
 function checkedOne({ name, type, fields }: Field, value: unknown): unknown {
   if (type === 'filter') return checkedFilter(value);
   if (!fields) return checkedValue(name, type, value);
-  if (typeof value !== 'object') fail(name, 'must be an object');
+  if (typeof value !== 'object') fail(name, 'an object');
   return checkedFields(fields, value as Raw);
 }
 
@@ -65,23 +65,21 @@ function checkedValue(name: string, type: string, value: unknown): unknown {
   const max = maxNumbers[type];
   if (max !== undefined) {
     if (!(Number.isInteger(value) && (value as number) >= 0 && (value as number) <= max))
-      fail(name, `must be an integer from 0 to ${max}`);
+      fail(name, `an integer from 0 to ${max}`);
   } else if (type === 'B') {
-    if (typeof value !== 'boolean') fail(name, 'must be true or false');
+    if (typeof value !== 'boolean') fail(name, 'a boolean');
   } else {
     const maxLength = maxLengths[name] ?? maxTextLength;
     if (!isText(value) || value.length > maxLength || (type === 'r' && !value))
-      fail(name, `must be a string of at most ${maxLength} characters`);
+      fail(name, `a string of at most ${maxLength} characters`);
     if (name === 'topic') return canonicalTopic(value);
   }
   return unlessAbsent(type, value);
 }
 
 function checkedTags(name: string, tags: unknown): unknown {
-  const entries = isPlain(tags as object)
-    ? Object.entries(tags as Raw)
-    : fail(name, 'must be a plain object');
-  if (entries.length > maxTags) fail(name, `must be at most ${maxTags}`);
+  const entries = isPlain(tags as object) ? Object.entries(tags as Raw) : fail(name, 'a plain object');
+  if (entries.length > maxTags) fail(name, `at most ${maxTags}`);
   for (const [tag, text] of entries) {
     checkedValue(name, 'r', tag);
     checkedValue(name, 's', text);
@@ -89,6 +87,6 @@ function checkedTags(name: string, tags: unknown): unknown {
   return entries.length > 0 ? Object.fromEntries(entries) : undefined;
 }
 
-function fail(name: string, problem: string): never {
-  throw ownError('invalid_request', `${name} ${problem}`);
+function fail(name: string, what: string): never {
+  throw ownError('invalid_request', `${name} must be ${what}`);
 }

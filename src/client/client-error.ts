@@ -43,11 +43,16 @@ export class ClientError extends Error {
   }
 }
 
-export function localError(code: LocalErrorCode, message?: string, cause?: unknown): ClientError {
+/** Without a message, that of the code. */
+export function localError(code: LocalErrorCode, message = wordsOf(code), cause?: unknown): ClientError {
   const marked = localCodes.split(' ');
   const retry = marked.includes(`${code}!`);
   const number = 1000 + marked.indexOf(retry ? `${code}!` : code);
-  return new ClientError({ code, number, retry, message: message ?? code.replaceAll('_', ' ') }, cause);
+  return new ClientError({ code, number, retry, message }, cause);
+}
+
+function wordsOf(code: string): string {
+  return code.replaceAll('_', ' ');
 }
 
 /** What this side refuses itself, with the numbers of `src/errors/numbers.ts`. The same call fails again. */
@@ -61,6 +66,6 @@ const refusals = {
 } as const;
 
 /** An error of the gateway's table that this side sees by itself. */
-export function ownError(code: keyof typeof refusals, message: string): ClientError {
+export function ownError(code: keyof typeof refusals, message = wordsOf(code)): ClientError {
   return new ClientError({ code, message, number: refusals[code], retry: false });
 }

@@ -1,4 +1,3 @@
-import type { CommandKind } from '../protocol/client-frames.ts';
 import type { ServerKinds } from '../protocol/server-frames.ts';
 import type { ClientError } from './client-error.ts';
 import { localError } from './client-error.ts';
@@ -9,10 +8,9 @@ import type { ClientEvents } from './events.ts';
 import type { Published } from './offline-queue.ts';
 import type { ClientOptions } from './options.ts';
 import { payloadOf, readPayload } from './payload.ts';
-import type { ReplyTo } from './pending-commands.ts';
 import type { PublishOptions } from './publication.ts';
 import { ReceivedPublication } from './publication.ts';
-import { checkedCommand, checkedPublish } from './requests.ts';
+import { checkedPublish } from './requests.ts';
 import type { ClientStats, ClientStatus } from './status.ts';
 import type { SubscribeOptions } from './subscriptions/subscribe-options.ts';
 import type { PublicationListener, Subscription } from './subscriptions/subscription.ts';
@@ -86,24 +84,24 @@ export class SluiceClient {
     topic: string,
     options: { readonly after?: number; readonly limit?: number } = {},
   ): Promise<HistoryPage<T>> {
-    const page = await this.#request('history', { topic, after: options.after, limit: options.limit });
+    const page = await this.#core.request('history', { ...options, topic });
     return { ...page, publications: page.publications.map((one) => new ReceivedPublication<T>(topic, one)) };
   }
 
   /** The sessions that are subscribed to the topic and listed there. */
   presence(topic: string): Promise<ServerKinds['presence']> {
-    return this.#request('presence', { topic });
+    return this.#core.request('presence', { topic });
   }
 
   /** Asks the application behind the gateway, and resolves with its answer. */
   async call<T = unknown>(method: string, data?: unknown): Promise<T> {
-    const { payload } = await this.#request('call', { method, payload: payloadOf(data) });
+    const { payload } = await this.#core.request('call', { method, payload: payloadOf(data) });
     return (payload && readPayload(payload)) as T;
   }
 
   /** Asks the gateway what it knows of this session. */
   status(): Promise<ServerKinds['status']> {
-    return this.#request('status', {});
+    return this.#core.request('status', {});
   }
 
   /** What the client knows, without asking the gateway. */
@@ -148,17 +146,5 @@ export class SluiceClient {
 
   onError(listener: (error: ClientError) => void): () => void {
     return this.on('error', listener);
-  }
-
-  /**
-   * Rejects where it can't be sent; sent again while the gateway limits the rate, within the command's
-   * timeout.
-   */
-  async #request<K extends CommandKind>(
-    kind: K,
-    fields: Readonly<Record<string, unknown>>,
-  ): Promise<ReplyTo<K>> {
-    if (this.#core.connection.state === 'closed') throw localError('closed');
-    return this.#core.commands.request(kind, checkedCommand(kind, fields));
   }
 }

@@ -32,7 +32,7 @@ export function checkedFilter(filter: unknown, depth = 0, count = { nodes: 0 }):
     depth > deepest ||
     ++count.nodes > mostNodes
   )
-    throw ownError('invalid_filter', `filter: no such op, or not what "${String(op)}" takes, or too large`);
+    throw ownError('invalid_filter', `filter: no such op, or a wrong operand: ${String(op)}`);
   const list = Array.isArray(operand) ? Array.from(operand as unknown[]) : operand;
   if (name !== 'filters') return { op, tag, [name]: list } as unknown as Filter;
   return {

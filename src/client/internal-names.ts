@@ -3,19 +3,19 @@
  * other versions of the SDK never see them. A test keeps names out that one of those knows.
  */
 export const internalNames =
-  'errorOf abandon accepted acking acknowledging advance advanced arrivals arrived askAgain ' +
-  'asked askLater askRefused attemptFailed awaitsSnapshot backoff begin begins better byKey ' +
-  'bytesOf byView closing codec commands complete completes connection continued copies covered ' +
-  'dictionaries disconnected drop emit enter expand extras failed feed flush forget forgetQuiet give ' +
-  'greeted hasForgotten heard hears hold holders holds inherited inView isAsked isHeard isInbox ' +
-  'isLastAttempt isList isOnline isOver isOwn isPattern isPayload isRekeying isSet isUnserved ' +
-  'isUnsettled isWhole joins keyed keyOf lacks lastChange mayBeThere mustAskAgain mustRekey note ' +
-  'observe openWebSocket own pages parts place placed plan planFlush probe problem receivedAtMs ' +
-  'recover recoveredAtMs recoveryDelayMs refuse refused rejectAll rejectWaiting release releases ' +
-  'report selection sentAtMs serverMade settle stableAfterMs stand starts subscribing suspect ' +
-  'take tellMap timer toAsked toGranted toLive toNeeded toOff tooLarge toReconnecting unheardAfter ' +
-  'unopened unplan waitFor waitsUntilMs wants wasLive welcome wireFor wireType wishes ' +
-  'withExtras woke written';
+  'abandon accepted acking acknowledging advance advanced arrivals arrived askAgain asked askLater ' +
+  'askRefused attemptFailed awaitsSnapshot backoff beat begin begins better bits byKey bytesOf byView ' +
+  'clock closing codec commands complete completes connection continued copies covered dead ' +
+  'dictionaries disconnected drop emit enter errorOf expand extras failed feed flush forget ' +
+  'forgetQuiet found give greeted hasForgotten heard hears hold holders holds inherited inView isAsked ' +
+  'isCalm isEnding isHeard isInbox isLastAttempt isList isOnline isOver isOwn isPattern isRekeying ' +
+  'isSet isText isUnserved isUnsettled isWhole joins keyed keyOf keysChanged lacks lastChange leave ' +
+  'loaded memory mustAskAgain mustRekey nodes note observe oneOf openWebSocket own pages parts place ' +
+  'placed plan planFlush probe problem received receivedAtMs recover recoveredAtMs recoveryDelayMs ' +
+  'refuse refused rejectAll rejectWaiting release releaseView report selection sentAtMs serverMade ' +
+  'settle shown silent stableAfterMs stand starts suspect take tellMap timer toAsked toGranted ' +
+  'tokenFailed toLive toNeeded toOff tooLarge toReconnecting unheardAfter unopened unplan waitFor ' +
+  'waitsUntilMs wants wasLive welcome wireFor wireType wishes withExtras woke written';
 
 /** For esbuild's `mangleProps`. */
 export const internalNamesOnly: RegExp = new RegExp(`^(?:${internalNames.replaceAll(' ', '|')})$`);

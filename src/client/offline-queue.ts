@@ -1,6 +1,6 @@
-import type { Position, PublishFields } from '../protocol/frames.ts';
+import type { Position, PublishFields, TopicPosition } from '../protocol/frames.ts';
 import { type ClientError, localError } from './client-error.ts';
-import type { Outcome } from './pending-commands.ts';
+import type { Outcome, PendingCommands } from './pending-commands.ts';
 import type { Runtime } from './runtime.ts';
 import { Timer } from './timer.ts';
 
@@ -19,10 +19,8 @@ interface Entry {
   readonly exceptSelf: boolean;
   readonly resolve: (published: Published) => void;
   readonly reject: (error: ClientError) => void;
-  /** When it was sent first, on the monotonic clock. */
-  sentAtMs: number | undefined;
-  /** An acknowledgement was lost. */
-  mayBeThere: boolean;
+  /** An acknowledgement was lost: when the first of these publishes was sent, on the monotonic clock. */
+  lostAtMs?: number;
 }
 
 export interface OfflineQueueOptions {
@@ -31,13 +29,13 @@ export interface OfflineQueueOptions {
 }
 
 export interface OfflineQueuePort {
-  send(fields: PublishFields, settle: (outcome: Outcome<'publish'>) => void): void;
+  readonly commands: Pick<PendingCommands, 'send'>;
   /** Why the publication can't be sent, as far as that is known now. Undefined: it can. */
   problem(fields: PublishFields): ClientError | undefined;
-  /** The id of the session that sends now. */
-  session(): string | undefined;
-  /** A publication with `exceptSelf` has its place. */
-  placed(topic: string, position: Position): void;
+  /** Names the session that sends now. */
+  readonly greeting: { readonly session: string } | undefined;
+  /** Hears where publications with `exceptSelf` are. */
+  readonly own: { add(position: TopicPosition): void };
   /** The result of `isUnsettled` may have changed. */
   settled(): void;
 }
@@ -50,8 +48,6 @@ export interface OfflineQueuePort {
  */
 export class OfflineQueue {
   #online = false;
-  /** The queue is being sent: a new publication has to wait its turn. */
-  #draining = false;
   /** One of the queue is on its way. */
   #sending = false;
   #waiting: Entry[] = [];
@@ -67,8 +63,8 @@ export class OfflineQueue {
   readonly #idPrefix: string;
   #lastNumber = 0;
 
-  constructor(options: OfflineQueueOptions, runtime: Runtime, port: OfflineQueuePort) {
-    this.#maxEntries = options.maxEntries ?? 100;
+  constructor({ maxEntries = 100 }: OfflineQueueOptions = {}, runtime: Runtime, port: OfflineQueuePort) {
+    this.#maxEntries = maxEntries;
     this.#runtime = runtime;
     this.#timer = new Timer(runtime);
     this.#port = port;
@@ -92,21 +88,17 @@ export class OfflineQueue {
   publish(fields: PublishFields, exceptSelf = false): Promise<Published> {
     return new Promise((resolve, reject) => {
       const number = ++this.#lastNumber;
-      const messageId = fields.messageId ?? `${this.#idPrefix}-${number}`;
-      const whole = { ...fields, messageId };
-      const problem = this.#port.problem(whole);
-      const entry: Entry = {
-        number,
-        fields: whole,
-        exceptSelf,
-        resolve,
-        reject,
-        sentAtMs: undefined,
-        mayBeThere: false,
-      };
+      const { messageId = `${this.#idPrefix}-${number}` } = fields;
+      const entry: Entry = { number, fields: { ...fields, messageId }, exceptSelf, resolve, reject };
+      // A new publication waits for those that wait.
+      if (this.#online && !this.#sending && !this.size) {
+        this.#transmit(entry);
+        return;
+      }
+      const problem =
+        this.#port.problem(entry.fields) ??
+        (this.size < this.#maxEntries ? undefined : localError('offline_queue_full'));
       if (problem) reject(problem);
-      else if (this.#online && !this.#draining) this.#transmit(entry);
-      else if (this.#waiting.length >= this.#maxEntries) reject(localError('offline_queue_full'));
       else this.#waiting.push(entry);
     });
   }
@@ -119,7 +111,6 @@ export class OfflineQueue {
   /** Call after the commands in flight were told of the loss. */
   disconnected(): void {
     this.#online = false;
-    this.#draining = false;
     this.#sending = false;
     this.#timer.stop();
   }
@@ -134,9 +125,8 @@ export class OfflineQueue {
 
   /** One at a time, so that what waited keeps its order even when the gateway limits the rate. */
   #drain(): void {
-    if (this.#sending || this.#timer.isSet) return;
-    const entry = this.#online ? this.#waiting.shift() : undefined;
-    this.#draining = entry !== undefined;
+    if (!this.#online || this.#sending || this.#timer.isSet) return;
+    const entry = this.#waiting.shift();
     if (!entry) return;
     this.#sending = true;
     this.#transmit(entry, () => {
@@ -146,18 +136,23 @@ export class OfflineQueue {
   }
 
   #transmit(entry: Entry, next = (): void => {}): void {
+    const { fields, exceptSelf } = entry;
     // Limits and session may be others than they were at the call.
-    const problem = this.#port.problem(entry.fields) ?? this.#tooLate(entry);
+    const problem = this.#port.problem(fields) ?? this.#tooLate(entry);
     if (problem) {
       this.#settle(entry, { ok: false, error: problem });
       next();
       return;
     }
-    const except = entry.exceptSelf ? this.#port.session() : undefined;
-    entry.sentAtMs ??= this.#runtime.monotonicMs();
-    this.#port.send(except === undefined ? entry.fields : { ...entry.fields, except }, (outcome) => {
-      const code = outcome.ok ? undefined : outcome.error.code;
-      if (!outcome.ok && code === 'disconnected') return this.#keep(entry, outcome.error);
+    const sentAtMs = this.#runtime.monotonicMs();
+    const except = exceptSelf ? this.#port.greeting?.session : undefined;
+    this.#port.commands.send('publish', { ...fields, except }, (outcome) => {
+      const code = outcome.ok || outcome.error.code;
+      if (!outcome.ok && code === 'disconnected') {
+        entry.lostAtMs ??= sentAtMs;
+        this.#keep(entry, outcome.error);
+        return;
+      }
       if (!outcome.ok && code === 'rate_limited') this.#putOff(entry, outcome.error);
       else this.#settle(entry, outcome);
       next();
@@ -168,21 +163,23 @@ export class OfflineQueue {
    * It may be there already, and the gateway may have forgotten its messageId: sent again it could count
    * twice.
    */
-  #tooLate({ sentAtMs, mayBeThere }: Entry): ClientError | undefined {
-    const isLate = mayBeThere && this.#runtime.monotonicMs() - (sentAtMs ?? 0) > maxResendAgeMs;
-    return isLate ? localError('disconnected') : undefined;
+  #tooLate({ lostAtMs }: Entry): ClientError | undefined {
+    const nowMs = this.#runtime.monotonicMs();
+    return nowMs - (lostAtMs ?? nowMs) > maxResendAgeMs ? localError('disconnected') : undefined;
   }
 
   #settle(entry: Entry, outcome: Outcome<'publish'>): void {
-    if (outcome.ok && entry.exceptSelf) this.#port.placed(entry.fields.topic, outcome.reply);
-    if (outcome.ok) entry.resolve(outcome.reply);
-    else entry.reject(outcome.error);
+    if (!outcome.ok) entry.reject(outcome.error);
+    else {
+      const { epoch, offset } = outcome.reply;
+      if (entry.exceptSelf) this.#port.own.add({ topic: entry.fields.topic, epoch, offset });
+      entry.resolve(outcome.reply);
+    }
     if (this.#unsettled.delete(entry)) this.#port.settled();
   }
 
   /** Back into the queue, while the gateway is sure to know the messageId. */
   #keep(entry: Entry, error: ClientError): void {
-    entry.mayBeThere = true;
     if (this.#tooLate(entry)) {
       this.#settle(entry, { ok: false, error });
       return;
@@ -196,12 +193,11 @@ export class OfflineQueue {
    * says.
    */
   #putOff(entry: Entry, error: ClientError): void {
-    if (this.#waiting.length >= this.#maxEntries) {
+    if (this.size >= this.#maxEntries) {
       this.#settle(entry, { ok: false, error });
       return;
     }
     this.#insert(entry);
-    this.#draining = true;
     this.#timer.set(error.retryAfterMs ?? 1_000, () => this.#drain());
   }
 

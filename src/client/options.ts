@@ -1,7 +1,7 @@
 import { localError } from './client-error.ts';
 import type { BackoffOptions } from './connection/backoff.ts';
 import type { HeartbeatOptions } from './connection/heartbeat.ts';
-import type { Transport, TransportsOptions } from './http/transports.ts';
+import type { Transport } from './http/transports.ts';
 import type { OfflineQueueOptions } from './offline-queue.ts';
 import type { Runtime, WebSocketClass } from './runtime.ts';
 
@@ -60,17 +60,7 @@ export function absoluteUrl(url: string): string {
   } catch {
     // No URL at all.
   }
-  throw localError('invalid_url', `Not a WebSocket URL: ${String(url)}`);
-}
-
-/** Without `fetch` there are WebSockets only. */
-export function transportsOptions(options: ClientOptions, { fetch }: Runtime): TransportsOptions {
-  const { transports = ['websocket', 'sse', 'poll'], enableWebSocket = true } = options;
-  const wanted = transports.filter((each) => (each === 'websocket' ? enableWebSocket : fetch));
-  return {
-    transports: wanted.length > 0 ? wanted : ['websocket'],
-    pollIntervalMs: options.fallbackPollingInterval ?? 0,
-  };
+  throw localError('invalid_url', `No WebSocket URL: ${String(url)}`);
 }
 
 export function backoffOptions(options: ClientOptions): BackoffOptions {

@@ -40,7 +40,7 @@ export class PendingCommands {
    */
   constructor(
     runtime: Runtime,
-    timeoutMs: number,
+    timeoutMs = 10_000,
     transmit: (frame: ClientFrame) => void,
     replies: Partial<typeof replyKinds> = {},
   ) {
@@ -78,7 +78,7 @@ export class PendingCommands {
     timeoutMs = this.#timeoutMs,
   ): void {
     const id = this.#wait({ kind, settle: settle as Pending['settle'] }, timeoutMs, () => {
-      this.#fail(id, localError('timeout', pending.start ? 'No connection in time.' : undefined));
+      this.#fail(id, localError('timeout', pending.start ? 'no connection' : undefined));
     });
     const pending = this.#pending.get(id) as Pending;
     pending.start = () => {

@@ -1,5 +1,6 @@
-import type { Publication, Tags } from '../protocol/frames.ts';
+import type { Payload, Publication, Tags } from '../protocol/frames.ts';
 import type { FieldName } from '../protocol/publication.ts';
+import { readPayload, textOf } from './payload.ts';
 
 /** The optional fields of a publication that the application publishes. */
 export interface PublishOptions {
@@ -19,7 +20,6 @@ export interface PublishOptions {
 const lacking: readonly Exclude<FieldName, keyof PublishOptions | 'except' | 'expectedOffset'>[] = [];
 lacking satisfies readonly never[];
 
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const unread = Symbol('unread');
 
 /** A publication as a plain object, which can be cloned to another tab or worker. */
@@ -42,7 +42,7 @@ export class ReceivedPublication<T = unknown> {
   /** State topics: the key has no value any more. */
   readonly removed: boolean;
   readonly format: 'json' | 'binary';
-  #bytes: Uint8Array;
+  #payload: Payload;
   #data: T | typeof unread = unread;
 
   constructor(topic: string, publication: Publication) {
@@ -54,7 +54,7 @@ export class ReceivedPublication<T = unknown> {
     this.tags = publication.tags ?? {};
     this.removed = publication.removed ?? false;
     this.format = publication.payload.format;
-    this.#bytes = publication.payload.bytes;
+    this.#payload = publication.payload;
   }
 
   /**
@@ -62,12 +62,12 @@ export class ReceivedPublication<T = unknown> {
    * you like.
    */
   get bytes(): Uint8Array {
-    return this.#bytes.slice();
+    return this.#payload.bytes.slice();
   }
 
   /** The payload's own text, byte for byte: `1.0` stays `1.0`. */
   get text(): string {
-    return decoder.decode(this.#bytes);
+    return textOf(this.#payload);
   }
 
   /**
@@ -76,12 +76,8 @@ export class ReceivedPublication<T = unknown> {
    */
   get data(): T {
     if (this.format === 'binary') return this.bytes as T;
-    if (this.#data === unread) this.#data = this.#read();
+    if (this.#data === unread) this.#data = readPayload(this.#payload) as T;
     return this.#data as T;
-  }
-
-  #read(): T {
-    return (this.#bytes.length === 0 ? null : JSON.parse(this.text)) as T;
   }
 
   /** The same publication for another receiver, whose `data` is its own. */
@@ -91,13 +87,14 @@ export class ReceivedPublication<T = unknown> {
 
   /** What it was made of. Its payload is not copied. */
   plain(): PlainPublication {
-    const { topic, offset, timestampMs, type, key, tags, removed, format } = this;
-    return { topic, offset, timestampMs, type, key, tags, removed, payload: { format, bytes: this.#bytes } };
+    const { topic, offset, timestampMs, type, key, tags, removed } = this;
+    return { topic, offset, timestampMs, type, key, tags, removed, payload: this.#payload };
   }
 
   /** Copies the payload out of its message, so that keeping this publication does not keep the message alive. */
   detach(): this {
-    if (this.#bytes.buffer.byteLength > this.#bytes.byteLength) this.#bytes = this.#bytes.slice();
+    const { format, bytes } = this.#payload;
+    if (bytes.buffer.byteLength > bytes.byteLength) this.#payload = { format, bytes: bytes.slice() };
     return this;
   }
 }

@@ -19,6 +19,8 @@ export function checkedCommand<K extends CommandKind>(kind: K, fields: Raw): Com
   return checkedFields(table, fields) as unknown as Commands[K];
 }
 
+const typePattern = /^[\w\-.:]{1,64}$/;
+
 export function checkedPublish(
   topic: unknown,
   type: unknown,
@@ -32,8 +34,8 @@ export function checkedPublish(
     except: undefined,
     expectedOffset: undefined,
   });
-  if (!/^[\w\-.:]{1,64}$/.test(fields.type) || isControlName(fields.type))
-    throw ownError('invalid_type', 'type must be 1-64 of A-Z a-z 0-9 _ - . : and name no control frame');
+  if (!typePattern.test(fields.type) || isControlName(fields.type))
+    throw ownError('invalid_type', `type must match ${typePattern.source} and name no control frame`);
   return fields;
 }
 
@@ -62,14 +64,24 @@ export function checkedSubscribe(
   return { topic: name as string, options: copied as SubscribeOptions };
 }
 
+/** The options of a subscription with other keys, which goes on where it is. Throws `invalid_request`. */
+export function otherKeys<O extends SubscribeOptions>(
+  topic: string,
+  options: O,
+  wanted: readonly string[],
+): O {
+  if (!options.keys) throw ownError('invalid_request', `${topic} has no keys.`);
+  return { ...options, keys: checkedKeys(wanted), since: undefined, last: undefined, cursor: undefined };
+}
+
 /** The gateway takes a list of up to this many. */
 const keysMax = 1000;
 
 /** Throws `invalid_request`. */
-export function checkedKeys(wanted: readonly string[]): readonly string[] {
+function checkedKeys(wanted: readonly string[]): readonly string[] {
   const { keys } = checkedCommand('setKeys', { keys: wanted });
   if (keys.length > 0 && keys.length <= keysMax) return keys;
-  throw ownError('invalid_request', `keys must be 1-${keysMax}`);
+  throw ownError('invalid_request', `keys must be 1 to ${keysMax}`);
 }
 
 /** Types that the gateway refuses: a JSON message says by its type which frame it is. */
@@ -80,5 +92,5 @@ function isControlName(type: string): boolean {
 
 function checkedTopic(topic: unknown): string {
   if (isText(topic) && topic) return topic;
-  throw ownError('invalid_topic', 'topic must be a string');
+  throw ownError('invalid_topic');
 }

@@ -3,8 +3,8 @@ const userPrefix = 'user:';
 const plainCharacter = /[A-Za-z0-9_\-.:/@]/;
 const otherCharacters = /[^A-Za-z0-9_\-.:/@]+/gu;
 /**
- * An escape; the end of a pattern, perhaps within an escape, which the escaped character may continue; a `%` that begins
- * none; or a character that names of topics can't have.
+ * An escape; the end of a pattern, perhaps within an escape, which the escaped character may continue; a `%` that
+ * begins none; or a character that names of topics can't have.
  */
 const escapesAndOthers = /%([0-9A-Fa-f]{2})|((?:%[0-9A-Fa-f]?)?\*$)|[^A-Za-z0-9_\-.:/@]/gu;
 

@@ -1,9 +1,14 @@
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
+/** Throws where the bytes are not UTF-8. */
+export function textOf(bytes: Uint8Array): string {
+  return strict.decode(bytes);
+}
+
 export function isUtf8(bytes: Uint8Array): boolean {
   try {
-    strict.decode(bytes);
+    textOf(bytes);
     return true;
   } catch {
     return false;

@@ -18,28 +18,28 @@ const unlimited = 1 / 0;
 /** The least part of a delay that is waited. */
 const leastShares = { half: 0.5, full: 0, none: 1 } as const;
 
-/** How long to wait before attempt 1, 2, 3 … Counts the attempts in a row. */
+/** How long to wait before attempt 1, 2, 3 … */
 export class Backoff {
-  #attempts = 0;
+  /** In a row. */
+  attempts = 0;
   readonly #delaysMs: readonly number[];
   readonly #leastShare: number;
   readonly #maxAttempts: number;
   readonly #random: () => number;
 
-  constructor(options: BackoffOptions, random: () => number) {
-    this.#delaysMs = options.delaysMs?.length ? options.delaysMs : defaultDelaysMs;
-    this.#leastShare = leastShares[options.jitter ?? 'half'];
-    this.#maxAttempts = options.maxAttempts ?? unlimited;
+  constructor(
+    { delaysMs = [], jitter = 'half', maxAttempts = unlimited }: BackoffOptions,
+    random: () => number,
+  ) {
+    this.#delaysMs = delaysMs.length > 0 ? delaysMs : defaultDelaysMs;
+    this.#leastShare = leastShares[jitter];
+    this.#maxAttempts = maxAttempts;
     this.#random = random;
-  }
-
-  get attempts(): number {
-    return this.#attempts;
   }
 
   /** No attempt is left. */
   get isOver(): boolean {
-    return this.#attempts >= this.#maxAttempts;
+    return this.attempts >= this.#maxAttempts;
   }
 
   /** The number of attempts is limited. */
@@ -52,13 +52,11 @@ export class Backoff {
    */
   next(): number | undefined {
     if (this.isOver) return undefined;
-    const last = this.#delaysMs.length - 1;
-    const delayMs = this.#delaysMs[Math.min(this.#attempts, last)] as number;
-    this.#attempts++;
+    const delayMs = this.#delaysMs[this.attempts++] ?? (this.#delaysMs.at(-1) as number);
     return Math.round(delayMs * (this.#leastShare + (1 - this.#leastShare) * this.#random()));
   }
 
   reset(): void {
-    this.#attempts = 0;
+    this.attempts = 0;
   }
 }

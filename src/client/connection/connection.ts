@@ -4,12 +4,13 @@ import { type ClientError, localError } from '../client-error.ts';
 import { needsOtherCredential } from '../gateway-errors.ts';
 import { Timer } from '../timer.ts';
 import type { Backoff } from './backoff.ts';
-import { type ClosedBy, mayReconnect } from './close-code.ts';
+import { type ClosedBy, isFinal } from './close-code.ts';
 import {
   type Greeting,
   SocketSession,
   type SocketSessionOptions,
   type SocketSessionParts,
+  type SocketSessionPort,
 } from './socket-session.ts';
 
 /**
@@ -38,11 +39,16 @@ export interface ConnectionPort {
   connected(greeting: Greeting): void;
   disconnected(closed: ClosedBy): void;
   state(change: StateChange): void;
-  error(error: ClientError): void;
+  report(error: ClientError): void;
   /** An attempt to connect has failed, or no gateway lets it in; each time. */
   failed?(error: ClientError): void;
   /** An attempt to connect has failed, and as far as that can be found out, this is why. */
   attemptFailed(error: ClientError): void;
+  /**
+   * No WebSocket opened, and a browser doesn't say why: decides what follows, by `failed` or `toReconnecting`. Absent:
+   * `failed`.
+   */
+  unopened?(error: ClientError): void;
 }
 
 export interface ConnectionOptions extends SocketSessionOptions {
@@ -50,18 +56,10 @@ export interface ConnectionOptions extends SocketSessionOptions {
   readonly stableAfterMs: number;
 }
 
-export interface ConnectionParts extends SocketSessionParts {
-  /**
-   * No WebSocket opened, and a browser doesn't say why: decides what follows, by `failed` or `toReconnecting`. Absent:
-   * `failed`.
-   */
-  readonly unopened?: (connection: Connection, error: ClientError, port: ConnectionPort) => void;
-}
-
 /** An attempt that is younger than this goes on when the network changes; if it fails, the next begins at once. */
 const staleAttemptMs = 1_000;
 
-export class Connection {
+export class Connection implements SocketSessionPort {
   #state: ConnectionState = 'idle';
   #socketSession: SocketSession | undefined;
   /** `connected` was told and `disconnected` wasn't yet. */
@@ -82,17 +80,17 @@ export class Connection {
   /** Why the last attempt or connection ended, until the next success. */
   #lastError: ClientError | undefined;
   readonly #options: ConnectionOptions;
-  readonly #parts: ConnectionParts;
+  readonly #parts: SocketSessionParts;
   readonly #backoff: Backoff;
   readonly #timer: Timer;
-  readonly #port: ConnectionPort;
+  readonly port: ConnectionPort;
 
-  constructor(options: ConnectionOptions, parts: ConnectionParts, backoff: Backoff, port: ConnectionPort) {
+  constructor(options: ConnectionOptions, parts: SocketSessionParts, backoff: Backoff, port: ConnectionPort) {
     this.#options = options;
     this.#parts = parts;
     this.#backoff = backoff;
     this.#timer = new Timer(parts.runtime);
-    this.#port = port;
+    this.port = port;
   }
 
   get state(): ConnectionState {
@@ -153,11 +151,11 @@ export class Connection {
     this.#enter('connecting');
   }
 
-  #toConnected(greeting: Greeting): void {
+  accepted(greeting: Greeting): void {
     this.connectedAtMs = this.#parts.runtime.monotonicMs();
     this.#nextDelayMs = undefined;
     this.#up = true;
-    this.#port.connected(greeting);
+    this.port.connected(greeting);
     if (this.#up) this.#enter('connected');
   }
 
@@ -193,7 +191,7 @@ export class Connection {
     this.#lastError = error;
     const retryAtMs = this.#retryAtMs || undefined;
     const { attempts } = this.#backoff;
-    this.#port.state({ state, previous, retryAtMs, attempts, error, reason: error?.code });
+    this.port.state({ state, previous, retryAtMs, attempts, error, reason: error?.code });
   }
 
   // -- attempts and waits -----------------------------------------------------------------------------
@@ -201,30 +199,26 @@ export class Connection {
   #begin(): void {
     this.run++;
     this.#beganAtMs = this.#parts.runtime.monotonicMs();
-    this.#socketSession = new SocketSession(this.#options, this.#parts, {
-      ...this.#port,
-      accepted: (greeting) => this.#toConnected(greeting),
-      refused: (error) => this.#refused(error),
-      failed: (error) => this.failed(error),
-      ended: (closed, opened) => this.#ended(closed, opened),
-    });
+    this.#socketSession = new SocketSession(this.#options, this.#parts, this);
   }
 
-  #ended(closed: ClosedBy, opened: boolean): void {
+  ended(closed: ClosedBy, opened: boolean): void {
     const wasConnected = this.#up;
     if (!this.#lose(closed)) return;
     const { token } = this.#options;
     // Without a refusal of the token, `unauthorized` before the connection was up means that it came too
     // late.
     const mayHelp = wasConnected ? typeof token === 'function' : token !== undefined;
-    const { error, final } = mayReconnect(closed, mayHelp);
-    if (final) this.#toClosed(error);
+    // The gateway gives the name of the code as the reason.
+    const why = closed.reason || `close code ${closed.code}`;
+    const error = localError('connection_failed', `The connection was lost: ${why}`);
+    if (isFinal(closed, mayHelp)) this.#toClosed(localError('connection_ended', why));
     else if (wasConnected) this.toReconnecting(error);
-    else if (opened || !this.#parts.unopened) this.failed(error);
-    else this.#parts.unopened(this, error, this.#port);
+    else if (opened || !this.port.unopened) this.failed(error);
+    else this.port.unopened(error);
   }
 
-  #refused(error: ClientError): void {
+  refused(error: ClientError): void {
     if (!this.#lose({ code: 1000, reason: error.code })) return;
     const freshToken = needsOtherCredential(error.code) && typeof this.#options.token === 'function';
     this.failed(error, freshToken);
@@ -233,10 +227,10 @@ export class Connection {
   /** An attempt is over; `mayMend`: though its error says that it is final. */
   failed(error: ClientError, mayMend = false): void {
     this.#socketSession = undefined;
-    this.#port.failed?.(error);
+    this.port.failed?.(error);
     if (error.retry || mayMend) this.toReconnecting(error);
     else this.#toClosed(error);
-    this.#port.attemptFailed(error);
+    this.port.attemptFailed(error);
   }
 
   /** Plans the next attempt, in place of one that is planned. `isTold`: the gateway named the delay. */
@@ -258,7 +252,7 @@ export class Connection {
     if (!this.#up) return true;
     this.#up = false;
     const before = this.#state;
-    this.#port.disconnected(closed);
+    this.port.disconnected(closed);
     return this.#state === before && this.#socketSession === undefined;
   }
 

@@ -29,7 +29,8 @@ export interface Pulse {
  * connection that is silent. A pong may be late after a long backlog: while anything arrives, the connection is alive.
  */
 export class Heartbeat {
-  #state: 'stopped' | 'beating' | 'probing' = 'stopped';
+  /** It beats, and no probe is on its way. */
+  #isCalm = false;
   #roundTripMs = 0;
   #heardAtMs = 0;
   #run = 0;
@@ -40,7 +41,7 @@ export class Heartbeat {
   readonly #port: HeartbeatPort;
 
   constructor(
-    { intervalMs = 30_000, timeoutMs = 10_000 }: HeartbeatOptions,
+    { intervalMs = 30_000, timeoutMs = 10_000 }: HeartbeatOptions = {},
     runtime: Runtime,
     port: HeartbeatPort,
   ) {
@@ -53,21 +54,20 @@ export class Heartbeat {
 
   start(): void {
     this.stop();
-    this.#state = 'beating';
+    this.#isCalm = true;
     this.#send(this.#timeoutMs);
   }
 
   /** Asks at once, with less patience: the surroundings have changed. */
   probe(): void {
-    if (this.#state !== 'beating') return;
+    if (!this.#isCalm) return;
     this.stop();
-    this.#state = 'probing';
     this.#send(Math.min(this.#timeoutMs, probeTimeoutMs));
   }
 
   stop(): void {
     this.#run++;
-    this.#state = 'stopped';
+    this.#isCalm = false;
     this.#timer.stop();
   }
 
@@ -81,7 +81,7 @@ export class Heartbeat {
     const sentAtMs = this.#runtime.monotonicMs();
     const settle = (outcome: Outcome<'ping'>): void => {
       if (run !== this.#run) return;
-      this.#state = 'beating';
+      this.#isCalm = true;
       if (outcome.ok) {
         const receivedAtMs = this.#runtime.monotonicMs();
         this.#roundTripMs = receivedAtMs - sentAtMs;

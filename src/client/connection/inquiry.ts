@@ -7,6 +7,8 @@ export interface InquiryOptions {
   readonly url: string;
   readonly runtime: Runtime;
   readonly isLastAttempt: boolean;
+  /** What is known without an inquiry: all where the platform has no `fetch`. */
+  readonly error: ClientError;
   /** As the application gets it. */
   errorOf(error: Refusal['error']): ClientError;
 }
@@ -18,11 +20,12 @@ const reported = new WeakMap<Connection, string>();
 export async function inquire(
   connection: Connection,
   port: ConnectionPort,
-  { url, runtime, isLastAttempt, errorOf }: InquiryOptions,
+  { url, runtime, isLastAttempt, error: known, errorOf }: InquiryOptions,
 ): Promise<void> {
   const { run } = connection;
-  const get = runtime.fetch as typeof fetch;
-  const { error, retryAfterMs = 0 } = await learnRefusal(url, get);
+  const { error, retryAfterMs = 0 } = runtime.fetch
+    ? await learnRefusal(url, runtime.fetch)
+    : { error: known };
   if (run !== connection.run || connection.state === 'closed') return;
   const reason = errorOf(error);
   if (isLastAttempt || !reason.retry) {
@@ -31,7 +34,7 @@ export async function inquire(
   }
   port.failed?.(reason);
   const what = `${reason.code} ${connection.connectedAtMs}`;
-  if (reported.get(connection) !== what) port.error(reason);
+  if (reported.get(connection) !== what) port.report(reason);
   reported.set(connection, what);
   const remainingMs = connection.waitsUntilMs - runtime.monotonicMs();
   connection.waitFor(Math.max(retryAfterMs, remainingMs, 0), reason, retryAfterMs > 0);

@@ -34,16 +34,8 @@ export class ServerClock {
 
   /** To be added to the local clock to get the gateway's. */
   get offsetMs(): number {
-    return this.#aheadMs + this.#runtime.monotonicMs() - this.#runtime.now();
-  }
-
-  get #aheadMs(): number {
-    const [first, ...rest] = this.#pulses;
-    if (!first) return this.#greetingAheadMs;
-    const { timeMs, receivedAtMs, roundTripMs } = rest.reduce(
-      (best, pulse) => (pulse.roundTripMs < best.roundTripMs ? pulse : best),
-      first,
-    );
-    return timeMs + roundTripMs / 2 - receivedAtMs;
+    const [best] = [...this.#pulses].sort((a, b) => a.roundTripMs - b.roundTripMs);
+    const aheadMs = best ? best.timeMs + best.roundTripMs / 2 - best.receivedAtMs : this.#greetingAheadMs;
+    return aheadMs + this.#runtime.monotonicMs() - this.#runtime.now();
   }
 }

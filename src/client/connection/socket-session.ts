@@ -20,19 +20,22 @@ export interface SocketSessionOptions {
 
 /** What a session of a socket reports. After `refused`, `failed`, `ended` or `drop()` it reports nothing more. */
 export interface SocketSessionPort {
-  greeted?(greeting: Greeting): void;
   /** The gateway has accepted the client. */
   accepted(greeting: Greeting): void;
-  /** Each frame except those of the handshake, and the message that it came in. */
-  frame(frame: ServerFrame, message: unknown): void;
-  /** A message was no frame. The connection goes on. */
-  error(error: ClientError): void;
   /** The gateway replied to `connect` with an error. */
   refused(error: ClientError): void;
   /** There is no token, or the client was not accepted in time. */
   failed(error: ClientError): void;
   /** The socket closed; `opened`: the upgrade had succeeded. */
   ended(closed: ClosedBy, opened: boolean): void;
+  readonly port: {
+    /** The gateway's greeting, before it has accepted the client. */
+    greeted?(greeting: Greeting): void;
+    /** Each frame except those of the handshake, and the message that it came in. */
+    frame(frame: ServerFrame, message: unknown): void;
+    /** A message was no frame. The connection goes on. */
+    report(error: ClientError): void;
+  };
 }
 
 /** What a session of a socket uses. */
@@ -69,7 +72,7 @@ export class SocketSession {
   /** `message`: the frame as a WebSocket carries it. */
   send(frame: ClientFrame, message: Uint8Array | string): void {
     const socket = this.#socket;
-    if (socket && 'sendFrame' in socket) (socket as FrameSocket).sendFrame(frame);
+    if (isFrameSocket(socket)) socket.sendFrame(frame);
     else socket?.send(message);
   }
 
@@ -129,19 +132,19 @@ export class SocketSession {
   #received(data: unknown): void {
     let frame: ServerFrame;
     try {
-      frame = this.#parts.codec.decode(data);
+      frame = isFrameSocket(this.#socket) ? (data as ServerFrame) : this.#parts.codec.decode(data);
     } catch (cause) {
-      this.#port.error(localError('invalid_message', undefined, cause));
+      this.#port.port.report(localError('invalid_message', undefined, cause));
       return;
     }
-    if (this.#accepted || !this.#handshake(frame)) this.#port.frame(frame, data);
+    if (this.#accepted || !this.#handshake(frame)) this.#port.port.frame(frame, data);
   }
 
   /** Returns whether the frame belongs to the handshake. */
   #handshake(frame: ServerFrame): boolean {
     const { kind, id } = frame;
     if (kind === 'connected' && id === 0) {
-      this.#port.greeted?.(frame);
+      this.#port.port.greeted?.(frame);
       this.#sayHello();
     } else if (id !== handshakeId) return false;
     else if (kind === 'connected') {
@@ -165,8 +168,12 @@ export class SocketSession {
   }
 }
 
+function isFrameSocket(socket: Socket | undefined): socket is FrameSocket {
+  return socket !== undefined && 'sendFrame' in socket;
+}
+
 /** Throws where the value is no token, as it would throw later, when it is written. */
-export function checkedToken(token: unknown): string | undefined {
+function checkedToken(token: unknown): string | undefined {
   if (token === undefined || token === null || typeof token === 'string') return token ?? undefined;
-  throw new TypeError('A token is a string');
+  throw new TypeError('no string');
 }

@@ -1,18 +1,16 @@
+import type { Runtime } from '../runtime.ts';
 import type { Timer } from '../timer.ts';
 import type { Backoff } from './backoff.ts';
 
+/** The client whose tokens these are. */
 export interface TokenRefreshPort {
-  readonly timer: Timer;
-  readonly backoff: Backoff;
-  monotonicMs(): number;
-  /** The application's next token. */
-  ask(): Promise<string | undefined>;
+  readonly runtime: Pick<Runtime, 'monotonicMs'>;
   /** Rejects with the gateway's refusal. */
-  send(token: string): Promise<{ readonly expiresMs?: number }>;
-  /** The gateway has taken a new token. */
-  refreshed(): void;
+  request(kind: 'refresh', fields: { readonly token: string }): Promise<{ readonly expiresMs?: number }>;
+  /** The gateway has taken a new token, by which refused subscriptions may be granted. */
+  readonly subscriptions: { askRefused(): void };
   /** There is no fresh token; `message` where the gateway said why. */
-  failed(message: string | undefined, cause: unknown): void;
+  tokenFailed(message: string | undefined, cause: unknown): void;
 }
 
 const aDayMs = 86_400_000;
@@ -24,9 +22,16 @@ const aDayMs = 86_400_000;
  */
 export class TokenRefresh {
   #run = 0;
+  readonly #token: () => string | Promise<string>;
+  readonly #timer: Timer;
+  readonly #backoff: Backoff;
   readonly #port: TokenRefreshPort;
 
-  constructor(port: TokenRefreshPort) {
+  /** `token`: gets the application's next one. */
+  constructor(token: () => string | Promise<string>, timer: Timer, backoff: Backoff, port: TokenRefreshPort) {
+    this.#token = token;
+    this.#timer = timer;
+    this.#backoff = backoff;
     this.#port = port;
   }
 
@@ -36,38 +41,38 @@ export class TokenRefresh {
    */
   plan(expiresMs: number | undefined, nowMs: number): void {
     this.stop();
-    this.#port.backoff.reset();
+    this.#backoff.reset();
     if (expiresMs) this.#after(Math.min(Math.max(1_000, (expiresMs - nowMs) * 0.75), aDayMs), nowMs);
   }
 
   stop(): void {
     this.#run++;
-    this.#port.timer.stop();
+    this.#timer.stop();
   }
 
   #after(delayMs: number, nowMs: number): void {
-    const { timer, monotonicMs } = this.#port;
-    const startMs = monotonicMs();
-    timer.set(delayMs, () => void this.#renew(() => nowMs + monotonicMs() - startMs));
+    const { runtime } = this.#port;
+    const startMs = runtime.monotonicMs();
+    this.#timer.set(delayMs, () => void this.#renew(() => nowMs + runtime.monotonicMs() - startMs));
   }
 
   async #renew(nowMs: () => number): Promise<void> {
-    const { backoff, ask, send, refreshed, failed } = this.#port;
     const run = this.#run;
     try {
-      const fresh = await ask();
+      const token: unknown = await this.#token();
       if (run !== this.#run) return;
-      if (!fresh) throw new TypeError('There is no token');
-      const { expiresMs } = await send(fresh);
+      if (typeof token !== 'string' || !token) throw new TypeError('There is no token');
+      const { expiresMs } = await this.#port.request('refresh', { token });
       if (run !== this.#run) return;
       this.plan(expiresMs, nowMs());
-      refreshed();
+      this.#port.subscriptions.askRefused();
     } catch (cause) {
       if (run !== this.#run) return;
       // First: a listener that hears of it may close the client.
-      this.#after(backoff.next() ?? aDayMs, nowMs());
+      this.#after(this.#backoff.next() ?? aDayMs, nowMs());
       const { name, message } = cause as Partial<Error>;
-      failed(name === 'ClientError' ? `The new token is refused: ${message}` : undefined, cause);
+      const why = name === 'ClientError' ? `The new token is refused: ${message}` : undefined;
+      this.#port.tokenFailed(why, cause);
     }
   }
 }

@@ -35,15 +35,15 @@ export class Wake {
   }
 
   #beat(): void {
-    const { now, monotonicMs } = this.#clocks();
+    const before = this.#clocks();
     this.#timer.set(beatMs, () => {
-      const later = this.#clocks();
+      const passedMs = this.#clocks().map((ms, clock) => ms - (before[clock] as number));
       this.#beat();
-      if (Math.max(later.now - now, later.monotonicMs - monotonicMs) >= beatMs + gapMs) this.#woke();
+      if (Math.max(...passedMs) >= beatMs + gapMs) this.#woke();
     });
   }
 
-  #clocks(): { readonly now: number; readonly monotonicMs: number } {
-    return { now: this.#runtime.now(), monotonicMs: this.#runtime.monotonicMs() };
+  #clocks(): readonly number[] {
+    return [this.#runtime.now(), this.#runtime.monotonicMs()];
   }
 }

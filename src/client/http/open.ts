@@ -6,7 +6,10 @@ import { type HttpMemory, receivePolls, receiveStream } from './receive.ts';
 /** The client whose connection it is. */
 export interface HttpHome {
   readonly current: 'websocket' | 'sse' | 'poll';
-  readonly options: { readonly transports: readonly string[]; readonly pollIntervalMs: number };
+  /** In the order in which they are tried. */
+  readonly transports: readonly string[];
+  /** Between two polls; 0: the gateway holds each poll until there is something. */
+  readonly pollIntervalMs: number;
   readonly memory: HttpMemory;
   readonly port: { readonly runtime: Runtime; openWebSocket(url: string, protocol: string): Socket };
   /** A WebSocket opens again, while this connection lasts. */
@@ -20,7 +23,7 @@ export function openHttp(
   token: string | undefined,
   home: HttpHome,
 ): FrameSocket {
-  const { current, options, memory, port } = home;
+  const { current, transports, pollIntervalMs, memory, port } = home;
   const { runtime } = port;
   const wait = (delayMs: number, signal: AbortSignal): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -30,9 +33,9 @@ export function openHttp(
         reject(signal.reason as Error);
       });
     });
-  const receive = current === 'poll' ? receivePolls(options.pollIntervalMs, wait) : receiveStream;
+  const receive = current === 'poll' ? receivePolls(pollIntervalMs, wait) : receiveStream;
   const open = (): Socket => port.openWebSocket(url, protocol);
-  const isWanted = options.transports[0] === 'websocket';
+  const isWanted = transports[0] === 'websocket';
   const stop = isWanted ? lookForWebSocket(runtime, open, () => home.found()) : undefined;
   // The session of a stream ends with its connection.
   const known = current === 'poll' ? memory : {};

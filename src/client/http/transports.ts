@@ -8,16 +8,17 @@ export type Transport = 'websocket' | 'sse' | 'poll';
 
 export interface TransportsOptions {
   /** In the order in which they are tried. */
-  readonly transports: readonly Transport[];
-  /** Between two polls; 0: the gateway holds each poll until there is something. */
-  readonly pollIntervalMs: number;
+  readonly transports?: readonly Transport[];
+  readonly enableWebSocket?: boolean;
+  /** Milliseconds between two polls; 0: the gateway holds each poll until there is something. */
+  readonly fallbackPollingInterval?: number;
 }
 
 export interface TransportsPort {
   readonly runtime: Runtime;
+  /** To be abandoned where a better one can be had. */
+  readonly connection: { abandon(): void };
   openWebSocket(url: string, protocol: string): Socket;
-  /** A WebSocket opens again. */
-  better(): void;
 }
 
 /** Reasons why the next transport may work where this one did not: something responds there. */
@@ -28,16 +29,26 @@ const reasonsToFallBack =
 export class Transports implements HttpHome {
   #index = 0;
   readonly memory: HttpMemory = {};
-  readonly options: TransportsOptions;
+  readonly transports: readonly Transport[];
+  readonly pollIntervalMs: number;
   readonly port: TransportsPort;
 
+  /** Without `fetch` there are WebSockets only. */
   constructor(options: TransportsOptions, port: TransportsPort) {
-    this.options = options;
+    const {
+      transports = ['websocket', 'sse', 'poll'],
+      enableWebSocket = true,
+      fallbackPollingInterval = 0,
+    } = options;
+    const { fetch } = port.runtime;
+    const wanted = transports.filter((each) => (each === 'websocket' ? enableWebSocket : fetch));
+    this.transports = wanted.length > 0 ? wanted : ['websocket'];
+    this.pollIntervalMs = fallbackPollingInterval;
     this.port = port;
   }
 
   get current(): Transport {
-    return this.options.transports[this.#index] as Transport;
+    return this.transports[this.#index] as Transport;
   }
 
   open(url: string, protocol: string, token: string | undefined): Socket | Promise<Socket> {
@@ -45,7 +56,7 @@ export class Transports implements HttpHome {
     return import('./open.ts').then(
       ({ openHttp }) => openHttp(url, protocol, token, this),
       (cause) => {
-        throw localError('connection_failed', 'The code of this transport does not load.', cause);
+        throw localError('connection_failed', undefined, cause);
       },
     );
   }
@@ -53,7 +64,7 @@ export class Transports implements HttpHome {
   /** A WebSocket opens again. */
   found(): void {
     this.#index = 0;
-    this.port.better();
+    this.port.connection.abandon();
   }
 
   /** An attempt to connect has failed. */
@@ -67,6 +78,6 @@ export class Transports implements HttpHome {
   }
 
   #next(): void {
-    this.#index = (this.#index + 1) % this.options.transports.length;
+    this.#index = (this.#index + 1) % this.transports.length;
   }
 }

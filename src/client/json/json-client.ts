@@ -170,7 +170,7 @@ export class JsonClient {
           this.#events.emit('state', change);
           if (state === 'closed' && change.error) report(change.error);
         },
-        error: report,
+        report,
         attemptFailed: (error) => {
           if (!backoff.ends) this.#arrivals.failed(error);
         },

@@ -47,7 +47,7 @@ export class PageClient implements Client {
     this.#runtime = options.runtime ?? platformRuntime();
     this.#surroundings = options.surroundings ?? pageSurroundings();
     this.#events = new Emitter((fault, event) => {
-      const error = localError('listener_failed', `A listener to ${event} threw.`, fault);
+      const error = localError('listener_failed', `listener to ${event} failed`, fault);
       if (event === 'error') console.error(error);
       else this.#report(error);
     });

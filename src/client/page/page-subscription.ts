@@ -1,8 +1,8 @@
 import type { Position, TopicPosition } from '../../protocol/frames.ts';
-import { type ClientError, localError, ownError } from '../client-error.ts';
+import { type ClientError, localError } from '../client-error.ts';
 import { Emitter } from '../emitter.ts';
 import type { ReceivedPublication } from '../publication.ts';
-import { checkedKeys } from '../requests.ts';
+import { otherKeys } from '../requests.ts';
 import { Feed } from '../subscriptions/feed.ts';
 import { LiveMap } from '../subscriptions/live-map.ts';
 import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
@@ -50,7 +50,7 @@ export class PageSubscription<T = unknown> extends Feed<ReceivedPublication> imp
 
   constructor(topic: string, options: PageSubscribeOptions, port: PageSubscriptionPort) {
     const events = new Emitter<FeedEvents<ReceivedPublication>>((fault, event) =>
-      port.report(localError('listener_failed', `A listener to ${String(event)} of ${topic} threw.`, fault)),
+      port.report(localError('listener_failed', `listener to ${topic} ${String(event)} failed`, fault)),
     );
     super(topic, options, events);
     this.#port = port;
@@ -75,11 +75,9 @@ export class PageSubscription<T = unknown> extends Feed<ReceivedPublication> imp
   }
 
   setKeys(wanted: readonly string[]): void {
-    const keys = checkedKeys(wanted);
-    const { topic, options } = this;
-    if (!options.keys) throw ownError('invalid_request', `${topic} has no keys.`);
-    const { since: _since, last: _last, cursor: _cursor, ...selection } = options;
-    this.options = { ...selection, keys };
+    const { topic } = this;
+    this.options = otherKeys(topic, this.options, wanted);
+    const { keys = [] } = this.options;
     this.#keys = new Set(keys);
     const map = this.topics.get(topic)?.map;
     const entries = [...(map?.entries.values() ?? [])];

@@ -25,6 +25,17 @@ export interface Known<P extends FeedPublication> {
   awaitsSnapshot?: boolean;
 }
 
+/** What a feed keeps beside where it is, if it is a pattern, has keys, or begins where it wants to. */
+export interface FeedExtras<P extends FeedPublication> {
+  /** Topics where it is to begin before what it has seen nothing of: by `last`. */
+  readonly wishes: ReadonlySet<string>;
+  entries(topic: string): ReadonlyMap<string, P> | undefined;
+  /** A topic is heard of. Returns what is known of it then. */
+  hears(topic: string, at: Known<P>): Known<P>;
+  /** All values of a topic's view have come, or are to come. Returns whether those of all its keys have. */
+  completes(known: Known<P>, isComplete: boolean): boolean;
+}
+
 export const minRecoveryIntervalMs = 1_000;
 
 /**
@@ -37,6 +48,7 @@ export class Feed<P extends FeedPublication> {
   readonly isPattern: boolean;
   options: SubscribeOptions;
   readonly events: Emitter<FeedEvents<P>>;
+  extras: FeedExtras<P> | undefined;
   state: SubscriptionState = 'pending';
   error: ClientError | undefined;
   /** From then on it can miss something. */
@@ -50,22 +62,21 @@ export class Feed<P extends FeedPublication> {
   isWhole: boolean | undefined;
 
   constructor(topic: string, options: SubscribeOptions, events: Emitter<FeedEvents<P>>) {
-    const { since = [] } = options;
+    const starts = [options.since ?? []].flat() as readonly (Position & Partial<TopicPosition>)[];
     this.topic = topic;
     this.isPattern = topic.endsWith('*');
     this.options = options;
     this.events = events;
-    for (const { topic: name, epoch, offset } of 'offset' in since ? [{ topic, ...since }] : since)
-      this.topics.set(name, { epoch, offset });
+    for (const { topic: name = topic, epoch, offset } of starts) this.topics.set(name, { epoch, offset });
   }
 
   at(topic: string): Position | undefined {
-    const known = this.topics.get(topic);
+    const known = this.extras?.wishes.has(topic) ? undefined : this.topics.get(topic);
     return known && { epoch: known.epoch, offset: Math.max(known.offset, known.seen ?? 0) };
   }
 
   entries(topic: string): ReadonlyMap<string, P> {
-    return this.topics.get(topic)?.map?.entries ?? none;
+    return this.extras?.entries(topic) ?? this.topics.get(topic)?.map?.entries ?? none;
   }
 
   enter(state: SubscriptionState, error?: ClientError): void {
@@ -77,7 +88,7 @@ export class Feed<P extends FeedPublication> {
   }
 
   stand(topic: string, at: Known<P>): Known<P> {
-    const known = Object.assign(this.topics.get(topic) ?? {}, at);
+    const known = Object.assign(this.topics.get(topic) ?? {}, this.extras?.hears(topic, at) ?? at);
     this.topics.set(topic, known);
     return known;
   }
@@ -100,12 +111,13 @@ export class Feed<P extends FeedPublication> {
 
   /** Whether all values of a state topic have come. */
   complete(known: Known<P>, isComplete: boolean): void {
-    known.awaitsSnapshot = !isComplete;
+    known.awaitsSnapshot = !(this.extras?.completes(known, isComplete) ?? isComplete);
   }
 
   /** Everything of a state topic. */
-  show({ topic }: TopicPosition, map: LiveMap<P>): void {
-    this.tellMap(topic, map);
+  show(at: TopicPosition, map: LiveMap<P>): void {
+    this.events.emit('snapshot', map.entries, at);
+    this.tellMap(at.topic, map);
   }
 
   /** A map that was not handed out needn't be copied at the next change. */

@@ -1,11 +1,11 @@
-import type { Granted, Position, TopicPosition } from '../../protocol/frames.ts';
+import type { Granted, TopicPosition } from '../../protocol/frames.ts';
 import type { ServerKinds } from '../../protocol/server-frames.ts';
 import { type ClientError, localError } from '../client-error.ts';
 import { Emitter } from '../emitter.ts';
 import type { ReceivedPublication } from '../publication.ts';
+import { otherKeys } from '../requests.ts';
 import { type Code, extras } from './extras.ts';
 import { Feed, type Known } from './feed.ts';
-import type { LiveMap } from './live-map.ts';
 import type { Member, MemberExtras } from './member.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { FeedEvents, StateMap, Subscription, SubscriptionEvents } from './subscription.ts';
@@ -14,7 +14,8 @@ import type { Wire } from './wire.ts';
 /** What a subscription needs from the registry that holds it. */
 export interface SubscriptionHome {
   remove(subscription: LocalSubscription): void;
-  setKeys(subscription: LocalSubscription, keys: readonly string[]): void;
+  /** It has other keys. */
+  keysChanged(subscription: LocalSubscription): void;
   /** Errors that no listener of the subscription heard, and listeners that threw. */
   report(error: ClientError): void;
 }
@@ -24,7 +25,7 @@ export class LocalSubscription<T = unknown>
   extends Feed<ReceivedPublication>
   implements Subscription<T>, Member
 {
-  extras: MemberExtras | undefined;
+  declare extras: MemberExtras | undefined;
   /** Undefined: it has ended. */
   wire: Wire | undefined;
   isUnserved = false;
@@ -33,7 +34,7 @@ export class LocalSubscription<T = unknown>
 
   constructor(topic: string, options: SubscribeOptions, home: SubscriptionHome) {
     const events = new Emitter<FeedEvents<ReceivedPublication>>((fault, event) =>
-      home.report(localError('listener_failed', `A listener to ${String(event)} of ${topic} threw.`, fault)),
+      home.report(localError('listener_failed', `listener to ${topic} ${String(event)} failed`, fault)),
     );
     super(topic, options, events);
     this.#home = home;
@@ -59,7 +60,8 @@ export class LocalSubscription<T = unknown>
   }
 
   setKeys(keys: readonly string[]): void {
-    this.#home.setKeys(this as LocalSubscription, keys);
+    this.options = otherKeys(this.topic, this.options, keys);
+    this.#home.keysChanged(this as LocalSubscription);
   }
 
   on<K extends keyof SubscriptionEvents<T>>(
@@ -83,29 +85,6 @@ export class LocalSubscription<T = unknown>
     this.#home.remove(this as LocalSubscription);
   }
 
-  // -- Feed -------------------------------------------------------------------------------------------
-
-  override at(topic: string): Position | undefined {
-    return this.extras?.wishes.has(topic) ? undefined : super.at(topic);
-  }
-
-  override entries(topic: string): StateMap {
-    return this.extras?.entries(topic) ?? super.entries(topic);
-  }
-
-  override stand(topic: string, at: Known<ReceivedPublication>): Known<ReceivedPublication> {
-    return super.stand(topic, this.extras?.hears(topic, at) ?? at);
-  }
-
-  override complete(known: Known<ReceivedPublication>, isComplete: boolean): void {
-    super.complete(known, this.extras?.completes(known, isComplete) ?? isComplete);
-  }
-
-  override show(at: TopicPosition, map: LiveMap): void {
-    this.events.emit('snapshot', map.entries, at);
-    super.show(at, map);
-  }
-
   // -- Member -----------------------------------------------------------------------------------------
 
   refuse(error: ClientError): void {
@@ -121,9 +100,11 @@ export class LocalSubscription<T = unknown>
       this.stand(topic, this.extras?.begins(topic, known, other.topics.size) ?? known);
   }
 
-  *copies(): Generator<[topic: string, known: Known<ReceivedPublication>]> {
-    for (const [topic, known] of this.topics)
-      yield [topic, { ...known, map: known.map && (extras.loaded as Code).copyOf(known.map) }];
+  copies(): [topic: string, known: Known<ReceivedPublication>][] {
+    return [...this.topics].map(([topic, known]) => [
+      topic,
+      { ...known, map: known.map && (extras.loaded as Code).copyOf(known.map) },
+    ]);
   }
 
   begin(granted: Granted, starts: readonly TopicPosition[], byCursor = false): void {

@@ -8,7 +8,7 @@ import type {
 import type { ServerKinds } from '../../protocol/server-frames.ts';
 import type { ClientError } from '../client-error.ts';
 import type { ReceivedPublication } from '../publication.ts';
-import type { Feed, Known } from './feed.ts';
+import type { Feed, FeedExtras, Known } from './feed.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { StateMap } from './subscription.ts';
 import type { WirePort } from './wire-port.ts';
@@ -41,8 +41,7 @@ export interface Member extends Feed<ReceivedPublication> {
 }
 
 /** What a member asks of what it keeps beside where it is: it is a pattern, has keys, or begins where it wants to. */
-export interface MemberExtras {
-  /** Topics where it is to begin before what it has seen nothing of: by `last`. */
+export interface MemberExtras extends FeedExtras<ReceivedPublication> {
   readonly wishes: Set<string>;
   /** Topics of a pattern were forgotten: without a cursor all of them would come again. */
   readonly hasForgotten: boolean;
@@ -52,13 +51,8 @@ export interface MemberExtras {
   joins(wireCursor: string | undefined, other: Member | undefined): boolean;
   /** Where it begins in a topic of another member, which has that many: there, or the `last` N before. */
   begins(topic: string, at: Topic, topics: number): Topic;
-  entries(topic: string): StateMap | undefined;
   /** Where it is in a topic. One of a namespace whose forgotten topics were state topics is a state topic. */
   placed(topic: string, at: Topic): Topic;
-  /** All values of a topic's view have come, or are to come. Returns whether those of all its keys have. */
-  completes(known: Topic, isComplete: boolean): boolean;
-  /** A topic is heard of. Returns what is known of it then. */
-  hears(topic: string, at: Topic): Topic;
   /** Forgets topics of a pattern that have been quiet, where there are many: oldest first, a few at a time. */
   forgetQuiet(): void;
   /** The gateway is asked for these keys: others are shown no more, and values of new ones are to come. */
@@ -113,9 +107,13 @@ export interface WireExtras {
   /** Something is missing of the topic. */
   lacks(topic: string): undefined;
   /** What is shown of them to a member whose map this is. */
-  shown(fresh: readonly ReceivedPublication[], map: Topic['map'] | undefined): readonly ReceivedPublication[];
-  /** Publications after `before` came, and whether anything listened to them. */
-  had(before: Position, offset: number, isHeard: boolean): void;
+  shown(
+    fresh: readonly ReceivedPublication[],
+    member: Member,
+    map: Topic['map'] | undefined,
+  ): readonly ReceivedPublication[];
+  /** Publications after `before` came, and were shown to all members. */
+  had(before: Position, offset: number): void;
   /** Everything up to the wire's cursor has come. */
   advanced(): void;
 }

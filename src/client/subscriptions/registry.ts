@@ -2,7 +2,6 @@ import type { WireError } from '../../protocol/frames.ts';
 import type { ClientError } from '../client-error.ts';
 import type { PendingCommands } from '../pending-commands.ts';
 import type { Shared } from './member.ts';
-import type { Releases } from './releases.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 
 /** All subscriptions on the wire, and what can be done about one. */
@@ -11,7 +10,6 @@ export interface Registry {
   readonly byView: Map<number, Shared>;
   readonly commands: PendingCommands;
   readonly dictionaries: { forget(view: number): void } | undefined;
-  readonly releases: Releases;
   all(): readonly Shared[];
   /** Equal for equal subscriptions. */
   keyOf(topic: string, options: SubscribeOptions): string;
@@ -26,6 +24,10 @@ export interface Registry {
   end(wire: Shared, error: WireError): void;
   /** Ends its view. */
   release(wire: Shared): void;
+  /** Ends a view of a subscription with this key. */
+  releaseView(view: number, key: string): void;
+  /** Whether the gateway may still have a subscription with this key that is to end. */
+  isEnding(key: string): boolean;
   /** Forgets a subscription without members. */
   drop(wire: Shared): void;
   /** The gateway doesn't reply: the connection is of no use. */

@@ -1,43 +1,21 @@
 import type { Position, SubscribeResult, TopicPosition } from '../../protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
-import { ClientError, ownError } from '../client-error.ts';
-import type { PendingCommands } from '../pending-commands.ts';
-import { checkedKeys, checkedSubscribe } from '../requests.ts';
-import type { Runtime } from '../runtime.ts';
+import { ClientError } from '../client-error.ts';
+import { checkedSubscribe } from '../requests.ts';
 import { Timer } from '../timer.ts';
 import type { Acknowledging } from './extras/acknowledging.ts';
 import { extras, needsExtras } from './extras.ts';
-import { LocalSubscription } from './local-subscription.ts';
+import { LocalSubscription, type SubscriptionHome } from './local-subscription.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
-import { Subscribing, type SubscribingPort } from './subscribing.ts';
 import { Wire } from './wire.ts';
 import type { WirePort } from './wire-port.ts';
+import { Wires } from './wires.ts';
 
-export interface SubscriptionsPort extends SubscribingPort {
-  /** The gateway subscribed this session by itself, to a topic that the application hasn't asked for. */
-  serverMade(subscription: LocalSubscription): void;
-  /** Whether this client published it, and doesn't want it back. */
-  isOwn(position: TopicPosition): boolean;
-}
-
-/**
- * All subscriptions of a client. Brings each frame to the subscription that it is for.
- */
-export class Subscriptions implements WirePort {
-  readonly subscribing: Subscribing;
-  readonly commands: PendingCommands;
-  readonly runtime: Runtime;
+/** All subscriptions of a client. Brings each frame to the subscription that it is for. */
+export class Subscriptions extends Wires implements WirePort, SubscriptionHome {
   /** Of inboxes, from the first one on. */
   acknowledging: Acknowledging | undefined;
   readonly #members = new Set<LocalSubscription>();
-  readonly #port: SubscriptionsPort;
-
-  constructor(port: SubscriptionsPort) {
-    this.subscribing = new Subscribing(port);
-    this.commands = port.commands;
-    this.runtime = port.runtime;
-    this.#port = port;
-  }
 
   get size(): number {
     return this.#members.size;
@@ -51,7 +29,7 @@ export class Subscriptions implements WirePort {
     this.#members.add(member);
     if (!needsExtras(topic, options)) this.enter(member);
     else
-      this.subscribing.withExtras(({ MemberExtras }) => {
+      this.withExtras(({ MemberExtras }) => {
         if (member.state === 'closed') return;
         member.extras = new MemberExtras(member, this.runtime);
         this.enter(member);
@@ -63,8 +41,8 @@ export class Subscriptions implements WirePort {
   enter(member: LocalSubscription): void {
     const wire = this.wireFor(member.topic, member.options);
     wire.extras?.welcome(member);
-    if (wire.join(member)) this.subscribing.askAgain(wire);
-    else if (wire.state === 'needed') this.subscribing.planFlush();
+    if (wire.join(member)) this.askAgain(wire);
+    else if (wire.state === 'needed') this.planFlush();
     // Not before the caller has had the time to listen.
     queueMicrotask(() => extras.loaded?.showAll(member));
   }
@@ -74,16 +52,15 @@ export class Subscriptions implements WirePort {
     member.wire = undefined;
     wire?.members.delete(member);
     // In the same turn another may join (a component that remounts): then nothing has to be sent.
-    if (wire?.members.size === 0) queueMicrotask(() => this.subscribing.drop(wire));
+    if (wire?.members.size === 0) queueMicrotask(() => this.drop(wire));
   }
 
   wireFor(topic: string, options: SubscribeOptions): Wire {
-    const { byKey } = this.subscribing;
-    const key = this.subscribing.keyOf(topic, options);
-    const known = byKey.get(key);
+    const key = this.keyOf(topic, options);
+    const known = this.byKey.get(key);
     if (known) return known;
     const wire = new Wire(topic, key, options, this);
-    byKey.set(key, wire);
+    this.byKey.set(key, wire);
     return wire;
   }
 
@@ -94,25 +71,14 @@ export class Subscriptions implements WirePort {
     this.leave(member);
   }
 
-  /** Throws where the keys can't be sent. */
-  setKeys(member: LocalSubscription, wanted: readonly string[]): void {
-    const keys = checkedKeys(wanted);
-    const { since: _since, last: _last, cursor: _cursor, ...selection } = member.options;
-    if (!selection.keys) throw ownError('invalid_request', `${member.topic} has no keys.`);
-    const options = { ...selection, keys };
-    if (member.wire) extras.loaded?.changeKeys(this, member, member.wire, options);
-    // It waits for the code.
-    else if (member.state !== 'closed') member.options = options;
-  }
-
-  report(error: ClientError): void {
-    this.#port.report(error);
+  keysChanged(member: LocalSubscription): void {
+    extras.loaded?.changeKeys(this, member);
   }
 
   // -- WirePort ---------------------------------------------------------------------------------------
 
   expand(batch: ServerKinds['batch']): ServerKinds['batch']['publications'] | undefined {
-    return batch.compressed ? this.subscribing.dictionaries?.expand(batch) : batch.publications;
+    return batch.compressed ? this.dictionaries?.expand(batch) : batch.publications;
   }
 
   newTimer(): Timer {
@@ -120,24 +86,26 @@ export class Subscriptions implements WirePort {
   }
 
   isOwn(position: TopicPosition): boolean {
-    return this.#port.isOwn(position);
+    return this.port.own.has(position);
   }
 
-  // -- the connection ---------------------------------------------------------------------------------
-
-  disconnected(): void {
+  override disconnected(): void {
     this.acknowledging?.clear();
-    this.subscribing.disconnected();
+    super.disconnected();
   }
 
-  /** Pushes only; replies are for `PendingCommands`. */
+  // -- pushes -----------------------------------------------------------------------------------------
+
+  /** Replies are for `PendingCommands`. */
   push(frame: ServerFrame): void {
     if (frame.kind === 'batch') this.#batch(frame);
-    else if (frame.kind === 'dictionary') this.subscribing.dictionary(frame);
-    else if (frame.kind === 'subscribed') for (const result of frame.results) this.#madeByGateway(result);
+    else if (frame.kind === 'dictionary') {
+      // That of a view that was left meanwhile would never be forgotten.
+      if (this.byView.has(frame.view)) this.dictionaries?.add(frame);
+    } else if (frame.kind === 'subscribed') for (const result of frame.results) this.#madeByGateway(result);
     else if (frame.kind === 'reset')
-      for (const member of this.subscribing.byView.get(frame.view)?.members ?? []) member.reset(frame);
-    else extras.loaded?.push(this.subscribing, frame);
+      for (const member of this.byView.get(frame.view)?.members ?? []) member.reset(frame);
+    else extras.loaded?.push(this, frame);
   }
 
   /** Each session gets `$all`, and that of a user the user's topic, without asking. */
@@ -151,21 +119,36 @@ export class Subscriptions implements WirePort {
     const wire = this.wireFor(topic, {});
     // The client's own command is on its way and replaces the gateway's subscription.
     if (wire.state === 'asked') return;
-    if (wire.members.size === 0) this.#port.serverMade(this.add(topic, {}));
+    if (wire.members.size === 0) this.port.serverMade(this.add(topic, {}));
     // It begins after publications that the client missed: the client's own, from its position, replaces it too.
-    if (wouldSkip(wire, result)) this.subscribing.flush();
+    if (wouldSkip(wire, result)) this.flush();
     else {
-      this.subscribing.byView.set(result.view, wire);
+      this.byView.set(result.view, wire);
       wire.toLive(result);
     }
   }
 
   #batch(frame: ServerKinds['batch']): void {
-    const wire = this.subscribing.byView.get(frame.view);
+    const wire = this.byView.get(frame.view);
     if (!wire) return;
     const fresh = wire.batch(frame);
-    if (fresh === undefined) this.subscribing.recover(wire);
-    else this.#port.count('publications', fresh);
+    if (fresh === undefined) this.#recover(wire);
+    else this.port.stats.publications += fresh;
+  }
+
+  /**
+   * Fetches what is missing by subscribing again from the position. One at a time: until the reply, batches are
+   * ignored.
+   */
+  #recover(wire: Wire): void {
+    this.port.stats.gaps++;
+    const waitMs = wire.recoveryDelayMs(this.runtime.monotonicMs());
+    if (waitMs === 0) {
+      this.askAgain(wire);
+      return;
+    }
+    this.release(wire);
+    this.askLater(wire, waitMs);
   }
 }
 

@@ -1,6 +1,5 @@
 import type {
   Granted,
-  Position,
   Publication,
   TopicPosition,
   Subscription as WireSubscription,
@@ -118,28 +117,27 @@ export class Wire implements Shared {
   batch(batch: ServerKinds['batch']): number | undefined {
     const { topic = this.topic, view, after, upto } = batch;
     const { extras, members } = this;
-    let first: Position | undefined;
-    for (const member of members) {
-      const { epoch, offset } = member.place(topic, batch);
-      if (after > offset) return extras?.lacks(topic);
-      if (upto > offset && !(first && first.offset <= offset)) first = { epoch, offset };
-    }
     let fresh: readonly ReceivedPublication[] = [];
-    if (first) {
-      const { epoch, offset: from } = first;
+    let from = upto;
+    let epoch = '';
+    for (const member of members) {
+      const at = member.place(topic, batch);
+      if (after > at.offset) return extras?.lacks(topic);
+      ({ epoch } = at);
+      from = Math.min(from, at.offset);
+    }
+    if (from < upto) {
       const publications = this.port.expand(batch);
       if (!publications) return extras?.lacks(topic);
-      fresh = this.received(
-        topic,
-        publications.filter(({ offset }) => offset > from && !this.port.isOwn({ topic, epoch, offset })),
-      );
-      const isHeard = [...members].some((member) => member.isHeard());
+      const isFresh = ({ offset }: Publication) =>
+        offset > from && !this.port.isOwn({ topic, epoch, offset });
+      fresh = this.received(topic, publications.filter(isFresh));
       for (const member of members) {
         const at = member.place(topic, batch);
-        const shown = extras?.shown(fresh, at.map) ?? fresh;
+        const shown = extras?.shown(fresh, member, at.map) ?? fresh;
         if (at.offset < upto) member.take(topic, at, shown, upto, { view, epoch });
       }
-      if (fresh.length > 0) extras?.had(first, upto, isHeard);
+      if (fresh.length > 0) extras?.had({ epoch, offset: from }, upto);
     }
     this.advance(batch.cursor);
     return fresh.length;
@@ -160,15 +158,12 @@ export class Wire implements Shared {
 
   /** All members are at the same place, as far as they are anywhere. */
   #beginning(): Pick<WireSubscription, 'since' | 'cursor'> {
-    const { cursor } = this;
-    for (const { topics } of this.members)
-      for (const [topic, { epoch, offset, awaitsSnapshot }] of topics)
-        if (!awaitsSnapshot) {
-          this.starts = [{ topic, epoch, offset }];
-          return { since: { epoch, offset }, cursor };
-        }
-    this.starts = [];
-    return {};
+    const { topic } = this;
+    const known = [...this.members].map(({ topics }) => topics.get(topic));
+    const { epoch = '', offset } = known.find((at) => at && !at.awaitsSnapshot) ?? {};
+    if (offset === undefined) this.starts = [];
+    else this.starts = [{ topic, epoch, offset }];
+    return offset === undefined ? {} : { since: { epoch, offset }, cursor: this.cursor };
   }
 
   /** A frame or a member that needs it has waited for the code. */

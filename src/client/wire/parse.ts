@@ -1,10 +1,10 @@
 import { maxUint32 } from '../../protocol/fields.ts';
+import { textOf } from '../../protocol/utf8.ts';
 import type { Field } from './tables.ts';
 
 /** The fields of a message as they came, without defaults. What is one of several is its name and its value. */
 export type Raw = Record<string, unknown>;
 
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const maxDepth = 100;
 const maxLength = 0x7fff_ffff;
 
@@ -55,7 +55,7 @@ export class Parser {
   #value({ wireType, isText, bits }: Field): unknown {
     if (wireType === 0) return this.#varint(bits);
     const bytes = this.#take(wireType === 2 ? this.#uint(maxLength) : wireType === 1 ? 8 : 4);
-    if (wireType === 2) return isText ? textOf(bytes) : bytes;
+    if (wireType === 2) return isText ? shortText(bytes) : bytes;
     const view = new DataView(bytes.buffer, bytes.byteOffset);
     return wireType === 1 ? view.getFloat64(0, true) : view.getUint32(0, true);
   }
@@ -129,12 +129,12 @@ export class Parser {
 }
 
 /** Most texts are short and ASCII, and a decoder takes long to begin. */
-function textOf(bytes: Uint8Array): string {
-  if (bytes.length > 32) return decoder.decode(bytes);
+function shortText(bytes: Uint8Array): string {
+  if (bytes.length > 32) return textOf(bytes);
   let text = '';
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i] as number;
-    if (byte > 127) return decoder.decode(bytes);
+    if (byte > 127) return textOf(bytes);
     text += String.fromCharCode(byte);
   }
   return text;

@@ -27,16 +27,16 @@ function faithful(this: unknown, name: string, value: unknown): unknown {
 function problemOf(value: unknown, original: unknown, inArray: boolean): string | undefined {
   if (typeof value === 'string') return undefined;
   const kind = kindOf(value);
-  if (ArrayBuffer.isView(original)) return 'bytes inside of other data';
-  if (kind === 'Undefined') return inArray || original !== undefined ? 'undefined' : undefined;
-  if (kind === 'Null') return original === null ? undefined : 'an invalid Date';
+  if (ArrayBuffer.isView(original)) return 'bytes';
+  if (kind === 'Undefined') return inArray || original !== undefined ? kind : undefined;
+  if (kind === 'Null') return original === null ? undefined : 'Invalid Date';
   if (kind === 'Number') return Number.isFinite(Number(value)) ? undefined : String(value);
   if (kind !== 'Object') return /^(String|Boolean|Array)$/.test(kind) ? undefined : kind;
   const object = value as object;
   const isEnumerable = (name: symbol): boolean => Object.prototype.propertyIsEnumerable.call(object, name);
-  if (Object.getOwnPropertySymbols(object).some(isEnumerable)) return 'a symbol';
+  if (Object.getOwnPropertySymbols(object).some(isEnumerable)) return 'symbol';
   // An instance is carried by its own members: one without any would be lost.
-  return isPlain(object) || Object.keys(object).length > 0 ? undefined : 'an instance without members';
+  return isPlain(object) || Object.keys(object).length > 0 ? undefined : 'empty instance';
 }
 
 /** Made by braces, `JSON.parse` or `Object.create(null)`, in any realm. */

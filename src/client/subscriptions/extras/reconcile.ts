@@ -9,9 +9,9 @@ import { showAll } from './member-extras.ts';
  */
 export async function reconcile(registry: Registry, wire: Shared): Promise<void> {
   const { topic, key } = wire;
-  const { byView, commands, releases } = registry;
+  const { byView, commands } = registry;
   if (wire.state !== 'off') return;
-  if (releases.holds(key)) {
+  if (registry.isEnding(key)) {
     registry.unplan(wire);
     return;
   }
@@ -23,7 +23,7 @@ export async function reconcile(registry: Registry, wire: Shared): Promise<void>
   try {
     const { subscriptions } = await commands.request('status', {});
     const ghosts = subscriptions.filter(({ topic: held, view }) => held === topic && !byView.has(view));
-    for (const { view } of ghosts) releases.add(view, key);
+    for (const { view } of ghosts) registry.releaseView(view, key);
   } catch {
     // The connection is gone or busy: the planned retry asks again.
   }

@@ -3,30 +3,22 @@ import type { Registry } from '../registry.ts';
 import type { SubscribeOptions } from '../subscribe-options.ts';
 
 /** All subscriptions, as one that gets other keys sees them. */
-interface RekeyTarget {
-  readonly subscribing: Registry;
+interface RekeyTarget extends Registry {
   wireFor(topic: string, options: SubscribeOptions): Shared;
   enter(member: Member): void;
   leave(member: Member): void;
 }
 
 /** Other keys of one subscription: it moves to a wire with these where others have theirs or want to keep the old. */
-export function changeKeys(
-  target: RekeyTarget,
-  member: Member,
-  wire: Shared,
-  options: SubscribeOptions,
-): void {
-  const registry = target.subscribing;
-  const { topic } = member;
+export function changeKeys(registry: RekeyTarget, member: Member): void {
+  const { topic, options, wire } = member;
   const key = registry.keyOf(topic, options);
-  if (key === wire.key) return;
-  member.options = options;
+  if (!wire || key === wire.key) return;
   if (wire.members.size > 1 || registry.byKey.has(key)) {
-    target.leave(member);
+    registry.leave(member);
     member.topics.clear();
-    if (target.wireFor(topic, options).state !== 'live') member.enter('pending');
-    target.enter(member);
+    if (registry.wireFor(topic, options).state !== 'live') member.enter('pending');
+    registry.enter(member);
     return;
   }
   registry.byKey.delete(wire.key);
@@ -48,7 +40,7 @@ export function rekey(registry: Registry, wire: Shared): void {
     const granted = result && 'view' in result ? result : undefined;
     if (byView.get(view) !== wire) {
       // It was left meanwhile, and the gateway knew that view no more.
-      if (granted) registry.releases.add(granted.view, wire.key);
+      if (granted) registry.releaseView(granted.view, wire.key);
     } else if (granted) {
       byView.delete(view);
       byView.set(granted.view, wire);

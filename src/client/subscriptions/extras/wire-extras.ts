@@ -13,6 +13,8 @@ export class WireExtras implements Port {
   suspect: string | undefined;
   wasLive = false;
   #unheardAfter: Position | undefined;
+  /** What was shown since `had` was called last. */
+  #isHeard = false;
   #hasPresence = false;
   #isInbox = false;
   #askedCursor: string | undefined;
@@ -77,12 +79,16 @@ export class WireExtras implements Port {
 
   shown(
     fresh: readonly ReceivedPublication[],
+    member: Member,
     map: Known<ReceivedPublication>['map'],
   ): readonly ReceivedPublication[] {
+    if (fresh.length > 0) this.#isHeard ||= member.isHeard();
     return this.keyed?.shown(fresh, map?.entries) ?? fresh;
   }
 
-  had(before: Position, offset: number, isHeard: boolean): void {
+  had(before: Position, offset: number): void {
+    const isHeard = this.#isHeard;
+    this.#isHeard = false;
     if (!this.#isInbox) return;
     if (!isHeard) this.#unheardAfter ??= before;
     else if (!this.#unheardAfter) this.#acknowledge(this.#wire.view, offset);

@@ -1,0 +1,347 @@
+import type { Commands } from '../../protocol/client-frames.ts';
+import type {
+  SubscribeResult,
+  TopicPosition,
+  WireError,
+  Subscription as WireSubscription,
+} from '../../protocol/frames.ts';
+import { canonicalKey, keysText, snapInterval } from '../../protocol/selection-key.ts';
+import { ClientError, localError, ownError } from '../client-error.ts';
+import { Backoff } from '../connection/backoff.ts';
+import { inflating } from '../inflow.ts';
+import type { Outcome, PendingCommands } from '../pending-commands.ts';
+import type { Runtime } from '../runtime.ts';
+import { Timer } from '../timer.ts';
+import { decodeRun } from '../wire/protobuf.ts';
+import type { Dictionaries } from './dictionaries.ts';
+import type { Retries } from './extras/retries.ts';
+import { type Code, extras } from './extras.ts';
+import type { LocalSubscription } from './local-subscription.ts';
+import type { Registry } from './registry.ts';
+import type { SubscribeOptions } from './subscribe-options.ts';
+import type { Wire } from './wire.ts';
+
+/** What subscriptions need from the client. */
+export interface SubscriptionsPort {
+  readonly commands: PendingCommands;
+  readonly runtime: Runtime;
+  /** To be abandoned where the gateway doesn't reply. */
+  readonly connection: { abandon(error: ClientError): void };
+  readonly limits: { readonly frameMaxBytes: number };
+  readonly stats: { gaps: number; publications: number };
+  /** Where this client's publications are that it doesn't want back. */
+  readonly own: { has(position: TopicPosition): boolean };
+  /** Whether there may be one in these topics, not known yet where. */
+  readonly queue: { isUnsettled(matches: (topic: string) => boolean): boolean };
+  report(error: ClientError): void;
+  /** The gateway subscribed this session by itself, to a topic that the application hasn't asked for. */
+  serverMade(subscription: LocalSubscription): void;
+  /** How many bytes the command has at most. */
+  bytesOf(kind: 'subscribe', fields: Commands['subscribe']): number;
+}
+
+/** Half of what a list of a command may have. */
+const entriesPerCommand = 500;
+
+/**
+ * All subscriptions on the wire. Asks the gateway for them, in bulk where it can, asks again where that may succeed,
+ * and ends those that have no member left.
+ */
+export class Wires implements Registry {
+  readonly commands: PendingCommands;
+  readonly runtime: Runtime;
+  readonly byKey = new Map<string, Wire>();
+  readonly byView = new Map<number, Wire>();
+  #isOnline = false;
+  /** From the first dictionary, or the first compressed batch, on. */
+  #dictionaries: Dictionaries | undefined;
+  /** Refused, or not recoverable yet: asked for again at their time. */
+  #retries: Retries<Wire> | undefined;
+  /** Views that are no longer wanted, and the keys of their subscriptions, until the gateway is asked to end them. */
+  readonly #unwanted = new Map<number, string>();
+  /** Set where the gateway has limited the rate: until it fires none of them ends. */
+  readonly #ending: Timer;
+  #isFlushPlanned = false;
+  /** What runs when the code for it is there. */
+  readonly #waiting: ((code: Code) => void)[] = [];
+  #isLoading = false;
+  readonly #reload: Timer;
+  readonly #backoff: Backoff;
+  protected readonly port: SubscriptionsPort;
+
+  constructor(port: SubscriptionsPort) {
+    const { runtime } = port;
+    this.commands = port.commands;
+    this.runtime = runtime;
+    this.#ending = new Timer(runtime);
+    this.#reload = new Timer(runtime);
+    this.#backoff = new Backoff({}, () => runtime.random());
+    this.port = port;
+  }
+
+  /** Equal for equal subscriptions. */
+  keyOf(topic: string, { filter, intervalMs = 0, conflate = false, keys }: SubscribeOptions): string {
+    const text = filter && JSON.stringify(filter);
+    return canonicalKey(topic, text, snapInterval(intervalMs), conflate, keys && keysText(keys));
+  }
+
+  all(): Wire[] {
+    return [...this.byKey.values()];
+  }
+
+  report(error: ClientError): void {
+    this.port.report(error);
+  }
+
+  abandon(error: ClientError): void {
+    this.port.connection.abandon(error);
+  }
+
+  // -- the connection ---------------------------------------------------------------------------------
+
+  /** Asks for all, each from its own position. Those that the gateway made are there already. */
+  connected(): void {
+    this.#isOnline = true;
+    this.askRefused();
+    this.#backoff.reset();
+    this.#load();
+  }
+
+  disconnected(): void {
+    this.#isOnline = false;
+    this.#reload.stop();
+    this.byView.clear();
+    this.#dictionaries?.clear();
+    this.#unwanted.clear();
+    this.#ending.stop();
+    this.#retries?.clear();
+    for (const wire of this.all()) {
+      if (wire.state !== 'off') wire.toNeeded();
+      this.drop(wire);
+    }
+  }
+
+  // -- code that is loaded when it is first needed ------------------------------------------------------
+
+  /** Where the code does not load, it is tried again as long as the connection is there, and with the next. */
+  withExtras(run: (code: Code) => void): void {
+    if (extras.loaded) run(extras.loaded);
+    else {
+      this.#waiting.push(run);
+      this.#load();
+    }
+  }
+
+  #load(): void {
+    if (this.#isLoading || this.#waiting.length === 0) return;
+    this.#isLoading = true;
+    extras.use(
+      (code) => {
+        this.#isLoading = false;
+        for (const run of this.#waiting.splice(0)) run(code);
+      },
+      (cause) => {
+        this.#isLoading = false;
+        this.report(localError('code_unavailable', undefined, cause));
+        if (this.#isOnline) this.#reload.set(this.#backoff.next() ?? 0, () => this.#load());
+      },
+    );
+  }
+
+  /** The frame that needs it has waited for its code. */
+  get dictionaries(): Dictionaries | undefined {
+    this.#dictionaries ??= inflating.loaded && new inflating.loaded.Dictionaries(decodeRun);
+    return this.#dictionaries;
+  }
+
+  // -- asking -----------------------------------------------------------------------------------------
+
+  /** All subscriptions of a turn begin by one command, and end by one. */
+  planFlush(): void {
+    if (this.#isFlushPlanned) return;
+    this.#isFlushPlanned = true;
+    queueMicrotask(() => {
+      this.#isFlushPlanned = false;
+      this.flush();
+    });
+  }
+
+  /** Ends what is unwanted and asks for the subscriptions that are needed, in as few commands as possible. */
+  flush(): void {
+    if (!this.#isOnline) return;
+    this.#endUnwanted();
+    const { frameMaxBytes } = this.port.limits;
+    const tooLarge: Wire[] = [];
+    let wires: Wire[] = [];
+    let subscriptions: WireSubscription[] = [];
+    let bytes = 0;
+    const send = (): void => {
+      if (wires.length > 0) this.#ask(wires, subscriptions);
+      wires = [];
+      subscriptions = [];
+      bytes = 0;
+    };
+    for (const wire of this.all().filter((each) => this.#isDue(each))) {
+      const request = wire.toAsked();
+      // As much as a command of its own: an upper bound.
+      const own = this.port.bytesOf('subscribe', { subscriptions: [request] });
+      if (own > frameMaxBytes) {
+        tooLarge.push(wire);
+        continue;
+      }
+      if (wires.length === entriesPerCommand || bytes + own > frameMaxBytes) send();
+      wires.push(wire);
+      subscriptions.push(request);
+      bytes += own;
+    }
+    send();
+    for (const wire of tooLarge) this.#refuse(wire, ownError('frame_too_large'));
+  }
+
+  #isDue({ state, members, key, topic, isPattern }: Wire): boolean {
+    if (state !== 'needed' || members.size === 0 || this.isEnding(key)) return false;
+    const prefix = topic.slice(0, -1);
+    return !this.port.queue.isUnsettled((one) => (isPattern ? one.startsWith(prefix) : one === topic));
+  }
+
+  #ask(wires: readonly Wire[], subscriptions: readonly WireSubscription[]): void {
+    this.commands.send('subscribe', { subscriptions }, (outcome) => this.#replied(wires, outcome));
+  }
+
+  #replied(wires: readonly Wire[], outcome: Outcome<'subscribe'>): void {
+    if (outcome.ok) {
+      wires.forEach((wire, index) => {
+        const result = outcome.reply.results[index];
+        if (result) this.#settle(wire, result);
+      });
+      return;
+    }
+    const { error } = outcome;
+    if (error.code === 'timeout') this.abandon(error);
+    else if (error.code !== 'disconnected')
+      for (const wire of wires) {
+        // The gateway did not look at them: members are not told of a refusal.
+        if (error.code === 'rate_limited') this.askLater(wire, error.retryAfterMs ?? 1_000);
+        else this.#refuse(wire, error);
+      }
+  }
+
+  #settle(wire: Wire, result: SubscribeResult): void {
+    if ('error' in result) {
+      if (result.error.code === 'already_subscribed') this.#askAnew(wire);
+      else this.end(wire, result.error);
+      return;
+    }
+    this.byView.set(result.view, wire);
+    wire.toLive(result);
+    if (wire.members.size === 0) this.drop(wire);
+    else if (wire.mustAskAgain) this.askAgain(wire);
+    else extras.loaded?.rekey(this, wire);
+  }
+
+  /** The gateway has an equal one. */
+  #askAnew(wire: Wire): void {
+    this.askLater(wire, wire.backoff.next() ?? 0);
+    this.withExtras(({ reconcile }) => void reconcile(this, wire));
+  }
+
+  end(wire: Wire, error: WireError): void {
+    this.#refuse(wire, new ClientError(error));
+  }
+
+  #refuse(wire: Wire, error: ClientError): void {
+    wire.toOff(error);
+    if (wire.members.size === 0) {
+      this.drop(wire);
+      return;
+    }
+    const delayMs = wire.backoff.next() ?? 0;
+    if (error.retry) this.askLater(wire, Math.max(delayMs, error.retryAfterMs ?? 0));
+  }
+
+  /** Asks again for refused subscriptions, which another connection or another token may be granted. */
+  askRefused(): void {
+    this.#askFor(this.all().filter((wire) => wire.state === 'off' && !this.#retries?.has(wire)));
+  }
+
+  askAgain(wire: Wire): void {
+    this.release(wire);
+    this.#askFor([wire]);
+  }
+
+  askLater(wire: Wire, delayMs: number): void {
+    const { runtime } = this;
+    wire.toOff();
+    this.withExtras(({ Retries }) => {
+      this.#retries ??= new Retries(
+        new Timer(runtime),
+        () => runtime.monotonicMs(),
+        (due) => this.#askFor(due),
+      );
+      if (this.#isOnline && wire.state === 'off') this.#retries.add(wire, delayMs);
+    });
+  }
+
+  /** It goes out when those before it have ended. */
+  unplan(wire: Wire): void {
+    this.#retries?.delete(wire);
+    wire.toNeeded();
+  }
+
+  #askFor(wires: readonly Wire[]): void {
+    for (const wire of wires) wire.toNeeded();
+    this.flush();
+  }
+
+  // -- leaving ----------------------------------------------------------------------------------------
+
+  /**
+   * Forgets a subscription without members, unless its reply is outstanding (then later) or another member has joined.
+   */
+  drop(wire: Wire): void {
+    if (wire.members.size > 0 || wire.state === 'asked') return;
+    this.#retries?.delete(wire);
+    this.release(wire);
+    if (this.byKey.get(wire.key) === wire) this.byKey.delete(wire.key);
+  }
+
+  release(wire: Wire): void {
+    if (this.byView.get(wire.view) !== wire) return;
+    this.byView.delete(wire.view);
+    this.dictionaries?.forget(wire.view);
+    this.releaseView(wire.view, wire.key);
+  }
+
+  /** Ends a view of a subscription with this key. */
+  releaseView(view: number, key: string): void {
+    if (!this.#isOnline) return;
+    this.#unwanted.set(view, key);
+    this.planFlush();
+  }
+
+  /**
+   * Whether an equal subscription may still exist when a command that is sent now arrives: the gateway would refuse it
+   * (`already_subscribed`).
+   */
+  isEnding(key: string): boolean {
+    return this.#ending.isSet && [...this.#unwanted.values()].includes(key);
+  }
+
+  /** A command that is sent later arrives later. */
+  #endUnwanted(): void {
+    if (this.#ending.isSet) return;
+    while (this.#unwanted.size > 0) {
+      const ended = [...this.#unwanted].slice(0, entriesPerCommand);
+      const views = ended.map(([view]) => view);
+      for (const view of views) this.#unwanted.delete(view);
+      this.commands.send('unsubscribe', { views }, (outcome) => {
+        if (outcome.ok) return;
+        const { code, retryAfterMs = 1_000 } = outcome.error;
+        if (code === 'timeout') this.abandon(outcome.error);
+        if (code !== 'rate_limited') return;
+        for (const [view, key] of ended) this.#unwanted.set(view, key);
+        this.#ending.set(retryAfterMs, () => this.flush());
+      });
+    }
+  }
+}
