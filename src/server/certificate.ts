@@ -55,6 +55,17 @@ export function checkCertificate({ certFile, keyFile }: CertificateFiles): Check
   return { validUntil: new Date(certificate.validTo), digest };
 }
 
+/** Throws a `CertificateError` for a successor that has expired, while the certificate in use has not. */
+export function checkSuccessor(
+  next: CheckedCertificate,
+  current: CheckedCertificate,
+  { certFile }: CertificateFiles,
+  nowMs: number,
+): void {
+  if (next.validUntil.getTime() < nowMs && nowMs <= current.validUntil.getTime())
+    throw new CertificateError(certFile, `the certificate has expired on ${next.validUntil.toISOString()}`);
+}
+
 /** A certificate that is renewed by itself is renewed earlier. */
 const soonDays = 14;
 const dayMs = 86_400_000;

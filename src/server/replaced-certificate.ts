@@ -4,6 +4,7 @@ import {
   type CertificateFiles,
   type CheckedCertificate,
   checkCertificate,
+  checkSuccessor,
   expiryProblem,
   stampOf,
 } from './certificate.ts';
@@ -76,6 +77,7 @@ export class ReplacedCertificate {
     try {
       const checked = checkCertificate(files);
       if (checked.digest === this.#checked.digest) return undefined;
+      checkSuccessor(checked, this.#checked, files, Date.now());
       const next = await listenAnew();
       await aQuietTurn();
       this.#listening.stop();

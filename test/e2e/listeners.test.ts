@@ -18,12 +18,16 @@ import { text } from 'node:stream/consumers';
 import { connect as tlsConnect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { fetchOwn } from '../../src/cli/own-fetch.ts';
-import { makeCertificate } from '../support/certificate.ts';
+import { makeCertificate, makeExpiredCertificate } from '../support/certificate.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-listeners-'));
-const certificates = { one: makeCertificate(folder, 'one'), two: makeCertificate(folder, 'two') };
+const certificates = {
+  one: makeCertificate(folder, 'one'),
+  two: makeCertificate(folder, 'two'),
+  expired: makeExpiredCertificate(folder),
+};
 const live = { cert: join(folder, 'live.crt'), key: join(folder, 'live.key') };
 const socketPath = join(folder, 'gateway.sock');
 const key = 'a-key-of-the-tests-that-is-long-enough';
@@ -145,6 +149,7 @@ describe('a port with TLS', () => {
     ['no key', () => writeFileSync(live.key, ''), live.key],
     ['the key of another', () => copyFileSync(certificates.two.key, live.key), live.key],
     ['no file', () => rmSync(live.cert), live.cert],
+    ['one that has expired', () => install('expired'), live.cert],
   ])('keeps the old one where the new is at fault: %s', async (_, damage, path) => {
     damage();
     expect((await gateway.reloadCertificate())?.message).toContain(path);

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
@@ -15,5 +16,46 @@ export function makeCertificate(
   const names = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=${hosts}`];
   const args = ['req', ...kind, ...names, '-days', '2', '-keyout', files.key, '-out', files.cert];
   execFileSync('openssl', args, { stdio: 'ignore' });
+  return files;
+}
+
+/** Makes a certificate that has expired, in the folder. */
+export function makeExpiredCertificate(folder: string): { readonly cert: string; readonly key: string } {
+  const files = { cert: join(folder, 'expired.crt'), key: join(folder, 'expired.key') };
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
+  const kind = [
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-nodes',
+    '-subj',
+    '/CN=expired',
+  ];
+  openssl('req', ...kind, '-keyout', files.key, '-out', 'expired.csr');
+  const authority = [
+    'database=issued',
+    'serial=serial',
+    'new_certs_dir=.',
+    'default_md=sha256',
+    'policy=policy',
+  ];
+  const config = ['[ca]', 'default_ca=own', '[own]', ...authority, '[policy]', 'commonName=supplied', ''];
+  writeFileSync(join(folder, 'ca.cnf'), config.join('\n'));
+  writeFileSync(join(folder, 'issued'), '');
+  writeFileSync(join(folder, 'serial'), '01\n');
+  const dates = ['-startdate', '20250101000000Z', '-enddate', '20250201000000Z'];
+  const signing = [
+    '-batch',
+    '-config',
+    'ca.cnf',
+    '-selfsign',
+    '-keyfile',
+    files.key,
+    '-in',
+    'expired.csr',
+    '-notext',
+  ];
+  openssl('ca', ...signing, ...dates, '-out', files.cert);
   return files;
 }
