@@ -9,6 +9,8 @@ import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { SseClient } from '../support/sse-client.ts';
+import { apiKey } from '../support/tokens.ts';
 
 type Pair = Awaited<ReturnType<typeof generateKeyPair>>;
 
@@ -77,6 +79,43 @@ describe('tokens of an identity provider', () => {
     await writeFile(file, document);
     const replaced = await sign(next, 'RS256', {}, 'k1');
     await expect.poll(() => status(gateway, replaced)).toBe(200);
+  });
+
+  it('are taken by new keys of the URL at once after a reload, and open connections stay', async () => {
+    let [document, loads] = [await documentOf(pair), 0];
+    const url = await serveKeys((_, response) => {
+      loads++;
+      response.end(document);
+    });
+    const gateway = await gatewayWith({ tokenKeysUrl: url, apiKeys: [apiKey] });
+    const before = await sign(pair, 'ES256');
+    const client = await JsonClient.open(`${gateway.wsUrl}?token=${before}`);
+    await client.call({ type: 'subscribe', topic: 'stats' });
+    const stream = await SseClient.open({ port: gateway.port, path: `/sse?topic=stats&token=${before}` });
+    await stream.until(() => stream.of('subscribed').length > 0);
+    // The same name for another key: the old one is gone.
+    document = await documentOf(next);
+    expect(await status(gateway, await sign(pair, 'ES256', { jti: 'before' }))).toBe(200);
+    expect(await gateway.reload()).toBeUndefined();
+    const after = await sign(next, 'RS256');
+    await expect.poll(() => status(gateway, after)).toBe(200);
+    expect([
+      await status(gateway, before),
+      await status(gateway, await sign(pair, 'ES256', { jti: 'x' })),
+    ]).toEqual([401, 401]);
+    const loadsBefore = loads;
+    const unknown = Array.from({ length: 100 }, async (_, i) =>
+      status(gateway, await sign(next, 'RS256', {}, `u${i}`)),
+    );
+    expect(new Set(await Promise.all(unknown))).toEqual(new Set([401]));
+    expect(loads).toBe(loadsBefore);
+    expect(await client.call({ type: 'refresh', token: before })).toMatchObject({ code: 'unauthorized' });
+    expect(await client.call({ type: 'refresh', token: after })).toMatchObject({ type: 'refreshed' });
+    await gateway.post('/api/publish', '{"topic":"stats","data":1}', { 'x-api-key': apiKey });
+    expect(await client.count('stats', 1)).toHaveLength(1);
+    await stream.until(() => stream.publications.length === 1);
+    stream.close();
+    await client.close();
   });
 
   it('are verified in a later turn, and none of 250 clients that come at once is lost', async () => {
