@@ -1,5 +1,5 @@
 # The gateway listens on all addresses here, so it wants credentials, or refuses to start and says so:
-#   docker build -t sluice .
+#   docker build -t sluice .                             (buildah and podman: --format docker, or HEALTHCHECK is lost)
 #   docker run -p 8080:8080 -e SLUICE_API_KEYS="$(openssl rand -hex 24)" sluice
 #   docker run -p 8080:8080 -v sluice:/data -e SLUICE_ENGINE=lmdb -e SLUICE_API_KEYS=... sluice
 #   docker run --rm -e SLUICE_TOKEN_SECRET=... sluice token --sub alice --subscribe 'server:*'

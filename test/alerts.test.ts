@@ -154,6 +154,11 @@ describe('the alerts for Prometheus', () => {
     expect(cases.map(({ alert }) => alert).sort()).toEqual([...names].sort());
   });
 
+  test('are all named among the incidents of the page for operators', () => {
+    const page = readFileSync(new URL('../src/OPERATIONS.md', import.meta.url), 'utf8');
+    expect(names.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+  });
+
   test.each(cases)('$alert fires where there is a cause', ({ alert, severity, bad, labels, summary }) => {
     const expected = {
       exp_labels: { severity, instance: 'a', ...labels },
