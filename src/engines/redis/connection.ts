@@ -19,8 +19,11 @@ export interface RedisConnection {
    * connection that all writes go by. Resolves with how many have all that is there by then.
    */
   replicate(write: readonly [string, ...Argument[]], min: number, timeoutMs: number): Promise<number>;
-  /** The run ids of the masters of a cluster that can be reached; without a cluster there are none. */
-  masters(): Promise<readonly string[]>;
+  /**
+   * The run ids of the masters of a cluster that say that this key is another's; without a cluster there are none. A
+   * master that was replaced without its knowledge still says that it has the key, and becomes a replica once it knows.
+   */
+  mastersWithout(key: string): Promise<readonly string[]>;
   close(): void;
 }
 
@@ -56,7 +59,7 @@ export async function connect(
         resolve({
           call: (command, ...args) => client.callBuffer(command, ...args),
           replicate: (write, min, timeoutMs) => replicate(client, write, min, timeoutMs),
-          masters: () => mastersOf(client),
+          mastersWithout: (key) => mastersWithout(client, key),
           close: () => client.disconnect(),
         }),
       (error: Error) => {
@@ -83,13 +86,21 @@ async function replicate(
   return Number(replies?.[1]?.[1]);
 }
 
-async function mastersOf(client: Redis | Cluster): Promise<readonly string[]> {
+async function mastersWithout(client: Redis | Cluster, key: string): Promise<readonly string[]> {
   if (!(client instanceof Cluster)) return [];
-  const infos = await Promise.allSettled(client.nodes('master').map((node) => node.info()));
-  return infos.flatMap((info) => {
-    if (info.status === 'rejected' || !/^role:master/m.test(info.value)) return [];
-    return /^run_id:(\w+)/m.exec(info.value)?.[1] ?? [];
-  });
+  const runs = await Promise.all(
+    client.nodes('all').map((node) => runWithout(node, key).catch(() => undefined)),
+  );
+  return runs.filter((run) => run !== undefined);
+}
+
+async function runWithout(node: Redis, key: string): Promise<string | undefined> {
+  const moved = await node.exists(key).then(
+    () => false,
+    (error: Error) => isRefusal(error) && error.message.startsWith('MOVED '),
+  );
+  const info = await node.info();
+  return moved && /^role:master/m.test(info) ? /^run_id:(\w+)/m.exec(info)?.[1] : undefined;
 }
 
 /** Where it is, without credentials. */

@@ -125,9 +125,9 @@ export class Server {
     };
   }
 
-  /** Whether the server with this run id is a master of the cluster now. */
-  async isMaster(run: string): Promise<boolean> {
-    return run !== '' && (await this.#connection.masters()).includes(run);
+  /** Whether the server with this run id is a master of the cluster whose slot of this prefix was moved to another. */
+  async hasMoved(run: string): Promise<boolean> {
+    return run !== '' && (await this.#connection.mastersWithout(this.#keys.meta)).includes(run);
   }
 
   /** The node leaves. */

@@ -237,7 +237,7 @@ export class RedisUpstream implements Upstream, LinkListener {
       const greeting = await commands.hello(this.self(), living);
       const { waitsAfter } = greeting;
       if (waitsAfter === undefined) return greeting;
-      living = (await commands.isMaster(waitsAfter)) ? waitsAfter : '';
+      living = (await commands.hasMoved(waitsAfter)) ? waitsAfter : '';
       await after(censusPollMs, undefined, { signal: this.#closing.signal });
     }
   }

@@ -1,13 +1,13 @@
-import { Cluster } from 'ioredis';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Cluster, Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type RedisCluster, startRedisCluster } from '../../support/redis-groups.ts';
-import { type Node, openNode, single, until } from './fixtures.ts';
+import { type Node, openNode, serverAt, single, until } from './fixtures.ts';
 
 let cluster: RedisCluster;
 let commands: Cluster;
 
 beforeAll(async () => {
-  cluster = await startRedisCluster();
+  cluster = await startRedisCluster({ replicas: 1 });
   commands = new Cluster([...cluster.urls]);
 });
 
@@ -16,8 +16,8 @@ afterAll(async () => {
   await cluster.remove();
 });
 
-const open = (): Promise<Node> =>
-  openNode({ server: { ...single(''), kind: 'cluster', urls: cluster.urls }, prefix: 'moved' });
+const reached = () => ({ ...single(''), kind: 'cluster', urls: cluster.urls }) as const;
+const open = (): Promise<Node> => openNode({ server: reached(), prefix: 'moved' });
 
 /** As a node that is killed leaves it. */
 const leaveKilled = (name: string) => commands.hset('{moved}:nodes', name, Date.now());
@@ -47,4 +47,40 @@ test('… but not if it comes from a server that is gone, as its newest commits 
   expect(node.feed.topics.get('a')?.epoch).not.toBe(epoch);
   expect(node.feed.faults).toEqual([]);
   await node.engine.close();
+});
+
+test('a server counts as the former master only while it is one, and says itself that the slot is another’s', async () => {
+  const server = await serverAt(reached());
+  const ofPort = async <T>(port: number, ask: (redis: Redis) => Promise<T>): Promise<T> => {
+    const redis = new Redis(port);
+    try {
+      return await ask(redis);
+    } finally {
+      redis.disconnect();
+    }
+  };
+  const runOf = (port: number) =>
+    ofPort(port, async (redis) => /run_id:(\w+)/.exec(await redis.info('server'))?.[1] ?? '');
+  const ports = cluster.servers.map(({ port }) => port);
+  const has = await Promise.all(
+    ports.map((port) =>
+      ofPort(port, (redis) =>
+        redis.exists('{test}:meta').then(
+          () => true,
+          () => false,
+        ),
+      ),
+    ),
+  );
+  const runs = await Promise.all(ports.map(runOf));
+  const seen = await Promise.all(runs.map((run) => server.hasMoved(run)));
+  // The last one is the replica of the one before.
+  expect(seen).toEqual(ports.map((_, i) => i !== 3 && !has[i]));
+  const [, , replaced, replica] = ports as [number, number, number, number];
+  await ofPort(replica, (redis) => redis.call('CLUSTER', 'FAILOVER', 'TAKEOVER'));
+  await vi.waitUntil(() =>
+    ofPort(replaced, async (redis) => (await redis.info('replication')).includes('role:slave')),
+  );
+  expect(await server.hasMoved(await runOf(replaced))).toBe(false);
+  server.close();
 });
