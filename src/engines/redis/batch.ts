@@ -14,7 +14,10 @@ export interface EncodedBatch {
   readonly records: Buffer;
 }
 
-/** In the order in which the script takes them. `format`: of the data in Redis. */
+/**
+ * In the order in which the script takes them. `format`: of the data in Redis. Everything is pushed to one array, as
+ * this runs for each publication.
+ */
 export function encodeBatch(
   { requests, forgets, acknowledged, unacknowledged }: Batch,
   keys: Keys,
@@ -22,43 +25,35 @@ export function encodeBatch(
   format: number,
 ): EncodedBatch {
   const topics = new Topics();
-  const forgotten = forgets.flatMap(({ topic, position }) => [
-    topics.number(topic),
-    position.epoch,
-    position.offset,
-  ]);
-  const idKeys = requests.flatMap(({ request: { fields } }) =>
-    fields.messageId === undefined ? [] : [keys.messageId(fields.topic, fields.messageId)],
-  );
-  const records = requests.map(({ request }) => encodeRecord(request, format));
-  const appended = requests.flatMap((request, i) => argsOf(request, records[i]!, topics));
-  const kept = topics.names().map((name) => {
+  const rest: (string | number)[] = [forgets.length];
+  for (const { topic, position } of forgets) rest.push(topics.number(topic), position.epoch, position.offset);
+  const idKeys: string[] = [];
+  const records: Buffer[] = [];
+  rest.push(requests.length);
+  for (const request of requests) {
+    const { topic, messageId } = request.request.fields;
+    if (messageId !== undefined) idKeys.push(keys.messageId(topic, messageId));
+    const record = encodeRecord(request.request, format);
+    records.push(record.facts, record.body);
+    pushArgs(rest, request, record, topics);
+  }
+  rest.push(acknowledged.length);
+  for (const { topic, user, position } of acknowledged)
+    rest.push(JSON.stringify([topic, user]), position.epoch, position.offset);
+  rest.push(unacknowledged.length);
+  for (const { topic, user } of unacknowledged) rest.push(JSON.stringify([topic, user]));
+
+  const own: string[] = [];
+  const args: (string | number)[] = [topics.count];
+  for (const name of topics.names()) {
     const { mode, maxPublications, maxBytes } = retention(name);
     // Its mode may have been another one when it had content.
     const hasValues = mode === 'state' || forgets.length > 0;
-    return {
-      keys: hasValues ? [keys.content(name), keys.values(name)] : [keys.content(name)],
-      args: [name, mode, maxPublications, maxBytes, hasValues ? 1 : 0],
-    };
-  });
-  return {
-    keys: [...kept.flatMap(({ keys: own }) => own), ...idKeys],
-    args: [
-      kept.length,
-      ...kept.flatMap(({ args }) => args),
-      ...[forgets.length, ...forgotten],
-      ...[requests.length, ...appended],
-      acknowledged.length,
-      ...acknowledged.flatMap(({ topic, user, position }) => [
-        JSON.stringify([topic, user]),
-        position.epoch,
-        position.offset,
-      ]),
-      unacknowledged.length,
-      ...unacknowledged.map(({ topic, user }) => JSON.stringify([topic, user])),
-    ],
-    records: Buffer.concat(records.flatMap(({ facts, body }) => [facts, body])),
-  };
+    own.push(keys.content(name));
+    if (hasValues) own.push(keys.values(name));
+    args.push(name, mode, maxPublications, maxBytes, hasValues ? 1 : 0);
+  }
+  return { keys: own.concat(idKeys), args: args.concat(rest), records: Buffer.concat(records) };
 }
 
 /** The topics of a batch, each once: scripts count from 1. */
@@ -72,26 +67,29 @@ class Topics {
     return this.#numbers.size;
   }
 
-  names(): string[] {
-    return [...this.#numbers.keys()];
+  get count(): number {
+    return this.#numbers.size;
+  }
+
+  names(): Iterable<string> {
+    return this.#numbers.keys();
   }
 }
 
-function argsOf(
+function pushArgs(
+  args: (string | number)[],
   { request, refusedForMs }: UpstreamRequest,
   { facts, body, cost }: EncodedPublication,
   topics: Topics,
-): (string | number)[] {
+): void {
   const { fields, ifNewest, expected } = request;
   const { topic, messageId, key = '', removed } = fields;
   const check = ifNewest !== undefined ? 'newest' : expected !== undefined ? 'expected' : '';
   const position = ifNewest ?? expected;
-  return [
-    ...[topics.number(topic), check, position?.epoch ?? '', position?.offset ?? 0],
-    ...[key, removed === true ? 1 : 0],
-    ...[messageId === undefined ? '' : publicationDigest(fields), refusedForMs ?? ''],
-    ...[cost, facts.length, body.length],
-  ];
+  args.push(topics.number(topic), check, position?.epoch ?? '', position?.offset ?? 0);
+  args.push(key, removed === true ? 1 : 0);
+  args.push(messageId === undefined ? '' : publicationDigest(fields), refusedForMs ?? '');
+  args.push(cost, facts.length, body.length);
 }
 
 /** The outcomes of the script's reply. */

@@ -12,6 +12,8 @@ export type Argument = string | number | Buffer;
  * twice.
  */
 export interface RedisConnection {
+  /** Whether it may subscribe to a channel and still take commands. */
+  readonly pushes: boolean;
   /** Replies have their texts as bytes. Rejects with an error of Redis or of the connection, see `isRefusal`. */
   call(command: string, ...args: Argument[]): Promise<unknown>;
   /**
@@ -19,6 +21,9 @@ export interface RedisConnection {
    * connection that all writes go by. Resolves with how many have all that is there by then.
    */
   replicate(write: readonly [string, ...Argument[]], min: number, timeoutMs: number): Promise<number>;
+  subscribe(channel: string): Promise<void>;
+  /** Called with each message of a channel, before the replies to commands that Redis takes after it. */
+  heard: ((message: Buffer) => void) | undefined;
   /**
    * The run ids of the masters of a cluster that say that this key is another's; without a cluster there are none. A
    * master that was replaced without its knowledge still says that it has the key, and becomes a replica once it knows.
@@ -54,14 +59,18 @@ export async function connect(
       reject(identity.problem ?? cause);
       ended();
     });
+    const connection: RedisConnection = {
+      pushes: server.kind !== 'cluster',
+      heard: undefined,
+      subscribe: async (channel) => void (await client.subscribe(channel)),
+      call: (command, ...args) => client.callBuffer(command, ...args),
+      replicate: (write, min, timeoutMs) => replicate(client, write, min, timeoutMs),
+      mastersWithout: (key) => mastersWithout(client, key),
+      close: () => client.disconnect(),
+    };
+    client.on('messageBuffer', (_channel: Buffer, message: Buffer) => connection.heard?.(message));
     client.connect().then(
-      () =>
-        resolve({
-          call: (command, ...args) => client.callBuffer(command, ...args),
-          replicate: (write, min, timeoutMs) => replicate(client, write, min, timeoutMs),
-          mastersWithout: (key) => mastersWithout(client, key),
-          close: () => client.disconnect(),
-        }),
+      () => resolve(connection),
       (error: Error) => {
         client.disconnect();
         reject(identity.problem ?? (cause.message === 'the connection ended' ? error : cause));
@@ -174,10 +183,11 @@ function commonOptions(
 ): ClientOptions {
   return {
     lazyConnect: true,
-    protocol: 2,
+    // With 3, a connection that has subscribed still takes commands.
+    protocol: kind !== 'cluster' && role === 'tail' ? 3 : 2,
     connectTimeout: timeoutMs,
-    // A tail blocks until something is published, so its commands have no time-out.
-    ...(role === 'commands' && { commandTimeout: timeoutMs }),
+    // The tail of a cluster blocks until something is published, so its commands have no time-out.
+    ...((kind !== 'cluster' || role === 'commands') && { commandTimeout: timeoutMs }),
     ...(kind === 'sentinel' && username !== undefined && { username }),
     ...(kind === 'sentinel' && password !== undefined && { password }),
     connectionName: `sluice-${role}`,

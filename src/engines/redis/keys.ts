@@ -8,6 +8,8 @@ export class Keys {
   readonly meta: string;
   /** Stream: recent commits, for the nodes. */
   readonly log: string;
+  /** Channel: what comes to the log. */
+  readonly feed: string;
   /** Stream: what the nodes tell each other. */
   readonly messages: string;
   /** Hash: the head of each topic. */
@@ -31,6 +33,7 @@ export class Keys {
     this.#tag = `{${prefix}}`;
     this.meta = this.#key('meta');
     this.log = this.#key('log');
+    this.feed = this.#key('feed');
     this.messages = this.#key('messages');
     this.heads = this.#key('heads');
     this.idle = this.#key('idle');

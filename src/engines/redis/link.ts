@@ -1,10 +1,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import type { Greeting, Read, Self, Server, ServerPicture } from './server.ts';
+import { type Listening, PushedTail, ReadTail, type Tail } from './tail.ts';
 
-/** Entries of one read. */
-const readAtOnce = 256;
-/** How long a read of the log waits for something to come. */
-const blockMs = 1000;
 /** How often a node reports that it is alive, and hears whether the server still knows it. */
 const helloEveryMs = 1000;
 
@@ -35,8 +32,10 @@ export interface LinkListener {
 }
 
 /** Both connections to a server, from the moment it knows this node until one of them fails or `end`. */
-export class RedisLink {
+export class RedisLink implements Listening {
   readonly commands: Server;
+  /** Batches and greetings go by this one. */
+  readonly commits: Server;
   readonly epoch: string;
   readonly former: ServerPicture['former'];
   readonly term: string;
@@ -44,19 +43,20 @@ export class RedisLink {
   readonly #options: LinkOptions;
   /** The entry of the log that was read last. */
   #last: string;
-  /** When the read of the log began that is under way. */
-  #readAtMs = 0;
+  readonly #tail: Tail;
   #isOver = false;
 
   constructor(options: LinkOptions) {
-    const { commands, picture, format } = options;
+    const { commands, tail, picture, format, timeoutMs } = options;
     this.#options = options;
     this.commands = commands;
+    this.commits = tail.pushes ? tail : commands;
     this.epoch = picture.epoch;
     this.former = picture.former;
     this.term = picture.term;
     this.format = format;
     this.#last = picture.last;
+    this.#tail = tail.pushes ? new PushedTail(tail, commands, this) : new ReadTail(tail, this, timeoutMs);
   }
 
   /** The entry of the log that was read last. */
@@ -64,10 +64,22 @@ export class RedisLink {
     return this.#last;
   }
 
-  /** Reads the log, and greets the server, until the link is over. */
+  get lastMessage(): string {
+    return this.#options.listener.lastMessage;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Hears of the log, and greets the server, until the link is over. */
   start(): void {
-    void this.#follow();
+    this.#tail.start().catch((error: Error) => this.lose(error));
     void this.#keepGreeting();
+  }
+
+  take(read: Read): void {
+    this.#last = this.#options.listener.read(this, read);
   }
 
   /** Something failed, and nothing can go on over this link. */
@@ -83,39 +95,18 @@ export class RedisLink {
     this.#options.tail.close();
   }
 
-  async #follow(): Promise<void> {
-    const { tail, listener } = this.#options;
-    while (!this.#isOver) {
-      try {
-        this.#readAtMs = performance.now();
-        const read = await tail.read(this.#last, listener.lastMessage, readAtOnce, blockMs);
-        if (this.#isOver) return;
-        this.#last = listener.read(this, read);
-      } catch (error) {
-        this.lose(error as Error);
-      }
-    }
-  }
-
   async #keepGreeting(): Promise<void> {
-    const { listener, timeoutMs } = this.#options;
-    let silentAt = '';
+    const { listener } = this.#options;
     while (!this.#isOver) {
       await after(helloEveryMs, undefined, { ref: false });
       if (this.#isOver) return;
       try {
-        const before = this.#last;
-        const greeting = await this.commands.hello(listener.self());
+        const greeting = await this.commits.hello(listener.self());
         const { epoch, term, last, waitsAfter } = greeting;
         if (waitsAfter !== undefined || epoch !== this.epoch || term !== this.term)
           throw new Error('Redis became another one');
-        // Commands work: so should the log. Looked at here, as a timer for each read costs more than the read.
-        if (performance.now() - this.#readAtMs > blockMs + timeoutMs)
-          throw new Error('Redis does not answer');
-        if (last !== this.#last && this.#last === before && silentAt === before)
-          throw new Error('the log of Redis is silent');
+        await this.#tail.check(last);
         await listener.greeted(greeting);
-        silentAt = last === this.#last ? '' : this.#last;
       } catch (error) {
         this.lose(error as Error);
       }

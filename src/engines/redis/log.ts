@@ -23,18 +23,62 @@ export interface LogEntries {
   readonly last: string;
 }
 
-type Entry = readonly [
+/** An entry of the log, as the script `commit` wrote it. */
+export interface LogEntry {
+  readonly id: string;
+  /** The previous entry, the term, the kind, and what the kind has. */
+  readonly about: string;
+  readonly record: Buffer;
+}
+
+type Stored = readonly [
   id: Buffer,
   fields: readonly [name: Buffer, about: Buffer, name: Buffer, record: Buffer],
 ];
 
-/** The entries of the log, as the script `commit` wrote them. Throws a `LogGap`. */
-export function readEntries(entries: readonly unknown[], reading: Reading): LogEntries {
+/** As XREAD replies. */
+export function entriesOf(stored: readonly unknown[]): readonly LogEntry[] {
+  return (stored as readonly Stored[]).map(([id, [, about, , record]]) => ({
+    id: id.toString(),
+    about: about.toString(),
+    record,
+  }));
+}
+
+const lineFeed = 10;
+
+/**
+ * The entries in a message of the feed, whose bytes they share: before each record a line with its length, the id, and
+ * what it is about. There are none in what no node has sent.
+ */
+export function entriesIn(message: Buffer): readonly LogEntry[] {
+  const entries: LogEntry[] = [];
+  for (let at = 0; at < message.length; ) {
+    const from = message.indexOf(lineFeed, at) + 1;
+    const line = message.toString('latin1', at, from - 1);
+    const lengthEnd = line.indexOf(' ');
+    const idEnd = line.indexOf(' ', lengthEnd + 1);
+    at = from + Number(line.slice(0, lengthEnd));
+    if (from === 0 || idEnd === -1 || !(at >= from && at <= message.length)) return [];
+    const [id, about] = [line.slice(lengthEnd + 1, idEnd), line.slice(idEnd + 1)];
+    entries.push({ id, about, record: message.subarray(from, at) });
+  }
+  return entries;
+}
+
+/** Whether an entry comes after another one, by their ids. */
+export function isAfter(id: string, other: string): boolean {
+  const [seq, minor] = id.split('-').map(Number) as [number, number];
+  const [otherSeq, otherMinor] = other.split('-').map(Number) as [number, number];
+  return seq > otherSeq || (seq === otherSeq && minor > otherMinor);
+}
+
+/** Throws a `LogGap`. */
+export function readEntries(entries: readonly LogEntry[], reading: Reading): LogEntries {
   const changes: Change[] = [];
   let { last } = reading;
-  for (const [id, [, about, , record]] of entries as readonly Entry[]) {
-    const [previous, term, kind = '', ...rest] = about.toString().split(' ');
-    const at = id.toString();
+  for (const { id: at, about, record } of entries) {
+    const [previous, term, kind = '', ...rest] = about.split(' ');
     if (previous !== last) throw new LogGap(`the log goes on after ${previous}, not after ${last}`);
     if (term !== reading.term) throw new LogGap('the log was begun anew');
     const read = Object.hasOwn(readers, kind) ? readers[kind as keyof typeof readers] : undefined;

@@ -40,8 +40,8 @@ export const commitScript = `${shared}
 local meta, log, heads, idle, acks, mine = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local args = cmsgpack.unpack(ARGV[1])
 local epoch, term, known, batch, slot, now, window, salt, node = unpack(args, 1, 9)
-local logMax, numberingsMax, mayBeAnother = unpack(args, 10, 12)
-local at, keyAt, recordAt = 13, 7, 1
+local logMax, numberingsMax, mayBeAnother, feed = unpack(args, 10, 13)
+local at, keyAt, recordAt = 14, 7, 1
 
 local m = redis.call('HMGET', meta, 'epoch', 'term', 'seq', 'minor', 'last', 'forgotten', 'run', 'census', 'idled')
 if m[1] ~= epoch or m[2] ~= term or m[8] or mayBeAnother == 1 and m[7] ~= run() then return 'stale' end
@@ -61,9 +61,18 @@ local function takeRecord(length)
   return string.sub(ARGV[2], recordAt - length, recordAt - 1)
 end
 
+-- The entries for the feed: each is a line and its record.
+local fed, fedBytes = {}, 0
+
 local function enter(id, about, record)
-  redis.call('XADD', log, 'MAXLEN', '~', logMax, id, 'm', last .. ' ' .. about, 'r', record)
+  local line = last .. ' ' .. about
+  redis.call('XADD', log, 'MAXLEN', '~', logMax, id, 'm', line, 'r', record)
   last = id
+  if feed ~= '' then
+    fed[#fed + 1] = #record .. ' ' .. id .. ' ' .. line .. '\\n'
+    fed[#fed + 1] = record
+    fedBytes = fedBytes + #record
+  end
 end
 
 local function tell(about, record)
@@ -247,6 +256,8 @@ local reply = text(seq) .. ' ' .. epoch .. '\\n' .. table.concat(lines, '\\n')
 local isFirst = redis.call('HSET', mine, slot, batch .. '\\n' .. reply) == 1
 -- From then on by \`hello\`.
 if isFirst then redis.call('PEXPIRE', mine, 3600000) end
+-- Where it is large, nodes read it from the log at their own pace.
+if #fed > 0 then redis.pcall('PUBLISH', feed, fedBytes <= 1048576 and table.concat(fed) or '') end
 return reply
 `;
 

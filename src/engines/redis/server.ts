@@ -8,6 +8,7 @@ import { type Argument, isRefusal, type RedisConnection } from './connection.ts'
 import { buryScript, countScript, silentScript } from './count-scripts.ts';
 import { FormatError, type Formats } from './formats.ts';
 import type { Keys } from './keys.ts';
+import { entriesIn, entriesOf, type LogEntry } from './log.ts';
 import type { RedisRetention } from './options.ts';
 import { commitScript, helloScript, loadScript, pictureScript } from './scripts.ts';
 import { readHead, readStored } from './stored.ts';
@@ -90,7 +91,7 @@ export interface FullKeys {
 }
 
 export interface Read {
-  readonly log: readonly unknown[];
+  readonly log: readonly LogEntry[];
   readonly messages: readonly unknown[];
 }
 
@@ -173,6 +174,11 @@ export class Server {
     };
   }
 
+  /** Whether nodes hear of the log by its feed. */
+  get pushes(): boolean {
+    return this.#connection.pushes;
+  }
+
   /** Returns what the script `commit` does. */
   async commit({ keys, args, records }: EncodedBatch): Promise<string> {
     return String(await this.#run(scripts.commit, keys, [packr.pack(args), records]));
@@ -190,22 +196,37 @@ export class Server {
     return reply === null ? undefined : readStored(topic, reply, retention, nowMs);
   }
 
-  /** Entries of the log after `last`, and messages after `lastMessage`; nothing where none came in this time. */
-  async read(last: string, lastMessage: string, count: number, blockMs: number): Promise<Read> {
+  /** Subscribes to the feed. Rejects if this user may not, or may not publish to it. */
+  async subscribe(): Promise<void> {
+    const { feed } = this.#keys;
+    await this.#connection.subscribe(feed);
+    await this.#connection.call('PUBLISH', feed, '');
+  }
+
+  /**
+   * Calls `heard` with what comes to the log from now on, in its order. Without entries: there are some, or messages,
+   * that have to be read.
+   */
+  follow(heard: (entries: readonly LogEntry[]) => void): void {
+    this.#connection.heard = (message) => heard(entriesIn(message));
+  }
+
+  /**
+   * Entries of the log after `last`, and messages after `lastMessage`. With `blockMs` it waits that long for the first
+   * one.
+   */
+  async read(last: string, lastMessage: string, count: number, blockMs?: number): Promise<Read> {
     const { log, messages } = this.#keys;
-    const streams = [log, messages, last, lastMessage];
     const reply = await this.#connection.call(
       'XREAD',
-      'COUNT',
-      count,
-      'BLOCK',
-      blockMs,
-      'STREAMS',
-      ...streams,
+      ...['COUNT', count],
+      ...(blockMs === undefined ? [] : ['BLOCK', blockMs]),
+      ...['STREAMS', log, messages, last, lastMessage],
     );
-    const read = { log: [] as readonly unknown[], messages: [] as readonly unknown[] };
+    const read = { log: [] as readonly LogEntry[], messages: [] as readonly unknown[] };
     for (const [key, entries] of (reply ?? []) as readonly (readonly [Buffer, readonly unknown[]])[])
-      read[key.toString() === log ? 'log' : 'messages'] = entries;
+      if (key.toString() === log) read.log = entriesOf(entries);
+      else read.messages = entries;
     return read;
   }
 
@@ -219,7 +240,10 @@ export class Server {
   /** Tells all nodes. */
   async send(node: string, text: string): Promise<void> {
     const { messages } = this.#keys;
-    await this.#connection.call('XADD', messages, 'MAXLEN', '~', messagesMax, '*', 'f', node, 't', text);
+    await Promise.all([
+      this.#connection.call('XADD', messages, 'MAXLEN', '~', messagesMax, '*', 'f', node, 't', text),
+      ...(this.#connection.pushes ? [this.#connection.call('PUBLISH', this.#keys.feed, '')] : []),
+    ]);
   }
 
   /**

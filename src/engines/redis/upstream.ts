@@ -10,7 +10,7 @@ import { RedisCounts } from './counts.ts';
 import { FormatError, formats as knownFormats } from './formats.ts';
 import { Keys } from './keys.ts';
 import { type LinkListener, RedisLink } from './link.ts';
-import { readEntries } from './log.ts';
+import { type LogEntry, type Reading, readEntries } from './log.ts';
 import type { RedisOptions } from './options.ts';
 import { SentBatches } from './sent-batches.ts';
 import { type Greeting, type Read, replySlots, type Self, Server, windowMs } from './server.ts';
@@ -118,7 +118,7 @@ export class RedisUpstream implements Upstream, LinkListener {
     const encoded = this.#encode(link, number, batch);
     let reply: string;
     try {
-      reply = await link.commands.commit(encoded);
+      reply = await link.commits.commit(encoded);
     } catch (error) {
       if (!isRefusal(error)) this.#sent.noReply(number, batch.requests);
       if (!isRefusal(error) || !isPassing(error)) link.lose(error as Error);
@@ -131,19 +131,28 @@ export class RedisUpstream implements Upstream, LinkListener {
   }
 
   #encode(link: RedisLink, number: number, batch: Batch): EncodedBatch {
-    const { meta, log, heads, idle, acknowledged } = this.#keys;
+    const { meta, log, feed, heads, idle, acknowledged } = this.#keys;
     const { keys, args, records } = encodeBatch(batch, this.#keys, this.#options.retention, link.format);
     const { server, numberingsMax = numberingsMaxDefault } = this.#options;
     // As unique as a random one.
     const salt = `${this.#node}${number.toString(36)}`;
+    const own: (string | number)[] = [
+      link.epoch,
+      link.term,
+      this.#heard.seq,
+      String(number),
+      String(number % replySlots),
+    ];
+    own.push(this.#nowMs(), windowMs, salt, this.#node);
+    own.push(
+      logMaxEntries,
+      numberingsMax,
+      server.kind === 'cluster' ? 1 : 0,
+      link.commits.pushes ? feed : '',
+    );
     return {
       keys: [meta, log, heads, idle, acknowledged, this.#keys.replies(this.#node), ...keys],
-      args: [
-        ...[link.epoch, link.term, this.#heard.seq, String(number), String(number % replySlots)],
-        ...[this.#nowMs(), windowMs, salt, this.#node],
-        ...[logMaxEntries, numberingsMax, server.kind === 'cluster' ? 1 : 0],
-        ...args,
-      ],
+      args: own.concat(args),
       records,
     };
   }
@@ -155,7 +164,7 @@ export class RedisUpstream implements Upstream, LinkListener {
   async #replicate(link: RedisLink, requests: readonly UpstreamRequest[], reply: BatchReply): Promise<void> {
     const { minReplicas, server } = this.#options;
     if (minReplicas === 0) return;
-    const have = await link.commands
+    const have = await link.commits
       .replicas(this.#node, minReplicas, Math.ceil(server.timeoutMs / 2))
       .catch(() => 0);
     if (have >= minReplicas) return;
@@ -203,6 +212,7 @@ export class RedisUpstream implements Upstream, LinkListener {
     let greeting: Greeting;
     try {
       tail = await serverOf('tail');
+      if (tail.pushes) await tail.subscribe();
       greeting = await this.#greet(commands);
       this.bus.last ??= await commands.lastMessage();
       await this.counts.joined(commands);
@@ -300,14 +310,14 @@ export class RedisUpstream implements Upstream, LinkListener {
     });
   }
 
-  #hear(link: RedisLink, entries: readonly unknown[]): string {
-    const { changes, last } = readEntries(entries, {
-      ...{ term: link.term, last: link.last, windowMs },
-      acceptedAtMs: (node, batch, index) =>
-        node === this.#node ? this.#sent.acceptedAtMs(batch, index) : undefined,
-      unknown: (kind) => this.#warnOf(kind),
-    });
-    this.#heard = { ...this.#heard, seq: Number.parseInt(last, 10) };
+  readonly #acceptedAtMs: Reading['acceptedAtMs'] = (node, batch, index) =>
+    node === this.#node ? this.#sent.acceptedAtMs(batch, index) : undefined;
+  readonly #unknown: Reading['unknown'] = (kind) => this.#warnOf(kind);
+
+  #hear({ term, last: from }: RedisLink, entries: readonly LogEntry[]): string {
+    const [acceptedAtMs, unknown] = [this.#acceptedAtMs, this.#unknown];
+    const { changes, last } = readEntries(entries, { term, last: from, windowMs, acceptedAtMs, unknown });
+    this.#heard = { epoch: this.#heard.epoch, term: this.#heard.term, seq: Number.parseInt(last, 10) };
     this.#guard(() => this.#listener?.changes(changes));
     return last;
   }

@@ -14,7 +14,7 @@ const files = makeCertificate(folder, 'redis');
 const { cert, key } = files;
 const page = readFileSync(join(import.meta.dirname, '../../../src/engines/redis/REDIS.md'), 'utf8');
 /** What the page says of the user, for the prefix of these tests. */
-const rules = (/ACL SETUSER sluice (.*)/.exec(page)?.[1] ?? '').replace('{sluice}', '{test}').split(' ');
+const rules = (/ACL SETUSER sluice (.*)/.exec(page)?.[1] ?? '').replaceAll('{sluice}', '{test}').split(' ');
 let redis: RedisProcess;
 let admin: Redis;
 
