@@ -18,7 +18,11 @@ function start(options: PeerOptions): Promise<number> {
   // The load does not answer its heartbeats.
   server = new Server(http, {
     ...{ transports: ['websocket'], pingInterval: longMs, pingTimeout: longMs },
-    ...(options.redisUrl !== undefined && { adapter: createAdapter(new Redis(options.redisUrl)) }),
+    ...(options.redisUrl !== undefined && {
+      adapter: createAdapter(new Redis(options.redisUrl)),
+      // As the gateway does, so that clients that were away get what they have missed.
+      connectionStateRecovery: {},
+    }),
   });
   let connections = 0;
   server.on('connection', (socket) => {
