@@ -230,6 +230,13 @@ export class Server {
     return read;
   }
 
+  /** The policy by which Redis evicts keys when its memory is full; undefined: it evicts none. */
+  async evicts(): Promise<string | undefined> {
+    const info = String(await this.#connection.call('INFO', 'memory'));
+    const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
+    return policy === 'noeviction' || /^maxmemory:0\s/m.test(info) ? undefined : policy;
+  }
+
   /** The newest message. */
   async lastMessage(): Promise<string> {
     const reply = await this.#connection.call('XREVRANGE', this.#keys.messages, '+', '-', 'COUNT', 1);

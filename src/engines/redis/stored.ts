@@ -7,17 +7,20 @@ import { decodeRecord } from './records.ts';
 
 interface Head extends UpstreamHead {
   readonly evictedSeq: number;
+  /** Publications that its content should have. */
+  readonly count: number;
 }
 
 /** As the scripts write it. */
 export function readHead(text: string): Head {
-  const [epoch = '', offset, seq, born, evicted, , , ids, idle] = text.split(' ');
+  const [epoch = '', offset, seq, born, evicted, , count, ids, idle] = text.split(' ');
   return {
     epoch,
     offset: Number(offset),
     seq: Number(seq),
     bornAfterSeq: Number(born),
     evictedSeq: Number(evicted),
+    count: Number(count),
     idsUntilMs: ids === '0' ? 0 : Number(ids) + messageIdWindowMs,
     idleAtSeq: idle === '-' ? undefined : Number(idle),
   };
@@ -36,9 +39,12 @@ export function readStored(
   nowMs: number,
 ): StoredTopic | undefined {
   const [head, entries, values] = reply as readonly [Buffer, readonly Entry[], readonly Buffer[]];
-  const { epoch, offset, seq, bornAfterSeq, evictedSeq, idleAtSeq } = readHead(head.toString());
+  const { epoch, offset, seq, bornAfterSeq, idleAtSeq, ...about } = readHead(head.toString());
   if (idleAtSeq !== undefined) return undefined;
   const { kept, evictedBefore } = newest(topic, entries, retention, nowMs);
+  // A Redis that evicts keys may have lost content that the head still counts.
+  const isShort = entries.length < Math.min(about.count, retention.maxPublications + 1);
+  const evictedSeq = isShort ? (kept[0]?.seq ?? seq + 1) - 1 : about.evictedSeq;
   const state = values.map((value) => readValue(topic, value)).sort((a, b) => a.offset - b.offset);
   return {
     ...{ epoch, offset, seq, bornAfterSeq, state, publications: kept },

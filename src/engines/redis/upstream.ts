@@ -5,9 +5,10 @@ import type { StoredTopic } from '../../topics/engine.ts';
 import type { Batch, BatchReply, Upstream, UpstreamListener, UpstreamRequest } from '../replica/upstream.ts';
 import { type EncodedBatch, encodeBatch, readReply } from './batch.ts';
 import { RedisBus } from './bus.ts';
-import { connect, isRefusal, placesOf, refusesUser } from './connection.ts';
+import { isFinal, isPassing } from './causes.ts';
+import { connect, isRefusal, placesOf } from './connection.ts';
 import { RedisCounts } from './counts.ts';
-import { FormatError, formats as knownFormats } from './formats.ts';
+import { formats as knownFormats } from './formats.ts';
 import { Keys } from './keys.ts';
 import { type LinkListener, RedisLink } from './link.ts';
 import { type LogEntry, type Reading, readEntries } from './log.ts';
@@ -214,6 +215,7 @@ export class RedisUpstream implements Upstream, LinkListener {
       tail = await serverOf('tail');
       if (tail.pushes) await tail.subscribe();
       greeting = await this.#greet(commands);
+      this.#warnOfEviction(await commands.evicts());
       this.bus.last ??= await commands.lastMessage();
       await this.counts.joined(commands);
       await this.#settleUnreplied(commands);
@@ -329,6 +331,11 @@ export class RedisUpstream implements Upstream, LinkListener {
     );
   }
 
+  #warnOfEviction(policy: string | undefined): void {
+    if (policy !== undefined)
+      this.#warn('evicts', `maxmemory-policy ${policy} lets Redis drop publications: set it to noeviction.`);
+  }
+
   #warnOf(kind: string): void {
     this.#warn(
       'newer-gateway',
@@ -355,35 +362,12 @@ export class RedisUpstream implements Upstream, LinkListener {
   }
 }
 
-/**
- * Faults that do not pass by themselves: the data, a credential, a certificate or a file is another one than is wanted.
- */
-function isFinal(cause: Error): boolean {
-  const { code = '' } = cause as NodeJS.ErrnoException;
-  return cause instanceof FormatError || refusesUser(cause) || finalCodes.has(code);
-}
-
 const warningCodes = {
+  evicts: 'SLUICE_REDIS_EVICTS',
   'foreign-message': 'SLUICE_FOREIGN_MESSAGE',
   'newer-gateway': 'SLUICE_NEWER_GATEWAY',
   'not-ready': 'SLUICE_REDIS_NOT_READY',
 } as const;
-
-const finalCodes: ReadonlySet<string> = new Set([
-  'CERT_HAS_EXPIRED',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'EACCES',
-  'ENOENT',
-  'ERR_TLS_CERT_ALTNAME_INVALID',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-]);
-
-/** Refusals that pass without a new connection. */
-function isPassing({ message }: Error): boolean {
-  return /^(?:OOM|MISCONF|NOREPLICAS|TRYAGAIN|CLUSTERDOWN|BUSY)/.test(message);
-}
 
 function newId(): string {
   return randomBytes(6).toString('base64url');

@@ -32,6 +32,8 @@ class StrictFeed implements EngineFeed {
   readonly topics = new Map<string, HeardTopic>();
   readonly resets: { topic: string; epoch: string; offset: number; stored: number | undefined }[] = [];
   readonly faults: string[] = [];
+  /** As it was loaded when the node started. */
+  readonly stored = new Map<string, StoredTopic>();
   cause: Error | undefined;
   engine: ReplicaEngine | undefined;
   changed: () => void = () => undefined;
@@ -62,7 +64,9 @@ class StrictFeed implements EngineFeed {
     this.changed();
   }
 
-  loaded(topic: string, { epoch, offset }: StoredTopic): void {
+  loaded(topic: string, stored: StoredTopic): void {
+    const { epoch, offset } = stored;
+    this.stored.set(topic, stored);
     this.topics.set(topic, { epoch, offset, offsets: [], values: [] });
   }
 

@@ -1,0 +1,26 @@
+import { refusesUser } from './connection.ts';
+import { FormatError } from './formats.ts';
+
+/**
+ * Faults that do not pass by themselves: the data, a credential, a certificate or a file is another one than is wanted.
+ */
+export function isFinal(cause: Error): boolean {
+  const { code = '' } = cause as NodeJS.ErrnoException;
+  return cause instanceof FormatError || refusesUser(cause) || finalCodes.has(code);
+}
+
+const finalCodes: ReadonlySet<string> = new Set([
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'EACCES',
+  'ENOENT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+/** Refusals that pass without a new connection. */
+export function isPassing({ message }: Error): boolean {
+  return /^(?:OOM|MISCONF|NOREPLICAS|TRYAGAIN|CLUSTERDOWN|BUSY)/.test(message);
+}

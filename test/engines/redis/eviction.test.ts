@@ -1,0 +1,37 @@
+import { once } from 'node:events';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type RedisProcess, startRedis } from '../../support/redis-server.ts';
+import { commandsTo, openNode, single } from './fixtures.ts';
+
+let redis: RedisProcess;
+
+beforeEach(async () => {
+  redis = await startRedis();
+});
+
+afterEach(() => redis.remove());
+
+test('a Redis that may evict keys is warned of at start', async () => {
+  const commands = commandsTo(redis.url);
+  await commands.config('SET', 'maxmemory', '100mb');
+  await commands.config('SET', 'maxmemory-policy', 'allkeys-lru');
+  const warned = once(process, 'warning');
+  const { engine } = await openNode({ server: single(redis.url) });
+  expect(String(await warned)).toContain('maxmemory-policy allkeys-lru lets Redis drop publications');
+  await engine.close();
+  commands.disconnect();
+});
+
+test('content that Redis has evicted counts as gone, whether or not more was published since', async () => {
+  const commands = commandsTo(redis.url);
+  const first = await openNode({ server: single(redis.url) });
+  for (const topic of ['a', 'b', 'whole']) for (const value of ['1', '2']) await first.publish(topic, value);
+  await commands.del('{test}:content:a', '{test}:content:b');
+  await first.publish('b', '3');
+  const { engine, feed } = await openNode({ server: single(redis.url) });
+  expect(feed.stored.get('a')).toMatchObject({ offset: 2, seq: 2, publications: [], evictedSeq: 2 });
+  expect(feed.stored.get('b')).toMatchObject({ offset: 3, seq: 7, evictedSeq: 6 });
+  expect(feed.stored.get('whole')).toMatchObject({ offset: 2, seq: 6, evictedSeq: 0 });
+  await Promise.all([engine.close(), first.engine.close()]);
+  commands.disconnect();
+});
