@@ -99,6 +99,16 @@ describe('the places of views', () => {
     expect(take(alice, 1, 'a', 'once more')).toBe(1);
   });
 
+  test('count again for a payer that comes back to a view which another kept', async () => {
+    const { fanout, take } = await room({});
+    const shared = viewOptions('a', { filter: only('shared') });
+    const [alice, bob] = [user('alice'), user('bob')];
+    fanout.attach(shared, bob);
+    fanout.detach(fanout.attach(shared, alice), alice);
+    fanout.attach(shared, alice);
+    expect(take(alice, 16)).toBe(15);
+  });
+
   test('a pattern that is subscribed to and left again and again uses up none', async () => {
     const { fanout, sink } = await room({});
     for (let i = 0; i < 200; i++) {

@@ -149,6 +149,17 @@ describe('the limit of topics', () => {
     expect([broker.find('$all')?.holdsContent, broker.size]).toEqual([false, 0]);
   });
 
+  test('a topic that was removed is in no list of topics that have changed', async () => {
+    const { broker, clock } = await openBroker({ topic: { maxAgeMs: 100 } });
+    for (const name of ['a', 'b', 'c']) await publishOne(broker, fields(name));
+    broker.retain('b');
+    clock.advance(101);
+    broker.sweep();
+    const names = (topics: Iterable<{ readonly name: string }>) => [...topics].map(({ name }) => name);
+    expect(names(broker.commits.changedAfter(0))).toEqual(['b']);
+    expect(names(broker.commits.publishedAfter(0))).toEqual(['b']);
+  });
+
   test('topics that are only subscribed to take no place, and get one when they are published to', async () => {
     const { broker } = await openBroker({ topicsMax: 3 });
     const names = ['a', 'b', 'c', 'd'];

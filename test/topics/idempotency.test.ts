@@ -77,6 +77,16 @@ describe('message ids', () => {
     expect(budget.payers).toBe(1);
   });
 
+  test('that are used anew after the window are remembered again, in each topic apart', () => {
+    const budget = new MessageIdBudget();
+    const [a, b] = [new Publisher(budget), new Publisher(budget)];
+    for (const to of [a, b]) to.publish('x');
+    for (const to of [a, b]) {
+      to.nowMs = messageIdWindowMs;
+      expect([to.publish('x'), to.publish('x'), to.ids.size]).toEqual([2, 2, 1]);
+    }
+  });
+
   test('pruning returns how many live', () => {
     const to = new Publisher(new MessageIdBudget());
     to.publish('a');
@@ -161,6 +171,18 @@ describe('the budget of message ids', () => {
     for (let i = 0; i < 99; i++)
       for (let payer = 0; payer < 10; payer++) to.publish(`${payer}-${i}`.slice(0, 3), session(`${payer}`));
     expect(publish(to, session('late'), 10, 'z')).toBe(10);
+  });
+
+  test('an id that turns out not to be remembered is given back, once, whatever is asked later', () => {
+    const budget = new MessageIdBudget({ perPayer: 2 * bytes, total: 100 * bytes });
+    const charged = [budget.charge(user('a'), 0), budget.charge(user('a'), 0)];
+    expect(budget.refusal(user('a'), 0)).toBeDefined();
+    for (const record of [...charged, ...charged]) budget.cancel(record);
+    expect(budget.bytesAt(0)).toBe(0);
+    budget.charge(user('a'), 1);
+    expect(budget.bytesAt(messageIdWindowMs)).toBe(bytes);
+    for (const record of charged) budget.cancel(record);
+    expect([budget.bytesAt(messageIdWindowMs), budget.bytesAt(messageIdWindowMs + 1)]).toEqual([bytes, 0]);
   });
 
   test('a publisher that holds nothing is told when there is room again', () => {

@@ -1,6 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ReplicaEngine } from '../../../src/engines/replica/engine.ts';
+import type { Batch } from '../../../src/engines/replica/upstream.ts';
+import { messageIdBytes } from '../../../src/topics/message-id-budget.ts';
 import { request } from '../contract/harness.ts';
 import { openNode, ScriptedUpstream, succeeded } from './scripted.ts';
 
@@ -246,5 +248,78 @@ describe('what a node asks for', () => {
     }
     expect(upstream.asked.flatMap(({ batch }) => batch.requests.map((each) => each.request))).toEqual(all);
     expect(new Set(codesOf(await outcomes))).toEqual(new Set(['engine_unavailable']));
+  });
+});
+
+describe('what a node tells without waiting', () => {
+  const at = (offset: number) => ({ epoch: 'of a', offset });
+  const acknowledged = ({ batch }: { readonly batch: Batch }) =>
+    batch.acknowledged.map(({ topic, user, position }) => `${user} ${topic} ${position.offset}`);
+
+  test('is the newest position of each user, or that the user has none any more', async () => {
+    const upstream = new ScriptedUpstream();
+    const { engine } = await openNode(upstream);
+    engine.acknowledged.set('a', 'bob', at(1));
+    engine.acknowledged.set('a', 'bob', at(2));
+    for (let i = 0; i <= 100; i++) engine.acknowledged.set(`t${i}`, 'alice', at(1));
+    void engine.append([request('a')]);
+    await turn();
+    const { batch } = upstream.asked[0]!;
+    expect(acknowledged({ batch })).toEqual([
+      'bob a 2',
+      ...Array.from({ length: 100 }, (_, i) => `alice t${i + 1} 1`),
+    ]);
+    expect(batch.unacknowledged).toEqual([{ topic: 't0', user: 'alice' }]);
+  });
+
+  test('is told again where sending failed, but for what is newer by then', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const upstream = new ScriptedUpstream();
+    const { engine } = await openNode(upstream, 'a');
+    upstream.publish('a b');
+    upstream.tell(0);
+    engine.acknowledged.set('a', 'alice', at(1));
+    engine.acknowledged.set('a', 'bob', at(1));
+    expect(engine.forget('b')).toBe(true);
+    await turn();
+    expect(acknowledged(upstream.asked[0]!)).toEqual(['alice a 1', 'bob a 1']);
+    upstream.asked[0]?.fail();
+    await turn();
+    engine.acknowledged.set('a', 'bob', at(2));
+    expect(upstream.asked).toHaveLength(1);
+    vi.advanceTimersToNextTimer();
+    expect(acknowledged(upstream.asked[1]!).toSorted()).toEqual(['alice a 1', 'bob a 2']);
+    expect(upstream.asked[1]?.batch.forgets).toEqual([
+      { topic: 'b', position: { epoch: 'of b', offset: 1 }, atSeq: 2 },
+    ]);
+  });
+});
+
+describe('message ids at a node', () => {
+  test('cost those that publish with them nothing where they are known, or the publish failed', async () => {
+    const upstream = new ScriptedUpstream();
+    const engine = new ReplicaEngine({
+      upstream,
+      messageIds: { perPayer: 2 * messageIdBytes, total: 100 * messageIdBytes },
+    });
+    await engine.open({ appended: () => undefined, reset: () => undefined, degraded: () => undefined });
+    const publish = (...ids: string[]) => engine.append(ids.map((messageId) => request('a', { messageId })));
+    const refused = () => upstream.asked.at(-1)?.batch.requests.map(({ refusedForMs }) => refusedForMs);
+    void publish('a', 'b');
+    await turn();
+    upstream.asked[0]?.fail();
+    await turn();
+    const known = { ...succeeded('a', 1), duplicate: true };
+    for (let times = 0; times < 2; times++) {
+      void publish('a', 'b');
+      await turn();
+      expect(refused()).toEqual([undefined, undefined]);
+      upstream.asked.at(-1)?.answer({ epoch: 'commits', seq: 0, outcomes: [known, known] });
+      await turn();
+    }
+    void publish('c', 'd', 'e');
+    await turn();
+    expect(refused()).toEqual([undefined, undefined, expect.any(Number)]);
   });
 });
