@@ -507,3 +507,19 @@ it('tells whether the gateway reaches what stores its topics', async () => {
   socket.push({ kind: 'gatewayState', degraded: false });
   expect(told).toEqual([false, true, false]);
 });
+
+it('tells what the gateway says besides: messages to this session, errors, and own topics without a place', async () => {
+  const h = harness();
+  const messages: unknown[] = [];
+  h.client.on('message', ({ event, data }) => messages.push([event, data]));
+  const socket = await h.arrive();
+  const error = { code: 'too_many_views', number: 112, message: 'no', retry: true } as const;
+  socket.push({ kind: 'subscribed', results: [{ topic: 'user:alice', error }] });
+  socket.push({ kind: 'error', ...error, code: 'backpressure' });
+  socket.push({
+    kind: 'message',
+    type: 'note',
+    payload: { format: 'json', bytes: new TextEncoder().encode('1') },
+  });
+  expect([h.errors, messages]).toEqual([['too_many_views', 'backpressure'], [['note', 1]]]);
+});
