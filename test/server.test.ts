@@ -8,7 +8,9 @@ import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { moduleFile } from './support/command-line.ts';
 import { startGateway, type TestGateway } from './support/gateway.ts';
+import { HookServer, hookSecret } from './support/hook-server.ts';
 import { type Frame, JsonClient } from './support/json-client.ts';
+import { signToken, tokenSecret } from './support/tokens.ts';
 
 /**
  * What startServer reads from the configuration and no other test of a running gateway shows: each has its effect
@@ -199,5 +201,60 @@ describe('messageIdsMaxBytes', () => {
     for (let i = 0; i < 129; i++) statuses.push(await publish('a', { messageId: `id-${i}` }));
     expect(statuses[0]).toBe(200);
     expect(statuses.at(-1)).toBe(429);
+  });
+});
+
+describe('presenceMaxBytes', () => {
+  it('is what the members of all topics may take, a quarter of it those of one session', async () => {
+    await start({ presenceMaxBytes: '4KiB' }, '{ p: { presence: true } }');
+    const codes = await subscribe(await connect(), ...['p:a', 'p:b', 'p:c'].map((topic) => ({ topic })));
+    expect(codes).toEqual(['ok', 'ok', 'ok']);
+    expect(await gateway.metric('sluice_presence_unlisted_total')).toBe(2);
+  });
+});
+
+describe('readyLoopDelayMaxMs', () => {
+  it('is how long the event loop of a ready gateway may be held up', async () => {
+    await start({ readyLoopDelayMaxMs: 10 });
+    const beganMs = performance.now();
+    while (performance.now() - beganMs < 100);
+    const readiness = async () => (await fetch(`${gateway.url}/readyz`)).text();
+    await expect.poll(readiness).toMatch(/"eventLoop":"was held up for \d+ ms of late"/);
+    expect((await fetch(`${gateway.url}/readyz`)).status).toBe(503);
+  });
+});
+
+describe('hookConcurrency', () => {
+  it('is how many questions of a hook are asked at a time', async () => {
+    const hooks = await HookServer.start();
+    cleanups.push(() => hooks.close());
+    let asking = 0;
+    let most = 0;
+    let answerAll = (): void => undefined;
+    const answered = new Promise<void>((resolve) => {
+      answerAll = resolve;
+    });
+    hooks.answer = async () => {
+      most = Math.max(most, ++asking);
+      await answered;
+      asking--;
+      return { allow: true };
+    };
+    await start({
+      hookPublish: hooks.url,
+      hookSecret,
+      hookConcurrency: 2,
+      hookTimeoutMs: 60_000,
+      tokenSecret,
+    });
+    const token = await signToken({ sub: 'alice', topics: [{ pattern: '*', allow: ['publish'] }] });
+    const post = () =>
+      gateway.post('/api/publish', '{"topic":"a","data":1}', { authorization: `Bearer ${token}` });
+    const publishing = Promise.all(Array.from({ length: 4 }, post));
+    await expect.poll(() => gateway.metric('sluice_hooks_waiting')).toBe(4);
+    await expect.poll(() => asking).toBe(2);
+    answerAll();
+    expect((await publishing).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect([hooks.questions.length, most]).toEqual([4, 2]);
   });
 });

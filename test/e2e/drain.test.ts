@@ -52,6 +52,17 @@ test('a gateway that drains is not ready, takes no clients, and finishes what is
   await expect(fetch(`${gateway.url}/healthz`)).rejects.toThrow();
 });
 
+test('a request that does not end is waited for no longer than shutdownGraceSeconds', async () => {
+  const gateway = await startGateway({ shutdownGraceSeconds: 1 });
+  const publishing = await RawSocket.open(gateway.port);
+  await publishing.send(publishRequest(body).slice(0, -5));
+  await expect.poll(() => gateway.metric('sluice_http_connections')).toBeGreaterThan(0);
+  const beganMs = performance.now();
+  await gateway.close();
+  // A tenth of it would be enough on a machine with time.
+  expect(performance.now() - beganMs).toBeLessThan(40_000);
+});
+
 test('a poll that waits gets its publications once, however the gateway ends it', async () => {
   const gateway = await startGateway();
   const first = await fetch(`${gateway.url}/poll?topic=a`);

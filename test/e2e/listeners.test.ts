@@ -20,6 +20,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { fetchOwn } from '../../src/cli/own-fetch.ts';
 import { makeCertificate, makeExpiredCertificate } from '../support/certificate.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { lastingPort } from '../support/gateway-process.ts';
 import { JsonClient } from '../support/json-client.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-listeners-'));
@@ -170,6 +171,15 @@ describe('a port with TLS', () => {
   });
 });
 
+describe('a gateway that can’t have one of its ports', () => {
+  test.each(['adminPort', 'unixSocket'])('keeps none of the others: %s', async (option) => {
+    const port = await lastingPort();
+    const taken = option === 'unixSocket' ? socketPath : gateway.port;
+    await expect(startGateway({ port, [option]: taken })).rejects.toThrow();
+    await expect(fetch(`http://127.0.0.1:${port}/healthz`)).rejects.toThrow();
+  });
+});
+
 describe('a unix socket', () => {
   test('has the permissions that were asked for, and serves what the port does', async () => {
     expect(statSync(socketPath).mode & 0o777).toBe(0o600);
@@ -244,6 +254,15 @@ describe('an admin port', () => {
       expect((await fetch(url, { headers: withKey })).status).toBe(200);
     expect((await fetchOwn(`${https}/api/topics`, { headers: withKey })).status).toBe(200);
     await expect(JsonClient.open(`${admin.replace('http', 'ws')}/ws`)).rejects.toThrow();
+  });
+
+  test('is at the address of adminHost, and at no other', async () => {
+    const apart = await startGateway({ adminPort: 0, adminHost: '127.0.0.2', apiKeys: [key] });
+    onTestFinished(() => apart.close());
+    const metrics = (host: string) =>
+      fetch(`http://${host}:${apart.adminPort}/metrics`, { headers: withKey });
+    expect((await metrics('127.0.0.2')).status).toBe(200);
+    await expect(metrics('127.0.0.1')).rejects.toThrow();
   });
 
   test('lets an operator in when clients have taken all connections', async () => {

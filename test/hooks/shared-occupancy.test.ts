@@ -152,3 +152,19 @@ test('one that tells nothing is not waited for longer than 2 s', async () => {
   shared.subscribed('x');
   expect(said).toEqual(['=', '+x']);
 });
+
+test('one that goes is not waited for', async () => {
+  const said: string[] = [];
+  const others = ['a', 'c'];
+  const shared = new SharedOccupancy({
+    peers: { name: 'b', others, isAway: false, tell: () => undefined },
+    listener: { occupied: (t) => said.push(`+${t}`), vacated: () => undefined, resync: () => said.push('=') },
+    monotonicMs: () => 0,
+  });
+  shared.sweep();
+  shared.heard('c', { all: ['x'], asks: false });
+  expect(said).toEqual([]);
+  others.shift();
+  shared.gone('a');
+  expect([said, shared.topics]).toEqual([['='], ['x']]);
+});

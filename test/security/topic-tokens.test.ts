@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type JWTPayload, SignJWT } from 'jose';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
@@ -146,6 +146,18 @@ test('what is no topic token is refused, and harms no other subscription of the 
   });
   const codes = (reply['results'] as { error?: { code: string } }[]).map(({ error }) => error?.code);
   expect(codes).toEqual([...Array(4).fill('unauthorized'), 'forbidden', 'unauthorized', undefined]);
+  await client.close();
+});
+
+test('it is refused where a gateway takes keys alone', async () => {
+  const keyed = await startGateway({ apiKeys: [apiKey] });
+  onTestFinished(() => keyed.close());
+  const client = await JsonClient.open(keyed.wsUrl, [], { headers: { authorization: `Bearer ${apiKey}` } });
+  const token = await signToken({ topic: 'room:1' });
+  expect(await resultOf(client, { topic: 'room:1', token })).toMatchObject({
+    error: { code: 'unauthorized' },
+  });
+  expect(await resultOf(client, { topic: 'room:1' })).toHaveProperty('view');
   await client.close();
 });
 

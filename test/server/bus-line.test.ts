@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { answeredBy, BusLine } from '../../src/server/bus-line.ts';
 import type { BusListener } from '../../src/topics/engine.ts';
 
@@ -77,4 +77,36 @@ test('a question that it does not know has no replies, so that its asker need no
     [2, []],
   ]);
   expect(logged).toEqual([{ from: 'there', what: 'name other' }]);
+});
+
+test('a question gets the replies of all machines, each once, and those to others are not taken', async () => {
+  bus.nodes(['there', 'elsewhere']);
+  const replies = line.ask('count', 1);
+  const [{ id }] = sent as [{ id: number }];
+  const reply = { kind: 'reply', id, to: 'here', replies: [2] };
+  hear({ ...reply, to: 'another' });
+  hear({ ...reply, id: id + 1 });
+  hear(reply);
+  hear(reply);
+  bus.message(JSON.stringify({ ...reply, replies: [3] }), 'elsewhere');
+  expect(await replies).toEqual([2, 3]);
+});
+
+test('a question waits neither for a machine that goes nor, for longer than a second, for one that is silent', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  bus.nodes(['there', 'elsewhere']);
+  const first = line.ask('count', 1);
+  bus.message(JSON.stringify({ kind: 'reply', id: 1, to: 'here', replies: [2] }), 'elsewhere');
+  bus.nodes(['elsewhere']);
+  expect(await first).toEqual([2]);
+  expect(vi.getTimerCount()).toBe(0);
+  let second: unknown;
+  void line.ask('count', 1).then((replies) => {
+    second = replies;
+  });
+  await vi.advanceTimersByTimeAsync(999);
+  expect(second).toBeUndefined();
+  await vi.advanceTimersByTimeAsync(1);
+  expect(second).toEqual([]);
 });

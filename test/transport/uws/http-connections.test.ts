@@ -3,18 +3,24 @@ import { describe, expect, test } from 'vitest';
 import { HttpConnections } from '../../../src/transport/uws/http-connections.ts';
 import { RecordedMetrics } from '../../support/metrics.ts';
 
-function makeConnections(limits: { max: number; filesFree: number }) {
+interface Limits {
+  max: number;
+  filesFree: number;
+}
+
+function makeConnections(limits: Limits, watch: 'watch' | 'watchApart' = 'watch', admits = () => true) {
   const counts = new RecordedMetrics();
+  const refused: string[] = [];
   let change: (response: HttpResponse, by: number) => void = () => undefined;
   const app = { filter: (told: typeof change) => (change = told) } as unknown as TemplatedApp;
   const options = {
     max: limits.max,
     filesFree: () => limits.filesFree,
-    admits: () => true,
-    refused: () => undefined,
+    admits,
+    refused: (code: string) => refused.push(code),
   };
   const connections = new HttpConnections({ ...options, metrics: counts.metrics });
-  connections.watch(app);
+  connections[watch](app);
   /** Whether it stays open. */
   const open = () => {
     let isOpen = true;
@@ -27,7 +33,7 @@ function makeConnections(limits: { max: number; filesFree: number }) {
     if (!isOpen) change(response, -1);
     return isOpen;
   };
-  return { open, counts, connections };
+  return { open, counts, refused, connections };
 }
 
 describe('connections that speak HTTP', () => {
@@ -59,5 +65,24 @@ describe('connections that speak HTTP', () => {
     expect(open()).toBe(false);
     limits.filesFree = 2;
     expect(open()).toBe(true);
+  });
+
+  test('are closed and counted when their address opens too many', () => {
+    let left = 1;
+    const { open, counts, refused } = makeConnections(
+      { max: 100, filesFree: 100 },
+      'watch',
+      () => left-- > 0,
+    );
+    expect([open(), open()]).toEqual([true, false]);
+    expect(counts.of('connectionsRejectedTotal', 'rate_limited')).toBe(1);
+    expect(refused).toEqual(['rate_limited']);
+  });
+
+  test('have as many places again on the port for operators, and no rate there', () => {
+    const limits = { max: 2, filesFree: 0 };
+    const { open, counts } = makeConnections(limits, 'watchApart', () => false);
+    expect([open(), open(), open(), open()]).toEqual([true, true, false, false]);
+    expect(counts.of('connectionsRejectedTotal', 'too_many_connections')).toBe(2);
   });
 });

@@ -83,3 +83,36 @@ describe('a body in many chunks', () => {
     expect(receiving(...chunks)).toEqual({ bytes: 0, tooSmall: 1, isClosed: true });
   });
 });
+
+describe('the bytes of a large body', () => {
+  const large = 'x'.repeat(20_000);
+
+  function receive(text: string, finished?: Promise<void>, isLast = true) {
+    const incoming = new HeldBytes({ perPayer: 1_000_000, total: 1_000_000 });
+    const metrics = createMetrics({ processMetrics: false });
+    const options = { incoming, turn: new RequestTurn(new FakeTurns()), metrics };
+    const response = new FakeResponse();
+    const body = new RequestBody(response as unknown as HttpResponse, options, terms, () => finished);
+    response.bring(text, isLast);
+    return { body, incoming };
+  }
+
+  test('are charged until the request is answered; a small body costs nothing', async () => {
+    let answer: () => void = () => undefined;
+    const finished = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const { incoming } = receive(large, finished);
+    expect(incoming.total).toBe(20_000);
+    answer();
+    await expect.poll(() => incoming.total).toBe(0);
+    expect(receive('x'.repeat(16 * 1024), finished).incoming.total).toBe(0);
+  });
+
+  test('are given back when the client goes, once', () => {
+    const { body, incoming } = receive(large, undefined, false);
+    expect(incoming.total).toBe(20_000);
+    expect([body.drop(), incoming.total]).toEqual([true, 0]);
+    expect([body.drop(), incoming.total]).toEqual([false, 0]);
+  });
+});
