@@ -62,7 +62,7 @@ export const namespaceSentences: Readonly<
 > = {
   mode: [
     'stream',
-    '`stream`: every publication matters. `state`: the newest publication per key matters; subscribers get a snapshot, then changes. `server` and `job` are `state` by default.',
+    '`stream`: every publication matters. `state`: the newest publication per key matters; subscribers get a snapshot, then changes. `server` and `job` are `state` by default. With lmdb, topics whose mode was changed begin in new epochs, and clients are told.',
   ],
   topicHistoryMaxPublications: ['', 'Overrides the option of this name.'],
   topicHistoryMaxAgeSeconds: ['', 'Overrides the option of this name.'],

@@ -10,6 +10,7 @@ export type Retention = Pick<TopicOptions, 'mode' | 'maxPublications' | 'maxByte
 export interface TopicHead extends HeadRecord {
   readonly name: string;
   readonly retention: Retention;
+  epoch: string;
   offset: number;
   seq: number;
   reach: number;

@@ -126,6 +126,7 @@ function purge(topics: Topics, budget: Budget): void {
     topics.gone.shift();
   }
   for (let head = topics.staleStates[0]; head !== undefined; head = topics.staleStates[0]) {
+    topics.putEngine();
     if (topics.find(head.name) === head) topics.putHead(head);
     if (!deleteAll(topics, 'state', head.number, budget)) return;
     topics.staleStates.shift();

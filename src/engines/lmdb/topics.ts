@@ -162,7 +162,7 @@ export class Topics {
     return ++this.#seq;
   }
 
-  /** Stores the identity of the numbering of commits, before the first publication. */
+  /** Stores the identity of the numbering of commits, before anything that is numbered anew. */
   putEngine(): void {
     if (this.#isEngineStored) return;
     this.#isEngineStored = true;
@@ -185,6 +185,9 @@ export class Topics {
 
   /** Stores the state of a topic that was a stream: the newest of its publications per key. */
   putState(head: TopicHead): void {
+    this.putEngine();
+    // Of an earlier time as a state topic.
+    for (const key of this.store.keys(topicRange('state', head.number))) this.store.remove(key);
     for (const { value } of this.store.entries(topicRange('publication', head.number)))
       this.#putValue(head, decodePublication(head.name, value), value);
     this.putHead(head);
@@ -231,8 +234,20 @@ export class Topics {
   #addHead(head: TopicHead, { mode }: HeadRecord): void {
     this.#heads.set(head.name, head);
     this.bytes += head.bytes;
-    if (mode === 'state' && head.mode !== 'state') this.staleStates.push(head);
-    if (mode !== 'state' && head.mode === 'state') this.missingStates.push(head);
+    if (mode === head.mode) return;
+    this.#changesMode(head);
+    if (head.mode === 'state') this.missingStates.push(head);
+    else this.staleStates.push(head);
+  }
+
+  /**
+   * What clients have had of the topic says nothing of what they lack in its new mode, so none continues from there:
+   * neither by a position, nor by a cursor.
+   */
+  #changesMode(head: TopicHead): void {
+    head.epoch = newEpoch();
+    if (this.#isEngineStored) this.#engine = { ...this.#engine, epoch: newEpoch() };
+    this.#isEngineStored = false;
   }
 
   #dropNumberings(): void {

@@ -1,6 +1,6 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { loadConfig } from '../../../src/config.ts';
 import { startServer } from '../../../src/server.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
@@ -19,13 +19,9 @@ afterEach(async () => {
   temporary.remove();
 });
 
-async function start(more: Record<string, unknown> = {}): Promise<TestGateway> {
-  const gateway = await startGateway({
-    engine: 'lmdb',
-    dataDir: temporary.folder,
-    shutdownGraceSeconds: 0,
-    ...more,
-  });
+async function start(more: Record<string, unknown> = {}, file?: string): Promise<TestGateway> {
+  const flags = { engine: 'lmdb', dataDir: temporary.folder, shutdownGraceSeconds: 0, ...more };
+  const gateway = await startGateway(flags, file);
   gateways.push(gateway);
   return gateway;
 }
@@ -41,6 +37,56 @@ async function subscribe(client: JsonClient, subscription: Record<string, unknow
 }
 
 const dataOf = (frames: readonly Frame[]) => frames.map((frame) => frame['data']);
+
+describe('a namespace with another mode after a restart', () => {
+  const configuration = temporaryFolder();
+  const file = join(configuration.folder, 'sluice.yaml');
+  writeFileSync(file, 'namespaces: { x: { mode: state } }\n');
+  afterAll(() => configuration.remove());
+  const startInStateMode = () => start({}, file);
+
+  /** Has had everything of `x:a`, by its name and by a pattern. Returns where it would continue. */
+  async function hadAll(gateway: TestGateway) {
+    const client = await JsonClient.open(gateway.wsUrl);
+    const topic = await subscribe(client, { topic: 'x:a' });
+    const pattern = await subscribe(client, { topic: 'x:*' });
+    const [{ epoch, offset }] = topic['results'] as [{ epoch: string; offset: number }];
+    const [{ cursor }] = pattern['results'] as [{ cursor: string }];
+    await client.close();
+    return { since: { topic: 'x:a', since: { epoch, offset } }, cursor: { topic: 'x:*', cursor } };
+  }
+
+  test.each(['since', 'cursor'] as const)(
+    'gives all values of a state topic to a client that continues by %s',
+    async (by) => {
+      const first = await start();
+      await publish(first, 'x:a', 1, 'k1');
+      await publish(first, 'x:a', 2, 'k2');
+      const known = await hadAll(first);
+      await first.close();
+      const client = await JsonClient.open((await startInStateMode()).wsUrl);
+      await subscribe(client, known[by]);
+      const snapshot = await client.until(({ type }) => type === 'snapshot');
+      expect(dataOf(snapshot['messages'] as Frame[])).toEqual([1, 2]);
+    },
+  );
+
+  test.each(['since', 'cursor'] as const)(
+    'tells a client of a state topic that continues by %s that it may have lost something',
+    async (by) => {
+      const first = await startInStateMode();
+      await publish(first, 'x:a', 1, 'k1');
+      const known = await hadAll(first);
+      await first.close();
+      const second = await start();
+      const client = await JsonClient.open(second.wsUrl);
+      const reply = await subscribe(client, known[by]);
+      expect(reply['results']).toMatchObject([{ recovered: false }]);
+      await publish(second, 'x:a', 2, 'k1');
+      await client.until(({ data }) => data === 2);
+    },
+  );
+});
 
 describe('a gateway on lmdb', () => {
   test('goes on after a restart where it was: history, recovery, state, patterns, lists', async () => {

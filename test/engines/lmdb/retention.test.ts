@@ -294,4 +294,15 @@ describe('leftovers', () => {
     kept.reread();
     expect(kept.topics.read(kept.head(), kept.nowMs)).toMatchObject({ state: [], offset: 1 });
   });
+
+  test('a topic that is a state again, before its old one was deleted, has the values of its history alone', async () => {
+    using({ mode: 'state', maxPublications: 1 });
+    await kept.append(1, { key: 'old' });
+    kept.reread({ ...kept.limits, mode: 'stream' });
+    await kept.append(200, { key: 'new' });
+    kept.reread();
+    const [head] = kept.topics.missingStates as [TopicHead];
+    await kept.commit(() => kept.topics.putState(head));
+    expect(kept.topics.read(head, kept.nowMs).state.map(({ key }) => key)).toEqual(['new']);
+  });
 });
