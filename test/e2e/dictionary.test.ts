@@ -29,7 +29,8 @@ async function join({ wsUrl }: TestGateway, capabilities: string[], topic = 'sta
   closing.push(() => client.close());
   await client.call('connect', { capabilities });
   const reply = await client.call('subscribe', { subscriptions: [{ topic }] });
-  if (reply.kind !== 'subscribed' || !('view' in reply.results[0]!)) throw new Error('not subscribed');
+  if (reply.kind !== 'subscribed' || !('view' in reply.results[0]!))
+    throw new Error(`not subscribed: ${JSON.stringify(reply)}`);
   const { view } = reply.results[0];
   return { client, view, used: () => usedBy(client, view) };
 }
