@@ -37,7 +37,7 @@ describe('serve', () => {
     return { startServer, events, configs, started };
   }
 
-  test('is what happens without the name of a command; it drains when asked to end', async () => {
+  test('runs when no command is named, and drains when asked to end', async () => {
     const server = fakeServer();
     const result = await run(['--port', '0', '--origin', 'https://a.example', '--origin', '*'], {
       startServer: server.startServer,

@@ -229,7 +229,7 @@ export const rows: readonly Row[] = [
     tests: [
       [notifications, 'D7: users'],
       [notifications, 'D7: are capped per user'],
-      ['compat/together.test.ts', 'let in no page of a foreign origin, and no client without a credential'],
+      ['compat/together.test.ts', 'admit no page of a foreign origin, and no client without a credential'],
     ],
   },
   {

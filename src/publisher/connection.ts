@@ -34,6 +34,16 @@ const usualIdleMs = 4000;
 /** An idle connection is closed this long before the server would close it. */
 const idleMarginMs = 1000;
 
+export interface GatewayRequest {
+  readonly method: string;
+  /** Below the URL of the gateway. */
+  readonly path: string;
+  readonly headers: http.OutgoingHttpHeaders;
+  readonly body: Uint8Array;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
 /**
  * HTTP connections to a gateway: one per request in flight, kept alive between requests, and opened on demand. An idle
  * connection does not keep the process alive.
@@ -56,14 +66,7 @@ export class GatewayConnection {
    * Resolves with the response, whatever its status. Rejects with `NoResponse`, at the latest after `timeoutMs`, or at
    * an abort.
    */
-  request(
-    method: string,
-    path: string,
-    headers: http.OutgoingHttpHeaders,
-    body: Uint8Array,
-    timeoutMs: number,
-    signal: AbortSignal,
-  ): Promise<GatewayResponse> {
+  request({ method, path, headers, body, timeoutMs, signal }: GatewayRequest): Promise<GatewayResponse> {
     clearTimeout(this.#idleTimer);
     this.#out++;
     return new Promise<GatewayResponse>((resolve, reject) => {

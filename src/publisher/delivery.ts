@@ -238,14 +238,14 @@ export class Delivery {
     const [first] = entries as [Entry];
     const isBatch = entries.length > 1;
     const headers = await Promise.race([this.#headers(), aborted(signal)]);
-    return this.#connection.request(
-      first.method,
-      isBatch ? batchPath : first.path,
+    return this.#connection.request({
+      method: first.method,
+      path: isBatch ? batchPath : first.path,
       headers,
-      isBatch ? bodyOf(entries) : first.body,
-      this.#settings.requestTimeoutMs,
+      body: isBatch ? bodyOf(entries) : first.body,
+      timeoutMs: this.#settings.requestTimeoutMs,
       signal,
-    );
+    });
   }
 
   async #headers(): Promise<Record<string, string>> {

@@ -126,7 +126,7 @@ describe('a batch', () => {
     }
   });
 
-  test('of nothing is answered with nothing', async () => {
+  test('of nothing returns nothing', async () => {
     const { post } = await startApi();
     expect((await post(path, ' [ ] ')).json()).toEqual({ results: [] });
     expect((await post(path, '\n\n', ndjson)).json()).toEqual({ results: [] });

@@ -49,7 +49,7 @@ describe('a client of a real gateway', () => {
     expect(bad.error).toMatchObject({ code: 'invalid_filter' });
   });
 
-  it('leaves no ghosts after a rate limit, and subscribes again', async () => {
+  it('keeps no view after a rate limit, and subscribes again', async () => {
     const gateway = await gatewayOfTest({ commandsPerSecond: 5 });
     const { wsUrl } = gateway;
     const reader = clientOfTest(wsUrl);

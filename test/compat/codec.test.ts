@@ -36,7 +36,7 @@ describe('a codec of an older system', () => {
     );
   });
 
-  test('lets no payload write a member of the message twice', () => {
+  test('lets no payload repeat a member of the message', () => {
     const payload = json('{"type":"evil","job_id":"8","\\u0074imestamp":"then","n":1}');
     const message = encoded(jobs, 'job:7', { type: 'job_progress', payload });
     expect(message).toBe('{"type":"job_progress","job_id":"8","\\u0074imestamp":"then","n":1}');

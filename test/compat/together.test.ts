@@ -116,7 +116,7 @@ describe('the five systems on one gateway', () => {
     await Promise.all(all.map((each) => each?.close()));
   });
 
-  test('let in no page of a foreign origin, and no client without a credential', async () => {
+  test('admit no page of a foreign origin, and no client without a credential', async () => {
     for (const path of Object.values(paths)) {
       const foreign = new WebSocket(urlOf(path), { headers: { origin: 'https://evil.example' } });
       const status = await new Promise((resolve) => {

@@ -147,7 +147,7 @@ describe('the connect hook', () => {
 });
 
 describe('the subscribe hook', () => {
-  it('answers many subscriptions at once: grants, denies, and filters what the client can not widen', async () => {
+  it('answers many subscriptions at once: grants, denies, and filters that the client cannot widen', async () => {
     hooks.answer = ({ hook, subscriptions }) =>
       hook === 'subscribe'
         ? {

@@ -81,13 +81,13 @@ test('with conflation, a publication that does not match hides none that does', 
   await world.settle();
 });
 
-test('who drained between the loss and its note is caught up', async () => {
+test('a client that drained between a loss and its report is caught up', async () => {
   const world = await live({ ...tight, kernelBytes: 2000 }, of('a'));
   world.publish(many(120, to('a')));
   await world.settle();
 });
 
-test('a key is taken away from one that was excepted from what took it away first', async () => {
+test('a client that was excepted from the value that removed a key from its filter is sent the removal later', async () => {
   const world = await live(roomy, of('m', { filter: 0 }));
   world.publish([to('m', { key: 'k1', tags: high })]);
   await world.gateway.quiet();

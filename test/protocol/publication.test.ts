@@ -51,7 +51,7 @@ describe('a publish with another payload', () => {
     expect(frame.payload).toBe(nullPayload);
   });
 
-  it('lacks what the publish lacks', () => {
+  it('has no member that the publish lacks', () => {
     expect(publishFrom(bare, payload)).toStrictEqual({ ...bare, payload });
   });
 });

@@ -151,7 +151,7 @@ describe('a gateway that logs at trace', () => {
     expect(shown.map(([name]) => name)).toEqual([]);
   });
 
-  test('logs the life of a connection in one line, with the cause of its death', () => {
+  test('logs each connection in one line when it has ended, with the reason', () => {
     const lives = lines
       .map((line) => JSON.parse(line) as Record<string, unknown>)
       .filter(({ msg }) => msg === 'a connection ended');

@@ -126,7 +126,7 @@ describe('a seat', () => {
     ]);
   });
 
-  test('keeps its place where the other one is not free', () => {
+  test('keeps its place if the other one is not free', () => {
     const { take, problem } = makeLimits({ connectionsMaxPerUser: 1, connectionsMax: 3 });
     take('a', { user: 'v' });
     const seat = take('a', { user: 'u' });

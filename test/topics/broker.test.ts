@@ -133,7 +133,7 @@ describe('the limit of topics', () => {
     expect(await broker.probe()).toBeUndefined();
   });
 
-  test('and they take no place from others', async () => {
+  test('Sluice’s own topics take no place from others', async () => {
     const { broker } = await openBroker({ topicsMax: 1 });
     await broker.publish([fields('$all')]);
     await broker.probe();
@@ -141,7 +141,7 @@ describe('the limit of topics', () => {
     expect(broker.size).toBe(1);
   });
 
-  test('nor do they when only their message ids live', async () => {
+  test('Sluice’s own topics take no place when only their message ids are left', async () => {
     const { broker, clock } = await openBroker({ topicsMax: 1, topic: { maxAgeMs: 100 } });
     await publishOne(broker, fields('$all', { messageId: 'm' }));
     clock.advance(101);

@@ -131,7 +131,7 @@ describe('a page of a listed origin', () => {
     expect(status).toBe(200);
   });
 
-  it('lends its rights to no frame without an origin', async () => {
+  it('gives its rights to no frame without an origin', async () => {
     const { page } = await browser.open(listed.url);
     const outcome = await page.evaluate(
       (target) =>

@@ -65,70 +65,65 @@ export class WebSockets {
   }
 
   #behavior(sink: UwsSink, kind: SocketKind, read: ReadWebSocketRequest): WebSocketBehavior<SocketData> {
-    return behavior(this.#lifecycle, this.#options, sink, kind, read);
-  }
-}
-
-function behavior(
-  lifecycle: Lifecycle,
-  options: WebSocketOptions,
-  sink: UwsSink,
-  kind: SocketKind,
-  read: ReadWebSocketRequest,
-): WebSocketBehavior<SocketData> {
-  const { upgradeHandler, sessions, metrics, turn } = options;
-  const controlled = (socket: Socket) => {
-    const session = sessionOf(socket);
-    if (session === undefined) return;
-    turn.count(session);
-    lifecycle.controlled(session);
-  };
-  return {
-    // Sluice compresses by itself, once per view: the library would once per subscriber.
-    compression: 0,
-    maxPayloadLength: toleratedFrames * options.frameMaxBytes,
-    maxBackpressure: options.backpressureMaxBytes,
-    idleTimeout: options.idleTimeoutSeconds,
-    sendPingsAutomatically: true,
-    upgrade: (response, request, context) => upgradeHandler.upgrade(response, request, context, kind, read),
-    open(socket) {
-      options.upgraded();
-      const data = socket.getUserData();
-      const { peer, codec, topic, startedAtMs } = data.opening as Opening;
-      const connection = new UwsConnection(sink, socket, codec, metrics.sentBytesTotal);
-      const session = lifecycle.open(peer, connection, startedAtMs);
-      connection.opened(session);
-      data.connection = connection;
-      data.opening = undefined;
-      sink.add(session.views, connection);
-      if (topic !== undefined) sessions.subscribeAtOpening(session, topic);
-    },
-    message(socket, message, isBinary) {
+    const options = this.#options;
+    const { upgradeHandler, turn } = options;
+    const lifecycle = this.#lifecycle;
+    const controlled = (socket: Socket) => {
       const session = sessionOf(socket);
       if (session === undefined) return;
       turn.count(session);
-      lifecycle.receive(session, new Uint8Array(message), isBinary);
-    },
-    dropped(socket, message) {
-      const session = sessionOf(socket);
-      if (session !== undefined) sink.dropped(session.views, message);
-    },
-    drain(socket) {
-      const session = sessionOf(socket);
-      if (session !== undefined) lifecycle.drained(session);
-    },
-    // The library has answered it.
-    ping: controlled,
-    pong: controlled,
-    close(socket, code, message) {
-      const { connection } = socket.getUserData();
-      const session = connection?.session;
-      if (session === undefined || connection === undefined) return;
-      sink.remove(session.views, connection.unsentBytes);
-      connection.gone();
-      lifecycle.closed(session, libraryEndedBy(code, message), code);
-    },
-  };
+      lifecycle.controlled(session);
+    };
+    return {
+      // Sluice compresses by itself, once per view: the library would once per subscriber.
+      compression: 0,
+      maxPayloadLength: toleratedFrames * options.frameMaxBytes,
+      maxBackpressure: options.backpressureMaxBytes,
+      idleTimeout: options.idleTimeoutSeconds,
+      sendPingsAutomatically: true,
+      upgrade: (response, request, context) => upgradeHandler.upgrade(response, request, context, kind, read),
+      open: (socket) => this.#opened(socket, sink),
+      message(socket, message, isBinary) {
+        const session = sessionOf(socket);
+        if (session === undefined) return;
+        turn.count(session);
+        lifecycle.receive(session, new Uint8Array(message), isBinary);
+      },
+      dropped(socket, message) {
+        const session = sessionOf(socket);
+        if (session !== undefined) sink.dropped(session.views, message);
+      },
+      drain(socket) {
+        const session = sessionOf(socket);
+        if (session !== undefined) lifecycle.drained(session);
+      },
+      // The library has replied to it.
+      ping: controlled,
+      pong: controlled,
+      close(socket, code, message) {
+        const { connection } = socket.getUserData();
+        const session = connection?.session;
+        if (session === undefined || connection === undefined) return;
+        sink.remove(session.views, connection.unsentBytes);
+        connection.gone();
+        lifecycle.closed(session, libraryEndedBy(code, message), code);
+      },
+    };
+  }
+
+  #opened(socket: Socket, sink: UwsSink): void {
+    const { upgraded, sessions, metrics } = this.#options;
+    upgraded();
+    const data = socket.getUserData();
+    const { peer, codec, topic, startedAtMs } = data.opening as Opening;
+    const connection = new UwsConnection(sink, socket, codec, metrics.sentBytesTotal);
+    const session = this.#lifecycle.open(peer, connection, startedAtMs);
+    connection.opened(session);
+    data.connection = connection;
+    data.opening = undefined;
+    sink.add(session.views, connection);
+    if (topic !== undefined) sessions.subscribeAtOpening(session, topic);
+  }
 }
 
 function sessionOf(socket: Socket): Session | undefined {

@@ -157,7 +157,7 @@ describe.each(['sse', 'poll'] as const)('a client by %s', (transport) => {
     await expect.poll(() => offsets).toEqual([1, 2]);
   });
 
-  it('is told why it is not let in', async () => {
+  it('is told why it is refused', async () => {
     const guarded = await startGateway({ apiKeys: ['an-api-key-of-some-length'] });
     ends.push(() => guarded.close());
     const client = clientOf({}, guarded.wsUrl);

@@ -101,7 +101,7 @@ describe('a subscription that is more than one topic from now on', () => {
   });
 });
 
-describe('one topic from now on, without that code,', () => {
+describe('a subscription to one topic from now on, before the code for extras is loaded,', () => {
   async function live() {
     const h = await arrived();
     const told: unknown[] = [];

@@ -20,7 +20,7 @@ export function expectedContract(opened: Opened): void {
       expect(feed.offsets('a')).toEqual(outcome === 3 ? [1, 2, 3] : [1, 2]);
     });
 
-    test('of another epoch is none of this topic', async () => {
+    test('of another epoch does not match', async () => {
       const { engine } = await opened();
       await engine.append([request('a')]);
       expect(summary(await engine.append([at('other', 1), at('', 0)]))).toEqual([
@@ -29,13 +29,13 @@ export function expectedContract(opened: Opened): void {
       ]);
     });
 
-    test('may be that the topic is unknown: one of two at once begins it', async () => {
+    test('may be that the topic does not exist: of two such publishes at once, one begins it', async () => {
       const { engine, feed } = await opened();
       expect(summary(await engine.append([at('', 0), at('', 0)]))).toEqual([1, 'position_conflict']);
       expect(feed.offsets('a')).toEqual([1]);
     });
 
-    test('that is missed neither begins a topic nor uses up a message id', async () => {
+    test('that does not match neither begins a topic nor uses up a message id', async () => {
       const { engine } = await opened();
       expect(summary(await engine.append([at('other', 7, 'id')]))).toEqual(['position_conflict']);
       expect(summary(await engine.append([at('', 0, 'id')]))).toEqual([1]);

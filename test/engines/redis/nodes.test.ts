@@ -65,7 +65,7 @@ describe('nodes of one Redis', () => {
     expect(faults()).toEqual([]);
   });
 
-  test('one that was away is told what it missed before anything new, from the log or else from the topics', async () => {
+  test('a node that was away is told what it missed before anything new, from the log or else from the topics', async () => {
     const [a, b] = [await open(), await open()];
     const commands = commandsTo(redis.url);
     await a.publish('a', '1');

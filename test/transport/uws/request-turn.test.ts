@@ -61,7 +61,7 @@ describe('a turn of requests', () => {
     expect(turn.sinceMs).toBe(turns.nowMs());
   });
 
-  it('leaves what waits to the next ones, at least one piece and 10 ms of work each', () => {
+  it('leaves waiting work to the next turns, at least one piece and 10 ms of work each', () => {
     const { turns, turn } = started(200);
     const done: number[] = [];
     for (const ms of [4, 6, 30, 1])

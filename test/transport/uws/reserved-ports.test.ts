@@ -19,7 +19,7 @@ test('a port that two gateways open at the same time goes to one of them, and th
   worker.stop();
 });
 
-test('to wait for one can be given up', async () => {
+test('waiting for a port can be aborted', async () => {
   const port = await lastingPort();
   const [first, given] = [new ReservedPorts(), new AbortController()];
   await first.add(host, port);
@@ -29,7 +29,7 @@ test('to wait for one can be given up', async () => {
   first.release();
 });
 
-test('one of which a gateway makes nothing is the other’s; and one gateway may have it of two hosts', async () => {
+test('a port that its gateway releases unused goes to the next; one gateway may reserve it on two hosts', async () => {
   const port = await lastingPort();
   const [first, second] = [new ReservedPorts(), new ReservedPorts()];
   await first.add(host, port);
