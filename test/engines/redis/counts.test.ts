@@ -8,7 +8,7 @@ let counted: CountedRedis;
 
 beforeAll(async () => {
   redis = await startRedis();
-  counted = { server: await serverAt(single(redis.url)), commands: commandsTo(redis.url) };
+  counted = { server: await serverAt(single(redis.url, 60_000)), commands: commandsTo(redis.url) };
 });
 
 afterAll(async () => {

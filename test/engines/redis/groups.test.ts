@@ -54,7 +54,10 @@ describe.each(['cluster', 'sentinel'] as const)('a %s by TLS', (kind) => {
   let counted: CountedRedis;
 
   beforeAll(async () => {
-    counted = { server: await serverAt(serverOf(kind)), commands: commandsTo[kind]() };
+    counted = {
+      server: await serverAt({ ...serverOf(kind), timeoutMs: 60_000 }),
+      commands: commandsTo[kind](),
+    };
   });
 
   afterAll(() => {
@@ -84,13 +87,13 @@ describe.each(['cluster', 'sentinel'] as const)('a %s by TLS', (kind) => {
   });
 
   test('acknowledges what as many replicas have as are asked for, and nothing else', async () => {
-    const open = (options: { prefix?: string; minReplicas: number }) =>
-      openNode({ server: { ...serverOf(kind), timeoutMs: 600 }, ...options });
-    const enough = await open(has[kind]);
+    const open = (timeoutMs: number, options: { prefix?: string; minReplicas: number }) =>
+      openNode({ server: { ...serverOf(kind), timeoutMs }, ...options });
+    const enough = await open(60_000, has[kind]);
     // Of a cluster one after another, as each might ask another master.
     for (let i = 0; i < 6; i++)
       expect(await enough.engine.append([valued('a', String(i))])).toMatchObject([{ ok: true }]);
-    const short = await open(lacks[kind]);
+    const short = await open(3000, lacks[kind]);
     expect(await short.engine.append([valued('a', '1')])).toMatchObject([
       { ok: false, error: { code: 'engine_unavailable' } },
     ]);
