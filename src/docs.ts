@@ -141,7 +141,8 @@ function systemSections(): string[] {
       'all other paths, and those of the gateway itself, stay what they are. `--compat-namespace b=prices` changes the ' +
       'namespace of a system’s topics, `--compat-port` gives system b a port of its own.',
     table(['system', 'what it was', 'topics', 'WebSocket', 'a client sends'], rows),
-    'What a message holds is in the file of each system beside this page. A client of these systems needs its token in ' +
+    'What a message holds is in the file of each system beside this page. Servers, symbols, rooms and jobs are parts of ' +
+      'names of topics, and have their characters: A-Z a-z 0-9 _ - . : / @ %; users may have any. A client of these systems needs its token in ' +
       '`?token=`, and gets what the token allows. An invalid message gets the system’s `error`; a subscription that ' +
       'is granted, and the end of one, are confirmed by system c only. The gateway catches a slow one up like any other; what is lost is told ' +
       'by an `error` with the code `messages_lost`. Systems a, b and d have broadcasts: what is published to ' +

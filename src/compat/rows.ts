@@ -32,6 +32,10 @@ export const rows: readonly Row[] = [
     tests: [
       [monitoring, 'A2: heartbeats'],
       [monitoring, 'A2: a client that responds to no heartbeat is ended, and counted'],
+      [
+        'client/connection/connection.test.ts',
+        'pings at once and every 30 seconds, and tells the gateway the last round trip',
+      ],
     ],
   },
   {
@@ -54,7 +58,13 @@ export const rows: readonly Row[] = [
   {
     row: 'a5',
     does: 'a scheduled full refresh, and a push at once on a change',
-    tests: [[monitoring, 'A5: a full refresh']],
+    tests: [
+      [monitoring, 'A5: a full refresh'],
+      [
+        'compat/server-monitoring.test.ts',
+        'get all values again at each refresh, and a change of status at once',
+      ],
+    ],
   },
   {
     row: 'a6',
@@ -171,6 +181,12 @@ export const rows: readonly Row[] = [
         administration,
         'C5: the SDK reconnects, keeps 100 messages meanwhile, tells its state, and loses nothing',
       ],
+      ['client/connection/backoff.test.ts', 'waits the delays themselves without jitter'],
+      ['client/connection/backoff.test.ts', 'has no end by default, and ends after `maxAttempts`'],
+      [
+        'client/connection/connection.test.ts',
+        'pings at once and every 30 seconds, and tells the gateway the last round trip',
+      ],
     ],
   },
   {
@@ -211,6 +227,7 @@ export const rows: readonly Row[] = [
     does: 'React hooks, a status component, a page to try it',
     tests: [
       ['client/react/hooks.test.tsx', 'useTopic'],
+      ['client/react/hooks.test.tsx', 'useRecent shows the newest publications, those from before first'],
       ['client/react/hooks.test.tsx', 'is described in words, counts down, and can be tried at once'],
       ['web/try.e2e.test.ts', 'the page to try everything by hand'],
     ],

@@ -5,16 +5,23 @@ import { MonitoringPanel } from '../systems/clients/server-monitoring.ts';
 import { type SystemsGateway, startSystems } from '../systems/gateway.ts';
 
 let gateway: SystemsGateway;
+/** One whose servers are in another namespace, which is refreshed. */
+let moved: SystemsGateway;
 let base: string;
 const opened: MonitoringPanel[] = [];
 
 beforeAll(async () => {
   gateway = await startSystems({ compat: ['a'] });
+  moved = await startSystems(
+    { compat: ['a'], compatNamespaces: ['a=fleet'] },
+    { fleet: { refreshMs: 1000 } },
+  );
   base = `ws://127.0.0.1:${gateway.port}`;
 });
 afterAll(async () => {
   await Promise.all(opened.map((client) => client.close()));
   await gateway.close();
+  await moved.close();
 });
 
 async function open(path?: string, token = apiKey): Promise<MonitoringPanel> {
@@ -144,6 +151,22 @@ describe('the clients of server monitoring', () => {
         ['monitoring_update', 'status_change'].map((type) => [type, { server_id: 'both', ...of, n: 2 }]),
       ),
     );
+  });
+
+  test('get all values again at each refresh, and a change of status at once', async () => {
+    const send = (type: string, data: object) =>
+      moved.send('POST', '/api/v1/websocket/broadcast', { type, data: { server_id: 'web-01', ...data } });
+    await send('monitoring_update', { cpu: 1 });
+    const panel = await MonitoringPanel.open(`ws://127.0.0.1:${moved.port}`, apiKey);
+    opened.push(panel);
+    panel.watch(['web-01']);
+    await panel.message('monitoring_update');
+    await send('status_change', { to: 'down' });
+    await panel.message('status_change');
+    // The value from before is sent again only by a refresh.
+    for (const type of ['monitoring_update', 'status_change'])
+      await panel.until(() => panel.of(type).length >= 3);
+    expect(panel.of('error')).toEqual([]);
   });
 
   test('all get a broadcast that names no server, and no one else does', async () => {
