@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { parseDocument, type YAMLError } from 'yaml';
 import type { z } from 'zod';
 import { admitsAnonymous } from './config/access.ts';
 import { crossFaults } from './config/checks.ts';
+import { type Entries, quotes, readEntries } from './config/file.ts';
 import {
   type Namespaces,
   namespaceOptionsSchema,
@@ -31,22 +30,29 @@ export { LiveConfig, type Reloaded, reloadable } from './config/reload.ts';
 /** Names the file, unless a flag does. */
 const configFileVariable = 'SLUICE_CONFIG';
 
-/** At most this many faults are listed; a wrong file can have thousands. */
+/** At most this many faults are listed, and looked at; a wrong file can have thousands. */
 const toldMax = 50;
+/** Characters of each: a value can have a million. */
+const faultMaxLength = 500;
 
-/** All faults of a configuration together, a sentence each. None of them holds the value of a secret. */
+/**
+ * All faults of a configuration together, a sentence each; of very many, or long ones, the beginning. None of them
+ * holds the value of a secret.
+ */
 export class ConfigError extends Error {
   readonly code = 'ERR_CONFIG';
   readonly faults: readonly string[];
 
   constructor(faults: readonly string[]) {
-    const told = faults.slice(0, toldMax);
+    const told = faults
+      .slice(0, toldMax)
+      .map((fault) => (fault.length <= faultMaxLength ? fault : `${fault.slice(0, faultMaxLength)}…`));
     if (faults.length > toldMax) told.push(`and ${faults.length - toldMax} more`);
     super(
       `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n- ${told.join('\n- ')}`,
     );
     this.name = 'ConfigError';
-    this.faults = faults;
+    this.faults = told;
   }
 }
 
@@ -61,8 +67,6 @@ export interface ConfigSources {
   /** Called with a sentence for each old name that is used. */
   readonly warn?: (sentence: string) => void;
 }
-
-type Entries = Readonly<Record<string, unknown>>;
 
 /** Resolves flag over variable over file over default. Throws a `ConfigError`. */
 export function loadConfig(sources: ConfigSources = {}): Config {
@@ -134,44 +138,6 @@ function resolveAll(rows: readonly OptionRow[], reading: Reading): Record<string
   return values;
 }
 
-function readEntries(path: string, faults: string[]): Entries {
-  try {
-    const content = parseYaml(readFileSync(path, 'utf8'), path, faults);
-    if (content === null || content === undefined) return {};
-    if (typeof content === 'object' && !Array.isArray(content)) return content as Entries;
-    faults.push(`${path}: must hold an object`);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    faults.push(`${path}: cannot be read${code === undefined ? '' : `: ${code}`}`);
-  }
-  return {};
-}
-
-/**
- * The parser's messages are not shown, because they quote the file with its secrets. Its warnings count as faults,
- * because the parser has ignored something.
- */
-function parseYaml(text: string, path: string, faults: string[]): unknown {
-  const document = parseDocument(text, { logLevel: 'silent' });
-  const problems = [...document.errors, ...document.warnings].map(yamlFault);
-  if (problems.length === 0) {
-    try {
-      return document.toJS();
-    } catch {
-      problems.push(`is not YAML: an alias refers to nothing; ${quotes}`);
-    }
-  }
-  faults.push(...problems.map((problem) => `${path}: ${problem}`));
-  return undefined;
-}
-
-const quotes = 'a text that begins with one of * & ! # % @ ` | > needs quotes';
-
-function yamlFault({ code, linePos }: YAMLError): string {
-  const at = linePos === undefined ? '' : ` at line ${linePos[0].line}, column ${linePos[0].col}`;
-  return `is not YAML${at} (${code.toLowerCase().replaceAll('_', ' ')}); ${quotes}`;
-}
-
 interface Given {
   readonly value: unknown;
   readonly spelling: keyof OptionNames;
@@ -231,12 +197,13 @@ function shownName(key: string): string {
 
 function parseNamespaces(reading: Reading) {
   const { file, path, faults } = reading;
+  if (isEntries(file['namespaces']) && Object.hasOwn(file['namespaces'], '__proto__'))
+    faults.push(`namespaces.__proto__ in ${path}: can have no options of its own`);
   const result = namespacesSchema.safeParse(withNewNames(file['namespaces'] ?? {}, reading));
   if (result.success) return result.data;
-  for (const issue of result.error.issues) {
-    faults.push(
-      `namespaces${issue.path.map((part) => `.${shownName(String(part))}`).join('')} in ${path}: ${explain(issue)}`,
-    );
+  for (const [index, issue] of result.error.issues.entries()) {
+    const name = issue.path.map((part) => `.${shownName(String(part))}`).join('');
+    faults.push(`namespaces${name} in ${path}: ${index < toldMax ? explain(issue) : issue.message}`);
   }
   return {};
 }
@@ -296,19 +263,19 @@ interface UnknownName {
 function unknownNames({ env, file, path }: Reading): UnknownName[] {
   const keys = [...options.map(({ name }) => name), 'namespaces'];
   const variables = [...options.map((row) => row.env), configFileVariable];
-  const unknown = (name: string, where: string, known: readonly string[]): UnknownName => ({
-    fault: `${where}: is no option${didYouMean(name, known)}`,
-    nearest: nearestOf(name, known),
-  });
-  return [
+  const names = [
     ...Object.entries(env)
       .filter(([name, value = '']) => name.startsWith('SLUICE_') && !isServiceLink(name, value))
       .filter(([name]) => !variables.includes(name) && !oldVariables.has(name))
-      .map(([name]) => unknown(name, name, variables)),
+      .map(([name]) => ({ name, where: shownName(name), known: variables })),
     ...Object.keys(file)
       .filter((key) => !keys.includes(key) && !renamedOptions.has(key))
-      .map((key) => unknown(key, `${shownName(key)} in ${path}`, keys)),
+      .map((key) => ({ name: key, where: `${shownName(key)} in ${path}`, known: keys })),
   ];
+  return names.map(({ name, where, known }, index) => ({
+    fault: `${where}: is no option${index < toldMax ? didYouMean(name, known) : ''}`,
+    nearest: index < toldMax ? nearestOf(name, known) : undefined,
+  }));
 }
 
 function freeze(config: Config): Config {

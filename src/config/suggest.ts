@@ -17,8 +17,12 @@ function distance(left: string, right: string): number {
 
 const plain = (name: string) => name.toLowerCase().replace(/[-_]/g, '');
 
+/** What is longer is no name: comparing it would take memory by its length. */
+const nameMaxLength = 100;
+
 /** The known name that was probably meant. */
 export function nearestOf(name: string, known: readonly string[]): string | undefined {
+  if (name.length > nameMaxLength) return undefined;
   const ranked = known
     .map((each) => ({ each, away: distance(plain(name), plain(each)) }))
     .sort((left, right) => left.away - right.away);

@@ -187,6 +187,22 @@ test('a file with faults changes nothing, and the log says what is wrong', async
   expect([await publish('a', old), await publish('a', rotated)]).toEqual([200, 401]);
 });
 
+test.each<[string, string | Uint8Array, string]>([
+  ['is too large', `#${'x'.repeat(2 ** 20)}`, 'is larger than 1MiB'],
+  ['is not UTF-8', Buffer.from([0x61, 0x3a, 0xff]), 'is not UTF-8'],
+  ['ends in the middle', 'apiKeys: [{name: old,', 'is not YAML'],
+  ['is gone', '', 'cannot be read: ENOENT'],
+])('a file that %s changes nothing either', async (why, content, fault) => {
+  if (why === 'is gone') rmSync(file);
+  else writeFileSync(file, content);
+  const [told] = await reload();
+  expect(told).toMatchObject({
+    msg: 'the configuration was not reloaded, as it has faults: nothing changed',
+    faults: expect.arrayContaining([expect.stringContaining(fault)]),
+  });
+  expect([await publish('a', old), await publish('a', rotated)]).toEqual([200, 401]);
+});
+
 test('hooks begin, move to another URL and end, for open sessions too', async () => {
   const [before, after] = await Promise.all([HookServer.start(), HookServer.start()]);
   for (const hooks of [before, after]) {

@@ -122,6 +122,16 @@ export const attacks: readonly Row[] = [
     ],
   },
   {
+    attack:
+      'configuration files that are large, deep, not UTF-8, ambiguous, or full of nonsense, at the start and on SIGHUP',
+    tests: [
+      ['config/file.test.ts', 'is refused %s'],
+      ['config/file.test.ts', 'is told by its first faults, and by how many there are'],
+      ['config/file.test.ts', 'that does not end is not read to its end'],
+      ['cli/reload.test.ts', 'a file that %s changes nothing either'],
+    ],
+  },
+  {
     attack: 'the administration asked for on the public port, beside an admin port',
     tests: [
       [adminPort, 'has no %s, by any spelling and method'],

@@ -1,7 +1,7 @@
 import { integer, optionalInteger, text } from '../values.ts';
 import { filePath, option } from './option.ts';
 
-const isHostText = (value: string) => /^[A-Za-z0-9.:_-]+$/.test(value);
+const isHostText = (value: string) => /^[A-Za-z0-9.:_-]{1,253}$/.test(value);
 
 /** Where the gateway listens. */
 export const listeningOptions = {
