@@ -71,13 +71,14 @@ const permissionsOf: Readonly<Record<Who, readonly object[] | undefined>> = {
 
 async function besiege(
   name: AttackName,
-  { topics = 0 }: Attack,
+  { topics = 0, flags: more = [] }: Attack,
   who: Who,
   seconds: number,
 ): Promise<Besieged> {
   const flags = [...credentials, '--no-canary', '--connections-max-per-ip=100'];
   const gateway = await startGateway([
     ...flags,
+    ...more,
     '--handshakes-per-second-per-ip=50',
     '--http-connections-per-second-per-ip=500',
     '--unauthenticated-max-per-ip=100',

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { serveCalls } from '../support/worker.ts';
-import { type AttackName, attacks, type Target } from './attacks.ts';
+import { type AttackName, attacks } from './attacks.ts';
+import type { Target } from './sockets.ts';
 
 export interface AttackerCalls extends Readonly<Record<string, (argument: never) => unknown>> {
   readonly attack: (argument: { readonly name: AttackName; readonly target: Target }) => Promise<void>;

@@ -1,13 +1,6 @@
-import { connect, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
-import WebSocket from 'ws';
-
-/** The target of an attack, and its credential. */
-export interface Target {
-  readonly port: number;
-  /** The least privileged valid credential; undefined: none. */
-  readonly token: string | undefined;
-}
+import { floodOldSystems } from './old-clients.ts';
+import { flood, floodFrames, join, open, post, type Target } from './sockets.ts';
 
 export type Who = 'no credential' | 'anonymous' | 'poorest token' | 'publisher';
 
@@ -19,6 +12,8 @@ export interface Attack {
   readonly as: readonly Who[];
   /** Topics that exist before. */
   readonly topics?: number;
+  /** Of the gateway, besides those of all attacks. */
+  readonly flags?: readonly string[];
   /** Opens what it needs and sends it. What it opened stays until the attacker's process ends. */
   readonly run: (target: Target) => Promise<void>;
 }
@@ -338,6 +333,13 @@ export const attacks = {
       return flood(port, `GET /poll?${topics} HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(50));
     },
   },
+  oldClients: {
+    sentence:
+      '40 clients of older systems that name a thousand servers, rooms and filters a message, as fast as they go',
+    as: members,
+    flags: ['--compat=a,b,c,d,e'],
+    run: floodOldSystems,
+  },
   inquiries: {
     sentence: 'the same with questions whether a WebSocket may be opened',
     as: everyone,
@@ -346,73 +348,3 @@ export const attacks = {
 } as const satisfies Readonly<Record<string, Attack>>;
 
 export type AttackName = keyof typeof attacks;
-
-/** Attackers come from an address of their own. */
-const attackerAddress = '127.0.0.9';
-
-function open(port: number): Promise<Socket> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1', localAddress: attackerAddress });
-    socket.on('connect', () => resolve(socket));
-    // The gateway may close an attacker's connection.
-    socket.on('error', () => resolve(socket));
-  });
-}
-
-/** Sends the text again and again on 60 sockets, for 3 s. A socket that is ended is replaced. */
-async function flood(port: number, text: string): Promise<void> {
-  const endMs = performance.now() + 3000;
-  const one = async (): Promise<void> => {
-    while (performance.now() < endMs) {
-      const socket = await open(port);
-      socket.resume();
-      socket.setMaxListeners(0);
-      const ended = new Promise((resolve) => socket.once('close', resolve));
-      while (performance.now() < endMs && !socket.destroyed)
-        if (!socket.write(text)) {
-          const drained = new Promise((resolve) => socket.once('drain', resolve));
-          await Promise.race([ended, drained, setTimeout(100)]);
-        }
-      await setTimeout(20);
-    }
-  };
-  await Promise.all(Array.from({ length: 60 }, one));
-}
-
-/** The same request `count` times at once, each on a socket of its own. */
-async function post(
-  { port, token }: Target,
-  path: string,
-  count: number,
-  body: string,
-  contentType = 'application/json',
-): Promise<void> {
-  const authorization = token === undefined ? '' : `Authorization: Bearer ${token}\r\n`;
-  const head = `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${authorization}Content-Type: ${contentType}\r\nContent-Length: ${body.length}\r\n\r\n`;
-  for (let i = 0; i < count; i++) (await open(port)).write(head + body);
-}
-
-/** Sends frames without a payload on 40 WebSockets, for 3 s. One that is ended is replaced. */
-async function floodFrames(target: Target, head: number): Promise<void> {
-  const frames = Buffer.concat(Array(60_000).fill(Buffer.from([head, 0x80, 0, 0, 0, 0])));
-  const endMs = performance.now() + 3000;
-  const one = async (): Promise<void> => {
-    while (performance.now() < endMs) {
-      const socket = (await join(target)) as WebSocket & { readonly _socket?: Socket };
-      for (let sent = 0; sent < 20; sent++) socket._socket?.write(frames);
-      while (performance.now() < endMs && socket.readyState === WebSocket.OPEN) await setTimeout(20);
-    }
-  };
-  await Promise.all(Array.from({ length: 40 }, one));
-}
-
-async function join({ port, token }: Target, subprotocols: string[] = []): Promise<WebSocket> {
-  const query = token === undefined ? '' : `?token=${token}`;
-  const url = `ws://127.0.0.1:${port}/ws${query}`;
-  const socket = new WebSocket(url, subprotocols, { localAddress: attackerAddress });
-  await new Promise<void>((resolve) => {
-    socket.on('open', () => resolve());
-    socket.on('error', () => resolve());
-  });
-  return socket;
-}
