@@ -12,7 +12,7 @@ export type Argument = string | number | Buffer;
  * twice.
  */
 export interface RedisConnection {
-  /** Whether it may subscribe to a channel and still take commands. */
+  /** Whether it may subscribe to a channel and still take commands: not in a cluster, nor where Redis lacks HELLO. */
   readonly pushes: boolean;
   /** Replies have their texts as bytes. Rejects with an error of Redis or of the connection, see `isRefusal`. */
   call(command: string, ...args: Argument[]): Promise<unknown>;
@@ -60,7 +60,9 @@ export async function connect(
       ended();
     });
     const connection: RedisConnection = {
-      pushes: server.kind !== 'cluster',
+      get pushes() {
+        return client instanceof Redis && client.condition?.protocol === 3;
+      },
       heard: undefined,
       subscribe: async (channel) => void (await client.subscribe(channel)),
       call: (command, ...args) => client.callBuffer(command, ...args),
@@ -183,7 +185,7 @@ function commonOptions(
 ): ClientOptions {
   return {
     lazyConnect: true,
-    // With 3, a connection that has subscribed still takes commands.
+    // With 3, a connection that has subscribed still takes commands. Where Redis refuses it, the library takes 2.
     protocol: kind !== 'cluster' && role === 'tail' ? 3 : 2,
     connectTimeout: timeoutMs,
     // The tail of a cluster blocks until something is published, so its commands have no time-out.

@@ -102,15 +102,19 @@ function follows(entry: LogEntry | undefined, last: string): boolean {
   return entry?.about.startsWith(`${last} `) === true;
 }
 
-/** How long a read of the log waits for something to come. */
-const blockMs = 1000;
+/** How long a read of the log waits for something to come at most. */
+const blockMaxMs = 1000;
 
-/** Hears of the log by reads that wait for it: in a cluster, all of whose servers would repeat a feed. */
+/**
+ * Hears of the log by reads that wait for it: in a cluster, all of whose servers would repeat a feed, and where Redis
+ * lacks what a feed needs.
+ */
 export class ReadTail implements Tail {
   readonly #tail: Server;
   readonly #link: Listening;
   /** How long a reply may take. */
   readonly #timeoutMs: number;
+  readonly #blockMs: number;
   /** When the read of the log began that is under way. */
   #readAtMs = 0;
   /** The entry that was read last at the previous check, if the log had more. */
@@ -120,19 +124,20 @@ export class ReadTail implements Tail {
     this.#tail = tail;
     this.#link = link;
     this.#timeoutMs = timeoutMs;
+    this.#blockMs = Math.min(blockMaxMs, Math.ceil(timeoutMs / 2));
   }
 
   async start(): Promise<void> {
     while (!this.#link.isOver) {
       this.#readAtMs = performance.now();
-      const read = await this.#tail.read(this.#link.last, this.#link.lastMessage, readAtOnce, blockMs);
+      const read = await this.#tail.read(this.#link.last, this.#link.lastMessage, readAtOnce, this.#blockMs);
       if (!this.#link.isOver) this.#link.take(read);
     }
   }
 
   /** Commands work: so should the log. Looked at here, as a timer for each read costs more than the read. */
   async check(newest: string): Promise<void> {
-    if (performance.now() - this.#readAtMs > blockMs + this.#timeoutMs)
+    if (performance.now() - this.#readAtMs > this.#blockMs + this.#timeoutMs)
       throw new Error('Redis does not answer');
     const { last } = this.#link;
     if (newest !== last && this.#silentAt === last) throw new Error('the log of Redis is silent');

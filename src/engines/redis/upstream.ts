@@ -44,7 +44,7 @@ export class RedisUpstream implements Upstream, LinkListener {
   readonly bus = new RedisBus(this.#node, () => {
     const link = this.#link;
     // A failed link is noticed where the log is read.
-    return link && ((text) => void link.commands.send(this.#node, text).catch(() => undefined));
+    return link && ((text) => void link.commits.send(this.#node, text).catch(() => undefined));
   });
   readonly counts = new RedisCounts(this.#node);
   #listener: UpstreamListener | undefined;

@@ -85,3 +85,19 @@ test('a node whose connection Redis ends, as too much waits there for it, is tol
   expect((await tails()).filter((id) => before.includes(id))).toEqual([]);
   expect([nodes.map(({ feed }) => feed.resets), faults()]).toEqual([[[], []], []]);
 });
+
+test('where Redis lacks what the feed needs, nodes wait for the log', async () => {
+  const poor = await startRedis('--rename-command', 'HELLO', '');
+  const [a, b] = [
+    await openNode({ server: single(poor.url, 600) }),
+    await openNode({ server: single(poor.url, 600) }),
+  ];
+  await a.publish('a', '1');
+  await b.publish('a', '2');
+  await until(() => [a, b].every(({ feed }) => feed.topics.get('a')?.offset === 2), a, b);
+  for (const { engine, feed } of [a, b]) {
+    expect([feed.cause, feed.faults]).toEqual([undefined, []]);
+    await engine.close();
+  }
+  await poor.remove();
+});
