@@ -106,21 +106,22 @@ export class SluiceClient {
 
   /** What the client knows, without asking the gateway. */
   getStatus(): ClientStatus {
-    const { state, retryAtMs, attempts, error, reason } = this.#core.lastChange;
+    const { lastChange, greeting, transports, connectedAtMs, clock, subscriptions, queue } = this.#core;
+    const { state, retryAtMs, attempts, error, reason } = lastChange;
     return {
       state,
-      transport: this.#core.transports.current,
-      session: this.#core.greeting?.session,
-      user: this.#core.greeting?.user,
-      connectedAtMs: this.#core.connectedAtMs,
+      transport: transports.current,
+      session: greeting?.session,
+      user: greeting?.user,
+      connectedAtMs,
       retryAtMs,
       attempts,
       error,
       reason,
-      roundTripMs: this.#core.clock.roundTripMs,
-      serverOffsetMs: this.#core.clock.offsetMs,
-      subscriptions: this.#core.subscriptions.size,
-      queued: this.#core.queue.size,
+      roundTripMs: clock.roundTripMs,
+      serverOffsetMs: clock.offsetMs,
+      subscriptions: subscriptions.size,
+      queued: queue.size,
     };
   }
 

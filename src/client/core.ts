@@ -1,10 +1,10 @@
 import type { ClientFrame, CommandKind, Commands } from '../protocol/client-frames.ts';
 import { maxUint32 } from '../protocol/fields.ts';
 import type { Limits, PublishFields } from '../protocol/frames.ts';
-import type { ServerFrame, ServerKinds } from '../protocol/server-frames.ts';
+import type { ServerFrame } from '../protocol/server-frames.ts';
 import { ClientError, localError, ownError } from './client-error.ts';
 import { Arrivals } from './connection/arrivals.ts';
-import { Backoff } from './connection/backoff.ts';
+import { Backoff, unlimited } from './connection/backoff.ts';
 import type { ClosedBy } from './connection/close-code.ts';
 import { Connection, type ConnectionPort, type StateChange } from './connection/connection.ts';
 import { Heartbeat, type HeartbeatPort, type Pulse } from './connection/heartbeat.ts';
@@ -42,7 +42,7 @@ export const refreshing = later(() => import('./connection/token-refresh.ts'));
 type Counters = { -readonly [K in keyof ClientStats]: number };
 
 /** Before the first greeting none is known; each publication is asked again when it is sent. */
-const unlimited = { frameMaxBytes: Number.POSITIVE_INFINITY, payloadMaxBytes: Number.POSITIVE_INFINITY };
+const unknownLimits = { frameMaxBytes: unlimited, payloadMaxBytes: unlimited };
 
 /** Builds the parts of a client, is what each of them reports to, and brings each frame to the one that it is for. */
 export class Core
@@ -78,7 +78,7 @@ export class Core
   connectedAtMs: number | undefined;
   lastChange: StateChange = { state: 'idle', previous: 'idle', attempts: 0 };
   /** Of the latest greeting: they hold until the next one. */
-  limits: Pick<Limits, keyof typeof unlimited> = unlimited;
+  limits: Pick<Limits, keyof typeof unknownLimits> = unknownLimits;
   readonly #url: string;
   readonly #options: ClientOptions;
   readonly #backoff: Backoff;
@@ -114,7 +114,6 @@ export class Core
         clientName,
         capabilities: ['dictionary', 'acks'],
         connectTimeoutMs,
-        stableAfterMs: 5_000,
       },
       { codec: protobufCodec, open: (...opening) => this.transports.open(...opening), runtime },
       this.#backoff,
@@ -175,7 +174,7 @@ export class Core
     this.#heartbeat.stop();
     this.#refresh?.stop();
     this.#inflow.clear();
-    this.commands.disconnected(localError('disconnected'));
+    this.commands.disconnected();
     this.subscriptions.disconnected();
     this.queue.disconnected();
     this.events.emit('disconnect', closed);
@@ -323,21 +322,14 @@ export class Core
         this.events.emit('degraded', frame.degraded);
         break;
       case 'message':
-        this.#message(frame);
+        // Its gateway has looked that it is JSON.
+        this.events.emit('message', { type: frame.type, data: readPayload(frame.payload) });
         break;
       case 'error':
         this.report(new ClientError(frame));
         break;
       default:
         this.subscriptions.push(frame);
-    }
-  }
-
-  #message(frame: ServerKinds['message']): void {
-    try {
-      this.events.emit('message', { type: frame.type, data: readPayload(frame.payload) });
-    } catch (cause) {
-      this.report(localError('invalid_message', `message ${frame.type}`, cause));
     }
   }
 

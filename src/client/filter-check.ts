@@ -33,12 +33,12 @@ export function checkedFilter(filter: unknown, depth = 0, count = { nodes: 0 }):
     ++count.nodes > mostNodes
   )
     throw ownError('invalid_filter', `filter: no such op, or a wrong operand: ${String(op)}`);
-  const list = Array.isArray(operand) ? Array.from(operand as unknown[]) : operand;
-  if (name !== 'filters') return { op, tag, [name]: list } as unknown as Filter;
+  const checked = (one: unknown) => (name === 'filters' ? checkedFilter(one, depth + 1, count) : one);
   return {
     op,
-    filters: (list as unknown[]).map((inner) => checkedFilter(inner, depth + 1, count)),
-  } as Filter;
+    tag: name === 'filters' ? undefined : tag,
+    [name]: Array.isArray(operand) ? Array.from(operand, checked) : operand,
+  } as unknown as Filter;
 }
 
 /** A text that UTF-8 can write. */

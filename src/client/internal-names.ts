@@ -13,7 +13,7 @@ export const internalNames =
   'loaded memory mustAskAgain mustRekey nodes note observe oneOf openWebSocket own pages parts place ' +
   'placed plan planFlush probe problem received receivedAtMs recover recoveredAtMs recoveryDelayMs ' +
   'refuse refused rejectAll rejectWaiting release releaseView report selection sentAtMs serverMade ' +
-  'settle shown silent stableAfterMs stand starts suspect take tellMap timer toAsked toGranted ' +
+  'settle shown silent stand starts suspect take tellMap timer toAsked toGranted ' +
   'tokenFailed toLive toNeeded toOff tooLarge toReconnecting unheardAfter unopened unplan waitFor ' +
   'waitsUntilMs wants wasLive welcome wireFor wireType wishes withExtras woke written';
 

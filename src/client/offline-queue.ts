@@ -68,7 +68,7 @@ export class OfflineQueue {
     this.#runtime = runtime;
     this.#timer = new Timer(runtime);
     this.#port = port;
-    const draw = (): string => Math.floor(runtime.random() * 2 ** 48).toString(36);
+    const draw = (): string => runtime.random().toString(36).slice(2);
     this.#idPrefix = `${draw()}${draw()}`;
   }
 

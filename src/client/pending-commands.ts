@@ -57,8 +57,9 @@ export class PendingCommands {
   }
 
   /** The connection is lost: commands that were sent get no reply. Those that wait go on waiting. */
-  disconnected(error: ClientError): void {
+  disconnected(): void {
     this.#open = false;
+    const error = localError('disconnected');
     for (const [id, { kind, start }] of [...this.#pending]) if (kind && !start) this.#fail(id, error);
   }
 

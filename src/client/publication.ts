@@ -87,8 +87,8 @@ export class ReceivedPublication<T = unknown> {
 
   /** What it was made of. Its payload is not copied. */
   plain(): PlainPublication {
-    const { topic, offset, timestampMs, type, key, tags, removed } = this;
-    return { topic, offset, timestampMs, type, key, tags, removed, payload: this.#payload };
+    const { ...fields } = this as Omit<PlainPublication, 'payload'>;
+    return { ...fields, payload: this.#payload };
   }
 
   /** Copies the payload out of its message, so that keeping this publication does not keep the message alive. */

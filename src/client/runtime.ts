@@ -31,11 +31,8 @@ export interface Socket {
   onerror: (() => void) | null;
   send(data: Uint8Array | string): void;
   close(code?: number, reason?: string): void;
-}
-
-/** A connection that takes and gives frames themselves, by other means than a WebSocket. */
-export interface FrameSocket extends Socket {
-  sendFrame(frame: ClientFrame): void;
+  /** Of a connection that takes and gives frames themselves, by other means than a WebSocket. */
+  sendFrame?(frame: ClientFrame): void;
 }
 
 /** A WHATWG WebSocket class: a browser's, Node's own (22 and newer), or the one of the package `ws`. */

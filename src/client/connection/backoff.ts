@@ -13,7 +13,7 @@ export interface BackoffOptions {
 
 const defaultDelaysMs = [1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
 
-const unlimited = 1 / 0;
+export const unlimited = 1 / 0;
 
 /** The least part of a delay that is waited. */
 const leastShares = { half: 0.5, full: 0, none: 1 } as const;

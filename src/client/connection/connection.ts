@@ -51,10 +51,8 @@ export interface ConnectionPort {
   unopened?(error: ClientError): void;
 }
 
-export interface ConnectionOptions extends SocketSessionOptions {
-  /** After a connection that lived this long, the backoff starts from its first delay. */
-  readonly stableAfterMs: number;
-}
+/** After a connection that lived this long, the backoff starts from its first delay. */
+const stableAfterMs = 5_000;
 
 /** An attempt that is younger than this goes on when the network changes; if it fails, the next begins at once. */
 const staleAttemptMs = 1_000;
@@ -79,13 +77,18 @@ export class Connection implements SocketSessionPort {
   #nextDelayMs: number | undefined;
   /** Why the last attempt or connection ended, until the next success. */
   #lastError: ClientError | undefined;
-  readonly #options: ConnectionOptions;
+  readonly #options: SocketSessionOptions;
   readonly #parts: SocketSessionParts;
   readonly #backoff: Backoff;
   readonly #timer: Timer;
   readonly port: ConnectionPort;
 
-  constructor(options: ConnectionOptions, parts: SocketSessionParts, backoff: Backoff, port: ConnectionPort) {
+  constructor(
+    options: SocketSessionOptions,
+    parts: SocketSessionParts,
+    backoff: Backoff,
+    port: ConnectionPort,
+  ) {
     this.#options = options;
     this.#parts = parts;
     this.#backoff = backoff;
@@ -161,7 +164,7 @@ export class Connection implements SocketSessionPort {
 
   toReconnecting(error: ClientError): void {
     const livedMs = this.#parts.runtime.monotonicMs() - this.connectedAtMs;
-    if (this.#state === 'connected' && livedMs >= this.#options.stableAfterMs) this.#backoff.reset();
+    if (this.#state === 'connected' && livedMs >= stableAfterMs) this.#backoff.reset();
     const delayMs = this.#backoff.next();
     if (delayMs === undefined) {
       this.#toClosed(this.#backoff.attempts === 0 ? error : localError('retries_over', undefined, error));

@@ -1,7 +1,7 @@
 import type { ClientFrame } from '../../protocol/client-frames.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
-import { ClientError, localError } from '../client-error.ts';
-import type { FrameSocket, Runtime, Socket } from '../runtime.ts';
+import { ClientError, type LocalErrorCode, localError } from '../client-error.ts';
+import type { Runtime, Socket } from '../runtime.ts';
 import { Timer } from '../timer.ts';
 import type { ClientCodec } from '../wire/codec.ts';
 import type { ClosedBy } from './close-code.ts';
@@ -72,7 +72,7 @@ export class SocketSession {
   /** `message`: the frame as a WebSocket carries it. */
   send(frame: ClientFrame, message: Uint8Array | string): void {
     const socket = this.#socket;
-    if (isFrameSocket(socket)) socket.sendFrame(frame);
+    if (socket?.sendFrame) socket.sendFrame(frame);
     else socket?.send(message);
   }
 
@@ -91,17 +91,18 @@ export class SocketSession {
 
   async #begin(): Promise<void> {
     const { token } = this.#options;
+    let code: LocalErrorCode = 'token_failed';
     try {
       // Awaited in any case: an attempt never reports before its maker has it.
-      this.#token = checkedToken(await (typeof token === 'function' ? token() : token)) || undefined;
-    } catch (cause) {
-      this.#fail(localError('token_failed', undefined, cause));
-    }
-    try {
+      const own: unknown = await (typeof token === 'function' ? token() : token);
+      if (own && typeof own !== 'string') throw new TypeError('no string');
+      this.#token = (own as string) || undefined;
+      // By its URL alone (ws: in a page of https:), so another attempt would fail too.
+      code = 'socket_refused';
       if (!this.#over) await this.#open();
     } catch (cause) {
-      // By its URL alone (ws: in a page of https:), so another attempt would fail too.
-      this.#fail(cause instanceof ClientError ? cause : localError('socket_refused', undefined, cause));
+      const isTold = code === 'socket_refused' && cause instanceof ClientError;
+      this.#fail(isTold ? cause : localError(code, undefined, cause));
     }
   }
 
@@ -132,7 +133,7 @@ export class SocketSession {
   #received(data: unknown): void {
     let frame: ServerFrame;
     try {
-      frame = isFrameSocket(this.#socket) ? (data as ServerFrame) : this.#parts.codec.decode(data);
+      frame = this.#socket?.sendFrame ? (data as ServerFrame) : this.#parts.codec.decode(data);
     } catch (cause) {
       this.#port.port.report(localError('invalid_message', undefined, cause));
       return;
@@ -166,14 +167,4 @@ export class SocketSession {
     this.drop(error.code);
     this.#port.failed(error);
   }
-}
-
-function isFrameSocket(socket: Socket | undefined): socket is FrameSocket {
-  return socket !== undefined && 'sendFrame' in socket;
-}
-
-/** Throws where the value is no token, as it would throw later, when it is written. */
-function checkedToken(token: unknown): string | undefined {
-  if (token === undefined || token === null || typeof token === 'string') return token ?? undefined;
-  throw new TypeError('no string');
 }

@@ -1,7 +1,7 @@
 import type { ClientFrame } from '../../protocol/client-frames.ts';
 import type { Ack, Granted, SubscribeResult, Subscription, WireError } from '../../protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
-import type { FrameSocket, Runtime } from '../runtime.ts';
+import type { Runtime, Socket } from '../runtime.ts';
 import { gatewayError } from '../told-error.ts';
 import { readHttpFrame, requestBody } from './json-frames.ts';
 import { errorOf, type HttpMemory, type Receive } from './receive.ts';
@@ -26,13 +26,13 @@ interface Wanted {
 }
 
 /** Frames and commands of a client over HTTP: a stream or polls bring the frames, and each command is a request. */
-export class HttpSocket implements FrameSocket {
+export class HttpSocket implements Socket {
   binaryType = '';
   readonly protocol = '';
-  onopen: FrameSocket['onopen'] = null;
-  onmessage: FrameSocket['onmessage'] = null;
-  onclose: FrameSocket['onclose'] = null;
-  onerror: FrameSocket['onerror'] = null;
+  onopen: Socket['onopen'] = null;
+  onmessage: Socket['onmessage'] = null;
+  onclose: Socket['onclose'] = null;
+  onerror: Socket['onerror'] = null;
   #token: string | undefined;
   #greeting: ServerKinds['connected'] | undefined;
   /** Of the stream that is open now. A command to leave this session out means it. */

@@ -1,4 +1,4 @@
-import type { FrameSocket, Runtime, Socket } from '../runtime.ts';
+import type { Runtime, Socket } from '../runtime.ts';
 import { HttpSocket } from './http-socket.ts';
 import { lookForWebSocket } from './look.ts';
 import { type HttpMemory, receivePolls, receiveStream } from './receive.ts';
@@ -17,12 +17,7 @@ export interface HttpHome {
 }
 
 /** Opens a connection over HTTP. All code for it is loaded from here. */
-export function openHttp(
-  url: string,
-  protocol: string,
-  token: string | undefined,
-  home: HttpHome,
-): FrameSocket {
+export function openHttp(url: string, protocol: string, token: string | undefined, home: HttpHome): Socket {
   const { current, transports, pollIntervalMs, memory, port } = home;
   const { runtime } = port;
   const wait = (delayMs: number, signal: AbortSignal): Promise<void> =>

@@ -131,7 +131,6 @@ export class JsonClient {
         clientName: options.clientName ?? `sluice-js/${clientVersion}`,
         connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
         capabilities: ['acks'],
-        stableAfterMs: 5_000,
       },
       { codec: jsonCodec, open: socketFactory(options.WebSocket), runtime },
       backoff,
@@ -152,7 +151,7 @@ export class JsonClient {
           this.#greeting = undefined;
           beats++;
           timer.stop();
-          commands.disconnected(localError('disconnected'));
+          commands.disconnected();
           this.#asking.disconnected();
         },
         state: (change) => {

@@ -32,7 +32,7 @@ export class Wire implements Shared {
   cursor: string | undefined;
   /** Where the gateway was asked to begin last. */
   starts: readonly TopicPosition[] = [];
-  #recoveredAtMs = Number.NEGATIVE_INFINITY;
+  #recoveredAtMs = -minRecoveryIntervalMs;
   readonly port: WirePort;
 
   constructor(topic: string, key: string, options: SubscribeOptions, port: WirePort) {
@@ -160,10 +160,10 @@ export class Wire implements Shared {
   #beginning(): Pick<WireSubscription, 'since' | 'cursor'> {
     const { topic } = this;
     const known = [...this.members].map(({ topics }) => topics.get(topic));
-    const { epoch = '', offset } = known.find((at) => at && !at.awaitsSnapshot) ?? {};
-    if (offset === undefined) this.starts = [];
-    else this.starts = [{ topic, epoch, offset }];
-    return offset === undefined ? {} : { since: { epoch, offset }, cursor: this.cursor };
+    const start = known.find((at) => at && !at.awaitsSnapshot);
+    const since = start && { epoch: start.epoch, offset: start.offset };
+    this.starts = since ? [{ topic, ...since }] : [];
+    return since ? { since, cursor: this.cursor } : {};
   }
 
   /** A frame or a member that needs it has waited for the code. */

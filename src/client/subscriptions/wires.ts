@@ -5,7 +5,7 @@ import type {
   WireError,
   Subscription as WireSubscription,
 } from '../../protocol/frames.ts';
-import { canonicalKey, keysText, snapInterval } from '../../protocol/selection-key.ts';
+import { snapInterval } from '../../protocol/selection-key.ts';
 import { ClientError, localError, ownError } from '../client-error.ts';
 import { Backoff } from '../connection/backoff.ts';
 import { inflating } from '../inflow.ts';
@@ -81,8 +81,8 @@ export class Wires implements Registry {
 
   /** Equal for equal subscriptions. */
   keyOf(topic: string, { filter, intervalMs = 0, conflate = false, keys }: SubscribeOptions): string {
-    const text = filter && JSON.stringify(filter);
-    return canonicalKey(topic, text, snapInterval(intervalMs), conflate, keys && keysText(keys));
+    const sorted = keys && [...new Set(keys)].sort();
+    return JSON.stringify([topic, filter, snapInterval(intervalMs), conflate, sorted]);
   }
 
   all(): Wire[] {

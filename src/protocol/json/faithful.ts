@@ -33,8 +33,8 @@ function problemOf(value: unknown, original: unknown, inArray: boolean): string 
   if (kind === 'Number') return Number.isFinite(Number(value)) ? undefined : String(value);
   if (kind !== 'Object') return /^(String|Boolean|Array)$/.test(kind) ? undefined : kind;
   const object = value as object;
-  const isEnumerable = (name: symbol): boolean => Object.prototype.propertyIsEnumerable.call(object, name);
-  if (Object.getOwnPropertySymbols(object).some(isEnumerable)) return 'symbol';
+  // A copy has the enumerable ones alone.
+  if (Object.getOwnPropertySymbols({ ...object }).length > 0) return 'symbol';
   // An instance is carried by its own members: one without any would be lost.
   return isPlain(object) || Object.keys(object).length > 0 ? undefined : 'empty instance';
 }
