@@ -43,6 +43,7 @@ describe('Retries', () => {
     await runtime.advance(499);
     expect([told, planned.has('a'), planned.has('b')]).toEqual([[], true, false]);
     planned.clear();
+    expect(runtime.timers).toBe(0);
     await runtime.advance(1_000);
     expect([told, runtime.timers]).toEqual([[], 0]);
   });
