@@ -10,6 +10,7 @@ import { moduleFile } from './support/command-line.ts';
 import { startGateway, type TestGateway } from './support/gateway.ts';
 import { HookServer, hookSecret } from './support/hook-server.ts';
 import { type Frame, JsonClient } from './support/json-client.ts';
+import { RawSocket } from './support/raw-socket.ts';
 import { signToken, tokenSecret } from './support/tokens.ts';
 
 /**
@@ -256,5 +257,52 @@ describe('hookConcurrency', () => {
     answerAll();
     expect((await publishing).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
     expect([hooks.questions.length, most]).toEqual([4, 2]);
+  });
+});
+
+describe('the limits of messages', () => {
+  it('are told to each client, and hold by HTTP, too', async () => {
+    const flags = { payloadMaxBytes: '2KiB', frameMaxBytes: '128KiB', bodyMaxBytes: '128KiB' };
+    await start({ ...flags, commandsPerSecond: 77, idleTimeoutSeconds: 45 });
+    expect((await connect()).frames[0]).toMatchObject({
+      limits: {
+        payloadMaxBytes: 2048,
+        frameMaxBytes: 131_072,
+        commandsPerSecond: 77,
+        idleTimeoutMs: 45_000,
+      },
+    });
+    const codeOf = async (data: string) => {
+      const answer = await gateway.post('/api/publish', JSON.stringify({ topic: 'a', data }));
+      return ((await answer.json()) as { error?: { code: string } }).error?.code;
+    };
+    expect(await codeOf('x'.repeat(2000))).toBeUndefined();
+    expect(await codeOf('x'.repeat(3000))).toBe('payload_too_large');
+    expect(await codeOf('x'.repeat(140_000))).toBe('frame_too_large');
+  });
+});
+
+describe('topicHistoryMaxAgeSeconds', () => {
+  it('is the age from which on a publication is dropped', async () => {
+    await start({ topicHistoryMaxAgeSeconds: 3600 }, '{ short: { topicHistoryMaxAgeSeconds: 1 } }');
+    const held = async (topic: string) => {
+      const answer = await fetch(`${gateway.url}/api/topics/${topic}/history`);
+      return ((await answer.json()) as { messages: unknown[] }).messages.length;
+    };
+    await publish('long');
+    await publish('short:a');
+    expect(await held('short:a')).toBe(1);
+    await expect.poll(() => held('short:a')).toBe(0);
+    expect(await held('long')).toBe(1);
+  });
+});
+
+describe('httpConnectionsMax', () => {
+  it('is how many connections speak HTTP at a time', async () => {
+    await start({ httpConnectionsMax: 3 });
+    const sockets = await Promise.all(Array.from({ length: 8 }, () => RawSocket.open(gateway.port)));
+    cleanups.push(() => sockets.forEach((socket) => void socket.kill()));
+    await expect.poll(() => sockets.filter(({ ended }) => ended).length).toBeGreaterThanOrEqual(5);
+    expect(sockets.filter(({ ended }) => !ended).length).toBe(3);
   });
 });

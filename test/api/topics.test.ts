@@ -142,6 +142,18 @@ test('latest returns the newest value of every key, or of one', async () => {
   expect((await get(`${path}?limit=1&after=cpu`)).json()).toMatchObject({ messages: [{ key: 'mem' }] });
 });
 
+test('latest returns the value without a key first, and once', async () => {
+  const { get, post } = await startApi();
+  for (const key of ['a', undefined])
+    await post('/api/publish', JSON.stringify({ topic: 'server:web-02', key, data: key ?? 'none' }));
+  const path = '/api/topics/server%3Aweb-02/latest';
+  const dataOf = async (query: string) =>
+    (await get(path + query)).json<{ messages: { data: string }[] }>().messages.map(({ data }) => data);
+  expect(await dataOf('')).toEqual(['none', 'a']);
+  expect(await dataOf('?limit=1')).toEqual(['none']);
+  expect(await dataOf('?after=a')).toEqual([]);
+});
+
 test.each([
   ['limit=1', 200],
   ['limit=1000', 200],

@@ -197,3 +197,22 @@ describe('POST /api/broadcast to some', () => {
 });
 
 const stored = { ok: true, epoch: 'e', offset: 1, duplicate: false } as const;
+
+test('the connections of a user are those of all nodes, which answer later', async () => {
+  const api = await startApi({
+    ports: {
+      sessions: {
+        count: () => 0,
+        list: async () => ({ connections: connections.slice(0, 2), next: 's2' }),
+        countOf: async () => 5,
+        disconnect: async () => true,
+        acknowledge: () => undefined,
+      },
+    },
+  });
+  expect((await api.get('/api/users/alice/connections?limit=2')).json()).toMatchObject({
+    count: 5,
+    connections: [{ id: 's1' }, { id: 's2' }],
+    next: 's2',
+  });
+});
