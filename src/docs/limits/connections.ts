@@ -117,6 +117,7 @@ const described: readonly Limit[] = [
     countedBy: [rejected('too_many_connections')],
     tests: [
       ['transport/uws/http-connections.test.ts', 'are as many as %s, and one more is closed and counted'],
+      ['transport/uws/http-connections.test.ts', 'of an admin port are no more than there are files'],
       ['server/open-files.test.ts', 'of %s files all but 256, and of few all but a quarter, are for clients'],
     ],
   },

@@ -16,6 +16,9 @@ export interface HttpConnectionOptions {
   >;
 }
 
+/** Of an app apart: this many operators get in, with files that are kept for others, when clients have taken theirs. */
+const operatorsMin = 8;
+
 /**
  * Counts HTTP connections, from their first byte on, and closes those above the limit. The library tells the address of
  * a connection that opens, but not of one that closes. So new connections of an address are limited by rate; idle ones
@@ -24,6 +27,8 @@ export interface HttpConnectionOptions {
 export class HttpConnections {
   readonly #options: HttpConnectionOptions;
   #count = 0;
+  /** Of apps that are watched apart. */
+  #apart = 0;
 
   constructor(options: HttpConnectionOptions) {
     this.#options = options;
@@ -37,14 +42,13 @@ export class HttpConnections {
 
   /**
    * Connections of this app have a limit of their own and no rate: an operator gets in, whatever the number of clients.
+   * They take files as all others do.
    */
   watchApart(app: TemplatedApp): void {
-    const { max, metrics } = this.#options;
-    let count = 0;
     const changed = (response: HttpResponse, change: unknown): void => {
-      count += Number(change);
-      if (Number(change) <= 0 || count <= max) return;
-      metrics.connectionsRejectedTotal.inc({ reason: 'too_many_connections' });
+      this.#apart += Number(change);
+      if (Number(change) <= 0 || this.#apart <= this.#mostApart()) return;
+      this.#options.metrics.connectionsRejectedTotal.inc({ reason: 'too_many_connections' });
       response.close();
     };
     app.filter(changed);
@@ -82,6 +86,11 @@ export class HttpConnections {
   }
 
   #most(): number {
-    return Math.min(this.#options.max, this.#options.filesFree());
+    return Math.min(this.#options.max, this.#options.filesFree() - this.#apart);
+  }
+
+  #mostApart(): number {
+    const { max, filesFree } = this.#options;
+    return Math.min(max, Math.max(operatorsMin, filesFree() - this.#count));
   }
 }

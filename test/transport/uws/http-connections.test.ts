@@ -11,8 +11,11 @@ interface Limits {
 function makeConnections(limits: Limits, watch: 'watch' | 'watchApart' = 'watch', admits = () => true) {
   const counts = new RecordedMetrics();
   const refused: string[] = [];
-  let change: (response: HttpResponse, by: number) => void = () => undefined;
-  const app = { filter: (told: typeof change) => (change = told) } as unknown as TemplatedApp;
+  type Change = (response: HttpResponse, by: number) => void;
+  let change: Change = () => undefined;
+  const app = { filter: (told: Change) => (change = told) } as unknown as TemplatedApp;
+  let changeApart: Change = () => undefined;
+  const appApart = { filter: (told: Change) => (changeApart = told) } as unknown as TemplatedApp;
   const options = {
     max: limits.max,
     filesFree: () => limits.filesFree,
@@ -21,22 +24,39 @@ function makeConnections(limits: Limits, watch: 'watch' | 'watchApart' = 'watch'
   };
   const connections = new HttpConnections({ ...options, metrics: counts.metrics });
   connections[watch](app);
+  connections.watchApart(appApart);
   /** Whether it stays open. */
-  const open = () => {
+  const opened = (changed: Change) => {
     let isOpen = true;
     const response = {
       close: () => (isOpen = false),
       getRemoteAddress: () => new ArrayBuffer(0),
       getRemoteAddressAsText: () => new ArrayBuffer(0),
     } as unknown as HttpResponse;
-    change(response, 1);
-    if (!isOpen) change(response, -1);
+    changed(response, 1);
+    if (!isOpen) changed(response, -1);
     return isOpen;
   };
-  return { open, counts, refused, connections };
+  const open = () => opened(change);
+  const openApart = () => opened(changeApart);
+  return { open, openApart, counts, refused, connections };
 }
 
 describe('connections that speak HTTP', () => {
+  test('of an admin port take files as the others do, and eight of them get in where there is none', () => {
+    const { open, openApart, counts } = makeConnections({ max: 100, filesFree: 20 });
+    const times = (one: () => boolean, count: number) =>
+      Array.from({ length: count }, one).filter(Boolean).length;
+    expect([times(openApart, 5), times(open, 100), times(openApart, 100)]).toEqual([5, 15, 3]);
+    expect(counts.of('connectionsRejectedTotal', 'too_many_connections')).toBe(85 + 97);
+  });
+
+  test('of an admin port are no more than there are files', () => {
+    const { open, openApart } = makeConnections({ max: 100, filesFree: 20 });
+    expect(Array.from({ length: 30 }, openApart).filter(Boolean)).toHaveLength(20);
+    expect(open()).toBe(false);
+  });
+
   test.each([
     ['the option says', { max: 3, filesFree: 100 }],
     ['there are files for', { max: 100, filesFree: 3 }],
