@@ -63,6 +63,17 @@ describe('presence', () => {
     await hears(alice, 'left', 'carol');
   });
 
+  it('goes on for the only watcher, where it comes back', async () => {
+    const alice = await client('alice', ['subscribe', 'presence']);
+    for (let times = 0; times < 2; times++) {
+      await alice.call({ ...subscribe, presence: true });
+      if (times === 0) await alice.call({ type: 'unsubscribe', topic: 'room:1' });
+    }
+    const bob = await client('bob', ['subscribe']);
+    await bob.call(subscribe);
+    await alice.until(({ type, member }) => type === 'joined' && (member as { user: string }).user === 'bob');
+  });
+
   it('ends with the subscription that asked for it', async () => {
     const alice = await client('alice', ['subscribe', 'presence']);
     await alice.call({ ...subscribe, presence: true });

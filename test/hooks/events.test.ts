@@ -77,6 +77,20 @@ describe('the queue of events', () => {
     expect([queue.isEmpty, queue.bytes]).toEqual([true, 0]);
   });
 
+  it.each([
+    ['500 events', 501, '1', [500, 1]],
+    ['256 KiB', 3, `"${'x'.repeat(100 * 1024)}"`, [2, 1]],
+    ['one event, however large', 2, `"${'x'.repeat(300 * 1024)}"`, [1, 1]],
+  ])('gives batches of at most %s', (_, count, event, sizes) => {
+    const queue = queueOf(1024 * 1024);
+    for (let i = 0; i < count; i++) queue.add(event);
+    const given = sizes.map(() => {
+      queue.next();
+      return queue.acknowledged();
+    });
+    expect([given, queue.isEmpty]).toEqual([sizes, true]);
+  });
+
   it('holds as many bytes as it may, and one more drops all and makes the next batch a resync of that moment', () => {
     const occupied = ['a'];
     const queue = queueOf(30, occupied);

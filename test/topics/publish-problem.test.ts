@@ -46,6 +46,7 @@ describe('checks of a publish', () => {
     ],
     ['the key has 201 characters', { key: 'k'.repeat(201) }, 'invalid_request'],
     ['the key has half a character', { key: '\ud800' }, 'invalid_request'],
+    ['the name of a tag has half a character', { tags: { '\ud800': 'x' } }, 'invalid_request'],
     ['the message id is empty', { messageId: '' }, 'invalid_request'],
     ['the message id has 201 characters', { messageId: 'm'.repeat(201) }, 'invalid_request'],
     ['there are 33 tags', { tags: manyTags(33) }, 'invalid_request'],
