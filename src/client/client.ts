@@ -49,13 +49,14 @@ export class SluiceClient {
 
   /**
    * One topic, or a pattern with a trailing `*`. The listener hears publications; the subscription tells
-   * everything else.
+   * everything else. The options may be left out.
    */
   subscribe<T = unknown>(
     topic: string,
-    options: SubscribeOptions = {},
+    options: SubscribeOptions | PublicationListener<T> = {},
     listener?: PublicationListener<T>,
   ): Subscription<T> {
+    if (typeof options === 'function') return this.subscribe(topic, {}, options);
     const subscription = this.#core.subscriptions.add<T>(topic, options);
     if (listener) subscription.on('publication', listener);
     return subscription;

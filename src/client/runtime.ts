@@ -74,7 +74,7 @@ function watchPage(noticed: () => void): () => void {
 export function socketFactory(given?: WebSocketClass): (url: string, protocol: string) => Socket {
   const found = given ?? (globalThis as { WebSocket?: WebSocketClass }).WebSocket;
   if (!found) {
-    throw new TypeError('No WebSocket: pass one as an option');
+    throw new TypeError('Pass the option WebSocket');
   }
   return (url, protocol) => new found(url, [protocol]) as Socket;
 }

@@ -9,7 +9,7 @@ type TopicOf<Topics> = Extract<keyof Topics, string>;
 export interface TypedClient<Topics> extends Omit<Client, 'subscribe' | 'publish'> {
   subscribe<K extends TopicOf<Topics>>(
     topic: K,
-    options?: SubscribeOptions,
+    options?: SubscribeOptions | PublicationListener<Topics[K]>,
     listener?: PublicationListener<Topics[K]>,
   ): Subscription<Topics[K]>;
   publish<K extends TopicOf<Topics>>(

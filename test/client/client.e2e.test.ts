@@ -2,7 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { ClientOptions, SluiceClient, Subscription } from '../../src/client/index.ts';
+import { WebSocket } from 'ws';
+import { type ClientOptions, SluiceClient, type Subscription } from '../../src/client/index.ts';
+import { JsonClient } from '../../src/client/json/index.ts';
+import { PageClient } from '../../src/client/page/index.ts';
 import { GatewayProcess, lastingPort } from '../support/gateway-process.ts';
 import { clientOfTest, gatewayOfTest } from '../support/sdk.ts';
 
@@ -49,6 +52,22 @@ describe('against a real gateway', () => {
     expect(told.filter((one) => one !== 'live')).toEqual(['a', 'b']);
     expect(subscription.position).toEqual({ epoch: first.epoch, offset: second.offset });
   });
+
+  // The call is the same for all of them, though their types differ.
+  it.each([SluiceClient, PageClient, JsonClient] as unknown as (typeof SluiceClient)[])(
+    'tells a listener that is given in place of options: %o',
+    async (Client) => {
+      const { wsUrl } = await gatewayOfTest();
+      const client = new Client(wsUrl, { WebSocket });
+      onTestFinished(() => client.close());
+      const heard: unknown[] = [];
+      const subscription = client.subscribe<number>('stats', ({ data }) => heard.push(data));
+      await client.connect();
+      await expect.poll(() => subscription.state).toBe('live');
+      await connect(wsUrl).publish('stats', 'test', 1);
+      await expect.poll(() => heard).toEqual([1]);
+    },
+  );
 
   it('counts a publication with the same messageId once', async () => {
     const { wsUrl } = await gatewayOfTest();

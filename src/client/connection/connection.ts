@@ -214,7 +214,7 @@ export class Connection implements SocketSessionPort {
     const mayHelp = wasConnected ? typeof token === 'function' : token !== undefined;
     // The gateway gives the name of the code as the reason.
     const why = closed.reason || `close code ${closed.code}`;
-    const error = localError('connection_failed', `The connection was lost: ${why}`);
+    const error = localError('connection_failed', `Connection lost: ${why}`);
     if (isFinal(closed, mayHelp)) this.#toClosed(localError('connection_ended', why));
     else if (wasConnected) this.toReconnecting(error);
     else if (opened || !this.port.unopened) this.failed(error);

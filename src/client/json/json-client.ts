@@ -215,9 +215,10 @@ export class JsonClient {
   /** One topic, or a pattern with a trailing `*`. */
   subscribe<T = unknown>(
     topic: string,
-    options: FeedOptions = {},
+    options: FeedOptions | ((publication: JsonPublication<T>) => void) = {},
     listener?: (publication: JsonPublication<T>) => void,
   ): JsonSubscription<T> {
+    if (typeof options === 'function') return this.subscribe(topic, {}, options);
     const feed = this.#asking.hold(topic, options);
     const removers: (() => void)[] = [];
     let isOver = false;

@@ -99,9 +99,10 @@ export class PageClient implements Client {
 
   subscribe<T = unknown>(
     wantedTopic: string,
-    wanted: PageSubscribeOptions = {},
+    wanted: PageSubscribeOptions | PublicationListener<T> = {},
     listener?: PublicationListener<T>,
   ): Subscription<T> {
+    if (typeof wanted === 'function') return this.subscribe(wantedTopic, {}, wanted);
     const { topic, options } = checkedSubscribe(wantedTopic, wanted);
     const subscription = this.#subscriptions.add<T>(topic, { ...options, deliver: wanted.deliver });
     if (listener) subscription.on('publication', listener);
