@@ -122,6 +122,11 @@ export function placesOf({ urls }: RedisServer): string {
     .join(', ');
 }
 
+/** The number of the database in which the keys are. */
+export function databaseOf({ kind, urls: [url = ''] }: RedisServer): number {
+  return kind === 'single' ? (addressOf(url).db ?? 0) : 0;
+}
+
 interface Tls {
   readonly ca?: Buffer;
   readonly cert?: Buffer;

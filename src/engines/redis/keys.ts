@@ -8,7 +8,7 @@ export class Keys {
   readonly meta: string;
   /** Stream: recent commits, for the nodes. */
   readonly log: string;
-  /** Channel: what comes to the log. */
+  /** Channel: what comes to the log. Channels belong to all databases of a Redis, so each has one of its own. */
   readonly feed: string;
   /** Stream: what the nodes tell each other. */
   readonly messages: string;
@@ -29,11 +29,11 @@ export class Keys {
   /** Hash: of keys whose total has reached their limit, the total and the limit. */
   readonly full: string;
 
-  constructor(prefix: string) {
+  constructor(prefix: string, database = 0) {
     this.#tag = `{${prefix}}`;
     this.meta = this.#key('meta');
     this.log = this.#key('log');
-    this.feed = this.#key('feed');
+    this.feed = this.#key(database === 0 ? 'feed' : `feed:${database}`);
     this.messages = this.#key('messages');
     this.heads = this.#key('heads');
     this.idle = this.#key('idle');

@@ -6,7 +6,7 @@ import type { Batch, BatchReply, Upstream, UpstreamListener, UpstreamRequest } f
 import { type EncodedBatch, encodeBatch, readReply } from './batch.ts';
 import { RedisBus } from './bus.ts';
 import { isFinal, isPassing } from './causes.ts';
-import { connect, isRefusal, placesOf } from './connection.ts';
+import { connect, databaseOf, isRefusal, placesOf } from './connection.ts';
 import { RedisCounts } from './counts.ts';
 import { formats as knownFormats } from './formats.ts';
 import { Keys } from './keys.ts';
@@ -65,7 +65,7 @@ export class RedisUpstream implements Upstream, LinkListener {
 
   constructor(options: RedisOptions) {
     this.#options = options;
-    this.#keys = new Keys(options.prefix);
+    this.#keys = new Keys(options.prefix, databaseOf(options.server));
     this.#nowMs = options.nowMs ?? steadyNowMs;
   }
 

@@ -101,3 +101,23 @@ test('where Redis lacks what the feed needs, nodes wait for the log', async () =
   }
   await poor.remove();
 });
+
+test('nodes of other databases of the same Redis are not heard, though they commit the same numbers', async () => {
+  const others = [
+    await openNode({ server: single(`${redis.url}/1`) }),
+    await openNode({ server: single(`${redis.url}/2`) }),
+  ] as const;
+  const [a, b] = others;
+  await Promise.all([a.publish('a', 'of a'), b.publish('b', 'of b')]);
+  const heard = others.map(({ feed }) => [...feed.topics].map(([topic, { values }]) => [topic, ...values]));
+  expect(heard).toEqual([[['a', '"of a"']], [['b', '"of b"']]]);
+  expect(others.flatMap(({ feed }) => [feed.resets, feed.faults, feed.cause ?? []])).toEqual([
+    [],
+    [],
+    [],
+    [],
+    [],
+    [],
+  ]);
+  await Promise.all(others.map(({ engine }) => engine.close()));
+});
