@@ -23,7 +23,9 @@ type Commits = Pick<Picture, 'epoch' | 'former'>;
 export class SentBatches {
   #count = 0;
   readonly #recent = new Map<number, readonly UpstreamRequest[]>();
-  /** Batches whose reply did not come. */
+  /** Batches whose reply may still come. */
+  readonly #open = new Map<number, readonly UpstreamRequest[]>();
+  /** Batches of connections that are over, by which no reply came. */
   readonly #unreplied = new Map<number, readonly UpstreamRequest[]>();
   readonly #fates = new WeakMap<AppendRequest, Fate>();
 
@@ -42,12 +44,22 @@ export class SentBatches {
     const number = ++this.#count;
     this.#recent.set(number, requests);
     this.#recent.delete(number - recentBatches);
+    this.#open.set(number, requests);
     return number;
   }
 
-  /** The reply to the batch did not come: the server may have done it. */
-  noReply(number: number, requests: readonly UpstreamRequest[]): void {
-    this.#unreplied.set(number, requests);
+  /** The server has done the batch, or refused it. */
+  replied(number: number): void {
+    this.#open.delete(number);
+  }
+
+  /**
+   * The connection is over. Replies that have not come yet don't wait for its last moments: another connection would be
+   * in use by then, which has not fenced their batches.
+   */
+  lost(): void {
+    for (const [number, requests] of this.#open) this.#unreplied.set(number, requests);
+    this.#open.clear();
   }
 
   /** The server has given up what it had not done. `replies`: to what it had done, by the number of the batch. */

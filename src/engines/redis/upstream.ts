@@ -120,8 +120,9 @@ export class RedisUpstream implements Upstream, LinkListener {
     let reply: string;
     try {
       reply = await link.commits.commit(encoded);
+      this.#sent.replied(number);
     } catch (error) {
-      if (!isRefusal(error)) this.#sent.noReply(number, batch.requests);
+      if (isRefusal(error)) this.#sent.replied(number);
       if (!isRefusal(error) || !isPassing(error)) link.lose(error as Error);
       throw error;
     }
@@ -302,6 +303,7 @@ export class RedisUpstream implements Upstream, LinkListener {
 
   lost(link: RedisLink, cause: Error): void {
     if (this.#link === link) this.#ended();
+    this.#sent.lost();
     if (this.#closing.signal.aborted) return;
     // Where each connection fails at once, as with a log that others have written to, tries must not come at once.
     const isSteady = performance.now() - this.#joinedAtMs > steadyMs;
