@@ -14,7 +14,15 @@ import { type LinkListener, RedisLink } from './link.ts';
 import { type LogEntry, type Reading, readEntries } from './log.ts';
 import type { RedisOptions } from './options.ts';
 import { SentBatches } from './sent-batches.ts';
-import { type Greeting, type Read, replySlots, type Self, Server, windowMs } from './server.ts';
+import {
+  type Greeting,
+  type Read,
+  replySlots,
+  type Self,
+  Server,
+  type ServerPicture,
+  windowMs,
+} from './server.ts';
 
 /** Entries of the log that are kept, about: a node that is away for longer looks at everything anew. */
 const logMaxEntries = '10000';
@@ -225,6 +233,7 @@ export class RedisUpstream implements Upstream, LinkListener {
       await this.#listener?.picture(picture);
       const { epoch, term, seq } = picture;
       this.#heard = { epoch, term, seq };
+      if (tail.pushes) await this.#requireSame(tail, picture);
       if (isOver) throw new Error('the connection to Redis ended');
       const { format } = greeting;
       link = new RedisLink({ commands, tail, picture, format, timeoutMs: server.timeoutMs, listener: this });
@@ -253,6 +262,16 @@ export class RedisUpstream implements Upstream, LinkListener {
       living = (await commands.hasMoved(waitsAfter)) ? waitsAfter : '';
       await after(censusPollMs, undefined, { signal: this.#closing.signal });
     }
+  }
+
+  /**
+   * An address may be another server's by the time of the second connection, and batches go by that one. A server that
+   * has taken over, and was not greeted yet, might take batches before it knows what other nodes have heard.
+   */
+  async #requireSame(tail: Server, { epoch, term }: ServerPicture): Promise<void> {
+    const greeting = await tail.hello(this.self());
+    if (greeting.waitsAfter !== undefined || greeting.epoch !== epoch || greeting.term !== term)
+      throw new Error('Redis became another one');
   }
 
   /**
