@@ -29,7 +29,8 @@ export function useRecent<T = unknown>(
     (...[of, set]) => {
       let recent: readonly ReceivedPublication<T>[] = nothing;
       of.on('publication', (publication) => {
-        recent = [...recent, publication].slice(-count);
+        recent = [...recent, publication];
+        recent = recent.slice(Math.max(0, recent.length - count));
         set(recent);
       });
       return recent;
@@ -102,37 +103,42 @@ function followPresence(
   set: (view: PresenceView) => void,
 ): void {
   const members = new Map<string, PresenceMember>();
-  let question = 0;
-  let isAsking = false;
+  /** While a question is out: what has changed since. Undefined members have left. */
+  let changes: Map<string, PresenceMember | undefined> | undefined;
   const show = (error?: ClientError): void => set({ members: [...members.values()], error });
+  const put = (session: string, member: PresenceMember | undefined): void => {
+    if (member === undefined) members.delete(session);
+    else members.set(session, member);
+  };
   const askAll = async (): Promise<void> => {
-    const own = ++question;
-    const isCurrent = (): boolean => own === question && subscription.state !== 'closed';
-    isAsking = true;
+    const since = new Map<string, PresenceMember | undefined>();
+    changes = since;
+    const isCurrent = (): boolean => changes === since && subscription.state !== 'closed';
     try {
       const all = await ask();
       if (!isCurrent()) return;
       members.clear();
       for (const member of all.members) members.set(member.session, member);
+      // The answer may be of the time before. Asking at each change would flood the gateway when many come at once.
+      for (const [session, member] of since) put(session, member);
       show();
     } catch (error) {
       if (isCurrent()) show(error as ClientError);
     } finally {
-      if (own === question) isAsking = false;
+      if (changes === since) changes = undefined;
     }
   };
-  const changed = (change: () => void): void => {
-    change();
+  const changed = (session: string, member: PresenceMember | undefined): void => {
+    changes?.set(session, member);
+    put(session, member);
     show();
-    // The answer may be of the time before.
-    if (isAsking) void askAll();
   };
   const follow = (): void => {
     if (subscription.state === 'live') void askAll();
   };
   subscription.on('state', follow);
   subscription.on('caughtUp', follow);
-  subscription.on('joined', (member) => changed(() => members.set(member.session, member)));
-  subscription.on('left', ({ session }) => changed(() => members.delete(session)));
+  subscription.on('joined', (member) => changed(member.session, member));
+  subscription.on('left', ({ session }) => changed(session, undefined));
   follow();
 }
