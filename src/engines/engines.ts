@@ -51,16 +51,46 @@ export const engines: Readonly<
   },
 };
 
-function retention(config: Config) {
-  return (topic: string) => {
-    const options = namespaceOptions(config, namespaceOf(topic));
-    return {
-      mode: options.mode,
-      maxPublications: options.topicHistoryMaxPublications,
-      maxBytes: options.topicHistoryMaxBytes,
-      maxAgeMs: options.topicHistoryMaxAgeSeconds * 1000,
-    };
+/** Topics of one namespace share one object, whose members follow a configuration that is reloaded. */
+function retention(config: Config): (topic: string) => Retention {
+  const known = new Map<string, Retention>();
+  return (topic) => {
+    const namespace = namespaceOf(topic);
+    const name = Object.hasOwn(config.namespaces, namespace) ? namespace : 'default';
+    const retained = known.get(name) ?? new Retention(config, name);
+    known.set(name, retained);
+    return retained;
   };
+}
+
+class Retention {
+  readonly #config: Config;
+  readonly #namespace: string;
+
+  constructor(config: Config, namespace: string) {
+    this.#config = config;
+    this.#namespace = namespace;
+  }
+
+  get mode() {
+    return this.#options.mode;
+  }
+
+  get maxPublications(): number {
+    return this.#options.topicHistoryMaxPublications;
+  }
+
+  get maxBytes(): number {
+    return this.#options.topicHistoryMaxBytes;
+  }
+
+  get maxAgeMs(): number {
+    return this.#options.topicHistoryMaxAgeSeconds * 1000;
+  }
+
+  get #options() {
+    return namespaceOptions(this.#config, this.#namespace);
+  }
 }
 
 function messageIds({ messageIdsMaxBytesPerClient, messageIdsMaxBytes }: Config): MessageIdLimits {
