@@ -1,3 +1,4 @@
+import type { Awaitable } from '../awaitable.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ServerFrame } from '../protocol/server-frames.ts';
 import type { Broker, TopicListener } from '../topics/broker.ts';
@@ -46,6 +47,7 @@ export class Fanout implements TopicListener {
   readonly #patterns = new PatternViews();
   readonly #topics = new Map<Topic, TopicFeeds>();
   readonly #notices: { readonly view: View; readonly frame: ServerFrame }[] = [];
+  readonly #awaitDrops: (() => void)[] = [];
   readonly #refresher: Refresher;
   #nextViewId = 1;
 
@@ -167,6 +169,23 @@ export class Fanout implements TopicListener {
     }
   }
 
+  /**
+   * Runs what has to know up to where a member was sent a view. This is known once the sinks have told what was dropped
+   * of the latest turn's frames: `run` then comes before any others are sent. At once where that turn sent nothing.
+   */
+  afterDrops<T>(run: () => T): Awaitable<T> {
+    if (!this.#outlets.hasSent) return run();
+    return new Promise((resolve, reject) => {
+      this.#awaitDrops.push(() => {
+        try {
+          resolve(run());
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+
   /** Sends a frame that covers nothing to the members, in order with the batches before it. */
   announce(view: View, frame: ServerFrame): void {
     if (view.members === 0) return;
@@ -237,6 +256,7 @@ export class Fanout implements TopicListener {
     const { turns, metrics } = this.#options;
     const outlets = this.#outlets;
     outlets.beginTurn();
+    if (this.#awaitDrops.length > 0) for (const run of this.#awaitDrops.splice(0)) run();
     const startMs = turns.nowMs();
     this.#flusher.drained(startMs);
     this.#refresher.turn();

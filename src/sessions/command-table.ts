@@ -2,7 +2,7 @@ import type { Verdict } from '../auth/credentials.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { ClientFrame, CommandKind } from '../protocol/client-frames.ts';
-import type { Payload } from '../protocol/frames.ts';
+import type { Granted, Payload } from '../protocol/frames.ts';
 import { jsonPayloadProblem, nullPayload } from '../protocol/payload.ts';
 import { publishFrom } from '../protocol/publication.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
@@ -28,6 +28,7 @@ interface Begun {
   readonly history: HistoryPage;
   readonly call: Payload;
   readonly refresh: Verdict;
+  readonly setKeys: Granted;
 }
 
 interface CommandRow<K extends CommandKind, B> {
@@ -101,7 +102,8 @@ export const commandTable: CommandTable = {
   setKeys: {
     order: 'changes',
     summary: 'Changes the keys of a subscription to a state topic.',
-    run: setKeys,
+    begin: setKeys,
+    run: keysSet,
   },
   call: {
     order: 'follows',
@@ -155,8 +157,21 @@ function subscribe(
   return undefined;
 }
 
-function setKeys(session: Session, command: Fields<'setKeys'>, { subscriber }: CommandOptions): CommandReply {
-  const result = subscriber.setKeys(session, command.view, command.keys);
+function setKeys(
+  session: Session,
+  { view, keys }: Fields<'setKeys'>,
+  { subscriber }: CommandOptions,
+): Awaitable<Granted> {
+  return subscriber.setKeys(session, view, keys);
+}
+
+function keysSet(
+  session: Session,
+  command: Fields<'setKeys'>,
+  _options: CommandOptions,
+  result: Granted,
+): CommandReply {
+  if (session.closed) return undefined;
   session.reply(command, { kind: 'subscribed', results: [result] });
   session.pump();
   return undefined;

@@ -115,8 +115,12 @@ export class Subscriber {
     return this.#result(session, subscription, true, prepared);
   }
 
-  /** Gives the subscription other keys, by another view. If that is refused it stays as it is. */
-  setKeys(session: Session, viewId: number, keys: readonly string[]): Granted {
+  /** Gives a subscription other keys, by a new view from where the client is. If refused, the former one stays. */
+  setKeys(session: Session, viewId: number, keys: readonly string[]): Awaitable<Granted> {
+    return this.#options.fanout.afterDrops(() => this.#setKeys(session, viewId, keys));
+  }
+
+  #setKeys(session: Session, viewId: number, keys: readonly string[]): Granted {
     const before = session.views.get(viewId);
     if (before === undefined || before.watches !== undefined) throw new SluiceError('not_subscribed');
     const { target, payer, permit, view: former } = before;

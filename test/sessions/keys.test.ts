@@ -174,6 +174,22 @@ describe('other keys', () => {
     expect(Object.fromEntries(newest)).toMatchObject({ b: 'b6', c: 'c7' });
   });
 
+  test('lose nothing in the turn in which a frame was dropped', async () => {
+    const { client, publish, turns, settle, view } = await grid(['a']);
+    const { connection, command } = client;
+    client.told();
+    connection.stalled = true;
+    connection.buffered = connection.limitBytes + 1;
+    await publish('state', { key: 'a' });
+    turns.turn();
+    expect(client.told()).toEqual([]);
+    connection.stalled = false;
+    connection.drain();
+    command({ kind: 'setKeys', id: 7, view, keys: ['a', 'b'] });
+    await settle();
+    expect(client.told().flat()).toContain('a5');
+  });
+
   test('wait with the rest of the values where not all had been sent: then all come again', async () => {
     const { connect } = await grid(['a', 'b', 'c', 'd'], {
       pageBytes: 1,
