@@ -27,7 +27,11 @@ beforeAll(async () => {
       unixSocket: socketPath,
       compat: ['a', 'b', 'c', 'd', 'e'],
     },
-    ...{ tokenSecret: 'a secret of thirty-two bytes or more', httpConnectionsPerSecondPerIp: 100_000 },
+    ...{
+      tokenSecret: 'a secret of thirty-two bytes or more',
+      httpConnectionsPerSecondPerIp: 100_000,
+      httpRequestsPerSecondPerIp: 100_000,
+    },
   });
   client = await JsonClient.open(gateway.wsUrl, [], { headers: { 'user-agent': 'victim' } });
   ({ session } = (await client.call({ type: 'status' })) as unknown as { session: string });
