@@ -14,8 +14,8 @@ import { sections } from './dashboard/sections.ts';
 /** The dashboard that this writes, relative to the repository. */
 export const dashboardPath = 'grafana/dashboard.json';
 
-// biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of Grafana.
-const datasource = { type: 'prometheus', uid: '${datasource}' };
+/** The variable of the dashboard by which its viewer chooses a Prometheus. */
+const datasource = { type: 'prometheus', uid: '$datasource' };
 
 const dashboard = {
   title: 'Sluice',
