@@ -22,7 +22,7 @@ export class DataDirError extends Error {
 export function damagedData(file: string, how: string, cause?: unknown): DataDirError {
   return new DataDirError(
     'ERR_DATA_DIR_DAMAGED',
-    `${file} is damaged: ${how}. Put a copy in its place, or move it away and remove ${markerName} to begin anew`,
+    `${file} is damaged: ${how}. Put back a copy of the folder, or move it away and remove ${markerName} to begin anew`,
     cause,
   );
 }

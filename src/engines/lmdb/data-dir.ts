@@ -6,7 +6,7 @@ import { DataDirError } from './data-dir-error.ts';
 import { unsafeFileSystem } from './file-system.ts';
 import { dataName, lockTableName, ownerName, setAsideName } from './folder-files.ts';
 import { type Lock, takeLock } from './lock.ts';
-import { isUntrusted, type Marker, readMarker, writeMarker } from './marker.ts';
+import { fileAt, isUntrusted, type Marker, mayBeCopy, readMarker, stateOf, writeMarker } from './marker.ts';
 
 /** Identifies the running kernel until it stops; undefined on other systems than Linux. */
 export function kernelBootId(): string | undefined {
@@ -29,13 +29,14 @@ export interface DataDirOptions {
  * data is undamaged. Without `--sync` a commit is acknowledged while it is in the kernel's memory. A crash of the
  * process loses nothing, but after a crash of the machine the file may hold any mixture of old and new pages, which
  * lmdb would trust. Such data is set aside: topics begin in new epochs, and every client is told. The data is kept if
- * the last gateway ended in order, used sync, wrote nothing, or ran on the kernel that still runs.
+ * the last gateway ended in order, used sync, wrote nothing, or ran on the kernel that still runs. The topics of a copy
+ * are kept under new epochs.
  */
 export class DataDir {
   readonly path: string;
   /** Whether the data of the last gateway was set aside. */
   readonly wasSetAside: boolean;
-  /** The last gateway did not end in order, or the file was changed since: it must be checked before it is used. */
+  /** The last gateway did not end in order, or this may be a copy: the file must be checked before it is used. */
   readonly needsCheck: boolean;
   readonly #last: Marker | undefined;
   readonly #bootId: string;
@@ -45,6 +46,7 @@ export class DataDir {
   #folderIdentity: string | undefined;
   #dataIdentity: string | undefined;
   #isMarked = false;
+  #isCopy: boolean;
 
   private constructor(path: string, lock: Lock, bootId: string, last: Marker | undefined) {
     this.path = path;
@@ -52,10 +54,8 @@ export class DataDir {
     this.#bootId = bootId;
     this.#last = last;
     this.wasSetAside = last !== undefined && isUntrusted(last, bootId);
-    this.needsCheck =
-      last?.holdsData === true &&
-      !this.wasSetAside &&
-      (!last.clean || last.data !== stateOf(join(path, dataName)));
+    this.#isCopy = last !== undefined && !this.wasSetAside && mayBeCopy(path, last);
+    this.needsCheck = this.#isCopy || (last?.holdsData === true && !this.wasSetAside && !last.clean);
   }
 
   /** Creates the folder if needed, and takes it. Rejects with a `DataDirError`. Stored data is kept or set aside. */
@@ -86,6 +86,11 @@ export class DataDir {
     return this.#last?.clean === true && this.#last.holdsData ? this.#last.seq : undefined;
   }
 
+  /** The data may be a copy: before anything else, give its topics new epochs, and then call `markRenumbered`. */
+  get isCopy(): boolean {
+    return this.#isCopy;
+  }
+
   /** `markWritten` was called. */
   get isMarked(): boolean {
     return this.#isMarked;
@@ -103,6 +108,12 @@ export class DataDir {
     if (this.#isMarked) return;
     await this.#mark({ clean: false, synced, holdsData: true });
     this.#isMarked = true;
+  }
+
+  /** The stored topics have epochs that no other folder has. To be called after `markWritten`. */
+  async markRenumbered(synced: boolean): Promise<void> {
+    this.#isCopy = false;
+    await this.#mark({ clean: false, synced, holdsData: true });
   }
 
   /**
@@ -141,6 +152,9 @@ export class DataDir {
   }
 
   async #own(): Promise<void> {
+    // It remains a copy if this gateway ends before it has renumbered the topics.
+    if (this.#last !== undefined && this.#isCopy)
+      await writeMarker(this.path, { ...this.#last, dataFile: undefined });
     await writeFile(join(this.path, ownerName), this.#owner);
     // Not earlier: on overlayfs the first write to a folder of a lower layer may change its identity.
     this.#folderIdentity = identityOf(this.path);
@@ -153,8 +167,9 @@ export class DataDir {
     await this.#mark({ clean: true, synced: false, holdsData: false });
   }
 
-  #mark(state: Omit<Marker, 'format' | 'bootId'>): Promise<void> {
-    return writeMarker(this.path, { ...state, bootId: this.#bootId });
+  #mark(state: Omit<Marker, 'format' | 'bootId' | 'dataFile' | 'markerFile'>): Promise<void> {
+    const dataFile = this.#isCopy ? undefined : fileAt(join(this.path, dataName));
+    return writeMarker(this.path, { ...state, bootId: this.#bootId, dataFile });
   }
 }
 
@@ -176,10 +191,4 @@ function identityOf(path: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Size and time of change. */
-function stateOf(path: string): string | undefined {
-  const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
-  return stats && `${stats.size} ${stats.mtimeNs}`;
 }

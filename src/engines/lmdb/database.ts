@@ -6,6 +6,7 @@ import { DataDirError, damagedData, isDamage } from './data-dir-error.ts';
 import { DiskRoom, freeBytesOf } from './disk-room.ts';
 import { dataName } from './folder-files.ts';
 import type { LmdbOptions } from './options.ts';
+import { renumber } from './renumber.ts';
 import { Store } from './store.ts';
 import { Topics } from './topics.ts';
 
@@ -113,7 +114,7 @@ export class Database {
       }
       this.#topics ??= await this.#reopened();
       const topics = this.#topics;
-      await this.#markWritten(topics);
+      await this.#markWritten(topics.store);
       await topics.store.commit(() => work(topics));
     } catch (error) {
       await this.#fail(error);
@@ -151,6 +152,7 @@ export class Database {
     this.#topics = await this.#openTopics();
     this.#dir.watchData();
     this.#checkSeq(this.#topics);
+    if (this.#dir.isCopy) this.#topics = await this.#renumbered(this.#topics.store, signal);
     await this.#makeStates(this.#topics, signal);
   }
 
@@ -167,17 +169,30 @@ export class Database {
 
   async #openTopics(): Promise<Topics> {
     const { dataDir, openStore = (folder, sync) => new Store(folder, sync) } = this.#options;
-    const { retention, numberingsMax, messageIds } = this.#options;
     const store = openStore(dataDir, this.#sync);
     try {
-      return new Topics(store, retention, numberingsMax, messageIds);
+      return this.#topicsOf(store);
     } catch (error) {
       await store.close().catch(() => undefined);
       throw error;
     }
   }
 
-  /** Detects an older copy of the file, which is undamaged but lacks commits. */
+  #topicsOf(store: Store): Topics {
+    const { retention, numberingsMax, messageIds } = this.#options;
+    return new Topics(store, retention, numberingsMax, messageIds);
+  }
+
+  /** Gives the topics of a copy new epochs, before anything is told of them. */
+  async #renumbered(store: Store, signal: AbortSignal | undefined): Promise<Topics> {
+    await this.#prepareWrites(store);
+    await renumber(store, signal);
+    await this.#dir.markRenumbered(this.#sync);
+    warnOfCopy(this.#dir.path);
+    return this.#topicsOf(store);
+  }
+
+  /** Detects a file that is undamaged but lacks commits. */
   #checkSeq({ seq }: Topics): void {
     const { path, expectedSeq = 0 } = this.#dir;
     if (seq >= expectedSeq) return;
@@ -187,9 +202,7 @@ export class Database {
   /** Gives topics of namespaces that became `state` their values: the newest publication per key. */
   async #makeStates(topics: Topics, signal: AbortSignal | undefined): Promise<void> {
     if (topics.missingStates.length === 0) return;
-    const full = this.#room.problem();
-    if (full !== undefined) throw full;
-    await this.#markWritten(topics);
+    await this.#prepareWrites(topics.store);
     for (let head = topics.missingStates.pop(); head !== undefined; head = topics.missingStates.pop()) {
       const next = head;
       await topics.store.commit(() => topics.putState(next));
@@ -197,8 +210,15 @@ export class Database {
     }
   }
 
+  /** For commits of the start. Throws if the disk has no room. */
+  async #prepareWrites(store: Store): Promise<void> {
+    const full = this.#room.problem();
+    if (full !== undefined) throw full;
+    await this.#markWritten(store);
+  }
+
   /** Runs once, before the first commit: from then on the data is as safe as the commits are. */
-  async #markWritten({ store }: Topics): Promise<void> {
+  async #markWritten(store: Store): Promise<void> {
     // Flushes earlier commits without sync, and the name of a new file.
     if (this.#sync && !this.#dir.isMarked) await store.flush();
     await this.#dir.markWritten(this.#sync);
@@ -267,5 +287,12 @@ function warnOfSetAside(path: string): void {
   process.emitWarning(
     `The machine may have stopped while ${path} was not yet on its disk, so all topics begin anew. --sync prevents it.`,
     { type: 'SluiceWarning', code: 'SLUICE_DATA_SET_ASIDE' },
+  );
+}
+
+function warnOfCopy(path: string): void {
+  process.emitWarning(
+    `The data in ${path} is a copy, or was written by an earlier version of Sluice, so all topics get new epochs.`,
+    { type: 'SluiceWarning', code: 'SLUICE_DATA_COPIED' },
   );
 }

@@ -1,8 +1,8 @@
-import { existsSync, statSync } from 'node:fs';
-import { open, readFile, rename } from 'node:fs/promises';
+import { type BigIntStats, existsSync, statSync } from 'node:fs';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataDirError } from './data-dir-error.ts';
-import { dataName, markerName, setAsideName } from './folder-files.ts';
+import { dataName, markerName, ownerName, setAsideName } from './folder-files.ts';
 
 /** Version of the folder's files and of the marker. */
 const formatVersion = 2;
@@ -21,11 +21,46 @@ export interface Marker {
   /** After a clean end: size and time of change of data.mdb, and its newest commit. */
   readonly data?: string;
   readonly seq?: number;
+  /** Which file data.mdb is; absent: the epochs in it may be those of another folder. */
+  readonly dataFile?: string;
+  /** Which file the marker itself is. */
+  readonly markerFile?: string;
 }
 
 /** Whether the data may be corrupt, because it was not on disk when the machine crashed. */
 export function isUntrusted({ holdsData, clean, synced, bootId }: Marker, now: string): boolean {
   return holdsData && !clean && !synced && (now === '' || bootId !== now);
+}
+
+/**
+ * Whether the data may be a copy, so that other publications may have followed it under the same epochs. Each gateway
+ * that stores something leaves a new marker, so an older one is a copy too, wherever it was put back. False: the files
+ * are those that the last gateway left, or a snapshot of the whole disk, whose operator has to remove `owner`.
+ */
+export function mayBeCopy(path: string, marker: Marker): boolean {
+  const { holdsData, clean, data, dataFile, markerFile } = marker;
+  if (!holdsData) return false;
+  const dataPath = join(path, dataName);
+  if (dataFile === undefined || dataFile !== fileAt(dataPath)) return true;
+  if (markerFile !== fileAt(join(path, markerName))) return true;
+  return (clean && data !== stateOf(dataPath)) || !existsSync(join(path, ownerName));
+}
+
+/** Size and time of change. */
+export function stateOf(path: string): string | undefined {
+  const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return stats && `${stats.size} ${stats.mtimeNs}`;
+}
+
+/** Which file this is. Stays the same when the file is moved or its disk gets another number, but not in a copy. */
+export function fileAt(path: string): string | undefined {
+  const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return stats && fileOf(stats);
+}
+
+/** The time of creation is 0 where the file system has none. */
+function fileOf({ ino, birthtimeNs }: BigIntStats): string {
+  return `${ino} ${birthtimeNs}`;
 }
 
 /**
@@ -55,11 +90,14 @@ export async function readMarker(path: string, bootId: string): Promise<Marker |
 }
 
 /** Resolves when it is on disk. A crash of the machine meanwhile leaves the whole old or the whole new marker. */
-export async function writeMarker(path: string, state: Omit<Marker, 'format'>): Promise<void> {
-  const marker: Marker = { format: formatVersion, ...state };
+export async function writeMarker(path: string, state: Omit<Marker, 'format' | 'markerFile'>): Promise<void> {
   const next = join(path, `${markerName}.next`);
-  const file = await open(next, 'w');
+  // Of a gateway that was killed: each marker is a new file.
+  await rm(next, { force: true });
+  const file = await open(next, 'wx');
   try {
+    const markerFile = fileOf(await file.stat({ bigint: true }));
+    const marker: Marker = { ...state, format: formatVersion, markerFile };
     await file.writeFile(`${JSON.stringify(marker)}\n`);
     await file.sync();
   } finally {
