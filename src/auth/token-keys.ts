@@ -134,11 +134,17 @@ export interface KeySetOptions {
   readonly monotonicMs: () => number;
   /** A document older than this is loaded again, while its keys go on serving. */
   readonly maxAgeMs: number;
-  /** An unknown key makes no more than one load in this time, however many tokens name one. */
+  /** Unknown keys make one load in this time, and `unknownKeyLoads` at once, however many tokens name one. */
   readonly cooldownMs: number;
   readonly loaded: (keys: number) => void;
   readonly failed: (cause: unknown) => void;
 }
+
+/**
+ * Loads for unknown keys that need not wait for each other: an issuer may replace a key just after a load, and a token
+ * of a wrong issuer may have caused one.
+ */
+const unknownKeyLoads = 3;
 
 /**
  * Keys that are published as a document, which may change. A token with a known key never waits for a load. When a load
@@ -151,6 +157,8 @@ export class PublishedKeys implements TokenKeys {
   #areNamed = false;
   #triedAtMs = Number.NEGATIVE_INFINITY;
   #loading: Promise<void> | undefined;
+  /** When unknown keys may make `unknownKeyLoads` loads again. */
+  #restedAtMs = 0;
   readonly #options: KeySetOptions;
 
   constructor(options: KeySetOptions) {
@@ -170,17 +178,27 @@ export class PublishedKeys implements TokenKeys {
   }
 
   async find(header: JWTHeaderParameters): Promise<CryptoKey | Uint8Array> {
-    const { monotonicMs, maxAgeMs, cooldownMs } = this.#options;
-    const ageMs = monotonicMs() - this.#triedAtMs;
-    if (ageMs >= maxAgeMs) void this.load();
+    const { monotonicMs, maxAgeMs } = this.#options;
+    if (monotonicMs() - this.#triedAtMs >= maxAgeMs) void this.load();
     try {
       return await this.#select(header);
     } catch (error) {
       const mayBeNew = error instanceof NoKeys || error instanceof errors.JWKSNoMatchingKey;
-      if (!mayBeNew || (this.#loading === undefined && ageMs < cooldownMs)) throw error;
+      if (!mayBeNew || !this.#mayLoadForUnknown()) throw error;
       await this.load();
       return this.#select(header);
     }
+  }
+
+  /** Charges a load, unless one is under way. */
+  #mayLoadForUnknown(): boolean {
+    if (this.#loading !== undefined) return true;
+    const { monotonicMs, cooldownMs } = this.#options;
+    const nowMs = monotonicMs();
+    const restedAtMs = Math.max(this.#restedAtMs, nowMs) + cooldownMs;
+    if (restedAtMs > nowMs + unknownKeyLoads * cooldownMs) return false;
+    this.#restedAtMs = restedAtMs;
+    return true;
   }
 
   async #select(header: JWTHeaderParameters): Promise<CryptoKey | Uint8Array> {

@@ -92,6 +92,20 @@ export const applicationLimits: readonly Limit[] = [
     ],
   },
   {
+    what: 'loads of a URL’s keys because tokens name unknown ones',
+    at: { value: '3 at once, one per 30 s' },
+    of: 'the gateway',
+    over: 'such tokens are refused',
+    codes: ['unauthorized'],
+    countedBy: ['auth_failures_total{reason="unauthorized"}'],
+    tests: [
+      [
+        'auth/token-keys.test.ts',
+        'are loaded three times for keys that are not known, and then once in the cooldown',
+      ],
+    ],
+  },
+  {
     what: 'verified tokens that are remembered',
     at: { value: '8 MiB' },
     of: 'the gateway',
