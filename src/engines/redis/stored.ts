@@ -41,11 +41,13 @@ export function readStored(
   const [head, entries, values] = reply as readonly [Buffer, readonly Entry[], readonly Buffer[]];
   const { epoch, offset, seq, bornAfterSeq, idleAtSeq, ...about } = readHead(head.toString());
   if (idleAtSeq !== undefined) return undefined;
-  const { kept, evictedBefore } = newest(topic, entries, retention, nowMs);
+  const all = entries.map(([, [, seq, , , , record]]) => decodeRecord(topic, record, Number(seq))).reverse();
+  const { kept, evictedBefore } = newest(all, retention, nowMs);
   // A Redis that evicts keys may have lost content that the head still counts.
   const isShort = entries.length < Math.min(about.count, retention.maxPublications + 1);
   const evictedSeq = isShort ? (kept[0]?.seq ?? seq + 1) - 1 : about.evictedSeq;
-  const state = values.map((value) => readValue(topic, value)).sort((a, b) => a.offset - b.offset);
+  const stored = values.map((value) => readValue(topic, value));
+  const state = retention.mode === 'state' ? stateOf(stored, all) : [];
   return {
     ...{ epoch, offset, seq, bornAfterSeq, state, publications: kept },
     evictedSeq: evictedBefore ?? evictedSeq,
@@ -59,12 +61,10 @@ interface Newest {
 }
 
 function newest(
-  topic: string,
-  entries: readonly Entry[],
+  all: readonly StoredPublication[],
   { maxPublications, maxBytes, maxAgeMs }: RedisRetention,
   nowMs: number,
 ): Newest {
-  const all = entries.map(([, [, seq, , , , record]]) => decodeRecord(topic, record, Number(seq))).reverse();
   let bytes = 0;
   let first = all.length;
   while (first > 0 && all.length - first < maxPublications) {
@@ -74,6 +74,22 @@ function newest(
   }
   while (first < all.length && (all[first] as StoredPublication).publishedAtMs < nowMs - maxAgeMs) first++;
   return { kept: all.slice(first), evictedBefore: all[first - 1]?.seq };
+}
+
+/**
+ * The newest publication per key, the longest unchanged first. Values that Redis has evicted, or did not store because
+ * the topic was a stream then, are taken from the history as far as it holds them.
+ */
+function stateOf(
+  values: readonly StoredPublication[],
+  history: readonly StoredPublication[],
+): readonly StoredPublication[] {
+  const newest = new Map<string, StoredPublication>();
+  for (const publication of [...history, ...values]) {
+    const { key = '', offset } = publication;
+    if (offset >= (newest.get(key)?.offset ?? 0)) newest.set(key, publication);
+  }
+  return [...newest.values()].filter(({ removed }) => removed !== true).sort((a, b) => a.offset - b.offset);
 }
 
 /** `OFFSET SEQ RECORD`. */

@@ -35,3 +35,22 @@ test('content that Redis has evicted counts as gone, whether or not more was pub
   await Promise.all([engine.close(), first.engine.close()]);
   commands.disconnect();
 });
+
+test.each([
+  ['none was published since', []],
+  ['others were published since', ['d']],
+])('values that Redis has evicted are those of the history: %s', async (_, since) => {
+  const commands = commandsTo(redis.url);
+  const first = await openNode({ server: single(redis.url) });
+  for (const key of ['a', 'b', 'a', 'c']) await first.publish('state:x', '1', { key });
+  await first.publish('state:x', '1', { key: 'b', removed: true });
+  await commands.del('{test}:values:state:x');
+  for (const key of since) await first.publish('state:x', '1', { key });
+  const { engine, feed } = await openNode({ server: single(redis.url) });
+  expect(feed.stored.get('state:x')?.state.map(({ key, offset }) => `${key}${offset}`)).toEqual([
+    ...['a3', 'c4'],
+    ...since.map((key) => `${key}6`),
+  ]);
+  await Promise.all([engine.close(), first.engine.close()]);
+  commands.disconnect();
+});
