@@ -35,13 +35,22 @@ export function isExcepted(
   return except !== undefined && (except === session || except === formerSession);
 }
 
+/** What was seen of a key. */
+interface Newer {
+  /** The one session that still lacks a value; null: none does. */
+  readonly lacks: string | null;
+  /** When the oldest that was kept expires. */
+  readonly expiresAtMs: number;
+}
+
 /**
  * The publications that conflation keeps: the newest per key that a receiver gets. The value is the session that alone
  * still needs the publication, because it is excepted from a newer one; undefined: everyone that it is for.
  *
  * In a stream, publications without a key all stay, and what a receiver does not get (by filter, `except` or TTL)
- * replaces nothing. In state mode no key is a key too; a value that does not match the filter replaces an older one,
- * and so does one that has expired.
+ * replaces nothing. One that expires before an older one does not replace that either: it may go out in a later frame,
+ * which a receiver may lose and then be caught up too late. In state mode no key is a key too; a value that does not
+ * match the filter replaces an older one, and so does one that has expired.
  */
 export function conflate(
   publications: readonly StoredPublication[],
@@ -50,8 +59,7 @@ export function conflate(
 ): Map<StoredPublication, string | undefined> {
   const kept = new Map<StoredPublication, string | undefined>();
   const isState = feed.topic.state !== undefined;
-  // Of the keys that were seen: the one session that still lacks a value; null: none does.
-  const lacking = new Map<string, string | null>();
+  const newer = new Map<string, Newer>();
   for (let i = publications.length - 1; i >= 0; i--) {
     const publication = publications[i] as StoredPublication;
     const matches = feed.matches(publication);
@@ -65,10 +73,14 @@ export function conflate(
       continue;
     }
     const key = publication.key ?? '';
-    const rest = lacking.get(key);
+    const { expiresAtMs } = publication;
+    const known = newer.get(key);
+    const rest =
+      known !== undefined && (isState || expiresAtMs <= known.expiresAtMs) ? known.lacks : undefined;
     if (rest === null || (rest !== undefined && rest === except)) continue;
     if (!hasExpired) kept.set(publication, rest);
-    lacking.set(key, rest === undefined && reader === undefined ? (except ?? null) : null);
+    const lacks = rest === undefined && reader === undefined ? (except ?? null) : null;
+    newer.set(key, { lacks, expiresAtMs });
   }
   return kept;
 }

@@ -157,6 +157,21 @@ describe('catching up', () => {
     expect(batches().map(({ upto, publications }) => [upto, offsets(publications)])).toEqual([[4, [1, 3]]]);
   });
 
+  test('conflation replaces nothing by what may expire before its page is sent', async () => {
+    const { publish, from, pump, batches, turns } = await subscriber('a', { view: { conflate: true } });
+    const l = { ...large, key: 'l' };
+    const k = { ...large, key: 'k' };
+    await publish('a', k, l, { ...k, ttlMs: 5 });
+    from('a', 0);
+    expect(pump(1)).toBe(false);
+    turns.advance(5);
+    expect(pump()).toBe(true);
+    expect(batches().map(({ upto, publications }) => [upto, offsets(publications)])).toEqual([
+      [2, [1, 2]],
+      [3, []],
+    ]);
+  });
+
   test('in state mode an expired value replaces an older one', async () => {
     const { publish, from, pump, batches, turns } = await subscriber('state');
     await publish('state', { key: 'k' }, { key: 'l' }, { key: 'k', ttlMs: 5 });

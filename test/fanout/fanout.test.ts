@@ -513,6 +513,20 @@ describe('intervals and conflation', () => {
     expect([ranges(sink.of(view)), sink.of(view).flatMap(offsetsOf)]).toEqual([[[1, 6]], [3, 4, 5, 6]]);
   });
 
+  test.each([
+    ['that expires sooner does not replace', undefined, 500, [2, 3]],
+    ['that expires sooner does not replace, though both expire', 1000, 500, [2, 3]],
+    ['that expires later replaces', 500, 1000, [3]],
+    ['with the same TTL replaces', 500, 500, [3]],
+  ])('in a stream that conflates, a newer publication %s an older one', async (_, older, newer, sent) => {
+    const { live, publish, turns, sink } = await makeWorld();
+    await publish('a');
+    const view = live('a', { conflate: true });
+    await publish('a', { key: 'k', ttlMs: older }, { key: 'k', ttlMs: newer });
+    turns.settle();
+    expect(sink.of(view).flatMap(offsetsOf)).toEqual(sent);
+  });
+
   test('a stream with an interval and without conflation sends everything', async () => {
     const { live, publish, turns, sink } = await makeWorld();
     await publish('a');

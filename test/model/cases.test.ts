@@ -81,6 +81,19 @@ test('with conflation, a publication that does not match hides none that does', 
   await world.settle();
 });
 
+test('with conflation, a publication that expires in a frame that the client loses hides none that lives', async () => {
+  const world = await live(tight, of('a', { conflate: true, intervalMs: 500 }));
+  world.publish([to('a', { key: 'k1' })]);
+  await world.gateway.quiet();
+  world.publish([
+    to('a', { key: 'k1' }),
+    ...many(3, to('a', { size: 100 })),
+    ...many(20, to('a', { size: 300 })).map((each, i) => ({ ...each, key: `l${i}` })),
+    to('a', { key: 'k1', ttlMs: 20 }),
+  ]);
+  await world.settle();
+});
+
 test('a client that drained between a loss and its report is caught up', async () => {
   const world = await live({ ...tight, kernelBytes: 2000 }, of('a'));
   world.publish(many(120, to('a')));

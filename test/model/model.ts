@@ -105,7 +105,7 @@ export class Model {
   /** Whether one at this position needn't see this publication, as a later one of its key replaces it. */
   isSuperseded(
     { topic, epoch, wish, reader }: { topic: string; epoch: string; wish: Wish; reader: Reader },
-    { key, offset }: StoredPublication,
+    { key, offset, expiresAtMs }: StoredPublication,
   ): boolean {
     const later = this.range(topic, epoch, offset, Number.POSITIVE_INFINITY).filter(
       (each) => (each.key ?? '') === (key ?? ''),
@@ -116,7 +116,12 @@ export class Model {
     const isFor = (each: StoredPublication) =>
       matches(wish, each) && (isForAll(each) || each.except !== reader.session);
     if (isState(topic)) return later.some((each) => !matches(wish, each) || isFor(each));
-    return wish.conflate && key !== undefined && later.some(isFor);
+    // One that expires earlier may never come.
+    return (
+      wish.conflate &&
+      key !== undefined &&
+      later.some((each) => each.expiresAtMs >= expiresAtMs && isFor(each))
+    );
   }
 
   /** The newest publication per key as of an offset, whatever its filter, removals too. */
