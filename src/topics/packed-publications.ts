@@ -38,7 +38,9 @@ export class PackedPublications {
     this.#topic = publication.topic;
     const encoded = publication.encoded(protobufCodec);
     const last = this.#segments[this.#segments.length - 1];
-    const segment = last?.hasRoom(encoded.length) ? last : this.#begin(encoded.length);
+    // One of a large publication has room for no other, which would keep it.
+    const isShared = last !== undefined && last.bytes.length <= segmentBytes.most;
+    const segment = isShared && last.hasRoom(encoded.length) ? last : this.#begin(encoded.length);
     segment.push(publication, encoded);
     this.#room += roomOf(encoded.length);
     this.#pushed++;

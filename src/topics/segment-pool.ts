@@ -2,8 +2,8 @@ import { Segment } from './segment.ts';
 
 /** Powers of two. A ring begins with the one, and grows by segments of the other at most. */
 export const segmentBytes = { least: 256, most: 16_384 };
-/** Larger ones are as long as multiples of this. */
-const stepBytes = 64;
+/** The lengths of larger ones, between a power of two and the next. */
+const largeSteps = 8;
 
 /**
  * Segments for all rings of a broker. One that a ring gives back is used by the next ring that takes one of its length.
@@ -21,8 +21,7 @@ export class SegmentPool {
   /** An empty segment of about `wantedBytes`, and of `leastBytes` at least. */
   take(leastBytes: number, wantedBytes: number): Segment {
     const { least, most } = segmentBytes;
-    // For one publication, and not used again: V8 is to count it.
-    if (leastBytes > most) return new Segment(new ArrayBuffer(Math.ceil(leastBytes / stepBytes) * stepBytes));
+    if (leastBytes > most) return this.#takeLarge(leastBytes);
     let length = least;
     while (length < leastBytes || (length < most && 2 * length <= wantedBytes)) length *= 2;
     return this.#takeFree(length) ?? new Segment(new SharedArrayBuffer(length));
@@ -31,11 +30,17 @@ export class SegmentPool {
   /** Nothing of it may be in use. */
   give(segment: Segment): void {
     const { length } = segment.bytes;
-    if (length > segmentBytes.most) return;
     segment.clear();
     const free = this.#free.get(length);
     if (free === undefined) this.#free.set(length, [segment.weakly]);
     else free.push(segment.weakly);
+  }
+
+  /** For one publication. V8 counts it, because a few of these are as much as thousands of others. */
+  #takeLarge(leastBytes: number): Segment {
+    const stepBytes = 2 ** Math.floor(Math.log2(leastBytes)) / largeSteps;
+    const length = Math.ceil(leastBytes / stepBytes) * stepBytes;
+    return this.#takeFree(length) ?? new Segment(new ArrayBuffer(length));
   }
 
   #takeFree(length: number): Segment | undefined {

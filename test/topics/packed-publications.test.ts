@@ -34,11 +34,11 @@ describe('packed publications', () => {
   test('one that is larger than a segment has one of its own', () => {
     const packed = new PackedPublications(new SegmentPool());
     packed.push(sized(1, 20_000));
-    expect(packed.capacity).toBe(20_000 + factsBytes);
-    packed.push(sized(2, 20_001));
-    // In steps of 64.
-    expect(packed.capacity).toBe(20_032 + 20_096);
-    expect(factsOf(packed.at(1))).toEqual(factsOf(sized(2, 20_001)));
+    // In steps of 2 KiB there.
+    expect(packed.capacity).toBe(20_480);
+    packed.push(sized(2, 20_480 - factsBytes + 1));
+    expect(packed.capacity).toBe(20_480 + 22_528);
+    expect(factsOf(packed.at(1))).toEqual(factsOf(sized(2, 20_480 - factsBytes + 1)));
   });
 
   test.each([

@@ -17,7 +17,10 @@ describe('a pool of segments', () => {
     [257, 0, 512],
     [300, 16_383, 8192],
     [16_384, 1_000_000, 16_384],
-    [16_385, 1_000_000, 16_448],
+    [16_385, 1_000_000, 18_432],
+    [32_768, 0, 32_768],
+    [32_769, 0, 36_864],
+    [65_600, 0, 73_728],
   ])('gives, for at least %i and about %i bytes, %i', (least, wanted, length) => {
     expect(new SegmentPool().take(least, wanted).bytes.length).toBe(length);
   });
@@ -33,11 +36,21 @@ describe('a pool of segments', () => {
     expect(pool.take(256, 0)).not.toBe(small);
   });
 
-  test('does not give again what was made for one large publication', () => {
+  test('gives again what was made for one large publication, to another of about its length', () => {
     const pool = new SegmentPool();
-    const large = pool.take(16_385, 0);
+    const large = pool.take(65_100, 0);
     pool.give(large);
-    expect(pool.take(16_385, 0)).not.toBe(large);
+    expect(pool.take(50_000, 0)).not.toBe(large);
+    expect(pool.take(64_000, 0)).toBe(large);
+    expect(pool.take(64_000, 0)).not.toBe(large);
+  });
+
+  test('V8 counts what was made for large publications', () => {
+    const pool = new SegmentPool();
+    const before = process.memoryUsage().external;
+    const taken = Array.from({ length: 100 }, () => pool.take(65_000, 0));
+    expect(taken).toHaveLength(100);
+    expect(process.memoryUsage().external - before).toBeGreaterThan(5_000_000);
   });
 
   test('V8 does not count what rings take', () => {

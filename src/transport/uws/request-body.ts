@@ -4,7 +4,7 @@ import { SluiceError } from '../../errors.ts';
 import type { Metrics } from '../../metrics.ts';
 import { Slabs } from '../../protocol/slabs.ts';
 import type { ByteCharges } from '../../sessions/charges.ts';
-import { BodyPieces } from './body-pieces.ts';
+import { BodyBlocks, BodyPieces } from './body-pieces.ts';
 import type { RequestTurn } from './request-turn.ts';
 
 /** What all bodies share. */
@@ -46,6 +46,7 @@ const chunkMeanBytes = 128;
  */
 const slabs = new Slabs(16_384);
 const sharedMaxBytes = 2048;
+const blocks = new BodyBlocks();
 
 /**
  * Collects the body of a request into memory of its own: the library reuses its memory as soon as the handler returns.
@@ -80,7 +81,7 @@ export class RequestBody {
   drop(): boolean {
     const isUnfinished = !this.#over;
     this.#over = true;
-    this.#pieces = undefined;
+    this.#dropPieces();
     if (this.#held > 0) this.#options.incoming.give(this.#terms.account, this.#held);
     this.#held = 0;
     return isUnfinished;
@@ -102,7 +103,7 @@ export class RequestBody {
     } else if (isLast && this.#pieces === undefined) {
       this.#end(copyOf(chunk));
     } else {
-      this.#pieces ??= new BodyPieces();
+      this.#pieces ??= new BodyPieces(blocks);
       this.#pieces.add(new Uint8Array(chunk));
       if (isLast) this.#end(this.#pieces.joined());
       else if (this.#pending) this.#pause();
@@ -136,11 +137,16 @@ export class RequestBody {
     if (refusal !== undefined) this.#end(refusal, false);
   }
 
+  #dropPieces(): void {
+    this.#pieces?.drop();
+    this.#pieces = undefined;
+  }
+
   #end(body: Uint8Array | SluiceError, isInHandler = true): void {
     const held = this.#held;
     this.#held = 0;
     this.#over = true;
-    this.#pieces = undefined;
+    this.#dropPieces();
     const finished = this.#finish(body, isInHandler);
     if (held > 0) void whenDone(finished, () => this.#options.incoming.give(this.#terms.account, held));
   }
