@@ -1,8 +1,9 @@
 import type { PeerHandlers, Peers } from '../peers.ts';
+import { namespaceOf } from '../protocol/namespace.ts';
 import type { Broker } from '../topics/broker.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic, TopicOptions } from '../topics/topic.ts';
-import { namespaceOf, patternMatches } from '../topics/topic-name.ts';
+import { patternMatches } from '../topics/topic-name.ts';
 import type { LatestPage, TopicInfo, TopicReader } from './ports.ts';
 
 export interface TopicReaderOptions {

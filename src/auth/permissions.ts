@@ -1,5 +1,6 @@
+import { namespaceOf } from '../protocol/namespace.ts';
 import { userTopicName } from '../protocol/user-topics.ts';
-import { isPattern, isReserved, namespaceOf, topicProblem } from '../topics/topic-name.ts';
+import { isPattern, isReserved, topicProblem } from '../topics/topic-name.ts';
 import type { Identity, TopicAction } from './identity.ts';
 
 /** Access to the topics of a namespace. */

@@ -1,7 +1,7 @@
 import { type Config, namespaceOptions } from '../config.ts';
+import { namespaceOf } from '../protocol/namespace.ts';
 import type { Engine } from '../topics/engine.ts';
 import type { MessageIdLimits } from '../topics/message-id-budget.ts';
-import { namespaceOf } from '../topics/topic-name.ts';
 
 /** The engines by their names for `--engine`. Only the chosen one is loaded, with its dependencies. */
 export const engines: Readonly<

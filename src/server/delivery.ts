@@ -5,9 +5,9 @@ import { Fanout } from '../fanout/fanout.ts';
 import type { WorkBudget } from '../fanout/refresher.ts';
 import { eventLoop } from '../fanout/schedule.ts';
 import type { BatchOptions } from '../fanout/view.ts';
+import { namespaceOf } from '../protocol/namespace.ts';
 import type { Broker } from '../topics/broker.ts';
 import type { Topic } from '../topics/topic.ts';
-import { namespaceOf } from '../topics/topic-name.ts';
 import type { Environment } from './environment.ts';
 import { NamespaceTable } from './namespace-table.ts';
 

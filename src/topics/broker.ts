@@ -3,6 +3,7 @@ import type { Awaitable } from '../awaitable.ts';
 import { steadyNowMs } from '../clock.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Position, PublishFields } from '../protocol/frames.ts';
+import { namespaceOf } from '../protocol/namespace.ts';
 import { AppendRetry, type AppendRetryOptions } from './append-retry.ts';
 import { ChangeOrder } from './change-order.ts';
 import { Commits } from './commits.ts';
@@ -18,7 +19,6 @@ import type { EvictionReason } from './ring.ts';
 import { SegmentPool } from './segment-pool.ts';
 import { Topic, type TopicOptions } from './topic.ts';
 import { TopicLoads } from './topic-loads.ts';
-import { namespaceOf } from './topic-name.ts';
 import { TopicPlaces } from './topic-places.ts';
 
 /** Told of every change, in order, before the publish returns. */

@@ -2,6 +2,7 @@ import type { Awaitable } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Position } from '../protocol/frames.ts';
+import { namespaceOf } from '../protocol/namespace.ts';
 import { type PublishFields, publishFrom } from '../protocol/publication.ts';
 import type { AppendRetry } from './append-retry.ts';
 import type { StateRoom } from './content-budget.ts';
@@ -10,7 +11,7 @@ import type { Payer } from './payer.ts';
 import { publishProblem, topicNameProblem } from './publish-problem.ts';
 import { StorageLimits } from './storage-limits.ts';
 import type { Topic, TopicOptions } from './topic.ts';
-import { namespaceOf, topicProblem } from './topic-name.ts';
+import { topicProblem } from './topic-name.ts';
 import type { TopicPlaces } from './topic-places.ts';
 
 /** The topics of this node, as far as a publish needs them. */

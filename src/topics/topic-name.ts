@@ -48,12 +48,6 @@ export function isReserved(name: string): boolean {
   return name.startsWith('$');
 }
 
-/** The part before the first `:`, or the whole name. */
-export function namespaceOf(name: string): string {
-  const colon = name.indexOf(':');
-  return colon === -1 ? name : name.slice(0, colon);
-}
-
 function hasDotSegment(name: string): boolean {
   if (!name.includes('.')) return false;
   // The name within a namespace may be an application's own, which makes a path of it: `job:../etc`.

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { namespaceOf } from '../../src/protocol/namespace.ts';
 import {
   isPattern,
   isReserved,
-  namespaceOf,
   patternMatches,
   patternProblem,
   topicProblem,

@@ -1,4 +1,5 @@
 import { canonicalFilter } from '../../../protocol/canonical-filter.ts';
+import { namespaceOf } from '../../../protocol/namespace.ts';
 import type { ReceivedPublication } from '../../publication.ts';
 import type { Runtime } from '../../runtime.ts';
 import type { Known } from '../feed.ts';
@@ -143,9 +144,4 @@ export function showAll(member: Member): void {
     ...(member.extras?.inherited ?? []),
   ])
     if (map && !awaitsSnapshot) member.show({ topic, epoch, offset }, map);
-}
-
-function namespaceOf(topic: string): string {
-  const colon = topic.indexOf(':');
-  return colon === -1 ? topic : topic.slice(0, colon);
 }
