@@ -1,4 +1,4 @@
-import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
+import type { TemplatedApp } from 'uWebSockets.js';
 import { type ApiResponse, errorResponse, jsonText } from '../../api/http.ts';
 import { pollBody, pollQuery } from '../../api/stream-request.ts';
 import { whenDone } from '../../awaitable.ts';
@@ -10,21 +10,21 @@ import type { Peer } from '../../sessions/peer.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import type { StreamCursors } from '../../sessions/stream-cursors.ts';
 import { formerSessionOf, type StreamStart, streamStart } from '../../sessions/stream-start.ts';
-import { Exchange, type ExchangeOptions } from './exchange.ts';
-import { endsUnclear, type FramingOptions } from './framing.ts';
+import type { Exchange } from './exchange.ts';
 import { type Poll, PollConnection, type PollResponse } from './poll-connection.ts';
 import { countRefusal, type RefusalMetrics } from './refusals.ts';
-import { requestHead, type SocketKind } from './request-head.ts';
+import type { SocketKind } from './request-head.ts';
 import {
   type IdentifiedRequest,
   refusalOf,
   StreamAdmission,
   type StreamAdmissionOptions,
+  type StreamExchange,
   saysWhatItHad,
 } from './stream-admission.ts';
 import { StreamSink, type StreamSinkOptions } from './stream-sink.ts';
 
-export interface PollsOptions extends StreamAdmissionOptions, ExchangeOptions {
+export interface PollsOptions extends StreamAdmissionOptions {
   readonly sessions: Sessions;
   readonly cursors: StreamCursors;
   /** Lets pages of listed origins read a response. */
@@ -36,7 +36,6 @@ export interface PollsOptions extends StreamAdmissionOptions, ExchangeOptions {
   readonly replaced?: ((session: string, client: Holder) => void) | undefined;
   readonly metrics: LifecycleOptions['metrics'] &
     StreamAdmissionOptions['metrics'] &
-    FramingOptions['metrics'] &
     RefusalMetrics &
     StreamSinkOptions<unknown>['metrics'];
 }
@@ -45,12 +44,9 @@ export interface PollsOptions extends StreamAdmissionOptions, ExchangeOptions {
 const pollGoneMs = 30_000;
 
 /** One request. */
-interface Asking {
-  readonly exchange: Exchange;
+interface Asking extends StreamExchange {
   readonly identified: IdentifiedRequest;
-  readonly origin: string;
   readonly start: StreamStart;
-  readonly startedAtMs: number;
 }
 
 /** `GET` and `POST /poll`: a session for the polls of one client, from the first until 30 s after the last. */
@@ -64,7 +60,18 @@ export class Polls {
 
   constructor(options: PollsOptions) {
     this.#options = options;
-    this.#admission = new StreamAdmission(options);
+    this.#admission = new StreamAdmission(options, {
+      shapes: { query: pollQuery, body: pollBody },
+      continues: (applicant, former) => {
+        const known = this.#connections.get(former);
+        return known?.session?.peer.addressKey === applicant.addressKey;
+      },
+      accept: (request, identified) => {
+        const start = streamStart(identified.asked.subscriptions, identified.asked.cursor);
+        this.#accept({ ...request, identified, start });
+      },
+      refuse: ({ exchange, origin }, error) => this.#refuse(exchange, error, origin),
+    });
     this.#lifecycle = new Lifecycle({ ...options, transport: 'poll' });
     this.#sink = new StreamSink({
       ...options,
@@ -75,8 +82,8 @@ export class Polls {
 
   /** The routes, on this app. */
   serve(app: TemplatedApp, kind: SocketKind = 'tcp'): void {
-    app.get('/poll', (response, request) => this.#serve(response, request, kind));
-    app.post('/poll', (response, request) => this.#serve(response, request, kind));
+    app.get('/poll', (response, request) => this.#admission.receive(response, request, kind));
+    app.post('/poll', (response, request) => this.#admission.receive(response, request, kind));
   }
 
   /** Ends the sessions that no longer poll. Call it about once a second. */
@@ -94,36 +101,6 @@ export class Polls {
     for (const id of [session.id, formerSession])
       if (id !== undefined && this.#connections.get(id) === connection) this.#connections.delete(id);
     this.#lifecycle.closed(session);
-  }
-
-  #serve(response: HttpResponse, request: HttpRequest, kind: SocketKind): void {
-    const startedAtMs = this.#options.monotonicMs();
-    const head = requestHead(response, request, kind, this.#options.requestIds);
-    const { metrics, requestIds } = this.#options;
-    if (endsUnclear(response, head, { hasProxies: requestIds.hasProxies, metrics })) return;
-    const exchange = new Exchange(response, this.#options, head.requestId);
-    const origin = head.header('origin');
-    this.#admission.receive(
-      response,
-      head,
-      { query: pollQuery, body: pollBody },
-      {
-        get isOver() {
-          return exchange.isOver;
-        },
-        onAborted: (run) => exchange.onAborted(run),
-        onGone: (run) => exchange.onGone(run),
-        continues: (applicant, former) => {
-          const known = this.#connections.get(former);
-          return known?.session?.peer.addressKey === applicant.addressKey;
-        },
-        accept: (identified) => {
-          const start = streamStart(identified.asked.subscriptions, identified.asked.cursor);
-          this.#accept({ exchange, identified, origin, start, startedAtMs });
-        },
-        refuse: (error) => this.#refuse(exchange, error, origin),
-      },
-    );
   }
 
   #accept(asking: Asking): void {

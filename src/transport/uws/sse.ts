@@ -1,4 +1,4 @@
-import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
+import type { TemplatedApp } from 'uWebSockets.js';
 import { type ApiResponse, errorResponse } from '../../api/http.ts';
 import { sseBody, sseQuery } from '../../api/stream-request.ts';
 import { whenDone } from '../../awaitable.ts';
@@ -12,21 +12,20 @@ import type { StreamCursors } from '../../sessions/stream-cursors.ts';
 import { streamStart } from '../../sessions/stream-start.ts';
 import { wireErrorOf } from '../../sessions/wire-error.ts';
 import { jsonEvent, retryLine } from '../event-stream.ts';
-import { Exchange, type ExchangeOptions } from './exchange.ts';
-import { endsUnclear, type FramingOptions } from './framing.ts';
 import { countRefusal, type RefusalMetrics } from './refusals.ts';
-import { requestHead, type SocketKind } from './request-head.ts';
+import type { SocketKind } from './request-head.ts';
 import { type SharedByStreams, SseConnection } from './sse-connection.ts';
 import {
   type IdentifiedRequest,
   refusalOf,
   StreamAdmission,
   type StreamAdmissionOptions,
+  type StreamExchange,
   saysWhatItHad,
 } from './stream-admission.ts';
 import { StreamSink, type StreamSinkOptions } from './stream-sink.ts';
 
-export interface SseOptions extends StreamAdmissionOptions, ExchangeOptions {
+export interface SseOptions extends StreamAdmissionOptions {
   readonly sessions: Sessions;
   readonly cursors: StreamCursors;
   /** Lets pages of listed origins read a response. */
@@ -38,7 +37,6 @@ export interface SseOptions extends StreamAdmissionOptions, ExchangeOptions {
   readonly reconnectSpreadMs: number;
   readonly metrics: LifecycleOptions['metrics'] &
     StreamAdmissionOptions['metrics'] &
-    FramingOptions['metrics'] &
     RefusalMetrics &
     StreamSinkOptions<unknown>['metrics'];
 }
@@ -67,7 +65,11 @@ export class EventStreams {
 
   constructor(options: SseOptions) {
     this.#options = options;
-    this.#admission = new StreamAdmission(options);
+    this.#admission = new StreamAdmission(options, {
+      shapes: { query: sseQuery, body: sseBody },
+      accept: (request, identified) => this.#accept(request, identified),
+      refuse: (request, error) => this.#refuse(request, error),
+    });
     this.#lifecycle = new Lifecycle({ ...options, transport: 'sse' });
     this.sink = new StreamSink({
       ...options,
@@ -86,8 +88,8 @@ export class EventStreams {
 
   /** The routes, on this app. */
   serve(app: TemplatedApp, kind: SocketKind = 'tcp'): void {
-    app.get('/sse', (response, request) => this.#serve(response, request, kind));
-    app.post('/sse', (response, request) => this.#serve(response, request, kind));
+    app.get('/sse', (response, request) => this.#admission.receive(response, request, kind));
+    app.post('/sse', (response, request) => this.#admission.receive(response, request, kind));
   }
 
   /** Keeps silent streams open, and ends those whose clients take nothing. Call it about once a second. */
@@ -110,51 +112,16 @@ export class EventStreams {
     this.#probing = undefined;
   }
 
-  #serve(response: HttpResponse, request: HttpRequest, kind: SocketKind): void {
-    const startedAtMs = this.#options.monotonicMs();
-    const head = requestHead(response, request, kind, this.#options.requestIds);
-    const { metrics, requestIds } = this.#options;
-    if (endsUnclear(response, head, { hasProxies: requestIds.hasProxies, metrics })) return;
-    const exchange = new Exchange(response, this.#options, head.requestId);
-    const origin = head.header('origin');
-    const refuse = (error: SluiceError) => this.#refuse(exchange, error, origin);
-    this.#admission.receive(
-      response,
-      head,
-      { query: sseQuery, body: sseBody },
-      {
-        get isOver() {
-          return exchange.isOver;
-        },
-        onAborted: (run) => exchange.onAborted(run),
-        onGone: (run) => exchange.onGone(run),
-        accept: (identified) => this.#accept(response, exchange, identified, { origin, startedAtMs }),
-        refuse,
-      },
-    );
-  }
-
-  #accept(
-    response: HttpResponse,
-    exchange: Exchange,
-    { asked, admit }: IdentifiedRequest,
-    { origin, startedAtMs }: { origin: string; startedAtMs: number },
-  ): void {
+  #accept(request: StreamExchange, { asked, admit }: IdentifiedRequest): void {
     void whenDone(admit(), (peer) => {
-      if (exchange.isOver) return;
-      if (peer instanceof SluiceError) this.#refuse(exchange, peer, origin);
-      else this.#open(response, exchange, asked, peer, { origin, startedAtMs });
+      if (request.exchange.isOver) return;
+      if (peer instanceof SluiceError) this.#refuse(request, peer);
+      else this.#open(request, asked, peer);
     });
   }
 
-  #open(
-    response: HttpResponse,
-    exchange: Exchange,
-    asked: IdentifiedRequest['asked'],
-    peer: Peer,
-    { origin, startedAtMs }: { origin: string; startedAtMs: number },
-  ): void {
-    const { sessions } = this.#options;
+  #open(request: StreamExchange, asked: IdentifiedRequest['asked'], peer: Peer): void {
+    const { response, exchange, startedAtMs } = request;
     const start = streamStart(asked.subscriptions, asked.cursor);
     const connection = new SseConnection(this.#shared, {
       response,
@@ -166,33 +133,29 @@ export class EventStreams {
     const session = this.#lifecycle.open(peer, connection, startedAtMs, start.continuation);
     connection.opened(session);
     this.sink.add(connection);
-    sessions.subscribeStream(session, start.subscriptions, (results) => {
+    this.#options.sessions.subscribeStream(session, start.subscriptions, (results) => {
       if (exchange.isOver) return;
       const refusal = refusalOf(results);
       if (refusal !== undefined) {
         connection.gone();
-        this.#refuse(exchange, refusal, origin);
+        this.#refuse(request, refusal);
       } else {
         exchange.upgraded();
-        this.#begin(response, connection, session, results as readonly SubscribeResult[], {
-          origin,
-          requestId: exchange.requestId,
-        });
+        this.#begin(request, connection, session, results as readonly SubscribeResult[]);
       }
     });
   }
 
   #begin(
-    response: HttpResponse,
+    { response, exchange, origin }: StreamExchange,
     connection: SseConnection,
     session: Session,
     results: readonly SubscribeResult[],
-    { origin, requestId }: { origin: string; requestId: string },
   ): void {
     const { headers } = this.#options.withCors({ status: 200, headers: streamHeaders, body: '' }, origin);
     const writeHead = () => {
       response.writeStatus('200 OK');
-      response.writeHeader('x-request-id', requestId);
+      response.writeHeader('x-request-id', exchange.requestId);
       for (const name in headers) response.writeHeader(name, headers[name] as string);
       response.write(retryLine(this.#reconnectMs()));
     };
@@ -206,7 +169,7 @@ export class EventStreams {
    * A browser's EventSource never reconnects after a status other than 200. So a temporary refusal is sent as a stream
    * that ends, and the client comes back.
    */
-  #refuse(exchange: Exchange, error: SluiceError, origin: string): void {
+  #refuse({ exchange, origin }: StreamExchange, error: SluiceError): void {
     const { metrics, withCors } = this.#options;
     countRefusal(metrics, error);
     exchange.respond(withCors(error.retry ? this.#passing(error) : errorResponse(error), origin), 'refusals');

@@ -1,4 +1,4 @@
-import type { HttpResponse } from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { ReadApplicant } from '../../api/applicant.ts';
 import type { RequestHead } from '../../api/http.ts';
 import {
@@ -15,13 +15,15 @@ import { type Awaitable, whenDone } from '../../awaitable.ts';
 import { type ErrorCode, SluiceError } from '../../errors.ts';
 import type { SubscribeResult } from '../../protocol/frames.ts';
 import { type Admission, type Applicant, chargedAccount } from '../../sessions/admission.ts';
-import type { Departing } from '../../sessions/departure.ts';
 import { type Peer, shownUserOf } from '../../sessions/peer.ts';
 import { formerSessionOf } from '../../sessions/stream-start.ts';
+import { Exchange, type ExchangeOptions } from './exchange.ts';
+import { endsUnclear } from './framing.ts';
 import { type BodyOptions, RequestBody } from './request-body.ts';
+import { requestHead, type SocketKind } from './request-head.ts';
 import type { StreamReads } from './stream-reads.ts';
 
-export interface StreamAdmissionOptions extends BodyOptions {
+export interface StreamAdmissionOptions extends BodyOptions, ExchangeOptions {
   readonly readApplicant: ReadApplicant;
   readonly admission: Admission;
   readonly bodyMaxBytes: number;
@@ -55,82 +57,106 @@ interface Unread {
   readonly continues: boolean;
 }
 
-/** Receives the outcome of a request. */
-export interface RequestOutcome extends Departing {
-  onAborted(run: () => void): void;
+/** A request for a stream or a poll, from its arrival until it is answered. */
+export interface StreamExchange {
+  readonly response: HttpResponse;
+  readonly exchange: Exchange;
+  readonly origin: string;
+  readonly startedAtMs: number;
+}
+
+/** What a route does with its requests. */
+export interface StreamRoute {
+  readonly shapes: StreamShapes;
   /** Whether this session exists and is charged for the request: no handshake is taken. Absent: never. */
   continues?(applicant: Applicant, former: string): boolean;
-  accept(identified: IdentifiedRequest): void;
-  refuse(error: SluiceError): void;
+  accept(request: StreamExchange, identified: IdentifiedRequest): void;
+  refuse(request: StreamExchange, error: SluiceError): void;
 }
 
 /** Reads requests for streams and polls, by GET or by POST, and admits or refuses their clients. */
 export class StreamAdmission {
   readonly #options: StreamAdmissionOptions;
+  readonly #route: StreamRoute;
 
-  constructor(options: StreamAdmissionOptions) {
+  constructor(options: StreamAdmissionOptions, route: StreamRoute) {
     this.#options = options;
+    this.#route = route;
   }
 
-  /** Calls `accept` or `refuse` of `outcome` once, unless the client is gone before. */
-  receive(response: HttpResponse, head: RequestHead, shapes: StreamShapes, outcome: RequestOutcome): void {
-    const { readApplicant } = this.#options;
+  /** Calls `accept` or `refuse` of the route once, unless the client is gone before. */
+  receive(response: HttpResponse, request: HttpRequest, kind: SocketKind): void {
+    const { metrics, monotonicMs, requestIds } = this.#options;
+    const startedAtMs = monotonicMs();
+    const head = requestHead(response, request, kind, requestIds);
+    if (endsUnclear(response, head, { hasProxies: requestIds.hasProxies, metrics })) return;
+    const exchange = new Exchange(response, this.#options, head.requestId);
+    this.#receive(head, { response, exchange, origin: head.header('origin'), startedAtMs });
+  }
+
+  #receive(head: RequestHead, request: StreamExchange): void {
+    const { shapes } = this.#route;
     const lastEventId = head.header('last-event-id');
-    const applicant = readApplicant(head, 'http');
+    const applicant = this.#options.readApplicant(head, 'http');
     if (applicant instanceof SluiceError) {
-      outcome.refuse(applicant);
+      this.#route.refuse(request, applicant);
       return;
     }
     const { query, method } = head;
     const isPost = method === 'POST';
-    const continues = !isPost && goesOn(outcome, applicant, formerOfQuery(query, lastEventId));
-    const problem = continues ? undefined : this.#ask(applicant, outcome);
+    const continues = !isPost && this.#goesOn(applicant, formerOfQuery(query, lastEventId));
+    const problem = continues ? undefined : this.#ask(applicant);
     if (problem !== undefined) {
-      outcome.refuse(problem);
+      this.#route.refuse(request, problem);
       return;
     }
     if (!isPost) {
       const read = () => readStreamQuery(shapes.query, query, lastEventId);
-      void this.#identify({ applicant, length: query.length, read, continues }, outcome);
+      void this.#identify({ applicant, length: query.length, read, continues }, request);
       return;
     }
     if (!isJson(head.header('content-type'))) {
-      outcome.refuse(new SluiceError('unsupported_media_type', 'the Content-Type must be application/json'));
+      const error = new SluiceError('unsupported_media_type', 'the Content-Type must be application/json');
+      this.#route.refuse(request, error);
       return;
     }
     const { bodyMaxBytes } = this.#options;
     const { account } = applicant;
-    const body = new RequestBody(response, this.#options, { bodyMaxBytes, account }, (bytes) => {
+    const body = new RequestBody(request.response, this.#options, { bodyMaxBytes, account }, (bytes) => {
       const read = () =>
         bytes instanceof SluiceError ? bytes : readStreamBody(shapes.body, bytes, lastEventId);
       const length = bytes instanceof SluiceError ? 0 : bytes.length;
-      return this.#identify({ applicant, length, read, continues: false }, outcome);
+      return this.#identify({ applicant, length, read, continues: false }, request);
     });
-    outcome.onAborted(() => body.drop());
+    request.exchange.onAborted(() => body.drop());
   }
 
-  #ask(applicant: Applicant, outcome: RequestOutcome): SluiceError | undefined {
+  #ask(applicant: Applicant): SluiceError | undefined {
     const { admission } = this.#options;
-    return outcome.continues === undefined ? admission.ask(applicant) : admission.askToRead(applicant);
+    return this.#route.continues === undefined ? admission.ask(applicant) : admission.askToRead(applicant);
+  }
+
+  #goesOn(applicant: Applicant, former: string | undefined): boolean {
+    return former !== undefined && this.#route.continues?.(applicant, former) === true;
   }
 
   /**
    * Reads the list of subscriptions only once the client is known, because a long one takes a while. Resolves when it
    * has been read.
    */
-  #identify(unread: Unread, outcome: RequestOutcome): Awaitable<void> {
+  #identify(unread: Unread, request: StreamExchange): Awaitable<void> {
     const { admission, reads } = this.#options;
     const { applicant, length } = unread;
     return whenDone(admission.identify(applicant, 'http'), (verdict) => {
-      if (outcome.isOver) return undefined;
+      if (request.exchange.isOver) return undefined;
       const isKnown = !isUnauthenticated(verdict) || isLeftToApplication(admission, applicant, verdict);
       const identity = isKnown ? verdict : credentialNeeded();
       if (identity instanceof SluiceError) {
-        outcome.refuse(identity);
+        this.#route.refuse(request, identity);
         return undefined;
       }
       return reads.run(length, chargedAccount(applicant, identity), (late) => {
-        if (!outcome.isOver) this.#read(unread, identity, outcome, late);
+        if (!request.exchange.isOver) this.#read(unread, identity, request, late);
       });
     });
   }
@@ -139,26 +165,22 @@ export class StreamAdmission {
   #read(
     { applicant, read, continues: isKnown }: Unread,
     identity: Peer['identity'],
-    outcome: RequestOutcome,
+    request: StreamExchange,
     late: SluiceError | undefined,
   ): void {
     const { admission } = this.#options;
     const asked = late ?? read();
     if (asked instanceof SluiceError) {
-      outcome.refuse(asked);
+      this.#route.refuse(request, asked);
       return;
     }
-    const continues = isKnown || goesOn(outcome, applicant, formerSessionOf(asked));
+    const continues = isKnown || this.#goesOn(applicant, formerSessionOf(asked));
     if (continues && !isKnown) admission.hasConnection(applicant);
     const admit = (former?: string) =>
       (continues ? admission.ask(applicant) : undefined) ??
-      whenDone(admission.admit(applicant, identity, outcome, former), authenticated);
-    outcome.accept({ applicant, asked, identity, admit });
+      whenDone(admission.admit(applicant, identity, request.exchange, former), authenticated);
+    this.#route.accept(request, { applicant, asked, identity, admit });
   }
-}
-
-function goesOn(outcome: RequestOutcome, applicant: Applicant, former: string | undefined): boolean {
-  return former !== undefined && outcome.continues?.(applicant, former) === true;
 }
 
 function isUnauthenticated(verdict: Peer['identity'] | SluiceError): boolean {
