@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { disconnect } from '../api/connections.ts';
-import { type ApiResponse, json } from '../api/http.ts';
+import { json } from '../api/http.ts';
 import * as requests from '../api/request-schemas.ts';
 import * as responses from '../api/response-schemas.ts';
 import { type Route, route } from '../api/route.ts';
@@ -23,7 +23,15 @@ export interface CompatRouteOptions {
 const body = { mediaTypes: ['application/json'], schema: z.looseObject({}) } as const;
 const anyObject = z.looseObject({});
 const published = z.object({ success: z.literal(true), topics: z.array(z.string()), recipients: z.int() });
-const publishErrors = ['invalid_json', 'invalid_topic', 'invalid_type', 'engine_unavailable'] as const;
+/** What the routes that publish have in common. */
+const publishing = {
+  method: 'POST',
+  access: 'publish',
+  byToken: true,
+  body,
+  response: published,
+  errors: ['invalid_json', 'invalid_topic', 'invalid_type', 'engine_unavailable'],
+} as const;
 /** Maximum number of users in one request. */
 const usersMax = 1000;
 const connectionsListed = 100;
@@ -86,36 +94,14 @@ function monitoringRoutes({ name, namespace }: System, options: CompatRouteOptio
       },
     }),
     route({
-      method: 'POST',
+      ...publishing,
       path: '/api/v1/websocket/broadcast',
       summary:
         'Server monitoring: an update of the server that `server_id` names, or one for all its connections.',
-      access: 'publish',
-      byToken: true,
-      body,
-      response: published,
-      errors: publishErrors,
       handle: (call, ports) => {
-        const old = readOldBody(call.body);
-        const members = { ...membersOf(old.data), ...old.members };
-        const server = textOf(members, 'server_id', 'serverId');
-        const type = textOf(members, 'monitoring_type', 'monitoringType');
-        const level = textOf(members, 'alert_level', 'alertLevel', 'level');
-        const tags = {
-          ...(type === undefined ? {} : { [monitoringTags.type]: type }),
-          ...(level === undefined ? {} : { [monitoringTags.level]: level }),
-        };
+        const { server, ...update } = monitoringUpdate(readOldBody(call.body));
         const topic = server === undefined ? broadcastTopicOf(name) : `${namespace}:${server}`;
-        const kind = typeOf(old, usualKind);
-        // A change of status must not take the place of the newest measurement, nor that of another type.
-        const parts = kind === usualKind ? [type] : [kind, type];
-        const key = parts.filter((part) => part !== undefined).join(':');
-        return publishToAll(
-          [topic],
-          { type: kind, data: old.data, key: key || undefined, tags },
-          call,
-          ports,
-        );
+        return publishToAll([topic], update, call, ports);
       },
     }),
     route({
@@ -130,6 +116,21 @@ function monitoringRoutes({ name, namespace }: System, options: CompatRouteOptio
       handle: disconnect,
     }),
   ];
+}
+
+function monitoringUpdate(old: OldBody) {
+  const members = { ...membersOf(old.data), ...old.members };
+  const type = textOf(members, 'monitoring_type', 'monitoringType');
+  const level = textOf(members, 'alert_level', 'alertLevel', 'level');
+  const tags = {
+    ...(type === undefined ? {} : { [monitoringTags.type]: type }),
+    ...(level === undefined ? {} : { [monitoringTags.level]: level }),
+  };
+  const kind = typeOf(old, usualKind);
+  // A change of status must not take the place of the newest measurement, nor that of another type.
+  const parts = kind === usualKind ? [type] : [kind, type];
+  const key = parts.filter((part) => part !== undefined).join(':') || undefined;
+  return { server: textOf(members, 'server_id', 'serverId'), type: kind, data: old.data, key, tags };
 }
 
 function marketRoutes(
@@ -159,7 +160,6 @@ function marketRoutes(
 }
 
 function notificationRoutes({ name, namespace }: System, { stats }: CompatRouteOptions): readonly Route[] {
-  const userParams = z.object({ user: z.string().min(1).max(1024) });
   return [
     route({
       method: 'GET',
@@ -171,88 +171,78 @@ function notificationRoutes({ name, namespace }: System, { stats }: CompatRouteO
       handle: () => json(200, notificationStats(stats(name), namespace)),
     }),
     route({
-      method: 'POST',
+      ...publishing,
       path: '/api/v1/ws/broadcast',
       summary: 'Notifications: a system message to all, to the room `room`, or to the users `user_ids`.',
-      access: 'publish',
-      byToken: true,
-      body,
-      response: published,
-      errors: publishErrors,
       handle: (call, ports) => {
         const old = readOldBody(call.body);
         const topics = receiversOf(old, namespace) ?? [broadcastTopicOf(name)];
-        const message = { type: typeOf(old, 'system_message'), data: old.data };
-        return publishToAll(topics, message, call, ports);
+        return publishToAll(topics, { type: typeOf(old, 'system_message'), data: old.data }, call, ports);
       },
     }),
-    ...(
-      [
-        ['/api/v1/ws/notify/{user}', 'notification', 'a notification for a user.'],
-        ['/api/v1/ws/sync-update/{user}', 'sync_update', 'a change for the user’s devices but `except`.'],
-      ] as const
-    ).map(([path, type, summary]) =>
-      route({
-        method: 'POST',
-        path,
-        summary: `Notifications: ${summary}`,
-        access: 'publish',
-        byToken: true,
-        params: userParams,
-        body,
-        response: published,
-        errors: publishErrors,
-        handle: (call, ports) => {
-          const old = readOldBody(call.body);
-          const except = textOf(old.members, 'except', 'exclude_connection');
-          const message = { type: typeOf(old, type), data: old.data, except };
-          return publishToAll([topicOfUser(call.params.user)], message, call, ports);
-        },
-      }),
+    routeToUser('/api/v1/ws/notify/{user}', 'notification', 'a notification for a user.'),
+    routeToUser(
+      '/api/v1/ws/sync-update/{user}',
+      'sync_update',
+      'a change for the user’s devices but `except`.',
     ),
-    route({
-      method: 'GET',
-      path: '/api/v1/ws/connections/{user}',
-      summary: 'Notifications: the connections of a user.',
-      access: 'read',
-      byToken: true,
-      params: userParams,
-      response: anyObject,
-      errors: ['invalid_topic'],
-      handle: async ({ params: { user }, identity }, { sessions, authorize }) => {
-        const refusal = authorize(identity, 'subscribe', topicOfUser(user));
-        if (refusal !== undefined) throw refusal;
-        const { connections } = await sessions.list({ user, after: '', limit: connectionsListed });
-        const ids = connections.map(({ id }) => id);
-        return json(200, {
-          user_id: user,
-          is_online: ids.length > 0,
-          connection_count: ids.length,
-          connections: ids,
-        });
-      },
-    }),
-    route({
-      method: 'POST',
-      path: '/api/v1/notifications/demo',
-      summary: 'Notifications: a notification to try it, for `user_id`.',
-      access: 'publish',
-      byToken: true,
-      body,
-      response: published,
-      errors: publishErrors,
-      handle: (call, ports): Promise<ApiResponse> => {
-        const { members } = readOldBody(call.body);
-        const user = textOf(members, 'user_id', 'user') ?? call.identity.user;
-        if (user === undefined) throw new SluiceError('invalid_request', 'user_id is missing');
-        const data = Buffer.from(
-          JSON.stringify({ title: 'Demo', message: 'This is a notification.', ...members }),
-        );
-        return publishToAll([topicOfUser(user)], { type: 'notification', data }, call, ports);
-      },
-    }),
+    connectionsOfUser,
+    demoNotification,
   ];
 }
+
+const userParams = z.object({ user: z.string().min(1).max(1024) });
+
+function routeToUser(path: string, type: string, summary: string): Route {
+  return route({
+    ...publishing,
+    path,
+    summary: `Notifications: ${summary}`,
+    params: userParams,
+    handle: (call, ports) => {
+      const old = readOldBody(call.body);
+      const except = textOf(old.members, 'except', 'exclude_connection');
+      const message = { type: typeOf(old, type), data: old.data, except };
+      return publishToAll([topicOfUser(call.params.user)], message, call, ports);
+    },
+  });
+}
+
+const connectionsOfUser = route({
+  method: 'GET',
+  path: '/api/v1/ws/connections/{user}',
+  summary: 'Notifications: the connections of a user.',
+  access: 'read',
+  byToken: true,
+  params: userParams,
+  response: anyObject,
+  errors: ['invalid_topic'],
+  handle: async ({ params: { user }, identity }, { sessions, authorize }) => {
+    const refusal = authorize(identity, 'subscribe', topicOfUser(user));
+    if (refusal !== undefined) throw refusal;
+    const { connections } = await sessions.list({ user, after: '', limit: connectionsListed });
+    const ids = connections.map(({ id }) => id);
+    return json(200, {
+      user_id: user,
+      is_online: ids.length > 0,
+      connection_count: ids.length,
+      connections: ids,
+    });
+  },
+});
+
+const demoNotification = route({
+  ...publishing,
+  path: '/api/v1/notifications/demo',
+  summary: 'Notifications: a notification to try it, for `user_id`.',
+  handle: (call, ports) => {
+    const { members } = readOldBody(call.body);
+    const user = textOf(members, 'user_id', 'user') ?? call.identity.user;
+    if (user === undefined) throw new SluiceError('invalid_request', 'user_id is missing');
+    const text = JSON.stringify({ title: 'Demo', message: 'This is a notification.', ...members });
+    return publishToAll([topicOfUser(user)], { type: 'notification', data: Buffer.from(text) }, call, ports);
+  },
+});
 
 /** Also the reply to the command `stats`. */
 export function notificationStats({ active, users, subscriptions }: SystemStats, namespace: string) {
