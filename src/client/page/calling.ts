@@ -1,5 +1,5 @@
 import type { ClientError } from '../client-error.ts';
-import type { CallName, Calls, Source } from './source.ts';
+import type { CallName, Calls, Delegate } from './delegate.ts';
 
 interface Call {
   readonly name: CallName;
@@ -8,13 +8,13 @@ interface Call {
   readonly reject: (fault: unknown) => void;
 }
 
-/** Calls that wait for a source, or for its reply: those that are out when a source goes are asked of the next. */
+/** Calls that wait for a delegate or for its reply. If the delegate goes first, the next one is called again. */
 export class Calling {
   readonly #open = new Set<Call>();
-  #source: Source | undefined;
+  #delegate: Delegate | undefined;
 
-  use(source: Source | undefined): void {
-    this.#source = source;
+  use(delegate: Delegate | undefined): void {
+    this.#delegate = delegate;
     for (const call of this.#open) this.#issue(call);
   }
 
@@ -32,14 +32,14 @@ export class Calling {
   }
 
   #issue(call: Call): void {
-    const source = this.#source;
-    source?.call(call.name, call.args).then(
+    const delegate = this.#delegate;
+    delegate?.call(call.name, call.args).then(
       (value) => {
         if (this.#open.delete(call)) call.resolve(value);
       },
       (fault: unknown) => {
-        // A source that went away did not decide anything.
-        if (source === this.#source && this.#open.delete(call)) call.reject(fault);
+        // The rejection of a delegate that is gone decides nothing.
+        if (delegate === this.#delegate && this.#open.delete(call)) call.reject(fault);
       },
     );
   }

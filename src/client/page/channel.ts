@@ -1,6 +1,6 @@
 /** Carries structured clones to all other channels of the same name. */
 export interface Channel {
-  /** Does nothing once the channel is closed: what was under way then has no one to reach. */
+  /** Does nothing once the channel is closed. */
   post(message: unknown): void;
   close(): void;
 }
@@ -13,7 +13,7 @@ export const openBroadcastChannel: OpenChannel = (name, receive) => {
   channel.onmessage = ({ data }) => receive(data);
   return {
     post: (message) => {
-      // The browser's own throws, also in the midst of an application's `close()`.
+      // The browser's own channel throws once it is closed, even within an application's `close()`.
       if (isOpen) channel.postMessage(message);
     },
     close: () => {

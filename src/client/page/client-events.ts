@@ -4,7 +4,7 @@ import type { Emitter } from '../emitter.ts';
 import type { ClientEvents } from '../events.ts';
 import { liveChange, type PlainClientEvent, plainChange, plainError } from './messages.ts';
 
-/** Tells every event of the client, as plain data. Returns a function that ends this. */
+/** Calls `tell` with every event of the client, as plain data. Returns a function to stop. */
 export function watchClient(client: Client, tell: (told: PlainClientEvent) => void): () => void {
   const stops = [
     client.on('connect', (greeting) => tell({ event: 'connect', greeting })),
@@ -20,7 +20,7 @@ export function watchClient(client: Client, tell: (told: PlainClientEvent) => vo
   };
 }
 
-/** Emits it in this page. Returns whether there was a listener. */
+/** Emits the event in this page. Returns whether there was a listener. */
 export function emitTold(events: Emitter<ClientEvents>, told: PlainClientEvent): boolean {
   switch (told.event) {
     case 'connect':

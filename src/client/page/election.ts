@@ -1,4 +1,4 @@
-/** The part of the Web Locks API that is used. */
+/** The part of the Web Locks API that an election uses. */
 export interface Locks {
   request(
     name: string,
@@ -13,7 +13,7 @@ export interface ElectionPort {
   deposed(): void;
 }
 
-/** Elects one tab of all that stand: the one that holds a lock. When it goes away, the browser gives it to the next. */
+/** Elects one of the tabs that stand: the one that holds a lock. When it goes, the browser grants it to the next. */
 export class Election {
   #leads = false;
   #abort = new AbortController();
@@ -40,7 +40,7 @@ export class Election {
     this.#request({ steal: true });
   }
 
-  /** Gives the lead back, or waits for it no longer. */
+  /** Gives up the lead, or stops waiting for it. */
   withdraw(): void {
     this.#leads = false;
     this.#abort.abort();

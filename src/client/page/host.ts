@@ -2,27 +2,27 @@ import type { Client } from '../client.ts';
 import { ClientError, localError } from '../client-error.ts';
 import type { StateChange } from '../connection/connection.ts';
 import type { Greeting } from '../connection/socket-session.ts';
-import { ClientSource } from './client-source.ts';
+import { ClientDelegate } from './client-delegate.ts';
+import type { Attachment, CallName, Calls } from './delegate.ts';
 import { type FromHost, plainChange, plainError, plainEvent, plainReply, type ToHost } from './messages.ts';
-import type { Attachment, CallName, Calls } from './source.ts';
 
-/** What the holder of a client knows of its connection. */
+/** The state of the connection. */
 export interface Connected {
   readonly greeting: Greeting | undefined;
   readonly change: StateChange;
 }
 
-/** Serves one other page with the client that this tab or worker holds. */
+/** Serves one page with the client that this tab or worker holds. */
 export class Host {
   readonly #attachments = new Map<number, Attachment>();
   readonly #client: Client;
-  readonly #source: ClientSource;
+  readonly #delegate: ClientDelegate;
   readonly #connected: () => Connected;
   readonly #post: (message: FromHost) => void;
 
   constructor(client: Client, connected: () => Connected, post: (message: FromHost) => void) {
     this.#client = client;
-    this.#source = new ClientSource(client);
+    this.#delegate = new ClientDelegate(client);
     this.#connected = connected;
     this.#post = post;
   }
@@ -74,7 +74,7 @@ export class Host {
 
   #attach({ id, topic, options }: ToHost & { kind: 'attach' }): void {
     try {
-      const attachment = this.#source.subscribe(topic, options, (events) =>
+      const attachment = this.#delegate.subscribe(topic, options, (events) =>
         this.#post({ kind: 'events', id, events: events.map(plainEvent) }),
       );
       this.#attachments.set(id, attachment);
@@ -86,7 +86,7 @@ export class Host {
 
   async #call(id: number, name: CallName, args: readonly unknown[]): Promise<void> {
     try {
-      const value = await this.#source.call(name, args as Parameters<Calls[CallName]>);
+      const value = await this.#delegate.call(name, args as Parameters<Calls[CallName]>);
       this.#post({ kind: 'reply', id, value: plainReply(value) });
     } catch (fault) {
       this.#post({ kind: 'refusal', id, error: plainError(asClientError(fault)) });

@@ -1,6 +1,6 @@
 /**
- * Who a token says that its holder is, and what it allows: its claims `sub` and `topics`. Of what is no JSON Web Token,
- * or has no `sub`, the token itself, so that tabs with different ones don't share.
+ * The user and the permissions of a token: its claims `sub` and `topics`. If it is not a JSON Web Token, or has no
+ * `sub`, the token itself, so that tabs with different tokens don't share a connection.
  */
 export function identityOf(token: string): string {
   const [, claims] = token.split('.');
@@ -18,7 +18,7 @@ function escapeBytes(binary: string): string {
   return [...binary].map((char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`).join('');
 }
 
-/** The token that was asked for already, then new ones. */
+/** Returns the token that is known already at first, then new ones. */
 export function firstThen(
   first: string | undefined,
   token: () => string | Promise<string>,

@@ -7,11 +7,11 @@ import type { Greeting } from '../connection/socket-session.ts';
 import { type PlainPublication, ReceivedPublication } from '../publication.ts';
 import type { ClientStats, ClientStatus } from '../status.ts';
 import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
-import type { CallName, SourceEvent } from './source.ts';
+import type { CallName, DelegateEvent } from './delegate.ts';
 
-export type PlainEvent = SourceEvent<PlainPublication, WireError>;
+export type PlainEvent = DelegateEvent<PlainPublication, WireError>;
 
-/** What a page asks of the tab or worker that holds the client. */
+/** From a page to the tab or worker that holds the client. */
 export type ToHost =
   | {
       readonly kind: 'attach';
@@ -24,21 +24,21 @@ export type ToHost =
   | { readonly kind: 'call'; readonly id: number; readonly name: CallName; readonly args: readonly unknown[] }
   | { readonly kind: 'hello' | 'connect' | 'bye' | 'ping' };
 
-/** What the holder of the client tells a page. */
+/** From the holder of the client to a page. */
 export type FromHost =
   | { readonly kind: 'welcome'; readonly greeting: Greeting | undefined; readonly change: PlainChange }
   | { readonly kind: 'events'; readonly id: number; readonly events: readonly PlainEvent[] }
   | { readonly kind: 'reply'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'refusal'; readonly id: number; readonly error: WireError }
   | { readonly kind: 'told'; readonly told: PlainClientEvent }
-  /** What the page's `connect` ended with. */
+  /** The page's `connect` has failed. */
   | { readonly kind: 'unconnected'; readonly error: WireError }
   | { readonly kind: 'pong' | 'status'; readonly status: PlainStatus; readonly stats: ClientStats };
 
 export type PlainChange = Omit<StateChange, 'error'> & { readonly error?: WireError };
 export type PlainStatus = Omit<ClientStatus, 'error'> & { readonly error: WireError | undefined };
 
-/** Events of the client that every page hears. */
+/** Events of the client, which every page gets. */
 export type PlainClientEvent =
   | { readonly event: 'connect'; readonly greeting: Greeting }
   | { readonly event: 'disconnect'; readonly closed: ClosedBy }
@@ -50,7 +50,7 @@ export type PlainClientEvent =
 
 function plainPublication(publication: ReceivedPublication): PlainPublication {
   const plain = publication.plain();
-  // Of bytes in a message, all of the message would be cloned.
+  // Copied, because a clone of a view would hold all of the message.
   return { ...plain, payload: { ...plain.payload, bytes: publication.bytes } };
 }
 
@@ -66,7 +66,7 @@ export function liveChange({ error, ...change }: PlainChange): StateChange {
   return { ...change, error: error && new ClientError(error) };
 }
 
-export function plainEvent(event: SourceEvent): PlainEvent {
+export function plainEvent(event: DelegateEvent): PlainEvent {
   switch (event.kind) {
     case 'publication':
       return { ...event, publication: plainPublication(event.publication) };
@@ -79,7 +79,7 @@ export function plainEvent(event: SourceEvent): PlainEvent {
   }
 }
 
-export function liveEvent(event: PlainEvent): SourceEvent {
+export function liveEvent(event: PlainEvent): DelegateEvent {
   switch (event.kind) {
     case 'publication':
       return { ...event, publication: livePublication(event.publication) };
@@ -92,7 +92,7 @@ export function liveEvent(event: PlainEvent): SourceEvent {
   }
 }
 
-/** What a call resolved with, as plain data: pages of history hold publications. */
+/** The result of a call as plain data. Only pages of history hold publications. */
 export function plainReply(value: unknown): unknown {
   return isPage(value) ? { ...value, publications: value.publications.map(plainPublication) } : value;
 }

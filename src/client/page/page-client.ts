@@ -15,12 +15,12 @@ import type { ClientStats, ClientStatus } from '../status.ts';
 import type { PublicationListener, Subscription } from '../subscriptions/subscription.ts';
 import { Calling } from './calling.ts';
 import { emitTold } from './client-events.ts';
+import type { CallName, Calls, Delegate } from './delegate.ts';
 import { liveChange, type PlainClientEvent } from './messages.ts';
 import { PageHolder } from './page-holder.ts';
 import type { PageClientOptions, Sharing } from './page-options.ts';
 import type { PageSubscribeOptions } from './page-subscription.ts';
 import { PageSubscriptions } from './page-subscriptions.ts';
-import type { CallName, Calls, Source } from './source.ts';
 import { pageSurroundings, type Surroundings } from './surroundings.ts';
 
 const idle: StateChange = { state: 'idle', previous: 'idle', attempts: 0 };
@@ -54,17 +54,17 @@ export class PageClient implements Client {
     this.#subscriptions = new PageSubscriptions({
       report: (error) => this.#report(error),
       nextFrame: (run) => this.#surroundings.nextFrame(run),
-      attachAll: () => this.#attach(this.#holder.source),
+      attachAll: () => this.#attach(this.#holder.delegate),
     });
     const parts = { options, runtime: this.#runtime, surroundings: this.#surroundings };
     this.#holder = new PageHolder(
       { url: absoluteUrl(url), ...parts },
       {
-        use: (source) => {
-          this.#attach(source);
-          this.#calling.use(source);
+        use: (delegate) => {
+          this.#attach(delegate);
+          this.#calling.use(delegate);
         },
-        attachAll: () => this.#attach(this.#holder.source),
+        attachAll: () => this.#attach(this.#holder.delegate),
         told: (told) => this.#told(told),
         welcomed: (greeting, change) => this.#welcomed(greeting, change),
         failed: (error) => this.#arrivals.failed(error),
@@ -231,9 +231,9 @@ export class PageClient implements Client {
   }
 
   /** Where the page is hidden, nothing is attached: what comes meanwhile is fetched when it is shown. */
-  #attach(source: Source | undefined): void {
+  #attach(delegate: Delegate | undefined): void {
     const pauses = this.#surroundings.isHidden() && this.#options.whenHidden !== 'continue';
-    this.#subscriptions.attach(pauses ? undefined : source);
+    this.#subscriptions.attach(pauses ? undefined : delegate);
   }
 
   #listenToGivenTopics(): void {

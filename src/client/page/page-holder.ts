@@ -5,8 +5,9 @@ import type { Greeting } from '../connection/socket-session.ts';
 import type { ClientOptions } from '../options.ts';
 import type { Runtime } from '../runtime.ts';
 import type { ClientStats, ClientStatus } from '../status.ts';
+import { ClientDelegate } from './client-delegate.ts';
 import { watchClient } from './client-events.ts';
-import { ClientSource } from './client-source.ts';
+import type { Delegate } from './delegate.ts';
 import { type Connected, Host } from './host.ts';
 import { firstThen, identityOf } from './identity.ts';
 import {
@@ -17,8 +18,7 @@ import {
   type ToHost,
 } from './messages.ts';
 import type { PageClientOptions, Sharing } from './page-options.ts';
-import { RemoteSource } from './remote-source.ts';
-import type { Source } from './source.ts';
+import { RemoteDelegate } from './remote-delegate.ts';
 import type { Surroundings } from './surroundings.ts';
 import { Tabs } from './tabs.ts';
 import { openWorker, type WorkerScope } from './worker.ts';
@@ -31,39 +31,39 @@ export interface PageHolderParts {
 }
 
 export interface PageHolderPort {
-  /** Another source serves the page; undefined: none does for now. */
-  use(source: Source | undefined): void;
+  /** The delegate has changed; undefined: there is none for now. */
+  use(delegate: Delegate | undefined): void;
   /** The page was shown or hidden. */
   attachAll(): void;
   told(told: PlainClientEvent): void;
-  /** Another holder has said how its connection is. */
+  /** Another holder has told the state of its connection. */
   welcomed(greeting: Greeting | undefined, change: StateChange): void;
   /** An attempt to connect has failed. */
   failed(error: ClientError): void;
   report(error: ClientError): void;
-  /** How the connection is, for those that this page serves. */
+  /** The state of the connection, for the pages that this one serves. */
   connected(): Connected;
 }
 
-/** What serves this page now. */
+/** Who holds the connection for this page now. */
 type Holder =
   | { readonly kind: 'none' }
   | {
       readonly kind: 'own';
       readonly client: SluiceClient;
-      readonly source: Source;
+      readonly delegate: Delegate;
       readonly stop: () => void;
     }
-  | { readonly kind: 'remote'; readonly source: RemoteSource; readonly post: (message: ToHost) => void };
+  | { readonly kind: 'remote'; readonly delegate: RemoteDelegate; readonly post: (message: ToHost) => void };
 
 const none: Holder = { kind: 'none' };
-/** Finds out who holds the connection of a page, and makes that one serve it: itself, another tab, or a worker. */
+/** Finds out who holds the page's connection (the page itself, another tab or a worker) and makes it the delegate. */
 export class PageHolder {
   #holder: Holder = none;
   #tabs: Tabs | undefined;
   #sharing: Sharing = { role: 'undecided' };
   #isStarted = false;
-  /** Grows with each start and end, so that what an earlier one began is noticed. */
+  /** Incremented by each start and end, so that what an earlier one began can be dropped. */
   #run = 0;
   #remoteStatus: (FromHost & { kind: 'status' | 'pong' }) | undefined;
   #stopWatching: (() => void) | undefined;
@@ -89,9 +89,9 @@ export class PageHolder {
     return this.#sharing;
   }
 
-  /** Undefined: there is no connection to be served by yet. */
-  get source(): Source | undefined {
-    return this.#holder.kind === 'none' ? undefined : this.#holder.source;
+  /** Undefined: the holder is not known yet. */
+  get delegate(): Delegate | undefined {
+    return this.#holder.kind === 'none' ? undefined : this.#holder.delegate;
   }
 
   /** The page itself holds the client. */
@@ -196,13 +196,13 @@ export class PageHolder {
       this.#port.told(told);
       this.#tabs?.tellAll({ kind: 'told', told });
     });
-    this.#use({ kind: 'own', client, source: new ClientSource(client), stop });
+    this.#use({ kind: 'own', client, delegate: new ClientDelegate(client), stop });
   }
 
   #toRemote(post: (message: ToHost) => void): void {
     this.#leaveHolder();
     this.#sharing = { role: 'follower' };
-    this.#use({ kind: 'remote', source: new RemoteSource(post), post });
+    this.#use({ kind: 'remote', delegate: new RemoteDelegate(post), post });
     post({ kind: 'hello' });
     post({ kind: 'connect' });
   }
@@ -213,10 +213,10 @@ export class PageHolder {
     this.#use(none);
   }
 
-  /** Subscriptions keep their positions, and calls that are out are asked of the next holder. */
+  /** Subscriptions keep their positions, and calls without a reply are repeated with the next holder. */
   #leaveHolder(): void {
     const holder = this.#holder;
-    // Attachments end while the client is still there, so that their positions are the newest.
+    // Attachments end before the client does, so that their positions are the newest.
     this.#port.use(undefined);
     this.#holder = none;
     if (holder.kind !== 'own') return;
@@ -227,7 +227,7 @@ export class PageHolder {
   #use(holder: Holder): void {
     this.#holder = holder;
     this.#remoteStatus = undefined;
-    this.#port.use(this.source);
+    this.#port.use(this.delegate);
   }
 
   connect(): void {
@@ -263,7 +263,7 @@ export class PageHolder {
         this.#remoteStatus = message;
         break;
       default:
-        holder.source.receive(message);
+        holder.delegate.receive(message);
     }
   }
 }

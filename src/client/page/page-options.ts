@@ -8,24 +8,24 @@ export interface PageClientOptions extends ClientOptions {
   /** Who the page's user is, for tabs that share. By default what the token says: its claims `sub` and `topics`. */
   readonly identity?: string;
   /**
-   * `pause`, the default: a hidden page gets nothing, and when it is shown again, what it has missed. `continue`: it
-   * gets everything as it comes.
+   * `pause`, the default: a hidden page gets nothing until it is shown again, and then what it has missed. `continue`:
+   * it gets everything as it comes.
    */
   readonly whenHidden?: 'pause' | 'continue';
-  /** A tab that leads and has not responded for this long is replaced: 6000 by default. */
+  /** A leading tab that has not responded for this long is replaced: 6000 by default. */
   readonly leaderTimeoutMs?: number;
   /**
    * A worker whose script calls `serveWorker(globalThis)`: it holds the connection and decodes what comes, for this tab
    * alone. Not with the options `WebSocket` and `runtime`.
    */
   readonly worker?: WorkerScope;
-  /** What the client needs of the page, for tests. */
+  /** For tests. */
   readonly surroundings?: Surroundings;
 }
 
 /**
- * Who holds the connection: this tab for itself (`alone`), this tab for all (`leader`), another tab (`follower`), or a
- * worker. `undecided` before `connect()`, and while the tabs find out.
+ * Who holds the connection: this tab for itself (`alone`), this tab for all (`leader`), another tab (`follower`) or a
+ * worker (`worker`). `undecided` before `connect()`, and until a leader is elected.
  */
 export type TabRole = 'undecided' | 'alone' | 'leader' | 'follower' | 'worker';
 

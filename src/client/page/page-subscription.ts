@@ -1,4 +1,5 @@
 import type { Position, TopicPosition } from '../../protocol/frames.ts';
+import { namespaceOf } from '../../protocol/namespace.ts';
 import { type ClientError, localError } from '../client-error.ts';
 import { Emitter } from '../emitter.ts';
 import type { ReceivedPublication } from '../publication.ts';
@@ -14,10 +15,10 @@ import type {
   Subscription,
   SubscriptionEvents,
 } from '../subscriptions/subscription.ts';
-import type { Attachment, Source, SourceEvent } from './source.ts';
+import type { Attachment, Delegate, DelegateEvent } from './delegate.ts';
 
 export interface PageSubscribeOptions extends SubscribeOptions {
-  /** `frame`: all that has come since is delivered once per animation frame. By default at once. */
+  /** `frame`: delivers what has come once per animation frame. By default everything is delivered at once. */
   readonly deliver?: 'frame';
 }
 
@@ -25,26 +26,26 @@ export interface PageSubscriptionPort {
   remove(subscription: PageSubscription): void;
   report(error: ClientError): void;
   nextFrame(run: () => void): void;
-  /** Whether this page published it, and doesn't want it back. */
+  /** Whether this page published it with `exceptSelf`. */
   isOwn(position: TopicPosition): boolean;
-  /** Whether such a publication is on its way, not known yet where. */
+  /** Whether such a publication was sent and its offset is not known yet. */
   isUnsettled(): boolean;
 }
 
-/** A page that is not painted delivers no later than this. */
+/** If more events wait they are delivered at once: a page that is not painted has no animation frames. */
 const maxWaitingEvents = 10_000;
 
 /**
- * A subscription of a page, by any source. It keeps the position of the application, so that another source goes on
- * where the last one ended.
+ * A subscription of a page, served by any delegate. It keeps the position of the application, so that the next delegate
+ * continues where the last one ended.
  */
 export class PageSubscription<T = unknown> extends Feed<ReceivedPublication> implements Subscription<T> {
   declare options: PageSubscribeOptions;
   #keys: ReadonlySet<string> | undefined;
   #cursor: string | undefined;
   #attachment: Attachment | undefined;
-  #waiting: SourceEvent[] = [];
-  /** Of topics that are known to be of mode `state`. */
+  #waiting: DelegateEvent[] = [];
+  /** Namespaces whose topics are known to have the mode `state`. */
   readonly #stateNamespaces = new Set<string>();
   readonly #port: PageSubscriptionPort;
 
@@ -112,18 +113,18 @@ export class PageSubscription<T = unknown> extends Feed<ReceivedPublication> imp
 
   // -- for the page client ----------------------------------------------------------------------------
 
-  /** Goes on by this source, from where the application is. */
-  attach(source: Source): void {
+  /** Continues with this delegate, from the position of the application. */
+  attach(delegate: Delegate): void {
     if (this.#attachment || this.state === 'closed') return;
     const { deliver, ...options } = this.options;
-    this.#attachment = source.subscribe(this.topic, { ...options, ...this.#start() }, (events) => {
+    this.#attachment = delegate.subscribe(this.topic, { ...options, ...this.#start() }, (events) => {
       if (deliver === 'frame' && this.#waiting.length === 0) this.#port.nextFrame(() => this.settled());
       this.#waiting.push(...events);
       if (deliver !== 'frame' || this.#waiting.length > maxWaitingEvents) this.settled();
     });
   }
 
-  /** Ends what the source serves. The position stays. */
+  /** Leaves the delegate. The position stays. */
   detach(): void {
     this.#attachment?.end();
     this.#attachment = undefined;
@@ -131,7 +132,7 @@ export class PageSubscription<T = unknown> extends Feed<ReceivedPublication> imp
     if (this.state !== 'closed') this.enter('pending');
   }
 
-  /** Delivers what waits, unless a publication is on its way that must not be among it. */
+  /** Delivers what waits, unless a publication that may be among it must not be delivered and is not acknowledged. */
   settled(): void {
     if (this.#waiting.length === 0 || this.#port.isUnsettled()) return;
     const events = this.#waiting;
@@ -141,9 +142,9 @@ export class PageSubscription<T = unknown> extends Feed<ReceivedPublication> imp
 
   // -- inside -----------------------------------------------------------------------------------------
 
-  /** Nothing has been seen yet: as the application wants it. */
+  /** Where to begin: at the position or, if there is none, as the options say. */
   #start(): Pick<SubscribeOptions, 'since' | 'cursor' | 'last'> {
-    // The values of some keys may be still to come: those of all come again.
+    // The values of some keys may be missing, so the values of all come again.
     if (this.#keys) return {};
     if (this.topic.endsWith('*')) return this.#startOfPattern();
     const position = this.position;
@@ -156,7 +157,7 @@ export class PageSubscription<T = unknown> extends Feed<ReceivedPublication> imp
     return positions.length > 0 ? { since: positions, last: undefined } : {};
   }
 
-  #take(events: readonly SourceEvent[]): void {
+  #take(events: readonly DelegateEvent[]): void {
     const arrived: ReceivedPublication[] = [];
     const changed = new Set<string>();
     for (const event of events) {
@@ -207,7 +208,7 @@ export class PageSubscription<T = unknown> extends Feed<ReceivedPublication> imp
     for (const topic of changed) this.tellMap(topic, this.topics.get(topic)?.map);
   }
 
-  /** Another source may send what this page has had. Returns whether it is new. */
+  /** Returns whether it is new: another delegate may repeat publications. */
   #deliver(publication: ReceivedPublication, meta: PublicationMeta): boolean {
     const { topic, offset } = publication;
     const { epoch } = meta;
@@ -267,7 +268,7 @@ export class PageSubscription<T = unknown> extends Feed<ReceivedPublication> imp
     return map !== undefined;
   }
 
-  /** Names what this page has not seen of it. */
+  /** Names the part of the gap that this page has not had. */
   #gap(gap: Gap): void {
     const { topic, epoch, missing } = gap;
     if (!missing) {
@@ -283,9 +284,4 @@ export class PageSubscription<T = unknown> extends Feed<ReceivedPublication> imp
     this.enter('refused', error);
     if (!this.events.emit('error', error)) this.#port.report(error);
   }
-}
-
-function namespaceOf(topic: string): string {
-  const colon = topic.indexOf(':');
-  return colon === -1 ? topic : topic.slice(0, colon);
 }

@@ -4,23 +4,23 @@ import type { Greeting } from '../connection/socket-session.ts';
 import type { Published } from '../offline-queue.ts';
 import { OwnPublications } from '../own-publications.ts';
 import type { PublicationListener } from '../subscriptions/subscription.ts';
+import type { Delegate } from './delegate.ts';
 import { type PageSubscribeOptions, PageSubscription } from './page-subscription.ts';
-import type { Source } from './source.ts';
 
 export interface PageSubscriptionsPort {
   report(error: ClientError): void;
   nextFrame(run: () => void): void;
-  /** Calls `attach` with what serves the page now. */
+  /** Calls `attach` with the delegate of now. */
   attachAll(): void;
 }
 
-/** All subscriptions of a page, and which of its own publications they leave out. */
+/** All subscriptions of a page, and its own publications that they leave out. */
 export class PageSubscriptions {
   readonly #all = new Set<PageSubscription>();
-  /** Of the topics that the gateway subscribes every session to, once the application listens to them. */
+  /** The gateway's own subscriptions that the page has made, because the application listens to them. */
   readonly #given = new Set<string>();
   readonly #own = new OwnPublications();
-  /** By topic: publications with `exceptSelf` that are on their way. */
+  /** By topic: how many publications with `exceptSelf` have no reply yet. */
   readonly #unsettled = new Map<string, number>();
   readonly #port: PageSubscriptionsPort;
 
@@ -41,20 +41,20 @@ export class PageSubscriptions {
       isUnsettled: () => this.#isUnsettled(topic),
     });
     this.#all.add(subscription as PageSubscription);
-    // Not before the caller has had the time to listen.
+    // Later, so that the caller can add listeners first.
     queueMicrotask(() => this.#port.attachAll());
     return subscription;
   }
 
-  /** From now on this source serves all of them; undefined: none does. */
-  attach(source: Source | undefined): void {
+  /** Changes the delegate of all subscriptions; undefined: there is none. */
+  attach(delegate: Delegate | undefined): void {
     for (const subscription of this.#all) {
-      if (source) subscription.attach(source);
+      if (delegate) subscription.attach(delegate);
       else subscription.detach();
     }
   }
 
-  /** Each session gets these topics without asking; a page asks, so that it goes on there with another session. */
+  /** Every session gets these topics by itself. A page subscribes to them, to continue them in another session. */
   listenToGiven({ user }: Greeting, listener: PublicationListener<unknown>): void {
     const own = user === undefined ? undefined : userTopicName(user);
     for (const topic of own === undefined ? ['$all'] : ['$all', own]) {
@@ -62,12 +62,12 @@ export class PageSubscriptions {
       this.#given.add(topic);
       const subscription = this.add<unknown>(topic, {});
       subscription.on('publication', listener);
-      // The application did not ask for it: a refusal is not its concern.
+      // The application did not ask for it, so a refusal is not reported.
       subscription.on('error', () => undefined);
     }
   }
 
-  /** The gateway knows the shared session, not the tab: what this tab doesn't want back it leaves out itself. */
+  /** The gateway excepts sessions, not tabs that share one, so the tab leaves out its own publications itself. */
   async withoutSelf(topic: string, sent: Promise<Published>): Promise<Published> {
     this.#unsettled.set(topic, (this.#unsettled.get(topic) ?? 0) + 1);
     try {

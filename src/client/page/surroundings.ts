@@ -2,20 +2,20 @@ import type { OpenChannel } from './channel.ts';
 import { openBroadcastChannel } from './channel.ts';
 import type { Locks } from './election.ts';
 
-/** What a page client needs of its page. Tests inject their own. */
+/** What a page client needs from its page. Tests inject their own. */
 export interface Surroundings {
-  /** Absent outside of secure contexts (HTTPS, localhost), and where the browser has no Web Locks. */
+  /** Absent outside of secure contexts (HTTPS, localhost), and in browsers without Web Locks. */
   readonly locks?: Locks;
   readonly openChannel: OpenChannel;
   isHidden(): boolean;
   /**
-   * Calls `seen` when the page is shown or hidden, and `left` when it goes away, perhaps to come back. Returns a
-   * function that ends this.
+   * Calls `changed` when the page is shown or hidden, `left` when it goes away, and `back` when it returns from the
+   * cache of the browser. Returns a function to stop.
    */
   watch(changed: () => void, left: () => void, back: () => void): () => void;
-  /** Before the next repaint; at once in a page that is not painted. */
+  /** Runs before the next repaint, or at once in a page that is not painted. */
   nextFrame(run: () => void): void;
-  /** A short text that differs for different inputs. */
+  /** A short text, different for different inputs. */
   digest(text: string): Promise<string>;
 }
 

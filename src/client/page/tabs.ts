@@ -5,7 +5,7 @@ import type { Host } from './host.ts';
 import type { FromHost, ToHost } from './messages.ts';
 
 export interface TabsOptions {
-  /** Equal for tabs that share: of the URL and the identity. */
+  /** Equal for tabs that share: made of the URL and the identity. */
   readonly name: string;
   /** A leader that has not responded for this long is deposed. */
   readonly leaderTimeoutMs: number;
@@ -18,14 +18,14 @@ export interface TabsParts {
 }
 
 export interface TabsPort {
-  /** This tab holds the client from now on. `hostFor` others is asked as they come. */
+  /** This tab holds the client from now on. `hostFor` is called for each tab that it serves. */
   lead(): void;
   hostFor(post: (message: FromHost) => void): Host;
-  /** Another tab holds it: `post` reaches it. Also when that tab is another one than before. */
+  /** Another tab holds it, possibly another one than before; `post` reaches it. */
   follow(post: (message: ToHost) => void): void;
-  /** Of the tab that is followed. */
+  /** A message of the tab that is followed. */
   receive(message: FromHost): void;
-  /** Neither is known yet, or the lead was lost. */
+  /** This tab has lost the lead, and no other is known yet. */
   lost(): void;
 }
 
@@ -37,8 +37,8 @@ interface Letter {
 }
 
 /**
- * One client for all tabs of a browser: the tab that holds a lock leads. The others send it what they want, each by the
- * inbox of its own that every tab has. A tab that is gone is noticed by the lock that it held.
+ * One client for all tabs of a browser: the tab that holds a lock leads, and the others send it their requests. Every
+ * tab has a channel as its inbox. Every tab holds a lock of its own too, so that the leader notices when it is gone.
  */
 export class Tabs {
   readonly #tab: string;
@@ -47,13 +47,13 @@ export class Tabs {
   readonly #outboxes = new Map<string, Channel>();
   readonly #hosts = new Map<string, Host>();
   readonly #election: Election;
-  /** Its own id: this tab leads. */
+  /** The id of the tab that leads, possibly this one. */
   #leader: string | undefined;
   #heardAtMs: number;
   #unanswered = 0;
   #timer: TimerHandle | undefined;
   #isOver = false;
-  /** Other tabs may hear of this one. */
+  /** Other tabs may know this one. */
   #isKnown = false;
   readonly #alive = new AbortController();
   readonly #options: TabsOptions;
@@ -85,7 +85,7 @@ export class Tabs {
     return this.#leader === this.#tab;
   }
 
-  /** To all pages that are served by this tab. */
+  /** Tells all pages that this tab serves. */
   tellAll(message: FromHost): void {
     for (const host of this.#hosts.values()) host.tell(message);
   }
@@ -124,7 +124,7 @@ export class Tabs {
       if (this.leads) this.#common.post({ kind: 'leader', tab: this.#tab } satisfies OnCommon);
       return;
     }
-    // A tab that leads learns from its lock, not from others, that it was deposed.
+    // A leader learns from its lock, not from other tabs, that it was deposed.
     if (!this.#isKnown || this.leads || message.tab === this.#leader) return;
     const leader = message.tab;
     this.#leader = leader;
@@ -133,8 +133,8 @@ export class Tabs {
   }
 
   /**
-   * Holds a lock as long as this tab lives: a tab that waits for it learns of the end. Other tabs hear of this one from
-   * `begin` on, so that none of them gets the lock first.
+   * Holds a lock as long as this tab lives, so that a tab that waits for the lock notices its end. Calls `begin` once
+   * the lock is held: before, another tab that knew this one could get it first.
    */
   #holdLife(begin: () => void): void {
     const { signal } = this.#alive;
@@ -150,7 +150,7 @@ export class Tabs {
 
   #heard({ from, toHost, fromHost }: Letter): void {
     if (toHost !== undefined && this.leads) this.#hostOf(from).receive(toHost);
-    // What a deposed leader still says is too late: its place is taken.
+    // Messages of a deposed leader come too late.
     if (fromHost === undefined || from !== this.#leader) return;
     this.#heardNow();
     this.#port.receive(fromHost);
@@ -160,7 +160,7 @@ export class Tabs {
     const known = this.#hosts.get(tab);
     if (known) return known;
     const host = this.#port.hostFor((fromHost) => {
-      // A reply that comes when its tab is gone must not open the channel of that tab anew.
+      // A reply to a tab that is gone must not open its channel again.
       if (this.#hosts.has(tab)) this.#outboxOf(tab).post({ from: this.#tab, fromHost });
     });
     this.#hosts.set(tab, host);
@@ -203,8 +203,8 @@ export class Tabs {
   }
 
   /**
-   * Asks the leader, three times in its time-out: a message wakes a hidden tab, whose timers are slow, and not a frozen
-   * one. Counted in questions, so that a follower that was frozen itself asks anew when it wakes.
+   * Asks the leader three times within the timeout. A message wakes a hidden tab, whose timers are slow, but not a
+   * frozen one. Questions are counted, so that a follower that was frozen itself asks again when it wakes.
    */
   #watch(): void {
     const { runtime } = this.#parts;
@@ -219,7 +219,8 @@ export class Tabs {
   #ask(): void {
     const { runtime } = this.#parts;
     const silentMs = runtime.monotonicMs() - this.#heardAtMs;
-    // Several followers may notice at once: the first to take over says so, and the others follow.
+    // Several followers may notice at once. A random number of questions lets one take over first; the others follow
+    // it.
     if (
       this.#unanswered >= 3 + Math.floor(runtime.random() * 3) &&
       silentMs >= this.#options.leaderTimeoutMs

@@ -10,7 +10,7 @@ import { type FromHost, plainError, type ToHost } from './messages.ts';
 /** Options that can be cloned to a worker. */
 export type WorkerOptions = Omit<ClientOptions, 'token' | 'WebSocket' | 'runtime'>;
 
-/** What a page tells the worker besides what it tells any holder of a client. */
+/** From a page to its worker, besides the messages to any holder. */
 export type ToWorker =
   | ToHost
   | {
@@ -75,7 +75,7 @@ function hold(
   return { client, host: new Host(client, () => ({ greeting, change }), post) };
 }
 
-/** The page's end: starts the client in the worker. Returns how to reach it. */
+/** Called by the page: starts the client in the worker. Returns a function that sends it messages. */
 export function openWorker(
   worker: WorkerScope,
   opening: { readonly url: string; readonly options: WorkerOptions; readonly token: ClientOptions['token'] },

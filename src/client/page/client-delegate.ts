@@ -1,9 +1,9 @@
 import type { Client } from '../client.ts';
 import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
-import type { Attachment, CallName, Calls, Source, SourceEvent } from './source.ts';
+import type { Attachment, CallName, Calls, Delegate, DelegateEvent } from './delegate.ts';
 
-/** The page's own client, or the one that a leading tab or a worker shares. */
-export class ClientSource implements Source {
+/** Delegates to a client in this tab or worker. */
+export class ClientDelegate implements Delegate {
   readonly #client: Client;
 
   constructor(client: Client) {
@@ -13,10 +13,10 @@ export class ClientSource implements Source {
   subscribe(
     topic: string,
     options: SubscribeOptions,
-    listener: (events: readonly SourceEvent[]) => void,
+    listener: (events: readonly DelegateEvent[]) => void,
   ): Attachment {
     const subscription = this.#client.subscribe(topic, options);
-    let arrived: SourceEvent[] = [];
+    let arrived: DelegateEvent[] = [];
     let isOver = false;
     const flush = (): void => {
       if (isOver) return;
@@ -24,7 +24,7 @@ export class ClientSource implements Source {
       arrived = [];
       listener([...events, { kind: 'at', position: subscription.position, cursor: subscription.cursor }]);
     };
-    const tell = (event: SourceEvent): void => {
+    const tell = (event: DelegateEvent): void => {
       if (arrived.push(event) === 1) queueMicrotask(flush);
     };
     subscription.on('publication', (publication, meta) => tell({ kind: 'publication', publication, meta }));
@@ -33,7 +33,7 @@ export class ClientSource implements Source {
     );
     const stopMap = subscription.on('map', (_, name) => {
       tell({ kind: 'isState', topic: name });
-      // All topics of a namespace have one mode. Without a listener the map isn't copied at each change.
+      // All topics of a namespace have one mode, so once is enough. While `map` has a listener each change copies it.
       if (!topic.endsWith('*') || topic.includes(':')) stopMap();
     });
     subscription.on('gap', (gap) => tell({ kind: 'gap', gap }));

@@ -1,7 +1,7 @@
 import { ClientError } from '../client-error.ts';
 import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
+import type { Attachment, CallName, Calls, Delegate, DelegateEvent } from './delegate.ts';
 import { type FromHost, liveEvent, liveReply, type ToHost } from './messages.ts';
-import type { Attachment, CallName, Calls, Source, SourceEvent } from './source.ts';
 
 interface Waiting {
   readonly name: CallName;
@@ -9,10 +9,10 @@ interface Waiting {
   reject(error: ClientError): void;
 }
 
-/** A client that another tab holds. A call never settles when that tab goes away first: ask the next holder. */
-export class RemoteSource implements Source {
+/** Delegates to a client that another tab or a worker holds. A call never settles if that one goes first. */
+export class RemoteDelegate implements Delegate {
   #lastId = 0;
-  readonly #listeners = new Map<number, (events: readonly SourceEvent[]) => void>();
+  readonly #listeners = new Map<number, (events: readonly DelegateEvent[]) => void>();
   readonly #waiting = new Map<number, Waiting>();
   readonly #post: (message: ToHost) => void;
 
@@ -23,7 +23,7 @@ export class RemoteSource implements Source {
   subscribe(
     topic: string,
     options: SubscribeOptions,
-    listener: (events: readonly SourceEvent[]) => void,
+    listener: (events: readonly DelegateEvent[]) => void,
   ): Attachment {
     const id = ++this.#lastId;
     this.#listeners.set(id, listener);
@@ -45,7 +45,7 @@ export class RemoteSource implements Source {
     });
   }
 
-  /** A message of the holder; those that are not about subscriptions and calls are left to the caller. */
+  /** Takes a message of the holder. Those that are not about subscriptions or calls are left to the caller. */
   receive(message: FromHost): void {
     switch (message.kind) {
       case 'events':
