@@ -9,13 +9,13 @@ import { minRecoveryIntervalMs } from '../subscriptions/feed.ts';
 import type { JsonPublication } from './codec.ts';
 import { JsonFeed as Feed, type FeedOptions } from './feed.ts';
 
-/** Half of what a list of a command may have. */
+/** Half of the gateway's limit for a list in a command. */
 const entriesPerCommand = 500;
 const ackIntervalMs = 1_000;
-/** Of what a command has beside its subscriptions. */
+/** The size of a command without its subscriptions, at most. */
 const commandBytes = 64;
 
-/** Frames of one view, beside batches. */
+/** The frames of a view other than batches, by their kind. */
 const feedFrames: Readonly<Record<string, (feed: Feed, frame: never) => void>> = {
   snapshot: snapshot<JsonPublication>,
   reset: resetFeed,
@@ -25,48 +25,41 @@ const feedFrames: Readonly<Record<string, (feed: Feed, frame: never) => void>> =
   },
 };
 
-/** All feeds of a client: asks for them, asks again where that may succeed, and brings each frame to its feed. */
+/** What the feeds need from the client. */
+export interface AskingPort {
+  readonly commands: PendingCommands;
+  readonly runtime: Runtime;
+  /** The gateway does not reply: the connection is of no use. */
+  abandon(error: ClientError): void;
+  report(error: ClientError): void;
+  /** The gateway subscribed this session by itself, to a topic that the application hasn't asked for. */
+  serverMade(feed: Feed): void;
+}
+
+/** All feeds of a client. Subscribes to them, again if that may succeed, and hands each frame to its feed. */
 export class Asking {
   readonly #feeds = new Map<string, Feed>();
   readonly #byView = new Map<number, Feed>();
-  /** The most bytes of a command; 0: there is no connection. */
+  /** The largest command in bytes; 0: there is no connection. */
   #frameMaxBytes = 0;
   #isPlanned = false;
-  /** Counts the connections. */
+  /** The number of the connection. */
   #run = 0;
-  readonly #commands: PendingCommands;
-  readonly #runtime: Runtime;
-  readonly #abandon: (error: ClientError) => void;
-  readonly #report: (error: ClientError) => void;
-  readonly #serverMade: (feed: Feed) => void;
+  readonly #port: AskingPort;
 
-  /**
-   * `abandon`: the gateway doesn't reply, and the connection is of no use. `serverMade`: the gateway subscribed this
-   * session by itself, to a topic that the application hasn't asked for.
-   */
-  constructor(
-    commands: PendingCommands,
-    runtime: Runtime,
-    abandon: (error: ClientError) => void,
-    report: (error: ClientError) => void,
-    serverMade: (feed: Feed) => void,
-  ) {
-    this.#commands = commands;
-    this.#runtime = runtime;
-    this.#abandon = abandon;
-    this.#report = report;
-    this.#serverMade = serverMade;
+  constructor(port: AskingPort) {
+    this.#port = port;
   }
 
-  /** The feed of this selection, with one holder more. */
+  /** The feed of this selection, for one more holder. */
   hold(topic: string, options: FeedOptions): Feed {
     const { filter, intervalMs, conflate } = options;
     const selection = { topic, filter, intervalMs, conflate };
     const key = JSON.stringify(selection);
     let feed = this.#feeds.get(key);
     if (!feed) {
-      const fault = (cause: unknown): void => this.#report(localError('listener_failed', topic, cause));
-      feed = new Feed(selection, options, new Emitter(fault), this.#runtime);
+      const fault = (cause: unknown): void => this.#port.report(localError('listener_failed', topic, cause));
+      feed = new Feed(selection, options, new Emitter(fault), this.#port.runtime);
       this.#feeds.set(key, feed);
       this.plan();
     }
@@ -91,7 +84,7 @@ export class Asking {
     for (const feed of this.#feeds.values()) if (feed.acking.isSet) this.#acknowledge(feed);
   }
 
-  /** All subscriptions of a turn go out as one command. What has no holder left ends. */
+  /** Subscribes at the end of this turn, in one command, and ends the feeds that have no holder left. */
   plan(): void {
     if (this.#isPlanned) return;
     this.#isPlanned = true;
@@ -115,18 +108,18 @@ export class Asking {
     }
   }
 
-  /** At most once a second, as the gateway wants it. */
+  /** At most once a second, as the gateway requires. */
   #acknowledgeSoon(feed: Feed): void {
     if (!feed.acking.isSet) feed.acking.set(ackIntervalMs, () => this.#acknowledge(feed));
   }
 
-  /** Says what listeners have had of an inbox. */
+  /** Tells the gateway up to where listeners have received an inbox. */
   #acknowledge(feed: Feed): void {
     const { view, topic } = feed;
     feed.acking.stop();
     if (!view) return;
     const acks = [{ view, offset: feed.at(topic)?.offset ?? 0 }];
-    this.#commands.send('ping', { acks }, (outcome) => {
+    this.#port.commands.send('ping', { acks }, (outcome) => {
       if (!outcome.ok && outcome.error.retry) this.#acknowledgeSoon(feed);
     });
   }
@@ -144,14 +137,14 @@ export class Asking {
     const send = (): void => {
       const asked = feeds;
       if (asked.length > 0)
-        this.#commands.send('subscribe', { subscriptions }, (outcome) => this.#replied(asked, outcome));
+        this.#port.commands.send('subscribe', { subscriptions }, (outcome) => this.#replied(asked, outcome));
       feeds = [];
       subscriptions = [];
       bytes = commandBytes;
     };
     for (const feed of due) {
       const request = feed.toAsked();
-      // At most: three bytes a UTF-16 unit.
+      // An upper bound: three bytes for each UTF-16 unit.
       const own = 3 * JSON.stringify(request).length;
       if (feeds.length === entriesPerCommand || bytes + own > this.#frameMaxBytes) send();
       feeds.push(feed);
@@ -171,7 +164,7 @@ export class Asking {
     }
     const { error } = outcome;
     if (error.code === 'disconnected') return;
-    if (error.code === 'timeout') this.#abandon(error);
+    if (error.code === 'timeout') this.#port.abandon(error);
     else for (const feed of feeds) this.#refuse(feed, error);
   }
 
@@ -185,7 +178,7 @@ export class Asking {
     this.plan();
   }
 
-  /** What passes by itself is not told. */
+  /** Does not report refusals that pass by themselves. */
   #refuse(feed: Feed, error: ClientError): void {
     const { code, retry, retryAfterMs = 0 } = error;
     const passes = code === 'rate_limited' || code === 'already_subscribed';
@@ -193,7 +186,7 @@ export class Asking {
     if (retry || passes) this.#askLater(feed, Math.max(feed.backoff.next() ?? 0, retryAfterMs));
     if (!passes) {
       feed.toOff('refused', error);
-      this.#report(error);
+      this.#port.report(error);
     }
     this.plan();
   }
@@ -210,9 +203,9 @@ export class Asking {
     feed.toOff('pending');
   }
 
-  /** Fetches what is missing by subscribing again. A view whose batches never fit must not turn into a storm. */
+  /** Fetches what is missing by subscribing again, at intervals: batches that never fit must not make a storm. */
   #recover(feed: Feed): void {
-    const nowMs = this.#runtime.monotonicMs();
+    const nowMs = this.#port.runtime.monotonicMs();
     const waitMs = Math.max(0, feed.recoveredAtMs + minRecoveryIntervalMs - nowMs);
     feed.recoveredAtMs = nowMs + waitMs;
     this.#release(feed);
@@ -234,16 +227,16 @@ export class Asking {
     if (this.#byView.delete(view)) this.#unsubscribe(view);
   }
 
-  /** Of the connection with this number. */
+  /** `run`: the number of the connection that has the view. */
   #unsubscribe(view: number, run = this.#run): void {
-    this.#commands.send('unsubscribe', { views: [view] }, (outcome) => {
+    this.#port.commands.send('unsubscribe', { views: [view] }, (outcome) => {
       if (outcome.ok) return;
       const { code, retryAfterMs = 1_000 } = outcome.error;
       if (code === 'rate_limited')
-        this.#runtime.setTimeout(() => {
+        this.#port.runtime.setTimeout(() => {
           if (run === this.#run) this.#unsubscribe(view, run);
         }, retryAfterMs);
-      else if (code === 'timeout') this.#abandon(outcome.error);
+      else if (code === 'timeout') this.#port.abandon(outcome.error);
     });
   }
 
@@ -251,14 +244,14 @@ export class Asking {
 
   #madeByGateway(result: SubscribeResult): void {
     if ('error' in result) {
-      this.#report(new ClientError(result.error));
+      this.#port.report(new ClientError(result.error));
       return;
     }
     const feed = this.hold(result.topic, {});
-    // The client's own command is on its way, or will be, and replaces the gateway's subscription.
+    // The client subscribes itself, which replaces the gateway's subscription.
     if (--feed.holders > 0 || feed.isAsked) return;
     feed.holders++;
-    this.#serverMade(feed);
+    this.#port.serverMade(feed);
     this.#byView.set(result.view, feed);
     feed.toLive(result);
   }

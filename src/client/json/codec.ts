@@ -3,7 +3,7 @@ import type { Tags } from '../../protocol/frames.ts';
 import type { ServerFrame } from '../../protocol/server-frames.ts';
 import type { ClientCodec } from '../wire/codec.ts';
 
-/** A publication as the application gets it. Receivers share it: treat it as read-only. */
+/** A publication as the application gets it. Receivers share it, so it must not be changed. */
 export interface JsonPublication<T = unknown> {
   readonly topic: string;
   readonly offset: number;
@@ -14,13 +14,13 @@ export interface JsonPublication<T = unknown> {
   readonly tags?: Tags;
   /** State topics: the key has no value any more. */
   readonly removed?: boolean;
-  /** As `JSON.parse` reads it, not checked against T. Of a binary payload its bytes. */
+  /** The payload by `JSON.parse`, or the bytes of a binary one. Not checked against T. */
   readonly data: T;
 }
 
 type Raw = Record<string, unknown>;
 
-/** `sluice.v1.json`. Its frames hold publications of the type above, and messages with `data`. */
+/** `sluice.v1.json`. Its frames hold publications of the type above, and `data` in place of a payload. */
 export const jsonCodec: ClientCodec<string> = {
   subprotocol: 'sluice.v1.json',
   encode: ({ kind, ...fields }: ClientFrame) => JSON.stringify({ ...fields, type: kind }),
@@ -40,10 +40,10 @@ export function readJsonFrame(parsed: Raw): ServerFrame {
   return { kind: 'batch', id, view, epoch, topic, cursor, ...range, publications } as unknown as ServerFrame;
 }
 
-/** Members that are points in time, which JSON has as text without the unit in the name. */
+/** Members that are points in time: text in JSON, numbers with names in `Ms` otherwise. */
 const instants = /^(timestamp|time|connectedAt|expires|since)$/;
 
-/** The members of a frame, with the names and values that the other codec gives them. */
+/** The members of a frame, with the names and values of the protobuf codec. */
 function frameFields(raw: Raw): Raw {
   const fields: Raw = {};
   for (const [name, value] of Object.entries(raw)) {

@@ -19,7 +19,7 @@ import type { JsonPublication } from './codec.ts';
 
 export type JsonMap<T = unknown> = ReadonlyMap<string, JsonPublication<T>>;
 
-/** What they mean: see `SubscriptionEvents` of the full client. */
+/** `SubscriptionEvents` of the full client describes them. */
 export interface JsonSubscriptionEvents<T> {
   publication: [publication: JsonPublication<T>];
   map: [entries: JsonMap<T>, topic: string];
@@ -31,45 +31,44 @@ export interface JsonSubscriptionEvents<T> {
 
 export type FeedOptions = Omit<SubscribeOptions, 'presence' | 'keys'>;
 
-/** Of a pattern: above this number, stream topics that have been quiet for so long are forgotten. */
+/** If a pattern has more topics, the stream topics that have been quiet for `quietMs` are forgotten. */
 const topicsMax = 10_000;
-/** Longer than the gateway keeps anything back that its cursor does not cover yet. */
+/** Longer than the gateway holds back anything that its cursor does not cover yet. */
 const quietMs = 60_000;
 
 /**
- * One subscription on the wire, for all that hold it.
- *
- * pending → live ⇄ lagging → pending …; refused; closed at last.
+ * One subscription on the wire, shared by its holders. Its states: pending → live ⇄ lagging → pending …, also refused,
+ * and closed at last.
  */
 export class JsonFeed extends Feed<JsonPublication> {
   readonly selection: WireSubscription;
   readonly backoff: Backoff;
-  /** How many hold it. */
+  /** The number of its holders. */
   holders = 0;
-  /** The number by which frames name it; 0: none. */
+  /** Its number in the gateway's frames; 0: none. */
   view = 0;
-  /** A subscribe command is out. */
+  /** A subscribe command was sent and has no reply. */
   isAsked = false;
-  /** It is asked for again when this fires. */
+  /** Subscribes again when it fires. */
   readonly retry: Timer;
   recoveredAtMs = -minRecoveryIntervalMs;
-  /** The gateway wants to know what listeners have had, and nothing came that none has heard. */
+  /** It is an inbox, whose publications the gateway wants acknowledged, and a listener has heard all of them. */
   isInbox = false;
-  /** Up to where that is, is told when this fires. */
+  /** Acknowledges them when it fires. */
   readonly acking: Timer;
   #cursor: string | undefined;
-  /** The positions that were asked for last, and whether a pattern's cursor was. */
+  /** Where the gateway was asked to begin last: the positions, and whether by a pattern's cursor. */
   #starts: readonly TopicPosition[] = [];
   #isByCursor = false;
-  /** A pattern's topics of which something is missing that the cursor may count as received. */
+  /** A pattern's topics that lack something which the cursor may count as received. */
   readonly #suspects = new Set<string>();
-  /** Topics that were heard of since topics were looked through last, */
+  /** The topics with a batch since quiet ones were forgotten last. */
   readonly #heard = new Set<string>();
-  /** and when that is done again, on the monotonic clock. */
+  /** When quiet topics are forgotten next, on the monotonic clock. */
   #keepsUntilMs = 0;
   readonly #runtime: Runtime;
 
-  /** `selection`: what it asks for, but for where it begins. */
+  /** `selection`: the subscription without its start. */
   constructor(
     selection: WireSubscription,
     options: FeedOptions,
@@ -80,12 +79,12 @@ export class JsonFeed extends Feed<JsonPublication> {
     this.selection = selection;
     this.retry = new Timer(runtime);
     this.acking = new Timer(runtime);
-    this.backoff = new Backoff({}, () => runtime.random());
+    this.backoff = new Backoff({}, runtime);
     this.#cursor = options.cursor;
     this.#runtime = runtime;
   }
 
-  /** Returns what to ask the gateway for. */
+  /** Returns the subscription to send. */
   toAsked(): WireSubscription {
     this.isAsked = true;
     const { isPattern, selection } = this;
@@ -114,14 +113,14 @@ export class JsonFeed extends Feed<JsonPublication> {
     beginFeed(this, result, this.#starts, this.#isByCursor);
   }
 
-  /** The view is gone, or never was. Positions stay. `pending`: it is to be asked for. */
+  /** There is no view. Positions stay. `pending`: to be subscribed again. */
   toOff(state: 'pending' | 'refused' | 'closed', error?: ClientError): void {
     this.view = 0;
     this.isAsked = false;
     this.enter(state, error);
   }
 
-  /** Returns false when something is missing before the batch: then ask again. */
+  /** Returns false if something is missing before the batch: then subscribe again. */
   batch({ topic = this.topic, upto, cursor, ...batch }: ServerKinds['batch']): boolean {
     const at = placeOf(this, topic, batch);
     this.#heard.add(topic);
@@ -137,7 +136,7 @@ export class JsonFeed extends Feed<JsonPublication> {
     return true;
   }
 
-  /** Everything up to this cursor has come. What came long before it will not come again, and needs no position. */
+  /** Everything up to this cursor has come. Topics that were quiet for long will not repeat, and need no position. */
   advance(cursor: string | undefined): void {
     if (cursor === undefined) return;
     this.#cursor = cursor;

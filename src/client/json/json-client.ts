@@ -1,17 +1,23 @@
-import type { CommandKind, Commands } from '../../protocol/client-frames.ts';
+import type { ClientFrame, CommandKind, Commands } from '../../protocol/client-frames.ts';
 import type { Position, PublishFields } from '../../protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import { ClientError, localError } from '../client-error.ts';
 import { Arrivals } from '../connection/arrivals.ts';
 import { Backoff } from '../connection/backoff.ts';
-import { Connection, type ConnectionState, type StateChange } from '../connection/connection.ts';
+import {
+  Connection,
+  type ConnectionPort,
+  type ConnectionState,
+  type StateChange,
+} from '../connection/connection.ts';
+import type { HeartbeatOptions } from '../connection/heartbeat.ts';
 import type { Greeting } from '../connection/socket-session.ts';
 import { Emitter } from '../emitter.ts';
 import type { Published } from '../offline-queue.ts';
 import { absoluteUrl, backoffOptions, type ClientOptions } from '../options.ts';
 import { type Outcome, PendingCommands, type ReplyTo } from '../pending-commands.ts';
 import type { PublishOptions } from '../publication.ts';
-import { platformRuntime, socketFactory } from '../runtime.ts';
+import { platformRuntime, type Runtime, socketFactory } from '../runtime.ts';
 import type { SubscriptionState } from '../subscriptions/subscription.ts';
 import { Timer } from '../timer.ts';
 import { clientVersion } from '../version.ts';
@@ -22,7 +28,7 @@ import type { FeedOptions, JsonMap, JsonSubscriptionEvents } from './feed.ts';
 export interface JsonClientEvents {
   error: [error: ClientError];
   state: [change: StateChange];
-  /** Whether the gateway can't reach what stores its topics: at each connect, and when it changes. */
+  /** Whether the gateway can't reach the store of its topics: emitted at each connect, and when it changes. */
   degraded: [degraded: boolean];
   message: [message: { readonly event: string; readonly data: unknown }];
   /** Publications of topics that the gateway subscribed this session to: `$all`, `user:…`. */
@@ -33,15 +39,15 @@ export interface JsonHistoryPage<T> extends Omit<ServerKinds['history'], 'public
   readonly publications: readonly JsonPublication<T>[];
 }
 
-/** One holder of a subscription. Equal ones (by their JSON) share one on the wire, its state and its position. */
+/** One holder of a subscription. Equal ones (by their JSON) share the one on the wire, its state and position. */
 export interface JsonSubscription<T = unknown> {
   readonly topic: string;
   readonly state: SubscriptionState;
   /** Why it is `refused`. */
   readonly error: ClientError | undefined;
-  /** Up to where everything was seen. As the option `since` it continues there another day. */
+  /** Everything up to here was delivered. Given as the option `since`, a later subscription continues here. */
   readonly position: Position | undefined;
-  /** State topics: the newest publication of each key; of a pattern, `topic` is one of it. */
+  /** State topics: the newest publication of each key. `topic`: one of a pattern's topics. */
   current(topic?: string): JsonMap<T>;
   /** Returns a function that removes the listener. */
   on<K extends keyof JsonSubscriptionEvents<T>>(
@@ -71,123 +77,64 @@ const encoder = new TextEncoder();
 /**
  * A small client, which speaks JSON. It keeps the promise of the full one: publications in order, none twice, none lost
  * without a `gap`, resumed after a reconnect, patterns by cursor, state topics as maps. It lacks:
- * - the offline queue: a publish waits for the connection as long as a command may take; one that was on its way when
- *   the connection broke rejects with `disconnected` (repeat it with the same `messageId`), and those that wait for a
- *   rate limit may overtake each other; `exceptSelf`;
- * - a beginning of its own (`since`, `last`, `cursor`) for a subscription that joins an equal one: it hears what comes
- *   from then on, and shares publications, `state` and `position`. Options are equal by their JSON: a filter that only
- *   means the same as another is refused until that one has ended;
- * - `joined` and `left`, and events beside `state`: it says `lagging`, then `live`; `refused` comes with an `error`,
- *   which the client tells;
- * - bytes to publish, the payload's own text (numbers beyond 2^53 are rounded), and a check that JSON carries a value;
+ * - the offline queue and `exceptSelf`: a publish waits for the connection no longer than `commandTimeoutMs`. If the
+ *   connection is lost before the reply it rejects with `disconnected` (repeat it with the same `messageId`), and
+ *   publications that wait because of a rate limit may overtake each other;
+ * - a start of its own (`since`, `last`, `cursor`) for a subscription that joins an equal one: it gets what comes from
+ *   then on, and shares publications, `state` and `position`. Options are equal by their JSON: a filter that only means
+ *   the same as another is refused until that one has ended;
+ * - presence (`joined`, `left`), and the events `lagging`, `caughtUp` and `error`: see `state`. The client emits the
+ *   `error` of a refusal;
+ * - publishing bytes, the payload's own text (numbers beyond 2^53 are rounded), and a check that JSON carries a value;
  * - checks of arguments before they are sent: the gateway refuses them;
- * - a fresh token on a connection that is up: when the token expires the client reconnects with the next one;
- * - other transports than WebSocket; the reason of a refused upgrade, by HTTP; the gateway's clock; statistics;
- * - compression. Of an inbox, what came when nothing listened is given to the next session, not to a listener that
- *   comes later. The state topics of a pattern are kept as long as it is subscribed.
+ * - a fresh token on an open connection: when the token expires the client reconnects with the next one;
+ * - other transports than WebSocket; the reason of a refused upgrade; the gateway's clock; statistics;
+ * - compression. Publications of an inbox that came without a listener go to the next session, not to a later listener.
+ *   The state topics of a pattern are kept as long as it is subscribed.
  */
 export class JsonClient {
   readonly #events = new Emitter<JsonClientEvents>((fault) => console.error(fault));
+  readonly #runtime: Runtime;
+  readonly #backoff: Backoff;
   readonly #commands: PendingCommands;
+  readonly #heartbeat: ReturnType<typeof heartbeat>;
   readonly #connection: Connection;
   readonly #asking: Asking;
   readonly #arrivals = new Arrivals();
   #greeting: Greeting | undefined;
+  #unwatch: (() => void) | undefined;
 
   /** `url`: `wss://host/ws`; in a page also a path. */
   constructor(url: string, options: JsonClientOptions = {}) {
-    const runtime = options.runtime ?? platformRuntime();
-    const report = (error: ClientError): void => this.#report(error);
-    const commands = new PendingCommands(runtime, options.commandTimeoutMs ?? 10_000, (frame) => {
-      const message = jsonCodec.encode(frame);
-      const maxBytes = this.#greeting?.limits.frameMaxBytes ?? 0;
-      if (encoder.encode(message).length > maxBytes)
-        throw localError('unsupported_value', `over ${maxBytes} bytes`);
-      connection.send(frame, message);
-    });
-    const { intervalMs = 30_000, timeoutMs = 10_000 } = options.heartbeat ?? {};
-    let heardAtMs = 0;
-    let beats = 0;
-    const timer = new Timer(runtime);
-    let unwatch: (() => void) | undefined;
-    /** While anything arrives, the connection is alive: a pong may be late after a long backlog. */
-    const beat = (): void => {
-      const run = ++beats;
-      const sentAtMs = runtime.monotonicMs();
-      timer.stop();
-      const settle = (outcome: Outcome<'ping'>): void => {
-        if (run !== beats) return;
-        const isSilent = !outcome.ok && outcome.error.code === 'timeout' && heardAtMs <= sentAtMs;
-        if (isSilent) connection.abandon(localError('heartbeat_timeout'));
-        else timer.set(intervalMs, beat);
-      };
-      commands.send('ping', {}, settle, timeoutMs);
-    };
-    const backoff = new Backoff(backoffOptions(options), () => runtime.random());
-    const connection = new Connection(
+    const { runtime = platformRuntime(), token, clientName, connectTimeoutMs = 10_000 } = options;
+    this.#runtime = runtime;
+    this.#backoff = new Backoff(backoffOptions(options), runtime);
+    this.#commands = new PendingCommands(runtime, options.commandTimeoutMs, (frame) => this.#send(frame));
+    this.#connection = new Connection(
       {
         url: absoluteUrl(url),
-        token: options.token,
-        clientName: options.clientName ?? `sluice-js/${clientVersion}`,
-        connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+        token,
+        clientName: clientName ?? `sluice-js/${clientVersion}`,
+        connectTimeoutMs,
         capabilities: ['acks'],
       },
       { codec: jsonCodec, open: socketFactory(options.WebSocket), runtime },
-      backoff,
-      {
-        frame: (frame) => {
-          heardAtMs = runtime.monotonicMs();
-          if (!commands.resolve(frame)) this.#received(frame);
-        },
-        connected: (greeting) => {
-          this.#greeting = greeting;
-          commands.open();
-          this.#asking.connected(greeting.limits.frameMaxBytes);
-          beat();
-          this.#events.emit('degraded', Boolean(greeting.degraded));
-          this.#arrivals.arrived(greeting);
-        },
-        disconnected: () => {
-          this.#greeting = undefined;
-          beats++;
-          timer.stop();
-          commands.disconnected();
-          this.#asking.disconnected();
-        },
-        state: (change) => {
-          const { state, error = localError('closed') } = change;
-          if (state === 'closed') {
-            unwatch?.();
-            unwatch = undefined;
-            this.#arrivals.failed(error);
-            commands.rejectWaiting(error);
-          } else
-            unwatch ??= runtime.watch?.(() => {
-              connection.woke();
-              if (this.#greeting) beat();
-            });
-          this.#events.emit('state', change);
-          if (state === 'closed' && change.error) report(change.error);
-        },
-        report,
-        attemptFailed: (error) => {
-          if (!backoff.ends) this.#arrivals.failed(error);
-        },
-      },
+      this.#backoff,
+      this.#port(),
     );
-    this.#connection = connection;
-    this.#commands = commands;
-    this.#asking = new Asking(
-      commands,
+    this.#heartbeat = heartbeat(this.#commands, runtime, options.heartbeat, () =>
+      this.#connection.abandon(localError('heartbeat_timeout')),
+    );
+    this.#asking = new Asking({
+      commands: this.#commands,
       runtime,
-      (error) => connection.abandon(error),
-      report,
-      (feed) => {
-        feed.events.on('publication', (publication) => {
+      abandon: (error) => this.#connection.abandon(error),
+      report: (error) => this.#report(error),
+      serverMade: (feed) =>
+        void feed.events.on('publication', (publication) => {
           if (!this.#events.emit('publication', publication)) feed.isInbox &&= feed.holders > 1;
-        });
-      },
-    );
+        }),
+    });
   }
 
   get state(): ConnectionState {
@@ -198,7 +145,7 @@ export class JsonClient {
     return this.#greeting?.session;
   }
 
-  /** Begins to connect, and goes on by itself; the promise tells of the first success, or failure. */
+  /** Begins to connect, and keeps trying by itself. The promise settles with the first success or failure. */
   connect(): Promise<Greeting> {
     if (this.#greeting) return Promise.resolve(this.#greeting);
     const arrival = this.#arrivals.add();
@@ -206,7 +153,7 @@ export class JsonClient {
     return arrival;
   }
 
-  /** Ends the connection. Subscriptions stay, and go on where they were after another `connect()`. */
+  /** Ends the connection. Subscriptions stay, and continue from their positions after another `connect()`. */
   close(): void {
     this.#asking.closing();
     this.#connection.close();
@@ -251,7 +198,7 @@ export class JsonClient {
     return subscription;
   }
 
-  /** Settles when the gateway has committed it. `data` goes as `JSON.stringify` writes it. */
+  /** Resolves when the gateway has committed the publication. `data` is sent as `JSON.stringify` writes it. */
   async publish(
     topic: string,
     type: string,
@@ -261,7 +208,7 @@ export class JsonClient {
     if (ArrayBuffer.isView(data) || data instanceof ArrayBuffer) throw localError('unsupported_value');
     const { timestampMs, ...rest } = options;
     const timestamp = timestampMs === undefined ? undefined : new Date(timestampMs).toISOString();
-    // The JSON text is written now: what the application does with its data later changes nothing.
+    // The JSON text is written now, so that later changes of the data have no effect.
     const fields = { ...rest, topic, event: type, data, timestamp };
     return this.#request('publish', JSON.parse(JSON.stringify(fields)) as unknown as PublishFields);
   }
@@ -292,6 +239,59 @@ export class JsonClient {
     return this.#commands.request(kind, fields);
   }
 
+  #send(frame: ClientFrame): void {
+    const message = jsonCodec.encode(frame);
+    const maxBytes = this.#greeting?.limits.frameMaxBytes ?? 0;
+    if (encoder.encode(message).length > maxBytes)
+      throw localError('unsupported_value', `over ${maxBytes} bytes`);
+    this.#connection.send(frame, message);
+  }
+
+  /** What the connection reports. */
+  #port(): ConnectionPort {
+    return {
+      frame: (frame) => {
+        this.#heartbeat.heard();
+        if (!this.#commands.resolve(frame)) this.#received(frame);
+      },
+      connected: (greeting) => {
+        this.#greeting = greeting;
+        this.#commands.open();
+        this.#asking.connected(greeting.limits.frameMaxBytes);
+        this.#heartbeat.beat();
+        this.#events.emit('degraded', Boolean(greeting.degraded));
+        this.#arrivals.arrived(greeting);
+      },
+      disconnected: () => {
+        this.#greeting = undefined;
+        this.#heartbeat.stop();
+        this.#commands.disconnected();
+        this.#asking.disconnected();
+      },
+      state: (change) => this.#changed(change),
+      report: (error) => this.#report(error),
+      attemptFailed: (error) => {
+        if (!this.#backoff.ends) this.#arrivals.failed(error);
+      },
+    };
+  }
+
+  #changed(change: StateChange): void {
+    const { state, error = localError('closed') } = change;
+    if (state === 'closed') {
+      this.#unwatch?.();
+      this.#unwatch = undefined;
+      this.#arrivals.failed(error);
+      this.#commands.rejectWaiting(error);
+    } else
+      this.#unwatch ??= this.#runtime.watch?.(() => {
+        this.#connection.woke();
+        if (this.#greeting) this.#heartbeat.beat();
+      });
+    this.#events.emit('state', change);
+    if (state === 'closed' && change.error) this.#report(change.error);
+  }
+
   #received(frame: ServerFrame): void {
     if (frame.kind === 'goingAway') this.#connection.goingAway(frame.reconnectDelayMs);
     else if (frame.kind === 'gatewayState') this.#events.emit('degraded', frame.degraded);
@@ -303,6 +303,38 @@ export class JsonClient {
   #report(error: ClientError): void {
     if (!this.#events.emit('error', error)) console.error(error);
   }
+}
+
+/** Pings, and calls `dead` after a ping without any message. A pong itself may be late after a long backlog. */
+function heartbeat(
+  commands: PendingCommands,
+  runtime: Runtime,
+  { intervalMs = 30_000, timeoutMs = 10_000 }: HeartbeatOptions = {},
+  dead: () => void,
+) {
+  const timer = new Timer(runtime);
+  let heardAtMs = 0;
+  let beats = 0;
+  const beat = (): void => {
+    const run = ++beats;
+    const sentAtMs = runtime.monotonicMs();
+    timer.stop();
+    const settle = (outcome: Outcome<'ping'>): void => {
+      if (run !== beats) return;
+      const isSilent = !outcome.ok && outcome.error.code === 'timeout' && heardAtMs <= sentAtMs;
+      if (isSilent) dead();
+      else timer.set(intervalMs, beat);
+    };
+    commands.send('ping', {}, settle, timeoutMs);
+  };
+  const heard = (): void => {
+    heardAtMs = runtime.monotonicMs();
+  };
+  const stop = (): void => {
+    beats++;
+    timer.stop();
+  };
+  return { beat, heard, stop };
 }
 
 type JsonMessage = JsonClientEvents['message'][0];
