@@ -6,16 +6,17 @@ export const internalNames =
   'abandon accepted acking acknowledging advance advanced arrivals arrived askAgain asked askLater ' +
   'askRefused attemptFailed awaitsSnapshot backoff beat begin begins better bits byKey bytesOf byView ' +
   'clock closing codec commands complete completes connection continued copies covered dead ' +
-  'dictionaries disconnected drop emit enter errorOf expand extras failed feed flush forget ' +
-  'forgetQuiet found give greeted hasForgotten heard hears hold holders holds inherited inView isAsked ' +
-  'isCalm isEnding isHeard isInbox isLastAttempt isList isOnline isOver isOwn isPattern isRekeying ' +
-  'isSet isText isUnserved isUnsettled isWhole joins keyed keyOf keysChanged lacks lastChange leave ' +
-  'loaded memory mustAskAgain mustRekey nodes note observe oneOf openWebSocket own pages parts place ' +
-  'placed plan planFlush probe problem received receivedAtMs recover recoveredAtMs recoveryDelayMs ' +
-  'refuse refused rejectAll rejectWaiting release releaseView report selection sentAtMs serverMade ' +
-  'settle shown silent stand starts suspect take tellMap timer toAsked toGranted ' +
-  'tokenFailed toLive toNeeded toOff tooLarge toReconnecting unheardAfter unopened unplan waitFor ' +
-  'waitsUntilMs wants wasLive welcome wireFor wireType wishes withExtras woke written';
+  'dictionaries disconnected drop emit enter errorOf expand extras failed feed flush forget forgetQuiet ' +
+  'found give greeted had hasForgotten heard hears hold holders holds inherited inView isAsked isCalm ' +
+  'isEnding isHeard isInbox isLastAttempt isList isOnline isOver isOwn isPattern isRekeying isSet ' +
+  'isText isUnserved isUnsettled isWhole joins keyed keyOf keysChanged lacks lastChange leave loaded ' +
+  'lostAtMs memory mustAskAgain mustRekey nodes note observe oneOf openWebSocket own pages parts place ' +
+  'placed plan planFlush pollIntervalMs port probe problem queue received receivedAtMs recover ' +
+  'recoveredAtMs recoveryDelayMs refuse refused rejectAll rejectWaiting release releaseView reply ' +
+  'report seen selection sendFrame sentAtMs serverMade settle shown silent stand starts suspect take ' +
+  'tellMap timer toAsked toGranted tokenFailed toLive toNeeded toOff tooLarge toReconnecting ' +
+  'unheardAfter unopened unplan waitFor waitsUntilMs wants wasLive welcome wire wireFor wireType wishes ' +
+  'withExtras woke written';
 
 /** For esbuild's `mangleProps`. */
 export const internalNamesOnly: RegExp = new RegExp(`^(?:${internalNames.replaceAll(' ', '|')})$`);

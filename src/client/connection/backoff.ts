@@ -1,3 +1,5 @@
+import type { Runtime } from '../runtime.ts';
+
 export interface BackoffOptions {
   /** Milliseconds before the first, second … attempt; the last one holds for all later ones. */
   readonly delaysMs?: readonly number[];
@@ -15,26 +17,26 @@ const defaultDelaysMs = [1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
 
 export const unlimited = 1 / 0;
 
-/** The least part of a delay that is waited. */
+/** The smallest part of a delay that is waited, by the kind of jitter. */
 const leastShares = { half: 0.5, full: 0, none: 1 } as const;
 
 /** How long to wait before attempt 1, 2, 3 … */
 export class Backoff {
-  /** In a row. */
+  /** Attempts since the last `reset`. */
   attempts = 0;
   readonly #delaysMs: readonly number[];
   readonly #leastShare: number;
   readonly #maxAttempts: number;
-  readonly #random: () => number;
+  readonly #runtime: Pick<Runtime, 'random'>;
 
   constructor(
     { delaysMs = [], jitter = 'half', maxAttempts = unlimited }: BackoffOptions,
-    random: () => number,
+    runtime: Pick<Runtime, 'random'>,
   ) {
     this.#delaysMs = delaysMs.length > 0 ? delaysMs : defaultDelaysMs;
     this.#leastShare = leastShares[jitter];
     this.#maxAttempts = maxAttempts;
-    this.#random = random;
+    this.#runtime = runtime;
   }
 
   /** No attempt is left. */
@@ -47,13 +49,11 @@ export class Backoff {
     return this.#maxAttempts < unlimited;
   }
 
-  /**
-   * Counts the next attempt and returns the delay before it; `undefined` when `maxAttempts` is reached.
-   */
+  /** Counts the next attempt and returns the delay before it; `undefined` when `maxAttempts` is reached. */
   next(): number | undefined {
     if (this.isOver) return undefined;
     const delayMs = this.#delaysMs[this.attempts++] ?? (this.#delaysMs.at(-1) as number);
-    return Math.round(delayMs * (this.#leastShare + (1 - this.#leastShare) * this.#random()));
+    return Math.round(delayMs * (this.#leastShare + (1 - this.#leastShare) * this.#runtime.random()));
   }
 
   reset(): void {

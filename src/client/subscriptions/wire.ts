@@ -39,7 +39,7 @@ export class Wire implements Shared {
     this.topic = topic;
     this.options = options;
     this.key = key;
-    this.backoff = new Backoff({}, () => port.runtime.random());
+    this.backoff = new Backoff({}, port.runtime);
     this.port = port;
   }
 

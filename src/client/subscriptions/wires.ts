@@ -75,7 +75,7 @@ export class Wires implements Registry {
     this.runtime = runtime;
     this.#ending = new Timer(runtime);
     this.#reload = new Timer(runtime);
-    this.#backoff = new Backoff({}, () => runtime.random());
+    this.#backoff = new Backoff({}, runtime);
     this.port = port;
   }
 
@@ -270,14 +270,9 @@ export class Wires implements Registry {
   }
 
   askLater(wire: Wire, delayMs: number): void {
-    const { runtime } = this;
     wire.toOff();
     this.withExtras(({ Retries }) => {
-      this.#retries ??= new Retries(
-        new Timer(runtime),
-        () => runtime.monotonicMs(),
-        (due) => this.#askFor(due),
-      );
+      this.#retries ??= new Retries(new Timer(this.runtime), this.runtime, (due) => this.#askFor(due));
       if (this.#isOnline && wire.state === 'off') this.#retries.add(wire, delayMs);
     });
   }

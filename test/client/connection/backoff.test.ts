@@ -3,7 +3,7 @@ import { Backoff, type BackoffOptions } from '../../../src/client/connection/bac
 
 /** The delays of the first attempts. */
 function delays(options: BackoffOptions, random: number, count = 7): (number | undefined)[] {
-  const backoff = new Backoff(options, () => random);
+  const backoff = new Backoff(options, { random: () => random });
   return Array.from({ length: count }, () => backoff.next());
 }
 
@@ -29,7 +29,7 @@ describe('Backoff', () => {
   });
 
   it('starts from the first delay after a success', () => {
-    const backoff = new Backoff({ maxAttempts: 1 }, () => 1);
+    const backoff = new Backoff({ maxAttempts: 1 }, { random: () => 1 });
     expect([backoff.next(), backoff.next()]).toEqual([1_000, undefined]);
     backoff.reset();
     expect([backoff.next(), backoff.attempts]).toEqual([1_000, 1]);

@@ -9,11 +9,7 @@ function retries() {
   return {
     runtime,
     told,
-    retries: new Retries<string>(
-      new Timer(runtime),
-      () => runtime.monotonicMs(),
-      (due) => told.push([...due]),
-    ),
+    retries: new Retries<string>(new Timer(runtime), runtime, (due) => told.push([...due])),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Runtime } from '../../runtime.ts';
 import type { Timer } from '../../timer.ts';
 
 /**
@@ -10,19 +11,19 @@ const togetherMs = 250;
 export class Retries<T> {
   readonly #dueMs = new Map<T, number>();
   readonly #timer: Timer;
-  readonly #monotonicMs: () => number;
+  readonly #runtime: Pick<Runtime, 'monotonicMs'>;
   readonly #run: (due: readonly T[]) => void;
 
-  constructor(timer: Timer, monotonicMs: () => number, run: (due: readonly T[]) => void) {
+  constructor(timer: Timer, runtime: Pick<Runtime, 'monotonicMs'>, run: (due: readonly T[]) => void) {
     this.#timer = timer;
-    this.#monotonicMs = monotonicMs;
+    this.#runtime = runtime;
     this.#run = run;
   }
 
   /** Replaces an earlier plan for the same one. */
   add(one: T, delayMs: number): void {
     this.#dueMs.delete(one);
-    const wantedMs = this.#monotonicMs() + delayMs;
+    const wantedMs = this.#runtime.monotonicMs() + delayMs;
     const later = [...this.#dueMs.values()].filter((due) => due >= wantedMs && due <= wantedMs + togetherMs);
     this.#dueMs.set(one, later.length > 0 ? Math.min(...later) : wantedMs);
     this.#plan();
@@ -44,12 +45,12 @@ export class Retries<T> {
   #plan(): void {
     this.#timer.stop();
     if (this.#dueMs.size === 0) return;
-    const delayMs = Math.max(0, Math.min(...this.#dueMs.values()) - this.#monotonicMs());
+    const delayMs = Math.max(0, Math.min(...this.#dueMs.values()) - this.#runtime.monotonicMs());
     this.#timer.set(delayMs, () => this.#fire());
   }
 
   #fire(): void {
-    const nowMs = this.#monotonicMs();
+    const nowMs = this.#runtime.monotonicMs();
     const due = [...this.#dueMs].filter(([, dueMs]) => dueMs <= nowMs).map(([one]) => one);
     for (const one of due) this.#dueMs.delete(one);
     if (due.length > 0) this.#run(due);
