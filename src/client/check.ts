@@ -10,7 +10,7 @@ import type { Field } from './wire/tables.ts';
 
 const maxTextLength = 1024;
 
-/** By the name of the field. */
+/** In characters, by the name of the field. */
 const maxLengths: Readonly<Record<string, number>> = {
   ...maxFieldLengths,
   keys: maxFieldLengths.key,
@@ -18,7 +18,7 @@ const maxLengths: Readonly<Record<string, number>> = {
   token: 16_384,
 };
 
-/** Where a whole number ends, by the type of the field. */
+/** The largest whole number, by the type of the field. */
 const maxNumbers: Readonly<Record<string, number>> = {
   U: maxUint32,
   I: maxInstantMs,
@@ -28,8 +28,8 @@ const maxNumbers: Readonly<Record<string, number>> = {
 };
 
 /**
- * A copy of the fields of a command, judged as the gateway does: what it would refuse is not worth sending. Payloads
- * are the client's own. Throws `invalid_request`, and `invalid_filter`.
+ * Copies the fields of a command and checks them as the gateway does, so that nothing is sent that it would refuse.
+ * Payloads are not copied: the client made them. Throws `invalid_request` or `invalid_filter`.
  */
 export function checkedFields(fields: readonly Field[], values: Raw): Raw {
   const checked: Raw = {};
@@ -50,7 +50,7 @@ function absent(name: string, type: string): unknown {
 
 function checkedList(field: Field, list: unknown): unknown {
   if (!Array.isArray(list)) fail(field.name, 'an array');
-  // Also what a list lacks is none of its kind.
+  // A hole or null in the list is refused, like a number in place of an object or a text.
   return Array.from(list, (one: unknown) => checkedOne(field, one ?? 0));
 }
 

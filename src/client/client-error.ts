@@ -1,8 +1,8 @@
 import type { WireError } from '../protocol/frames.ts';
 
 /**
- * The codes of this side of the wire, numbered from 1000 in this order, so that they never meet the gateway's. A `!`
- * says that the same call may succeed later.
+ * The client's own codes, numbered from 1000 in this order: the gateway's numbers are smaller. `!` marks those for
+ * which the same call may succeed later.
  */
 const localCodes =
   'timeout! disconnected! closed offline_queue_full! connection_failed! retries_over heartbeat_timeout! ' +
@@ -13,14 +13,16 @@ type Split<Text extends string> = Text extends `${infer First} ${infer Rest}` ? 
 type Unmarked<Code extends string> = Code extends `${infer Bare}!` ? Bare : Code;
 
 /**
- * - `timeout`: no reply came in time; whether it was done is unknown. `disconnected`: the connection was lost before.
- * - `closed`: the client is closed. `offline_queue_full`: as many publications wait as may.
+ * - `timeout`: no reply came in time. `disconnected`: the connection was lost before the reply. In both cases it is
+ *   unknown whether the command was executed.
+ * - `closed`: the client is closed. `offline_queue_full`: no more publications may wait.
  * - `connection_failed`: the gateway could not be reached, or the connection was lost. `heartbeat_timeout`: nothing
  *   came from it for too long. `connection_ended`: the gateway ended it. `retries_over`: the last attempt failed.
  * - `token_failed`: there is no token. `socket_refused`: the platform refused to open a WebSocket.
  * - `gateway_unreachable`, `not_a_gateway`, `upgrade_failed`, `http_version`, `answer_hidden`: why no WebSocket opened.
- * - `code_unavailable`: code that is loaded when it is first needed did not load; it is tried again.
- * - `invalid_message`: what came is no frame. `listener_failed`: a listener threw. `invalid_url`, `unsupported_value`.
+ * - `code_unavailable`: a part of the SDK that is loaded when first needed did not load; the client tries again.
+ * - `invalid_message`: a message was not a frame. `listener_failed`: a listener threw. `invalid_url`: the URL is none
+ *   of a WebSocket. `unsupported_value`: JSON can't carry the value.
  */
 export type LocalErrorCode = Unmarked<Split<typeof localCodes>>;
 
@@ -30,7 +32,7 @@ export class ClientError extends Error {
   readonly number: number;
   /** The same call may succeed later. */
   readonly retry: boolean;
-  /** ... but not before this many milliseconds, where the gateway said so. */
+  /** How long the gateway asks to wait before that, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 
   constructor(error: WireError, cause?: unknown) {
@@ -43,7 +45,7 @@ export class ClientError extends Error {
   }
 }
 
-/** Without a message, that of the code. */
+/** `message`: by default the words of the code. */
 export function localError(code: LocalErrorCode, message = wordsOf(code), cause?: unknown): ClientError {
   const marked = localCodes.split(' ');
   const retry = marked.includes(`${code}!`);
@@ -55,7 +57,7 @@ function wordsOf(code: string): string {
   return code.replaceAll('_', ' ');
 }
 
-/** What this side refuses itself, with the numbers of `src/errors/numbers.ts`. The same call fails again. */
+/** Errors of the gateway's table that the client raises itself, with their numbers in `src/errors/numbers.ts`. */
 const refusals = {
   invalid_request: 102,
   invalid_topic: 104,
@@ -65,7 +67,7 @@ const refusals = {
   frame_too_large: 108,
 } as const;
 
-/** An error of the gateway's table that this side sees by itself. */
+/** An error of the gateway's table, raised by the client. The same call fails again. */
 export function ownError(code: keyof typeof refusals, message = wordsOf(code)): ClientError {
   return new ClientError({ code, message, number: refusals[code], retry: false });
 }

@@ -19,7 +19,7 @@ export interface HistoryPage<T> extends Omit<ServerKinds['history'], 'publicatio
   readonly publications: readonly ReceivedPublication<T>[];
 }
 
-/** What every client offers, whatever holds its connection. */
+/** The interface of every client, whether it holds the connection itself or shares another's. */
 export type Client = Pick<SluiceClient, keyof SluiceClient>;
 
 /** A client of a gateway: connects, reconnects, subscribes and publishes. */
@@ -32,24 +32,22 @@ export class SluiceClient {
   }
 
   /**
-   * Begins to connect; while the client waits to reconnect, tries at once. The client goes on trying by
-   * itself, but the promise
-   * settles: it resolves when the client is connected, and rejects with the reason when the attempt fails.
-   * Where the attempts are limited (`maxReconnectAttempts`) it rejects when the last one has failed. The
-   * promise may be ignored.
+   * Begins to connect; a client that waits to reconnect tries at once. The client keeps trying by itself, so the
+   * promise may be ignored. It resolves when the client is connected. It rejects with the reason when the first attempt
+   * fails or, with `maxReconnectAttempts`, when the last one has failed.
    */
   connect(): Promise<Greeting> {
     return this.#core.connect();
   }
 
-  /** Ends the connection. Subscriptions stay, and go on where they were after another `connect()`. */
+  /** Ends the connection. Subscriptions stay, and continue from their positions after another `connect()`. */
   close(): void {
     this.#core.close();
   }
 
   /**
-   * One topic, or a pattern with a trailing `*`. The listener hears publications; the subscription tells
-   * everything else. The options may be left out.
+   * Subscribes to one topic, or to a pattern with a trailing `*`. The listener gets the publications; the subscription
+   * has events for everything else. The options may be left out.
    */
   subscribe<T = unknown>(
     topic: string,
@@ -63,11 +61,12 @@ export class SluiceClient {
   }
 
   /**
-   * Settles when the gateway has committed it. Without a connection it waits in the queue, as it does while
-   * the gateway limits the rate; an acknowledgement that was lost is asked for again, and the messageId keeps
-   * it from counting twice. Bytes (an ArrayBuffer or a view on one) go as they are, all else as JSON. What
-   * can't be carried as it is rejects, and so does what is larger than the gateway takes. `timeout` rejects
-   * too: whether it was done is unknown then, and the same messageId may be used again.
+   * Resolves when the gateway has committed the publication. It waits in the offline queue while there is no connection
+   * and while the gateway limits the rate. If the acknowledgement is lost with the connection it is sent again, and its
+   * messageId keeps it from counting twice. Bytes (an ArrayBuffer or a view on one) are sent as they are, everything
+   * else as JSON. Rejects with `unsupported_value` if JSON can't carry the data, with `payload_too_large`,
+   * `frame_too_large` or the gateway's refusal, and with `timeout`: then it is unknown whether it was committed, and
+   * the same messageId may be used again.
    */
   async publish(
     topic: string,
@@ -94,7 +93,7 @@ export class SluiceClient {
     return this.#core.request('presence', { topic });
   }
 
-  /** Asks the application behind the gateway, and resolves with its answer. */
+  /** Calls a method of the application behind the gateway, and resolves with its result. */
   async call<T = unknown>(method: string, data?: unknown): Promise<T> {
     const { payload } = await this.#core.request('call', { method, payload: payloadOf(data) });
     return (payload && readPayload(payload)) as T;
@@ -105,7 +104,7 @@ export class SluiceClient {
     return this.#core.request('status', {});
   }
 
-  /** What the client knows, without asking the gateway. */
+  /** The status of the client, without a question to the gateway. */
   getStatus(): ClientStatus {
     const { lastChange, greeting, transports, connectedAtMs, clock, subscriptions, queue } = this.#core;
     const { state, retryAtMs, attempts, error, reason } = lastChange;

@@ -34,17 +34,17 @@ import { clientVersion } from './version.ts';
 import { protobufCodec } from './wire/protobuf.ts';
 import { replyKinds } from './wire/tables.ts';
 
-/** Why no WebSocket opens. A network that does not have this code has no gateway either. */
+/** Finds out why no WebSocket opens. If this code can't be loaded, the gateway can't be reached either. */
 export const inquiring = later(() => import('./connection/inquiry.ts'));
-/** Of applications whose tokens expire, and that said how to get another. */
+/** For applications whose tokens expire, and that gave a function to get another. */
 export const refreshing = later(() => import('./connection/token-refresh.ts'));
 
 type Counters = { -readonly [K in keyof ClientStats]: number };
 
-/** Before the first greeting none is known; each publication is asked again when it is sent. */
+/** Until the first greeting; each publication is checked again when it is sent. */
 const unknownLimits = { frameMaxBytes: unlimited, payloadMaxBytes: unlimited };
 
-/** Builds the parts of a client, is what each of them reports to, and brings each frame to the one that it is for. */
+/** Builds the parts of a client, implements the port of each, and hands each frame to the part that it is for. */
 export class Core
   implements
     ConnectionPort,
@@ -77,7 +77,7 @@ export class Core
   greeting: Greeting | undefined;
   connectedAtMs: number | undefined;
   lastChange: StateChange = { state: 'idle', previous: 'idle', attempts: 0 };
-  /** Of the latest greeting: they hold until the next one. */
+  /** Those of the latest greeting, until the next one. */
   limits: Pick<Limits, keyof typeof unknownLimits> = unknownLimits;
   readonly #url: string;
   readonly #options: ClientOptions;
@@ -105,7 +105,7 @@ export class Core
       (frame) => this.#send(frame),
       replyKinds,
     );
-    this.#backoff = new Backoff(backoffOptions(options), () => runtime.random());
+    this.#backoff = new Backoff(backoffOptions(options), runtime);
     this.transports = new Transports(options, this);
     this.connection = new Connection(
       {
@@ -129,8 +129,7 @@ export class Core
   }
 
   /**
-   * Begins to connect. Where the attempts are limited, settles with the end of all; otherwise with the first
-   * one's.
+   * Begins to connect. The promise settles with the first attempt or, if their number is limited, with the last one.
    */
   connect(): Promise<Greeting> {
     if (this.greeting) return Promise.resolve(this.greeting);
@@ -204,7 +203,7 @@ export class Core
     if (!this.#backoff.ends) this.arrivals.failed(error);
   }
 
-  /** The next attempt is planned before it is known why; where none follows, `closed` is to have the reason. */
+  /** Plans the next attempt before the reason is known. If there is none, the reason is awaited for `closed`. */
   unopened(error: ClientError): void {
     const { connection, runtime } = this;
     const isLastAttempt = this.#backoff.isOver;
@@ -232,7 +231,7 @@ export class Core
     this.connection.abandon(localError('heartbeat_timeout'));
   }
 
-  /** By the gateway's clock. */
+  /** Both times are by the gateway's clock. */
   #planRefresh(expiresMs: number | undefined, nowMs: number): void {
     const { greeting, runtime } = this;
     const { token } = this.#options;
@@ -240,12 +239,7 @@ export class Core
     refreshing.use(
       ({ TokenRefresh }) => {
         if (greeting !== this.greeting) return;
-        this.#refresh ??= new TokenRefresh(
-          token,
-          new Timer(runtime),
-          new Backoff({}, () => runtime.random()),
-          this,
-        );
+        this.#refresh ??= new TokenRefresh(token, new Timer(runtime), new Backoff({}, runtime), this);
         this.#refresh.plan(expiresMs, nowMs);
       },
       (cause) => this.report(localError('code_unavailable', undefined, cause)),
@@ -258,9 +252,7 @@ export class Core
 
   // -- frames -----------------------------------------------------------------------------------------
 
-  /**
-   * Rejects where it can't be sent; sent again while the gateway limits the rate, within the command's timeout.
-   */
+  /** Rejects if the command can't be sent. While the gateway limits the rate it is sent again, within its timeout. */
   async request<K extends CommandKind>(
     kind: K,
     fields: Readonly<Record<string, unknown>>,
@@ -269,7 +261,7 @@ export class Core
     return this.commands.request(kind, checkedCommand(kind, fields));
   }
 
-  /** Throws where the gateway would close the connection for it. */
+  /** Throws if the gateway would close the connection, because the frame is too large. */
   #send(frame: ClientFrame): void {
     const message = protobufCodec.encode(frame);
     const bytes = message.byteLength;
@@ -279,7 +271,7 @@ export class Core
     this.connection.send(frame, message);
   }
 
-  /** How many bytes the command has at most. */
+  /** The size of the command's frame in bytes, with the longest id. */
   bytesOf<K extends CommandKind>(kind: K, fields: Commands[K]): number {
     return protobufCodec.encode({ kind, id: maxUint32, ...fields } as unknown as ClientFrame).byteLength;
   }
@@ -296,7 +288,7 @@ export class Core
     return ownError('frame_too_large', `over ${this.limits.frameMaxBytes} bytes`);
   }
 
-  /** A publication that the queue did not know the place of has one now, or none. */
+  /** The offset of a publication that was in doubt is known now, or it has none. */
   settled(): void {
     this.subscriptions.flush();
   }
@@ -315,14 +307,14 @@ export class Core
         this.connection.goingAway(frame.reconnectDelayMs);
         break;
       case 'tokenExpiring':
-        // A device that slept has missed its own time for it.
+        // A device that slept has missed its own timer.
         this.#planRefresh(frame.expiresMs, frame.expiresMs);
         break;
       case 'gatewayState':
         this.events.emit('degraded', frame.degraded);
         break;
       case 'message':
-        // Its gateway has looked that it is JSON.
+        // The gateway has checked that it is JSON.
         this.events.emit('message', { type: frame.type, data: readPayload(frame.payload) });
         break;
       case 'error':
@@ -358,7 +350,7 @@ function errorOf(error: Refusal['error']): ClientError {
   return new ClientError(error);
 }
 
-/** Of a text in characters, of anything else in bytes. */
+/** The length of a text in characters, of anything else in bytes. */
 function lengthOf(message: unknown): number {
   const { byteLength, length = 0 } = message as { readonly byteLength?: number; readonly length?: number };
   return byteLength ?? length;

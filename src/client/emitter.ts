@@ -1,10 +1,9 @@
 type Listener<Args extends unknown[]> = (...args: Args) => void;
 
 /**
- * Typed events. A listener that throws, or whose promise rejects, harms neither the others nor the caller:
- * the fault goes to `onFault`.
- * Listeners are called in the order in which they were added; one added or removed by a listener counts from
- * the next event on.
+ * Typed events. Listeners are called in the order in which they were added. One that is added or removed by a listener
+ * counts from the next event on. If a listener throws, or its promise rejects, the error goes to `onFault`, and neither
+ * the caller nor the other listeners are affected.
  */
 export class Emitter<Events extends { [K in keyof Events]: unknown[] }> {
   readonly #listeners = new Map<keyof Events, readonly unknown[]>();

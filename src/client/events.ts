@@ -8,19 +8,19 @@ export interface ClientEvents {
   connect: [greeting: Greeting];
   disconnect: [closed: ClosedBy];
   /**
-   * Errors that have no other listener: refused upgrades, lost tokens, subscriptions without one, listeners
-   * that threw.
+   * Errors that nothing else reports: refused upgrades, missing tokens, refused subscriptions without a listener to
+   * `error`, listeners that threw.
    */
   error: [error: ClientError];
   state: [change: StateChange];
   /**
-   * Whether the gateway can't reach what stores its topics: told at each connect, and when it changes. Meanwhile
-   * publishes fail, and subscriptions go on.
+   * Whether the gateway can't reach the store of its topics: emitted at each connect, and when it changes. While it is
+   * degraded publishes fail and subscriptions continue.
    */
   degraded: [degraded: boolean];
   /** A heartbeat's round trip. */
   roundTrip: [milliseconds: number];
-  /** To this session alone, outside of topics. */
+  /** A message to this session alone, outside of topics. */
   message: [message: { readonly type: string; readonly data: unknown }];
   /** Publications of topics that the gateway subscribed this session to: `$all`, `user:…`. */
   publication: Parameters<PublicationListener<unknown>>;

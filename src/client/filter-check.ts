@@ -3,9 +3,7 @@ import { isWellFormed } from '../protocol/utf8.ts';
 import { ownError } from './client-error.ts';
 import { operands } from './wire/operators.ts';
 
-/**
- * Far above what a gateway takes: more has only a filter that holds itself, or the same part again and again.
- */
+/** Far above the gateway's own limits: they end the walk through a filter that contains itself. */
 const deepest = 100;
 const mostNodes = 10_000;
 
@@ -18,7 +16,7 @@ const isOperand: Readonly<Record<string, (value: unknown) => boolean>> = {
 };
 
 /**
- * Returns a copy of what counts of it. Filters that are well typed, yet too deep or without values, are for the gateway
+ * Returns a copy without unknown members. Filters that are well typed, but too deep or empty, are left to the gateway
  * to refuse. Throws `invalid_filter`.
  */
 export function checkedFilter(filter: unknown, depth = 0, count = { nodes: 0 }): Filter {
@@ -41,7 +39,7 @@ export function checkedFilter(filter: unknown, depth = 0, count = { nodes: 0 }):
   } as unknown as Filter;
 }
 
-/** A text that UTF-8 can write. */
+/** A string that UTF-8 can encode: without lone surrogates. */
 export function isText(value: unknown): value is string {
   return typeof value === 'string' && isWellFormed(value);
 }

@@ -3,13 +3,15 @@ import type { ServerFrame } from '../protocol/server-frames.ts';
 import { type Later, later } from './later.ts';
 import { extras } from './subscriptions/extras.ts';
 
-/** Clients of a gateway that does not compress never need it. */
+/** Needed only if the gateway compresses. */
 export const inflating = later(() => import('./subscriptions/dictionaries.ts'));
 
-/** That many frames have come before the code was loaded: it never will be. */
+/** If this many frames come before the code is loaded, the connection is given up. */
 const waitingMax = 10_000;
 
-/** Hands frames on in their order: from the first one on that needs code which is not there, once that is loaded. */
+/**
+ * Hands frames on in their order. One that needs code that is not loaded yet waits for it, and so do those after it.
+ */
 export class Inflow {
   #waiting: ServerFrame[] | undefined;
   readonly #handOn: (frame: ServerFrame) => void;
@@ -31,7 +33,7 @@ export class Inflow {
     else this.#wait(code, [frame]);
   }
 
-  /** The connection is gone, and with it what waits. */
+  /** The connection is gone: drops the frames that wait. */
   clear(): void {
     this.#waiting = undefined;
   }
@@ -51,10 +53,10 @@ export class Inflow {
   }
 }
 
-/** What is told beside publications, that `$all` is there, and that a topic has its first publication. */
+/** Pushes that `extras` handles. */
 const rarePushes = /^(unsubscribed|snapshot|lagging|caughtUp|joined|left)$/;
 
-/** What a frame takes, and no call of the application has loaded. */
+/** The code that a frame needs, if no call of the application has loaded it. */
 function codeFor(frame: ServerFrame): Later<unknown> | undefined {
   const { kind, id } = frame;
   if (kind === 'dictionary') return inflating;

@@ -1,8 +1,8 @@
-/** Code that is loaded when it is first needed. Where that fails it is tried again. */
+/** Code that is loaded when it is first needed. After a failure the next use loads it again. */
 export interface Later<T> {
   readonly loaded: T | undefined;
   load(): Promise<T>;
-  /** Runs with the code: at once where it is there. */
+  /** Calls `run` with the code, at once if it is loaded. */
   use(run: (code: T) => void, failed: (cause: unknown) => void): void;
 }
 

@@ -5,55 +5,54 @@ import type { Runtime } from './runtime.ts';
 import { Timer } from './timer.ts';
 
 export interface Published extends Position {
-  /** The messageId was seen before; epoch and offset are those of the first. */
+  /** The messageId was seen before. Epoch and offset are those of the first publication. */
   readonly duplicate: boolean;
 }
 
-/** The gateway remembers messageIds for 5 minutes; a minute is left for the way. */
+/** The gateway remembers messageIds for 5 minutes. One minute is left for delays on the way. */
 const maxResendAgeMs = 240_000;
 
 interface Entry {
-  /** Its place in the order of the application's calls. */
+  /** Ascends in the order of the application's calls. */
   readonly number: number;
   readonly fields: PublishFields;
   readonly exceptSelf: boolean;
   readonly resolve: (published: Published) => void;
   readonly reject: (error: ClientError) => void;
-  /** An acknowledgement was lost: when the first of these publishes was sent, on the monotonic clock. */
+  /** When it was first sent without an acknowledgement, on the monotonic clock. */
   lostAtMs?: number;
 }
 
 export interface OfflineQueueOptions {
-  /** Publications that may wait; the next one is rejected, so that none that was taken is lost. */
+  /** How many publications may wait: 100 by default. The next one is rejected. */
   readonly maxEntries?: number;
 }
 
 export interface OfflineQueuePort {
   readonly commands: Pick<PendingCommands, 'send'>;
-  /** Why the publication can't be sent, as far as that is known now. Undefined: it can. */
+  /** Why the publication can't be sent, as far as is known now; undefined: it can. */
   problem(fields: PublishFields): ClientError | undefined;
-  /** Names the session that sends now. */
+  /** Names the session that a publication with `exceptSelf` excepts. */
   readonly greeting: { readonly session: string } | undefined;
-  /** Hears where publications with `exceptSelf` are. */
+  /** Is told the positions of publications with `exceptSelf`. */
   readonly own: { add(position: TopicPosition): void };
   /** The result of `isUnsettled` may have changed. */
   settled(): void;
 }
 
 /**
- * Publications on their way. While the connection is away they wait, in order, and go out one by one when it
- * is back; so does what the gateway refused to limit the rate, when the time that it named is over. One whose
- * acknowledgement was lost with the connection goes out again: its messageId keeps it from counting twice.
- * One that can't be sent is rejected alone.
+ * Sends publications. They wait in order while there is no connection, and after `rate_limited` for the time that the
+ * gateway names, and are then sent one by one. One whose acknowledgement was lost with the connection is sent again:
+ * its messageId keeps it from counting twice. One that can't be sent is rejected without effect on the others.
  */
 export class OfflineQueue {
   #online = false;
-  /** One of the queue is on its way. */
+  /** A publication from the queue has been sent and is not acknowledged. */
   #sending = false;
   #waiting: Entry[] = [];
   /**
-   * Sent on an earlier connection, with `exceptSelf`, and not acknowledged: where they are, or whether, isn't
-   * known.
+   * Sent with `exceptSelf` on an earlier connection and not acknowledged: it is unknown at which offset they are, or
+   * whether they were committed.
    */
   readonly #unsettled = new Set<Entry>();
   readonly #maxEntries: number;
@@ -77,8 +76,7 @@ export class OfflineQueue {
   }
 
   /**
-   * Whether the topic, or one of the pattern, may hold a publication of this client's own that it would not
-   * recognise.
+   * Whether a topic that matches may hold a publication of this client with `exceptSelf` whose offset is not known yet.
    */
   isUnsettled(matches: (topic: string) => boolean): boolean {
     for (const { fields } of this.#unsettled) if (matches(fields.topic)) return true;
@@ -90,7 +88,7 @@ export class OfflineQueue {
       const number = ++this.#lastNumber;
       const { messageId = `${this.#idPrefix}-${number}` } = fields;
       const entry: Entry = { number, fields: { ...fields, messageId }, exceptSelf, resolve, reject };
-      // A new publication waits for those that wait.
+      // A new publication must not overtake those that wait.
       if (this.#online && !this.#sending && !this.size) {
         this.#transmit(entry);
         return;
@@ -108,7 +106,7 @@ export class OfflineQueue {
     this.#drain();
   }
 
-  /** Call after the commands in flight were told of the loss. */
+  /** Call it after the commands that were sent have failed with `disconnected`. */
   disconnected(): void {
     this.#online = false;
     this.#sending = false;
@@ -123,7 +121,7 @@ export class OfflineQueue {
     for (const { reject } of waiting) reject(error);
   }
 
-  /** One at a time, so that what waited keeps its order even when the gateway limits the rate. */
+  /** Sends one at a time, so that the order is kept even if the gateway limits the rate. */
   #drain(): void {
     if (!this.#online || this.#sending || this.#timer.isSet) return;
     const entry = this.#waiting.shift();
@@ -137,7 +135,7 @@ export class OfflineQueue {
 
   #transmit(entry: Entry, next = (): void => {}): void {
     const { fields, exceptSelf } = entry;
-    // Limits and session may be others than they were at the call.
+    // Limits and session may have changed since the call.
     const problem = this.#port.problem(fields) ?? this.#tooLate(entry);
     if (problem) {
       this.#settle(entry, { ok: false, error: problem });
@@ -159,10 +157,7 @@ export class OfflineQueue {
     });
   }
 
-  /**
-   * It may be there already, and the gateway may have forgotten its messageId: sent again it could count
-   * twice.
-   */
+  /** It may be committed, and the gateway may have forgotten its messageId: sent again it could count twice. */
   #tooLate({ lostAtMs }: Entry): ClientError | undefined {
     const nowMs = this.#runtime.monotonicMs();
     return nowMs - (lostAtMs ?? nowMs) > maxResendAgeMs ? localError('disconnected') : undefined;
@@ -178,7 +173,7 @@ export class OfflineQueue {
     if (this.#unsettled.delete(entry)) this.#port.settled();
   }
 
-  /** Back into the queue, while the gateway is sure to know the messageId. */
+  /** Puts it back into the queue, if the gateway still remembers its messageId. */
   #keep(entry: Entry, error: ClientError): void {
     if (this.#tooLate(entry)) {
       this.#settle(entry, { ok: false, error });
@@ -188,10 +183,7 @@ export class OfflineQueue {
     this.#insert(entry);
   }
 
-  /**
-   * The gateway limits the rate: this one, and what the application publishes meanwhile, waits as long as it
-   * says.
-   */
+  /** The gateway limits the rate: this publication and later ones wait for the time that it names. */
   #putOff(entry: Entry, error: ClientError): void {
     if (this.size >= this.#maxEntries) {
       this.#settle(entry, { ok: false, error });

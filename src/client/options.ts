@@ -7,49 +7,49 @@ import type { Runtime, WebSocketClass } from './runtime.ts';
 
 export interface ClientOptions {
   /**
-   * A JSON Web Token, or how to get one: asked before each attempt to connect, and before the old one
+   * A JSON Web Token, or a function that returns one: it is called before each attempt to connect, and before the token
    * expires.
    */
   readonly token?: string | (() => string | Promise<string>);
-  /** Where the platform has none (Node 20): the one of the package `ws`. */
+  /** Needed if the platform has no WebSocket (Node 20): the class of the package `ws`. */
   readonly WebSocket?: WebSocketClass;
   /**
-   * Waits of 1, 2, 4, 8, 16, 30 s, each drawn between half of it and all of it, for ever; `false`: one
-   * attempt, and none after a loss.
+   * When to reconnect. By default after 1, 2, 4, 8, 16 and then 30 s, each delay drawn between half of it and all of
+   * it, without end. `false`: the client makes one attempt, and none after a loss.
    */
   readonly reconnect?: BackoffOptions | false;
   /**
-   * The same as `reconnect.maxAttempts`: attempts in a row to come back; then the client closes with
+   * The same as `reconnect.maxAttempts`: after this many failed attempts in a row the client closes with
    * `retries_over`.
    */
   readonly maxReconnectAttempts?: number;
   /** The same as `reconnect.jitter`. */
   readonly jitter?: BackoffOptions['jitter'];
   /**
-   * How frames may come, in the order in which it is tried: by default `websocket`, `sse`, `poll`. Where something on
-   * the way refuses one, the next is used, until the first works again. What comes over HTTP is JSON: payloads are
+   * The transports in the order in which they are tried: by default `websocket`, `sse`, `poll`. If something on the way
+   * refuses one, the next is used until the first works again. Payloads that come over HTTP are JSON written again:
    * equal, but not byte for byte.
    */
   readonly transports?: readonly Transport[];
   /** `false`: the same as `transports` without `websocket`. */
   readonly enableWebSocket?: boolean;
-  /** Milliseconds between two polls. 0, the default: the gateway holds each poll until there is something. */
+  /** Milliseconds between two polls. 0, the default: the gateway holds each poll until it has something to send. */
   readonly fallbackPollingInterval?: number;
-  /** A ping every 30 s; without any message for 10 s after it the connection is dead. */
+  /** By default a ping every 30 s. If nothing comes for 10 s after it the connection is dead. */
   readonly heartbeat?: HeartbeatOptions;
-  /** Publications that wait while the connection is away: 100. */
+  /** Holds publications while there is no connection, by default 100. */
   readonly offlineQueue?: OfflineQueueOptions;
-  /** How long a command waits for its reply, 10 000 by default. */
+  /** How long a command waits for its reply: 10 000 by default. */
   readonly commandTimeoutMs?: number;
-  /** From the beginning of an attempt to connect until the gateway has let us in, 10 000 by default. */
+  /** How long an attempt to connect may take until the gateway has accepted the client: 10 000 by default. */
   readonly connectTimeoutMs?: number;
-  /** Who connects, for the gateway's logs: "my-app/1.2.3". */
+  /** The application's name in the gateway's logs: "my-app/1.2.3". */
   readonly clientName?: string;
   /** Clock, randomness, timers and fetch, for tests. */
   readonly runtime?: Runtime;
 }
 
-/** A page may give a path: `/ws` means this host, with TLS where the page has it. Throws `invalid_url`. */
+/** A page may give a path: `/ws` means its own host, with TLS if the page came by TLS. Throws `invalid_url`. */
 export function absoluteUrl(url: string): string {
   const base = (globalThis as { location?: { href: string } }).location?.href;
   try {
@@ -58,7 +58,7 @@ export function absoluteUrl(url: string): string {
     absolute.hash = '';
     if (/^wss?:$/.test(absolute.protocol)) return absolute.href;
   } catch {
-    // No URL at all.
+    // Not a URL.
   }
   throw localError('invalid_url', `No WebSocket URL: ${String(url)}`);
 }

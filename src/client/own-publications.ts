@@ -3,20 +3,16 @@ import type { TopicPosition } from '../protocol/frames.ts';
 const rememberedMax = 10_000;
 
 /**
- * Where this client's publications with `exceptSelf` are. The gateway keeps them from the session that
- * published them; a later session of the same client is another one to it, and leaves them out by this
- * memory: of the latest 10 000.
+ * The positions of this client's latest 10 000 publications with `exceptSelf`. The gateway does not send them to the
+ * session that published them. To a later session of the same client it does, and the client leaves them out by these.
  */
 export class OwnPublications {
   readonly #places = new Set<string>();
 
   add(position: TopicPosition): void {
     this.#places.add(placeOf(position));
-    if (this.#places.size <= rememberedMax) return;
-    for (const oldest of this.#places) {
-      this.#places.delete(oldest);
-      return;
-    }
+    const [oldest = ''] = this.#places;
+    if (this.#places.size > rememberedMax) this.#places.delete(oldest);
   }
 
   has(position: TopicPosition): boolean {

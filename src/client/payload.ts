@@ -7,9 +7,8 @@ import { localError } from './client-error.ts';
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /**
- * Bytes (an ArrayBuffer or a view on one) go as they are, everything else as JSON; nothing at all is null.
- * Both are copied: what the application does with its data later changes nothing. Throws `unsupported_value`
- * where JSON would say something else than the value, or nothing.
+ * Bytes (an ArrayBuffer or a view on one) as they are, everything else as JSON; `undefined` is null. Both are copied,
+ * so that later changes of the data have no effect. Throws `unsupported_value` if JSON can't carry the value unchanged.
  */
 export function payloadOf(data: unknown): Payload {
   try {
@@ -22,13 +21,13 @@ export function payloadOf(data: unknown): Payload {
   }
 }
 
-/** What it holds; of binary ones a copy, because the message that holds the bytes has other readers. */
+/** The parsed JSON, or a copy of the bytes: others read the message that holds them. */
 export function readPayload(payload: Payload): unknown {
   if (payload.format === 'binary') return payload.bytes.slice();
   return payload.bytes.length === 0 ? null : JSON.parse(textOf(payload));
 }
 
-/** The text of a payload, byte for byte. */
+/** The payload as text, byte for byte. */
 export function textOf({ bytes }: Payload): string {
   return decoder.decode(bytes);
 }

@@ -11,18 +11,18 @@ export type Outcome<K extends CommandKind> =
   | { readonly ok: false; readonly error: ClientError };
 
 interface Pending {
-  /** Undefined: it is not a command on its way, but waits to begin again. */
+  /** Undefined: it is not sent, but waits to be sent again. */
   readonly kind?: CommandKind;
   readonly timer: TimerHandle;
   readonly settle: (outcome: Outcome<CommandKind>) => void;
-  /** Sends it when the connection is there. Undefined: it is sent. */
+  /** Sends it once the client is connected; undefined: it was sent. */
   start?: (() => void) | undefined;
 }
 
 /**
- * Commands on their way: gives ids, matches replies, lets each end by reply, timeout or loss of the
- * connection. Outcomes are told synchronously, within the turn of the reply's message, because a batch may
- * follow in the next one.
+ * The commands that have no reply yet: gives them ids, matches replies, and ends each by its reply, a timeout or the
+ * loss of the connection. `settle` is called synchronously with the reply's message, because a batch may follow in the
+ * next.
  */
 export class PendingCommands {
   // 1 is the id of the handshake's `connect`; see socket-session.ts.
@@ -35,8 +35,8 @@ export class PendingCommands {
   readonly #replies: Partial<typeof replyKinds>;
 
   /**
-   * `transmit` throws a `ClientError` where the frame can't be sent. `replies`: the kinds of frames that are checked to
-   * reply to commands.
+   * `transmit` throws a `ClientError` if the frame can't be sent. `replies`: the kind of frame that replies to each
+   * command; a reply to one that is not among them is not checked.
    */
   constructor(
     runtime: Runtime,
@@ -50,27 +50,27 @@ export class PendingCommands {
     this.#replies = replies;
   }
 
-  /** The connection is there: what waited goes out. */
+  /** The client is connected: sends the commands that waited. */
   open(): void {
     this.#open = true;
     for (const { start } of [...this.#pending.values()]) start?.();
   }
 
-  /** The connection is lost: commands that were sent get no reply. Those that wait go on waiting. */
+  /** The connection is lost: fails the commands that were sent. Those that wait keep waiting. */
   disconnected(): void {
     this.#open = false;
     const error = localError('disconnected');
     for (const [id, { kind, start }] of [...this.#pending]) if (kind && !start) this.#fail(id, error);
   }
 
-  /** The client closes: commands that wait are rejected. */
+  /** The client closes: fails the commands that wait. */
   rejectWaiting(error: ClientError): void {
     for (const id of [...this.#pending.keys()]) this.#fail(id, error);
   }
 
   /**
-   * Sends at once, or when the connection is there. The timeout counts from now. What can't be sent fails alone, and at
-   * once.
+   * Sends at once, or when the client is connected. The timeout counts from now. A command that can't be sent fails at
+   * once, without effect on others.
    */
   send<K extends CommandKind>(
     kind: K,
@@ -94,9 +94,9 @@ export class PendingCommands {
   }
 
   /**
-   * Sends when the connection is there, and again when the gateway has limited the rate and the time that it
-   * named is over. The timeout counts from now, all waiting included. What was sent when the connection was
-   * lost fails with `disconnected`.
+   * Sends when the client is connected. After `rate_limited` it sends again once the time that the gateway named is
+   * over. The timeout counts from now and includes all waiting. If the connection is lost after it was sent, it fails
+   * with `disconnected`.
    */
   request<K extends CommandKind>(kind: K, fields: Commands[K]): Promise<ReplyTo<K>> {
     return new Promise((resolve, reject) => {
@@ -128,7 +128,7 @@ export class PendingCommands {
     return pending !== undefined;
   }
 
-  /** Returns its id. */
+  /** Calls `over` after the delay. Returns the command's id. */
   #wait(pending: Omit<Pending, 'timer'>, delayMs: number, over: () => void): number {
     this.#lastId = this.#lastId >= 0xffff_ffff ? 2 : this.#lastId + 1;
     const id = this.#lastId;
@@ -159,7 +159,7 @@ function outcomeOf(frame: ServerFrame, wanted = frame.kind as string): Outcome<C
   return { ok: false, error: localError('invalid_message', `${replied} came, not ${wanted}`) };
 }
 
-/** For what an encoder or a socket threw. */
+/** `cause`: thrown by an encoder or a socket. */
 function asClientError(cause: unknown): ClientError {
   if (cause instanceof ClientError) return cause;
   return localError('unsupported_value', undefined, cause);

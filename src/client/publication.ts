@@ -2,21 +2,21 @@ import type { Payload, Publication, Tags } from '../protocol/frames.ts';
 import type { FieldName } from '../protocol/publication.ts';
 import { readPayload, textOf } from './payload.ts';
 
-/** The optional fields of a publication that the application publishes. */
+/** The optional fields of a publication to publish. */
 export interface PublishOptions {
   readonly key?: string;
   readonly tags?: Tags;
-  /** Generated where absent, so that a publication that is sent again doesn't count twice. */
+  /** Generated if absent, so that a publication that is sent again doesn't count twice. */
   readonly messageId?: string;
   readonly ttlMs?: number;
-  /** This client doesn't get it: also when it was offline, and after a reconnect. */
+  /** This client does not get it, even if it was offline or has reconnected. */
   readonly exceptSelf?: boolean;
   readonly timestampMs?: number;
   /** State topics: delete the key. */
   readonly removed?: boolean;
 }
 
-/** Of the rows of `src/protocol/publication.ts`; one that is not here does not compile. */
+/** Does not compile if `PublishOptions` lacks a row of `src/protocol/publication.ts`. */
 const lacking: readonly Exclude<FieldName, keyof PublishOptions | 'except' | 'expectedOffset'>[] = [];
 lacking satisfies readonly never[];
 
@@ -28,8 +28,8 @@ export interface PlainPublication extends Publication {
 }
 
 /**
- * A publication as the application gets it. `data` is parsed on first use; most publications of a busy topic
- * never are.
+ * A publication as the application gets it. `data` is parsed on first use, which most publications of a busy topic
+ * never see.
  */
 export class ReceivedPublication<T = unknown> {
   readonly topic: string;
@@ -57,35 +57,29 @@ export class ReceivedPublication<T = unknown> {
     this.#payload = publication.payload;
   }
 
-  /**
-   * The payload as it was published: JSON text in UTF-8, or any bytes. A copy at each use: write into it as
-   * you like.
-   */
+  /** The payload as it was published: JSON text in UTF-8, or any bytes. Each use makes a copy, which may be changed. */
   get bytes(): Uint8Array {
     return this.#payload.bytes.slice();
   }
 
-  /** The payload's own text, byte for byte: `1.0` stays `1.0`. */
+  /** The payload as text, byte for byte: `1.0` stays `1.0`. */
   get text(): string {
     return textOf(this.#payload);
   }
 
-  /**
-   * The parsed payload, the same one at each use; of a binary one its bytes, a copy at each use. Not checked
-   * against T.
-   */
+  /** The parsed payload, the same value at each use, or a copy of the bytes of a binary one. Not checked against T. */
   get data(): T {
     if (this.format === 'binary') return this.bytes as T;
     if (this.#data === unread) this.#data = readPayload(this.#payload) as T;
     return this.#data as T;
   }
 
-  /** The same publication for another receiver, whose `data` is its own. */
+  /** A copy for another receiver, with `data` of its own. */
   copy(): ReceivedPublication<T> {
     return new ReceivedPublication<T>(this.topic, { ...this.plain(), tags: { ...this.tags } });
   }
 
-  /** What it was made of. Its payload is not copied. */
+  /** The fields that it was made of. The payload is not copied. */
   plain(): PlainPublication {
     const { ...fields } = this as Omit<PlainPublication, 'payload'>;
     return { ...fields, payload: this.#payload };

@@ -1,13 +1,13 @@
 import type { ReceivedPublication } from './publication.ts';
 import type { Subscription } from './subscriptions/subscription.ts';
 
-/** Publications that wait for the loop's body by default. */
+/** The default of `max`. */
 const waitingMax = 10_000;
 
 /**
- * The publications of a subscription for a `for await` loop, from now on and in order. Leaving the loop leaves the
- * subscription as it is; its `unsubscribe()` ends the loop. Where more than `max` wait for the body of the loop, it
- * throws a `RangeError`: none is dropped silently. The event `gap` tells what is lost on the way.
+ * The publications of a subscription for a `for await` loop, from now on and in order. Leaving the loop does not end
+ * the subscription; its `unsubscribe()` ends the loop. If more than `max` (10 000) publications wait for the loop's
+ * body, it throws a `RangeError`: none is dropped silently. Losses are named by the event `gap`.
  */
 export async function* publications<T>(
   subscription: Subscription<T>,

@@ -10,8 +10,8 @@ import type { Raw } from './wire/parse.ts';
 import { clientFrame, serverFrame, subscriptionFields } from './wire/tables.ts';
 
 /**
- * Checks and copies the application's arguments when it calls. A wrong argument throws there, with the gateway's code
- * for it: no encoder meets a value that it can't write, in a later turn and beside other commands.
+ * Checks and copies the application's arguments within its call, which throws the gateway's error for a wrong one. An
+ * encoder, which runs in a later turn and beside other commands, then meets no value that it can't write.
  */
 
 export function checkedCommand<K extends CommandKind>(kind: K, fields: Raw): Commands[K] {
@@ -64,7 +64,7 @@ export function checkedSubscribe(
   return { topic: name as string, options: copied as SubscribeOptions };
 }
 
-/** The options of a subscription with other keys, which goes on where it is. Throws `invalid_request`. */
+/** The options of a subscription that continues with other keys. Throws `invalid_request`. */
 export function otherKeys<O extends SubscribeOptions>(
   topic: string,
   options: O,
@@ -74,7 +74,7 @@ export function otherKeys<O extends SubscribeOptions>(
   return { ...options, keys: checkedKeys(wanted), since: undefined, last: undefined, cursor: undefined };
 }
 
-/** The gateway takes a list of up to this many. */
+/** The gateway's limit. */
 const keysMax = 1000;
 
 /** Throws `invalid_request`. */
@@ -84,7 +84,7 @@ function checkedKeys(wanted: readonly string[]): readonly string[] {
   throw ownError('invalid_request', `keys must be 1 to ${keysMax}`);
 }
 
-/** Types that the gateway refuses: a JSON message says by its type which frame it is. */
+/** The gateway refuses these types, because the type of a JSON message says which frame it is. */
 function isControlName(type: string): boolean {
   const kind = type.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
   return [...serverFrame, ...clientFrame].some(({ name, fields }) => fields && name === kind);

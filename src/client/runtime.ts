@@ -1,20 +1,20 @@
 import type { ClientFrame } from '../protocol/client-frames.ts';
 
-/** What the SDK needs of its platform. Tests inject their own. */
+/** What the SDK needs from its platform. Tests inject their own. */
 export interface Runtime {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Milliseconds since any moment, with fractions, and never set back: for durations. */
+  /** Milliseconds since an arbitrary moment, with fractions, never set back: for durations. */
   monotonicMs(): number;
   /** In [0, 1). */
   random(): number;
   setTimeout(callback: () => void, delayMs: number): TimerHandle;
   clearTimeout(handle: TimerHandle): void;
-  /** Absent where the platform has none; then refused upgrades stay without a reason. */
+  /** Absent if the platform has none: then the client can't learn why an upgrade was refused. */
   readonly fetch?: typeof fetch;
   /**
-   * Calls `noticed` when the network comes or goes, and when the page is seen again, until the function that
-   * it returns is called. Absent where the platform has no such events.
+   * Calls `noticed` when the network comes or goes and when the page becomes visible. Returns a function to stop.
+   * Absent if the platform has no such events.
    */
   watch?(noticed: () => void): () => void;
 }
@@ -31,14 +31,14 @@ export interface Socket {
   onerror: (() => void) | null;
   send(data: Uint8Array | string): void;
   close(code?: number, reason?: string): void;
-  /** Of a connection that takes and gives frames themselves, by other means than a WebSocket. */
+  /** Sends the frame itself rather than bytes: over HTTP. Such a socket also receives frames. */
   sendFrame?(frame: ClientFrame): void;
 }
 
 /** A WHATWG WebSocket class: a browser's, Node's own (22 and newer), or the one of the package `ws`. */
 export type WebSocketClass = new (url: string, protocols?: string[]) => object;
 
-/** A longer timer would fire at once. */
+/** Platforms fire a longer timer at once. */
 const longestTimerMs = 2 ** 31 - 1;
 
 export function platformRuntime(): Runtime {
@@ -53,7 +53,7 @@ export function platformRuntime(): Runtime {
   };
 }
 
-/** The events of a page or worker; in Node there are none. */
+/** Listens to the events of a page or worker. In Node there are none. */
 function watchPage(noticed: () => void): () => void {
   const page = globalThis as Partial<EventTarget> & { document?: EventTarget & { visibilityState?: string } };
   const seen = (): void => {
@@ -68,9 +68,7 @@ function watchPage(noticed: () => void): () => void {
   return () => each('removeEventListener');
 }
 
-/**
- * Opens sockets of the class that was given, else of the platform's. Throws at once where there is neither.
- */
+/** Returns a function that opens sockets, of the given class or the platform's own. Throws if there is neither. */
 export function socketFactory(given?: WebSocketClass): (url: string, protocol: string) => Socket {
   const found = given ?? (globalThis as { WebSocket?: WebSocketClass }).WebSocket;
   if (!found) {

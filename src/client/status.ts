@@ -4,7 +4,7 @@ import type { Transport } from './http/transports.ts';
 
 export interface ClientStatus {
   readonly state: ConnectionState;
-  /** How frames come, or will be asked for next. */
+  /** The transport in use, or the next one to be tried. */
   readonly transport: Transport;
   readonly session: string | undefined;
   readonly user: string | undefined;
@@ -12,12 +12,12 @@ export interface ClientStatus {
   /** reconnecting: when the next attempt begins. */
   readonly retryAtMs: number | undefined;
   readonly attempts: number;
-  /** Why it is reconnecting or closed. */
+  /** Why the client is reconnecting or closed. */
   readonly error: ClientError | undefined;
-  /** Its code. */
+  /** The code of `error`. */
   readonly reason: string | undefined;
   readonly roundTripMs: number | undefined;
-  /** The gateway's clock is so far ahead of the local one. */
+  /** Milliseconds to add to the local clock to get the gateway's. */
   readonly serverOffsetMs: number;
   readonly subscriptions: number;
   readonly queued: number;
@@ -32,6 +32,6 @@ export interface ClientStats {
   readonly framesSent: number;
   readonly bytesSent: number;
   readonly publications: number;
-  /** Holes noticed by coverage; each was recovered or told as `gap`. */
+  /** Missing offsets that the client noticed; each was recovered, or named by `gap`. */
   readonly gaps: number;
 }

@@ -2,7 +2,7 @@ import type { Client } from './client.ts';
 import type { SubscribeOptions } from './subscriptions/subscribe-options.ts';
 import type { PublicationListener, Subscription } from './subscriptions/subscription.ts';
 
-/** The names of topics, and patterns, that have a type. */
+/** The topics and patterns that have a type. */
 type TopicOf<Topics> = Extract<keyof Topics, string>;
 
 /** A client whose topics have types: `{ stats: Stats; [server: `server:${string}`]: Server }`. */

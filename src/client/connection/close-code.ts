@@ -7,8 +7,8 @@ export interface ClosedBy {
 const unauthorized = 4501;
 
 /**
- * Codes from 4500 are final, all others are worth another attempt. One exception: `unauthorized` is not final, where
- * another attempt brings a token that is fresh, or brings the same one in time.
+ * Codes from 4500 are final, all others are worth another attempt. One exception: `unauthorized` is not final if the
+ * next attempt can bring a fresh token, or the same one in time.
  */
 export function isFinal({ code }: ClosedBy, tokenMayHelp: boolean): boolean {
   return code >= 4500 && !(code === unauthorized && tokenMayHelp);

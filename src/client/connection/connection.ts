@@ -29,7 +29,7 @@ export interface StateChange {
   readonly attempts: number;
   /** Why it is `reconnecting` or `closed`. Absent when the application closed the client. */
   readonly error?: ClientError;
-  /** Its code. */
+  /** The code of `error`. */
   readonly reason?: string;
 }
 
@@ -40,13 +40,13 @@ export interface ConnectionPort {
   disconnected(closed: ClosedBy): void;
   state(change: StateChange): void;
   report(error: ClientError): void;
-  /** An attempt to connect has failed, or no gateway lets it in; each time. */
+  /** An attempt to connect has failed, also one whose reason is not known yet. */
   failed?(error: ClientError): void;
-  /** An attempt to connect has failed, and as far as that can be found out, this is why. */
+  /** An attempt to connect has failed for this reason, as far as it can be found out. */
   attemptFailed(error: ClientError): void;
   /**
-   * No WebSocket opened, and a browser doesn't say why: decides what follows, by `failed` or `toReconnecting`. Absent:
-   * `failed`.
+   * No WebSocket opened, and a browser doesn't say why. Calls `failed` or `toReconnecting` of the connection. If the
+   * method is absent the connection calls `failed` itself.
    */
   unopened?(error: ClientError): void;
 }
@@ -60,20 +60,20 @@ const staleAttemptMs = 1_000;
 export class Connection implements SocketSessionPort {
   #state: ConnectionState = 'idle';
   #socketSession: SocketSession | undefined;
-  /** `connected` was told and `disconnected` wasn't yet. */
+  /** `connected` was reported, and `disconnected` not yet. */
   #up = false;
-  /** For people, by the wall clock. */
+  /** When the next attempt begins, by the wall clock; 0: none is planned. */
   #retryAtMs = 0;
   /** The same on the monotonic clock. */
   waitsUntilMs = 0;
   /** The gateway named the delay: only the application may cut it short. */
   #waitIsTold = false;
   #beganAtMs = 0;
-  /** Grows when a question for the reason of a failure becomes obsolete. */
+  /** Incremented when an inquiry into a failure becomes obsolete. */
   run = 0;
   /** On the monotonic clock; 0: never. */
   connectedAtMs = 0;
-  /** Before the next attempt, in place of the backoff's: the gateway told it, or the network has changed meanwhile. */
+  /** Replaces the backoff's next delay: the gateway named it, or it is 0 because the network has changed. */
   #nextDelayMs: number | undefined;
   /** Why the last attempt or connection ended, until the next success. */
   #lastError: ClientError | undefined;
@@ -129,7 +129,7 @@ export class Connection implements SocketSessionPort {
     if (this.#lose({ code: 1000, reason: 'closed' })) this.#toClosed();
   }
 
-  /** The peer is silent, or out of step: drops this connection and connects again. Without an error: at once. */
+  /** Drops this connection, because the gateway is silent or out of step, and reconnects; without an error, at once. */
   abandon(error?: ClientError): void {
     if (this.#state !== 'connected') return;
     if (!this.#lose({ code: error ? 1006 : 1000, reason: error?.code ?? '' })) return;
@@ -209,8 +209,7 @@ export class Connection implements SocketSessionPort {
     const wasConnected = this.#up;
     if (!this.#lose(closed)) return;
     const { token } = this.#options;
-    // Without a refusal of the token, `unauthorized` before the connection was up means that it came too
-    // late.
+    // Before the connection was up, `unauthorized` without a refusal of the token means that the token came too late.
     const mayHelp = wasConnected ? typeof token === 'function' : token !== undefined;
     // The gateway gives the name of the code as the reason.
     const why = closed.reason || `close code ${closed.code}`;
@@ -227,7 +226,7 @@ export class Connection implements SocketSessionPort {
     this.failed(error, freshToken);
   }
 
-  /** An attempt is over; `mayMend`: though its error says that it is final. */
+  /** An attempt has failed. `mayMend`: another one may succeed although the error is final. */
   failed(error: ClientError, mayMend = false): void {
     this.#socketSession = undefined;
     this.port.failed?.(error);
@@ -246,9 +245,7 @@ export class Connection implements SocketSessionPort {
     this.#enter('reconnecting', error);
   }
 
-  /**
-   * Drops the socket. Returns false when a listener to the loss has closed or restarted the client.
-   */
+  /** Drops the socket. Returns false if a listener to `disconnected` has closed or restarted the client. */
   #lose(closed: ClosedBy): boolean {
     this.#socketSession?.drop(closed.reason);
     this.#socketSession = undefined;

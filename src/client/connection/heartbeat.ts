@@ -25,11 +25,11 @@ export interface Pulse {
 }
 
 /**
- * Pings on a beat while the connection is there, the first one at once; reports each round trip, and a
- * connection that is silent. A pong may be late after a long backlog: while anything arrives, the connection is alive.
+ * Pings while the connection is up, at once and then at an interval. Reports each round trip, and a connection that is
+ * dead: one on which nothing at all has come since a ping, because a pong may be late after a long backlog.
  */
 export class Heartbeat {
-  /** It beats, and no probe is on its way. */
+  /** It is started, and no probe is under way. */
   #isCalm = false;
   #roundTripMs = 0;
   #heardAtMs = 0;
@@ -58,7 +58,7 @@ export class Heartbeat {
     this.#send(this.#timeoutMs);
   }
 
-  /** Asks at once, with less patience: the surroundings have changed. */
+  /** Pings at once with a short timeout: the network may have changed. */
   probe(): void {
     if (!this.#isCalm) return;
     this.stop();
@@ -71,7 +71,7 @@ export class Heartbeat {
     this.#timer.stop();
   }
 
-  /** Some message came. */
+  /** A message has come. */
   heard(): void {
     this.#heardAtMs = this.#runtime.monotonicMs();
   }
@@ -90,7 +90,7 @@ export class Heartbeat {
         this.#port.dead();
         return;
       }
-      // Another refusal (the rate is limited) is a sign of life, too.
+      // Any other error, `rate_limited` for one, is a sign of life too.
       this.#timer.set(this.#intervalMs, () => this.#send(this.#timeoutMs));
     };
     this.#port.commands.send('ping', { roundTripMs: this.#roundTripMs }, settle, timeoutMs);

@@ -7,16 +7,16 @@ export interface InquiryOptions {
   readonly url: string;
   readonly runtime: Runtime;
   readonly isLastAttempt: boolean;
-  /** What is known without an inquiry: all where the platform has no `fetch`. */
+  /** The reason if the platform has no `fetch` to inquire with. */
   readonly error: ClientError;
-  /** As the application gets it. */
+  /** The error that the application gets. */
   errorOf(error: Refusal['error']): ClientError;
 }
 
-/** What was reported last, and after which success, so that it is reported once. */
+/** The reason that was reported last, and after which connection, so that each is reported once. */
 const reported = new WeakMap<Connection, string>();
 
-/** No WebSocket opened: the gateway, or what is in its place, says by HTTP why, and that decides what follows. */
+/** Asks by HTTP why no WebSocket opened, and plans the next attempt or gives up by what the response says. */
 export async function inquire(
   connection: Connection,
   port: ConnectionPort,

@@ -3,7 +3,7 @@ import type { WireError } from '../../protocol/frames.ts';
 import type { LocalErrorCode } from '../client-error.ts';
 import { gatewayError } from '../told-error.ts';
 
-/** It is not the gateway that told it. */
+/** A reason that the gateway itself did not give. */
 export interface LocalRefusal {
   readonly code: LocalErrorCode;
   readonly message: string;
@@ -11,18 +11,18 @@ export interface LocalRefusal {
   readonly cause?: unknown;
 }
 
-/** Why an upgrade failed, by HTTP; see `learnRefusal`. */
+/** Why an upgrade failed. */
 export interface Refusal {
   readonly error: WireError | LocalRefusal;
-  /** No attempt before this many milliseconds. */
+  /** How long to wait before the next attempt. */
   readonly retryAfterMs?: number;
 }
 
 const timeoutMs = 5_000;
 
 /**
- * To a browser a refused upgrade looks like a lost network (1006). The gateway's response to a GET of the same URL has
- * the reason; the response of another server, or none, is a reason too.
+ * A refused upgrade looks like a lost network to a browser (1006). The gateway gives the reason in its response to a
+ * GET of the same URL. A response of another server, or none, is a reason too.
  */
 export async function learnRefusal(url: string, get: typeof fetch): Promise<Refusal> {
   const address = url.replace(/^ws/, 'http');
@@ -44,7 +44,7 @@ function deadline(): AbortSignal | undefined {
   return globalThis.AbortSignal?.timeout?.(timeoutMs);
 }
 
-/** A page may not read the responses of all servers, but it can find out whether there is one. */
+/** Without CORS a page can't read a response, but it can find out whether a server responds. */
 async function noResponse(
   address: string,
   cause: unknown,
@@ -64,7 +64,7 @@ async function noResponse(
   return { code: 'gateway_unreachable', message: `No server responds at ${address}.`, cause };
 }
 
-/** The gateway's own error, as its HTTP side writes it. */
+/** The gateway's own error. Undefined: the response is not the gateway's. */
 async function toldByGateway(response: Response): Promise<Refusal | undefined> {
   const told = await readError(response);
   if (told === undefined || errorNumber(told.code) === undefined) return undefined;
@@ -91,7 +91,7 @@ const noUpgrade: LocalRefusal = {
   message: 'A proxy drops the headers Upgrade and Connection, or the gateway is just back.',
 };
 
-/** The error by the status alone, where another server than a gateway responded. */
+/** The reason by the status alone: another server than a gateway responded. */
 function ofStatus(status: number, address: string): LocalRefusal {
   if (status === 426) return noUpgrade;
   if (status === 505)

@@ -17,7 +17,7 @@ export class ServerClock {
     this.#greetingAheadMs = runtime.now() - runtime.monotonicMs();
   }
 
-  /** The greeting tells the time too, less exactly. Forgets the pings of the previous connection. */
+  /** Takes the time of a greeting, which is less exact. Forgets the pings of the previous connection. */
   greeted(timeMs: number): void {
     this.#pulses = [];
     this.#greetingAheadMs = timeMs - this.#runtime.monotonicMs();

@@ -18,7 +18,7 @@ export interface SocketSessionOptions {
   readonly connectTimeoutMs: number;
 }
 
-/** What a session of a socket reports. After `refused`, `failed`, `ended` or `drop()` it reports nothing more. */
+/** What a socket session reports. It reports nothing after `refused`, `failed`, `ended` or `drop()`. */
 export interface SocketSessionPort {
   /** The gateway has accepted the client. */
   accepted(greeting: Greeting): void;
@@ -33,23 +33,23 @@ export interface SocketSessionPort {
     greeted?(greeting: Greeting): void;
     /** Each frame except those of the handshake, and the message that it came in. */
     frame(frame: ServerFrame, message: unknown): void;
-    /** A message was no frame. The connection goes on. */
+    /** A message was not a frame. The connection goes on. */
     report(error: ClientError): void;
   };
 }
 
-/** What a session of a socket uses. */
+/** What a socket session uses. */
 export interface SocketSessionParts {
   readonly codec: ClientCodec;
-  /** A promise where the code of the transport is loaded first; it rejects with a `ClientError`. */
+  /** Returns a promise if the code of the transport has to be loaded first. It rejects with a `ClientError`. */
   readonly open: (url: string, protocol: string, token: string | undefined) => Socket | Promise<Socket>;
   readonly runtime: Runtime;
 }
 
-/** The ids of `PendingCommands` begin after it. */
+/** The ids of `PendingCommands` are larger. */
 const handshakeId = 1;
 
-/** One socket's life: token, upgrade, greeting, our `connect` and its reply, frames, end. */
+/** The life of one socket: token, upgrade, greeting, `connect` and its reply, frames, end. */
 export class SocketSession {
   #socket: Socket | undefined;
   #token: string | undefined;
@@ -93,11 +93,11 @@ export class SocketSession {
     const { token } = this.#options;
     let code: LocalErrorCode = 'token_failed';
     try {
-      // Awaited in any case: an attempt never reports before its maker has it.
+      // Awaited in any case, so that nothing is reported before the constructor has returned.
       const own: unknown = await (typeof token === 'function' ? token() : token);
       if (own && typeof own !== 'string') throw new TypeError('no string');
       this.#token = (own as string) || undefined;
-      // By its URL alone (ws: in a page of https:), so another attempt would fail too.
+      // The platform refuses the URL itself (ws: in a page of https:), so another attempt would fail too.
       code = 'socket_refused';
       if (!this.#over) await this.#open();
     } catch (cause) {
@@ -109,7 +109,7 @@ export class SocketSession {
   async #open(): Promise<void> {
     const { open, codec } = this.#parts;
     const opening = open(this.#options.url, codec.subprotocol, this.#token);
-    // A WebSocket may report before a turn has passed.
+    // Not awaited otherwise: a WebSocket may report before a turn has passed.
     const socket = opening instanceof Promise ? await opening : opening;
     if (this.#over) {
       socket.close();

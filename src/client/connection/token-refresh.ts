@@ -16,9 +16,9 @@ export interface TokenRefreshPort {
 const aDayMs = 86_400_000;
 
 /**
- * Gets a fresh token and hands it over before the old one expires; only where the application said how to get
- * one. Where that fails it is tried again, and the old token holds until it expires: then the gateway ends
- * the connection, and the next one asks too.
+ * Gets a fresh token from the application and hands it over before the old one expires. A failure is tried again with a
+ * backoff, while the old token stays valid. When that expires the gateway ends the connection, and the next attempt to
+ * connect asks for a token too.
  */
 export class TokenRefresh {
   #run = 0;
@@ -68,7 +68,7 @@ export class TokenRefresh {
       this.#port.subscriptions.askRefused();
     } catch (cause) {
       if (run !== this.#run) return;
-      // First: a listener that hears of it may close the client.
+      // Planned first, because a listener to the error may close the client.
       this.#after(this.#backoff.next() ?? aDayMs, nowMs());
       const { name, message } = cause as Partial<Error>;
       const why = name === 'ClientError' ? `The new token is refused: ${message}` : undefined;

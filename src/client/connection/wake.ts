@@ -2,13 +2,12 @@ import type { Runtime } from '../runtime.ts';
 import { Timer } from '../timer.ts';
 
 const beatMs = 1_000;
-/** So late, a timer did not only wait its turn: the machine slept, or the page was frozen. */
+/** A timer that is this late was not merely busy: the machine slept, or the page was frozen. */
 const gapMs = 2_000;
 
 /**
- * Notices within two seconds that the surroundings have changed: the network is back or gone, the page is
- * seen again, the machine was asleep. Either clock may show the sleep: the monotonic one stops during it
- * on some systems.
+ * Notices within two seconds that the network is back or gone, that the page is visible again, or that the machine was
+ * asleep. Either clock may show the sleep: on some systems the monotonic one stops meanwhile.
  */
 export class Wake {
   #unwatch: (() => void) | undefined;

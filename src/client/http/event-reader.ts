@@ -5,7 +5,7 @@ export interface StreamEvent {
   readonly data: string;
 }
 
-/** Reads Server-Sent Events out of pieces of text. Comments and `retry` are passed over. */
+/** Reads Server-Sent Events from pieces of text. Skips comments and `retry`. */
 export class EventReader {
   #rest = '';
   #name = '';

@@ -1,4 +1,4 @@
-import type { ClientFrame } from '../../protocol/client-frames.ts';
+import type { ClientFrame, Commands } from '../../protocol/client-frames.ts';
 import type { Ack, Granted, SubscribeResult, Subscription, WireError } from '../../protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import type { Runtime, Socket } from '../runtime.ts';
@@ -8,24 +8,24 @@ import { errorOf, type HttpMemory, type Receive } from './receive.ts';
 
 interface Wanted {
   readonly topic: string;
-  /** What it asks for, but for where it begins. */
+  /** What it subscribes to, without where it begins. */
   readonly selection: Subscription;
-  /** Where it begins, until it has begun. */
+  /** Where it begins; undefined once it has begun. */
   start: Subscription | undefined;
-  /** The number that the client knows it by. */
+  /** Its number for the client. */
   view: number;
-  /** The number that the gateway's frames name it by. */
+  /** Its number in the gateway's frames. */
   gatewayView: number;
-  /** The session that has it by that number. */
+  /** The session in which it has that number. */
   session: string;
   epoch: string;
-  /** The command that waits for its result, or `joined`. */
+  /** The id of the command that waits for its result, or `joined`. */
   command: number;
-  /** It goes on where its cursor says, and nothing was lost. */
+  /** It continued at its cursor, and nothing was lost. */
   isWhole: boolean;
 }
 
-/** Frames and commands of a client over HTTP: a stream or polls bring the frames, and each command is a request. */
+/** Carries frames over HTTP: the gateway's come by a stream or by polls, and each command is a request. */
 export class HttpSocket implements Socket {
   binaryType = '';
   readonly protocol = '';
@@ -35,7 +35,7 @@ export class HttpSocket implements Socket {
   onerror: Socket['onerror'] = null;
   #token: string | undefined;
   #greeting: ServerKinds['connected'] | undefined;
-  /** Of the stream that is open now. A command to leave this session out means it. */
+  /** The session of the open stream. A publish that excepts the client's session excepts this one. */
   #session = '';
   #cursor: string | undefined;
   #wanted: Wanted[] = [];
@@ -51,7 +51,7 @@ export class HttpSocket implements Socket {
   readonly #memory: HttpMemory;
   readonly #ended: () => void;
 
-  /** `url`: of the WebSocket; the streams are beside it. `ended` is called once. */
+  /** `url`: that of the WebSocket, beside which the streams are. `ended` is called once. */
   constructor(
     url: string,
     token: string | undefined,
@@ -69,7 +69,7 @@ export class HttpSocket implements Socket {
     this.#plan();
   }
 
-  /** Bytes are for WebSockets. */
+  /** Only for WebSockets: see `sendFrame`. */
   send(): void {}
 
   close(code = 1000, reason = ''): void {
@@ -90,7 +90,7 @@ export class HttpSocket implements Socket {
         this.#plan();
         break;
       case 'setKeys':
-        // A stream that continues would lack the values of new keys: this subscription begins anew.
+        // A stream that continues would lack the values of new keys, so the subscription begins again.
         for (const { view, selection } of [...this.#wanted])
           if (view === frame.view) this.#want({ ...selection, keys: frame.keys }, id);
         this.#wanted = this.#wanted.filter(({ view }) => view !== frame.view);
@@ -104,23 +104,20 @@ export class HttpSocket implements Socket {
       case 'publish': {
         const { kind: _kind, id: _id, except, ...fields } = frame;
         const own = except === this.#greeting?.session ? this.#session : except;
-        void this.#ask(id, 'api/publish', requestBody({ ...fields, except: own }), replyAs('published', id));
+        void this.#ask(id, 'published', 'api/publish', requestBody({ ...fields, except: own }));
         break;
       }
-      case 'call': {
-        const request = requestBody({ method: frame.method, payload: frame.payload });
-        void this.#ask(id, 'api/call', request, replyAs('result', id));
+      case 'call':
+        void this.#ask(
+          id,
+          'result',
+          'api/call',
+          requestBody({ method: frame.method, payload: frame.payload }),
+        );
         break;
-      }
-      case 'history': {
-        const { topic, after, limit } = frame;
-        const query = new URLSearchParams();
-        if (after !== undefined) query.set('after', String(after));
-        if (limit !== undefined) query.set('limit', String(limit));
-        const path = `api/topics/${encodeURIComponent(topic)}/history?${query}`;
-        void this.#ask(id, path, undefined, replyAs('history', id));
+      case 'history':
+        void this.#ask(id, 'history', historyPath(frame));
         break;
-      }
       case 'status':
         this.#reply({ kind: 'status', id, ...this.#status() });
         break;
@@ -156,7 +153,7 @@ export class HttpSocket implements Socket {
     );
   }
 
-  /** Opens the stream anew, with what is wanted by the end of this turn. */
+  /** Opens another stream, with the subscriptions that are wanted at the end of this turn. */
   #plan(): void {
     if (this.#isPlanned || this.#closed) return;
     this.#isPlanned = true;
@@ -191,7 +188,7 @@ export class HttpSocket implements Socket {
         frame: (frame, cursor) => {
           if (run !== this.#run || this.#closed) return;
           if (cursor !== undefined) this.#cursor = cursor;
-          // Polls go on by another session where the one before is gone.
+          // Polls continue in another session if the one before is gone.
           if (frame.kind === 'connected') subscribed = 0;
           if (frame.kind === 'subscribed') {
             if (subscribed++ === 0) this.#joined(frame.results);
@@ -212,7 +209,7 @@ export class HttpSocket implements Socket {
       const wanted = this.#wanted.find(({ gatewayView }) => gatewayView === frame.view);
       if (!wanted) return;
       if ('epoch' in frame && !wanted.topic.endsWith('*')) wanted.epoch = frame.epoch ?? wanted.epoch;
-      // A cursor also covers offsets that held nothing for the filter, which no batch has covered. They are no gap.
+      // The cursor also covers offsets without a match for the filter, which no batch covers. They are no gap.
       const told = frame.kind === 'batch' && wanted.isWhole ? { ...frame, after: 0 } : frame;
       this.#tell({ ...told, view: wanted.view });
     } else if ('views' in frame) {
@@ -229,7 +226,7 @@ export class HttpSocket implements Socket {
     this.#tell({ ...frame, id: 0 });
   }
 
-  /** The topics that every session joins. From now on they are asked for, so that another stream goes on there. */
+  /** The gateway's own subscriptions. From now on the client asks for them, so that the next stream continues them. */
   #joined(results: readonly SubscribeResult[]): void {
     const fresh = results.filter((result) => !this.#wanted.some(({ topic }) => topic === result.topic));
     const known = fresh.map((result) => {
@@ -267,7 +264,7 @@ export class HttpSocket implements Socket {
     return result;
   }
 
-  /** Goes on by another stream. What is lost comes as `caughtUp` by itself. */
+  /** A subscription continues in another stream. The gateway names losses by `caughtUp`. */
   #continued(wanted: Wanted, result: SubscribeResult): void {
     if ('error' in result) {
       this.#refusedOne(wanted, result);
@@ -292,7 +289,7 @@ export class HttpSocket implements Socket {
     return this.#wanted.find((wanted) => wanted.gatewayView === gatewayView)?.view;
   }
 
-  /** The gateway's own error says why; anything else is a lost connection. */
+  /** Without an error of the gateway the connection is lost. */
   #lost(cause: unknown): void {
     const error = (cause as { readonly error?: WireError }).error;
     if (error && !this.#greeting) {
@@ -311,18 +308,16 @@ export class HttpSocket implements Socket {
 
   // -- commands ---------------------------------------------------------------------------------------
 
-  async #ask(
-    id: number,
-    path: string,
-    body: string | undefined,
-    replyOf: (reply: unknown) => ServerFrame,
-  ): Promise<void> {
+  /** Sends a command as a request, whose response is the reply: a frame of this type. */
+  async #ask(id: number, type: string, path: string, body?: string): Promise<void> {
     try {
       const response = await this.#fetch(path, body);
-      if (response.ok) this.#reply(replyOf(await response.json()));
-      else this.#fail(id, await errorOf(response));
+      if (response.ok) {
+        const reply = (await response.json()) as Record<string, unknown>;
+        this.#reply(readHttpFrame({ ...reply, type, id }));
+      } else this.#fail(id, await errorOf(response));
     } catch {
-      // Without a reply the command times out, or goes out again by the next connection.
+      // Without a reply the command times out, or is sent again by the next connection.
     }
   }
 
@@ -337,8 +332,8 @@ export class HttpSocket implements Socket {
   }
 
   /**
-   * Only a token shows whose session it is. What did not arrive, or is of a stream that has just ended, is to be said
-   * again in a moment.
+   * Without a token the gateway can't know whose session it is, and needs no acknowledgement. If the request fails, or
+   * a view belongs to a stream that has just ended, the client is told to acknowledge again.
    */
   async #acknowledge(id: number, acks: readonly Ack[]): Promise<void> {
     const mine = acks.flatMap(({ view, offset }) => {
@@ -349,7 +344,7 @@ export class HttpSocket implements Socket {
     let isDone = mine.length === 0 || this.#token === undefined;
     if (!isDone && sayable.length > 0) {
       const path = `api/connections/${this.#session}/acks`;
-      // Also while the page goes away.
+      // Sent even if the page goes away.
       const more = { keepalive: true };
       const response = await this.#fetch(path, JSON.stringify({ acks: sayable }), more).catch(
         () => undefined,
@@ -377,7 +372,7 @@ export class HttpSocket implements Socket {
     this.#reply({ kind: 'error', id, code, number, message, retry, retryAfterMs });
   }
 
-  /** Not before the caller has returned, as with a wire. */
+  /** After the caller has returned, as a reply over a network would. */
   #reply(frame: ServerFrame): void {
     queueMicrotask(() => this.#tell(frame));
   }
@@ -387,13 +382,16 @@ export class HttpSocket implements Socket {
   }
 }
 
-function replyAs(type: string, id: number): (reply: unknown) => ServerFrame {
-  return (reply) => readHttpFrame({ ...(reply as Record<string, unknown>), type, id });
+function historyPath({ topic, after, limit }: Commands['history']): string {
+  const query = new URLSearchParams();
+  if (after !== undefined) query.set('after', String(after));
+  if (limit !== undefined) query.set('limit', String(limit));
+  return `api/topics/${encodeURIComponent(topic)}/history?${query}`;
 }
 
-/** Of no command: the gateway made the subscription by itself. */
+/** In place of a command's id: the gateway made the subscription by itself. */
 const joined = 0;
 /** The id of the command `connect`. */
 const handshakeId = 1;
-/** A stream has a comment at least every 25 s, and a poll its end. */
+/** The gateway writes at least a comment to a stream, and ends a poll, within 25 s. */
 const silentMs = 40_000;

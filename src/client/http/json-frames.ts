@@ -13,7 +13,7 @@ const utf8 = new TextEncoder();
 /** Arguments of one call: engines take at least 65 535. */
 const charactersPerCall = 0x8000;
 
-/** A parsed frame of the JSON codec as the other codec has it. Payloads are JSON anew: `1.0` has become `1`. */
+/** A parsed frame of the JSON codec as the protobuf codec has it. Payloads are written again: `1.0` becomes `1`. */
 export function readHttpFrame(parsed: Record<string, unknown>): ServerFrame {
   const frame = readJsonFrame(parsed) as unknown as Raw;
   const publications = frame['publications'] as readonly Raw[] | undefined;
@@ -22,7 +22,7 @@ export function readHttpFrame(parsed: Record<string, unknown>): ServerFrame {
   return ('data' in frame ? withPayload(frame) : frame) as unknown as ServerFrame;
 }
 
-/** What `POST /api/publish` and `POST /api/call` take. */
+/** The body of `POST /api/publish` and `POST /api/call`. */
 export function requestBody({ payload, timestampMs, ...fields }: RequestFields): string {
   const timestamp = timestampMs === undefined ? undefined : new Date(timestampMs).toISOString();
   const envelope = JSON.stringify({ ...fields, timestamp });
@@ -34,7 +34,7 @@ export function requestBody({ payload, timestampMs, ...fields }: RequestFields):
 }
 
 function withPayload({ data, ...rest }: Raw): Raw {
-  // JSON has no bytes: these were base64.
+  // Only base64 is read as bytes.
   const payload: Payload =
     data instanceof Uint8Array
       ? { format: 'binary', bytes: data }

@@ -3,7 +3,7 @@ import type { Runtime, Socket } from '../runtime.ts';
 const firstMs = 5_000;
 const longestMs = 60_000;
 
-/** Looks from time to time whether a WebSocket opens again, and calls `found` when one does. Returns how to end it. */
+/** Tries from time to time whether a WebSocket opens, and calls `found` when one does. Returns a function to stop. */
 export function lookForWebSocket(runtime: Runtime, open: () => Socket, found: () => void): () => void {
   let waitMs = firstMs;
   let timer = runtime.setTimeout(look, waitMs);
@@ -24,7 +24,7 @@ export function lookForWebSocket(runtime: Runtime, open: () => Socket, found: ()
     };
     stop = () => end(false);
     socket.onerror = () => {};
-    // The first message, not the opening: a proxy may open what it never serves.
+    // The first message rather than the opening: a proxy may open a WebSocket that it never serves.
     socket.onmessage = () => end(true);
     socket.onclose = () => end(false);
     timer = runtime.setTimeout(() => end(false), firstMs);

@@ -3,20 +3,20 @@ import { HttpSocket } from './http-socket.ts';
 import { lookForWebSocket } from './look.ts';
 import { type HttpMemory, receivePolls, receiveStream } from './receive.ts';
 
-/** The client whose connection it is. */
+/** What a connection over HTTP needs from its client. */
 export interface HttpHome {
   readonly current: 'websocket' | 'sse' | 'poll';
   /** In the order in which they are tried. */
   readonly transports: readonly string[];
-  /** Between two polls; 0: the gateway holds each poll until there is something. */
+  /** Between two polls; 0: the gateway holds each poll until it has something to send. */
   readonly pollIntervalMs: number;
   readonly memory: HttpMemory;
   readonly port: { readonly runtime: Runtime; openWebSocket(url: string, protocol: string): Socket };
-  /** A WebSocket opens again, while this connection lasts. */
+  /** A WebSocket can be opened again. */
   found(): void;
 }
 
-/** Opens a connection over HTTP. All code for it is loaded from here. */
+/** Opens a connection over HTTP. This file loads all code for it. */
 export function openHttp(url: string, protocol: string, token: string | undefined, home: HttpHome): Socket {
   const { current, transports, pollIntervalMs, memory, port } = home;
   const { runtime } = port;

@@ -4,7 +4,7 @@ import { gatewayError } from '../told-error.ts';
 import { EventReader } from './event-reader.ts';
 import { readHttpFrame } from './json-frames.ts';
 
-/** How frames come in. Ends when the gateway ends them; throws where the connection is lost. */
+/** Receives frames until the gateway ends them. Throws if the connection is lost. */
 export type Receive = (request: ReceiveRequest) => Promise<void>;
 
 export interface ReceiveRequest {
@@ -12,22 +12,22 @@ export interface ReceiveRequest {
   readonly fetch: typeof fetch;
   readonly headers: Readonly<Record<string, string>>;
   readonly subscriptions: readonly Subscription[];
-  /** The client says by requests what its application has had. */
+  /** The client acknowledges by requests of its own. */
   readonly acks: boolean;
-  /** The session that the client had before, if it had one. */
+  /** The session that the client had before. */
   readonly former: string | undefined;
   readonly signal: AbortSignal;
-  /** `cursor`: up to this frame and with it everything was received. */
+  /** `cursor`: everything up to and including this frame was received. */
   frame(frame: ServerFrame, cursor: string | undefined): void;
-  /** Up to this cursor everything was received. */
+  /** Everything up to this cursor was received. */
   covered(cursor: string): void;
-  /** A sign of life. */
+  /** Something came from the gateway. */
   heard(): void;
 }
 
-/** What the connections of one client over HTTP know of each other. */
+/** What one connection of a client over HTTP leaves to the next. */
 export interface HttpMemory {
-  /** The session of the last one: a gateway keeps that of polls for its client for a while. */
+  /** The last session: for a while a gateway keeps the session of polls for its client. */
   session?: string;
 }
 
@@ -57,7 +57,7 @@ async function post(
   return response;
 }
 
-/** Frames come as Server-Sent Events. */
+/** Receives frames as Server-Sent Events. */
 export const receiveStream: Receive = async (request) => {
   const response = await post(request, 'sse', {
     subscriptions: request.subscriptions,
@@ -76,7 +76,7 @@ export const receiveStream: Receive = async (request) => {
   }
 };
 
-/** Frames come as the answers of polls. `intervalMs` 0: the gateway holds each poll until there is something. */
+/** Receives frames by polls. `intervalMs` 0: the gateway holds each poll until it has something to send. */
 export const receivePolls =
   (intervalMs: number, wait: (delayMs: number, signal: AbortSignal) => Promise<void>): Receive =>
   async (request) => {
@@ -105,10 +105,10 @@ export const receivePolls =
     }
   };
 
-/** Below what proxies wait for a response by default. */
+/** Shorter than the time that proxies wait for a response by default. */
 const longPollSeconds = 25;
 
-/** The gateway's error in a response; of another server one of its status. */
+/** The gateway's error in a response, or one that names the status of another server. */
 export async function errorOf(response: Response): Promise<WireError> {
   const retryAfterMs = Number(response.headers.get('retry-after')) * 1000 || undefined;
   try {

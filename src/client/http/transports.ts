@@ -3,29 +3,29 @@ import type { Runtime, Socket } from '../runtime.ts';
 import type { HttpHome } from './open.ts';
 import type { HttpMemory } from './receive.ts';
 
-/** How frames come: `websocket`, `sse` (a stream of Server-Sent Events), or `poll`. */
+/** How the client gets frames: by `websocket`, `sse` (a stream of Server-Sent Events) or `poll`. */
 export type Transport = 'websocket' | 'sse' | 'poll';
 
 export interface TransportsOptions {
   /** In the order in which they are tried. */
   readonly transports?: readonly Transport[];
   readonly enableWebSocket?: boolean;
-  /** Milliseconds between two polls; 0: the gateway holds each poll until there is something. */
+  /** Milliseconds between two polls; 0: the gateway holds each poll until it has something to send. */
   readonly fallbackPollingInterval?: number;
 }
 
 export interface TransportsPort {
   readonly runtime: Runtime;
-  /** To be abandoned where a better one can be had. */
+  /** Abandoned when a better transport works. */
   readonly connection: { abandon(): void };
   openWebSocket(url: string, protocol: string): Socket;
 }
 
-/** Reasons why the next transport may work where this one did not: something responds there. */
+/** Errors after which the next transport may work: a server responds, but not by this one. */
 const reasonsToFallBack =
   /^(upgrade_failed|http_version|socket_refused|timeout|not_found|connection_failed)$/;
 
-/** Chooses how the client connects, and falls back where a transport is refused on the way. */
+/** Chooses the transport, and falls back to the next one if something on the way refuses it. */
 export class Transports implements HttpHome {
   #index = 0;
   readonly memory: HttpMemory = {};
@@ -61,7 +61,7 @@ export class Transports implements HttpHome {
     );
   }
 
-  /** A WebSocket opens again. */
+  /** A WebSocket can be opened again. */
   found(): void {
     this.#index = 0;
     this.port.connection.abandon();
@@ -72,7 +72,7 @@ export class Transports implements HttpHome {
     if (reasonsToFallBack.test(code)) this.#next();
   }
 
-  /** Nothing has come for too long: something on the way may hold a stream back, and pass on what is complete. */
+  /** Nothing has come for too long. A proxy may hold back a stream until it ends, so polls may work. */
   silent(): void {
     if (this.current === 'sse') this.#next();
   }

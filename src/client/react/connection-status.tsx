@@ -1,7 +1,7 @@
 import { type HTMLAttributes, type ReactNode, useEffect, useState } from 'react';
 import { type Connection, useConnection } from './hooks.ts';
 
-/** Says to people, and to screen readers, whether the page is live, and offers to try at once where it isn't. */
+/** Tells people and screen readers whether the page is live, and has a button to reconnect at once if it is not. */
 export function ConnectionStatus(props: HTMLAttributes<HTMLSpanElement>): ReactNode {
   const connection = useConnection();
   const seconds = useSecondsUntil(connection.retryAtMs);
@@ -36,7 +36,7 @@ function describe({ state, reason }: Connection, seconds: number | undefined): s
   }
 }
 
-/** Whole seconds, counted down; undefined: there is nothing to wait for. */
+/** Whole seconds until then, counted down; undefined: without `atMs`. */
 function useSecondsUntil(atMs: number | undefined): number | undefined {
   const [, tick] = useState(0);
   useEffect(() => {

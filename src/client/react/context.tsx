@@ -4,20 +4,20 @@ import { type Client, type ClientOptions, SluiceClient } from '../index.ts';
 const ClientContext = createContext<Client | undefined>(undefined);
 
 interface GivenClient {
-  /** One that the application made and connects, e.g. a `PageClient`. */
+  /** A client that the application made and connects, e.g. a `PageClient`. */
   readonly client: Client;
 }
 
 interface GivenUrl {
-  /** Where the provider's own client connects while it is mounted. A page may give a path. */
+  /** The URL to which the provider connects a client of its own while it is mounted. A page may give a path. */
   readonly url: string;
-  /** Of the first render. */
+  /** Only those of the first render count. */
   readonly options?: ClientOptions;
 }
 
 export type SluiceProviderProps = (GivenClient | GivenUrl) & { readonly children?: ReactNode };
 
-/** Gives the client to all hooks below it. On a server nothing connects, and hooks have nothing yet. */
+/** Gives the client to all hooks below it. On a server nothing connects, and hooks return their initial values. */
 export function SluiceProvider(props: SluiceProviderProps): ReactNode {
   return 'client' in props ? (
     <ClientContext.Provider value={props.client}>{props.children}</ClientContext.Provider>
@@ -31,14 +31,14 @@ export function SluiceProvider(props: SluiceProviderProps): ReactNode {
 function OwnClient({ url, options, children }: GivenUrl & { readonly children?: ReactNode }): ReactNode {
   const [client] = useState(() => (isPage() ? new SluiceClient(url, options) : undefined));
   useEffect(() => {
-    // How it ends, the state and the event `error` tell.
+    // Failures are told by the state and the event `error`.
     client?.connect().catch(() => undefined);
     return () => client?.close();
   }, [client]);
   return <ClientContext.Provider value={client}>{children}</ClientContext.Provider>;
 }
 
-/** Whether there is a page, in which the client can connect: not while a server renders. */
+/** False while a server renders: there nothing can connect. */
 function isPage(): boolean {
   return typeof document !== 'undefined';
 }

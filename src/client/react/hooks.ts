@@ -13,8 +13,8 @@ export const noOptions: SubscribeOptions = {};
 const noEntries: StateMap<never> = new Map();
 
 /**
- * A subscription that lasts as long as the component shows this topic with equal options. Other `keys` are asked for
- * without subscribing again; of an empty list nothing is subscribed.
+ * A subscription that lasts as long as the component uses this topic with equal options. A change of `keys` does not
+ * subscribe again. With an empty list of keys nothing is subscribed.
  */
 export function useTopicStore<T, V>(
   topic: string | undefined,
@@ -23,7 +23,7 @@ export function useTopicStore<T, V>(
   follow: Follow<T, V>,
 ): TopicStore<T, V> {
   const client = useClient();
-  // A component may write its options in place: equal ones are the same subscription.
+  // The options may be a new object at each render; equal ones mean the same subscription.
   const { keys, ...rest } = options;
   const key = JSON.stringify([rest, keys && keys.length > 0]);
   const wanted = keys?.length === 0 ? undefined : topic;
@@ -45,8 +45,8 @@ export function useView<T, V>(store: TopicStore<T, V>): TopicView<T, V> {
 }
 
 /**
- * Subscribes to a topic or pattern while the component is mounted; `undefined`: to nothing. The listener hears each
- * publication, and renders nothing by itself: it may be another function at each render.
+ * Subscribes to a topic or pattern while the component is mounted; `undefined`: to nothing. The listener gets each
+ * publication, causes no render by itself, and may be another function at each render.
  */
 export function useTopic<T = unknown>(
   topic: string | undefined,
@@ -91,8 +91,8 @@ function newer<T>(a: ReceivedPublication<T> | undefined, b: ReceivedPublication<
 }
 
 /**
- * A part of a state topic, chosen from its newest publications by key. Renders only when the part changes by `isEqual`.
- * The selector should be a function of the entries alone; it may be another one at each render.
+ * Selects a part of a state topic from its newest publications by key. Renders only when the part changes by `isEqual`.
+ * The selector should depend on the entries alone. It may be another function at each render.
  */
 export function useTopicState<T = unknown, S = StateMap<T>>(
   topic: string | undefined,
@@ -105,7 +105,7 @@ export function useTopicState<T = unknown, S = StateMap<T>>(
   return useSelection(store, selector, isEqual);
 }
 
-/** A part of the store's value, the same one as long as it is equal. */
+/** Selects a part of the store's value, and returns the same object as long as the part is equal. */
 export function useSelection<T, V, S>(
   store: TopicStore<T, V>,
   selector: (value: V) => S,

@@ -1,7 +1,7 @@
 import type { StateMap } from '../index.ts';
 import { useTopicState } from './hooks.ts';
 
-/** What was last reported of a job, as `PUT /api/jobs/{id}` publishes it. */
+/** The last report of a job, as `PUT /api/jobs/{id}` publishes it. */
 export interface Job {
   readonly job_id: string;
   /** Percent. */
@@ -20,7 +20,7 @@ export interface JobView {
   readonly ended: boolean;
 }
 
-/** The progress of a job; `undefined`: of none. */
+/** The progress of a job; `undefined`: of no job. */
 export function useJob(id: string | undefined): JobView {
   const topic = id === undefined ? undefined : `job:${id}`;
   const job = useTopicState<Job, Job | undefined>(topic, newest);

@@ -14,7 +14,7 @@ const nothing: readonly never[] = [];
 
 /**
  * The newest publications of a topic, at most `count`, the oldest first: the points of a chart, the lines of a chat.
- * Begins with what the topic has kept of them.
+ * Begins with those in the topic's history.
  */
 export function useRecent<T = unknown>(
   topic: string | undefined,
@@ -39,12 +39,12 @@ export function useRecent<T = unknown>(
   return useView(store).value;
 }
 
-/** The entries of each state topic of a pattern. A topic without entries is not among them. */
+/** The entries of a pattern's state topics, by topic. Topics without entries are left out. */
 export type StateMaps<T = unknown> = ReadonlyMap<string, StateMap<T>>;
 
 const noTopics: StateMaps<never> = new Map();
 
-/** A part of the state topics of a pattern (`job:*`), as `useTopicState` selects one of a single topic. */
+/** Selects a part of a pattern's state topics (`job:*`), as `useTopicState` does of a single one. */
 export function useTopics<T = unknown, S = StateMaps<T>>(
   pattern: string | undefined,
   selector: (topics: StateMaps<T>) => S,
@@ -66,7 +66,7 @@ function followTopics<T>(...[subscription, set]: Parameters<Follow<T, StateMaps<
     put(entries, topic);
     if (isTelling) return;
     isTelling = true;
-    // A frame, or the beginning of a subscription, may change many topics.
+    // One frame may change many topics.
     queueMicrotask(() => {
       isTelling = false;
       if (subscription.state !== 'closed') set(new Map(topics));
@@ -79,14 +79,14 @@ function followTopics<T>(...[subscription, set]: Parameters<Follow<T, StateMaps<
 export interface PresenceView {
   /** Sessions that are subscribed to the topic, this one included. */
   readonly members: readonly PresenceMember[];
-  /** Why they are not known. */
+  /** Why the members are not known. */
   readonly error: ClientError | undefined;
 }
 
 const withPresence: SubscribeOptions = { presence: true };
 const noMembers: PresenceView = { members: nothing, error: undefined };
 
-/** Who is subscribed to a topic, now. By WebSocket only: over HTTP there is no presence. */
+/** The sessions that are subscribed to a topic now. Only by WebSocket: over HTTP there is no presence. */
 export function usePresence(topic: string | undefined): PresenceView {
   const client = useClient();
   const store = useTopicStore<unknown, PresenceView>(topic, withPresence, noMembers, (...[of, set]) => {
@@ -103,7 +103,7 @@ function followPresence(
   set: (view: PresenceView) => void,
 ): void {
   const members = new Map<string, PresenceMember>();
-  /** While a question is out: what has changed since. Undefined members have left. */
+  /** While a request is under way: what has changed since it was sent. Undefined: the member has left. */
   let changes: Map<string, PresenceMember | undefined> | undefined;
   const show = (error?: ClientError): void => set({ members: [...members.values()], error });
   const put = (session: string, member: PresenceMember | undefined): void => {
@@ -119,7 +119,7 @@ function followPresence(
       if (!isCurrent()) return;
       members.clear();
       for (const member of all.members) members.set(member.session, member);
-      // The answer may be of the time before. Asking at each change would flood the gateway when many come at once.
+      // The reply may be older than these changes. A request for each change would flood the gateway.
       for (const [session, member] of since) put(session, member);
       show();
     } catch (error) {

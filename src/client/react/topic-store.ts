@@ -1,6 +1,6 @@
 import type { Client, ClientError, SubscribeOptions, Subscription, SubscriptionState } from '../index.ts';
 
-/** What is shown of a subscription. Another object after each change. */
+/** What a component sees of a subscription. A new object after each change. */
 export interface TopicView<T, V> {
   readonly value: V;
   readonly state: SubscriptionState;
@@ -10,11 +10,12 @@ export interface TopicView<T, V> {
   readonly subscription: Subscription<T> | undefined;
 }
 
-/** Called when the subscription begins: listens to what makes the value, and returns the first one. */
+/** Called when the subscription begins: adds listeners that set the value, and returns the first value. */
 export type Follow<T, V> = (subscription: Subscription<T>, set: (value: V) => void) => V;
 
 /**
- * A subscription as an external store of React: it begins with the first component that looks, and ends with the last.
+ * A subscription as an external store of React. It begins with the first component that subscribes and ends with the
+ * last.
  */
 export class TopicStore<T, V> {
   #view: TopicView<T, V>;
@@ -57,7 +58,7 @@ export class TopicStore<T, V> {
     };
   };
 
-  /** Other keys, of a subscription that has some. */
+  /** Changes the keys of a subscription that has keys. */
   setKeys(keys: readonly string[]): void {
     this.#keys = keys;
     this.#view.subscription?.setKeys(keys);

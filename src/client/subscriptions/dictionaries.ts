@@ -5,12 +5,12 @@ import type { ServerKinds } from '../../protocol/server-frames.ts';
 const none: ReadonlyMap<number, Uint8Array> = new Map();
 
 /**
- * Expands compressed batches. Of each view of this connection it has the newest dictionary that was announced: batches
- * make use of no older one. Loaded with the first of either.
+ * Inflates compressed batches. Keeps the newest dictionary of each view of this connection: no later batch uses an
+ * older one. Loaded with the first dictionary or compressed batch.
  */
 export class Dictionaries {
   readonly #byView = new Map<number, ReadonlyMap<number, Uint8Array>>();
-  /** The publications of a run. Throws where it is none. */
+  /** Decodes the publications of a run. Throws if it is malformed. */
   readonly #decodeRun: (run: Uint8Array) => readonly Publication[];
 
   constructor(decodeRun: (run: Uint8Array) => readonly Publication[]) {
@@ -18,11 +18,11 @@ export class Dictionaries {
   }
 
   add({ view, dictionary, data }: ServerKinds['dictionary']): void {
-    // A copy: it outlives the message that it came in.
+    // A copy, because it outlives its message.
     this.#byView.set(view, new Map([[dictionary, data.slice()]]));
   }
 
-  /** `undefined`: the body doesn't check; to the receiver that is a gap. */
+  /** Undefined: the body is damaged, which is a gap for its receiver. */
   expand({ view, compressed, publications }: ServerKinds['batch']): readonly Publication[] | undefined {
     if (!compressed) return publications;
     const run = inflateBody(compressed, this.#byView.get(view) ?? none);

@@ -5,43 +5,42 @@ import type { Entry, LiveMap } from './live-map.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { FeedEvents, PublicationMeta, SubscriptionState } from './subscription.ts';
 
-/** A publication, as far as a feed looks at it. */
+/** What a feed reads of a publication. */
 export interface FeedPublication extends Entry {
   readonly offset: number;
-  /** For each receiver its own; absent: they share it. */
+  /** Makes a copy for one receiver; absent: receivers share the publication. */
   copy?(): this;
 }
 
-/** What is known of a topic. */
+/** What a feed knows of a topic. */
 export interface Known<P extends FeedPublication> {
   epoch: string;
-  /** Up to where everything has come, or begins to come again. */
+  /** Everything up to here has come. */
   offset: number;
-  /** Where more than that was delivered before: up to here. */
+  /** Larger than `offset` while publications come again: those up to here were delivered before. */
   seen?: number;
-  /** Of a state topic, from when it is known to be one. */
+  /** Present once the topic is known to have the mode `state`. */
   map?: LiveMap<P>;
-  /** A snapshot is to come: the position only serves to judge batches. */
+  /** A snapshot will follow. Until then the position only serves to check batches for gaps. */
   awaitsSnapshot?: boolean;
 }
 
-/** What a feed keeps beside where it is, if it is a pattern, has keys, or begins where it wants to. */
+/** What else a feed keeps if it is a pattern, has keys, or has a start of its own (`since`, `last`, `cursor`). */
 export interface FeedExtras<P extends FeedPublication> {
-  /** Topics where it is to begin before what it has seen nothing of: by `last`. */
+  /** Topics that begin with the `last` N publications, of which nothing has come yet. */
   readonly wishes: ReadonlySet<string>;
   entries(topic: string): ReadonlyMap<string, P> | undefined;
-  /** A topic is heard of. Returns what is known of it then. */
+  /** Something has come for the topic. Returns what is known of it then. */
   hears(topic: string, at: Known<P>): Known<P>;
-  /** All values of a topic's view have come, or are to come. Returns whether those of all its keys have. */
+  /** `isComplete`: all values of the topic's view have come. Returns whether those of all wanted keys have. */
   completes(known: Known<P>, isComplete: boolean): boolean;
 }
 
 export const minRecoveryIntervalMs = 1_000;
 
 /**
- * What one subscription of the application gets: where it is, and delivery. Delivers each publication at most once, in
- * order. What the gateway tells beside publications is brought to it by `extras/feed-frames.ts`, which names what is
- * lost.
+ * The position and the delivery of one subscription of the application. Delivers each publication at most once, in
+ * order. `extras/feed-frames.ts` applies the frames that hold no publications, and names losses.
  */
 export class Feed<P extends FeedPublication> {
   readonly topic: string;
@@ -51,13 +50,13 @@ export class Feed<P extends FeedPublication> {
   extras: FeedExtras<P> | undefined;
   state: SubscriptionState = 'pending';
   error: ClientError | undefined;
-  /** From then on it can miss something. */
+  /** Whether it was live before, so that it can have missed something. */
   wasLive = false;
-  /** One, or those of a pattern that it has heard of. */
+  /** Its topic, or those of a pattern that it knows. */
   readonly topics = new Map<string, Known<P>>();
   /**
-   * While a pattern continues by its cursor: whether nothing was lost as far as that is known. Losses are named one by
-   * one until the catch-up ends; only then is it known whether there was none.
+   * While a pattern continues by its cursor: whether no loss was named yet. Losses are named one by one until the
+   * catch-up ends.
    */
   isWhole: boolean | undefined;
 
@@ -93,7 +92,7 @@ export class Feed<P extends FeedPublication> {
     return known;
   }
 
-  /** `at`: where it is. Takes the publications after it; then the position is `upto`. */
+  /** Delivers the publications after the position `at`, and moves the position to `upto`. */
   take(topic: string, at: Known<P>, publications: readonly P[], upto: number, meta: PublicationMeta): void {
     const { offset: from } = at;
     const fresh = publications.filter(({ offset }) => offset > from);
@@ -109,18 +108,18 @@ export class Feed<P extends FeedPublication> {
     if (fresh.length > 0) this.tellMap(topic, known.map);
   }
 
-  /** Whether all values of a state topic have come. */
+  /** `isComplete`: all values of a state topic have come. */
   complete(known: Known<P>, isComplete: boolean): void {
     known.awaitsSnapshot = !(this.extras?.completes(known, isComplete) ?? isComplete);
   }
 
-  /** Everything of a state topic. */
+  /** Emits all values of a state topic. */
   show(at: TopicPosition, map: LiveMap<P>): void {
     this.events.emit('snapshot', map.entries, at);
     this.tellMap(at.topic, map);
   }
 
-  /** A map that was not handed out needn't be copied at the next change. */
+  /** Reads the map only for listeners: a map that was not read need not be copied at the next change. */
   tellMap(topic: string, map: LiveMap<P> | undefined): void {
     if (map && this.events.hears('map')) this.events.emit('map', map.entries, topic);
   }

@@ -7,20 +7,19 @@ export interface Entry {
 }
 
 /**
- * A state topic as a map: the newest publication of each key. A snapshot replaces everything once its last
- * page is there; until then readers see the old entries. A publication with `removed` deletes its key.
+ * A state topic as a map: the newest publication of each key. A snapshot replaces all entries when its last page has
+ * come; until then readers see the old ones. A publication with `removed` deletes its key.
  */
 export class LiveMap<P extends Entry = ReceivedPublication> {
   /** @internal */
   own = new Map<string, P>();
-  /** `own` was handed out: the next change is made in a copy. */
+  /** `own` was read: the next change copies it first. */
   #isGiven = false;
-  /** @internal Of a snapshot that is not complete. */
+  /** @internal The entries of a snapshot that is not complete. */
   pages: Map<string, P> | undefined;
 
   /**
-   * The entries now. The map is never changed later, and is the same one until something changes. Only a map that was
-   * read is copied.
+   * The current entries. The map never changes: after a change this is another map. Only a map that was read is copied.
    */
   get entries(): ReadonlyMap<string, P> {
     this.#isGiven = true;
@@ -31,10 +30,10 @@ export class LiveMap<P extends Entry = ReceivedPublication> {
     return this.own.size;
   }
 
-  /** Adds a page of a snapshot. Returns whether it was the last one, and the map is new. */
+  /** Adds a page of a snapshot. Returns whether it was the last one, so that the entries have changed. */
   page(publications: readonly P[], page: { readonly first: boolean; readonly last: boolean }): boolean {
     if (page.first) this.pages = new Map();
-    // Without a first page this is the rest of a snapshot whose beginning went to another connection.
+    // Without a first page this is the rest of a snapshot that began on another connection.
     if (!this.pages) return false;
     for (const publication of publications) put(this.pages, publication);
     if (!page.last) return false;
@@ -60,7 +59,7 @@ export class LiveMap<P extends Entry = ReceivedPublication> {
   }
 }
 
-/** With the same entries, and the pages of a snapshot that have come. */
+/** A copy with the same entries, and the same pages of an incomplete snapshot. */
 export function copyOf<P extends Entry>({ own, pages }: LiveMap<P>): LiveMap<P> {
   return Object.assign(new LiveMap<P>(), { own: new Map(own), pages: pages && new Map(pages) });
 }

@@ -11,16 +11,16 @@ import type { SubscribeOptions } from './subscribe-options.ts';
 import type { FeedEvents, StateMap, Subscription, SubscriptionEvents } from './subscription.ts';
 import type { Wire } from './wire.ts';
 
-/** What a subscription needs from the registry that holds it. */
+/** What a subscription needs from `Subscriptions`. */
 export interface SubscriptionHome {
   remove(subscription: LocalSubscription): void;
-  /** It has other keys. */
+  /** Its keys have changed. */
   keysChanged(subscription: LocalSubscription): void;
   /** Errors that no listener of the subscription heard, and listeners that threw. */
   report(error: ClientError): void;
 }
 
-/** A subscription of this client. Equal ones share one subscription on the wire. */
+/** A subscription of this client's application. Equal ones share one subscription on the wire. */
 export class LocalSubscription<T = unknown>
   extends Feed<ReceivedPublication>
   implements Subscription<T>, Member
@@ -110,7 +110,7 @@ export class LocalSubscription<T = unknown>
   begin(granted: Granted, starts: readonly TopicPosition[], byCursor = false): void {
     if (extras.loaded) extras.loaded.beginFeed(this, granted, starts, byCursor);
     else {
-      // Nothing is lost, nor has the topic states: else the reply had waited for the code.
+      // Nothing was lost, and the topic is a stream: otherwise the reply would have waited for the code.
       const { topic, epoch, offset, recovered } = granted;
       const own = this.at(topic);
       this.stand(topic, { epoch, offset, seen: own?.epoch === epoch ? own.offset : 0 });

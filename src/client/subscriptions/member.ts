@@ -15,57 +15,59 @@ import type { WirePort } from './wire-port.ts';
 
 type Topic = Known<ReceivedPublication>;
 
-/** A subscription of the application, as the one on the wire that it shares with others sees it. */
+/** A subscription of the application, for the subscription on the wire that it shares with equal ones. */
 export interface Member extends Feed<ReceivedPublication> {
-  /** It wants to begin where the gateway was not asked to begin yet. */
+  /** It has a start of its own that the gateway was not asked for yet. */
   isUnserved: boolean;
   extras: MemberExtras | undefined;
   readonly wire: Shared | undefined;
   readonly cursor: string | undefined;
   /**
-   * Shares this wire from now on. Goes on where another member is, or wants to go back: to an older `since` or
-   * `cursor`, or by the `last` N. A state topic shows the newcomer its map instead.
+   * Shares this wire from now on. Continues at the position of another member, unless it has to go back: to an older
+   * `since` or `cursor`, or by the `last` N. The newcomer to a state topic gets the map instead.
    */
   joins(wire: Shared, other: Member | undefined): void;
-  /** What it knows, for a newcomer that goes on from there. */
+  /** Copies of what it knows, for a newcomer that continues from there. */
   copies(): Iterable<readonly [topic: string, known: Topic]>;
-  /** It begins, or begins again. `starts`: the positions that were asked for; `byCursor`: a cursor was. */
+  /** Begins, or begins again. `starts`: the positions that were sent. `byCursor`: a cursor was sent. */
   begin(granted: Granted, starts: readonly TopicPosition[], byCursor?: boolean): void;
   /** The topic has a new numbering, or its first publication. */
   reset(frame: ServerKinds['reset']): void;
-  /** Where it is in the topic of a batch. */
+  /** Its position in the topic of a batch. */
   place(topic: string, batch: Pick<ServerKinds['batch'], 'epoch' | 'after'>): Topic;
   refuse(error: ClientError): void;
-  /** Of an inbox: whether the application gets its publications. */
+  /** Whether the application listens to the publications of an inbox. */
   isHeard(): boolean;
 }
 
-/** What a member asks of what it keeps beside where it is: it is a pattern, has keys, or begins where it wants to. */
+/** What else a member keeps if it is a pattern, has keys, or has a start of its own. */
 export interface MemberExtras extends FeedExtras<ReceivedPublication> {
   readonly wishes: Set<string>;
-  /** Topics of a pattern were forgotten: without a cursor all of them would come again. */
+  /** Topics of a pattern were forgotten. Without a cursor all their publications would come again. */
   readonly hasForgotten: boolean;
-  /** State topics as another member of a pattern knew them, until this one hears where they are. */
+  /** State topics of a pattern as another member knew them, until something comes for this one. */
   readonly inherited: ReadonlyMap<string, Topic>;
-  /** Returns whether it begins where it wants to, and not where the other member is. */
+  /** Returns whether it begins at its own start rather than at the other member's position. */
   joins(wireCursor: string | undefined, other: Member | undefined): boolean;
-  /** Where it begins in a topic of another member, which has that many: there, or the `last` N before. */
+  /**
+   * Its start in a topic of another member: that one's position, or `last` N before. `topics`: how many that one has.
+   */
   begins(topic: string, at: Topic, topics: number): Topic;
-  /** Where it is in a topic. One of a namespace whose forgotten topics were state topics is a state topic. */
+  /** Its position in a topic. If forgotten topics of the namespace had the mode `state`, this one has it too. */
   placed(topic: string, at: Topic): Topic;
-  /** Forgets topics of a pattern that have been quiet, where there are many: oldest first, a few at a time. */
+  /** Forgets quiet topics of a pattern if there are many: those quiet for longest first, a few at a time. */
   forgetQuiet(): void;
-  /** The gateway is asked for these keys: others are shown no more, and values of new ones are to come. */
+  /** The gateway is asked for these keys: removes the values of others, and awaits those of new ones. */
   wants(keys: ReadonlySet<string>): void;
 }
 
 /**
- * needed → asked → live → needed …: to be asked for; the command is out; batches may come. `off`: refused, ended or put
- * off, perhaps to be asked for later. Each transition is one function named `to…`.
+ * needed → asked → live → needed …. `needed`: to be sent. `asked`: the command has no reply yet. `live`: batches may
+ * come. `off`: refused, ended or put off; it may be sent again later. Each transition is one function named `to…`.
  */
 export type WireState = 'needed' | 'asked' | 'live' | 'off';
 
-/** A subscription on the wire, as those see it that share it, and those that ask for it. */
+/** A subscription on the wire, for the members that share it and the parts that subscribe to it. */
 export interface Shared {
   readonly topic: string;
   readonly isPattern: boolean;
@@ -73,7 +75,7 @@ export interface Shared {
   /** Equal for equal subscriptions. */
   key: string;
   readonly state: WireState;
-  /** The number by which the gateway's frames name it while it is live. */
+  /** Its number in the gateway's frames while it is live. */
   view: number;
   readonly members: Set<Member>;
   cursor: string | undefined;
@@ -82,57 +84,57 @@ export interface Shared {
   readonly port: WirePort;
   /** Adds a member. Returns whether the wire has to go back to serve its `since` or `last`. */
   join(member: Member): boolean;
-  /** As the application gets them. */
+  /** The publications as the application gets them. */
   received(topic: string, publications: readonly Publication[]): readonly ReceivedPublication[];
   /** Everything up to this cursor has come. */
   advance(cursor: string | undefined): void;
-  /** Asked for, or made by the gateway on its own: granted. */
+  /** The gateway has granted it, or has made it by itself. */
   toLive(result: Granted): void;
 }
 
-/** What a subscription on the wire does beside, where it is more than one topic from now on. */
+/** What else a subscription on the wire does if it is more than one topic from now on. */
 export interface WireExtras {
-  /** Where it asks for some keys of a state topic only. */
+  /** Present if it has the option `keys`. */
   readonly keyed: Keyed | undefined;
-  /** A pattern's topic of which something is missing that `cursor` may count as received. */
+  /** A pattern's topic that lacks something which `cursor` may count as received. */
   readonly suspect: string | undefined;
   readonly wasLive: boolean;
-  /** A member joined after the subscribe was sent, and wants more. */
+  /** A member that joined after the subscribe was sent wants an earlier start, or presence. */
   readonly mustAskAgain: boolean;
-  /** Of an inbox: a newcomer, which may begin where it likes, gets what came when nothing listened. */
+  /** A newcomer to an inbox gets what came without a listener, unless it has a start of its own. */
   welcome(member: Member): void;
-  /** Returns what else to ask the gateway for. */
+  /** Returns the rest of the subscription to send. */
   toAsked(): Omit<WireSubscription, 'topic'>;
   toLive(result: Granted): void;
-  /** Something is missing of the topic. */
+  /** The topic lacks something. */
   lacks(topic: string): undefined;
-  /** What is shown of them to a member whose map this is. */
+  /** Those that this member gets. `map`: its map. */
   shown(
     fresh: readonly ReceivedPublication[],
     member: Member,
     map: Topic['map'] | undefined,
   ): readonly ReceivedPublication[];
-  /** Publications after `before` came, and were shown to all members. */
+  /** All members have got the publications after `before`, up to `offset`. */
   had(before: Position, offset: number): void;
   /** Everything up to the wire's cursor has come. */
   advanced(): void;
 }
 
-/** The keys of a subscription on the wire: those wanted, those asked for, those of the view. */
+/** The keys of a subscription on the wire: those wanted, those sent to the gateway, those of the view. */
 export interface Keyed {
   readonly asked: ReadonlySet<string> | undefined;
-  /** The wanted keys are others than those that the gateway was asked for. */
+  /** The wanted keys differ from those that were sent. */
   readonly mustRekey: boolean;
-  /** A command for other keys is out. */
+  /** A command for other keys has no reply yet. */
   isRekeying: boolean;
   readonly inView: ReadonlySet<string> | undefined;
-  /** Returns the keys to ask the gateway for. Of those that left nothing is told any more. */
+  /** Returns the keys to send. Nothing of other keys is delivered from now on. */
   toAsked(): readonly string[];
-  /** There is a view of the keys that were asked for. */
+  /** There is a view of the keys that were sent. */
   toGranted(): void;
-  /** Not of keys that left, nor older than the value of a partial snapshot. */
+  /** Leaves out publications of keys that left, and those older than the value of a partial snapshot. */
   shown(fresh: readonly ReceivedPublication[], map?: StateMap): readonly ReceivedPublication[];
-  /** A page of a snapshot for this member: a partial one adds to what it has. */
+  /** A page of a snapshot for this member. A partial one is added to the member's entries. */
   page(
     snapshot: { readonly topic: string; readonly first: boolean; readonly partial?: boolean },
     publications: readonly ReceivedPublication[],

@@ -1,2 +1,2 @@
-/** The gateway takes a list of up to this many positions. */
+/** The gateway's limit for the positions of one subscription. */
 export const positionsMax = 1000;

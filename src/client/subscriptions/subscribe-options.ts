@@ -8,19 +8,19 @@ export interface SubscribeOptions {
   /** In a stream topic: only the newest publication per key of each batch. */
   readonly conflate?: boolean;
   /**
-   * Hear `joined` and `left`. After `caughtUp`, and after a reconnection, ask `presence()` again: those have
-   * passed.
+   * Emit `joined` and `left`. Call `presence()` again after `caughtUp` and after a reconnect, during which those are
+   * missed.
    */
   readonly presence?: boolean;
-  /** Of a state topic only these keys, 1 to 1000: what a grid shows of it. `setKeys` changes them. */
+  /** Only these keys of a state topic, 1 to 1000: the rows that a grid shows. `setKeys` changes them. */
   readonly keys?: readonly string[];
   /** Begin with the newest N publications. */
   readonly last?: number;
-  /** Begin after this position, e.g. one that a page kept; for a pattern, one per topic, or better `cursor`. */
+  /** Begin after this position, e.g. one that a page stored. For a pattern one for each topic, or better `cursor`. */
   readonly since?: Position | readonly TopicPosition[];
   /**
-   * For a pattern: begin where `cursor` of a subscription to it was, e.g. one that a page kept. For a topic, beside
-   * `since`: lets the gateway tell whether a topic that was empty then has had something that is gone.
+   * For a pattern: begin at the `cursor` of an earlier subscription, e.g. one that a page stored. For a topic, beside
+   * `since`: lets the gateway tell whether publications of a topic that was empty then are gone.
    */
   readonly cursor?: string;
 }

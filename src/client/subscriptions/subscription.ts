@@ -3,9 +3,7 @@ import type { ClientError } from '../client-error.ts';
 import type { ReceivedPublication } from '../publication.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 
-/**
- * `refused` is tried again when the client reconnects, or sooner where the gateway says that it may succeed.
- */
+/** `refused` is tried again when the client reconnects, or sooner where the gateway says that it may succeed. */
 export type SubscriptionState = 'pending' | 'live' | 'lagging' | 'refused' | 'closed';
 
 export interface PublicationMeta {
@@ -15,36 +13,34 @@ export interface PublicationMeta {
 
 /** Publications that this subscription will not get. */
 export interface Gap {
-  /** Of a pattern itself, when the gateway can't tell which of its topics are concerned. */
+  /** The pattern itself if the gateway can't tell which of its topics are concerned. */
   readonly topic: string;
   readonly epoch: string;
-  /** The offsets; absent: the gateway can't tell which, nor how many. */
+  /** The offsets; absent: the gateway can't tell which ones, or how many. */
   readonly missing?: OffsetRange;
 }
 
 export type StateMap<T = unknown> = ReadonlyMap<string, ReceivedPublication<T>>;
 
-/** What a feed of publications of this kind tells. */
+/** The events of a feed whose publications have the type P. */
 export interface FeedEvents<P> {
   publication: [publication: P, meta: PublicationMeta];
-  /** State topics: everything, by key. Replaces whatever was shown before. */
+  /** State topics: all entries, by key. They replace those before. */
   snapshot: [entries: ReadonlyMap<string, P>, at: TopicPosition];
   /**
-   * State topics: the map has changed, by a snapshot or a batch. Each time another map; those told before
-   * stay as they were.
+   * State topics: the map has changed, by a snapshot or a batch. Each time it is another map; earlier ones do not
+   * change.
    */
   map: [entries: ReadonlyMap<string, P>, topic: string];
-  /** Publications are lost: the gateway no longer has them. Delivery goes on after them. */
+  /** Publications are lost: the gateway no longer has them. Delivery continues after them. */
   gap: [gap: Gap];
   /** After a reconnect or a gap: nothing was lost. */
   recovered: [at: TopicPosition];
-  /** This client reads too slowly; updates come late until `caughtUp`. */
+  /** The client reads too slowly. Updates come late until `caughtUp`. */
   lagging: [];
-  /**
-   * Updates come live again; `gap` has named what was lost. For a pattern, without epoch and offset.
-   */
+  /** Updates are live again. `gap` has named what was lost. Without epoch and offset for a pattern. */
   caughtUp: [at: TopicPosition];
-  /** The topic has a new epoch; whether something was lost is unknown. */
+  /** The topic has a new epoch. It is unknown whether something was lost. */
   reset: [at: TopicPosition, previous: Position];
   joined: [member: PresenceMember, topic: string];
   left: [member: PresenceMember, topic: string];
@@ -63,23 +59,23 @@ export interface Subscription<T = unknown> {
   readonly state: SubscriptionState;
   /** Why it is `refused`. */
   readonly error: ClientError | undefined;
-  /** Up to where the application has seen everything. As the option `since` it continues there another day. */
+  /** Everything up to here was delivered. Given as the option `since`, a later subscription continues here. */
   readonly position: Position | undefined;
-  /** The same for a pattern, by topic; without topics that have been quiet for long, when there are many. */
+  /** The positions in a pattern's topics. If there are many, those that have been quiet for long are left out. */
   readonly positions: TopicPosition[];
   /**
-   * Up to where the application has seen everything, of all topics. As the option `cursor` it continues there another
-   * day.
+   * Everything up to here was delivered, in all topics. Given as the option `cursor`, a later subscription continues
+   * here.
    */
   readonly cursor: string | undefined;
   /**
-   * State topics: the newest publication of each key. Empty until the first snapshot. After each change it is another
-   * map, and until then the same one, as `useSyncExternalStore` wants it. `topic`: one of a pattern.
+   * State topics: the newest publication of each key. Empty until the first snapshot. It is another map after each
+   * change, and the same one until then, as `useSyncExternalStore` needs it. `topic`: one of a pattern's topics.
    */
   current(topic?: string): StateMap<T>;
   /**
-   * Other keys for a subscription that began with `keys`: a grid has scrolled. The values of new keys come with a
-   * `snapshot` of all; of those that left nothing comes any more. `options.keys` are these from now on.
+   * Changes the keys of a subscription that began with `keys`: a grid has scrolled. The values of new keys come with a
+   * `snapshot` of all keys. `options.keys` are these from now on.
    */
   setKeys(keys: readonly string[]): void;
   /** Returns a function that removes the listener. */
@@ -91,6 +87,6 @@ export interface Subscription<T = unknown> {
     event: K,
     listener: (...args: SubscriptionEvents<T>[K]) => void,
   ): void;
-  /** No listener is called from now on, not even for the rest of the current batch. */
+  /** Ends the subscription. No listener is called from now on, not even for the rest of the current batch. */
   unsubscribe(): void;
 }

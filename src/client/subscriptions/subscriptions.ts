@@ -11,9 +11,9 @@ import { Wire } from './wire.ts';
 import type { WirePort } from './wire-port.ts';
 import { Wires } from './wires.ts';
 
-/** All subscriptions of a client. Brings each frame to the subscription that it is for. */
+/** All subscriptions of a client. Hands each frame to the subscription that it is for. */
 export class Subscriptions extends Wires implements WirePort, SubscriptionHome {
-  /** Of inboxes, from the first one on. */
+  /** Present from the first inbox on. */
   acknowledging: Acknowledging | undefined;
   readonly #members = new Set<LocalSubscription>();
 
@@ -21,7 +21,7 @@ export class Subscriptions extends Wires implements WirePort, SubscriptionHome {
     return this.#members.size;
   }
 
-  /** Throws where the arguments can't be sent. */
+  /** Throws if the arguments can't be sent. */
   add<T>(wantedTopic: string, wanted: SubscribeOptions): LocalSubscription<T> {
     const { topic, options } = checkedSubscribe(wantedTopic, wanted);
     const subscription = new LocalSubscription<T>(topic, options, this);
@@ -37,13 +37,13 @@ export class Subscriptions extends Wires implements WirePort, SubscriptionHome {
     return subscription;
   }
 
-  /** Joins the one on the wire that is for its topic and options. */
+  /** Joins the subscription on the wire for its topic and options. */
   enter(member: LocalSubscription): void {
     const wire = this.wireFor(member.topic, member.options);
     wire.extras?.welcome(member);
     if (wire.join(member)) this.askAgain(wire);
     else if (wire.state === 'needed') this.planFlush();
-    // Not before the caller has had the time to listen.
+    // Later, so that the caller can add listeners first.
     queueMicrotask(() => extras.loaded?.showAll(member));
   }
 
@@ -51,7 +51,7 @@ export class Subscriptions extends Wires implements WirePort, SubscriptionHome {
     const { wire } = member;
     member.wire = undefined;
     wire?.members.delete(member);
-    // In the same turn another may join (a component that remounts): then nothing has to be sent.
+    // Later, because another may join in this turn (a component that remounts): then nothing has to be sent.
     if (wire?.members.size === 0) queueMicrotask(() => this.drop(wire));
   }
 
@@ -100,7 +100,7 @@ export class Subscriptions extends Wires implements WirePort, SubscriptionHome {
   push(frame: ServerFrame): void {
     if (frame.kind === 'batch') this.#batch(frame);
     else if (frame.kind === 'dictionary') {
-      // That of a view that was left meanwhile would never be forgotten.
+      // The dictionary of a view that has ended would be kept for ever.
       if (this.byView.has(frame.view)) this.dictionaries?.add(frame);
     } else if (frame.kind === 'subscribed') for (const result of frame.results) this.#madeByGateway(result);
     else if (frame.kind === 'reset')
@@ -108,7 +108,7 @@ export class Subscriptions extends Wires implements WirePort, SubscriptionHome {
     else extras.loaded?.push(this, frame);
   }
 
-  /** Each session gets `$all`, and that of a user the user's topic, without asking. */
+  /** The gateway subscribes each session to `$all`, and that of a user to the user's topic. */
   #madeByGateway(result: SubscribeResult): void {
     const { topic } = result;
     if ('error' in result) {
@@ -117,10 +117,10 @@ export class Subscriptions extends Wires implements WirePort, SubscriptionHome {
       return;
     }
     const wire = this.wireFor(topic, {});
-    // The client's own command is on its way and replaces the gateway's subscription.
+    // The client has subscribed itself, which replaces the gateway's subscription.
     if (wire.state === 'asked') return;
     if (wire.members.size === 0) this.port.serverMade(this.add(topic, {}));
-    // It begins after publications that the client missed: the client's own, from its position, replaces it too.
+    // It begins after publications that the client missed. The client's own, from its position, replaces it too.
     if (wouldSkip(wire, result)) this.flush();
     else {
       this.byView.set(result.view, wire);
@@ -136,10 +136,7 @@ export class Subscriptions extends Wires implements WirePort, SubscriptionHome {
     else this.port.stats.publications += fresh;
   }
 
-  /**
-   * Fetches what is missing by subscribing again from the position. One at a time: until the reply, batches are
-   * ignored.
-   */
+  /** Fetches what is missing by subscribing again from the position. Batches are ignored until the reply. */
   #recover(wire: Wire): void {
     this.port.stats.gaps++;
     const waitMs = wire.recoveryDelayMs(this.runtime.monotonicMs());
@@ -152,7 +149,7 @@ export class Subscriptions extends Wires implements WirePort, SubscriptionHome {
   }
 }
 
-/** Whether a subscription that begins there would leave a hole after what was seen, or repeat some. */
+/** Whether a subscription from this position would skip or repeat publications for a member. */
 function wouldSkip({ topic, members }: Wire, { epoch, offset }: Position): boolean {
   return [...members].some((member) => {
     const at = member.at(topic);

@@ -11,8 +11,8 @@ export interface WirePort {
   readonly commands: PendingCommands;
   newTimer(): Timer;
   acknowledging: Acknowledging | undefined;
-  /** The publications of a batch, plain; `undefined` when its compressed body doesn't check. */
+  /** The publications of a batch, inflated; undefined: its compressed body is damaged. */
   expand(batch: ServerKinds['batch']): ServerKinds['batch']['publications'] | undefined;
-  /** Whether this client published it, and doesn't want it back. */
+  /** Whether this client published it with `exceptSelf`. */
   isOwn(position: TopicPosition): boolean;
 }

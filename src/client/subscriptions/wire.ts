@@ -14,21 +14,21 @@ import type { Member, Shared, WireExtras, WireState } from './member.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { WirePort } from './wire-port.ts';
 
-/** One subscription on the wire, for the local ones that share it: what to ask for, and who gets what comes. */
+/** One subscription on the wire, shared by its members: what to send to the gateway, and who gets what comes. */
 export class Wire implements Shared {
   readonly topic: string;
   options: SubscribeOptions;
   /** Equal for equal subscriptions. */
   key: string;
   state: WireState = 'needed';
-  /** The number by which the gateway's frames name it while it is live. */
+  /** Its number in the gateway's frames while it is live. */
   view = 0;
-  /** Of all that is more than one topic from now on. */
+  /** Present if it is more than one topic from now on. */
   extras: WireExtras | undefined;
   readonly members = new Set<Member>();
   /** Between attempts after a refusal that may pass. */
   readonly backoff: Backoff;
-  /** The newest that the gateway gave: everything up to there has come, or was named as lost. */
+  /** The newest cursor of the gateway: everything up to there has come, or was named as lost. */
   cursor: string | undefined;
   /** Where the gateway was asked to begin last. */
   starts: readonly TopicPosition[] = [];
@@ -60,12 +60,12 @@ export class Wire implements Shared {
     return this.state === 'live' && this.mustAskAgain;
   }
 
-  /** A member joined after the subscribe was sent, and wants more. */
+  /** A member that joined after the subscribe was sent wants an earlier start, or presence. */
   get mustAskAgain(): boolean {
     return this.extras?.mustAskAgain ?? false;
   }
 
-  /** Returns what to ask the gateway for. */
+  /** Returns the subscription to send. */
   toAsked(): WireSubscription {
     this.state = 'asked';
     const { topic } = this;
@@ -73,7 +73,7 @@ export class Wire implements Shared {
     return { topic, intervalMs, conflate, ...(this.extras?.toAsked() ?? this.#beginning()) };
   }
 
-  /** Asked for, or made by the gateway on its own: granted. */
+  /** The gateway has granted it, or has made it by itself. */
   toLive(result: Granted): void {
     this.state = 'live';
     this.view = result.view;
@@ -86,21 +86,21 @@ export class Wire implements Shared {
     }
   }
 
-  /** Refused, ended or put off. With an error the members hear of it. */
+  /** Refused, ended or put off. Members get the error, if there is one. */
   toOff(error?: ClientError): void {
     this.state = 'off';
     if (error) for (const member of this.members) member.refuse(error);
   }
 
-  /** The view is gone, with the connection or by our own doing. Positions stay. */
+  /** The view is gone, with the connection or because the client ended it. Positions stay. */
   toNeeded(): void {
     this.state = 'needed';
     for (const member of this.members) member.enter('pending');
   }
 
   /**
-   * Something is missing: how long to wait before the next attempt to recover it. A view whose batches never fit must
-   * not turn into a storm of subscribe commands.
+   * How long to wait before the next attempt to recover what is missing. Batches that never fit must not make a storm
+   * of commands.
    */
   recoveryDelayMs(nowMs: number): number {
     const waitMs = Math.max(0, this.#recoveredAtMs + minRecoveryIntervalMs - nowMs);
@@ -111,8 +111,8 @@ export class Wire implements Shared {
   // -- pushes -----------------------------------------------------------------------------------------
 
   /**
-   * Returns how many publications were new; `undefined` when something is missing before or in the batch:
-   * then recover.
+   * Returns how many publications were new; undefined: something is missing before the batch or in it, and has to be
+   * recovered.
    */
   batch(batch: ServerKinds['batch']): number | undefined {
     const { topic = this.topic, view, after, upto } = batch;
@@ -156,7 +156,7 @@ export class Wire implements Shared {
 
   // -- inside -----------------------------------------------------------------------------------------
 
-  /** All members are at the same place, as far as they are anywhere. */
+  /** All members that have a position have the same one. */
   #beginning(): Pick<WireSubscription, 'since' | 'cursor'> {
     const { topic } = this;
     const known = [...this.members].map(({ topics }) => topics.get(topic));
@@ -166,7 +166,7 @@ export class Wire implements Shared {
     return since ? { since, cursor: this.cursor } : {};
   }
 
-  /** A frame or a member that needs it has waited for the code. */
+  /** The code is loaded: the frame or member that needs it has waited for it. */
   #extend(): void {
     this.extras ??= new (extras.loaded as Code).WireExtras(this);
   }

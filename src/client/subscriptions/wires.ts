@@ -25,27 +25,27 @@ import type { Wire } from './wire.ts';
 export interface SubscriptionsPort {
   readonly commands: PendingCommands;
   readonly runtime: Runtime;
-  /** To be abandoned where the gateway doesn't reply. */
+  /** Abandoned if the gateway does not reply. */
   readonly connection: { abandon(error: ClientError): void };
   readonly limits: { readonly frameMaxBytes: number };
   readonly stats: { gaps: number; publications: number };
-  /** Where this client's publications are that it doesn't want back. */
+  /** The positions of this client's publications with `exceptSelf`. */
   readonly own: { has(position: TopicPosition): boolean };
-  /** Whether there may be one in these topics, not known yet where. */
+  /** Whether these topics may hold one whose offset is not known yet. */
   readonly queue: { isUnsettled(matches: (topic: string) => boolean): boolean };
   report(error: ClientError): void;
   /** The gateway subscribed this session by itself, to a topic that the application hasn't asked for. */
   serverMade(subscription: LocalSubscription): void;
-  /** How many bytes the command has at most. */
+  /** The size of the command's frame in bytes, with the longest id. */
   bytesOf(kind: 'subscribe', fields: Commands['subscribe']): number;
 }
 
-/** Half of what a list of a command may have. */
+/** Half of the gateway's limit for a list in a command. */
 const entriesPerCommand = 500;
 
 /**
- * All subscriptions on the wire. Asks the gateway for them, in bulk where it can, asks again where that may succeed,
- * and ends those that have no member left.
+ * All subscriptions on the wire. Sends them to the gateway, in as few commands as possible, sends them again if that
+ * may succeed, and ends those that have no member left.
  */
 export class Wires implements Registry {
   readonly commands: PendingCommands;
@@ -53,16 +53,16 @@ export class Wires implements Registry {
   readonly byKey = new Map<string, Wire>();
   readonly byView = new Map<number, Wire>();
   #isOnline = false;
-  /** From the first dictionary, or the first compressed batch, on. */
+  /** Present from the first dictionary or compressed batch on. */
   #dictionaries: Dictionaries | undefined;
-  /** Refused, or not recoverable yet: asked for again at their time. */
+  /** Subscriptions that are sent again later: refused, or not recoverable yet. */
   #retries: Retries<Wire> | undefined;
-  /** Views that are no longer wanted, and the keys of their subscriptions, until the gateway is asked to end them. */
+  /** Views to end, with the keys of their subscriptions. */
   readonly #unwanted = new Map<number, string>();
-  /** Set where the gateway has limited the rate: until it fires none of them ends. */
+  /** Set after `rate_limited`: until it fires no view is ended. */
   readonly #ending: Timer;
   #isFlushPlanned = false;
-  /** What runs when the code for it is there. */
+  /** Called when the code is loaded. */
   readonly #waiting: ((code: Code) => void)[] = [];
   #isLoading = false;
   readonly #reload: Timer;
@@ -99,7 +99,7 @@ export class Wires implements Registry {
 
   // -- the connection ---------------------------------------------------------------------------------
 
-  /** Asks for all, each from its own position. Those that the gateway made are there already. */
+  /** Subscribes to all, each from its own position. Those that the gateway made exist already. */
   connected(): void {
     this.#isOnline = true;
     this.askRefused();
@@ -123,7 +123,7 @@ export class Wires implements Registry {
 
   // -- code that is loaded when it is first needed ------------------------------------------------------
 
-  /** Where the code does not load, it is tried again as long as the connection is there, and with the next. */
+  /** If the code does not load, loads it again with a backoff while connected, and at the next connect. */
   withExtras(run: (code: Code) => void): void {
     if (extras.loaded) run(extras.loaded);
     else {
@@ -148,7 +148,7 @@ export class Wires implements Registry {
     );
   }
 
-  /** The frame that needs it has waited for its code. */
+  /** Present if its code is loaded: the frame that needs it has waited for that. */
   get dictionaries(): Dictionaries | undefined {
     this.#dictionaries ??= inflating.loaded && new inflating.loaded.Dictionaries(decodeRun);
     return this.#dictionaries;
@@ -156,7 +156,7 @@ export class Wires implements Registry {
 
   // -- asking -----------------------------------------------------------------------------------------
 
-  /** All subscriptions of a turn begin by one command, and end by one. */
+  /** Subscribes and unsubscribes at the end of this turn, by one command each. */
   planFlush(): void {
     if (this.#isFlushPlanned) return;
     this.#isFlushPlanned = true;
@@ -166,7 +166,7 @@ export class Wires implements Registry {
     });
   }
 
-  /** Ends what is unwanted and asks for the subscriptions that are needed, in as few commands as possible. */
+  /** Ends unwanted views and sends the subscriptions that are needed, in as few commands as possible. */
   flush(): void {
     if (!this.#isOnline) return;
     this.#endUnwanted();
@@ -183,7 +183,7 @@ export class Wires implements Registry {
     };
     for (const wire of this.all().filter((each) => this.#isDue(each))) {
       const request = wire.toAsked();
-      // As much as a command of its own: an upper bound.
+      // An upper bound: the size of a command of its own.
       const own = this.port.bytesOf('subscribe', { subscriptions: [request] });
       if (own > frameMaxBytes) {
         tooLarge.push(wire);
@@ -220,7 +220,7 @@ export class Wires implements Registry {
     if (error.code === 'timeout') this.abandon(error);
     else if (error.code !== 'disconnected')
       for (const wire of wires) {
-        // The gateway did not look at them: members are not told of a refusal.
+        // The gateway did not read them, so the members get no refusal.
         if (error.code === 'rate_limited') this.askLater(wire, error.retryAfterMs ?? 1_000);
         else this.#refuse(wire, error);
       }
@@ -239,7 +239,7 @@ export class Wires implements Registry {
     else extras.loaded?.rekey(this, wire);
   }
 
-  /** The gateway has an equal one. */
+  /** The gateway has an equal subscription already. */
   #askAnew(wire: Wire): void {
     this.askLater(wire, wire.backoff.next() ?? 0);
     this.withExtras(({ reconcile }) => void reconcile(this, wire));
@@ -259,7 +259,7 @@ export class Wires implements Registry {
     if (error.retry) this.askLater(wire, Math.max(delayMs, error.retryAfterMs ?? 0));
   }
 
-  /** Asks again for refused subscriptions, which another connection or another token may be granted. */
+  /** Sends refused subscriptions again: another connection or token may be granted them. */
   askRefused(): void {
     this.#askFor(this.all().filter((wire) => wire.state === 'off' && !this.#retries?.has(wire)));
   }
@@ -277,7 +277,7 @@ export class Wires implements Registry {
     });
   }
 
-  /** It goes out when those before it have ended. */
+  /** Sends it as soon as an equal one has ended, rather than at the planned time. */
   unplan(wire: Wire): void {
     this.#retries?.delete(wire);
     wire.toNeeded();
@@ -290,9 +290,7 @@ export class Wires implements Registry {
 
   // -- leaving ----------------------------------------------------------------------------------------
 
-  /**
-   * Forgets a subscription without members, unless its reply is outstanding (then later) or another member has joined.
-   */
+  /** Forgets a subscription without members, unless another has joined. While its reply is outstanding it is kept. */
   drop(wire: Wire): void {
     if (wire.members.size > 0 || wire.state === 'asked') return;
     this.#retries?.delete(wire);
@@ -315,14 +313,14 @@ export class Wires implements Registry {
   }
 
   /**
-   * Whether an equal subscription may still exist when a command that is sent now arrives: the gateway would refuse it
-   * (`already_subscribed`).
+   * Whether the gateway may still have an equal subscription when a command that is sent now arrives. It would refuse
+   * it (`already_subscribed`).
    */
   isEnding(key: string): boolean {
     return this.#ending.isSet && [...this.#unwanted.values()].includes(key);
   }
 
-  /** A command that is sent later arrives later. */
+  /** Commands arrive in order, so one that is sent after this may use the same keys. */
   #endUnwanted(): void {
     if (this.#ending.isSet) return;
     while (this.#unwanted.size > 0) {

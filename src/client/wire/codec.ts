@@ -1,11 +1,11 @@
 import type { ClientFrame } from '../../protocol/client-frames.ts';
 import type { ServerFrame } from '../../protocol/server-frames.ts';
 
-/** One side of a codec: what a client writes and reads. */
+/** A codec as a client needs it: encodes the client's frames, decodes the gateway's. */
 export interface ClientCodec<Message extends Uint8Array | string = Uint8Array | string> {
-  /** What the WebSocket offers. */
+  /** The WebSocket subprotocol to offer. */
   readonly subprotocol: string;
   encode(frame: ClientFrame): Message;
-  /** Of a message as the socket gave it. Throws where it is no frame. Payloads may be views into it. */
+  /** `message`: as the socket gave it. Throws if it is not a frame. Payloads may be views into it. */
   decode(message: unknown): ServerFrame;
 }

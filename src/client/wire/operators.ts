@@ -1,6 +1,6 @@
 /**
- * The operators of filters, in the order of their numbers, from 1. Each with the member that has its operand beside a
- * tag, or `filters` in place of one; `exists` needs a tag alone.
+ * The operators of filters in the order of their numbers, from 1. Each has the member that holds its operand. `filters`
+ * takes the place of a tag, and `exists` has only a tag.
  */
 export const operands: ReadonlyMap<unknown, string> = new Map(
   'eq:value in:values prefix:value lt:number lte:number gt:number gte:number exists: and:filters or:filters not:filters'

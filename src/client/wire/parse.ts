@@ -2,15 +2,15 @@ import { maxUint32 } from '../../protocol/fields.ts';
 import { textOf } from '../../protocol/utf8.ts';
 import type { Field } from './tables.ts';
 
-/** The fields of a message as they came, without defaults. What is one of several is its name and its value. */
+/** The fields of a message as they came, without defaults. A oneof is a pair of name and value. */
 export type Raw = Record<string, unknown>;
 
 const maxDepth = 100;
 const maxLength = 0x7fff_ffff;
 
 /**
- * Reads protobuf by the tables, as protobufjs does: unknown fields are skipped, the last of several counts, a message
- * that comes twice is one. Throws where protobufjs throws. Bytes are views into the message.
+ * Parses protobuf by the tables, as protobufjs does: skips unknown fields, takes the last of several values, and merges
+ * a message that comes twice. Throws where protobufjs throws. Bytes are views into the message.
  */
 export class Parser {
   #at = 0;
@@ -34,7 +34,7 @@ export class Parser {
     return raw;
   }
 
-  /** A list of integers in one piece. */
+  /** A packed list of integers. */
   #packed(field: Field, raw: Raw, depth: number): void {
     const end = this.#enter();
     while (this.#at < this.#end) this.#field(field, raw, depth);
@@ -67,7 +67,7 @@ export class Parser {
     return raw;
   }
 
-  /** Reads within the next bytes, whose length comes first, until the end that it returns is restored. */
+  /** Limits reading to the next bytes, whose length comes first. Returns the previous end, to be restored. */
   #enter(): number {
     const length = this.#uint(maxLength);
     const end = this.#end;
@@ -88,7 +88,7 @@ export class Parser {
     return this.#bytes.subarray(start, this.#at);
   }
 
-  /** A tag or a length, in five bytes at most. */
+  /** A tag or a length: at most five bytes. */
   #uint(max: number): number {
     const start = this.#at;
     const value = this.#varint(64) as number;
@@ -96,7 +96,7 @@ export class Parser {
     return value;
   }
 
-  /** Ten bytes at most; what exceeds 64 bits is cut off, and 32 bits where the type has those. */
+  /** At most ten bytes. Cuts the value off at 64 bits, or at 32 if the type has those. */
   #varint(bits: number): number | boolean {
     let value = 0;
     let any = 0;
@@ -128,7 +128,7 @@ export class Parser {
   }
 }
 
-/** Most texts are short and ASCII, and a decoder takes long to begin. */
+/** Most texts are short and ASCII, for which a `TextDecoder` is slow to start. */
 function shortText(bytes: Uint8Array): string {
   if (bytes.length > 32) return textOf(bytes);
   let text = '';

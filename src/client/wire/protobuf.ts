@@ -8,7 +8,7 @@ import { read } from './read.ts';
 import { clientFrame, type Field, serverFrame } from './tables.ts';
 import { write } from './write.ts';
 
-/** `sluice.v1.protobuf`, as far as a client needs it: reads frames of the gateway and writes commands. */
+/** `sluice.v1.protobuf` as a client needs it: decodes frames of the gateway and encodes commands. */
 export const protobufCodec: ClientCodec<Uint8Array> = {
   subprotocol: 'sluice.v1.protobuf',
   encode: ({ kind, id, ...fields }: ClientFrame) => write(clientFrame, { id, [kind]: fields }),
@@ -23,14 +23,14 @@ function fieldsOf(kind: string): readonly Field[] {
   return serverFrame.find(({ name }) => name === kind)?.fields as readonly Field[];
 }
 
-/** The publications of a run: a batch of nothing else. Throws where it is none. */
+/** Decodes a run: a batch that has only publications. Throws if it is malformed. */
 export function decodeRun(run: Uint8Array): readonly Publication[] {
   const fields = fieldsOf('batch');
   const { publications } = read(fields, new Parser(run).message(fields, {}, 1));
   return publications as readonly Publication[];
 }
 
-/** Moves the fields of a compressed body, where the batch has one, into a member of their own. */
+/** Moves the fields of a batch's compressed body, if it has one, into a member of their own. */
 function compressed(fields: Raw): Raw {
   if (!('deflate' in fields)) return fields;
   const { deflate, plainBytes, crc32, dictionary, ...batch } = fields;

@@ -3,7 +3,7 @@ import { utf8 } from '../../protocol/utf8.ts';
 import type { Raw } from './parse.ts';
 import type { Field } from './tables.ts';
 
-/** By type, what the absence of a field means. Of other types, and in capitals: nothing. */
+/** The default of an absent field, by its type. Other types, and those in capitals, have none. */
 export const defaults: Raw = {
   s: '',
   b: false,
@@ -20,10 +20,10 @@ function fail(name: string): never {
   throw new RangeError(`invalid ${name}`);
 }
 
-/** A message with its defaults, as the types of `frames.ts` have it. Throws where a value can't be one of those. */
+/** A message with its defaults, of the types in `frames.ts`. Throws if a value is out of range. */
 export function read(fields: readonly Field[], raw: Raw): Raw {
   const out: Raw = {};
-  // Of a subscription that was refused nothing else counts.
+  // A subscription that was refused has only its topic and error.
   for (const { name, type, many, isList, oneOf, fields: inner } of raw['error']
     ? fields.slice(0, 2)
     : fields) {
@@ -47,7 +47,7 @@ export function read(fields: readonly Field[], raw: Raw): Raw {
 }
 
 function withDefault(name: string, type: string, given: unknown, { after }: Raw): unknown {
-  // The end of a batch; absent: one after its beginning.
+  // The end of a batch; if absent it is one after its beginning.
   const value = type === 'e' ? given || (after as number) + 1 : (given ?? defaults[type]);
   const max = /i/i.test(type) ? maxInstantMs : type === 'm' ? 1 : Number.MAX_SAFE_INTEGER;
   if (typeof value === 'number' && type !== 'd' && value > max) fail(name);
@@ -55,12 +55,12 @@ function withDefault(name: string, type: string, given: unknown, { after }: Raw)
   return unlessAbsent(type, value);
 }
 
-/** In capitals 0, false and an empty text mean absence. */
+/** For types in capitals 0, false and an empty text mean absence. */
 export function unlessAbsent(type: string, value: unknown): unknown {
   return /[A-MP-Z]/.test(type) ? value || undefined : value;
 }
 
-/** Also one with the name `__proto__`. */
+/** A tag may have the name `__proto__`. */
 function tagsOf(entries: readonly Raw[]): unknown {
   return Object.fromEntries(entries.map(({ name = '', value = '' }) => [name, value]));
 }

@@ -12,7 +12,7 @@ type NamesOf<Text extends string> = Text extends `${infer Name}:${string} ${infe
     ? Name
     : never;
 
-/** A member of a publication that the two texts above lack does not compile here. */
+/** Does not compile if the two texts above lack a member of a publication. */
 const lacking: readonly (
   | Exclude<keyof Publication, NamesOf<typeof publication> | 'payload'>
   | Exclude<keyof PublishFields, NamesOf<typeof publish> | 'payload'>
@@ -20,8 +20,8 @@ const lacking: readonly (
 lacking satisfies readonly never[];
 
 /**
- * The messages of `proto/gateway.proto` that cross between a client and the gateway, as small as they can be shipped:
- * their fields in the order of their numbers, `name:type`. A test compares them with the proto file.
+ * The messages of `proto/gateway.proto` between a client and the gateway, in as few bytes as possible: their fields
+ * `name:type` in the order of their numbers. A test compares them with the proto file.
  *
  * Types, in capitals where the default of proto3 means absence:
  * - `s` text, `r` text that has to be there, `t` a map of texts, as a list of its entries, `x` bytes;
@@ -120,7 +120,7 @@ export interface Field {
   readonly fields: readonly Field[] | undefined;
   readonly isList: boolean;
   readonly isText: boolean;
-  /** The member that holds this field or another one, whichever came last. */
+  /** The oneof of this field. */
   readonly oneOf: 'payload' | 'frame' | undefined;
   /** 0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes. */
   readonly wireType: number;

@@ -5,7 +5,7 @@ import type { Field } from './tables.ts';
 
 type Bytes = ArrayLike<number>;
 
-/** Writes protobuf by the tables. What is absent, or the default of proto3, is left out. */
+/** Writes protobuf by the tables. Leaves out absent fields and the defaults of proto3. */
 export function write(fields: readonly Field[], values: Raw): Uint8Array {
   return joined(
     fields.flatMap((field, index) => {
@@ -61,7 +61,7 @@ function joined(parts: readonly Bytes[]): Uint8Array {
   return whole;
 }
 
-/** In protobuf the one value of a filter is a list of one. */
+/** In protobuf a filter's single value is a list of one. */
 function asList(values: Raw): Raw {
   return 'value' in values ? { ...values, values: [values['value']] } : values;
 }

@@ -1,13 +1,13 @@
 import type { PendingCommands } from '../../pending-commands.ts';
 import type { Timer } from '../../timer.ts';
 
-/** Between two commands, as the gateway wants it. */
+/** Between two commands, as the gateway requires. */
 const intervalMs = 1_000;
 
-/** Tells the gateway what the application has had of inboxes: at once, and then at most once a second. */
+/** Tells the gateway up to where the application has received its inboxes: at once, then at most once a second. */
 export class Acknowledging {
   readonly #commands: PendingCommands;
-  /** By view, up to which offset. Not told yet. */
+  /** The offsets to acknowledge, by view. */
   readonly #had = new Map<number, number>();
   readonly #timer: Timer;
 

@@ -4,13 +4,13 @@ import { positionsMax } from '../positions-max.ts';
 import { isEarlier } from './earlier.ts';
 
 interface Start extends TopicPosition {
-  /** The member that begins there. */
+  /** The member whose position it is. */
   readonly member: Member;
 }
 
 /**
- * Where to begin so that each member gets its own: per topic, the earliest of their positions. Of another epoch than
- * that of the members that were served before they can't be compared, and don't count.
+ * The earliest position of all members in each topic, so that each member gets what it lacks. A position in another
+ * epoch than that of the members that were served before can't be compared, and is left out.
  */
 function startsOf(members: readonly Member[]): readonly Start[] {
   const starts = new Map<string, Start>();
@@ -21,10 +21,10 @@ function startsOf(members: readonly Member[]): readonly Start[] {
   return [...starts.values()];
 }
 
-/** Where the gateway is asked to begin. */
+/** The start of a subscription. */
 export interface Beginning {
   readonly wire: Pick<WireSubscription, 'since' | 'positions' | 'cursor' | 'last'>;
-  /** The positions among that. */
+  /** The positions in it. */
   readonly starts: readonly TopicPosition[];
 }
 
@@ -41,7 +41,7 @@ export function beginning(
     const { epoch, offset, member } = start;
     return { starts: [start], wire: { since: { epoch, offset }, cursor: member.cursor } };
   }
-  // By cursor where there is one: a single text, whatever the number of topics.
+  // By cursor, if there is one: it is a single text for any number of topics.
   const requested = unserved.find(({ options }) => options.cursor !== undefined)?.options.cursor;
   const goesBack = unserved.some(({ options, topics }) => options.since || (options.last && topics.size > 0));
   const byCursor = requested ?? (goesBack ? undefined : cursor);
@@ -55,7 +55,7 @@ export function beginning(
     return { starts: [start], wire: { cursor, positions: [start] } };
   }
   if (all.length === 0 && !wasLive) return { starts: [], wire: { last } };
-  // Of topics that are not listed the gateway sends all that it has; the client skips what it had.
+  // The gateway sends everything that it has of topics that are not listed. The client skips what it has had.
   const rank = (start: Start) => Number(start.topic === suspect || start.member.isUnserved);
   const starts = listed(all.length > positionsMax ? [...all].sort((a, b) => rank(b) - rank(a)) : all);
   return { starts, wire: { positions: starts.length > 0 ? starts : [nowhere(topic)] } };
@@ -66,7 +66,7 @@ function listed(starts: readonly Start[]): readonly TopicPosition[] {
 }
 
 /**
- * Without any position the gateway would take a pattern for new, and topics born meanwhile would begin at their end.
+ * Without any position the gateway would take the pattern for a new one, and begin topics that are new at their end.
  */
 function nowhere(pattern: string): TopicPosition {
   return { topic: pattern.slice(0, -1) || 'any', epoch: '', offset: 0 };

@@ -16,7 +16,7 @@ type BatchStart = Pick<ServerKinds['batch'], 'epoch' | 'after'>;
 
 // -- the gateway's reply ------------------------------------------------------------------------------
 
-/** It begins, or begins again. `starts`: the positions that were asked for; `byCursor`: a cursor was. */
+/** A feed begins, or begins again. `starts`: the positions that were sent. `byCursor`: a cursor was sent. */
 export function beginFeed<P extends FeedPublication>(
   feed: Feed<P>,
   granted: Granted,
@@ -42,12 +42,12 @@ function beginTopic<P extends FeedPublication>(
   const { events } = feed;
   const own = feed.at(topic);
   const continues = recovered === true && asked?.offset === offset && (asked.epoch || epoch) === epoch;
-  // A position that the topic never reached must not hide what comes.
+  // A position that the topic never reached must not suppress publications.
   const seen = recovered !== false && own?.epoch === epoch ? own.offset : 0;
   const known = learn(feed, topic, mode, { epoch, offset, seen });
   if (mode === 'state' && recovered === false) clearMap(feed, topic);
   else if (mode === 'state' && !continues) {
-    // After offset 0, and of a topic that a pattern wasn't asked for, everything may follow in place of a snapshot.
+    // After offset 0, and for a pattern's topic without a position, everything may follow in place of a snapshot.
     feed.complete(known, offset === 0);
     if (offset === 0 || (feed.isPattern && !asked)) clearMap(feed, topic);
   }
@@ -62,7 +62,7 @@ function beginTopic<P extends FeedPublication>(
   }
 }
 
-/** The reply to a pattern's cursor. Missed publications follow, and lost ones are named, topic by topic. */
+/** The reply to a pattern's cursor. Missed publications follow, and losses are named, topic by topic. */
 function continued<P extends FeedPublication>(feed: Feed<P>, { recovered = false, cursor }: Granted): void {
   feed.isWhole = recovered;
   if (!recovered) feed.events.emit('gap', { topic: feed.topic, epoch: '' });
@@ -76,7 +76,7 @@ function endContinuation<P extends FeedPublication>(feed: Feed<P>): void {
 
 // -- pushes -------------------------------------------------------------------------------------------
 
-/** Where it is in the topic of a batch. A topic of a pattern that is not known begins with it. */
+/** Its position in the topic of a batch. A topic of a pattern that is not known begins with the batch. */
 export function placeOf<P extends FeedPublication>(
   feed: Feed<P>,
   topic: string,
@@ -91,7 +91,7 @@ export function placeOf<P extends FeedPublication>(
   return feed.stand(topic, start);
 }
 
-/** A page of a snapshot, which is shown when it is the last one. */
+/** Takes a page of a snapshot, and emits the snapshot after the last page. */
 export function snapshot<P extends FeedPublication>(
   feed: Feed<P>,
   page: Omit<ServerKinds['snapshot'], 'publications'> & { publications: readonly P[] },
@@ -105,7 +105,7 @@ export function snapshot<P extends FeedPublication>(
   feed.show({ topic, epoch, offset }, known.map);
 }
 
-/** Also the birth of a state topic in a pattern. Of a numbering that is known nothing is said. */
+/** Takes a new epoch, also that of a new state topic in a pattern. A known epoch changes nothing. */
 export function resetFeed<P extends FeedPublication>(
   feed: Feed<P>,
   { topic, epoch, offset, mode }: Omit<ServerKinds['reset'], 'view'>,
@@ -120,7 +120,7 @@ export function resetFeed<P extends FeedPublication>(
   clearMap(feed, topic);
 }
 
-/** `recovered: false` names what is gone, and the catch-up goes on; otherwise live batches follow. */
+/** `recovered: false`: names what is gone, and the catch-up continues. Otherwise live batches follow. */
 export function caughtUp<P extends FeedPublication>(
   feed: Feed<P>,
   { topic, epoch, offset, recovered, missing }: ServerKinds['caughtUp'],
@@ -130,7 +130,7 @@ export function caughtUp<P extends FeedPublication>(
     if (feed.state === 'lagging') feed.enter('live');
     return;
   }
-  // Also of a topic that is gone, or that was born while this client was away.
+  // Also for a topic that is gone, or that is new since the client was away.
   if (feed.at(topic)?.epoch !== epoch)
     resetFeed(feed, { topic, epoch, offset: missing?.after ?? offset, mode: 'stream' });
   const from = feed.at(topic)?.offset ?? 0;
@@ -140,7 +140,7 @@ export function caughtUp<P extends FeedPublication>(
 
 // -- inside -------------------------------------------------------------------------------------------
 
-/** Names a loss, as far as it was not seen already. Returns whether there was any. */
+/** Emits a gap for the part of a loss after `from`. Returns whether there was one. */
 function lost<P extends FeedPublication>(
   feed: Feed<P>,
   topic: string,

@@ -1,7 +1,4 @@
-/**
- * State topics, patterns, filters, keys, beginnings of one's own, inboxes, presence, losses and refusals: loaded when
- * one is first met.
- */
+/** State topics, patterns, filters, keys, starts, inboxes, presence, losses and refusals. Loaded when first needed. */
 
 export { copyOf } from '../live-map.ts';
 export { beginFeed, placeOf, resetFeed } from './feed-frames.ts';

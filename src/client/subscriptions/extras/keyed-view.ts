@@ -3,14 +3,14 @@ import type { ReceivedPublication } from '../../publication.ts';
 import type { Keyed, Member, Shared } from '../member.ts';
 import type { StateMap } from '../subscription.ts';
 
-/** The keys of a subscription on the wire: those wanted, those asked for, those of the view. */
+/** The keys of a subscription on the wire: those wanted, those sent to the gateway, those of the view. */
 export class KeyedView implements Keyed {
-  /** Those that the gateway was asked for last; undefined: none yet. */
+  /** The keys that were sent last; undefined: none yet. */
   asked: ReadonlySet<string> | undefined;
-  /** Those of the view. */
+  /** The keys of the view. */
   inView: ReadonlySet<string> | undefined;
   isRekeying = false;
-  /** Values of a partial snapshot may be as new as this. */
+  /** The largest offset of a value in a partial snapshot. */
   #partialUpto = 0;
   readonly #wire: Shared;
 

@@ -9,16 +9,16 @@ import { positionsMax } from '../positions-max.ts';
 import type { StateMap } from '../subscription.ts';
 import { isEarlier } from './earlier.ts';
 
-/** Of a pattern: above this number, topics that have been quiet are forgotten. */
+/** If a pattern has more topics, those that have been quiet for `quietMs` are forgotten. */
 const topicsRemembered = 10_000;
-/** Longer than the gateway keeps anything back that it has not covered yet. */
+/** Longer than the gateway holds back anything that its cursor does not cover yet. */
 const quietMs = 60_000;
-/** More than the topics that are born between two calls, on average. */
+/** More than the topics that come into being between two calls, on average. */
 const topicsPerLook = 16;
 
 type Topic = Known<ReceivedPublication>;
 
-/** What else a subscription keeps where it is a pattern, has keys, or begins where it wants to. */
+/** What else a subscription keeps if it is a pattern, has keys, or has a start of its own. */
 export class MemberExtras implements Port {
   hasForgotten = false;
   readonly wishes = new Set<string>();
@@ -27,14 +27,14 @@ export class MemberExtras implements Port {
   readonly #stateNamespaces = new Set<string>();
   /** Keys whose values have come. */
   #keysHad: ReadonlySet<string> = new Set();
-  /** Of a pattern: when each topic was heard of, those of longest ago first. */
+  /** When something last came for each topic of a pattern, the oldest first. */
   readonly #heardAtMs = new Map<string, number>();
   readonly #member: Member;
   readonly #runtime: Pick<Runtime, 'monotonicMs'>;
 
   constructor(member: Member, runtime: Pick<Runtime, 'monotonicMs'>) {
     const { options } = member;
-    // Equal filters are the same.
+    // Filters that mean the same get the same key.
     if (options.filter) member.options = { ...options, filter: canonicalFilter(options.filter) };
     this.#member = member;
     this.#runtime = runtime;
@@ -56,7 +56,7 @@ export class MemberExtras implements Port {
     return isApart;
   }
 
-  /** It goes back, and has the maps of state topics all the same. */
+  /** Takes the maps of state topics although it begins earlier than the other member. */
   #inherit(other: Member): void {
     for (const [topic, known] of other.copies()) if (known.map) this.inherited.set(topic, known);
   }
@@ -127,7 +127,7 @@ export class MemberExtras implements Port {
     if (known && this.#keysHad.size < keys.size) known.awaitsSnapshot = true;
   }
 
-  /** Keeps only its keys. Returns whether there were others. */
+  /** Removes the values of other keys. Returns whether there were any. */
   #prune({ map }: Topic): boolean {
     const keys = this.#member.wire?.extras?.keyed?.asked;
     if (!keys || !map) return false;
@@ -137,7 +137,7 @@ export class MemberExtras implements Port {
   }
 }
 
-/** Came late to state topics: sees at once what the others see. */
+/** Emits the state topics that other members have already, for one that joins later. */
 export function showAll(member: Member): void {
   for (const [topic, { epoch, offset, map, awaitsSnapshot }] of [
     ...member.topics,

@@ -4,7 +4,7 @@ import type { Member, Shared } from '../member.ts';
 import type { Registry } from '../registry.ts';
 import { caughtUp, snapshot } from './feed-frames.ts';
 
-/** Brings a frame, other than a batch, to the subscription that it is for. */
+/** Hands a frame, other than a batch, to the subscription that it is for. */
 export function push(registry: Registry, frame: ServerFrame): void {
   const { byView } = registry;
   switch (frame.kind) {
@@ -51,7 +51,7 @@ function tellLagging(member: Member): void {
   member.events.emit('lagging');
 }
 
-/** Why the gateway ends a subscription: numbers of `src/errors/numbers.ts`. Of another reason it is unknown. */
+/** The reasons for which a gateway ends a subscription, with their numbers in `src/errors/numbers.ts`. */
 const reasons: Readonly<Record<string, number>> = {
   forbidden: 112,
   not_subscribed: 132,
@@ -59,7 +59,7 @@ const reasons: Readonly<Record<string, number>> = {
   internal: 152,
 };
 
-/** From this number on, the same call may succeed later; so it may where the number is unknown. */
+/** From this number on the same call may succeed later, as it may if the number is unknown. */
 const firstThatPasses = 140;
 
 export function endError(code: string, why = code): WireError {

@@ -3,9 +3,8 @@ import type { Registry } from '../registry.ts';
 import { showAll } from './member-extras.ts';
 
 /**
- * The gateway has this subscription already. One that the client has dropped is ended first. One that the client holds
- * under another key (the namespace conflates by default) and this one are merged. Otherwise it is asked for again, as
- * is planned.
+ * The gateway has an equal subscription already. If the client has dropped that one, ends it first. If the client holds
+ * it under another key (the namespace conflates by default), merges the two. Otherwise the planned retry follows.
  */
 export async function reconcile(registry: Registry, wire: Shared): Promise<void> {
   const { topic, key } = wire;

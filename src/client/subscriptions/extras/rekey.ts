@@ -2,14 +2,14 @@ import type { Member, Shared } from '../member.ts';
 import type { Registry } from '../registry.ts';
 import type { SubscribeOptions } from '../subscribe-options.ts';
 
-/** All subscriptions, as one that gets other keys sees them. */
+/** What a change of keys needs from `Subscriptions`. */
 interface RekeyTarget extends Registry {
   wireFor(topic: string, options: SubscribeOptions): Shared;
   enter(member: Member): void;
   leave(member: Member): void;
 }
 
-/** Other keys of one subscription: it moves to a wire with these where others have theirs or want to keep the old. */
+/** Changes the keys of a member. If others share its wire, or a wire has these keys, the member moves. */
 export function changeKeys(registry: RekeyTarget, member: Member): void {
   const { topic, options, wire } = member;
   const key = registry.keyOf(topic, options);
@@ -28,7 +28,7 @@ export function changeKeys(registry: RekeyTarget, member: Member): void {
   rekey(registry, wire);
 }
 
-/** Tells the gateway of other keys, one command at a time. */
+/** Sends changed keys to the gateway, one command at a time. */
 export function rekey(registry: Registry, wire: Shared): void {
   const { view } = wire;
   const keyed = wire.extras?.keyed;
@@ -39,13 +39,13 @@ export function rekey(registry: Registry, wire: Shared): void {
     const result = outcome.ok ? outcome.reply.results[0] : undefined;
     const granted = result && 'view' in result ? result : undefined;
     if (byView.get(view) !== wire) {
-      // It was left meanwhile, and the gateway knew that view no more.
+      // The client has left the view meanwhile, but the gateway has replaced it by another one.
       if (granted) registry.releaseView(granted.view, wire.key);
     } else if (granted) {
       byView.delete(view);
       byView.set(granted.view, wire);
       if (granted.view !== view) dictionaries?.forget(view);
-      // Another view takes the place of the one before, and goes on where that was.
+      // Another view replaces the one before and continues at its position.
       wire.view = granted.view;
       keyed.toGranted();
       rekey(registry, wire);

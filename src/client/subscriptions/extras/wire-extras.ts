@@ -7,18 +7,18 @@ import { beginning } from './beginning.ts';
 import { KeyedView } from './keyed-view.ts';
 import { MemberExtras } from './member-extras.ts';
 
-/** Of a subscription on the wire: filter, keys, presence, beginnings of its members, a pattern's cursor, an inbox. */
+/** The filter, keys, presence, starts, cursor and inbox of a subscription on the wire. */
 export class WireExtras implements Port {
   readonly keyed: KeyedView | undefined;
   suspect: string | undefined;
   wasLive = false;
   #unheardAfter: Position | undefined;
-  /** What was shown since `had` was called last. */
+  /** A listener has had what was shown since the last call of `had`. */
   #isHeard = false;
   #hasPresence = false;
   #isInbox = false;
   #askedCursor: string | undefined;
-  /** The members that wanted to begin where the gateway was asked to begin last. */
+  /** The members whose starts were sent last. */
   #asked: readonly Member[] = [];
   readonly #wire: Shared;
 
@@ -49,7 +49,7 @@ export class WireExtras implements Port {
     const { wire, starts } = beginning(this.#wire, this);
     this.#wire.starts = starts;
     this.#askedCursor = isPattern ? wire.cursor : undefined;
-    // One cursor at a time: members of a pattern that want another one are served after this one.
+    // One cursor at a time: members of a pattern with another cursor are served after this one.
     this.#asked = [...members].filter(
       ({ isUnserved, options: { cursor } }) =>
         isUnserved && !(isPattern && cursor !== undefined && cursor !== wire.cursor),
@@ -66,10 +66,10 @@ export class WireExtras implements Port {
     this.keyed?.toGranted();
     this.#isInbox = inbox === true;
     for (const member of this.#asked) member.isUnserved = false;
-    // What one topic's older cursor says stays true.
+    // An older cursor of a single topic stays valid.
     this.#wire.cursor = cursor ?? asked ?? (isPattern ? undefined : this.#wire.cursor);
     for (const member of members) if (!member.isUnserved) member.begin(result, starts, asked !== undefined);
-    // The connection may have gone before the gateway heard of it.
+    // The connection may have been lost before the gateway got the last acknowledgement.
     if (continues && this.#isInbox && !this.#unheardAfter) this.#acknowledge(view, offset);
   }
 
@@ -94,13 +94,13 @@ export class WireExtras implements Port {
     else if (!this.#unheardAfter) this.#acknowledge(this.#wire.view, offset);
   }
 
-  /** What came long before will not come again, and needs no position. */
+  /** Topics that were quiet for long will not repeat, and need no position. */
   advanced(): void {
     this.suspect = undefined;
     for (const member of this.#wire.members) member.extras?.forgetQuiet();
   }
 
-  /** The application has had everything of this view up to this offset. */
+  /** The application has received everything of this view up to this offset. */
   #acknowledge(view: number, offset: number): void {
     const { port } = this.#wire;
     port.acknowledging ??= new Acknowledging(port.commands, port.newTimer());
