@@ -43,15 +43,37 @@ function framesOf({ session }: Run): number {
   return session === undefined ? 1 : 2;
 }
 
-/** Whether what takes `bytes` more has to go in the next one. */
-function isFull(run: Run, bytes: number, maxBytes: number, maxPublications: number): boolean {
-  return run.bytes + bytes > maxBytes || run.count >= maxPublications;
+/** Whether a publication of this size has to go in the next frame. */
+function isFull(run: Run, bytes: number, batch: FeedGroup['batch'], { view }: Feed): boolean {
+  const { publicationsPerFrame = batch.maxPublications } = view.options.codec;
+  return (
+    run.bytes + bytes > batch.maxBytes || run.count >= Math.min(batch.maxPublications, publicationsPerFrame)
+  );
 }
 
-/** What was chosen and not sent is looked at again in the next turn, and must look the same then. */
-function holdRemoved({ held }: Feed, publications: readonly StoredPublication[]): void {
+/** Those to send, if only the newest of each key is; see `conflate`. Undefined: all are. */
+function keptOf(feed: Feed, pending: readonly StoredPublication[]): ReturnType<typeof conflate> | undefined {
+  const { intervalMs, conflate: wantsConflation } = feed.view.options;
+  const conflates = wantsConflation || (intervalMs > 0 && feed.topic.state !== undefined);
+  return conflates ? conflate(pending, feed) : undefined;
+}
+
+/** What the members are sent of a publication, if anything. */
+function chooseKept(
+  feed: Feed,
+  publication: StoredPublication,
+  kept: ReturnType<typeof conflate> | undefined,
+): StoredPublication | undefined {
+  if (kept === undefined || kept.has(publication)) return choose(feed, publication, feed.held);
+  // A member that joined meanwhile may have it from its snapshot.
+  if (publication.removed !== true && feed.matches(publication)) feed.held?.add(publication.key ?? '');
+  return undefined;
+}
+
+/** Publications that were chosen and not sent are chosen again in the next turn, and must look the same then. */
+function holdRemoved({ held }: Feed, { forOthers, forSession }: Run): void {
   if (held === undefined) return;
-  for (const { removed, key } of publications) if (removed === true) held.add(key ?? '');
+  for (const { removed, key } of [...forOthers, ...forSession]) if (removed === true) held.add(key ?? '');
 }
 
 const nothing: Run = { session: undefined, forSession: [], forOthers: [], bytes: 0, count: 0, upto: 0 };
@@ -102,42 +124,27 @@ export class Flusher {
     let frames = this.#announceEpoch(feed, pending.length > 0);
     if (frames < budget && pending.length > 0) frames += this.#announceDictionary(feed.view);
     if (frames >= budget) return false;
-    const { intervalMs, conflate: wantsConflation, codec } = feed.view.options;
-    const { maxPublications } = group.batch;
-    const perFrame = Math.min(maxPublications, codec.publicationsPerFrame ?? maxPublications);
-    const isState = feed.topic.state !== undefined;
-    const conflates = wantsConflation || (isState && intervalMs > 0);
-    const kept = conflates ? conflate(pending, feed) : undefined;
+    const kept = keptOf(feed, pending);
     const newest = feed.topic.ring.newest;
     let run: Run | undefined;
     for (const publication of pending) {
-      const isKept = kept === undefined || kept.has(publication);
-      const chosen = isKept ? choose(feed, publication, feed.held) : undefined;
-      // A member that joined meanwhile may have it from its snapshot.
-      if (!isKept && publication.removed !== true && feed.matches(publication))
-        feed.held?.add(publication.key ?? '');
+      const chosen = chooseKept(feed, publication, kept);
       if (chosen === undefined) {
         if (run === undefined) feed.examine(publication.offset);
         continue;
       }
       const only = kept?.get(publication);
       const session = only ?? feed.exceptOf(chosen);
-      const bytes = chosen.encoded(codec).length;
-      if (
-        run !== undefined &&
-        (run.session !== session || isFull(run, bytes, group.batch.maxBytes, perFrame))
-      ) {
-        if (frames + framesOf(run) > budget) {
-          holdRemoved(feed, [...run.forOthers, ...run.forSession, chosen]);
-          return false;
-        }
-        this.#send(feed, run, run.upto, nowMs);
+      const bytes = chosen.encoded(feed.view.options.codec).length;
+      if (run !== undefined && (run.session !== session || isFull(run, bytes, group.batch, feed))) {
         frames += framesOf(run);
-        run = undefined;
+        if (frames <= budget) this.#send(feed, run, run.upto, nowMs);
         if (frames >= budget) {
-          holdRemoved(feed, [chosen]);
+          if (frames > budget) holdRemoved(feed, run);
+          holdRemoved(feed, beginRun(session, only, chosen));
           return false;
         }
+        run = undefined;
       }
       if (run === undefined) run = beginRun(session, only, chosen);
       else (only === undefined ? run.forOthers : run.forSession).push(chosen);
@@ -148,7 +155,7 @@ export class Flusher {
     if (run !== undefined || this.#silentTooLong(feed, newest, nowMs)) {
       const last = run ?? nothing;
       if (frames + framesOf(last) > budget) {
-        holdRemoved(feed, [...last.forOthers, ...last.forSession]);
+        holdRemoved(feed, last);
         return false;
       }
       this.#send(feed, last, newest, nowMs);
