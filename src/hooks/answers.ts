@@ -56,7 +56,7 @@ export const answerSchemas = {
   call: z.union([callAnswer, denial]),
 };
 
-/** As the subscribe command reads one. */
+/** Checks a filter as the subscribe command does. */
 function filterOf(value: unknown, context: z.RefinementCtx): Filter | undefined {
   if (value === undefined || value === null) return undefined;
   const fields = new Fields({ filter: value }, jsonDialect, clientBounds, {});
@@ -67,7 +67,7 @@ function filterOf(value: unknown, context: z.RefinementCtx): Filter | undefined 
 }
 
 /**
- * Reads the answer to one question. Throws a `HookFailure` if it is malformed, which names fields and never quotes
+ * Reads the answer to one question. Throws a `HookFailure` if it is malformed. The error names fields and never quotes
  * values.
  */
 export function readAnswer<S extends z.ZodType>(schema: S, answer: unknown): z.output<S> {
@@ -76,7 +76,7 @@ export function readAnswer<S extends z.ZodType>(schema: S, answer: unknown): z.o
   throw new HookFailure('malformed', 'its answer is not of the documented form');
 }
 
-/** Reads answers to `count` questions: as many, or one for all. */
+/** Reads the answers to `count` questions: one for each, or one for all. */
 export function readAnswers<S extends z.ZodType>(schema: S, answer: unknown, count: number): z.output<S>[] {
   if (typeof answer !== 'object' || answer === null || !('results' in answer))
     return Array.from({ length: count }, () => readAnswer(schema, answer));
@@ -87,8 +87,8 @@ export function readAnswers<S extends z.ZodType>(schema: S, answer: unknown, cou
 }
 
 /**
- * Reads the body of an answer, without a byte order mark. Throws a `HookFailure` where a member stands twice: another
- * reader may take the other one for the decision.
+ * Reads the body of an answer, without a byte order mark. Throws a `HookFailure` if a member occurs twice, because
+ * another reader may take the other one for the decision.
  */
 export function readBody(body: Uint8Array): Uint8Array {
   const text = withoutByteOrderMark(body);

@@ -22,17 +22,17 @@ export type Answerer =
 export interface AskedHook {
   readonly answerer: Answerer;
   readonly gate: Gate;
-  /** If it fails, the client may do what it may without this hook. */
+  /** If the hook fails, the client is permitted what it would be without the hook. */
   readonly failsOpen: boolean;
 }
 
 export interface HookedOptions {
   readonly hooks: { readonly [N in HookName]?: AskedHook };
-  /** Methods that are answered in this process. They go through the gate of calls, too. */
+  /** Methods that are handled in this process. They go through the gate of calls too. */
   readonly handlers: ReadonlyMap<string, CallHandler>;
   /** Bounds the calls of `handlers`; absent: there can be none. */
   readonly handlerGate?: Gate | undefined;
-  /** Of the gateway itself. */
+  /** Whether the identity is the gateway's own. */
   readonly isOwn: (identity: Identity) => boolean;
   /** Why the credential is no longer valid: it may have been revoked while the application was asked. */
   readonly refusal: (identity: Identity) => SluiceError | undefined;
@@ -42,11 +42,11 @@ export interface HookedOptions {
 /** The most bytes of an answer to a hook, besides the payload of a call. */
 const decisionMaxBytes = 64 * 1024;
 
-/** The application, as its hooks answer for it. */
+/** The application, represented by its hooks. */
 export function hookedApplication(options: HookedOptions): Application {
   const { hooks, handlers, isOwn, payloadMaxBytes } = options;
   const { connect, subscribe, publish, call } = hooks;
-  // A key is the application itself, and so is this machine where it needs none and asks over HTTP.
+  // A client with an API key is the application itself. So is this machine over HTTP if no key is needed.
   const isExempt = ({ identity, transport }: Asker) =>
     identity.apiKey !== undefined || isOwn(identity) || (transport === 'http' && isOperator(identity));
   return {
@@ -85,12 +85,12 @@ export function hookedApplication(options: HookedOptions): Application {
 
 const plainGrant: SubscribeGrant = { grant: false };
 
-/** What a client has published is committed though it goes. */
+/** A publication is committed even if its client leaves. */
 function withoutEnd({ onGone: _, ...asker }: Asker): Asker {
   return asker;
 }
 
-/** Resolves with what a function returns or a URL answers, as bytes; and with the errors of `Gate.ask`. */
+/** Resolves with the result of a function, the bytes that a URL responds with, or an error of `Gate.ask`. */
 function outcomeOf(
   { answerer, gate }: AskedHook,
   { payer, onGone }: Asker,
@@ -236,7 +236,7 @@ async function handled(
   }
 }
 
-/** A payload that is taken byte for byte from the answer. */
+/** A payload that is copied byte for byte from the answer. */
 class RawJson {
   readonly payload: Payload;
 

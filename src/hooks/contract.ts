@@ -13,7 +13,7 @@ export interface HookClient {
   readonly address?: string;
 }
 
-/** No: the client gets the error `denied` with this reason, at most 200 characters. */
+/** Denies the request: the client gets the error `denied` with this reason of at most 200 characters. */
 export interface Denial {
   readonly allow: false;
   readonly reason?: string;
@@ -22,19 +22,19 @@ export interface Denial {
 export interface ConnectQuestion {
   readonly client: HookClient;
   readonly reason: ConnectReason;
-  /** Of the page; empty: none. */
+  /** The page's origin; empty: none. */
   readonly origin: string;
-  /** Those that `hookHeaders` names and the request has. */
+  /** The headers of the request that `hookHeaders` names. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
 export interface ConnectConsent {
   readonly allow: true;
-  /** Who it is, instead of what its token says. */
+  /** The user, in place of the token's. */
   readonly user?: string;
-  /** Topics that it is subscribed to at once, without asking. */
+  /** Topics that the gateway subscribes it to at once. */
   readonly topics?: readonly string[];
-  /** Besides what its token permits. */
+  /** Permissions besides those of its token. */
   readonly permissions?: readonly TopicPermission[];
 }
 
@@ -43,16 +43,16 @@ export interface SubscribeQuestion {
   readonly subscriptions: readonly {
     /** A topic or pattern. */
     readonly topic: string;
-    /** Whether its credential allows it. */
+    /** Whether the client's credential permits it. */
     readonly permitted: boolean;
   }[];
 }
 
 export interface SubscribeConsent {
   readonly allow: true;
-  /** Permits it though the credential does not. Never for names with `$`, nor for another user's topic. */
+  /** Permits it even if the credential does not. Has no effect for names with `$` and topics of other users. */
   readonly grant?: boolean;
-  /** The client gets only what this matches, whatever filter it asks for itself. */
+  /** The client gets only what this matches, besides its own filter. */
   readonly filter?: Filter;
 }
 
@@ -63,7 +63,7 @@ export interface PublishQuestion {
     readonly type: string;
     readonly key?: string;
     readonly tags?: Tags;
-    /** What was published; bytes where it is not JSON. */
+    /** The published payload; bytes if it is not JSON. */
     readonly data: unknown;
   }[];
 }
@@ -75,11 +75,11 @@ export interface PublishConsent {
 export interface CallQuestion {
   readonly client: HookClient;
   readonly method: string;
-  /** What was sent; bytes where it is not JSON. */
+  /** The payload of the call; bytes if it is not JSON. */
   readonly data: unknown;
 }
 
-/** `data`: anything that JSON can say, or bytes. */
+/** `data`: a JSON value, or bytes. */
 export interface CallAnswer {
   readonly data: unknown;
 }
@@ -90,12 +90,12 @@ type Eventually<T> = T | PromiseLike<T>;
 
 /** What a function gets besides its question. */
 export interface Asked {
-  /** Aborted when the answer comes too late: its time is over, or its client has gone. */
+  /** Aborted when the answer is no longer wanted: after the timeout, or when the client is gone. */
   readonly signal: AbortSignal;
 }
 type Hook<Q, A> = (question: Q, asked: Asked) => Eventually<A>;
 
-/** The hooks of an embedded gateway. Each is asked as its HTTP twin is, and answers the same. */
+/** The hooks of an embedded gateway. Each gets the question of the HTTP hook of the same name, and answers alike. */
 export interface Hooks {
   readonly connect?: Hook<ConnectQuestion, ConnectConsent | Denial>;
   readonly subscribe?: Hook<SubscribeQuestion, Each<SubscribeConsent>>;
@@ -103,7 +103,7 @@ export interface Hooks {
   readonly call?: Hook<CallQuestion, CallAnswer | Denial>;
 }
 
-/** Answers calls of one method. What it returns is the client's `data`. Throw a `SluiceError` to refuse. */
+/** Handles the calls of one method. The client gets the result as `data`. Throw a `SluiceError` to refuse. */
 export type CallHandler = (question: CallQuestion, asked: Asked) => unknown;
 
 export const hookNames = ['connect', 'subscribe', 'publish', 'call'] as const;

@@ -16,7 +16,7 @@ export class Endpoint {
   }
 
   /**
-   * Resolves with the body of a 2xx answer. Rejects with a `HookFailure` for any other, for a redirect (which is not
+   * Resolves with the body of a 2xx response. Rejects with a `HookFailure` for any other, for a redirect (which is not
    * followed), and for a body of more than `responseMaxBytes`, which is not read to its end.
    */
   async post(

@@ -1,4 +1,4 @@
-/** Events of a batch, and their bytes. */
+/** At most this many events in a batch, and bytes. */
 const batchMaxEvents = 500;
 const batchMaxBytes = 256 * 1024;
 /** Topics of one page of a resync. */
@@ -7,7 +7,7 @@ const resyncPageTopics = 1000;
 export interface Resync {
   readonly page: number;
   readonly last: boolean;
-  /** Absent: another gateway says which are occupied. */
+  /** Absent: another gateway reports which topics are occupied. */
   readonly topics?: readonly string[];
 }
 
@@ -25,7 +25,7 @@ interface Queued {
 }
 
 /**
- * Events as JSON texts, in order, until they are acknowledged. When they exceed their bytes all are dropped and a
+ * Keeps events as JSON texts, in order, until they are acknowledged. When they exceed `maxBytes` all are dropped and a
  * resync follows: the topics that were occupied at that moment, in pages, and then the events after it.
  */
 export class EventQueue {
@@ -38,7 +38,7 @@ export class EventQueue {
   #flight: EventBatch | undefined;
   #dropped = 0;
 
-  /** It begins with a resync. `occupied`: the topics that are. */
+  /** The first batch is a resync. `occupied`: returns the occupied topics. */
   constructor(maxBytes: number, occupied: () => readonly string[] | undefined) {
     this.#maxBytes = maxBytes;
     this.#occupied = occupied;
@@ -72,7 +72,7 @@ export class EventQueue {
     this.#startResync();
   }
 
-  /** What comes next is a resync. The events that wait follow it, but for those that it makes superfluous. */
+  /** Begins a resync. The events that wait follow it, except those that it makes superfluous. */
   resync(): void {
     this.#events = this.#events.filter(({ isOccupancy }) => !isOccupancy);
     this.#bytes = this.#events.reduce((sum, { bytes }) => sum + bytes, 0);

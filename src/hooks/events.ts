@@ -10,9 +10,9 @@ import { type Occupancy, type OccupancyListener, OwnOccupancy } from './occupanc
 
 export interface EventsOptions {
   readonly endpoint: Pick<Endpoint, 'post'>;
-  /** What the application knows this gateway by, the same after a restart. */
+  /** The name of this gateway for the application, the same after a restart. */
   readonly gateway: string;
-  /** What the application knows those gateways by that occupy topics together. */
+  /** The name of all gateways that share an engine, and so the occupancy of topics. */
   readonly group: string;
   /** Absent: this gateway is alone. */
   readonly occupancy?: (listener: OccupancyListener) => Occupancy;
@@ -24,11 +24,11 @@ export interface EventsOptions {
     'eventsTotal' | 'eventsDroppedTotal' | 'eventBatchErrorsTotal' | 'eventQueueBytes' | 'onScrape'
   >;
   readonly log: { warn(fields: Readonly<Record<string, unknown>>, message: string): void };
-  /** The first wait after a failure; it doubles up to 60 times as much. */
+  /** The delay after the first failure. It doubles up to 60 times this. */
   readonly retryMs?: number;
 }
 
-/** Events of this time go together. */
+/** Events within this time are sent together. */
 const lingerMs = 20;
 /** Between attempts while the gateway ends. */
 const lastRetryMs = 100;
@@ -36,8 +36,8 @@ const responseMaxBytes = 64 * 1024;
 const logEveryMs = 10_000;
 
 /**
- * Tells the application what sessions do: one batch at a time, each until it is acknowledged, so that events arrive in
- * order.
+ * Sends the events of sessions to the application, one batch at a time and each until it is acknowledged, so that they
+ * arrive in order.
  */
 export class ApplicationEvents implements ToldEvents {
   readonly #options: EventsOptions;
@@ -69,12 +69,12 @@ export class ApplicationEvents implements ToldEvents {
     options.metrics.onScrape(() => options.metrics.eventQueueBytes.set(this.#queue.bytes));
   }
 
-  /** From now on events are sent. */
+  /** Begins to send events. */
   start(): void {
     this.#soon(0);
   }
 
-  /** Sends what waits, for at most this long. */
+  /** Sends the events that wait, for at most `graceMs`. */
   async close(graceMs: number): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
@@ -195,7 +195,7 @@ export class ApplicationEvents implements ToldEvents {
   }
 }
 
-/** Tells both what sessions do. */
+/** Passes the events of sessions to both. */
 export function toldBoth(
   a: SessionEvents | undefined,
   b: SessionEvents | undefined,

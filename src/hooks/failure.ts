@@ -1,4 +1,4 @@
-/** What went wrong with a hook: a label of metrics. */
+/** How a hook can fail: values of a metric's label. */
 export const failureKinds = [
   'timeout',
   'network',
@@ -11,10 +11,10 @@ export const failureKinds = [
 ] as const;
 export type FailureKind = (typeof failureKinds)[number];
 
-/** A hook gave no valid answer. The message is for the log: it quotes nothing that the application sent. */
+/** A hook gave no valid answer. The message is for the log, and quotes nothing that the application sent. */
 export class HookFailure extends Error {
   readonly kind: FailureKind;
-  /** The HTTP status, where there is one. */
+  /** The HTTP status, if there was a response. */
   readonly status: number | undefined;
 
   constructor(kind: FailureKind, message: string, status?: number, cause?: unknown) {

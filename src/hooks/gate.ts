@@ -13,18 +13,18 @@ interface GateLog {
 
 export interface GateOptions {
   readonly hook: HookName;
-  /** This and `concurrency` are read with each question. */
+  /** How long a question may take, its wait included. This and `concurrency` are read for each question. */
   readonly timeoutMs: number;
-  /** Questions asked at the same time. Others wait for their turn, within their time. */
+  /** How many questions are asked at the same time. Others wait for their turn, within `timeoutMs`. */
   readonly concurrency: number;
-  /** Bytes of what is asked, while it waits or is asked. */
+  /** The bytes of questions that wait or are being asked. */
   readonly held: ByteCharges;
   readonly monotonicMs: () => number;
   readonly metrics: Pick<Metrics, 'hookSeconds' | 'hookErrorsTotal' | 'hookDenialsTotal'>;
   readonly log: GateLog;
 }
 
-/** Of all payers. */
+/** Questions of all payers that may wait. */
 const waitingMax = 1000;
 /** What a question costs besides its bytes. */
 const overheadBytes = 512;
@@ -32,10 +32,10 @@ const retryAfterMs = 1000;
 /** At most one log line per kind of failure in this time. */
 const logEveryMs = 10_000;
 
-/** Bounds one hook: concurrent questions, waiting ones, the time of each, and the bytes that all hold. */
+/** Limits one hook: concurrent questions, waiting ones, the time of each, and the bytes of all. */
 export class Gate {
   readonly #options: GateOptions;
-  /** Start functions of questions that wait, first come first. */
+  /** Functions that start the questions that wait, in order. */
   readonly #waiting = new Set<() => void>();
   readonly #counts = new QuestionCounts();
   readonly #loggedAtMs = new Map<string, number>();
@@ -47,15 +47,15 @@ export class Gate {
     this.#seconds = options.metrics.hookSeconds.labels({ hook: options.hook });
   }
 
-  /** Questions that are asked or wait. */
+  /** The number of questions that wait or are being asked. */
   get size(): number {
     return this.#counts.total;
   }
 
   /**
-   * Asks, and resolves with the answer, with a `HookFailure`, or with the `SluiceError` for a client that asks for too
-   * much at a time, or that goes meanwhile. Never rejects. `run` must end soon after its signal is aborted, but is not
-   * waited for.
+   * Asks, and resolves with the answer, with a `HookFailure`, or with a `SluiceError` if the client asks for too much
+   * at a time or leaves meanwhile. Never rejects. `run` must end soon after its signal is aborted, but is not awaited
+   * then.
    */
   ask<T>(
     payer: Payer,
@@ -129,7 +129,7 @@ export class Gate {
     const lastMs = this.#loggedAtMs.get(failure.kind);
     if (lastMs === undefined || nowMs - lastMs >= logEveryMs) {
       this.#loggedAtMs.set(failure.kind, nowMs);
-      // An error that a function of the application threw is its own, and may be logged.
+      // An error that the application's own function threw may be logged.
       const { cause } = failure;
       log.warn({ hook, kind: failure.kind, err: cause }, `a hook failed: ${failure.message}`);
     }

@@ -1,17 +1,17 @@
 import { isPattern } from '../topics/topic-name.ts';
 
-/** Hears which topics become occupied and vacated. */
+/** Is told which topics become occupied and vacated. */
 export interface OccupancyListener {
   occupied(topic: string): void;
   vacated(topic: string): void;
   /**
-   * From now on this gateway tells the application which topics are occupied, and tells all of them anew: another
-   * gateway may have told something else.
+   * From now on this gateway tells the application which topics are occupied. It tells all of them again, because
+   * another gateway may have told something else.
    */
   resync(): void;
 }
 
-/** Which topics have subscribers by name. A pattern occupies none. */
+/** The topics that have subscribers by name. A pattern occupies none. */
 export interface Occupancy {
   /** Undefined: another gateway tells the application. */
   readonly topics: readonly string[] | undefined;
@@ -19,7 +19,7 @@ export interface Occupancy {
   unsubscribed(target: string): void;
 }
 
-/** Counts by topic: how many subscribers, or gateways, it has. */
+/** Counts the subscribers, or gateways, of each topic. */
 export class TopicCounts {
   readonly #counts = new Map<string, number>();
 
@@ -27,14 +27,14 @@ export class TopicCounts {
     return [...this.#counts.keys()];
   }
 
-  /** Whether it is the first. */
+  /** Returns whether it is the first. */
   add(topic: string): boolean {
     const count = this.#counts.get(topic) ?? 0;
     this.#counts.set(topic, count + 1);
     return count === 0;
   }
 
-  /** Whether it was the last. */
+  /** Returns whether it was the last. */
   remove(topic: string): boolean {
     const count = this.#counts.get(topic);
     if (count === undefined) return false;

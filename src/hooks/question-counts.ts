@@ -1,16 +1,16 @@
 import type { Payer } from '../topics/payer.ts';
 
-/** Of one account, so that one client's questions leave room for those of others. */
+/** Questions of one account, so that one client leaves room for others. */
 const perAccountMax = 32;
-/** Of all clients without a key or user at one address: a quarter of those that may wait (`gate.ts`). */
+/** Questions of all clients without a key or user at one address: a quarter of those that may wait (`gate.ts`). */
 const perAddressMax = 250;
 
-/** Questions to a hook that are asked or wait, by who pays for them. */
+/** Counts the questions to a hook that wait or are being asked, by payer. */
 export class QuestionCounts {
   readonly #ofAccount = new Map<string, number>();
   readonly #ofAddress = new Map<string, number>();
 
-  /** Of all payers. */
+  /** The questions of all payers. */
   get total(): number {
     let total = 0;
     for (const count of this.#ofAccount.values()) total += count;
@@ -41,7 +41,7 @@ export class QuestionCounts {
   }
 }
 
-/** What an unverified payer shares with all others of its address. */
+/** The address that an unverified payer shares with others. */
 export function addressOf({ account, address = account }: Payer): string {
   return address;
 }

@@ -6,7 +6,7 @@ export function clientOf({ session, identity, transport, address }: Asker): Hook
   return { session, user: identity.user, transport, address } as HookClient;
 }
 
-/** The payload as a function of the application gets it. */
+/** The payload as it is passed to a function of the application. */
 function payloadValue({ format, bytes }: Payload): unknown {
   return format === 'json' ? JSON.parse(Buffer.from(bytes).toString()) : bytes.slice();
 }
@@ -27,11 +27,11 @@ function described({ topic, type, key, tags }: PublishFields) {
   return { topic, type, key, tags };
 }
 
-/** The question of a hook, for a function and for a URL. It is built when it is its turn. */
+/** The question of a hook, for a function or a URL. Built when its turn comes. */
 export interface Question {
   readonly value: () => unknown;
   readonly body: () => Uint8Array<ArrayBuffer>;
-  /** The bytes of what the client has sent and this keeps. */
+  /** The bytes of the client's request that it keeps. */
   readonly bytes: number;
 }
 

@@ -4,18 +4,16 @@ import { type Occupancy, type OccupancyListener, TopicCounts } from './occupancy
 /** What gateways tell each other of the topics that they occupy. */
 export type OccupancyNews =
   | { readonly changed: readonly (readonly [topic: string, isOccupied: boolean])[] }
-  /** All topics that it occupies. `asks`: it wants the others to tell theirs. */
+  /** All topics that it occupies. `asks`: the others are to tell theirs. */
   | { readonly all: readonly string[]; readonly asks: boolean }
-  /**
-   * The number of these topics, and a checksum of their names. A gateway that knows other topics asks for all of them.
-   */
+  /** The number of its topics, and a checksum of their names. A gateway that knows other ones asks for all of them. */
   | { readonly count: number; readonly sum: number };
 
 export interface OccupancyPeers {
   readonly name: string;
-  /** The names of the gateways that can be heard, besides this one. */
+  /** The names of the other gateways that can be reached. */
   readonly others: Iterable<string>;
-  /** Nothing is heard, and what is told is lost. */
+  /** Other gateways can't be reached: news are lost in both directions. */
   readonly isAway: boolean;
   tell(news: OccupancyNews): void;
 }
@@ -26,7 +24,7 @@ export interface SharedOccupancyOptions {
   readonly monotonicMs: () => number;
 }
 
-/** A gateway that has not told its topics within this time has none to tell: it wants no events, or has just ended. */
+/** A gateway that has not told its topics within this time has none: it sends no events, or has just ended. */
 const tellWithinMs = 2000;
 const compareEveryMs = 5000;
 
@@ -131,7 +129,7 @@ export class SharedOccupancy implements Occupancy {
     for (const topic of before) if (!after.has(topic)) this.#remove(topic);
     this.#silent.delete(from);
     if (asks) this.#tellAll(false);
-    // It may have told the application its own topics only.
+    // It may have told the application only its own topics.
     if (isNew) this.#speaks = false;
     this.#decide();
   }

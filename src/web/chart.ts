@@ -7,15 +7,15 @@ export interface ChartOptions {
   readonly format: (value: number) => string;
   /** The axis reaches at least up to this value. */
   readonly top: () => number;
-  /** The time under the pointer, or none. All charts share it. */
+  /** Called with the index of the sample under the pointer; undefined: none. All charts show the same. */
   readonly hover: (index: number | undefined) => void;
 }
 
-/** Left of the plot, for the values, and right of it. */
+/** The widths left of the plot, for the values, and right of it. */
 const valuesPx = 64;
 const marginPx = 18;
 
-/** One chart that slides: its right edge is now. Colours come from the style sheet, so they follow light and dark. */
+/** A sliding chart: its right edge is now. Its colours are those of the style sheet, light or dark. */
 export class Chart {
   readonly #plot: uPlot;
   readonly #host: HTMLElement;
@@ -98,7 +98,7 @@ export class Chart {
     );
   }
 
-  /** A narrow chart labels fewer ticks, and always the newest. */
+  /** A narrow chart labels fewer ticks, but always the newest. */
   #tickLabels(splits: readonly number[]): string[] {
     const steps = splits.length - 1;
     const stride = labelStride(steps, this.#host.clientWidth - valuesPx - marginPx);

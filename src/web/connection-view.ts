@@ -12,7 +12,7 @@ const words: Readonly<Record<Shown, string>> = {
   closed: 'Disconnected',
 };
 
-/** The state of the connection: a pill that is always there, and a banner while something is wrong. */
+/** Shows the state of the connection: always in a pill, and in a banner while something is wrong. */
 export class ConnectionView {
   readonly #pill = byId('connection');
   readonly #word = byId('connection-word');
@@ -26,7 +26,7 @@ export class ConnectionView {
     this.#banner.append(el('div', { role: 'status' }, this.#message), this.#countdown, this.#retry);
   }
 
-  /** Returns the state that is shown, by which the page greys the charts. */
+  /** Returns the state that is shown. The page greys the charts by it. */
   show(status: ClientStatus, nowMs: number): Shown {
     const shown = shownFor(status);
     this.#pill.dataset['state'] = shown;

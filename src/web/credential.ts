@@ -1,8 +1,8 @@
 const storageKey = 'sluice.credential';
 
 /**
- * The token or API key of the page: the fragment of its address, which goes into no log, or typed in, and then kept
- * while the tab is open.
+ * The token or API key of the page: the fragment of its address, which no log contains, or what the visitor has typed.
+ * Kept while the tab is open.
  */
 export class Credential {
   #value: string | undefined;
@@ -21,7 +21,7 @@ export class Credential {
   }
 }
 
-/** A browser may forbid storage to a page. */
+/** Undefined if there is none, or if the browser forbids storage. */
 function read(): string | undefined {
   try {
     return sessionStorage.getItem(storageKey) || undefined;

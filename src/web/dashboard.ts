@@ -17,7 +17,7 @@ import { Watch } from './watch.ts';
 const emptyPollMs = 2_000;
 const listPollMs = 30_000;
 
-/** The page: one client, one server at a time, redrawn at most once a frame and at least once a second. */
+/** The page: one client, and one server at a time. Redrawn at most once per frame and at least once a second. */
 class Dashboard {
   readonly #query = new URLSearchParams(location.search);
   readonly #credential = new Credential();
@@ -87,10 +87,10 @@ class Dashboard {
       this.#topics = await listServers(credential);
       this.#listError = undefined;
     } catch (error) {
-      // Without a response the connection's state says why; `?topic=` needs no list.
+      // If there was no response the connection's state says why. `?topic=` needs no list.
       this.#listError = error instanceof ListError ? error : undefined;
     }
-    // Another credential was entered meanwhile, and has its own request.
+    // Another credential was entered meanwhile, with a request of its own.
     if (credential !== this.#credential.value) return;
     const wanted = this.#topic ?? this.#query.get('topic') ?? this.#topics[0];
     if (wanted && wanted !== this.#topic) this.#look(wanted);
@@ -99,7 +99,7 @@ class Dashboard {
     this.#draw();
   }
 
-  /** The same credential would be refused again: waits for another one. */
+  /** Stops until another credential is entered: the same one would be refused again. */
   #stopFor(error: ClientError): void {
     this.#refusal = error;
     queueMicrotask(() => {
@@ -142,7 +142,7 @@ class Dashboard {
     this.#delivery.show(performance.now());
     this.#showNotice(this.#lack(shown === 'refused'));
     if (!this.#machine) return;
-    // Without a connection the charts stop: moving on would look like silent servers.
+    // Without a connection the charts stop, because a moving chart would look like a silent server.
     if (shown === 'live' || this.#drawnAtMs === 0) this.#drawnAtMs = nowMs + status.serverOffsetMs;
     for (const panel of this.#panels) panel.show(this.#machine, this.#drawnAtMs, this.#windowSeconds);
     this.#changes.show(this.#machine.changes);
@@ -153,7 +153,7 @@ class Dashboard {
     return this.#refusal === undefined ? status : { ...status, state: 'closed', error: this.#refusal };
   }
 
-  /** Why the page can't show a server. Undefined: it can. */
+  /** Why the page can't show a server; undefined: it can. */
   #lack(isRefused: boolean): Lack | undefined {
     const { state, error } = this.#status();
     const hasCredential = this.#credential.value !== undefined;

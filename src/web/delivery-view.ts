@@ -17,7 +17,7 @@ const figures = {
 
 type Figure = keyof typeof figures;
 
-/** The page's own measurement of the delivery, as a strip of figures. */
+/** Shows the page's own measurements of the delivery in a strip of figures. */
 export class DeliveryView {
   readonly #cells = new Map<Figure, Record<'value' | 'unit' | 'note', HTMLElement>>();
   readonly #client: SluiceClient;

@@ -8,9 +8,7 @@ export interface Latency {
   readonly p95Ms: number;
 }
 
-/**
- * Measures the delivery: messages per second, and their age on arrival. `nowMs` is on a monotonic clock.
- */
+/** Measures the delivery: messages per second, and their age on arrival. `nowMs` is on a monotonic clock. */
 export class DeliveryMeter {
   #arrivalsMs: number[] = [];
   #latenciesMs: number[] = [];
@@ -27,7 +25,7 @@ export class DeliveryMeter {
     if (this.#latenciesMs.length > latencySamples) this.#latenciesMs.shift();
   }
 
-  /** Forgets what came before a loss of the connection. */
+  /** Call it after a loss of the connection: forgets what came before. */
   restart(nowMs: number): void {
     this.#arrivalsMs = [];
     this.#latenciesMs = [];

@@ -12,12 +12,12 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Writes only a text that differs, because screen readers announce every write to a live region. */
+/** Writes the text only if it differs, because screen readers announce every write to a live region. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** An element of the page's own HTML, which is always there. */
+/** An element of the page's HTML. It has to exist. */
 export function byId(id: string): HTMLElement {
   const element = document.getElementById(id);
   if (!element) throw new Error(`the page has no #${id}`);

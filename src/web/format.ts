@@ -1,4 +1,4 @@
-/** A number and its unit, apart, because they are set differently. */
+/** A number and its unit, which are styled differently. */
 export interface Quantity {
   readonly value: string;
   readonly unit: string;

@@ -10,11 +10,11 @@ import {
 } from './reading.ts';
 import { Series } from './series.ts';
 
-/** The longest window that can be shown, and a little more for its left edge. */
+/** The longest window that a chart shows, and a little more for its left edge. */
 const keepSeconds = 320;
 const keepChanges = 50;
 
-/** What the page knows of one server. Publications may come twice and out of order: live, snapshot, history. */
+/** What the page knows of one server. Publications may repeat and be out of order: live, snapshot, history. */
 export class Machine {
   readonly #series: Readonly<Record<MonitoringType, Series>>;
   readonly #latest = new Map<MonitoringType, Reading>();

@@ -8,7 +8,7 @@ export interface PanelSpec {
     readonly label: string;
     readonly read: (reading: Reading) => number | undefined;
   }[];
-  /** Of the chart's axis and cursor. */
+  /** Formats the values of the axis and the cursor. */
   readonly format: (value: number) => Quantity;
   readonly headline: (reading: Reading) => Quantity;
   readonly detail: (reading: Reading) => string;

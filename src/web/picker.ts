@@ -1,7 +1,7 @@
 import { byId, el } from './dom.ts';
 import { serverName } from './servers.ts';
 
-/** Shows the name of the server, or a choice where there are several. */
+/** Shows the name of the server, or a choice if there are several. */
 export class Picker {
   readonly #host = byId('server');
   readonly #choose: (topic: string) => void;

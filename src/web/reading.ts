@@ -27,7 +27,7 @@ export interface StatusChange {
   readonly unit: string;
 }
 
-/** The part of a publication that is read. */
+/** The part of a publication that the functions below read. */
 export interface Publication {
   readonly type: string;
   readonly offset: number;

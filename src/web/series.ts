@@ -27,7 +27,7 @@ export class Series {
     this.#forget((this.#times.at(-1) as number) - this.#keepSeconds);
   }
 
-  /** For the chart, with a null where no sample is known for long. */
+  /** The data of the chart, with a null in each long time without a sample. */
   data(): SeriesData {
     const times: number[] = [];
     const lines: (number | null)[][] = this.#lines.map(() => []);

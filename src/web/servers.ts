@@ -1,6 +1,6 @@
 import { isRecord } from './reading.ts';
 
-/** Why there is no list. */
+/** The list of servers could not be fetched. */
 export class ListError extends Error {
   /** The status of the response. */
   readonly status: number;

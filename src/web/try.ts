@@ -59,7 +59,7 @@ function textOf(form: HTMLFormElement, name: string): string | undefined {
   return field(form, name).value.trim() || undefined;
 }
 
-/** Undefined: it is empty. Throws with the name of the field. */
+/** The JSON in a field; undefined: it is empty. Throws an error that names the field. */
 function jsonOf<T>(form: HTMLFormElement, name: string): T | undefined {
   const text = textOf(form, name);
   if (text === undefined) return undefined;
@@ -134,7 +134,7 @@ function connect(): void {
   };
 }
 
-/** Says what is wrong with what was typed in, or what the gateway said. */
+/** Shows what is wrong with the input, or what the gateway has replied. */
 function tell(id: string, text: string, isFailure: boolean): void {
   byId(id).dataset['state'] = isFailure ? 'failed' : '';
   setText(byId(id), text);

@@ -3,12 +3,12 @@ import type { DeliveryMeter } from './delivery.ts';
 import type { Machine } from './machine.ts';
 import type { Publication } from './reading.ts';
 
-/** The history that the charts can show, at one publication per second and type. */
+/** Pages of history: as much as the charts can show, at one publication per second and type. */
 const mostPages = 20;
 
 /**
- * Fills a machine from its topic: the snapshot, the live stream, and the history, so that the charts have no hole after
- * a reload or an outage. `changed` is called after each.
+ * Fills a machine from its topic: by the snapshot, the live stream and the history, so that the charts have no hole
+ * after a reload or an outage. Calls `changed` after each.
  */
 export class Watch {
   readonly subscription: Subscription<unknown>;
@@ -75,7 +75,7 @@ export class Watch {
         after = page.upto;
       }
     } catch {
-      // Not allowed, or the connection is gone again: the charts begin with live samples.
+      // Not permitted, or the connection is lost again: the charts begin with live samples.
     }
   }
 }

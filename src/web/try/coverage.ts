@@ -6,15 +6,15 @@ export interface Covered {
   readonly topic: string;
   readonly after: number;
   readonly upto: number;
-  /** Publications in it. */
+  /** The number of its publications. */
   readonly count: number;
-  /** It was received before. */
+  /** All of it was received before. */
   readonly isRepeat: boolean;
-  /** Offsets between the last frame of the topic and this one that no frame has covered. */
+  /** How many offsets between the topic's last frame and this one no frame has covered. */
   readonly missing: number;
 }
 
-/** Follows, by topic, up to where everything was received: from frames alone, as any client could. */
+/** Computes by topic, from frames alone as any client could, up to where everything was received. */
 export class Coverage {
   readonly #positions = new Map<string, Position>();
 
@@ -37,7 +37,7 @@ export class Coverage {
     return { topic, after, upto, count: range.count, isRepeat, missing };
   }
 
-  /** A subscription that resumes says from where; a gap names what is missing. */
+  /** A resumed subscription tells its start, and a gap what is missing. */
   #begin(results: readonly Frame[]): void {
     for (const { topic, epoch, offset, error } of results) {
       if (error === undefined && offset !== undefined) this.#set(String(topic), epoch, Number(offset));
@@ -69,7 +69,7 @@ function rangeOf(frame: Frame): Range | undefined {
     const [after, upto] = [Number(frame['after'] ?? 0), Number(frame['upto'])];
     return { topic, after, upto, count: messages?.length ?? 0, isWhole: false };
   }
-  // One publication stands alone.
+  // A single publication is a frame of its own.
   if (frame['timestamp'] === undefined || frame['offset'] === undefined) return undefined;
   const upto = Number(frame['offset']);
   return { topic, after: upto - 1, upto, count: 1, isWhole: false };

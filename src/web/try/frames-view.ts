@@ -2,11 +2,11 @@ import { byId, el, setText } from '../dom.ts';
 import { Coverage, type Covered } from './coverage.ts';
 import type { Frame } from './wire.ts';
 
-/** More rows are of no use to a person. */
+/** More rows than this are no help to a reader. */
 const maxRows = 200;
 const maxContent = 400;
 
-/** A frame that says that something is lost: of a WebSocket, or by the name of an event. */
+/** Whether the frame says that something is lost. */
 function isGap(frame: Frame): boolean {
   const results = frame.type === 'subscribed' ? (frame['results'] as readonly Frame[]) : [];
   return frame.type === 'gap' || [frame, ...results].some(({ recovered }) => recovered === false);
@@ -19,7 +19,7 @@ export class FramesView {
   #coverage = new Coverage();
   #tellsCoverage = true;
 
-  /** `tellsCoverage`: frames are shown as they came. The SDK hands over publications, and reports gaps itself. */
+  /** `tellsCoverage`: frames are shown as they came, with what they cover. The SDK reports gaps itself. */
   clear(tellsCoverage: boolean): void {
     this.#rows.replaceChildren();
     this.#coverage = new Coverage();

@@ -17,7 +17,7 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** A WebSocket with JSON, and no library. */
+/** A WebSocket with JSON, without a library. */
 export class JsonWire implements Wire {
   readonly #asked: Asked;
   readonly #listener: WireListener;
@@ -63,7 +63,7 @@ export class JsonWire implements Wire {
     socket.onopen = () => {
       const { credential } = this.#asked;
       if (credential !== undefined) this.#send({ type: 'connect', token: credential, client: 'try' });
-      // Begins where the last connection ended; only a first one takes the newest N.
+      // Begins where the last connection ended. Only the first one takes the newest N.
       const resume = this.#resume.options;
       const { last, ...rest } = subscriptionOf(this.#asked);
       const isFirst = Object.keys(resume).length === 0;

@@ -20,7 +20,7 @@ export class Resume {
     }
   }
 
-  /** For the next subscribe; empty for the first. */
+  /** The start of the next subscribe; empty for the first. */
   get options(): { readonly since?: Position; readonly cursor?: string } {
     if (this.#topic.endsWith('*')) return this.#cursor === undefined ? {} : { cursor: this.#cursor };
     const since = this.#coverage.positionOf(this.#topic);

@@ -5,10 +5,10 @@ interface Message {
   readonly offset: number;
 }
 
-/** Positions that were received before their acknowledgement. */
+/** Remembered positions that were received before their acknowledgement. */
 const keptArrivals = 100;
 
-/** From a publish of this page until its subscription has received it. */
+/** Measures the time from a publish of this page until its subscription has received it. */
 export class RoundTrip {
   readonly #sent = new Map<string, number>();
   readonly #arrived = new Map<string, number>();
@@ -18,7 +18,7 @@ export class RoundTrip {
     this.#measured = measured;
   }
 
-  /** It was acknowledged: it was sent at `sentAtMs`. */
+  /** A publish that was sent at `sentAtMs` is acknowledged. */
   published(topic: string, { offset }: Position, sentAtMs: number): void {
     const place = `${topic}@${offset}`;
     const arrivedAtMs = this.#arrived.get(place);

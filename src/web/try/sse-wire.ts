@@ -10,7 +10,7 @@ import {
   type WireListener,
 } from './wire.ts';
 
-/** Events that are named; publications come as `message`. */
+/** The names of events other than publications, which come as `message`. */
 const names = [
   'connected',
   'subscribed',

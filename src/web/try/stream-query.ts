@@ -1,6 +1,6 @@
 import { type Asked, subscriptionOf } from './wire.ts';
 
-/** The query of a stream or poll. `last` is for one without a cursor. A URL is the only place for a credential. */
+/** The URL of a stream or poll. Without a cursor it begins with `last`. A credential has no other place than a URL. */
 export function streamUrl(
   path: string,
   asked: Asked,

@@ -13,13 +13,13 @@ export interface Asked {
 /** A frame of the JSON codec; an event of the SDK is put into the same form. */
 export type Frame = Readonly<Record<string, unknown>> & { readonly type: string };
 
-/** Hears of the state of a connection, and its frames. */
+/** Is told the state of a connection, and its frames. */
 export interface WireListener {
   connecting(): void;
   connected(): void;
-  /** It is gone, and comes back by itself. */
+  /** The connection is lost, and will be opened again. */
   lost(why: string): void;
-  /** It is gone for good. */
+  /** The connection has ended for good. */
   ended(why: string): void;
   frame(frame: Frame): void;
 }
@@ -31,20 +31,20 @@ export interface Sent {
   readonly tags: Readonly<Record<string, string>> | undefined;
 }
 
-/** One connection with one subscription, by whatever transport. It reconnects and resumes. */
+/** One connection with one subscription, by any transport. It reconnects and resumes. */
 export interface Wire {
   publish(sent: Sent): Promise<Position>;
-  /** Ends the connection as a network would: it comes back, and resumes. */
+  /** Ends the connection as a network failure would: it reconnects and resumes. */
   cut(): void;
   close(): void;
 }
 
 export type OpenWire = (asked: Asked, listener: WireListener) => Wire;
 
-/** After a cut: long enough to see it. */
+/** How long a cut lasts, so that it can be seen. */
 export const comeBackMs = 1500;
 
-/** The members of a subscription or query that stand for `asked`, without absent ones. */
+/** The members of a subscription or query, without absent ones. */
 export function subscriptionOf({ topic, filter, intervalMs, last }: Asked) {
   return { topic, filter, intervalMs, last };
 }
@@ -54,7 +54,7 @@ export function headersOf(credential: string | undefined): Record<string, string
   return credential === undefined ? headers : { ...headers, authorization: `Bearer ${credential}` };
 }
 
-/** `POST /api/publish`. Throws with the gateway's own words. */
+/** `POST /api/publish`. Throws an error with the gateway's message. */
 export async function publishByHttp(sent: Sent, credential: string | undefined): Promise<Position> {
   const response = await fetch('api/publish', {
     method: 'POST',
