@@ -61,7 +61,7 @@ export class Inbox {
     const topic = topicOf(view);
     const { user } = session.identity;
     if (since !== undefined || last !== undefined || cursor !== undefined) return subscription;
-    if (topic === undefined || topic.epoch === '' || user === undefined) return subscription;
+    if (topic === undefined || user === undefined) return subscription;
     const { epoch, startOffset, name } = topic;
     // A client with offsets passes over the frames of the subscription that it replaces.
     const hasOffsets = session.codec.name === 'protobuf' || session.saysWhatItHad;
@@ -70,6 +70,7 @@ export class Inbox {
     const known = [acknowledged, sent].filter((position) => position?.epoch === epoch);
     // It was of another numbering, of which the user may have missed the end.
     if (known.length === 0 && acknowledged !== undefined) return { ...subscription, since: acknowledged };
+    if (epoch === '') return subscription;
     const offset = Math.max(startOffset, ...known.map((position) => position?.offset ?? startOffset));
     return offset >= topic.ring.newest ? subscription : { ...subscription, since: { epoch, offset } };
   }
@@ -115,11 +116,15 @@ export class Inbox {
     for (const [sessionView, drained] of this.#drained) {
       const { session, user, sent } = drained;
       const isGone = session.closed || session.views.get(sessionView.view.id) !== sessionView;
-      if (isGone || session.acknowledges || session.identity.user !== user) {
+      const now = !isGone && sessionView.isLive ? sessionView.sentUpto : undefined;
+      const isOther = session.identity.user !== user;
+      // The topic has lost its numbering, and the client was told so: the next one needn't be.
+      if (now?.epoch === '' && session.unsentBytes === 0 && !isOther)
+        this.#options.broker.acknowledged.forget(sessionView.target, user);
+      if (isGone || session.acknowledges || isOther) {
         this.#drained.delete(sessionView);
         continue;
       }
-      const now = sessionView.isLive ? sessionView.sentUpto : undefined;
       if (now !== undefined && isNews(sent, drained) && session.unsentBytes === 0) {
         this.#options.broker.acknowledged.set(sessionView.target, user, sent);
         drained.acknowledged = sent;

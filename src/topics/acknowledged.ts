@@ -72,9 +72,17 @@ export class Acknowledged implements AcknowledgedPositions {
     return true;
   }
 
+  forget(topic: string, user: string): void {
+    const topics = this.#users.get(user);
+    if (topics?.get(topic) !== undefined) this.#delete(user, topics, topic);
+  }
+
   /** Drops the user's least recently used position. */
   #drop(user: string, topics: LinkedMap<string, Position>): void {
-    const { key: topic } = topics.oldest as { key: string };
+    this.#delete(user, topics, (topics.oldest as { key: string }).key);
+  }
+
+  #delete(user: string, topics: LinkedMap<string, Position>, topic: string): void {
     topics.delete(topic);
     if (topics.size === 0) this.#users.delete(user);
     this.#count--;

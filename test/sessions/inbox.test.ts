@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { MemoryEngine } from '../../src/engines/memory.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import { cursorNow } from '../../src/topics/cursor.ts';
+import { topicOf } from '../fanout/fixtures.ts';
 import { makeGateway, user } from './fixtures.ts';
 
 const alice = 'user:alice';
@@ -86,6 +88,29 @@ describe('a user who was away', () => {
     const second = await device();
     expect([start(second).recovered, had(second)]).toEqual([true, [3]]);
   });
+
+  test.each([codecs.json, codecs.protobuf])(
+    'is told once, by $name, that something may be gone where the topic has lost its numbering',
+    async (codec) => {
+      const engine = new MemoryEngine({ isState: () => false, numberingsMax: 0 });
+      const { broker, turns, device, notify, sweep, leave } = await inbox({ broker: { engine } });
+      const user = async (expected: unknown) => {
+        const own = await device(codec);
+        expect([start(own).recovered, had(own)]).toEqual(expected);
+        sweep();
+        await leave(own);
+      };
+      await notify(1);
+      broker.acknowledged.set(alice, 'alice', topicOf(broker, alice).position);
+      turns.advance(4_000_000);
+      broker.sweep();
+      expect(broker.find(alice)).toBeUndefined();
+      await user([false, []]);
+      await user([undefined, []]);
+      await notify(1);
+      await user([true, [1]]);
+    },
+  );
 
   test('gets what only another user has had', async () => {
     const { device, notify, sweep, publish } = await inbox();
