@@ -37,10 +37,6 @@ export class Ahead {
     this.#seqs.delete(view);
   }
 
-  leavesAll(): void {
-    this.#seqs.clear();
-  }
-
   had({ view, feed, epoch, after, upto }: OutFrame): HadOf {
     if (this.#seqs.size === 0 || feed === undefined) return 'nothing';
     const seq = this.#seqs.get(view);

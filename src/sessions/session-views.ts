@@ -181,6 +181,11 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     if (!automatic) events?.unsubscribed(this.#owner, target, reason);
   }
 
+  /** It leaves the view, if it is live there, and keeps its position there until the owner's next `pump`. */
+  hold(sessionView: SessionView): void {
+    this.#parkLive(nothingLost, [sessionView]);
+  }
+
   lag(lost: ReadonlyMap<Feed, Position>, lostFrames: number): void {
     if (this.#state === 'ended') return;
     this.#outbox.count(-lostFrames);
@@ -345,21 +350,25 @@ export class SessionViews implements CatchUpReceiver, Receiver {
   }
 
   /** It leaves the views in which it is live; `leaves` makes what it lacks of each. Returns them. */
-  #leaveLive(leaves: (sessionView: SessionView) => void): readonly SessionView[] {
-    const live = [...this.values()].filter(({ isLive }) => isLive);
+  #leaveLive(
+    leaves: (sessionView: SessionView) => void,
+    of: Iterable<SessionView> = this.values(),
+  ): readonly SessionView[] {
+    const live = [...of].filter(({ isLive }) => isLive);
     for (const sessionView of live) {
       this.#outbox.count(sessionView.liveFrames);
       leaves(sessionView);
       this.#leave(sessionView.view);
       this.#fellBehind(sessionView);
     }
-    this.#ahead?.leavesAll();
+    for (const { view } of live) this.#ahead?.leaves(view);
     return live;
   }
 
-  #parkLive(lost: ReadonlyMap<Feed, Position>): void {
-    this.#leaveLive((sessionView) =>
-      sessionView.park(this.#without(sessionView, lost), this.#options.broker),
+  #parkLive(lost: ReadonlyMap<Feed, Position>, of?: Iterable<SessionView>): void {
+    this.#leaveLive(
+      (sessionView) => sessionView.park(this.#without(sessionView, lost), this.#options.broker),
+      of,
     );
   }
 

@@ -1,14 +1,13 @@
 import type { Authorize } from '../auth/authorize.ts';
 import type { Identity } from '../auth/identity.ts';
-import { covers } from '../auth/permissions.ts';
-import type { Awaitable } from '../awaitable.ts';
+import { type Awaitable, whenDone } from '../awaitable.ts';
 import type { Backlog } from '../catch-up/catch-up.ts';
 import { startPattern } from '../catch-up/start-pattern.ts';
 import { type StartOptions, type StartResult, startTopic } from '../catch-up/start-topic.ts';
 import { TopicBacklog } from '../catch-up/topic-backlog.ts';
 import { SluiceError } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
-import type { Feed, View } from '../fanout/view.ts';
+import type { View } from '../fanout/view.ts';
 import { deliveryKey, type ViewOptions, viewKeys } from '../fanout/view-options.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Filter, Granted, Position, SubscribeResult, Subscription } from '../protocol/frames.ts';
@@ -19,6 +18,7 @@ import { type Application, both, readingOf, type SubscribeGrant } from './applic
 import type { Inbox } from './inbox.ts';
 import { nothingToKnow, Preparation, type Prepared } from './preparation.ts';
 import type { Presence } from './presence.ts';
+import { continuedAfter, endReplaced, equalTo, feedOfTopic, holdOwn } from './replacing.ts';
 import type { Session } from './session.ts';
 import { SessionView } from './session-view.ts';
 import { targetProblem } from './target.ts';
@@ -61,7 +61,9 @@ export class Subscriber {
 
   /** Prepares the subscriptions of a client: see `Preparation`. */
   prepare(session: Session, subscriptions: readonly Subscription[]): Awaitable<Prepared> {
-    return this.#preparation.forClient(session, subscriptions);
+    return whenDone(this.#preparation.forClient(session, subscriptions), (prepared) =>
+      whenDone(holdOwn(session, subscriptions, this.#options.fanout), () => prepared),
+    );
   }
 
   /** Ends what topic tokens permit no more. Call it about once a second. */
@@ -79,7 +81,7 @@ export class Subscriber {
     const load = () =>
       by === 'gateway'
         ? this.#preparation.load(session, subscriptions)
-        : this.#preparation.forClient(session, subscriptions);
+        : this.prepare(session, subscriptions);
     return { begin: () => settled(load), finish };
   }
 
@@ -130,7 +132,7 @@ export class Subscriber {
     const at = before.completeUpto;
     const isWatched = before.watch !== undefined;
     if (deliveryKey(options) === former.deliveryKey) return this.#changed(before, at);
-    if (this.#equalTo(session, options) !== undefined)
+    if (equalTo(session, options) !== undefined)
       throw new SluiceError('already_subscribed', `already subscribed to these keys of ${target}`);
     const view = this.#replace(session, before, options);
     const feed = feedOfTopic(view);
@@ -229,13 +231,14 @@ export class Subscriber {
     const bound = both(verdict?.filter, permit?.grant?.filter);
     const options = this.#viewOptions(session, subscription, bound);
     const replaced = this.#checkPlace(session, options, subscription);
-    if (subscription.replaces === true) this.#endReplaced(session, target);
+    if (subscription.replaces === true) endReplaced(session, target);
     const payer = session.payer;
     const view = this.#options.fanout.attach(options, payer);
     const { inbox } = this.#options;
     const isInbox = inbox.isInboxOf(session, view);
     const from = isInbox ? inbox.startOf(session, view, subscription, replaced) : subscription;
-    const { backlog, result } = this.#start(view, from);
+    const continued = isInbox ? undefined : continuedAfter(view, subscription, replaced);
+    const { backlog, result } = continued ?? this.#start(view, from);
     const origin = automatic ? 'gateway' : verdict?.grant === true ? 'granted' : 'client';
     const sessionView = new SessionView({ view, origin, payer, permit, backlog });
     session.views.add(sessionView);
@@ -362,7 +365,7 @@ export class Subscriber {
    */
   #checkPlace(session: Session, options: ViewOptions, { topic }: Subscription): Position | undefined {
     if (session.views.size === 0) return undefined;
-    const existing = this.#equalTo(session, options);
+    const existing = equalTo(session, options);
     if (existing !== undefined) {
       if (!existing.automatic) throw new SluiceError('already_subscribed', `already subscribed to ${topic}`);
       const { sentUpto } = existing;
@@ -374,25 +377,4 @@ export class Subscriber {
     if (own >= this.#options.subscriptionsPerSession) throw new SluiceError('too_many_subscriptions');
     return undefined;
   }
-
-  #equalTo(session: Session, options: ViewOptions): SessionView | undefined {
-    const key = deliveryKey(options);
-    for (const existing of session.views.values()) if (existing.view.deliveryKey === key) return existing;
-    return undefined;
-  }
-
-  /** Ends subscriptions that a client without offsets would get the same publications by. */
-  #endReplaced(session: Session, target: string): void {
-    for (const existing of [...session.views.values()]) {
-      if (existing.automatic || existing.watches !== undefined) continue;
-      if (covers(target, existing.target) || covers(existing.target, target))
-        session.views.remove(existing, 'replaced');
-    }
-  }
-}
-
-/** An exact view has the feed of its topic from the beginning. */
-function feedOfTopic({ feeds }: View): Feed {
-  const [feed] = feeds.values() as Iterable<Feed> as [Feed];
-  return feed;
 }
