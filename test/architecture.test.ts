@@ -3,7 +3,6 @@ import { isBuiltin } from 'node:module';
 import { join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { sharedFolders } from '../vitest.config.ts';
 import { findCycle, readSources, requestsOf } from './support/imports.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -132,7 +131,7 @@ function folderOf(path: string): string {
 function allowedBesideSrc(path: string, file: string): boolean {
   const [from, to] = [folderOf(path), folderOf(file)];
   if (from === to || file.startsWith('src/')) return true;
-  if (from === 'test') return to.startsWith('test/') || file === 'vitest.config.ts';
+  if (from === 'test') return to.startsWith('test/');
   const allowed = from === 'bench' ? benchRoot : (mayImportBesideSrc[from] ?? []);
   return allowed.some((each) => to === each || to.startsWith(`${each}/`));
 }
@@ -187,23 +186,6 @@ describe('the architecture', () => {
   test('no file imports a test', () => {
     const imported = everything.flatMap(({ files }) => files);
     expect(imported.filter((file) => file.endsWith('.test.ts'))).toEqual([]);
-  });
-
-  test('no test that shares a process with others starts a gateway or a browser', () => {
-    const reaches = (path: string, seen: Set<string>): boolean => {
-      if (seen.has(path)) return false;
-      seen.add(path);
-      const source = everything.find((each) => each.path === path);
-      if (path === 'src/server.ts' || source?.packages.includes('playwright-core')) return true;
-      return source?.files.some((file) => reaches(file, seen)) ?? false;
-    };
-    const tests = everything.filter(
-      ({ path }) =>
-        sharedFolders.some((folder) => path.startsWith(`test/${folder}/`)) &&
-        /(?<!\.e2e)\.test\.ts$/.test(path),
-    );
-    expect(tests.length).toBeGreaterThan(80);
-    expect(tests.map(({ path }) => path).filter((path) => reaches(path, new Set()))).toEqual([]);
   });
 
   test('a quarantined package is imported only where it lives', () => {

@@ -23,13 +23,16 @@ const maxSocketPathBytes = 103;
  * - Only the newest lock counts. Nothing removes it, not even the end of its owner, so the newest number never
  *   decreases. A process that was delayed after it found the newest lock dead sees a newer one, and starts over.
  */
-export async function takeNumberedLock(folder: string): Promise<(() => void) | undefined> {
+export async function takeNumberedLock(
+  folder: string,
+  listen: typeof listenAt = listenAt,
+): Promise<(() => void) | undefined> {
   const sockets = openSockets(folder);
   try {
     for (let round = 0; round < maxRounds; round++) {
       const newest = newestNumber(folder);
       if (await isListening(sockets.address(nameOf(newest)))) return undefined;
-      const release = await takeNumber(folder, newest + 1, sockets);
+      const release = await takeNumber(folder, newest + 1, sockets, listen);
       if (release === undefined) continue;
       await removeDead(folder, newest + 1, sockets);
       return release;
@@ -44,13 +47,14 @@ async function takeNumber(
   folder: string,
   number: number,
   sockets: Sockets,
+  listen: typeof listenAt,
 ): Promise<(() => void) | undefined> {
   const name = candidatePrefix + randomBytes(6).toString('base64url');
   const candidate = join(folder, name);
   mkdirSync(candidate);
   let close: (() => void) | undefined;
   try {
-    close = await listenAt(sockets.address(name), true);
+    close = await listen(sockets.address(name), true);
     if (isRenamed(candidate, join(folder, nameOf(number))) && newestNumber(folder) === number) return close;
   } catch (error) {
     // An owner may have removed it as dead before this process listened.

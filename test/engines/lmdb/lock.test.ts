@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isListening, listenAt } from '../../../src/engines/lmdb/listening.ts';
 import { type Lock, takeLock } from '../../../src/engines/lmdb/lock.ts';
 import { takeNumberedLock } from '../../../src/engines/lmdb/numbered-lock.ts';
@@ -9,20 +9,14 @@ import { temporaryFolder } from './fixtures.ts';
 /** What happens before and after the next socket begins to listen, once. */
 let beforeListening: (() => Promise<void>) | undefined;
 let afterListening: (() => Promise<void>) | undefined;
-vi.mock(import('../../../src/engines/lmdb/listening.ts'), async (original) => {
-  const module = await original();
-  return {
-    ...module,
-    listenAt: async (...args) => {
-      const [before, after] = [beforeListening, afterListening];
-      beforeListening = afterListening = undefined;
-      await before?.();
-      const close = await module.listenAt(...args);
-      await after?.();
-      return close;
-    },
-  };
-});
+const listen: typeof listenAt = async (...args) => {
+  const [before, after] = [beforeListening, afterListening];
+  beforeListening = afterListening = undefined;
+  await before?.();
+  const close = await listenAt(...args);
+  await after?.();
+  return close;
+};
 
 let temporary: ReturnType<typeof temporaryFolder>;
 let folder: string;
@@ -38,7 +32,7 @@ afterEach(() => {
 const locks = () => readdirSync(folder).sort();
 
 async function taken(): Promise<() => void> {
-  const release = await takeNumberedLock(folder);
+  const release = await takeNumberedLock(folder, listen);
   if (release === undefined) throw new Error('the folder is in use');
   return release;
 }
@@ -113,7 +107,7 @@ describe('the lock in the folder', () => {
     expect(locks()).toEqual(['lock.1']);
     const release = await taken();
     expect(locks()).toEqual(['lock.2']);
-    expect(await takeNumberedLock(folder)).toBeUndefined();
+    expect(await takeNumberedLock(folder, listen)).toBeUndefined();
     release();
     expect(locks()).toEqual(['lock.2']);
   });
@@ -150,7 +144,7 @@ describe('the lock in the folder', () => {
   test('stays with the owner that came first, when its number was taken meanwhile', async () => {
     const other: (() => void)[] = [];
     beforeListening = async () => void other.push(await taken());
-    expect(await takeNumberedLock(folder)).toBeUndefined();
+    expect(await takeNumberedLock(folder, listen)).toBeUndefined();
     expect([locks(), other.length]).toEqual([['lock.1'], 1]);
     other[0]?.();
   });
@@ -161,7 +155,7 @@ describe('the lock in the folder', () => {
       (await taken())();
       newest = await taken();
     };
-    expect(await takeNumberedLock(folder)).toBeUndefined();
+    expect(await takeNumberedLock(folder, listen)).toBeUndefined();
     expect(await isListening(join(folder, 'lock.2', 's'))).toBe(true);
     newest();
   });
@@ -194,7 +188,7 @@ describe('the lock in the folder', () => {
 
   test('leaves a folder without candidates when it is refused', async () => {
     const release = await taken();
-    expect(await takeNumberedLock(folder)).toBeUndefined();
+    expect(await takeNumberedLock(folder, listen)).toBeUndefined();
     expect(locks()).toEqual(['lock.1']);
     release();
     expect(existsSync(join(folder, 'lock.1', 's'))).toBe(true);
