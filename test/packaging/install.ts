@@ -22,7 +22,6 @@ export class Workshop {
   readonly registry: LocalRegistry;
   readonly #folder: string;
   readonly #root: string;
-  #imageTree: Promise<string> | undefined;
 
   private constructor(root: string, registry: LocalRegistry) {
     this.#root = root;
@@ -40,16 +39,11 @@ export class Workshop {
   }
 
   /**
-   * Packs a copy of the tree with what was built in `builtImageTree`, as nothing that is built may come from the tree
-   * itself. Returns the tarball's path.
+   * Has npm pack what an address names. From a git repository it does so as for `npm install` of one: it clones the
+   * repository, installs what its build needs, and builds. Returns the tarball's path.
    */
-  async pack(): Promise<string> {
-    const built = await this.builtImageTree();
-    const tree = this.#copyOfTree('packed');
-    for (const folder of ['dist', 'src/client/dist'])
-      cpSync(join(built, folder), join(tree, folder), { recursive: true });
-    const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', this.#folder];
-    const { stdout } = await this.run(tree, 'npm', ...args);
+  async packed(address: string): Promise<string> {
+    const { stdout } = await this.run(this.#folder, 'npm', 'pack', '--json', address);
     const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
     return join(this.#folder, filename);
   }
@@ -69,12 +63,7 @@ export class Workshop {
   }
 
   /** A folder with what the Dockerfile copies before it builds, and no more, and with what is built of that. */
-  builtImageTree(): Promise<string> {
-    this.#imageTree ??= this.#buildImageTree();
-    return this.#imageTree;
-  }
-
-  async #buildImageTree(): Promise<string> {
+  async builtImageTree(): Promise<string> {
     const tree = this.#copyOfImageTree();
     await this.run(tree, 'npm', 'run', '--silent', 'build');
     return tree;

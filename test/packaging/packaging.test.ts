@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { Workshop } from './install.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -94,17 +94,10 @@ async function expectToWork(folder: string): Promise<void> {
   expect(library.stdout.trim()).toBe('ConfigError,SluiceError,createGateway');
 }
 
-describe('the package', () => {
-  test('installed from its tarball brings what is built, and works', async () => {
-    const folder = await workshop.install('from-tarball', await workshop.pack());
-    await expectToWork(folder);
-  }, 600_000);
-
-  test('installed from a git repository is built by that, and works', async () => {
-    const folder = await workshop.install('from-git', await workshop.repository());
-    await expectToWork(folder);
-  }, 600_000);
-});
+test('the package is built by its git repository, packed, and works where its tarball is installed', async () => {
+  const folder = await workshop.install('installed', await workshop.packed(await workshop.repository()));
+  await expectToWork(folder);
+}, 600_000);
 
 test('the image is built from what its Dockerfile copies', async () => {
   const tree = await workshop.builtImageTree();
