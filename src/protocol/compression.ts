@@ -1,8 +1,7 @@
 import { deflateSync } from 'fflate';
 import { crc32 } from './crc32.ts';
-import type { CompressedBody, Publication } from './frames.ts';
-import { type InflateFault, inflateBody, smallRunBytes } from './inflate.ts';
-import { decodeRun } from './protobuf/codec.ts';
+import type { CompressedBody } from './frames.ts';
+import { smallRunBytes } from './inflate.ts';
 
 export type DeflateLevel = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 
@@ -37,24 +36,4 @@ export function deflateBody(
     crc32: crc32(run),
     dictionary: used?.dictionary ?? 0,
   };
-}
-
-export type Expanded =
-  | { readonly ok: true; readonly publications: readonly Publication[] }
-  | { readonly ok: false; readonly reason: InflateFault };
-
-/**
- * The publications of a batch, compressed or not. To the receiver every failure is a gap. Never throws, and allocates
- * no more than `inflateBody`.
- */
-export function expandBatch(
-  batch: { readonly publications: readonly Publication[]; readonly compressed?: CompressedBody },
-  dictionaries: ReadonlyMap<number, Uint8Array>,
-): Expanded {
-  if (batch.compressed === undefined) return { ok: true, publications: batch.publications };
-  const run = inflateBody(batch.compressed, dictionaries);
-  if (typeof run === 'string') return { ok: false, reason: run };
-  const decoded = decodeRun(run);
-  if (!decoded.ok || decoded.frame.kind !== 'batch') return { ok: false, reason: 'mismatch' };
-  return { ok: true, publications: decoded.frame.publications };
 }

@@ -8,12 +8,12 @@ import type { View } from '../../src/fanout/view.ts';
 import type { ViewOptions } from '../../src/fanout/view-options.ts';
 import type { Codec, GatewayCodec } from '../../src/protocol/codec.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
-import { expandBatch } from '../../src/protocol/compression.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
 import type { ServerFrame } from '../../src/protocol/server-frames.ts';
 import type { Broker, BrokerOptions } from '../../src/topics/broker.ts';
 import { compileFilter } from '../../src/topics/filter.ts';
 import type { TopicOptions } from '../../src/topics/topic.ts';
+import { expandBatch } from '../support/expand-batch.ts';
 import { Expander } from '../support/expander.ts';
 import { fields, makeBroker } from '../topics/fixtures.ts';
 

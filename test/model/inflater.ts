@@ -1,5 +1,5 @@
-import { expandBatch } from '../../src/protocol/compression.ts';
 import type { ServerFrame } from '../../src/protocol/server-frames.ts';
+import { expandBatch } from '../support/expand-batch.ts';
 import { Expander } from '../support/expander.ts';
 
 /** Gives the batches of one connection their publications. */

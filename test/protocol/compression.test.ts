@@ -4,13 +4,14 @@ import fc from 'fast-check';
 import { deflateSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { concatBytes } from '../../src/protocol/bytes.ts';
-import { deflateBody, expandBatch } from '../../src/protocol/compression.ts';
+import { deflateBody } from '../../src/protocol/compression.ts';
 import { crc32 } from '../../src/protocol/crc32.ts';
 import type { CompressedBody, Publication } from '../../src/protocol/frames.ts';
 import { maxPlainBytes, smallRunBytes } from '../../src/protocol/inflate.ts';
 import { protobufCodec } from '../../src/protocol/protobuf/codec.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 import { publication } from '../support/arbitraries.ts';
+import { expandBatch } from '../support/expand-batch.ts';
 import { publicationOf } from '../support/publication-of.ts';
 
 const header = { view: 1, after: 0, upto: 9 };

@@ -1,5 +1,5 @@
-import { expandBatch } from '../../src/protocol/compression.ts';
 import type { ServerFrame } from '../../src/protocol/server-frames.ts';
+import { expandBatch } from './expand-batch.ts';
 
 const none: ReadonlyMap<number, Uint8Array> = new Map();
 
