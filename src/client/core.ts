@@ -25,7 +25,7 @@ import { readPayload } from './payload.ts';
 import { PendingCommands, type ReplyTo } from './pending-commands.ts';
 import { checkedCommand } from './requests.ts';
 import { platformRuntime, type Runtime, type Socket, socketFactory } from './runtime.ts';
-import type { ClientStats } from './status.ts';
+import { type ClientStats, noStats } from './status.ts';
 import type { LocalSubscription } from './subscriptions/local-subscription.ts';
 import { Subscriptions } from './subscriptions/subscriptions.ts';
 import type { SubscriptionsPort } from './subscriptions/wires.ts';
@@ -64,16 +64,7 @@ export class Core
   readonly clock: ServerClock;
   readonly arrivals = new Arrivals();
   readonly own = new OwnPublications();
-  readonly stats: Counters = {
-    connects: 0,
-    disconnects: 0,
-    framesReceived: 0,
-    bytesReceived: 0,
-    framesSent: 0,
-    bytesSent: 0,
-    publications: 0,
-    gaps: 0,
-  };
+  readonly stats: Counters = { ...noStats };
   greeting: Greeting | undefined;
   connectedAtMs: number | undefined;
   lastChange: StateChange = { state: 'idle', previous: 'idle', attempts: 0 };

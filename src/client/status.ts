@@ -35,3 +35,14 @@ export interface ClientStats {
   /** Missing offsets that the client noticed; each was recovered, or named by `gap`. */
   readonly gaps: number;
 }
+
+export const noStats: ClientStats = {
+  connects: 0,
+  disconnects: 0,
+  framesReceived: 0,
+  bytesReceived: 0,
+  framesSent: 0,
+  bytesSent: 0,
+  publications: 0,
+  gaps: 0,
+};

@@ -4,7 +4,7 @@ import type { StateChange } from '../connection/connection.ts';
 import type { Greeting } from '../connection/socket-session.ts';
 import type { ClientOptions } from '../options.ts';
 import type { Runtime } from '../runtime.ts';
-import type { ClientStats, ClientStatus } from '../status.ts';
+import { type ClientStats, type ClientStatus, noStats } from '../status.ts';
 import { ClientDelegate } from './client-delegate.ts';
 import { watchClient } from './client-events.ts';
 import type { Delegate } from './delegate.ts';
@@ -267,14 +267,3 @@ export class PageHolder {
     }
   }
 }
-
-const noStats: ClientStats = {
-  connects: 0,
-  disconnects: 0,
-  framesReceived: 0,
-  bytesReceived: 0,
-  framesSent: 0,
-  bytesSent: 0,
-  publications: 0,
-  gaps: 0,
-};

@@ -1,20 +1,12 @@
-import type { Position, TopicPosition } from '../../protocol/frames.ts';
+import type { TopicPosition } from '../../protocol/frames.ts';
 import { namespaceOf } from '../../protocol/namespace.ts';
-import { type ClientError, localError } from '../client-error.ts';
-import { Emitter } from '../emitter.ts';
+import type { ClientError } from '../client-error.ts';
 import type { ReceivedPublication } from '../publication.ts';
 import { otherKeys } from '../requests.ts';
-import { Feed } from '../subscriptions/feed.ts';
+import { ApplicationSubscription } from '../subscriptions/application-subscription.ts';
 import { LiveMap } from '../subscriptions/live-map.ts';
 import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
-import type {
-  FeedEvents,
-  Gap,
-  PublicationMeta,
-  StateMap,
-  Subscription,
-  SubscriptionEvents,
-} from '../subscriptions/subscription.ts';
+import type { Gap, PublicationMeta, Subscription } from '../subscriptions/subscription.ts';
 import type { Attachment, Delegate, DelegateEvent } from './delegate.ts';
 
 export interface PageSubscribeOptions extends SubscribeOptions {
@@ -39,7 +31,7 @@ const maxWaitingEvents = 10_000;
  * A subscription of a page, served by any delegate. It keeps the position of the application, so that the next delegate
  * continues where the last one ended.
  */
-export class PageSubscription<T = unknown> extends Feed<ReceivedPublication> implements Subscription<T> {
+export class PageSubscription<T = unknown> extends ApplicationSubscription<T> implements Subscription<T> {
   declare options: PageSubscribeOptions;
   #keys: ReadonlySet<string> | undefined;
   #cursor: string | undefined;
@@ -50,17 +42,10 @@ export class PageSubscription<T = unknown> extends Feed<ReceivedPublication> imp
   readonly #port: PageSubscriptionPort;
 
   constructor(topic: string, options: PageSubscribeOptions, port: PageSubscriptionPort) {
-    const events = new Emitter<FeedEvents<ReceivedPublication>>((fault, event) =>
-      port.report(localError('listener_failed', `listener to ${topic} ${String(event)} failed`, fault)),
-    );
-    super(topic, options, events);
+    super(topic, options, (error) => port.report(error));
     this.#port = port;
     this.#cursor = options.cursor;
     this.#keys = options.keys && new Set(options.keys);
-  }
-
-  get position(): Position | undefined {
-    return this.at(this.topic);
   }
 
   get positions(): TopicPosition[] {
@@ -69,10 +54,6 @@ export class PageSubscription<T = unknown> extends Feed<ReceivedPublication> imp
 
   get cursor(): string | undefined {
     return this.#cursor;
-  }
-
-  current(topic = this.topic): StateMap<T> {
-    return this.entries(topic) as StateMap<T>;
   }
 
   setKeys(wanted: readonly string[]): void {
@@ -86,20 +67,6 @@ export class PageSubscription<T = unknown> extends Feed<ReceivedPublication> imp
     if (kept.length < entries.length && map?.page(kept, { first: true, last: true }))
       this.tellMap(topic, map);
     this.#attachment?.setKeys(keys);
-  }
-
-  on<K extends keyof SubscriptionEvents<T>>(
-    event: K,
-    listener: (...args: SubscriptionEvents<T>[K]) => void,
-  ): () => void {
-    return (this.events as Emitter<SubscriptionEvents<T>>).on(event, listener);
-  }
-
-  off<K extends keyof SubscriptionEvents<T>>(
-    event: K,
-    listener: (...args: SubscriptionEvents<T>[K]) => void,
-  ): void {
-    (this.events as Emitter<SubscriptionEvents<T>>).off(event, listener);
   }
 
   unsubscribe(): void {
@@ -189,7 +156,7 @@ export class PageSubscription<T = unknown> extends Feed<ReceivedPublication> imp
           if (event.state !== 'closed') this.enter(event.state);
           break;
         case 'error':
-          this.#refuse(event.error);
+          this.refuse(event.error);
           break;
         case 'recovered':
         case 'caughtUp':
@@ -278,10 +245,5 @@ export class PageSubscription<T = unknown> extends Feed<ReceivedPublication> imp
     const after = Math.max(missing.after, this.#floor(topic, epoch));
     if (after < missing.upto)
       this.events.emit('gap', { topic, epoch, missing: { after, upto: missing.upto } });
-  }
-
-  #refuse(error: ClientError): void {
-    this.enter('refused', error);
-    if (!this.events.emit('error', error)) this.#port.report(error);
   }
 }

@@ -1,14 +1,14 @@
 import type { Granted, TopicPosition } from '../../protocol/frames.ts';
 import type { ServerKinds } from '../../protocol/server-frames.ts';
-import { type ClientError, localError } from '../client-error.ts';
-import { Emitter } from '../emitter.ts';
+import type { ClientError } from '../client-error.ts';
 import type { ReceivedPublication } from '../publication.ts';
 import { otherKeys } from '../requests.ts';
+import { ApplicationSubscription } from './application-subscription.ts';
 import { type Code, extras } from './extras.ts';
-import { Feed, type Known } from './feed.ts';
+import type { Known } from './feed.ts';
 import type { Member, MemberExtras } from './member.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
-import type { FeedEvents, StateMap, Subscription, SubscriptionEvents } from './subscription.ts';
+import type { Subscription } from './subscription.ts';
 import type { Wire } from './wire.ts';
 
 /** What a subscription needs from `Subscriptions`. */
@@ -22,7 +22,7 @@ export interface SubscriptionHome {
 
 /** A subscription of this client's application. Equal ones share one subscription on the wire. */
 export class LocalSubscription<T = unknown>
-  extends Feed<ReceivedPublication>
+  extends ApplicationSubscription<T>
   implements Subscription<T>, Member
 {
   declare extras: MemberExtras | undefined;
@@ -33,15 +33,8 @@ export class LocalSubscription<T = unknown>
   readonly #home: SubscriptionHome;
 
   constructor(topic: string, options: SubscribeOptions, home: SubscriptionHome) {
-    const events = new Emitter<FeedEvents<ReceivedPublication>>((fault, event) =>
-      home.report(localError('listener_failed', `listener to ${topic} ${String(event)} failed`, fault)),
-    );
-    super(topic, options, events);
+    super(topic, options, (error) => home.report(error));
     this.#home = home;
-  }
-
-  get position() {
-    return this.at(this.topic);
   }
 
   get positions(): TopicPosition[] {
@@ -55,27 +48,9 @@ export class LocalSubscription<T = unknown>
     return this.isUnserved ? this.options.cursor : this.wire?.cursor;
   }
 
-  current(topic = this.topic): StateMap<T> {
-    return this.entries(topic) as StateMap<T>;
-  }
-
   setKeys(keys: readonly string[]): void {
     this.options = otherKeys(this.topic, this.options, keys);
     this.#home.keysChanged(this as LocalSubscription);
-  }
-
-  on<K extends keyof SubscriptionEvents<T>>(
-    event: K,
-    listener: (...args: SubscriptionEvents<T>[K]) => void,
-  ): () => void {
-    return (this.events as Emitter<SubscriptionEvents<T>>).on(event, listener);
-  }
-
-  off<K extends keyof SubscriptionEvents<T>>(
-    event: K,
-    listener: (...args: SubscriptionEvents<T>[K]) => void,
-  ): void {
-    (this.events as Emitter<SubscriptionEvents<T>>).off(event, listener);
   }
 
   unsubscribe(): void {
@@ -86,11 +61,6 @@ export class LocalSubscription<T = unknown>
   }
 
   // -- Member -----------------------------------------------------------------------------------------
-
-  refuse(error: ClientError): void {
-    this.enter('refused', error);
-    if (!this.events.emit('error', error)) this.#home.report(error);
-  }
 
   joins(wire: Wire, other: Member | undefined): void {
     this.wire = wire;

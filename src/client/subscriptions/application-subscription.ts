@@ -1,0 +1,48 @@
+import type { Position } from '../../protocol/frames.ts';
+import { type ClientError, localError } from '../client-error.ts';
+import { Emitter } from '../emitter.ts';
+import type { ReceivedPublication } from '../publication.ts';
+import { Feed } from './feed.ts';
+import type { SubscribeOptions } from './subscribe-options.ts';
+import type { FeedEvents, StateMap, SubscriptionEvents } from './subscription.ts';
+
+/** The part of `Subscription` that all clients share. */
+export class ApplicationSubscription<T> extends Feed<ReceivedPublication> {
+  readonly #report: (error: ClientError) => void;
+
+  /** `report`: called with refusals that no listener of the subscription has heard, and for listeners that threw. */
+  constructor(topic: string, options: SubscribeOptions, report: (error: ClientError) => void) {
+    const events = new Emitter<FeedEvents<ReceivedPublication>>((fault, event) =>
+      report(localError('listener_failed', `listener to ${topic} ${String(event)} failed`, fault)),
+    );
+    super(topic, options, events);
+    this.#report = report;
+  }
+
+  get position(): Position | undefined {
+    return this.at(this.topic);
+  }
+
+  current(topic = this.topic): StateMap<T> {
+    return this.entries(topic) as StateMap<T>;
+  }
+
+  on<K extends keyof SubscriptionEvents<T>>(
+    event: K,
+    listener: (...args: SubscriptionEvents<T>[K]) => void,
+  ): () => void {
+    return (this.events as Emitter<SubscriptionEvents<T>>).on(event, listener);
+  }
+
+  off<K extends keyof SubscriptionEvents<T>>(
+    event: K,
+    listener: (...args: SubscriptionEvents<T>[K]) => void,
+  ): void {
+    (this.events as Emitter<SubscriptionEvents<T>>).off(event, listener);
+  }
+
+  refuse(error: ClientError): void {
+    this.enter('refused', error);
+    if (!this.events.emit('error', error)) this.#report(error);
+  }
+}
