@@ -207,14 +207,14 @@ describe('token', () => {
     expect(result.complaints).toContain(complaint);
   });
 
-  test('says which secret is missing', async () => {
+  test('names the secret that is missing', async () => {
     const result = await run(['token', '--sub', 'alice']);
     expect(result.exitCode).toBe(2);
     expect(result.complaints).toContain('SLUICE_TOKEN_SECRET');
   });
 });
 
-test('no complaint repeats the value of an option that there is none of', async () => {
+test('no error repeats the value of an unknown option', async () => {
   for (const flags of [
     ['serve', '--token-secert=hunter2'],
     ['check-config', '--api-keys=hunter2 x'],

@@ -319,7 +319,7 @@ describe('the faults', () => {
     ]);
   });
 
-  test('a secret that came out empty is one', () => {
+  test('name a secret that came out empty', () => {
     for (const name of ['tokenSecret', 'apiKeys'])
       expect(faultsOf({ file: fileOf(`${name}: #${hidden}\n`) })).toEqual([
         expect.stringContaining('is empty'),

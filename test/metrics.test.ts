@@ -60,7 +60,7 @@ describe('the table of metrics', () => {
   });
 });
 
-test('promtool accepts them, and those of the process', async () => {
+test('promtool accepts the metrics, and those of the process', async () => {
   const metrics = createMetrics();
   metrics.connectionsRejectedTotal.inc({ reason: 'rate_limited' });
   const input = await metrics.registry.metrics();

@@ -137,14 +137,14 @@ describe('with tokens', () => {
     expect(publishing.json()).toMatchObject({ error: { code: 'invalid_topic' } });
   });
 
-  test('each item of a batch is held to it', async () => {
+  test('a token is checked for each item of a batch', async () => {
     const { post } = await startApi({ tokenSecret });
     const headers = await bearer({ pattern: 'job:*', allow: ['publish'] });
     const answer = await post('/api/publish/batch', '[{"topic":"job:1"},{"topic":"stats"}]', headers);
     expect(answer.json()).toMatchObject({ results: [{ offset: 1 }, { error: { code: 'forbidden' } }] });
   });
 
-  test('it does not administrate or speak to all', async () => {
+  test('a token neither administrates nor broadcasts', async () => {
     const { get, post } = await startApi({ tokenSecret });
     const headers = await bearer({ pattern: '*', allow: ['publish', 'subscribe', 'presence'] });
     expect((await get('/api/connections', headers)).status).toBe(403);
@@ -152,7 +152,7 @@ describe('with tokens', () => {
     expect((await post('/api/broadcast', '{}', headers)).status).toBe(403);
   });
 
-  test('a bad one is refused before the body is read, or after, but never let in', async () => {
+  test('a bad token is refused, before the body is read or after it', async () => {
     const { post, broker } = await startApi({ tokenSecret });
     const answer = await post('/api/publish', '{"topic":"t"}', { authorization: 'Bearer a.b.c' });
     expect([answer.status, answer.headers['www-authenticate'], broker.size]).toEqual([401, 'Bearer', 0]);

@@ -17,7 +17,7 @@ test('a listed page may read responses, also errors', async () => {
   }
 });
 
-test('another page may not, and caches know the difference', async () => {
+test('another page may not read responses, and `Vary` tells caches so', async () => {
   const { get } = await startApi({ origins: [dash] });
   const { headers } = await get('/healthz', { origin: 'https://evil.example' });
   expect(headers).not.toHaveProperty('access-control-allow-origin');
@@ -30,7 +30,7 @@ test('the star echoes the origin', async () => {
   expect((await get('/healthz', { origin: dash })).headers['access-control-allow-origin']).toBe(dash);
 });
 
-test('a preflight of a listed page tells methods and headers', async () => {
+test('a preflight of a listed page is answered with methods and headers', async () => {
   const { ask } = await startApi({ origins: [dash], keys: ['a-key-of-some-length'] });
   const answer = await ask('OPTIONS', '/api/publish', { headers: preflight(dash), peerAddress: '192.0.2.1' });
   expect(answer.status).toBe(200);
@@ -42,7 +42,7 @@ test('a preflight of a listed page tells methods and headers', async () => {
   });
 });
 
-test('a listed page may send what libraries of tracing add, and nothing that speaks for a proxy', async () => {
+test('a listed page may send the headers of tracing libraries, and no forwarding headers', async () => {
   const { ask } = await startApi({ origins: [dash] });
   const allowed = async (headers: string) => {
     const answer = await ask('OPTIONS', '/api/publish', {

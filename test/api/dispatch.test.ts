@@ -33,7 +33,7 @@ describe('matching', () => {
     expect(answer.json()).toMatchObject({ error: { code: 'method_not_allowed' } });
   });
 
-  test('HEAD is GET whose body is not sent', async () => {
+  test('HEAD is GET without the body', async () => {
     const { ask, get } = await startApi();
     for (const path of ['/healthz', '/api/stats', '/api/topics/t', '/metrics', '/openapi.json']) {
       const head = await ask('HEAD', path);
@@ -164,7 +164,7 @@ describe('errors', () => {
     return startApi({ ports: { publisher: { publish } } });
   };
 
-  test('what went wrong inside is logged, and not told', async () => {
+  test('an error of the gateway itself is logged, and not told', async () => {
     for (const error of [
       new Error('secret path'),
       new SluiceError('internal', 'secret path'),
@@ -180,7 +180,7 @@ describe('errors', () => {
     }
   });
 
-  test('a rejected promise too', async () => {
+  test('a rejected promise is logged too, and not told', async () => {
     const { post, logged } = await startApi({
       ports: { publisher: { publish: () => Promise.reject(new Error('secret path')) } },
     });

@@ -64,7 +64,7 @@ test('requests that were sent ahead are answered in their order, if the engine c
   expect(offsets).toEqual([1, 2, 3]);
 });
 
-test('a batch as lines', async () => {
+test('a batch of lines is published', async () => {
   const answer = await local.post(
     '/api/publish/batch',
     '{"topic":"lines"}\n{"topic":"$all"}\n{"topic":"lines"}\n',
@@ -120,7 +120,7 @@ describe('without keys', () => {
 });
 
 describe('with keys', () => {
-  test('a key opens, none and a wrong one do not', async () => {
+  test('a request needs a known key', async () => {
     expect((await send(keyed, '/api/publish', publishing({ authorization: `Bearer ${key}` }))).status).toBe(
       200,
     );
@@ -146,12 +146,12 @@ describe('HTTP itself', () => {
     expect(head.headers['content-type']).toBe(get.headers['content-type']);
   });
 
-  test('a wrong method is told the right ones', async () => {
+  test('a wrong method is refused with the allowed ones', async () => {
     const answer = await send(local, '/api/publish', { method: 'PUT', headers: json, body: '{}' });
     expect([answer.status, answer.headers['allow']]).toEqual([405, 'POST, OPTIONS']);
   });
 
-  test('a body may have its limit and no byte more, also when it does not say its length', async () => {
+  test('a body may be as large as the limit and no byte larger, also without a Content-Length', async () => {
     const body = (bytes: number) => `{"topic":"t"${' '.repeat(bytes - 13)}}`;
     const withKey = (bytes: number, headers: Readonly<Record<string, string>> = {}) =>
       send(keyed, '/api/publish', {

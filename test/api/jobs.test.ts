@@ -107,7 +107,7 @@ describe('PUT /api/jobs/{id}', () => {
     },
   );
 
-  test('that says the same again changes nothing, also after the end', async () => {
+  test('changes nothing if it repeats a report, also after the end', async () => {
     const api = await startApi();
     for (const report of [{ progress: 5 }, { status: 'completed' }]) {
       const first = (await put(api, '42', report)).json();
@@ -116,7 +116,7 @@ describe('PUT /api/jobs/{id}', () => {
     expect(await history(api, '42')).toHaveLength(2);
   });
 
-  test('orders reports that come at once: none is lost, none goes backwards', async () => {
+  test('orders concurrent reports: none is lost, none goes backwards', async () => {
     const api = await startApi();
     const progress = Array.from({ length: 15 }, (_, index) => ({ progress: (index * 7) % 15 }));
     const answers = await Promise.all(progress.map((report) => put(api, '42', report)));
@@ -132,7 +132,7 @@ describe('PUT /api/jobs/{id}', () => {
     expect((await status(api, encodeURIComponent(id))).status).toBe(400);
   });
 
-  test('takes what was published to the topic by other means for no report', async () => {
+  test('does not take other publications to the topic for reports', async () => {
     const api = await startApi();
     await api.post('/api/publish', '{"topic":"job:42","data":"hello"}');
     expect((await status(api, '42')).status).toBe(404);

@@ -49,7 +49,7 @@ describe('pages', () => {
     expect((await get('/client.js')).headers).not.toHaveProperty('cross-origin-resource-policy');
   });
 
-  test('the same bytes are not sent twice', async () => {
+  test('a browser that has the file gets 304', async () => {
     const { get } = await startApi({ assets });
     const { etag } = (await get('/client.js')).headers;
     for (const value of [etag!, `W/${etag}`, `"other", ${etag}`, '*']) {
@@ -60,12 +60,12 @@ describe('pages', () => {
     expect((await get('/dashboard.js', { 'if-none-match': etag! })).status).toBe(200);
   });
 
-  test('a query, as it busts caches, is passed over', async () => {
+  test('a query that busts caches is ignored', async () => {
     const { get } = await startApi({ assets });
     expect((await get('/client.js?v=1')).status).toBe(200);
   });
 
-  test('what was not built is not there', async () => {
+  test('a file that was not built is not found', async () => {
     const { get } = await startApi();
     const answer = await get('/');
     expect([answer.status, answer.json()]).toMatchObject([404, { error: { code: 'not_found' } }]);

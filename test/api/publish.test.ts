@@ -111,7 +111,7 @@ describe('POST /api/publish', () => {
     expect([await status(max), await status(max + 1)]).toEqual([200, 400]);
   });
 
-  test('a body has at most 100 members: what follows is not looked at', async () => {
+  test('a body has at most 100 members: the rest is not read', async () => {
     const { post } = await startApi();
     const answer = async (count: number, end = '}') => {
       const strangers = Array.from({ length: count - 1 }, (_, i) => `,"x${i}":1`);

@@ -63,7 +63,7 @@ test('stats', async () => {
   });
 });
 
-test('metrics are text', async () => {
+test('metrics are text of the Prometheus format', async () => {
   const { get } = await startApi();
   const answer = await get('/metrics');
   expect(answer.headers['content-type']).toBe('text/plain; version=0.0.4');

@@ -168,7 +168,7 @@ test.each([
   ['after=1&after=2', 400],
   ['afterr=1', 400],
   ['__proto__=1', 400],
-])('the query ?%s gets %d', async (query, status) => {
+])('the query ?%s has the status %d', async (query, status) => {
   const { get } = await startApi();
   expect((await get(`/api/topics/t/history?${query}`)).status).toBe(status);
 });

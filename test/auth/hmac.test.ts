@@ -7,7 +7,7 @@ const keys = [1, 32, 63, 64, 65, 200].map((length) =>
   Buffer.alloc(length).map((_, i) => (i * 37 + length) % 256),
 );
 
-test('is that of Node, for keys and texts of any length', () => {
+test('the HMAC is that of Node, for keys and texts of any length', () => {
   const hmacs = keys.map((key) => new Hmac(key));
   const text = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 300 }),

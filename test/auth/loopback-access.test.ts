@@ -77,12 +77,12 @@ describe('Host', () => {
   });
 });
 
-test('what a proxy sends that the operator has named is not this machine’s own', () => {
+test('a request from a trusted proxy does not count as one of this machine', () => {
   expect(post({}, '127.0.0.9')).toContain('trusted proxy');
   expect(get({}, '127.0.0.8')).toBeUndefined();
 });
 
-test('nginx with the two headers for WebSockets, and nothing else, is noticed by them', () => {
+test('nginx that sends only the two headers for WebSockets is recognized by them', () => {
   for (const connection of ['upgrade', 'Upgrade', 'keep-alive, Upgrade']) {
     expect(post({ connection })).toContain('Connection: upgrade');
     expect(get({ connection })).toContain('Connection: upgrade');

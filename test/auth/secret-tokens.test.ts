@@ -91,7 +91,7 @@ test.each(tokens)('%s: the same as jose says', async (_, token) => {
     expect(await atOnce.verify(token)).toEqual(await byJose.verify(token));
 });
 
-test('good ones are verified in the same turn, and again after they expired', () => {
+test('good tokens are verified in the same turn, and again after they expired', () => {
   let timeMs = nowMs;
   const verifier = tokenVerifier({ ...loose, keys }, () => timeMs);
   const token = signed(`{"exp":${now + 60}}`);

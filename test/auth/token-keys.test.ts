@@ -59,7 +59,7 @@ describe('a token signed with a published key', () => {
     });
   });
 
-  test('is answered at once, and alike, when it was verified before', async () => {
+  test('has the same answer at once when it was verified before', async () => {
     const { keys, verifier } = published(documentOf(await jwkOf(pairOf('ES256'), { kid: 'a' })));
     await keys.load();
     const token = await sign(pairOf('ES256'), { alg: 'ES256', kid: 'a' });
@@ -269,7 +269,7 @@ describe('a document of keys', () => {
     expect(await verify(await sign(other, { alg: 'ES256' }))).toMatchObject({ ok: true });
   });
 
-  test('is refused where it is neither JSON nor PEM, without being repeated', () => {
+  test('is refused if it is neither JSON nor PEM, by an error that does not repeat it', () => {
     expect(() => readKeySet('<html>secret</html>')).toThrow('it is neither JSON nor PEM');
     const broken = '-----BEGIN PUBLIC KEY-----\nc2VjcmV0\n-----END PUBLIC KEY-----';
     expect(() => readKeySet(broken)).toThrow('it is not a public key or certificate in PEM');

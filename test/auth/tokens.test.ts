@@ -112,7 +112,7 @@ describe('the end of a token', () => {
 });
 
 describe('a token that was verified before', () => {
-  test('is answered at once, and alike', async () => {
+  test('has the same answer at once', async () => {
     const { verify } = tokenVerifier(options, () => nowMs);
     const token = await sign({ sub: 'alice', exp: nowSeconds + 60 });
     const first = verify(token);

@@ -105,7 +105,7 @@ describe('catching up', () => {
     ]);
   });
 
-  test('without room nothing is sent, and the subscriber does not join', async () => {
+  test('sends nothing without room, and the subscriber does not join', async () => {
     const { publish, from, pump, frames, view } = await subscriber('a');
     await publish('a');
     from('a', 0);
@@ -408,17 +408,14 @@ describe('catching up', () => {
     expect(frames).toHaveLength(2);
   });
 
-  test.each([999, 1000, 1001])(
-    'what is sent of the first 1000 of %i topics is not sent again',
-    async (count) => {
-      const { publish, from, pump, batches } = await subscriber('p:*', { broker: { topicsMax: count } });
-      for (let i = 0; i < count; i++) await publish(`p:${i}`, {});
-      for (let i = 0; i < count; i++) from(`p:${i}`, 0);
-      await publish(`p:${count - 1}`, {});
-      expect(pump()).toBe(true);
-      expect(batches()).toHaveLength(count + (count > 1000 ? 1 : 0));
-    },
-  );
+  test.each([999, 1000, 1001])('sends nothing of the first 1000 of %i topics twice', async (count) => {
+    const { publish, from, pump, batches } = await subscriber('p:*', { broker: { topicsMax: count } });
+    for (let i = 0; i < count; i++) await publish(`p:${i}`, {});
+    for (let i = 0; i < count; i++) from(`p:${i}`, 0);
+    await publish(`p:${count - 1}`, {});
+    expect(pump()).toBe(true);
+    expect(batches()).toHaveLength(count + (count > 1000 ? 1 : 0));
+  });
 
   test('a topic of a pattern that was sent and then removed is not named as lost', async () => {
     const { publish, from, pump, frames, broker, turns } = await subscriber('p:*', {

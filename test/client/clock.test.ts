@@ -28,7 +28,7 @@ describe.each([
     expect(socket.count('subscribe')).toBe(3);
   });
 
-  it('commands time out as they would have', async () => {
+  it('commands time out at the same time', async () => {
     const h = harness({ commandTimeoutMs: 5_000 });
     await h.arrive();
     const codes: string[] = [];
@@ -57,7 +57,7 @@ describe.each([
     expect(failed).toBe(false);
   });
 
-  it('an attempt comes when it would have, also when the gateway says meanwhile why there is none yet', async () => {
+  it('an attempt begins at the same time, also after an inquiry into the last failure', async () => {
     let answer: (response: Response) => void = () => undefined;
     const runtime = new FakeRuntime();
     runtime.fetch = () =>
@@ -80,7 +80,7 @@ describe.each([
     expect(h.sockets.length).toBe(2);
   });
 
-  it('the gateway’s clock is known as before', async () => {
+  it('the estimate of the gateway’s clock stays right', async () => {
     const h = harness();
     const socket = await h.arrive();
     socket.reply('ping', { kind: 'pong', timeMs: h.runtime.now() + 480 });

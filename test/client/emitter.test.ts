@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Emitter } from '../../src/client/emitter.ts';
 
-it('tells no listener once it is cleared, but one that came later', () => {
+it('calls no listener that was added before it was cleared', () => {
   const faults: unknown[] = [];
   const emitter = new Emitter<{ note: [text: string] }>((fault) => faults.push(fault));
   const told: string[] = [];

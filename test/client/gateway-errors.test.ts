@@ -13,7 +13,7 @@ it.each(Object.entries(errorTable))(
   },
 );
 
-it('what this side refuses itself has them too', () => {
+it('the codes that the client raises itself have the number and verdict of the table', () => {
   for (const code of [
     'invalid_request',
     'invalid_topic',
@@ -27,7 +27,7 @@ it('what this side refuses itself has them too', () => {
   }
 });
 
-it('so does the reason why the gateway ends a subscription', () => {
+it('the reasons to end a subscription have the number and verdict of the table', () => {
   for (const code of ['forbidden', 'not_subscribed', 'too_many_views', 'internal'] as const) {
     const { number, retry } = errorTable[code];
     expect(endError(code)).toMatchObject({ code, number, retry });
@@ -35,7 +35,7 @@ it('so does the reason why the gateway ends a subscription', () => {
   expect(endError('another')).toMatchObject({ number: 0, retry: true });
 });
 
-it('another code has no number and may be tried again', () => {
+it('an unknown code has no number and may be tried again', () => {
   for (const code of ['nothing_known', '100', '']) {
     expect(errorNumber(code)).toBeUndefined();
     expect(gatewayError(code, 'm')).toMatchObject({ number: 0, retry: true });

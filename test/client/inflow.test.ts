@@ -48,7 +48,7 @@ it('frames keep their order while the code that inflates them is loaded', async 
   expect(offsets).toEqual(range(0, 21));
 });
 
-it('what waits for that code ends with its connection', async () => {
+it('frames that wait for that code are dropped with their connection', async () => {
   const { Inflow, inflating } = await freshly();
   const told: unknown[] = [];
   const inflow = new Inflow(

@@ -37,7 +37,7 @@ describe('bytes', () => {
     expect([payload.format, [...payload.bytes]]).toEqual(['binary', expected]);
   });
 
-  it('are those of the moment of the call', () => {
+  it('are copied at the call', () => {
     const data = new Uint8Array([1]);
     const payload = payloadOf(data);
     data[0] = 9;
@@ -53,7 +53,7 @@ describe('bytes', () => {
     }
   });
 
-  it('that were received are the receiver’s own, at each use', () => {
+  it('that were received are copied at each use', () => {
     const message = new Uint8Array([7, 7, 1, 2, 7]);
     const payload = { format: 'binary', bytes: message.subarray(2, 4) } as const;
     const received = new ReceivedPublication<Uint8Array>('t', { ...publication(1), payload });

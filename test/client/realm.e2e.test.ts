@@ -21,7 +21,7 @@ const surroundings = {
   WebSocket,
 };
 
-it('the bundle works in another realm than its WebSocket', async () => {
+it('the bundle works in another realm than that of its WebSocket', async () => {
   const { outputFiles } = await build({
     entryPoints: [entry],
     bundle: true,

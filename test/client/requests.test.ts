@@ -154,7 +154,7 @@ describe('another command that can not be carried as it is', () => {
     expect(h.client.getStatus().state).toBe('connected');
   });
 
-  it('a name of the client that is none throws where it is made', () => {
+  it('an invalid name of the client throws when the client is made', () => {
     expect(() => harness({ clientName: any(5) })).toThrow(
       expect.objectContaining({ code: 'invalid_request' }),
     );

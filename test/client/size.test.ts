@@ -138,7 +138,7 @@ describe('the size of the client', () => {
     console.log(rows.join('\n'));
   });
 
-  it('is known of all that it loads when it needs it', () => {
+  it('is known of each part that is loaded when needed', () => {
     expect([...(sizes.get('sluice-client')?.later.keys() ?? [])].sort()).toEqual(
       Object.keys(laterCode).sort(),
     );

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { Timer } from '../../src/client/timer.ts';
 import { FakeRuntime } from './support/fakes.ts';
 
-it('runs what was set last, once, unless it is stopped', async () => {
+it('a timer runs what was set last, once, unless it is stopped', async () => {
   const runtime = new FakeRuntime();
   const timer = new Timer(runtime);
   const ran: string[] = [];

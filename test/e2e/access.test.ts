@@ -85,7 +85,7 @@ describe.each([
     }
   });
 
-  it('is told so in protobuf, too', async () => {
+  it('gets the same errors in protobuf', async () => {
     gateway = await startGateway(options);
     const client = await ProtobufClient.open(gateway.wsUrl);
     opened.push(client);
@@ -197,7 +197,7 @@ describe('connections that have not authenticated', () => {
 describe('anonymous access that is switched on', () => {
   const options = { apiKeys: [apiKey], tokenSecret, anonymous: true };
 
-  it('is the same by every door', async () => {
+  it('is the same over every transport and route', async () => {
     gateway = await startGateway(options);
     await publish('payroll:2026');
     for (const path of reads) expect([path, await get(path)]).toEqual([path, 200]);

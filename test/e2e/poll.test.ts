@@ -142,7 +142,7 @@ test('polling takes no handshake but for the first poll', async () => {
   }
 });
 
-test('nor does polling by POST, and a client that asks for other topics has one connection all the same', async () => {
+test('polling by POST takes no handshake, and a client that asks for other topics keeps its one connection', async () => {
   const post = (subscriptions: object[], cursor?: string) =>
     poll('', {
       method: 'POST',

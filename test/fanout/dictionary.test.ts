@@ -94,7 +94,7 @@ describe('the dictionary of a view', () => {
     expect(Buffer.from(heard.dictionaries[0]?.data ?? []).includes('secret')).toBe(false);
   });
 
-  test('is of no use to few receivers, to who does not know of it, and in JSON: there is none', async () => {
+  test('is not made for few receivers, for clients without the capability, and in JSON', async () => {
     const { crowd, send, counts } = await world();
     const few = crowd('a', {}, 50);
     const unable = crowd('a', { dictionaries: false });
@@ -107,7 +107,7 @@ describe('the dictionary of a view', () => {
     expect(few.heard.offsets).toEqual(unable.heard.offsets);
   });
 
-  test('is none for what can’t be compressed', async () => {
+  test('is not made for data that can’t be compressed', async () => {
     const { crowd, send, counts } = await world();
     const { view } = crowd('a');
     await send('a', 60, () => ({
@@ -119,7 +119,7 @@ describe('the dictionary of a view', () => {
     ]);
   });
 
-  test('is none when the option says so', async () => {
+  test('is not made when the option says so', async () => {
     for (const off of [{ compressMinBytes: 0 }, { dictionaryMinBytes: 0 }]) {
       const { crowd, send, counts } = await world(off);
       const { view } = crowd('a');
@@ -210,7 +210,7 @@ describe('a fresh dictionary', () => {
     expect(heard.offsets).toEqual(heard.offsets.map((_, i) => i + 2));
   });
 
-  test('is thrown away when it is hardly better', async () => {
+  test('is dropped when it is hardly better', async () => {
     const { crowd, fill, send, turns, counts } = await world();
     const { view, heard } = crowd('a');
     await fill(view);

@@ -376,7 +376,7 @@ describe('filters', () => {
     expect(sink.of(view)).toHaveLength(2);
   });
 
-  test('it says so before its unsent coverage exceeds half the ring', async () => {
+  test('a view says so before its unsent coverage exceeds half the ring', async () => {
     const { live, publish, turns, sink } = await makeWorld({ topic: { maxPublications: 20 } });
     await publish('a');
     const view = live('a', { filter: onlyRoom('1') });

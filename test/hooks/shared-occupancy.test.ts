@@ -68,7 +68,7 @@ class Cluster {
   }
 }
 
-test('a gateway that is alone says what it occupies, and no patterns', async () => {
+test('a single gateway reports the topics that it occupies, and no patterns', async () => {
   const cluster = new Cluster();
   const a = cluster.add('a');
   a.subscribed('x');
@@ -81,7 +81,7 @@ test('a gateway that is alone says what it occupies, and no patterns', async () 
   expect(await cluster.settled()).toEqual(['a -x']);
 });
 
-test('of several one says once what is occupied anywhere, and all that is once more when one comes', async () => {
+test('one of several gateways reports what is occupied anywhere, and all of it again when another joins', async () => {
   const cluster = new Cluster();
   const [b, a] = [cluster.add('b'), cluster.add('a')];
   expect(await cluster.settled()).toEqual(['b =', 'a =']);
@@ -97,7 +97,7 @@ test('of several one says once what is occupied anywhere, and all that is once m
   expect([a.topics, b.topics]).toEqual([['y'], undefined]);
 });
 
-test('another one goes on when the gateway that speaks is gone, and what only that one had is vacated', async () => {
+test('another gateway reports when that one is gone, and what only that one occupied is vacated', async () => {
   const cluster = new Cluster();
   const [a, b, c] = [cluster.add('a'), cluster.add('b'), cluster.add('c')];
   a.subscribed('of-a');
@@ -110,7 +110,7 @@ test('another one goes on when the gateway that speaks is gone, and what only th
   expect(await cluster.settled()).toEqual(['b =of-b']);
 });
 
-test('nothing is said without the engine; after, all is said anew, and what was not heard meanwhile is', async () => {
+test('nothing is reported without the engine; then everything is reported again, with the changes meanwhile', async () => {
   const cluster = new Cluster();
   const [a, b] = [cluster.add('a'), cluster.add('b')];
   await cluster.settled();
@@ -122,7 +122,7 @@ test('nothing is said without the engine; after, all is said anew, and what was 
   expect(await cluster.settled()).toEqual(['a =missed,untold']);
 });
 
-test('news that were lost are noticed, and asked for', async () => {
+test('news that were lost are noticed, and requested', async () => {
   const cluster = new Cluster();
   const [a, b] = [cluster.add('a'), cluster.add('b')];
   await cluster.settled();
@@ -135,7 +135,7 @@ test('news that were lost are noticed, and asked for', async () => {
   expect(await cluster.settled()).toEqual(['a +x']);
 });
 
-test('one that tells nothing is not waited for longer than 2 s', async () => {
+test('a gateway that tells nothing is awaited for at most 2 s', async () => {
   const said: string[] = [];
   let nowMs = 0;
   const shared = new SharedOccupancy({
@@ -153,7 +153,7 @@ test('one that tells nothing is not waited for longer than 2 s', async () => {
   expect(said).toEqual(['=', '+x']);
 });
 
-test('one that goes is not waited for', async () => {
+test('a gateway that leaves is not awaited', async () => {
   const said: string[] = [];
   const others = ['a', 'c'];
   const shared = new SharedOccupancy({

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { LineBudget } from '../../src/log/line-budget.ts';
 
-test('some lines of each kind at once, then one per interval, which says how many were left out', () => {
+test('logs some lines of each kind at once, then one per interval, which says how many were left out', () => {
   let nowMs = 0;
   const budget = new LineBudget({ linesAtOnce: 2, everyMs: 1000 }, () => nowMs);
   expect([budget.take('a'), budget.take('a')]).toEqual([{}, {}]);

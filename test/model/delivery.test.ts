@@ -51,7 +51,7 @@ test(
 );
 
 test(
-  'so it does with dictionaries, where several hear everything',
+  'with dictionaries, several subscribers see what was published, in order and once, or are told what they lack',
   async () => {
     const everything = { target: '*', filter: undefined, intervalMs: 0, conflate: false };
     await fc.assert(
@@ -72,7 +72,7 @@ test.each([
   { way: 'poll', transports: ['poll'] },
   { way: 'both in turn', transports: ['sse', 'poll'] },
 ] as const)(
-  'so it does by $way, where a client knows its position by one cursor alone, and nothing comes twice',
+  'by $way, a client that knows its position by one cursor sees what was published, once, or is told what it lacks',
   async ({ transports }) => {
     await fc.assert(
       fc.asyncProperty(options, steps(60), async (gateway, commands) => {
@@ -90,7 +90,7 @@ test.each([
   { way: 'WebSocket', transports: 'websocket' },
   { way: 'streams and polls', transports: ['sse', 'poll'] },
 ] as const)(
-  'so it does by $way at gateways that share an engine, also as they come, go and fall behind',
+  'by $way, so does a client at gateways that share an engine, also as they come, go and fall behind',
   async ({ transports }) => {
     await fc.assert(
       fc.asyncProperty(options, steps(60, true), async (gateway, commands) => {

@@ -46,7 +46,7 @@ describe('equal subscriptions have one text', () => {
   });
 });
 
-it('is the text by which the gateway compares filters too', () => {
+it('the gateway compares filters by the same text', () => {
   const values = fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 3 });
   const { filter } = fc.letrec<{ filter: Filter; list: Filter[] }>((tie) => ({
     filter: fc.oneof(

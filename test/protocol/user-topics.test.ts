@@ -37,7 +37,7 @@ test.each([
   expect(canonicalTopic(name)).toBe(canonical);
 });
 
-test('it is canonical, once and for all', () => {
+test('the name of a user’s topic is canonical, and stays so when it is made canonical again', () => {
   const part = fc.string({
     unit: fc.constantFrom('%', '4', '0', 'c', '2', '5', '@', 'a', '*'),
     maxLength: 8,
@@ -69,6 +69,6 @@ test('every encoding of a user’s name is the same topic', () => {
   );
 });
 
-test('there is none for what UTF-8 can’t write', () => {
+test('a user whom UTF-8 can’t write has no topic', () => {
   expect(userTopicName('a\ud800')).toBeUndefined();
 });

@@ -127,7 +127,7 @@ describe('the public port, beside an admin port', () => {
     60_000,
   );
 
-  it('has none that rides along: after another request, in its body, or by headers that name another path', async () => {
+  it('has none after another request, in its body, or by headers that name another path', async () => {
     for (const { method, path } of administration) {
       const real = path.replace('{id}', session);
       const hidden = requestOf(method, real, path);
@@ -148,7 +148,7 @@ describe('the public port, beside an admin port', () => {
     }
   });
 
-  it('has none on the unix socket, which is of the public', async () => {
+  it('has none on the unix socket, which is public too', async () => {
     for (const { method, path } of administration) {
       const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
       const asked = request({ socketPath, path: path.replace('{id}', session), method, headers });

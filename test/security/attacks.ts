@@ -63,12 +63,17 @@ export const attacks: readonly Row[] = [
       [tokens, 'that returns 10 000 keys'],
       [tokens, 'that hangs delays only tokens of keys that are not known'],
       [tokens, 'are taken by the keys that it publishes, also after it has replaced them'],
-      ['auth/token-keys.test.ts', 'is refused where it is neither JSON nor PEM, without being repeated'],
+      [
+        'auth/token-keys.test.ts',
+        'is refused if it is neither JSON nor PEM, by an error that does not repeat it',
+      ],
     ],
   },
   {
     attack: 'a filter of a token that its client widens',
-    tests: [['security/topic-tokens.test.ts', 'its filter can be narrowed, and never widened']],
+    tests: [
+      ['security/topic-tokens.test.ts', 'the filter of a topic token can be narrowed, and never widened'],
+    ],
   },
   {
     attack: 'the topics of others, by every door and spelling',
@@ -117,7 +122,7 @@ export const attacks: readonly Row[] = [
     attack: 'Hosts and origins that only look like this machine',
     tests: [
       [requests, 'and not where its Host only looks like it'],
-      [requests, 'and not where it has two'],
+      [requests, 'but not if it has two'],
       [requests, 'and not where a page of another origin sends it'],
     ],
   },
@@ -135,8 +140,8 @@ export const attacks: readonly Row[] = [
     attack: 'the administration asked for on the public port, beside an admin port',
     tests: [
       [adminPort, 'has no %s, by any spelling and method'],
-      [adminPort, 'has none that rides along'],
-      [adminPort, 'has none on the unix socket, which is of the public'],
+      [adminPort, 'has none after another request'],
+      [adminPort, 'has none on the unix socket, which is public too'],
       [adminPort, 'lets in who may administer, and no others'],
       [adminPort, 'without keys serves this machine only, by its name'],
     ],
@@ -146,7 +151,7 @@ export const attacks: readonly Row[] = [
     tests: [
       [requests, 'is not guessed, and its connection ends'],
       [requests, 'is not guessed behind a proxy'],
-      [requests, 'does not let a second request ride along'],
+      [requests, 'hides no second request in the body of the first'],
       [requests, 'trailers set no header, and end the connection'],
       [requests, '%s publishes nothing'],
     ],

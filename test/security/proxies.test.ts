@@ -135,7 +135,7 @@ describe('behind HAProxy, which sends the PROXY protocol to its port', () => {
   test.each([
     ['version 1', 'old'],
     ['version 2, before the client has spoken', 'plain'],
-  ] as const)('of %s, it does, too', async (_, name) => {
+  ] as const)('of %s a client counts by its own address, too', async (_, name) => {
     const options = { localAddress: '127.0.0.8' };
     const client = await JsonClient.open(`ws://127.0.0.1:${ports[name]}/ws`, [], options);
     const listed = await fetch(`http://127.0.0.1:${server.port}/api/connections`, { headers: asJson });

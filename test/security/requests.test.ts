@@ -73,7 +73,7 @@ describe('a request is this machine’s own', () => {
   const refusal = process.versions.modules === '115' ? 403 : 400;
 
   test.each(['localhost\r\nHost: evil.example', 'evil.example\r\nHost: localhost'])(
-    'and not where it has two: %j',
+    'but not if it has two: %j',
     async (hosts) => {
       expect(await answersTo(publishWith(hosts))).toMatchObject({ statuses: [refusal], published: 0 });
     },
@@ -151,7 +151,7 @@ describe('where a request ends', () => {
     },
   );
 
-  test('does not let a second request ride along', async () => {
+  test('hides no second request in the body of the first', async () => {
     const second = `${start('POST /api/publish HTTP/1.1')}${length}\r\n\r\n${body}`;
     const { published } = await answersTo(
       `${start('GET /healthz HTTP/1.1')}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${second}`,

@@ -73,7 +73,7 @@ test('a pattern covers topics and narrower patterns, and nothing else', async ()
   await client.close();
 });
 
-test('its filter can be narrowed, and never widened', async () => {
+test('the filter of a topic token can be narrowed, and never widened', async () => {
   const token = await signToken({ topic: 'tickets', filter: { op: 'eq', tag: 'team', value: 'a' } });
   const clients = [await alice(), await alice(), await alice()];
   const filters = [
@@ -103,7 +103,7 @@ test('its filter can be narrowed, and never widened', async () => {
   await Promise.all(clients.map((client) => client.close()));
 });
 
-test('it names a user, or is for its bearer', async () => {
+test('a topic token names a user, or is for its bearer', async () => {
   const client = await alice();
   const ofBob = await signToken({ topic: 'room:1', sub: 'bob' });
   const ofAlice = await signToken({ topic: 'room:1', sub: 'alice' });
@@ -112,7 +112,7 @@ test('it names a user, or is for its bearer', async () => {
   await client.close();
 });
 
-test('it opens no connection and no other route, though it names a user', async () => {
+test('a topic token opens no connection and no other route, even if it names a user', async () => {
   const token = await signToken({
     topic: 'room:1',
     sub: 'alice',
@@ -149,7 +149,7 @@ test('what is no topic token is refused, and harms no other subscription of the 
   await client.close();
 });
 
-test('it is refused where a gateway takes keys alone', async () => {
+test('a topic token is refused by a gateway that takes only keys', async () => {
   const keyed = await startGateway({ apiKeys: [apiKey] });
   onTestFinished(() => keyed.close());
   const client = await JsonClient.open(keyed.wsUrl, [], { headers: { authorization: `Bearer ${apiKey}` } });
@@ -178,7 +178,7 @@ test.each([
   await client.close();
 });
 
-test('it ends what it permitted when it expires, and nothing else', async () => {
+test('a topic token ends what it permitted when it expires, and nothing else', async () => {
   const client = await alice();
   const token = await signToken({ topic: 'short', exp: Math.floor(Date.now() / 1000) + 2 });
   const view = (await resultOf(client, { topic: 'short', token }))?.view;
@@ -189,7 +189,7 @@ test('it ends what it permitted when it expires, and nothing else', async () => 
   await client.close();
 });
 
-test('it may be revoked, and outlives a new token of the connection', async () => {
+test('a topic token may be revoked, and outlives a new token of the connection', async () => {
   const client = await alice();
   const token = await signToken({ topic: 'lasting', jti: 'topic-1' });
   const view = (await resultOf(client, { topic: 'lasting', token }))?.view;
@@ -205,7 +205,7 @@ test('it may be revoked, and outlives a new token of the connection', async () =
   await client.close();
 });
 
-test('a stream takes it, too', async () => {
+test('a stream takes a topic token, too', async () => {
   const token = await signToken({ topic: 'streamed' });
   const response = await gateway.post(
     '/poll',

@@ -36,14 +36,14 @@ test('a message says the version of the protocol', async () => {
   expect(sent).toEqual([{ kind: 'tell', name: 'note', body: { items: [] }, version: 1 }]);
 });
 
-test('messages of this version and of one that said none are heard, whatever more they say', async () => {
+test('messages of this version, or without one, are read, whatever else they hold', async () => {
   hear({ kind: 'tell', name: 'note', body: { items: ['a'], more: 1 }, by: '2', more: 1 });
   hear({ kind: 'tell', name: 'note', body: { items: ['b'] }, version: 1 });
   hear({ kind: 'gone', by: '2', version: 1 });
   expect([told, logged]).toEqual([['a', 'b', 'gone there/2'], []]);
 });
 
-test('those of a newer version, and what this one does not know, are ignored and logged once each', async () => {
+test('messages of a newer version or an unknown kind are ignored, and logged once each', async () => {
   for (let times = 0; times < 2; times++) {
     hear({ kind: 'tell', name: 'note', body: { items: ['a'] }, version: 2 });
     hear({ kind: 'shout', name: 'note' });
@@ -67,7 +67,7 @@ test('those of a newer version, and what this one does not know, are ignored and
   );
 });
 
-test('a question that it does not know has no replies, so that its asker need not wait', async () => {
+test('an unknown question gets an empty reply, so that its asker need not wait', async () => {
   hear({ kind: 'ask', id: 1, name: 'count', body: 1 });
   hear({ kind: 'ask', id: 2, name: 'other', body: 1 });
   await expect.poll(() => sent.length).toBe(2);

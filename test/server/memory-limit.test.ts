@@ -20,7 +20,7 @@ test('limits that fit into the memory of the process are fine, and others are na
   expect(memoryProblem(workers, 3 * 350 * mib - 1)).toContain('1050 MiB');
 });
 
-test('what the process may use is known', () => {
+test('the memory limit of the process is found', () => {
   expect(memoryLimitBytes()).toBeGreaterThan(0);
   expect(Number.isFinite(memoryLimitBytes())).toBe(true);
 });

@@ -19,6 +19,6 @@ test.each([
   expect(clientSocketsMax(limits(soft))).toBe(sockets);
 });
 
-test('where the system does not say, there is no limit', () => {
+test('if the system does not tell the limit, there is none', () => {
   expect(clientSocketsMax('')).toBe(Number.POSITIVE_INFINITY);
 });

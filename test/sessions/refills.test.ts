@@ -36,7 +36,7 @@ test('the sessions that hear a refilled topic leave at once, and catch up when t
   expect(log).toEqual([...left, 'an older commit of another topic', 'a:1 catches up', 'a:* catches up']);
 });
 
-test('a session that its client has parked stays so', async () => {
+test('a session that its client has parked stays parked', async () => {
   const log: string[] = [];
   leaveRefilled([sessionIn('a:1', log, true)], refilled)();
   await Promise.resolve();

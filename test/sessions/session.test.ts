@@ -231,7 +231,7 @@ describe('lagging', () => {
     return { ...gateway, ...client, viewOf, feedOf };
   }
 
-  test('it leaves all live streams, and is told which', async () => {
+  test('a session leaves all live views, and is told which', async () => {
     const { session, connection, viewOf, counts, turns } = await lagged();
     connection.buffered = connection.limitBytes;
     session.views.lag(new Map(), 0);
@@ -248,7 +248,7 @@ describe('lagging', () => {
     turns.settle();
   });
 
-  test('once it has drained it gets what it lacks, is told that it caught up, and is live', async () => {
+  test('a session that has drained gets what it lacks, is told that it caught up, and is live', async () => {
     const { session, connection, viewOf, feedOf, publish, turns, broker } = await lagged();
     await publish('a', {}, {});
     turns.settle();
@@ -366,7 +366,7 @@ describe('lagging', () => {
     expect(session.views.isLagging).toBe(false);
   });
 
-  test('a session that ended before its turn came is let be', async () => {
+  test('a session that ended before its turn came is left alone', async () => {
     const { connect, sessions, turns } = await makeGateway({ turnBudgetMs: 0 });
     const { session, connection } = connect();
     sessions.close(session);

@@ -815,7 +815,7 @@ describe('the order of commands', () => {
     ]);
   });
 
-  test('so it is with questions', async () => {
+  test('commands that only read wait for those before them too', async () => {
     const { tokens, command, connection, settle, publish } = await client();
     await publish('closed:1');
     let verify: (result: TokenResult) => void = () => undefined;

@@ -33,7 +33,7 @@ test('a change is told to each session, in its codec, over several turns', async
     ]);
 });
 
-test('sessions that were told what is no longer so are told again; the last that each hears is so', async () => {
+test('sessions that were told an outdated state are told again: the last state that each gets is the current one', async () => {
   const { world, told, news } = makeNews(1000);
   world.degraded = true;
   let turns = 0;

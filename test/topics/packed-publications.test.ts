@@ -65,7 +65,7 @@ describe('packed publications', () => {
     expect(packed.capacity).toBeLessThanOrEqual(16_384);
   });
 
-  test('full, they use again what the oldest stood in', () => {
+  test('use the segments of the oldest again when they are full', () => {
     const packed = new PackedPublications(new SegmentPool());
     const push = (offset: number) => packed.push(stored(offset, { payload: json('x'.repeat(100)) }));
     for (let offset = 1; offset <= 1000; offset++) push(offset);

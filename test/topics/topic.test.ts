@@ -84,7 +84,7 @@ describe('a topic', () => {
     expect(topic).toMatchObject({ epoch: 'old', startOffset, ring: { reach: 4, newest: 7 } });
   });
 
-  test('may have had a numbering that was not heard of', () => {
+  test('may have had a numbering that this node does not know', () => {
     const topic = makeTopic();
     topic.wasUnheardUpto(7);
     topic.wasUnheardUpto(5);

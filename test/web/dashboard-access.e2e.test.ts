@@ -188,7 +188,7 @@ describe('below a path, behind a proxy that strips it', () => {
     expect([problems, proxy.strays]).toEqual([[], []]);
   });
 
-  it('so does the SDK, imported and connected by relative addresses', async () => {
+  it('the SDK works too, imported and connected by relative addresses', async () => {
     const { port } = await start(guarded);
     await publish('server:web-01', 11);
     const proxy = keep(await PrefixProxy.start('/deep/er/', port));

@@ -9,21 +9,21 @@ describe('DeliveryMeter', () => {
     expect(meter.perSecond(20_000)).toBe(5);
   });
 
-  it('does not take the time before it began for silence', () => {
+  it('does not count the time before it began', () => {
     const meter = new DeliveryMeter(0);
     meter.arrived(1_000, 1);
     meter.arrived(1_500, 1);
     expect(meter.perSecond(2_000)).toBe(1);
   });
 
-  it('tells the median and what one in twenty exceeds', () => {
+  it('computes the median and the 95th percentile', () => {
     const meter = new DeliveryMeter(0);
     expect(meter.latency()).toBeUndefined();
     for (let age = 1; age <= 100; age++) meter.arrived(0, age);
     expect(meter.latency()).toEqual({ medianMs: 51, p95Ms: 96 });
   });
 
-  it('forgets on a restart', () => {
+  it('forgets its samples on a restart', () => {
     const meter = new DeliveryMeter(0);
     meter.arrived(10, 1);
     meter.restart(1_000);

@@ -35,7 +35,7 @@ test('workers take connections in turn, until they want no more', () => {
   expect([one.taken.length, other.taken.length]).toEqual([5, 2]);
 });
 
-test('what one worker does not take the next one does; where there is none, the connection ends', () => {
+test('a connection that one worker does not take goes to the next; if there is none, it ends', () => {
   const passer = new SocketPasser();
   const alone = new Socket();
   passer.pass('proxy', alone);

@@ -44,7 +44,7 @@ export const publishingLimits: readonly Limit[] = [
     countedBy: [responded(400)],
     tests: [
       ['api/publish-batch.test.ts', 'has 1000 items at most'],
-      ['api/publish.test.ts', 'a body has at most 100 members: what follows is not looked at'],
+      ['api/publish.test.ts', 'a body has at most 100 members: the rest is not read'],
     ],
   },
   {

@@ -247,7 +247,7 @@ export const sessionLimits: readonly Limit[] = [
     countedBy: ['sessions_lagging_total', 'drops_total'],
     tests: [
       ['transport/sink-contract.ts', 'a slow client lags, is caught up when it reads again'],
-      [session, 'once it has drained it gets what it lacks, is told that it caught up, and is live'],
+      [session, 'a session that has drained gets what it lacks, is told that it caught up, and is live'],
     ],
   },
   {

@@ -156,7 +156,7 @@ describe('useTopicState', () => {
   });
 });
 
-it('useTopicState shows the keys of now, with one subscription', async () => {
+it('useTopicState shows the current keys, with one subscription', async () => {
   for (const key of ['a', 'b', 'c']) await gateway.publish('server:grid', 'update', key, key.toUpperCase());
   const clients = new Set<unknown>();
   function Grid({ keys }: { readonly keys: readonly string[] }) {
@@ -325,7 +325,7 @@ describe('the connection', () => {
     await waitFor(() => expect(screen.getByRole('status').textContent).toBe('Live'), within);
   });
 
-  it('is nothing yet while a server renders', () => {
+  it('is idle while a server renders', () => {
     function Everything() {
       const { state } = useConnection();
       const topic = useTopic('a').state;

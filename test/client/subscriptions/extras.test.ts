@@ -34,7 +34,7 @@ beforeEach(() => void Object.assign(extras, { loaded: undefined }));
 afterEach(() => vi.restoreAllMocks());
 
 describe('a subscription that is more than one topic from now on', () => {
-  it('is asked for when its code is there, and plain ones do not wait for it', async () => {
+  it('is sent when its code is loaded, and plain subscriptions do not wait for it', async () => {
     const { client, socket } = await arrived();
     const told: string[] = [];
     client.subscribe('a:*', {}, ({ topic, offset }) => told.push(`${topic} ${offset}`));
@@ -56,7 +56,7 @@ describe('a subscription that is more than one topic from now on', () => {
     { last: 5 },
     { since: { epoch: 'e1', offset: 3 } },
     { keys: ['k'] },
-  ])('is one with %j, as it was when it was made', async (options) => {
+  ])('keeps the options %j as they were at the call', async (options) => {
     const { client, socket } = await arrived();
     client.subscribe('a', options);
     await vi.waitFor(() => expect(socket.count('subscribe')).toBe(1));
@@ -73,7 +73,7 @@ describe('a subscription that is more than one topic from now on', () => {
     expect(client.getStatus().subscriptions).toBe(1);
   });
 
-  it('is told where its code does not load, and tries again as long as the connection is there', async () => {
+  it('reports that its code does not load, and tries again while connected', async () => {
     const { client, socket, runtime, errors } = await arrived();
     vi.spyOn(extras, 'load').mockRejectedValueOnce(missing).mockRejectedValueOnce(missing);
     client.subscribe('a:*');
@@ -89,7 +89,7 @@ describe('a subscription that is more than one topic from now on', () => {
     expect(runtime.timers).toBe(0);
   });
 
-  it('tries again with the next connection where there is none', async () => {
+  it('tries again with the next connection if there is none', async () => {
     const h = harness();
     h.client.onError(() => undefined);
     const load = vi.spyOn(extras, 'load').mockRejectedValueOnce(missing);
@@ -158,7 +158,7 @@ describe('a subscription to one topic from now on, before the code for extras is
     expect([socket.count('subscribe'), extras.loaded]).toEqual([1, undefined]);
   });
 
-  it('may be one that the gateway made, as it makes `$all` for each session', async () => {
+  it('may be one that the gateway made, like `$all` for each session', async () => {
     const { socket, client, arrive } = await arrived();
     const told: number[] = [];
     client.on('publication', ({ offset }) => told.push(offset));
@@ -228,7 +228,7 @@ describe('a frame that is more than publications', () => {
     await vi.waitFor(() => expect(told).toEqual([1, 'e2', 1]));
   });
 
-  it('ends a connection where its code does not load: the next begins where this one was', async () => {
+  it('ends a connection if its code does not load: the next continues at the same position', async () => {
     const { socket, runtime, told, client, errors } = await live();
     vi.spyOn(extras, 'load').mockRejectedValueOnce(missing);
     socket.push(batch(7, 1));
@@ -240,7 +240,7 @@ describe('a frame that is more than publications', () => {
     await runtime.advance(1_000);
   });
 
-  it('is that a topic has states, and their snapshot', async () => {
+  it('is one about a state topic, or its snapshot', async () => {
     const { socket, client } = await arrived();
     const grid = client.subscribe('grid');
     await settled();
@@ -253,7 +253,7 @@ describe('a frame that is more than publications', () => {
   });
 });
 
-it('a refusal that may pass is asked about again, also where the code for it is not there yet', async () => {
+it('a refusal that may pass is tried again, also if the code for that is not loaded yet', async () => {
   const { client, socket, runtime } = await arrived();
   client.subscribe('a').on('error', () => undefined);
   await settled();

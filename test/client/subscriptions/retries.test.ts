@@ -14,7 +14,7 @@ function retries() {
 }
 
 describe('Retries', () => {
-  it('are done together where they are due within a quarter of a second, and none too early', async () => {
+  it('run together if they are due within a quarter of a second, and none too early', async () => {
     const { runtime, told, retries: planned } = retries();
     planned.add('last', 1_000);
     planned.add('middle', 750);
@@ -30,7 +30,7 @@ describe('Retries', () => {
     expect(runtime.timers).toBe(0);
   });
 
-  it('are planned once, and forgotten when they are deleted', async () => {
+  it('run once, and not at all after they are deleted', async () => {
     const { runtime, told, retries: planned } = retries();
     planned.add('a', 100);
     planned.add('a', 500);

@@ -312,7 +312,7 @@ describe('after a reconnect', () => {
     expect(told).toEqual([1, 2, ['gap', 2, 6], 7]);
   });
 
-  it('tells a new epoch', async () => {
+  it('reports a new epoch', async () => {
     const { socket, told, runtime, sockets, subscription } = await live();
     socket.push(batch(0, 2));
     socket.end();
@@ -385,7 +385,7 @@ describe('a gap', () => {
     expect(socket.count('subscribe')).toBe(3);
   });
 
-  it('is also a compressed batch that does not check', async () => {
+  it('is also a compressed batch that is damaged', async () => {
     const { socket, told } = await live();
     socket.push({ ...compressed(0, 1), compressed: { ...compressed(0, 1).compressed, crc32: 1 } });
     expect(socket.count('subscribe')).toBe(2);
@@ -418,7 +418,7 @@ describe('a gap', () => {
 });
 
 describe('pushes', () => {
-  it('tells lagging, what was lost of it, and the end of it', async () => {
+  it('reports lagging, what was lost meanwhile, and the end of it', async () => {
     const { socket, told, subscription } = await live();
     socket.push(batch(0, 1));
     socket.push({ kind: 'lagging', views: [7] });
@@ -632,7 +632,7 @@ describe('a pattern', () => {
     expect(late).toEqual([['snapshot', 'cpu']]);
   });
 
-  it('goes on where it was with a state topic that it saw being born', async () => {
+  it('continues a state topic that came into being while it was subscribed', async () => {
     const h = await pattern();
     h.socket.push(born());
     h.socket.push(put(1, 'cpu'));
@@ -647,7 +647,7 @@ describe('a pattern', () => {
     expect([...h.all.current('p:1').keys()]).toEqual(['cpu', 'disk']);
   });
 
-  it('goes on where it was with a state topic that was empty when it subscribed', async () => {
+  it('continues a state topic that was empty when it subscribed', async () => {
     const h = await pattern(one());
     h.socket.push(put(1, 'cpu'));
     const socket = await comeBack(h);
@@ -1175,7 +1175,7 @@ describe('many subscriptions', () => {
 });
 
 describe('a refusal', () => {
-  it('is asked about again at the time that it names, not before', async () => {
+  it('is tried again at the time that it names, not before', async () => {
     const h = harness();
     h.client.onError(() => {});
     h.client.subscribe('a');
@@ -1200,7 +1200,7 @@ describe('a refusal', () => {
     expect([good?.state, bad?.state]).toEqual(['live', 'refused']);
   });
 
-  it.each([false, true])('is asked about again by the next connection (retry: %j), once', async (retry) => {
+  it.each([false, true])('is tried again once by the next connection (retry: %j)', async (retry) => {
     const h = harness({ heartbeat: { timeoutMs: 1e9 } });
     h.client.onError(() => {});
     h.client.subscribe('a');
@@ -1291,7 +1291,7 @@ describe('an unsubscribe', () => {
     expect([again.state, told]).toEqual(['live', [2]]);
   });
 
-  it('over the rate holds no other subscription', async () => {
+  it('over the rate does not hold up other subscriptions', async () => {
     const { socket, client } = await leftOne();
     socket.reply('unsubscribe', rateLimited(400));
     client.subscribe('b');
@@ -1428,7 +1428,7 @@ describe('equal subscriptions', () => {
 });
 
 describe('what one receiver makes of a publication', () => {
-  it('is not seen by the others', async () => {
+  it('is not visible to the others', async () => {
     const { socket, client } = await live();
     const seen: unknown[] = [];
     for (let i = 0; i < 2; i++) {

@@ -124,7 +124,7 @@ describe('in its own time', () => {
     };
   }
 
-  test('it finds that a store that failed works again', async () => {
+  test('the engine finds that a store that failed works again', async () => {
     const { faults, next, openStore } = committingStore();
     const { engine, feed } = await stored.open({ openStore });
     faults.fail = new Error('no space left');
@@ -140,7 +140,7 @@ describe('in its own time', () => {
     expect(await recovered).toBeUndefined();
   });
 
-  test('it deletes what is too old, all of it, step by step', async () => {
+  test('the engine deletes what is too old, step by step', async () => {
     const { next, openStore } = committingStore();
     const { engine } = await stored.open({ openStore, retention: { maxPublications: 5000, maxAgeMs: 1000 } });
     await engine.append(requests(2500, 'a'));
@@ -151,7 +151,7 @@ describe('in its own time', () => {
     expect((await loaded(engine, 'a')).publications).toEqual([]);
   });
 
-  test('it notices that another gateway took the folder', async () => {
+  test('the engine notices that another gateway took the folder', async () => {
     const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
     const { feed } = await stored.open();
     const lost = new Promise<Error | undefined>((resolve) => {

@@ -37,7 +37,7 @@ test('a slot that was moved goes on with its numberings, also if a node was kill
   await node.engine.close();
 });
 
-test('… but not if it comes from a server that is gone, as its newest commits may be lost', async () => {
+test('a slot of a server that is gone begins new numberings, as the newest commits may be lost', async () => {
   const node = await open();
   const { epoch } = (await node.publish('a', '3')) as { epoch: string };
   await leaveKilled('killed too');

@@ -94,7 +94,7 @@ describe('what a node hears', () => {
     expect(known).toEqual([2]);
   });
 
-  test('is as it was where the upstream dies while it is filled, and whole after the next picture', async () => {
+  test('is unchanged if the upstream dies while it is filled, and complete after the next picture', async () => {
     const upstream = new ScriptedUpstream();
     const { engine, heard } = await openNode(upstream);
     upstream.publish('a b');

@@ -30,11 +30,11 @@ test.each([
   '{"id":-7}',
   '{"id":4294967296}',
   '{"x\\"id":7}',
-])('%s has none', (text) => {
+])('%s has no id', (text) => {
   expect(peek(text)).toBe(0);
 });
 
-test('where it says one, it is the one that decoding finds', () => {
+test('an id that it finds is the one that decoding finds', () => {
   const command = fc.record(
     { id: fc.nat(), type: fc.constantFrom('ping', 'publish'), data: fc.json(), topic: fc.string() },
     { requiredKeys: ['type'] },
@@ -56,7 +56,7 @@ test('where it says one, it is the one that decoding finds', () => {
   );
 });
 
-test('protobuf writes it first, and what is cut off or no number has none', () => {
+test('in protobuf the id comes first, and a frame that is cut off there has none', () => {
   const { protobuf } = codecs;
   const message = protobuf.encodeClientFrame({ kind: 'ping', id: 300 });
   expect(protobuf.peekId(message)).toBe(300);

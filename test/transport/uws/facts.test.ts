@@ -493,7 +493,7 @@ describe('uWebSockets.js, inside `dropped`,', () => {
     expect(output).toContain('Maximum call stack size exceeded');
   });
 
-  it('lets it be remembered', async () => {
+  it('allows a handler to remember the socket', async () => {
     expect(await fate('')).toEqual({ code: 0, signal: null, output: 'survived\n' });
   });
 });

@@ -48,7 +48,7 @@ test.each([
   expect((await socket.answer()).status).toBe(status);
 });
 
-test('so is the head of an upgrade, as cookies and tokens make it long', async () => {
+test('the head of an upgrade in several segments is served too, as cookies and tokens make it long', async () => {
   gateway = await startGateway();
   const socket = await open();
   await sendInSegments(socket, padded(upgradeRequest({}), 12_000), 3);
