@@ -103,13 +103,10 @@ async function createParts(config: Config, { log = createLog(config), commandLin
   const hub = new EngineHub({
     engine,
     broker,
-    stuck: (link) => {
-      log.error('a worker does not read what it is told, and is ended');
-      link.close(new Error('the worker does not read'));
-    },
+    stuck: (link) => pool.end(link, 'does not read what it is told'),
   });
   const pool = new WorkerPool({
-    ...{ commandLine, hub, line, metrics },
+    ...{ commandLine, hub, line, metrics, log },
     count: config.workers,
     seats: new SharedSeats(createSharedCaps(config, engine.counts, line) ?? new ConnectionCaps(config)),
     passer: entrances.isAny ? passer : undefined,
@@ -165,6 +162,7 @@ function runningOf(
   const sweep = setInterval(() => {
     broker.sweep();
     told?.occupancy?.sweep();
+    pool.sweep();
   }, sweepMs);
   return {
     async reload() {

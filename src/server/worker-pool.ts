@@ -1,10 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { steadyNowMs } from '../clock.ts';
 import type { ApplicationEvents } from '../hooks/events.ts';
+import type { Log } from '../log.ts';
 import { MetricsTogether } from '../metrics/together.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ParentCalls, StartFault, WorkerCalls, WorkerStart } from '../workers/calls.ts';
 import type { EngineHub } from '../workers/engine-hub.ts';
+import { Heartbeat } from '../workers/heartbeat.ts';
 import { type Handlers, Link } from '../workers/link.ts';
 import { toMachineMs } from '../workers/machine-clock.ts';
 import type { SocketPasser } from '../workers/passed-sockets.ts';
@@ -29,11 +31,17 @@ export interface WorkerPoolOptions {
   readonly events: ApplicationEvents | undefined;
   /** Those of the parent. */
   readonly metrics: Metrics;
+  readonly log: Pick<Log, 'error'>;
 }
+
+/** A worker that does not answer in as many sweeps, of a second each, is stopped or hangs. */
+const silentSweepsMax = 30;
 
 /** The workers that serve: starts their processes, handles their calls, and passes messages between them. */
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
+  /** The processes of all workers, those that do not serve yet included. */
+  readonly #workers = new Map<unknown, Worker>();
   readonly #links = new Map<string, WorkerLink>();
   readonly #scrapes = new MetricsTogether();
   readonly #canaryKey = newCanaryKey();
@@ -91,11 +99,31 @@ export class WorkerPool {
         return (await Promise.all([this.askAll(node, name, body), elsewhere])).flat();
       },
     });
+    this.#workers.set(worker.link, worker);
     void worker.exited.then(() => this.#left(worker));
     return worker;
   }
 
+  /**
+   * Ends workers that no longer answer: the kernel would go on giving them connections, and what asks all workers would
+   * wait for them. Call it once a second.
+   */
+  sweep(): void {
+    for (const link of this.#links.values())
+      if (this.#workers.get(link)?.heartbeat.beat() === false) this.end(link, 'does not answer');
+  }
+
+  /** Ends the worker of this link at once. `problem`: for the log. */
+  end(link: unknown, problem: string): void {
+    const worker = this.#workers.get(link);
+    if (worker === undefined) return;
+    this.#options.log.error({ worker: worker.machineName, pid: worker.pid, problem }, 'a worker is killed');
+    worker.kill();
+    worker.link.close(new Error(`the worker ${problem}`));
+  }
+
   #left({ node, machineName, link }: Worker): void {
+    this.#workers.delete(link);
     if (this.#links.get(node) !== link) return;
     this.#links.delete(node);
     this.#scrapes.ended(node);
@@ -124,6 +152,7 @@ class Worker implements WorkerProcess {
   /** Its name among the workers of this machine. */
   readonly machineName: string;
   readonly link: WorkerLink;
+  readonly heartbeat: Heartbeat;
   readonly ready: Promise<void>;
   readonly exited: Promise<WorkerExit>;
   readonly #child: ChildProcess;
@@ -141,6 +170,7 @@ class Worker implements WorkerProcess {
     this.node = node;
     this.machineName = machineName;
     this.link = link;
+    this.heartbeat = new Heartbeat(() => link.ask('ping', undefined), silentSweepsMax);
     this.#child = child;
     this.#options = options;
     this.ready = new Promise<void>((resolve, reject) => {

@@ -71,6 +71,7 @@ export async function joinParent(config: Config): Promise<Worker> {
     ...peerCalls(served),
     drain: () => drain('asked by the parent process'),
     reload: () => reload(),
+    ping: () => undefined,
     metrics: async () => (await served.metrics?.registry.getMetricsAsJSON()) ?? [],
   });
   const start = await link.ask('start', undefined);

@@ -101,6 +101,8 @@ export interface WorkerCalls extends EngineNews {
   /** Reads its configuration anew. */
   reload(nothing: undefined): void;
   metrics(nothing: undefined): MetricValues;
+  /** Answered at once, as long as the worker answers at all. */
+  ping(nothing: undefined): void;
   peerTold(said: readonly [name: string, body: unknown, from: string]): void;
   peerAsked(said: readonly [name: string, body: unknown, from: string]): unknown;
   /** Another node has ended; or a machine, and all nodes on it. */

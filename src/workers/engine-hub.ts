@@ -11,10 +11,11 @@ import { packAppended, packTopic } from './packed.ts';
 type EngineLink = Link<EngineCalls, EngineNews>;
 
 /**
- * A worker with more unread bytes than this is stuck: it is ended, so that its backlog does not fill the parent's
- * memory.
+ * A worker with more unread bytes than this is stuck. It has to be ended, so that its backlog does not fill the memory
+ * of the parent. No message is as large: a worker that joins is told topics in pieces, and then at most 100 000
+ * numberings and 100 000 positions.
  */
-const unreadMaxBytes = 256 * 2 ** 20;
+export const unreadMaxBytes = 64 * 2 ** 20;
 /** Topics are told to a worker that joins in pieces of about this size, each once it has read the one before. */
 const pieceBytes = 2 ** 20;
 
@@ -27,7 +28,7 @@ interface JoinedWorker {
 export interface EngineHubOptions {
   readonly engine: Engine;
   readonly broker: Broker;
-  /** A worker doesn't read. It has to be ended. */
+  /** Called once for a worker that does not read: it is told no more, and has to be ended. */
   readonly stuck: (link: EngineLink) => void;
 }
 
@@ -129,7 +130,9 @@ export class EngineHub {
       if (link === except || (topic !== undefined && untold?.has(topic))) continue;
       encoded ??= encodeTold(name, news);
       link.channel.sendEncoded(encoded);
-      if (link.channel.unsentBytes > unreadMaxBytes) this.#options.stuck(link);
+      if (link.channel.unsentBytes <= unreadMaxBytes) continue;
+      this.#members.delete(link);
+      this.#options.stuck(link);
     }
   }
 }

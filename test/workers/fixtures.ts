@@ -5,7 +5,7 @@ import type { Engine, EngineFeed } from '../../src/topics/engine.ts';
 import type { TopicOptions } from '../../src/topics/topic.ts';
 import type { EngineCalls, EngineNews } from '../../src/workers/calls.ts';
 import { Channel } from '../../src/workers/channel.ts';
-import { EngineHub } from '../../src/workers/engine-hub.ts';
+import { EngineHub, type EngineHubOptions } from '../../src/workers/engine-hub.ts';
 import { Link } from '../../src/workers/link.ts';
 import { WorkerEngine, type WorkerEngineOptions } from '../../src/workers/worker-engine.ts';
 
@@ -16,12 +16,20 @@ export interface ParentOptions {
   readonly nowMs: () => number;
   /** Whether the parent's own broker hears of commits. Default: true. */
   readonly keepsTopics?: boolean;
+  readonly stuck?: EngineHubOptions['stuck'];
 }
 
 const deaf: EngineFeed = { appended: () => undefined, reset: () => undefined, degraded: () => undefined };
 
 /** The parent's side, and how a worker joins it, in one process. */
-export async function makeParent({ engine, topic, isState, nowMs, keepsTopics = true }: ParentOptions) {
+export async function makeParent({
+  engine,
+  topic,
+  isState,
+  nowMs,
+  keepsTopics = true,
+  stuck = () => undefined,
+}: ParentOptions) {
   const broker = new Broker({
     engine,
     namespace: (name) => ({ ...topic, mode: isState(name) ? 'state' : 'stream' }),
@@ -33,7 +41,7 @@ export async function makeParent({ engine, topic, isState, nowMs, keepsTopics = 
     historyMaxBytesPerClient: 2 ** 28,
     nowMs,
   });
-  const hub = new EngineHub({ engine, broker, stuck: () => undefined });
+  const hub = new EngineHub({ engine, broker, stuck });
   await broker.open(
     { appended: () => undefined, reset: () => undefined, removed: (each) => hub.removed(each) },
     undefined,
