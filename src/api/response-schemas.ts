@@ -158,6 +158,12 @@ export const acksBody = component(
             .int()
             .min(0)
             .describe('The application has had everything of this view up to this offset.'),
+          epoch: z
+            .string()
+            .optional()
+            .describe(
+              'The epoch of the offset. An offset of another epoch than that of the view is ignored.',
+            ),
         }),
       )
       .min(1)

@@ -204,7 +204,11 @@ function positions(fields: Fields): readonly TopicPosition[] | undefined {
 }
 
 function ack(fields: Fields): Ack {
-  return { view: fields.integer('view', maxUint32), offset: fields.integer('offset') };
+  return {
+    view: fields.integer('view', maxUint32),
+    offset: fields.integer('offset'),
+    epoch: fields.optionalText('epoch'),
+  };
 }
 
 function present<T>(values: readonly T[]): readonly T[] | undefined {

@@ -79,6 +79,8 @@ export interface TopicResult extends TopicPosition {
 export interface Ack {
   readonly view: number;
   readonly offset: number;
+  /** Absent: the epoch that the gateway sent last. */
+  readonly epoch?: string;
 }
 
 /** The granted form of one subscription. */

@@ -98,12 +98,14 @@ export class Inbox {
   acknowledge(session: Session, acks: readonly Ack[]): void {
     const { user } = session.identity;
     if (user === undefined) return;
-    for (const { view, offset } of acks) {
+    for (const { view, offset, epoch } of acks) {
       const sessionView = session.views.get(view);
       if (sessionView === undefined || !this.isInboxOf(session, sessionView.view)) continue;
       this.#drained.delete(sessionView);
       const sent = sessionView.sentUpto;
       if (sent === undefined || offset > sent.offset) continue;
+      // The client has not received the reset yet: the offset is one of the former epoch.
+      if (epoch !== undefined && epoch !== sent.epoch) continue;
       this.#options.broker.acknowledged.set(sessionView.target, user, { epoch: sent.epoch, offset });
     }
   }

@@ -3,6 +3,7 @@ import { MemoryEngine } from '../../src/engines/memory.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import { cursorNow } from '../../src/topics/cursor.ts';
 import { topicOf } from '../fanout/fixtures.ts';
+import { stored } from '../topics/fixtures.ts';
 import { makeGateway, user } from './fixtures.ts';
 
 const alice = 'user:alice';
@@ -195,6 +196,25 @@ describe('a client that acknowledges', () => {
     expect(await subscribe(2, `${cursor}!`)).toEqual([1, 2, 3]);
     first.command({ kind: 'unsubscribe', id: 3, topics: [alice] });
     expect(await subscribe(4, cursor)).toEqual([3]);
+  });
+
+  test('of a former epoch has had nothing of the new one, whatever it was sent', async () => {
+    const { device, notify, settle, broker } = await inbox();
+    const first = await device(codecs.protobuf);
+    await notify(2);
+    const { epoch } = topicOf(broker, alice);
+    const next = 'next';
+    broker.reset(alice, next, 0);
+    broker.appended(alice, next, [stored(1), stored(2)]);
+    await settle();
+    const { view } = start(first);
+    const acknowledge = async (of: string) => {
+      first.command({ kind: 'ping', id: 1, acks: [{ view, epoch: of, offset: 2 }] });
+      await settle();
+      return broker.acknowledged.get(alice, 'alice');
+    };
+    expect(await acknowledge(epoch)).toBeUndefined();
+    expect(await acknowledge(next)).toEqual({ epoch: next, offset: 2 });
   });
 
   test('is passed over where it can’t have had that, or is not subscribed there', async () => {

@@ -336,9 +336,9 @@ export class HttpSocket implements Socket {
    * a view belongs to a stream that has just ended, the client is told to acknowledge again.
    */
   async #acknowledge(id: number, acks: readonly Ack[]): Promise<void> {
-    const mine = acks.flatMap(({ view, offset }) => {
+    const mine = acks.flatMap(({ view, ...position }) => {
       const wanted = this.#wanted.find((each) => each.view === view);
-      return wanted ? [{ session: wanted.session, ack: { view: wanted.gatewayView, offset } }] : [];
+      return wanted ? [{ session: wanted.session, ack: { view: wanted.gatewayView, ...position } }] : [];
     });
     const sayable = mine.filter(({ session }) => session === this.#session).map(({ ack }) => ack);
     let isDone = mine.length === 0 || this.#token === undefined;

@@ -118,7 +118,7 @@ export class Asking {
     const { view, topic } = feed;
     feed.acking.stop();
     if (!view) return;
-    const acks = [{ view, offset: feed.at(topic)?.offset ?? 0 }];
+    const acks = [{ view, offset: 0, ...feed.at(topic) }];
     this.#port.commands.send('ping', { acks }, (outcome) => {
       if (!outcome.ok && outcome.error.retry) this.#acknowledgeSoon(feed);
     });

@@ -45,7 +45,7 @@ const messages = {
   member: 'session:s user:S sinceMs:i',
   held: 'topic:s view:u',
   position: 'epoch:s offset:n',
-  ack: 'view:u offset:n',
+  ack: 'view:u offset:n epoch:S',
   topicPosition: 'topic:r epoch:s offset:n',
   filter: 'op:o tag:s values:*s number:d filters:*filter',
   subscription:

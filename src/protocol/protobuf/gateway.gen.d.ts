@@ -421,6 +421,7 @@ export namespace sluice {
             $unknowns?: Uint8Array[];
             view: number;
             offset: number;
+            epoch: string;
             static create(properties: sluice.v1.Ack.$Shape): sluice.v1.Ack & sluice.v1.Ack.$Shape;
             static create(properties?: sluice.v1.Ack.$Properties): sluice.v1.Ack;
             static encode(message: sluice.v1.Ack.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
@@ -431,6 +432,7 @@ export namespace sluice {
             interface $Properties {
                 view?: (number|null);
                 offset?: (number|null);
+                epoch?: (string|null);
                 $unknowns?: Uint8Array[];
             }
             type $Shape = sluice.v1.Ack.$Properties;

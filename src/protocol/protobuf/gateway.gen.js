@@ -1696,6 +1696,7 @@ export const sluice = $root.sluice = (() => {
 
             Ack.prototype.view = 0;
             Ack.prototype.offset = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            Ack.prototype.epoch = "";
 
             Ack.create = function(properties) {
                 return new Ack(properties);
@@ -1712,6 +1713,8 @@ export const sluice = $root.sluice = (() => {
                     writer.uint32(8).uint32(message.view);
                 if (message.offset != null && $Object.hasOwnProperty.call(message, "offset") && (typeof message.offset === "object" ? message.offset.low || message.offset.high : message.offset !== 0))
                     writer.uint32(16).uint64(message.offset);
+                if (message.epoch != null && $Object.hasOwnProperty.call(message, "epoch") && message.epoch !== "")
+                    writer.uint32(26).string(message.epoch);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1761,6 +1764,15 @@ export const sluice = $root.sluice = (() => {
                                 message.offset = value;
                             else
                                 delete message.offset;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.epoch = value;
+                            else
+                                delete message.epoch;
                             continue;
                         }
                     }

@@ -38,18 +38,28 @@ it('says at once what listeners have had, and then at most once a second', async
   await runtime.advance(0);
   for (const offset of [2, 3, 4]) socket.push(batch(offset));
   await runtime.advance(999);
-  expect(acks(socket)).toEqual([{ view: 7, offset: 1 }]);
+  expect(acks(socket)).toEqual([{ view: 7, epoch: 'e1', offset: 1 }]);
   await runtime.advance(1);
-  expect(acks(socket).slice(1)).toEqual([{ view: 7, offset: 4 }]);
+  expect(acks(socket).slice(1)).toEqual([{ view: 7, epoch: 'e1', offset: 4 }]);
   await runtime.advance(5_000);
   expect(acks(socket)).toHaveLength(2);
+});
+
+it('says of which numbering it was, though the topic has begun another one since', async () => {
+  const { socket, runtime } = await inbox();
+  socket.push(batch(1));
+  await runtime.advance(0);
+  socket.push(batch(2));
+  socket.push({ kind: 'reset', view: 7, topic, epoch: 'e2', offset: 0, mode: 'stream' });
+  await runtime.advance(1_000);
+  expect(acks(socket).at(-1)).toEqual({ view: 7, epoch: 'e1', offset: 2 });
 });
 
 it('says it before the client closes', async () => {
   const { socket, client } = await inbox();
   socket.push(batch(1));
   client.close();
-  expect(acks(socket).at(-1)).toEqual({ view: 7, offset: 1 });
+  expect(acks(socket).at(-1)).toEqual({ view: 7, epoch: 'e1', offset: 1 });
 });
 
 it('says it again where the gateway limits the rate, unless more was had meanwhile', async () => {
@@ -60,8 +70,8 @@ it('says it again where the gateway limits the rate, unless more was had meanwhi
   socket.reply('ping', { ...error, retryAfterMs: 100 });
   await runtime.advance(1_000);
   expect(acks(socket)).toEqual([
-    { view: 7, offset: 1 },
-    { view: 7, offset: 1 },
+    { view: 7, epoch: 'e1', offset: 1 },
+    { view: 7, epoch: 'e1', offset: 1 },
   ]);
 });
 
@@ -76,7 +86,7 @@ it('says by the next connection what the last one could not', async () => {
   expect(next.command('subscribe').subscriptions).toMatchObject([{ since: { epoch: 'e1', offset: 1 } }]);
   next.reply('subscribe', granted(1, { view: 8, recovered: true }));
   await h.runtime.advance(0);
-  expect(acks(next)).toEqual([{ view: 8, offset: 1 }]);
+  expect(acks(next)).toEqual([{ view: 8, epoch: 'e1', offset: 1 }]);
 });
 
 it('says nothing of what came when nothing listened, and gives it to the first that does', async () => {
@@ -95,6 +105,6 @@ it('says nothing of what came when nothing listened, and gives it to the first t
   expect([had, subscription.position?.offset, acks(socket).at(-1)]).toEqual([
     [1, 2, 3],
     3,
-    { view: 8, offset: 3 },
+    { view: 8, epoch: 'e1', offset: 3 },
   ]);
 });

@@ -1,3 +1,4 @@
+import type { Position } from '../../../protocol/frames.ts';
 import type { PendingCommands } from '../../pending-commands.ts';
 import type { Timer } from '../../timer.ts';
 
@@ -7,8 +8,8 @@ const intervalMs = 1_000;
 /** Tells the gateway up to where the application has received its inboxes: at once, then at most once a second. */
 export class Acknowledging {
   readonly #commands: PendingCommands;
-  /** The offsets to acknowledge, by view. */
-  readonly #had = new Map<number, number>();
+  /** The positions to acknowledge, by view. */
+  readonly #had = new Map<number, Position>();
   readonly #timer: Timer;
 
   constructor(commands: PendingCommands, timer: Timer) {
@@ -16,18 +17,18 @@ export class Acknowledging {
     this.#timer = timer;
   }
 
-  note(view: number, offset: number): void {
-    this.#had.set(view, offset);
+  note(view: number, position: Position): void {
+    this.#had.set(view, position);
     if (!this.#timer.isSet) this.#plan(0);
   }
 
   flush(): void {
-    const acks = [...this.#had].map(([view, offset]) => ({ view, offset }));
+    const acks = [...this.#had].map(([view, position]) => ({ view, ...position }));
     this.#had.clear();
     if (acks.length === 0) return;
     this.#commands.send('ping', { acks }, (outcome) => {
       if (outcome.ok || outcome.error.code !== 'rate_limited') return;
-      for (const { view, offset } of acks) if (!this.#had.has(view)) this.note(view, offset);
+      for (const { view, ...position } of acks) if (!this.#had.has(view)) this.note(view, position);
     });
   }
 

@@ -58,7 +58,7 @@ export class WireExtras implements Port {
   }
 
   toLive(result: Granted): void {
-    const { view, cursor, inbox, offset } = result;
+    const { view, cursor, inbox, epoch, offset } = result;
     const { isPattern, members, starts } = this.#wire;
     const continues = this.wasLive;
     const asked = this.#askedCursor;
@@ -70,7 +70,7 @@ export class WireExtras implements Port {
     this.#wire.cursor = cursor ?? asked ?? (isPattern ? undefined : this.#wire.cursor);
     for (const member of members) if (!member.isUnserved) member.begin(result, starts, asked !== undefined);
     // The connection may have been lost before the gateway got the last acknowledgement.
-    if (continues && this.#isInbox && !this.#unheardAfter) this.#acknowledge(view, offset);
+    if (continues && this.#isInbox && !this.#unheardAfter) this.#acknowledge(view, { epoch, offset });
   }
 
   lacks(topic: string): undefined {
@@ -91,7 +91,7 @@ export class WireExtras implements Port {
     this.#isHeard = false;
     if (!this.#isInbox) return;
     if (!isHeard) this.#unheardAfter ??= before;
-    else if (!this.#unheardAfter) this.#acknowledge(this.#wire.view, offset);
+    else if (!this.#unheardAfter) this.#acknowledge(this.#wire.view, { epoch: before.epoch, offset });
   }
 
   /** Topics that were quiet for long will not repeat, and need no position. */
@@ -100,11 +100,11 @@ export class WireExtras implements Port {
     for (const member of this.#wire.members) member.extras?.forgetQuiet();
   }
 
-  /** The application has received everything of this view up to this offset. */
-  #acknowledge(view: number, offset: number): void {
+  /** The application has received everything of this view up to this position. */
+  #acknowledge(view: number, position: Position): void {
     const { port } = this.#wire;
     port.acknowledging ??= new Acknowledging(port.commands, port.newTimer());
-    port.acknowledging.note(view, offset);
+    port.acknowledging.note(view, position);
   }
 
   get #wantsPresence(): boolean {
