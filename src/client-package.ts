@@ -1,6 +1,6 @@
 /** `npm run build:client`: the built files of the package `sluice-client`. Types are left to the compiler. */
 
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { build } from 'esbuild';
 import { internalNamesOnly } from './client/internal-names.ts';
@@ -25,3 +25,19 @@ await build({
   mangleProps: internalNamesOnly,
   logLevel: 'warning',
 });
+
+// The same as CommonJS, for applications that `require` it and for Jest, which reads nothing else by default. It is
+// converted file by file: bundled anew, each entry would have a client and error classes of its own.
+const modules = readdirSync(outdir, { recursive: true, encoding: 'utf8' }).filter((path) =>
+  path.endsWith('.js'),
+);
+await build({
+  absWorkingDir: outdir,
+  entryPoints: modules,
+  outdir: 'cjs',
+  format: 'cjs',
+  target: 'es2022',
+  supported: { 'dynamic-import': false },
+  logLevel: 'warning',
+});
+writeFileSync(resolve(outdir, 'cjs/package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);

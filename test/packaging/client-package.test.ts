@@ -1,5 +1,15 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -46,7 +56,7 @@ describe('the package sluice-client', () => {
       statSync(join(unpacked, path)).isFile(),
     );
 
-  it('needs nothing else, has no side effects and takes less than 1 MB', () => {
+  it('needs nothing else, has no side effects and takes less than 1.5 MB', () => {
     const { sideEffects, dependencies, optionalDependencies, peerDependencies, peerDependenciesMeta } =
       manifestOf(unpacked);
     expect([sideEffects, dependencies, optionalDependencies]).toEqual([false, undefined, undefined]);
@@ -56,7 +66,7 @@ describe('the package sluice-client', () => {
       { react: { optional: true } },
     ]);
     const bytes = files().reduce((sum, path) => sum + statSync(join(unpacked, path)).size, 0);
-    expect(bytes).toBeLessThan(1_000_000);
+    expect(bytes).toBeLessThan(1_500_000);
     expect(bytes).toBeGreaterThan(50_000);
   });
 
@@ -66,7 +76,7 @@ describe('the package sluice-client', () => {
   });
 
   it('brings code that imports only what is beside it, without protobufjs, and whole source maps', () => {
-    const scripts = files().filter((path) => path.endsWith('.js'));
+    const scripts = files().filter((path) => path.endsWith('.js') && !path.startsWith('dist/cjs/'));
     expect(scripts).toContain('dist/index.js');
     let sources = 0;
     for (const path of scripts) {
@@ -111,19 +121,94 @@ describe('the package sluice-client', () => {
     expect(stdout).toContain('All good!');
   });
 
-  // It is a module only, as all of the gateway: `require` of one works from Node 20.19 on.
   it('has types that resolve everywhere', async () => {
-    const { stdout } = await run(bin('attw'), [
-      tarball,
-      '--ignore-rules',
-      'cjs-resolves-to-esm',
-      '--format',
-      'json',
-    ]);
-    const { analysis } = JSON.parse(stdout) as {
-      analysis: { problems: readonly { readonly kind: string }[]; types: unknown };
-    };
+    const { stdout } = await run(bin('attw'), [tarball, '--format', 'json']);
+    const { analysis } = JSON.parse(stdout) as { analysis: { problems: readonly unknown[]; types: unknown } };
     expect(analysis.types).toMatchObject({ kind: 'included' });
-    expect(analysis.problems.filter(({ kind }) => kind !== 'CJSResolvesToESM')).toEqual([]);
+    expect(analysis.problems).toEqual([]);
+  });
+
+  describe('in an application', () => {
+    let application: string;
+
+    beforeAll(() => {
+      application = join(folder, 'application');
+      const modules = join(application, 'node_modules');
+      mkdirSync(join(modules, '@types'), { recursive: true });
+      cpSync(unpacked, join(modules, 'sluice-client'), { recursive: true });
+      for (const name of ['react', '@types/react', 'csstype'])
+        symlinkSync(join(root, 'node_modules', name), join(modules, name));
+    });
+
+    it('is required with all its entries, which share one client', async () => {
+      writeFileSync(
+        join(application, 'required.cjs'),
+        `const { ClientError, SluiceClient } = require('sluice-client');
+        const { JsonClient } = require('sluice-client/json');
+        const { PageClient } = require('sluice-client/page');
+        const { SluiceProvider } = require('sluice-client/react');
+        const errors = [JsonClient, PageClient, SluiceClient].map((Client) => {
+          try {
+            new Client('nowhere');
+          } catch (error) {
+            return error instanceof ClientError && error.code;
+          }
+        });
+        class NoSocket {
+          close() {}
+        }
+        const client = new SluiceClient('ws://127.0.0.1:1', { WebSocket: NoSocket, connectTimeoutMs: 1, reconnect: false });
+        client.subscribe('state:*', { filter: { op: 'eq', tag: 'a', value: 'b' } });
+        client.connect().catch((error) => console.log(JSON.stringify([errors, error.code, typeof SluiceProvider])));`,
+      );
+      const { stdout } = await run(process.execPath, ['required.cjs'], { cwd: application });
+      const invalid = 'invalid_url';
+      expect(JSON.parse(stdout)).toEqual([[invalid, invalid, invalid], 'timeout', 'function']);
+    });
+
+    it.each([
+      ['a module', 'module.mts', ['--module', 'node16']],
+      ['CommonJS', 'common.cts', ['--module', 'node16']],
+      [
+        'a bundler, as strictly as can be',
+        'bundled.ts',
+        ['--module', 'esnext', '--moduleResolution', 'bundler', '--exactOptionalPropertyTypes'],
+      ],
+    ])('has types without faults, for %s', async (_of, file, options) => {
+      writeFileSync(
+        join(application, file),
+        `import { SluiceClient, typed } from 'sluice-client';
+        import { JsonClient } from 'sluice-client/json';
+        import { PageClient } from 'sluice-client/page';
+        import { typedHooks } from 'sluice-client/react';
+        interface Topics {
+          stats: { visitors: number };
+        }
+        typed<Topics>(new SluiceClient('/ws')).subscribe('stats', ({ data }) => data.visitors.toFixed());
+        export const clients = [new JsonClient('/ws'), new PageClient('/ws')];
+        export const visitors = (): number | undefined =>
+          typedHooks<Topics>().useLatest('stats')?.data.visitors;`,
+      );
+      const always = [
+        '--noEmit',
+        '--strict',
+        '--target',
+        'es2022',
+        '--lib',
+        'es2022,dom,dom.iterable',
+        '--types',
+        'react',
+      ];
+      const compiled = await run(bin('tsc'), [...always, ...options, file], { cwd: application }).catch(
+        ({ stdout }: { stdout: string }) => ({ stdout }),
+      );
+      expect(compiled.stdout).toBe('');
+    });
+  });
+
+  // A page of Next.js runs on the server unless its modules say otherwise.
+  it('marks the React entry as code of the client', () => {
+    for (const entry of ['dist/react/index.js', 'dist/cjs/react/index.js'])
+      expect(readFileSync(join(unpacked, entry), 'utf8')).toMatch(/^("use strict";\n)?"use client";\n/);
   });
 });

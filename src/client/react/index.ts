@@ -1,3 +1,5 @@
+'use client';
+
 /** React hooks and components on a client. */
 
 export { ConnectionStatus } from './connection-status.tsx';

@@ -1,7 +1,7 @@
 import type { ReceivedPublication } from '../publication.ts';
 
 export interface Entry {
-  readonly key?: string;
+  readonly key?: string | undefined;
   readonly removed?: boolean;
   detach?(): unknown;
 }
@@ -60,7 +60,8 @@ export class LiveMap<P extends Entry = ReceivedPublication> {
 }
 
 /** A copy with the same entries, and the same pages of an incomplete snapshot. */
-export function copyOf<P extends Entry>({ own, pages }: LiveMap<P>): LiveMap<P> {
+export function copyOf<P extends Entry>(map: LiveMap<P>): LiveMap<P> {
+  const { own, pages } = map;
   return Object.assign(new LiveMap<P>(), { own: new Map(own), pages: pages && new Map(pages) });
 }
 
