@@ -53,10 +53,9 @@ export interface ClientOptions {
 export function absoluteUrl(url: string): string {
   const base = (globalThis as { location?: { href: string } }).location?.href;
   try {
-    const absolute = new URL(url, base);
-    absolute.protocol = absolute.protocol.replace(/^http/, 'ws');
-    absolute.hash = '';
-    if (/^wss?:$/.test(absolute.protocol)) return absolute.href;
+    // The URL of React Native can only be read as a whole, and ends with a slash unless it has a fragment.
+    const [absolute] = new URL(`${url}#`, base).href.replace(/^http/, 'ws').split('#') as [string];
+    if (/^wss?:/.test(absolute)) return absolute;
   } catch {
     // Not a URL.
   }

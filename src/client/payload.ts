@@ -1,10 +1,8 @@
 import { viewOf } from '../protocol/binary.ts';
 import type { Payload } from '../protocol/frames.ts';
 import { faithfulJson } from '../protocol/json/faithful.ts';
-import { utf8 } from '../protocol/utf8.ts';
+import { textOf as decode, utf8 } from '../protocol/utf8.ts';
 import { localError } from './client-error.ts';
-
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /**
  * Bytes (an ArrayBuffer or a view on one) as they are, everything else as JSON; `undefined` is null. Both are copied,
@@ -29,5 +27,5 @@ export function readPayload(payload: Payload): unknown {
 
 /** The payload as text, byte for byte. */
 export function textOf({ bytes }: Payload): string {
-  return decoder.decode(bytes);
+  return decode(bytes);
 }

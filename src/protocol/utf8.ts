@@ -1,8 +1,10 @@
-const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-const encoder = new TextEncoder();
+// Made when they are first needed: jsdom has neither, and there a module that is only imported must not throw.
+let strict: TextDecoder | undefined;
+let encoder: TextEncoder | undefined;
 
 /** Throws where the bytes are not UTF-8. */
 export function textOf(bytes: Uint8Array): string {
+  strict ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   return strict.decode(bytes);
 }
 
@@ -22,6 +24,7 @@ export function withoutByteOrderMark(bytes: Uint8Array): Uint8Array {
 
 /** Lone surrogates become U+FFFD. */
 export function utf8(text: string): Uint8Array {
+  encoder ??= new TextEncoder();
   return encoder.encode(text);
 }
 

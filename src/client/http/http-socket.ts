@@ -384,8 +384,8 @@ export class HttpSocket implements Socket {
 
 function historyPath({ topic, after, limit }: Commands['history']): string {
   const query = new URLSearchParams();
-  if (after !== undefined) query.set('after', String(after));
-  if (limit !== undefined) query.set('limit', String(limit));
+  if (after !== undefined) query.append('after', String(after));
+  if (limit !== undefined) query.append('limit', String(limit));
   return `api/topics/${encodeURIComponent(topic)}/history?${query}`;
 }
 

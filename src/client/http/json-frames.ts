@@ -9,7 +9,6 @@ type RequestFields =
     });
 type Raw = Readonly<Record<string, unknown>>;
 
-const utf8 = new TextEncoder();
 /** Arguments of one call: engines take at least 65 535. */
 const charactersPerCall = 0x8000;
 
@@ -38,7 +37,7 @@ function withPayload({ data, ...rest }: Raw): Raw {
   const payload: Payload =
     data instanceof Uint8Array
       ? { format: 'binary', bytes: data }
-      : { format: 'json', bytes: utf8.encode(JSON.stringify(data ?? null)) };
+      : { format: 'json', bytes: new TextEncoder().encode(JSON.stringify(data ?? null)) };
   return { ...rest, payload };
 }
 

@@ -1,6 +1,7 @@
 import type { ClientFrame, CommandKind, Commands } from '../../protocol/client-frames.ts';
 import type { Position, PublishFields } from '../../protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
+import { utf8 } from '../../protocol/utf8.ts';
 import { ClientError, localError } from '../client-error.ts';
 import { Arrivals } from '../connection/arrivals.ts';
 import { Backoff } from '../connection/backoff.ts';
@@ -71,8 +72,6 @@ export type JsonClientOptions = Pick<
   | 'clientName'
   | 'runtime'
 >;
-
-const encoder = new TextEncoder();
 
 /**
  * A small client, which speaks JSON. It keeps the promise of the full one: publications in order, none twice, none lost
@@ -242,8 +241,7 @@ export class JsonClient {
   #send(frame: ClientFrame): void {
     const message = jsonCodec.encode(frame);
     const maxBytes = this.#greeting?.limits.frameMaxBytes ?? 0;
-    if (encoder.encode(message).length > maxBytes)
-      throw localError('unsupported_value', `over ${maxBytes} bytes`);
+    if (utf8(message).length > maxBytes) throw localError('unsupported_value', `over ${maxBytes} bytes`);
     this.#connection.send(frame, message);
   }
 

@@ -1,5 +1,4 @@
 import { maxInstantMs } from '../../protocol/fields.ts';
-import { utf8 } from '../../protocol/utf8.ts';
 import type { Raw } from './parse.ts';
 import type { Field } from './tables.ts';
 
@@ -13,7 +12,8 @@ export const defaults: Raw = {
   f: 0,
   m: 0,
   x: new Uint8Array(),
-  j: ['json', utf8('null')],
+  // `null`, in bytes: the SDK makes no encoder before it is used.
+  j: ['json', Uint8Array.of(110, 117, 108, 108)],
 };
 
 function fail(name: string): never {
