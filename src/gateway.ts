@@ -125,7 +125,7 @@ export function createGateway({ hooks = {}, ...options }: EmbeddedOptions = {}):
     },
     on: (name, listener) => listeners.on(name, listener),
     handle(method, handler) {
-      if (typeof handler !== 'function') throw new TypeError('a handler is a function');
+      if (typeof handler !== 'function') throw new TypeError('a handler must be a function');
       if (handlers.has(method)) throw new TypeError(`${method} has a handler already`);
       handlers.set(method, handler);
       return () => {

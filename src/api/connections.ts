@@ -50,7 +50,7 @@ export async function acknowledge(
   const mayBe = ofAll || user !== undefined;
   const retryAfterMs = mayBe ? await sessions.acknowledge(id, acks, ofAll ? undefined : user) : undefined;
   if (retryAfterMs === undefined)
-    throw new SluiceError('not_found', 'there is no such connection, or of another user');
+    throw new SluiceError('not_found', 'there is no such connection of this user');
   if (retryAfterMs > 0) throw new SluiceError('rate_limited', undefined, { retryAfterMs });
   return json(200, { id, acknowledged: true });
 }

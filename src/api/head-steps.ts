@@ -58,7 +58,7 @@ function findRoute(request: ApiRequest): ApiResponse | undefined {
   const route = place?.byMethod.get(request.method);
   if (route === undefined) {
     const allow = place?.allow ?? '';
-    return errorResponse(new SluiceError('method_not_allowed', `this route takes ${allow}`), { allow });
+    return errorResponse(new SluiceError('method_not_allowed', `this route allows ${allow}`), { allow });
   }
   request.route = route;
   return undefined;

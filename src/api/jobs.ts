@@ -62,7 +62,7 @@ export async function showJob(call: Call<Params>, ports: ApiPorts): Promise<ApiR
   // Reports of jobs have no tags: a filter that wants some lets none through.
   const isHidden = filter !== undefined && !compileFilter(filter).matches(undefined);
   if (known.job === undefined || isHidden)
-    throw new SluiceError('not_found', 'nothing was reported of this job');
+    throw new SluiceError('not_found', 'no progress of this job was reported');
   return jobResponse(known.job, topic, known.position);
 }
 
@@ -109,7 +109,7 @@ function nextJob(id: string, update: Update, known: Job | undefined): Job {
     throw new SluiceError('job_conflict', `the job has ended: its status is ${before.status}`);
   }
   if (progress < before.progress) {
-    throw new SluiceError('job_conflict', `the progress is ${before.progress} already`);
+    throw new SluiceError('job_conflict', `the progress is already ${before.progress}`);
   }
   return next;
 }

@@ -30,7 +30,7 @@ export interface TopicInfo {
   readonly mode: Mode;
   /** Held by the ring. */
   readonly publications: number;
-  /** Of ring and state. */
+  /** The bytes of ring and state. */
   readonly bytes: number;
   /** In state mode. */
   readonly keys?: number;
@@ -82,7 +82,7 @@ export interface ConnectionInfo {
   readonly address: string;
   /** Milliseconds since 1970, also the other times. */
   readonly connectedAtMs: number;
-  /** Of the last message or pong. */
+  /** The time of the last message or pong. */
   readonly lastSeenAtMs: number;
   /** Sent to it. */
   readonly messageCount: number;
@@ -192,9 +192,9 @@ export interface ApiPorts {
   readonly turns: WorkQueue;
   /** The application, as far as it wants to be asked. */
   readonly application: Application;
-  /** Of a publication. */
+  /** The limit for a payload. */
   readonly payloadMaxBytes: number;
   readonly bodies: PublishBodies;
-  /** Of a request's body. */
+  /** The limit for the body of a request. */
   readonly bodyMaxBytes: number;
 }

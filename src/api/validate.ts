@@ -30,7 +30,11 @@ function faultsOf(issue: z.core.$ZodIssue): BodyFault[] {
 /** The value as the schema has it, or the error `invalid_request` that lists the first faults. */
 export function validate<T>(schema: z.ZodType<T>, value: unknown): T | SluiceError {
   const members = countMembers(value);
-  if (members > membersMax) return new SluiceError('invalid_request', `an object with ${members} members`);
+  if (members > membersMax)
+    return new SluiceError(
+      'invalid_request',
+      `an object has ${members} members: at most ${membersMax} are allowed`,
+    );
   const result = schema.safeParse(value);
   return result.success ? result.data : invalidRequest(result.error.issues.flatMap(faultsOf));
 }

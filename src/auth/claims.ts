@@ -54,7 +54,7 @@ const claimsSchema = z.object({
   jti: z.string().max(tokenIdMaxLength).optional(),
   /** Makes it a topic token: for a subscription to this topic or pattern, and for nothing else. */
   topic: targetSchema.optional(),
-  /** Of a topic token: only publications whose tags match. */
+  /** In a topic token: only publications whose tags match. */
   filter: filterSchema.optional(),
   topics: z.array(permissionSchema).max(permissionsMax).default([]),
 });

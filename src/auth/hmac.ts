@@ -4,7 +4,7 @@ const blockBytes = 64;
 const digestBytes = 32;
 /** Longer texts are rare. */
 const textMaxLength = 2048;
-/** Of a code unit in UTF-8. */
+/** The most bytes of a code unit in UTF-8. */
 const unitMaxBytes = 3;
 
 /**
@@ -27,7 +27,7 @@ export class Hmac {
     }
   }
 
-  /** Of this text in UTF-8; in base64url. */
+  /** The digest of this text in UTF-8, in base64url. */
   of(text: string): string {
     if (text.length > textMaxLength || typeof crypto.hash !== 'function')
       return crypto.createHmac('sha256', this.#key).update(text).digest('base64url');

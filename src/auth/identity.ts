@@ -35,17 +35,17 @@ export interface Identity {
   readonly tokenId?: string;
   /** `iat` of the token, milliseconds since 1970. */
   readonly issuedAtMs?: number;
-  /** Of a topic token, which is good for subscriptions and for nothing else. */
+  /** What a topic token permits; it is good for subscriptions and for nothing else. */
   readonly grant?: TopicGrant;
   /** When the token expires, milliseconds since 1970. */
   readonly expiresAtMs?: number;
   /** The name of the key, never the key. */
   readonly apiKey?: string;
-  /** Of a key, or of this machine where no keys are configured; empty for tokens and anonymous clients. */
+  /** The scopes of a key, or of this machine if no keys are configured; empty for tokens and anonymous clients. */
   readonly scopes: readonly Scope[];
   /** Topics that its sessions join without asking, because the application says so. */
   readonly joins?: readonly string[];
-  /** Of a key that is limited to some topics: these topics and patterns. */
+  /** The topics and patterns to which a key is limited; absent: to none. */
   readonly topics?: readonly string[];
 }
 

@@ -6,9 +6,9 @@ import { LineBudget } from '../log/line-budget.ts';
  * logged.
  */
 export interface Requester {
-  /** Of the client, as trusted proxies report it. */
+  /** The client's address, as trusted proxies report it. */
   readonly address: string;
-  /** Of the page; empty: the request has none. */
+  /** The origin of the page; empty: the request has none. */
   readonly origin: string;
   /** The id of the request. */
   readonly request?: string | undefined;

@@ -136,7 +136,7 @@ function localOnly(because: string, problem: string | undefined): SluiceError {
 
 const needed = 'a credential is needed: an API key as X-API-Key, or it or a token as Authorization: Bearer';
 
-/** Of streams by POST. */
+/** The media types of streams by POST. */
 const streamMediaTypes = ['application/json'];
 
 /**

@@ -10,7 +10,7 @@ export interface SignedToken {
   readonly claims: string;
 }
 
-/** Of jose's options those that this gateway uses, besides the time. */
+/** Those of jose's options that this gateway uses, besides the time. */
 export interface ClaimsOptions extends JWTClaimVerificationOptions {
   readonly issuer: string | undefined;
   readonly audience: string[] | undefined;

@@ -23,7 +23,7 @@ export interface TokenKeys {
    * older than what a file or server has by now.
    */
   readonly revision: number;
-  /** Of HS256: what it signs is verified at once. */
+  /** The secret of HS256, whose signatures are verified at once. */
   readonly secret?: Hmac | undefined;
   /**
    * Rejects with `NoKeys` where there are none yet, and with an error of jose where none fits the header, or several
@@ -124,7 +124,7 @@ function readJson(text: string): JWK[] {
   const single = z.looseObject({ kty: z.string() }).safeParse(document);
   if (single.success) return [single.data as JWK];
   const set = keySet.safeParse(document);
-  if (!set.success) throw new TypeError(`it is no JSON Web Key Set of at most ${keysMax} keys`);
+  if (!set.success) throw new TypeError(`it is not a JSON Web Key Set of at most ${keysMax} keys`);
   return set.data.keys as JWK[];
 }
 

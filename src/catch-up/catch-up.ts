@@ -23,7 +23,7 @@ export interface Backlog {
 
 /** The subscriber that is caught up, as this stage sees it. */
 export interface CatchUpReceiver {
-  /** Of its session: a publication may except it. */
+  /** The id of its session, which a publication may except. */
   readonly id: string;
   /** That of the session which its client had before; undefined: it is not known. */
   readonly formerId?: string | undefined;
@@ -39,7 +39,7 @@ export interface CatchUpOptions {
   /** A page ends with the publication that makes it this large, encoded, or before. */
   readonly pageBytes: number;
   readonly pages: PageCache;
-  /** Of a topic of this name. */
+  /** The mode of a topic of this name. */
   readonly modeOf: (topic: string) => Mode;
   readonly metrics: Pick<Metrics, 'recoveriesTotal' | 'deliveriesTotal'>;
 }

@@ -50,7 +50,7 @@ export class PageCache {
     this.#costs = options.costs ?? compressionCosts;
   }
 
-  /** Of all pages, with their overhead. */
+  /** The bytes of all pages, with their overhead. */
   get bytes(): number {
     return this.#bytes;
   }

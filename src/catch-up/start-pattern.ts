@@ -86,7 +86,7 @@ function startAtCursor(
   return { backlog, result: { ...noTopic, recovered, topics: listed, cursor: now } };
 }
 
-/** Of a client whose cursor is of another numbering of commits. */
+/** What a client has had whose cursor is of another numbering of commits. */
 const nothingHad: Had = { seq: 0, lacksValues: false };
 
 /** For a client that knows no cursors. Topics that it does not name were born since it knew the pattern. */

@@ -10,7 +10,7 @@ import { TopicBacklog } from './topic-backlog.ts';
 
 export interface StartOptions {
   readonly broker: Broker;
-  /** Of a topic of this name. */
+  /** The mode of a topic of this name. */
   readonly modeOf: (topic: string) => Mode;
   readonly metrics: Pick<Metrics, 'recoveriesTotal'>;
 }

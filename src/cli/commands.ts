@@ -85,7 +85,7 @@ function addPublish(program: Command, deps: CliDeps): void {
     .argument('<topic>')
     .argument('[data]', 'JSON text, sent byte for byte; - reads standard input; default: null')
     .option('--url <URL>', 'URL of the gateway; default: from the environment or the file')
-    .option('--config <FILE>', 'JSON or YAML file with options (env: SLUICE_CONFIG)')
+    .option('--config <FILE>', 'JSON or YAML file with options. (env: SLUICE_CONFIG)')
     .option('--type <TYPE>', 'type of the update', 'update')
     .option('--key <KEY>', 'key, for state topics')
     .option('--tag <NAME=VALUE>', 'tag for filters; repeatable', collectTags, {})
@@ -110,7 +110,7 @@ function addSubscribe(program: Command, deps: CliDeps): void {
     .description('Print the updates of topics of a running gateway, one line of JSON each.')
     .argument('<topics...>', 'topics, or patterns: prefix*')
     .option('--url <URL>', 'URL of the gateway; default: from the environment or the file')
-    .option('--config <FILE>', 'JSON or YAML file with options (env: SLUICE_CONFIG)')
+    .option('--config <FILE>', 'JSON or YAML file with options. (env: SLUICE_CONFIG)')
     .option('--last <N>', 'start with the newest N updates of each topic', parseCount)
     .option('--filter <JSON>', 'only updates whose tags match', parseFilter)
     .option('--interval <MS>', 'at most one batch per interval', parseCount)
@@ -184,7 +184,7 @@ function addConfigOptions(
   command: Command,
   wanted: readonly OptionName[] = options.map(({ name }) => name),
 ): void {
-  command.option('--config <FILE>', 'JSON or YAML file with options (env: SLUICE_CONFIG)');
+  command.option('--config <FILE>', 'JSON or YAML file with options. (env: SLUICE_CONFIG)');
   for (const { name, flag, kind, sentence, defaultText, env, renamedFrom } of options) {
     if (!wanted.includes(name)) continue;
     const value = kind.placeholder ? ` <${kind.placeholder}${kind.repeatable ? '...' : ''}>` : '';

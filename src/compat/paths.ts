@@ -48,7 +48,7 @@ export function pathsOf(
   const openings: Readonly<Record<string, (value: string) => CompatRequest | SluiceError>> = {
     server: (server) => {
       const topic = `${namespace}:${server}`;
-      if (server.endsWith('*')) return new SluiceError('invalid_topic', 'the server is no pattern');
+      if (server.endsWith('*')) return new SluiceError('invalid_topic', 'the server must not be a pattern');
       return targetProblem(topic) ?? { ...request, topic };
     },
     user: (user) => {

@@ -34,7 +34,7 @@ export function textOf(members: Readonly<Record<string, unknown>>, ...names: str
   if (value === undefined) return undefined;
   if (typeof value === 'number' && Number.isSafeInteger(value)) return String(value);
   if (typeof value === 'string' && value !== '') return value;
-  throw new SluiceError('invalid_request', `${name} must be a text that is not empty`);
+  throw new SluiceError('invalid_request', `${name} must be a non-empty string`);
 }
 
 export interface OldPublish {

@@ -19,7 +19,8 @@ export function serverMonitoring({ namespace, now }: WireOptions): Wire {
   const topicsOf = (fields: Fields) => {
     const ids = texts(fields, members.servers);
     // A pattern would subscribe to all servers with that prefix.
-    if (ids.some((id) => id.endsWith('*'))) fields.fail(members.servers[0], 'is no pattern', 'invalid_topic');
+    if (ids.some((id) => id.endsWith('*')))
+      fields.fail(members.servers[0], 'must not be a pattern', 'invalid_topic');
     return ids.map((id) => `${namespace}:${id}`);
   };
   return {

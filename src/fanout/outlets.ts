@@ -121,7 +121,7 @@ export class Outlets {
     if (outlet.left === 0) this.#open--;
   }
 
-  /** Of a sink that has no place yet a new one. */
+  /** The number of a sink; a new one if it has none. */
   #numberOf(sink: Sink): number {
     const known = this.#outlets.findIndex((outlet) => outlet?.sink === sink);
     if (known !== -1) return known;

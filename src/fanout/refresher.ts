@@ -38,7 +38,7 @@ export interface RefresherOptions extends RefreshOptions {
   readonly wake: () => void;
 }
 
-/** Of the frames that a sink takes in a turn most are left to changes. */
+/** Most of the frames that a sink takes in a turn are left to changes. */
 const maxFramesPerTurn = 8;
 /** A snapshot that members come in the middle of is begun this often; then this round leaves it out. */
 const maxTries = 3;
@@ -54,7 +54,7 @@ interface Target {
 
 interface Round {
   readonly plan: RefreshPlan;
-  /** Of the broker, when the round before it began. */
+  /** The number of changes at the broker when the round before began. */
   readonly since: number;
   readonly topics: Iterator<Topic>;
 }

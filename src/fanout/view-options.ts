@@ -24,7 +24,7 @@ export interface ViewOptions {
   readonly intervalMs: number;
   /** Only the newest publication per key of each batch, also in a stream topic. */
   readonly conflate: boolean;
-  /** Of a state topic only these; undefined: all. */
+  /** Only these keys of a state topic; undefined: all. */
   readonly keys?: ViewKeys | undefined;
   /** The subscribers can inflate with a shared dictionary. */
   readonly dictionaries: boolean;

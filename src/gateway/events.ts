@@ -81,7 +81,7 @@ export class EventListeners implements SessionEvents {
   on<N extends GatewayEventName>(name: N, listener: GatewayListener<N>): () => void {
     if (!names.includes(name))
       throw new TypeError(`there is no event ${String(name)}; there are ${names.join(', ')}`);
-    if (typeof listener !== 'function') throw new TypeError('a listener is a function');
+    if (typeof listener !== 'function') throw new TypeError('a listener must be a function');
     // A function that is added twice is called twice.
     const own: GatewayListener<N> = (event) => listener(event);
     const listeners = this.#byName[name] as Set<GatewayListener<N>>;

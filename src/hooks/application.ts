@@ -247,7 +247,7 @@ class RawJson {
 
 function cutAnswer(body: Uint8Array): unknown {
   const cut = cutMembers(readBody(body), ['data', 'dataBase64']);
-  if (!cut.ok) throw new HookFailure('malformed', 'its answer is no JSON object');
+  if (!cut.ok) throw new HookFailure('malformed', 'its answer is not a JSON object');
   const [data, base64] = cut.values;
   if (data !== undefined) return { ...cut.envelope, data: new RawJson({ format: 'json', bytes: data }) };
   if (base64 === undefined) return cut.envelope;

@@ -8,7 +8,7 @@ export type Labels = Readonly<Record<string, string>>;
 
 function checked(value: number, least: number): number {
   if (Number.isFinite(value) && value >= least) return value;
-  throw new TypeError(`${JSON.stringify(value)} is no number to be counted`);
+  throw new TypeError(`${JSON.stringify(value)} can't be counted`);
 }
 
 interface Series<T> {

@@ -36,7 +36,7 @@ export interface FieldRow {
   readonly storedBit?: StoredBit;
   /** Whether two publishes with one message id and different values of it are different publications. */
   readonly identifies: boolean;
-  /** Of a text, in UTF-16 units. */
+  /** The length of a text, in UTF-16 units. */
   readonly minLength?: number;
   readonly maxLength?: number;
   /** It is part of the protocol, and refused for now. */

@@ -6,5 +6,5 @@ export const maxFieldLengths = { key: 200, messageId: 200, except: 200 } as cons
 
 export const maxTags = 32;
 
-/** Of the name and of the value. A name has at least one. */
+/** The limit for the name and for the value, in characters. A name has at least one. */
 export const maxTagLength = 200;

@@ -1,6 +1,6 @@
 /** How to reach a gateway, and how much a publisher may hold. */
 export interface PublisherOptions {
-  /** Of the gateway, or of the path below which a proxy serves it: `http://127.0.0.1:8080`. */
+  /** The gateway's URL, with the path below which a proxy serves it: `http://127.0.0.1:8080`. */
   readonly url: string;
   /** An API key or token, or a function that returns it, which is called for each request. */
   readonly credential?: string | (() => string | Promise<string>);

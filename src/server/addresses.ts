@@ -4,9 +4,9 @@ import type { Config } from '../config.ts';
 export interface OtherAddresses {
   readonly adminUrl?: string;
   readonly unixSocket?: string;
-  /** Of the port for the PROXY protocol. */
+  /** The URL of the port for the PROXY protocol. */
   readonly proxyUrl?: string;
-  /** Of the port of the older system. */
+  /** The URL of the port of the older system. */
   readonly compatUrl?: string;
 }
 

@@ -11,7 +11,7 @@ const parts = {
   presenceMaxBytes: 1,
 } as const satisfies { readonly [Option in keyof Config]?: number };
 
-/** Of the process without clients. */
+/** The memory of the process without clients. */
 const ownBytes = 100 * 2 ** 20;
 
 /** What the process may use: its container's limit, or what the machine has. */

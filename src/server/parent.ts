@@ -29,11 +29,11 @@ import { WorkerPool } from './worker-pool.ts';
 export interface RunningParent {
   readonly host: string;
   readonly port: number;
-  /** Of `compatPort`. */
+  /** The port that `compatPort` got. */
   readonly compatPort: number | undefined;
-  /** Of `adminPort`. */
+  /** The port that `adminPort` got. */
   readonly adminPort: number | undefined;
-  /** Of `proxyPort`. */
+  /** The port that `proxyPort` got. */
   readonly proxyPort: number | undefined;
   /** Applies the changed configuration (a `LiveConfig`). The workers reload their own. */
   reload(): Promise<undefined>;
@@ -103,7 +103,7 @@ async function createParts(config: Config, { log = createLog(config), commandLin
   const hub = new EngineHub({
     engine,
     broker,
-    stuck: (link) => pool.end(link, 'does not read what it is told'),
+    stuck: (link) => pool.end(link, 'does not read its messages'),
   });
   const pool = new WorkerPool({
     ...{ commandLine, hub, line, metrics, log },

@@ -15,7 +15,7 @@ interface CertifiedPort {
   readonly files: CertificateFiles;
   readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
   readonly listenAnew: () => Promise<Listening>;
-  /** Of the files that `listening` has read. */
+  /** The state of the files that `listening` has read. */
   readonly stamp: string;
   readonly checked: CheckedCertificate;
   readonly listening: Listening;

@@ -6,6 +6,6 @@ import type { NodeCalls } from './node-calls.ts';
 export interface Site {
   readonly peers?: Peers<NodeCalls> | undefined;
   readonly caps?: Caps | undefined;
-  /** Of all processes of this machine together. */
+  /** The metrics of all processes of this machine together. */
   metricsText?(): Promise<{ readonly contentType: string; readonly body: string }>;
 }

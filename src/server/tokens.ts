@@ -88,7 +88,7 @@ function createPublishedKeys({ log, monotonicMs }: Environment, source: KeySourc
   const keys = new PublishedKeys({
     ...times,
     monotonicMs,
-    loaded: (count) => log.info({ source: name, keys: count }, 'Loaded the keys of tokens.'),
+    loaded: (count) => log.info({ source: name, keys: count }, 'loaded the keys of tokens'),
     failed: (cause) =>
       log.error(
         { source: name, err: cause },

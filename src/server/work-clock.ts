@@ -32,7 +32,10 @@ export function createWorkClock(clocks: Clocks = { nowMs: () => performance.now(
 }
 
 const text = Buffer.alloc(64);
-/** Of this thread. It stays open: to open it takes twice as long as to read it, hundreds of times a second. */
+/**
+ * The schedstat of this thread. It stays open: opening it takes twice as long as reading it, hundreds of times a
+ * second.
+ */
 let file: number | undefined;
 
 /** The file has the nanoseconds that the thread ran, those that it waited, and how often it ran. */

@@ -24,7 +24,7 @@ export interface WorkerSite extends SharedListening {
   /** Tells the application by the parent process; undefined: the application has no hook for events. */
   readonly events: WorkerEvents | undefined;
   readonly peers: Peers<NodeCalls>;
-  /** Of all processes together. */
+  /** The metrics of all processes together. */
   metricsText(): Promise<{ readonly contentType: string; readonly body: string }>;
   /** From now on this worker reports its metrics, and exchanges messages with other nodes. */
   serve(metrics: Metrics, neighbour: Neighbour): void;

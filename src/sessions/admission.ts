@@ -22,7 +22,7 @@ export interface Applicant extends Requester {
   readonly fallback: Identity;
   /** The identity that it connects with, or why it may not; absent: its own. */
   readonly adopt?: (identity: Identity) => Verdict;
-  /** Headers that the application is to be told; absent: none. */
+  /** Headers of the request, for the application; absent: none. */
   readonly told?: Readonly<Record<string, string>> | undefined;
 }
 

@@ -5,7 +5,7 @@ import type { OutFrame } from '../fanout/sink.ts';
 import type { Feed, View } from '../fanout/view.ts';
 import type { Position } from '../protocol/frames.ts';
 
-/** How much of what a frame covers a session has had. */
+/** How much of the coverage of a frame a session has had. */
 export type HadOf = 'nothing' | 'some' | 'all';
 
 /**

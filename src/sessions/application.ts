@@ -28,16 +28,16 @@ export type ConnectReason = 'open' | 'authenticate' | 'refresh';
 /** What the request for a connection brought along. */
 export interface ConnectFacts {
   readonly reason: ConnectReason;
-  /** Of the page; empty: none. */
+  /** The origin of the page; empty: none. */
   readonly origin: string;
-  /** Headers of the request that the application is to be told. */
+  /** Headers of the request, for the application. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
 export interface SubscribeGrant {
   /** The client may, though its credential does not say so. */
   readonly grant: boolean;
-  /** The client gets only what this matches, whatever it asks for. */
+  /** The client gets only what this matches, besides its own filter. */
   readonly filter?: Filter | undefined;
 }
 

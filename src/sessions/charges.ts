@@ -23,7 +23,7 @@ export class HeldBytes implements ByteCharges {
     this.#limits = limits;
   }
 
-  /** Of all payers. */
+  /** The bytes of all payers. */
   get total(): number {
     return this.#total;
   }
@@ -45,7 +45,7 @@ export class HeldBytes implements ByteCharges {
     return held <= perPayer && (leavesRoom ? held : bytes) <= total - this.#total;
   }
 
-  /** Charges bytes that are held already, whatever the limits. */
+  /** Charges bytes that are held already, even above the limits. */
   charge(account: string, bytes: number): void {
     this.#byAccount.set(account, (this.#byAccount.get(account) ?? 0) + bytes);
     this.#total += bytes;

@@ -8,7 +8,7 @@ export const maxQueuedBytes = 256 * 1024;
 /** Roughly what a waiting command takes besides its message. */
 const commandOverheadBytes = 256;
 
-/** Is told what a task throws; the next one runs all the same. */
+/** Called with the error that a task throws. The next task runs all the same. */
 export interface QueueOwner extends TaskFaults {
   /** Nothing runs or waits any more. */
   ranAll(): void;

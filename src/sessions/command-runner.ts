@@ -291,7 +291,7 @@ function rateLimited(retryAfterMs: number): SluiceError {
 }
 
 function tooManyWaiting(): SluiceError {
-  return new SluiceError('rate_limited', 'too many commands wait, or too large ones', {
+  return new SluiceError('rate_limited', 'too many or too large commands wait', {
     retryAfterMs: waitingRetryMs,
   });
 }

@@ -140,7 +140,7 @@ function loadTopics(
   { subscriber }: CommandOptions,
 ): Awaitable<Prepared> {
   if (subscriptions.length === 0)
-    throw new SluiceError('invalid_request', 'subscribe names at least one topic');
+    throw new SluiceError('invalid_request', 'subscribe must name at least one topic');
   return subscriber.prepare(session, subscriptions);
 }
 
@@ -177,13 +177,13 @@ function keysSet(
   return undefined;
 }
 
-/** Ends the subscriptions that exist. It is an error only where none of them does. */
+/** Ends the subscriptions that exist. It is an error only if none of them exists. */
 function unsubscribe(
   session: Session,
   { views = [], topics = [], prefix }: Fields<'unsubscribe'>,
 ): CommandReply {
   if (views.length + topics.length === 0 && prefix === undefined)
-    throw new SluiceError('invalid_request', 'unsubscribe names views or topics');
+    throw new SluiceError('invalid_request', 'unsubscribe must name views or topics');
   const ids = new Set(views);
   const targets = new Set(topics);
   const ended = [...session.views.values()].filter(

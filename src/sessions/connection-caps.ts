@@ -7,7 +7,7 @@ export interface Holder {
   /** The address, as connections are counted by it. */
   readonly addressKey: string;
   readonly user?: string | undefined;
-  /** It has shown no credential yet, where one is needed. */
+  /** It has to show a credential, and has not yet. */
   readonly unauthenticated?: boolean | undefined;
 }
 

@@ -151,7 +151,7 @@ function isNews(sent: Position | undefined, { acknowledged }: Drained): sent is 
   return sent.epoch !== acknowledged?.epoch || sent.offset !== acknowledged.offset;
 }
 
-/** Of an exact view. */
+/** The topic of an exact view. */
 function topicOf({ feeds }: View) {
   for (const { topic } of feeds.values()) return topic;
   return undefined;

@@ -49,7 +49,7 @@ export class Outbox {
     return this.#waitingBytes;
   }
 
-  /** Of its connection. */
+  /** The bytes in the buffer of its connection. */
   get bufferedBytes(): number {
     return this.#isClosed ? 0 : this.#connection.bufferedBytes();
   }

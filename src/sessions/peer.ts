@@ -8,9 +8,9 @@ export interface Peer {
   readonly addressKey: string;
   /** Its place under the caps on connections. */
   readonly seat: Seat;
-  /** Who it is by its credential alone, where the application has said more; absent: `identity`. */
+  /** Its identity by its credential alone, if the application has added something; absent: `identity`. */
   readonly shown?: Identity;
-  /** What the application was told of its request, where it has said more. */
+  /** The headers of its request that the application got, if it has added something to the identity. */
   readonly told?: Readonly<Record<string, string>> | undefined;
   /** The session that its client had before, by what the client says. */
   readonly formerSession?: string | undefined;

@@ -100,7 +100,10 @@ export class Preparation {
   ): Promise<Prepared> {
     const isLevel = await this.#options.broker.commits.level();
     if (!isLevel && session.comparesNoOffsets && this.#isAhead(subscriptions))
-      throw new SluiceError('engine_unavailable', 'this gateway has not heard of what the client has had');
+      throw new SluiceError(
+        'engine_unavailable',
+        'this gateway does not have yet what the client has received',
+      );
     return this.#load(this.#unloaded(subscriptions), refused);
   }
 

@@ -7,7 +7,7 @@ import type { TurnBudget } from './turn-budget.ts';
 
 /** The session whose commands these are. */
 export interface CommandsOwner extends TaskFaults {
-  /** Nothing runs or waits any more: these commands may be dropped, and made anew for the next. */
+  /** Nothing runs or waits any more: this object may be dropped, and another made for the next command. */
   commandsDone(): void;
 }
 

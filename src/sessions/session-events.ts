@@ -1,7 +1,7 @@
 import type { Identity } from '../auth/identity.ts';
 import type { CloseCode } from '../errors.ts';
 
-/** What is told of a session. */
+/** The events of sessions. */
 export interface ObservedSession {
   readonly id: string;
   readonly identity: Identity;

@@ -3,7 +3,7 @@ import type { Session } from './session.ts';
 export interface SessionSweepOptions {
   /** A session without a byte of progress for this time is terminated. */
   readonly writeTimeoutMs: number;
-  /** Of the buffers of all sessions. */
+  /** The limit for the buffers of all sessions together. */
   readonly backpressureTotalMaxBytes: number;
   /** Milliseconds on a monotonic clock. */
   readonly monotonicMs: () => number;

@@ -36,7 +36,7 @@ export interface SessionViewsOptions {
   /** Milliseconds on a monotonic clock. */
   readonly monotonicMs: () => number;
   readonly metrics: Pick<Metrics, 'sessionsLaggingTotal'>;
-  /** Hears of subscriptions that clients have made. Absent: no one is told. */
+  /** Called for subscriptions that clients have made. Absent: for none. */
   readonly events?: SessionEvents | undefined;
 }
 
@@ -47,7 +47,7 @@ export interface ViewsOwner extends Occupant, ObservedSession {
   readonly identity: Identity;
   /** The session that its client had before; undefined: it is not known. */
   readonly formerId: string | undefined;
-  /** Sends what waits, and goes on catching up. */
+  /** Sends what waits, and continues to catch up. */
   pump(): void;
 }
 
@@ -73,7 +73,7 @@ export class SessionViews implements CatchUpReceiver, Receiver {
   #state: DeliveryState = 'live';
   /** Views that are not live. Undefined where all are, as in most sessions. */
   #behind: Set<SessionView> | undefined;
-  /** Undefined where it is ahead of no view, as most are: it is looked at for each frame. */
+  /** Undefined if it is ahead of no view, as in most sessions: it is read for each frame. */
   #ahead: Ahead | undefined;
   #isTurnAsked = false;
   #isParked = false;
@@ -210,9 +210,7 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     return this.#isParked;
   }
 
-  /**
-   * Its client is away for a moment: it leaves all views in which it is live, and is caught up only after `unpark`.
-   */
+  /** Its client is away for a moment: it leaves all views in which it is live, and is caught up only after `unpark`. */
   park(): void {
     this.#isParked = true;
     this.#parkLive(nothingLost);

@@ -105,7 +105,7 @@ export class Session implements ViewsOwner, CommandsOwner {
     return this.#context.originMs + this.#connectedAfterMs;
   }
 
-  /** How long ago its connection was opened, whatever the wall clock was set to meanwhile. */
+  /** How long ago its connection was opened, by the monotonic clock. */
   get ageMs(): number {
     return Math.max(0, this.#context.monotonicMs() - this.#openedAtMs);
   }
@@ -181,12 +181,12 @@ export class Session implements ViewsOwner, CommandsOwner {
     return this.connectedAtMs + this.#lastSeenAfterMs;
   }
 
-  /** It gave a sign of life. */
+  /** A message or pong has come. */
   heard(wallMs: number): void {
     this.#lastSeenAfterMs = small(wallMs - this.connectedAtMs);
   }
 
-  /** As the application is told of it. */
+  /** The client, for questions to the application. */
   get asker(): Asker {
     const { id: session, identity, transport, peer, payer } = this;
     const onGone = (run: () => void) => this.#onGone(run);

@@ -171,7 +171,7 @@ export class Sessions {
     this.#opening.ofStream(session, subscriptions, finish);
   }
 
-  /** It gave a sign of life. */
+  /** A message or pong has come. */
   heard(session: Session): void {
     session.heard(this.#options.commands.broker.wallMs());
   }

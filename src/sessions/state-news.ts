@@ -27,7 +27,7 @@ export class StateNews {
     this.#options = options;
   }
 
-  /** Tells all sessions, also those that were told of a change that has been undone since. */
+  /** Tells all sessions, also those that were told of a change which was undone since. */
   async changed(): Promise<void> {
     this.#hasChanged = true;
     if (this.#isTelling) return;

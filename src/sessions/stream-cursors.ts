@@ -32,7 +32,7 @@ interface Exceptions {
   readonly isExact: boolean;
 }
 
-/** A cursor, and what a client gets who goes on with it elsewhere. */
+/** A cursor, and what a client gets that continues with it elsewhere. */
 export interface StreamPosition {
   readonly cursor: string;
   /** It gets only what it has not had. Otherwise it gets some again, or all values of a topic from the first. */
@@ -62,7 +62,7 @@ export class StreamCursors {
   readonly #commits: Pick<Commits, 'epoch' | 'seq'>;
   /** The frame that is being published: its feed counts it only afterwards. */
   #frame: OutFrame | undefined;
-  /** Of live views, while one frame is published. */
+  /** The exceptions of live views, while one frame is published. */
   readonly #live = new Map<View, Exceptions>();
   /** The cursor of all that lack nothing, without the stream. */
   #level = { epoch: '', seq: -1, text: '' };
@@ -197,7 +197,7 @@ export class StreamCursors {
     return this.#liveOf(view, base);
   }
 
-  /** Of a live view whose members have all had the same. */
+  /** The exceptions of a live view whose members have all had the same. */
   #liveOf(view: View, target: string): Exceptions {
     if (this.#frame === undefined) return this.#ofLive(view, target);
     let known = this.#live.get(view);

@@ -294,15 +294,14 @@ export class Subscriber {
       );
     }
     if (keys !== undefined && (isPattern(target) || this.#options.modeOf(target) !== 'state'))
-      throw new SluiceError('invalid_request', 'keys are of a state topic');
+      throw new SluiceError('invalid_request', 'keys need a state topic');
     if (token !== undefined) return this.#permits.of(session, target, token);
     readingOf(verdict, this.#options.authorize(session.identity, 'subscribe', target));
     return undefined;
   }
 
   #checkPresence(session: Session, target: string): void {
-    if (isPattern(target))
-      throw new SluiceError('invalid_request', 'presence is of a topic, not of a pattern');
+    if (isPattern(target)) throw new SluiceError('invalid_request', 'presence needs a topic, not a pattern');
     const refusal = this.#options.authorize(session.identity, 'presence', target);
     if (refusal !== undefined) throw refusal;
   }

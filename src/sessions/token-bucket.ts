@@ -1,4 +1,4 @@
-/** Rounding tolerance, in ms: a client that has waited as long as it was told is not refused. */
+/** Rounding tolerance, in ms, so that a client that has waited as long as it was told is not refused. */
 const rounding = 1e-9;
 
 /**

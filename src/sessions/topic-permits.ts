@@ -9,7 +9,7 @@ import type { SessionView } from './session-view.ts';
 
 /** Verifies topic tokens. */
 export interface TopicTokens {
-  /** Returns at once where the token is known. Never rejects. */
+  /** Returns at once if the token is known. Never rejects. */
   identify(token: string): Verdict | Promise<Verdict>;
   /** Why a token that was accepted is no longer valid; undefined: it is. */
   refusal(identity: Identity): SluiceError | undefined;

@@ -4,7 +4,7 @@ import { LinkedMap } from './linked-map.ts';
 
 /** Bounds of what is kept: about 200 bytes each. */
 export interface AcknowledgedLimits {
-  /** Of all users. */
+  /** The limit of all users together. */
   readonly total: number;
   /** Per user. A user has few inboxes, and can't push out the positions of others by having more. */
   readonly perUser: number;

@@ -24,7 +24,7 @@ import { TopicPlaces } from './topic-places.ts';
 /** Told of every change, in order, before the publish returns. */
 export interface TopicListener {
   appended(topic: Topic, publications: readonly StoredPublication[]): void;
-  /** The numbering of the topic started anew. */
+  /** The topic began a new numbering. */
   reset(topic: Topic): void;
   /**
    * The topic's content is about to be replaced, in part by publications that `appended` never reported: its
@@ -156,7 +156,7 @@ export class Broker implements EngineFeed {
     return this.#engine.messageIdBytes;
   }
 
-  /** Of all rings and states. */
+  /** The bytes of all rings and states. */
   get bytes(): number {
     return this.#content.bytes;
   }

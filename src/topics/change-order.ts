@@ -1,6 +1,6 @@
 /** Something that changes. Only a `ChangeOrder` calls its methods. */
 export abstract class Changing<T> {
-  /** Of its newest commit. */
+  /** The `seq` of its newest commit. */
   abstract readonly seq: number;
   #changedAt = 0;
   #changedAtSeq = 0;
@@ -79,7 +79,7 @@ export class ChangeOrder<T extends Changing<T>> {
     this.#makeNewest(topic);
   }
 
-  /** Its numbering started anew, which is a change. */
+  /** It began a new numbering, which is a change. */
   reset(topic: T): void {
     this.changed(topic);
     topic.wasReset();

@@ -46,7 +46,7 @@ export class ContentBudget {
     this.#contentChanged = contentChanged;
   }
 
-  /** Of all rings and states. */
+  /** The bytes of all rings and states. */
   get bytes(): number {
     return this.#ringBytes + this.#stateBytes;
   }

@@ -18,7 +18,7 @@ class Share {
 export class ContentShares {
   readonly #byAccount = new Map<string, Share>();
 
-  /** Of all states of its topics. */
+  /** The bytes of all states of a maker's topics. */
   stateBytesOf({ account }: Maker): number {
     return this.#byAccount.get(account)?.stateBytes ?? 0;
   }

@@ -127,7 +127,7 @@ export class Resumption {
   /** Where the client is in topics without an exception. */
   readonly had: Had;
 
-  /** `key` names the subscription, where its client had several to the target. */
+  /** `key` names the subscription, if its client had several to the target. */
   constructor(cursor: Cursor, target: string, key: string) {
     const { exceptions } = cursor;
     this.#cursor = cursor;

@@ -111,7 +111,7 @@ export interface NodeCounts {
   refresh(): Promise<void>;
 }
 
-/** Up to where clients of each user have had topics, on whatever device. */
+/** Up to where the clients of each user have had topics, on any device. */
 export interface AcknowledgedPositions {
   /** How many positions are kept. */
   readonly count: number;

@@ -40,7 +40,7 @@ export class HotTopics {
     this.#startedAtMs = nowMs;
   }
 
-  /** All counts are halved until there is room: a topic that gets a lot stays, whatever else comes. */
+  /** Halves all counts until there is room, so that a topic that gets a lot stays. */
   #forgetColdest(): void {
     for (const [topic, count] of this.#counts) {
       if (count < 2) this.#counts.delete(topic);

@@ -181,7 +181,7 @@ export class IdRecords {
     if (this.#entries > this.#table.length * tableFill) this.#resize(this.#table.length * 2);
   }
 
-  /** Unless the same key was added anew since. */
+  /** Unless the same key was added again since. */
   #unindex(key: Uint32Array, record: number): void {
     const place = this.#placeOf(key);
     if (this.#table[place] !== (record % modulus) + 1) return;

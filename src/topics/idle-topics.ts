@@ -38,7 +38,7 @@ export class IdleTopics<R extends Numbering> {
     this.#byName.delete(name);
   }
 
-  /** Of topics that lost their content after the commit `afterSeq`, and had publications after it. */
+  /** The numberings of topics that lost their content after the commit `afterSeq`, and had publications after it. */
   *numberings(afterSeq: number): Iterable<readonly [string, Numbering]> {
     for (const [name, { record, atSeq }] of this.#byName.newestFirst()) {
       if (atSeq <= afterSeq) return;

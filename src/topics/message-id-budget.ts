@@ -9,7 +9,7 @@ export const messageIdWindowMs = 5 * 60_000;
 /** How many bytes of message ids may be remembered. */
 export interface MessageIdLimits {
   readonly perPayer: number;
-  /** Of all payers. Those that are not verified have a quarter of it together. */
+  /** The limit of all payers together. Those that are not verified have a quarter of it. */
   readonly total: number;
 }
 
@@ -69,7 +69,7 @@ export class MessageIdBudget {
     this.#limits = limits;
   }
 
-  /** Of all ids that are remembered at this time. */
+  /** The bytes of all ids that are remembered at this time. */
   bytesAt(nowMs: number): number {
     this.prune(nowMs);
     return this.#bytes;

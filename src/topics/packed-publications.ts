@@ -3,7 +3,7 @@ import { StoredPublication } from './publication.ts';
 import { roomOf, type Segment } from './segment.ts';
 import { type SegmentPool, segmentBytes } from './segment-pool.ts';
 
-/** The rest of a ring is packed anew when it fills at most this part (1/4) of its segment. */
+/** The rest of a ring is packed again when it fills at most this part (1/4) of its segment. */
 const sparse = 4;
 
 /**
@@ -91,7 +91,7 @@ export class PackedPublications {
     return this.#read(segment, place, segment.encoded(place).slice());
   }
 
-  /** Packs the rest anew if it has become sparse. */
+  /** Packs the rest again if it has become sparse. */
   trim(): void {
     const [segment, another] = this.#segments;
     if (segment === undefined || another !== undefined) return;

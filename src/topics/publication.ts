@@ -47,7 +47,7 @@ export class StoredPublication extends SeenHolder implements Publication, Beside
   #payload: Payload | undefined;
   #protobuf: Uint8Array | undefined;
   #json: Uint8Array | undefined;
-  /** Of codecs besides the protocol's own; undefined in most. */
+  /** The encodings of codecs other than the protocol's own; undefined in most. */
   #others: Map<string, Uint8Array> | undefined;
   /** It is kept for a while: its bytes must not be part of a slab. */
   #apartFromSlabs = false;

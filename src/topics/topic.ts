@@ -10,7 +10,7 @@ import type { Maker } from './topic-shares.ts';
 /** The options of a namespace that concern the content of its topics. */
 export interface TopicOptions extends RingLimits {
   readonly mode: Mode;
-  /** For publications that bring none of their own. */
+  /** The TTL of publications that bring none. */
   readonly ttlMs: number | undefined;
 }
 
@@ -58,7 +58,7 @@ export class Topic extends Changing<Topic> {
     return this.#startOffset;
   }
 
-  /** Of the newest publication; 0: nothing was published. */
+  /** The `seq` of the newest publication; 0: nothing was published. */
   get seq(): number {
     return this.#seq;
   }
@@ -162,7 +162,7 @@ export class Topic extends Changing<Topic> {
     return next === undefined ? offset : next.offset - 1;
   }
 
-  /** The numbering starts anew after `offset`. */
+  /** Begins a new numbering after `offset`. */
   reset(epoch: string, offset: number): void {
     this.#bornAfterSeq = Math.max(this.#bornAfterSeq, this.#seq);
     this.#epoch = epoch;

@@ -74,6 +74,6 @@ export function logStrangers(
   return (address) => {
     if (monotonicMs() - loggedAtMs < logEveryMs) return;
     loggedAtMs = monotonicMs();
-    log.warn({ address }, 'refused: the proxy port is for trusted proxies, and this address is none');
+    log.warn({ address }, 'refused: the proxy port serves trusted proxies only');
   };
 }

@@ -52,7 +52,7 @@ export class RequestIds {
 
 const hexBytes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
-/** Of 32 bits, in 8 digits. `toString` takes a twentieth of a publish (`bench -- http`). */
+/** 32 bits as 8 digits. `toString` takes a twentieth of a publish (`bench -- http`). */
 function hexOf(bits: number): string {
   return (
     (hexBytes[bits >>> 24] as string) +

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { deserialize, serialize } from 'node:v8';
 
-/** Of a message: the length of what follows, 32 bits little-endian, and its kind. */
+/** The head of a message: the length of what follows, 32 bits little-endian, and its kind. */
 const headBytes = 5;
 /** A structured clone; or bytes with a name, which need no clone on either side. */
 const kinds = { clone: 0, bytes: 1 } as const;

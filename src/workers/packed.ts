@@ -28,7 +28,7 @@ export interface Appended {
   readonly publications: readonly StoredPublication[];
 }
 
-/** Of a publication, before its encoding: three doubles, and the length of what the encoding does not hold. */
+/** The head of a publication: three doubles, and the length of what its encoding does not hold. */
 const recordHeadBytes = 28;
 
 /**

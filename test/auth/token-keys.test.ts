@@ -242,7 +242,7 @@ describe('a document of keys', () => {
     ],
     ['a short RSA key', { keys: [{ kty: 'RSA', n: 'x'.repeat(171), e: 'AQAB' }] }, 'it holds no public key'],
     ['101 keys', { keys: Array.from({ length: 101 }, () => ({ kty: 'EC' })) }, 'at most 100 keys'],
-    ['no set', { hello: 'world' }, 'it is no JSON Web Key Set'],
+    ['no set', { hello: 'world' }, 'it is not a JSON Web Key Set'],
   ])('is refused: %s', (_, document, message) => {
     expect(() => readKeySet(JSON.stringify(document))).toThrow(message);
   });

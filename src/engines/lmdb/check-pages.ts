@@ -79,7 +79,7 @@ class Pages {
   #walk(number: number, value: (bytes: Buffer) => void): number {
     const page = this.#take(number, 1);
     const flags = page.readUInt16LE(18);
-    if (flags !== isBranch && flags !== isLeaf) throw new Error(`page ${number} is no page of a tree`);
+    if (flags !== isBranch && flags !== isLeaf) throw new Error(`page ${number} is not a page of a tree`);
     const nodes = page.readUInt16LE(20) >> 1;
     if (flags === isLeaf) {
       for (let i = 0; i < nodes; i++) this.#leaf(page, i, value);
@@ -111,7 +111,7 @@ class Pages {
     else value(bytes);
   }
 
-  /** Free pages of one commit. */
+  /** Notes the free pages of one commit. */
   #noteFree(value: Buffer): void {
     const count = Number(value.readBigUInt64LE(0));
     if ((count + 1) * 8 > value.length) throw new Error('a list of free pages is longer than its entry');

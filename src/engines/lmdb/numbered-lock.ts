@@ -105,7 +105,7 @@ function numberOf(name: string): number {
 }
 
 interface Sockets {
-  /** Of the socket in this lock. */
+  /** The address of the socket in this lock. */
   address(lock: string): string;
   close(): void;
 }

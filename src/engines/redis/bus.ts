@@ -17,7 +17,7 @@ export class RedisBus implements NodeBus {
   #listener: BusListener | undefined;
   /** The message that was read last; undefined: the node has not come yet. */
   last: string | undefined;
-  /** The others. */
+  /** The other nodes. */
   #nodes: readonly string[] = [];
 
   constructor(node: string, send: () => Send | undefined) {
@@ -43,7 +43,7 @@ export class RedisBus implements NodeBus {
     this.#listener?.nodes(others);
   }
 
-  /** As XREAD replies. Calls `foreign` for an entry that no node has written. */
+  /** `entries`: as XREAD replies. Calls `foreign` for an entry that no node has written. */
   read(entries: readonly unknown[], foreign: () => void): void {
     for (const [id, [, from, , text]] of entries as readonly Entry[]) {
       this.last = id.toString();

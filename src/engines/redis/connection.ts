@@ -12,7 +12,7 @@ export type Argument = string | number | Buffer;
  * twice.
  */
 export interface RedisConnection {
-  /** Whether it may subscribe to a channel and still take commands: not in a cluster, nor where Redis lacks HELLO. */
+  /** Whether it may subscribe to a channel and still take commands: not in a cluster, nor if Redis lacks HELLO. */
   readonly pushes: boolean;
   /** Replies have their texts as bytes. Rejects with an error of Redis or of the connection, see `isRefusal`. */
   call(command: string, ...args: Argument[]): Promise<unknown>;
@@ -114,7 +114,7 @@ async function runWithout(node: Redis, key: string): Promise<string | undefined>
   return moved && /^role:master/m.test(info) ? /^run_id:(\w+)/m.exec(info)?.[1] : undefined;
 }
 
-/** Where it is, without credentials. */
+/** The addresses, without credentials. */
 export function placesOf({ urls }: RedisServer): string {
   return urls
     .map((url) => addressOf(url))
@@ -231,7 +231,7 @@ function addressOf(text: string, tls: Tls = {}): Address {
   };
 }
 
-/** SNI takes names only, not addresses. */
+/** SNI takes names, not addresses. */
 function named(address: Address): Address {
   const { host, tls } = address;
   return tls === undefined || isIP(host) !== 0 ? address : { ...address, tls: { ...tls, servername: host } };
@@ -243,7 +243,7 @@ function named(address: Address): Address {
  */
 class Identity {
   readonly #hosts: readonly string[];
-  /** The library says of groups only that they can't be reached. */
+  /** Why a server of a group was refused: the library only says that the group can't be reached. */
   problem: Error | undefined;
 
   constructor(urls: readonly string[]) {

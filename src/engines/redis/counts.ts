@@ -3,7 +3,7 @@ import type { Counted, Server } from './server.ts';
 
 /** Changes are reported within this time: a storm of connections of one key is reported once. */
 const tellWithinMs = 50;
-/** Keys of one script, so that others get their turn. */
+/** How many keys one script takes, so that others get their turn. */
 const keysAtOnce = 500;
 
 /** One key, as this node counts it. */
@@ -73,7 +73,7 @@ export class RedisCounts implements NodeCounts {
     for (const [key, { count }] of this.#own) if (count === 0) this.#forget(key);
   }
 
-  /** Call it once a second. Takes back the counts of nodes that are gone. Rejects where the server can't be reached. */
+  /** Call it once a second. Takes back the counts of nodes that are gone. Rejects if the server can't be reached. */
   async heartbeat(): Promise<void> {
     const server = this.#server;
     await this.#tell();

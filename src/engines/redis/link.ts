@@ -17,15 +17,15 @@ export interface LinkOptions {
   readonly listener: LinkListener;
 }
 
-/** What a link tells. Implemented by `RedisUpstream`. */
+/** Implemented by `RedisUpstream`. */
 export interface LinkListener {
   /** The report of this node. */
   self(): Self;
   /** The newest message of other nodes that was read. */
   readonly lastMessage: string;
-  /** Returns the last of the entries of the log that were read. Throws where the log does not continue. */
+  /** Returns the last entry of the log that was read. Throws if the log does not continue. */
   read(link: RedisLink, read: Read): string;
-  /** The server has heard of this node again. Rejects where the server can't be reached. */
+  /** The server has heard of this node again. Rejects if the server can't be reached. */
   greeted(greeting: Greeting): Promise<void>;
   /** The link is over, unless it was ended here. */
   lost(link: RedisLink, cause: Error): void;

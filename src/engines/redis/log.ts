@@ -36,7 +36,7 @@ type Stored = readonly [
   fields: readonly [name: Buffer, about: Buffer, name: Buffer, record: Buffer],
 ];
 
-/** As XREAD replies. */
+/** `stored`: as XREAD replies. */
 export function entriesOf(stored: readonly unknown[]): readonly LogEntry[] {
   return (stored as readonly Stored[]).map(([id, [, about, , record]]) => ({
     id: id.toString(),

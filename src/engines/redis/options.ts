@@ -10,12 +10,12 @@ export interface RedisServer {
    */
   readonly kind: 'single' | 'cluster' | 'sentinel';
   readonly sentinelName: string;
-  /** Of the server behind Sentinels; otherwise the URLs say it. */
+  /** The user at the server behind Sentinels; otherwise it is part of the URLs. */
   readonly username: string | undefined;
   readonly password: string | undefined;
   /** A connection without a reply for this time is considered lost. */
   readonly timeoutMs: number;
-  /** For TLS. The files are read for each connection. */
+  /** For TLS. They are read for each connection. */
   readonly tlsFiles?: TlsFiles | undefined;
 }
 

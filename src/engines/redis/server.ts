@@ -316,7 +316,7 @@ function acknowledgementOf([field, value]: readonly [string, string]): Acknowled
   return { topic, user, position: { epoch, offset: Number(offset) } };
 }
 
-/** As the script does. */
+/** As the script keeps them. */
 const repliesKeptMs = 3_600_000;
 export const replySlots = 16;
 export const windowMs = messageIdWindowMs;

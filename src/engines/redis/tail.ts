@@ -3,7 +3,7 @@ import type { Read, Server } from './server.ts';
 
 /** How a node hears of the log, and of the messages of other nodes, over one link. */
 export interface Tail {
-  /** Resolves once it hears of everything. Rejects where the server can't be reached. */
+  /** Resolves once it hears of everything. Rejects if the server can't be reached. */
   start(): Promise<void>;
   /** Called after each greeting, with the newest entry of the log. Rejects if the log is not heard any more. */
   check(newest: string): Promise<void>;
@@ -16,7 +16,7 @@ export interface Listening {
   /** The message of another node that was read last. */
   readonly lastMessage: string;
   readonly isOver: boolean;
-  /** Takes what comes next. Throws where it does not. */
+  /** Takes what was read. Throws if it does not continue the log. */
   take(read: Read): void;
   lose(cause: Error): void;
 }
@@ -71,7 +71,7 @@ export class PushedTail implements Tail {
     this.check().catch((error: Error) => this.#link.lose(error));
   }
 
-  /** Returns false where entries before these are missing. */
+  /** Returns false if entries before these are missing. */
   #take(entries: readonly LogEntry[]): boolean {
     const { last } = this.#link;
     const from = follows(entries[0], last) ? 0 : entries.findIndex(({ id }) => isAfter(id, last));
@@ -102,7 +102,7 @@ function follows(entry: LogEntry | undefined, last: string): boolean {
   return entry?.about.startsWith(`${last} `) === true;
 }
 
-/** How long a read of the log waits for something to come at most. */
+/** How long a read of the log waits at most. */
 const blockMaxMs = 1000;
 
 /**

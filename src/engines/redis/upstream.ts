@@ -27,9 +27,9 @@ import {
 /** Entries of the log that are kept, about: a node that is away for longer looks at everything anew. */
 const logMaxEntries = '10000';
 const censusPollMs = 100;
-/** Between two tries to connect. */
+/** The delay between two attempts to connect. */
 const retryMs = { least: 50, most: 1000 };
-/** A connection that has lasted for so long is replaced at once. */
+/** A connection that has lasted this long is replaced at once. */
 const steadyMs = 5000;
 /**
  * How long a gateway that starts tries. A Redis that is reached, and refuses the work or is slow with it, will be
@@ -57,15 +57,15 @@ export class RedisUpstream implements Upstream, LinkListener {
   readonly counts = new RedisCounts(this.#node);
   #listener: UpstreamListener | undefined;
   #link: RedisLink | undefined;
-  /** The newest attempt to connect has. */
+  /** Whether the newest attempt to connect has reached Redis. */
   #isReached = false;
-  /** Of a link that is being made. */
+  /** The server of a link that is being made. */
   #loading: Server | undefined;
   /** The newest of the log that the listener has had. */
   #heard = { epoch: '', term: '', seq: 0 };
   readonly #sent = new SentBatches();
   #joinedAtMs = 0;
-  /** Before the next try to connect. */
+  /** The delay before the next attempt to connect. */
   #delayMs = 0;
   readonly #warned = new Set<string>();
   readonly #closing = new AbortController();
@@ -364,7 +364,7 @@ export class RedisUpstream implements Upstream, LinkListener {
     );
   }
 
-  /** Once for each text and start. */
+  /** Warns once for each text and start. */
   #warn(about: keyof typeof warningCodes, text: string): void {
     if (this.#warned.has(text)) return;
     this.#warned.add(text);

@@ -63,7 +63,7 @@ function unsubscribe(topic: string): AliasCommand {
 export function topicIn(namespace: string, fields: Fields, members: readonly string[]): string {
   const name = oneOf(fields, members);
   // One room or job, not all whose names begin alike.
-  if (name.endsWith('*')) fields.fail(members[0] as string, 'is no pattern', 'invalid_topic');
+  if (name.endsWith('*')) fields.fail(members[0] as string, 'must not be a pattern', 'invalid_topic');
   return `${namespace}:${name}`;
 }
 

@@ -6,12 +6,12 @@ const keptSlots = 1024;
 
 const backslash = 0x5c;
 const lowerU = 0x75;
-/** Of a process: names that collide in one do not in another. */
+/** Another one in each process, so that names that collide in one do not in another. */
 const seed = (Math.random() * 0x1_0000_0000) | 0;
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** Of the bytes [start, end), which are a name: equal texts have equal hashes. */
+/** Hashes the name in the bytes [start, end). Equal texts have equal hashes. */
 type Hash = (bytes: Uint8Array, start: number, end: number) => number;
 
 /**

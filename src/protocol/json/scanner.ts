@@ -36,7 +36,7 @@ export interface ScanFault {
    * than that.
    */
   readonly reason?: 'other_kind' | 'too_many' | 'too_long';
-  /** Of `too_long`: the name of the member. */
+  /** For `too_long`: the name of the member. */
   readonly member?: string;
 }
 
@@ -58,9 +58,9 @@ const everything: Wanted = {
 export interface JsonText extends Span {
   readonly ok: true;
   readonly kind: 'object' | 'array' | 'scalar';
-  /** Of an outermost object, in their order. */
+  /** The members of an outermost object, in their order. */
   readonly members: readonly JsonMember[];
-  /** Of an outermost array, in their order, if they were wanted. */
+  /** The elements of an outermost array, in their order, if they were wanted. */
   readonly elements: readonly Span[];
 }
 
@@ -125,9 +125,7 @@ export class JsonScanner {
     return this.fault();
   }
 
-  /**
-   * The JSON text that begins at `from`, or at the first byte after it that is no white space; anything may follow.
-   */
+  /** The JSON text that begins at `from`, or at the first byte after it that is no white space; anything may follow. */
   scanPrefix(from: number, limit = this.bytes.length): JsonText | ScanFault {
     this.end = limit;
     this.names.top = 0;

@@ -109,7 +109,11 @@ const dialect: Dialect = {
 
 // ---- decoding ----
 
-const malformed = { ok: false, code: 'invalid_frame', message: 'the message is no protobuf frame' } as const;
+const malformed = {
+  ok: false,
+  code: 'invalid_frame',
+  message: 'the message is not a protobuf frame',
+} as const;
 
 /**
  * Fields of a message of a client, those of its entries included: as many as a message of the largest size has where

@@ -12,7 +12,7 @@ import type { Session } from '../../sessions/session.ts';
 export interface Opening {
   readonly peer: Peer;
   readonly codec: GatewayCodec;
-  /** Of the path: what the session is to be subscribed to at once. */
+  /** The topic that the path names, which the session is subscribed to at once. */
   readonly topic: string | undefined;
   /** When the upgrade was asked for, on the monotonic clock. */
   readonly startedAtMs: number;

@@ -16,7 +16,7 @@ export interface HttpConnectionOptions {
   >;
 }
 
-/** Of an app apart: this many operators get in, with files that are kept for others, when clients have taken theirs. */
+/** This many operators get in at an app apart, with files of the reserve, when clients have taken all of theirs. */
 const operatorsMin = 8;
 
 /**
@@ -27,7 +27,7 @@ const operatorsMin = 8;
 export class HttpConnections {
   readonly #options: HttpConnectionOptions;
   #count = 0;
-  /** Of apps that are watched apart. */
+  /** Connections of apps that are watched apart. */
   #apart = 0;
 
   constructor(options: HttpConnectionOptions) {

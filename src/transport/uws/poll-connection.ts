@@ -14,7 +14,7 @@ import type { StreamMember, StreamReceiver, StreamSink } from './stream-sink.ts'
 export interface PollResponse {
   /** Frames of the JSON codec; empty: there was nothing. */
   readonly frames: readonly Uint8Array[];
-  /** Where the next poll goes on; undefined: where this one did. */
+  /** Where the next poll continues; undefined: where this one did. */
   readonly cursor: string | undefined;
 }
 
@@ -104,7 +104,7 @@ export class PollConnection implements Connection, StreamMember {
     return this.#closed;
   }
 
-  /** Whether a poll with this cursor finds the session where it left it. */
+  /** Whether a poll with this cursor continues where the session is. */
   continuesAt(cursor: string): boolean {
     return !this.#closed && cursor === this.#cursor;
   }

@@ -240,7 +240,7 @@ function isOf({ session }: PollConnection, { applicant, identity }: IdentifiedRe
 const utf8 = new TextEncoder();
 const comma = utf8.encode(',');
 
-/** `{"events":[…],"cursor":"…"}`, or, where there was nothing, only the header. */
+/** `{"events":[…],"cursor":"…"}`, or only the header if there was nothing. */
 function pollResponse(frames: readonly Uint8Array[], cursor: string): ApiResponse {
   const header = { 'sluice-cursor': cursor };
   if (frames.length === 0)

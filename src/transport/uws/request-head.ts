@@ -100,7 +100,7 @@ class UwsRequestHead implements RequestHead {
     return this.allLines().names;
   }
 
-  /** Once a request: each line is a call from native code, and those of a browser take 30 µs together. */
+  /** Called once per request: each line is a call from native code, and those of a browser take 30 µs together. */
   private allLines(): { readonly names: readonly string[]; readonly values: readonly string[] } {
     if (this.lines !== undefined) return this.lines;
     const names: string[] = [];

@@ -17,7 +17,7 @@ const sliceMs = 10;
 export class RequestTurn {
   readonly #turns: Pick<Turns, 'nowMs' | 'beforeTurnEnd'>;
   #pieces = 0;
-  /** Of the last of these: by whom they were sent, and how many by the same in a row. */
+  /** The sender of the last of these, and how many it has sent in a row. */
   #sender: object | undefined;
   #ofSender = 0;
   #startMs = 0;

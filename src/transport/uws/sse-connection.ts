@@ -45,7 +45,7 @@ interface Piece {
   /** Events before the one that has the id. */
   readonly before?: Uint8Array;
   readonly bytes: number;
-  /** Of a frame that was published; 0 for what was sent to this client alone. */
+  /** The publications of a frame that was published; 0: it was sent to this client alone. */
   readonly publications: number;
 }
 

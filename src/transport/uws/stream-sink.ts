@@ -7,7 +7,7 @@ import type { StreamCursors } from '../../sessions/stream-cursors.ts';
 import { type EventNames, eventBytes } from '../event-stream.ts';
 import { IdentifiedEvent } from '../identified-event.ts';
 
-/** A client of streams compares no offsets, so its session knows what it has had. */
+/** A client of streams does not compare offsets, so its session knows what it has had. */
 export interface StreamReceiver extends Receiver {
   had(frame: OutFrame): HadOf;
   /** As `lag`, of frames that would have repeated something; the client is told nothing of it. */
@@ -118,7 +118,7 @@ export class StreamSink<M extends StreamMember = StreamMember> implements Sink {
     return this.#losses.size > 0 && this.#losses.has(member);
   }
 
-  /** The connection is gone. Takes back what was counted as delivered and was not. */
+  /** The connection is gone. Takes back what was counted as delivered but was not. */
   gone(member: M): void {
     this.#losses.delete(member);
     this.unsent(member.unsentPublications);
