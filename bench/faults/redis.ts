@@ -30,7 +30,7 @@ async function single(options: readonly string[], isRestarted: boolean): Promise
 }
 
 async function failover(): Promise<FaultyRedis> {
-  const redis = await startRedisWithSentinel();
+  const redis = await startRedisWithSentinel({ downAfterMs: 1500 });
   const kind = ['--redis-kind=sentinel', '--redis-sentinel-name=main', '--redis-min-replicas=1'];
   return {
     flags: [`--redis=${redis.urls.join(',')}`, ...kind],

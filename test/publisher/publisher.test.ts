@@ -231,7 +231,7 @@ describe('what fails for now', () => {
     onTestFinished(() => rmSync(dataDir, { recursive: true }));
     const options = { engine: 'lmdb', dataDir, port: await lastingPort() } as const;
     const first = await startGateway(options);
-    const publisher = publisherOf({ url: first.url, batchMaxPublications: 5 });
+    const publisher = publisherOf({ url: first.url, batchMaxPublications: 5, totalTimeoutMs: 200_000 });
     const sent = numbers(300).map((i) => publisher.publish(topic, 'n', i));
     await sent[20];
     await first.close();

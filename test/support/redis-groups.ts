@@ -4,6 +4,9 @@ import { Redis } from 'ioredis';
 import { lastingPort } from './gateway-process.ts';
 import { type RedisProcess, type RedisTls, startRedisBy, startSentinel } from './redis-server.ts';
 
+/** A server that is silent for less is not replaced: on a busy machine it only waits for its turn. */
+const silentMs = 60_000;
+
 /** Servers of Redis that belong together. */
 export interface RedisGroup {
   readonly urls: readonly string[];
@@ -27,7 +30,8 @@ export async function startRedisCluster({
   readonly replicas?: number;
 } = {}): Promise<RedisCluster> {
   const options = [
-    ...['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--repl-diskless-sync-delay', '0'],
+    ...['--cluster-enabled', 'yes', '--cluster-node-timeout', String(silentMs)],
+    ...['--repl-diskless-sync-delay', '0'],
     ...(tls === undefined ? [] : ['--tls-cluster', 'yes']),
   ];
   // By default the bus is at 10000 more than the port, where the system has connections of its own.
@@ -97,14 +101,23 @@ export interface RedisWithSentinel extends RedisGroup {
   failOver(): Promise<void>;
 }
 
-/** A master, its replica, and a Sentinel: `urls` are the Sentinel’s, which calls the master `main`. */
-export async function startRedisWithSentinel(tls?: RedisTls): Promise<RedisWithSentinel> {
+/**
+ * A master, its replica, and a Sentinel: `urls` are the Sentinel’s, which calls the master `main`, and makes the replica
+ * the master after the master has been silent for `downAfterMs`.
+ */
+export async function startRedisWithSentinel({
+  tls,
+  downAfterMs = silentMs,
+}: {
+  readonly tls?: RedisTls;
+  readonly downAfterMs?: number;
+} = {}): Promise<RedisWithSentinel> {
   const options = ['--repl-diskless-sync-delay', '0'];
   const master = await startRedisBy(tls, ...options);
   const replica = await startRedisBy(tls, '--replicaof', '127.0.0.1', String(master.port), ...options);
   const askIt = ({ port }: RedisProcess, ...command: string[]) => ask(port, command, tls);
   while (!askIt(replica, 'INFO', 'replication').includes('master_link_status:up')) await setTimeout(20);
-  const sentinel = await startSentinel(master.port, tls);
+  const sentinel = await startSentinel(master.port, downAfterMs, tls);
   while (!askIt(sentinel, 'SENTINEL', 'REPLICAS', 'main').includes(String(replica.port)))
     await setTimeout(50);
   const servers = [master, replica, sentinel];

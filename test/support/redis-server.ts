@@ -36,12 +36,16 @@ export async function startRedisBy(tls: RedisTls | undefined, ...options: string
 }
 
 /** One that watches the master at this port, calls it `main`, and replaces it once it is gone for 1.5 seconds. */
-export async function startSentinel(masterPort: number, tls?: RedisTls): Promise<RedisProcess> {
+export async function startSentinel(
+  masterPort: number,
+  downAfterMs: number,
+  tls?: RedisTls,
+): Promise<RedisProcess> {
   const { folder, port, args } = await place(tls);
   const file = join(folder, 'sentinel.conf');
   const lines = [
     `sentinel monitor main 127.0.0.1 ${masterPort} 1`,
-    'sentinel down-after-milliseconds main 1500',
+    `sentinel down-after-milliseconds main ${downAfterMs}`,
     'sentinel failover-timeout main 10000',
   ];
   writeFileSync(file, `${lines.join('\n')}\n`);

@@ -304,13 +304,19 @@ describe('E7', () => {
     await client.connect();
     await state(subscription, 'live');
     const tookMs: number[] = [];
+    const plainMs: number[] = [];
     for (let progress = 1; progress <= 40; progress++) {
+      const plainAtMs = performance.now();
+      await fetch(`${gateway.url}/healthz`);
       const startMs = performance.now();
+      plainMs.push(startMs - plainAtMs);
       const arrived = new Promise<number>((resolve) => arrivals.push(resolve));
       await report('e7', { progress });
       tookMs.push((await arrived) - startMs);
     }
-    expect(tookMs.sort((a, b) => a - b)[20]).toBeLessThan(100);
+    const median = (all: number[]) => all.sort((a, b) => a - b)[20] as number;
+    // Where the machine is so busy that a plain request takes long, an update takes as long as several.
+    expect(median(tookMs)).toBeLessThan(Math.max(100, 10 * median(plainMs)));
   });
 
   test('every one of a hundred connections succeeds at the first attempt, and none falls back', async () => {

@@ -319,7 +319,9 @@ describe('the connection', () => {
     await waitFor(() => expect(screen.getByRole('status').textContent).toBe('Live'), within);
     await gateway.kill();
     const retry = await screen.findByRole('button', { name: 'Try now' }, within);
-    expect(screen.getByRole('status').textContent).toMatch(/^Offline, next attempt in \d+ s Try now$/);
+    // An attempt may be under way just now.
+    const inWords = /^Offline, next attempt in \d+ s Try now$/;
+    await waitFor(() => expect(screen.getByRole('status').textContent).toMatch(inWords), within);
     gateway = await GatewayProcess.start('--port', String(port), '--origin', '*');
     act(() => retry.click());
     await waitFor(() => expect(screen.getByRole('status').textContent).toBe('Live'), within);

@@ -80,7 +80,7 @@ test.each([
   ['a file that is not there', 'sluice:SECRET', { ca: join(folder, 'none') }, 'ENOENT'],
   ['a right that it lacks', 'poor:SECRET', undefined, 'NOPERM'],
 ])('with %s a node does not start, and says why at once', async (_, user, tlsFiles, why) => {
-  const startedMs = performance.now();
-  await expect(openNode({ server: server(user, tlsFiles) })).rejects.toThrow(why);
-  expect(performance.now() - startedMs).toBeLessThan(4000);
+  // At the first attempt, or the test takes too long.
+  const openWithinMs = { unreached: 600_000, reached: 600_000 };
+  await expect(openNode({ server: server(user, tlsFiles), openWithinMs })).rejects.toThrow(why);
 });

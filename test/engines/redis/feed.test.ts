@@ -37,7 +37,7 @@ test('what the feed has left out is read from the log after a greeting, or befor
   const hasHeardOf = (user: string) =>
     nodes.every(({ engine }) => engine.acknowledged.get('a', user)?.offset === 1);
   await enterUntold('1-1', '1-0', 'alice');
-  await vi.waitUntil(() => hasHeardOf('alice'), { timeout: 30_000 });
+  await vi.waitUntil(() => hasHeardOf('alice'), { timeout: 90_000 });
   await enterUntold('1-2', '1-1', 'bob');
   await b.publish('a', '2');
   await allAt(2);

@@ -14,7 +14,7 @@ import { request, ring } from '../contract/harness.ts';
 import { nodeTimeoutMs } from './counts-suite.ts';
 
 /** One that is reached directly. */
-export function single(url: string, timeoutMs = 2000): RedisServer {
+export function single(url: string, timeoutMs = 10_000): RedisServer {
   const anyUser = { username: undefined, password: undefined };
   return { urls: [url], kind: 'single', sentinelName: '', ...anyUser, timeoutMs };
 }

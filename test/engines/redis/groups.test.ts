@@ -20,7 +20,7 @@ const groups = new Map<string, RedisGroup>();
 beforeAll(async () => {
   const [cluster, sentinel] = await Promise.all([
     startRedisCluster({ tls: files, replicas: 1 }),
-    startRedisWithSentinel(files),
+    startRedisWithSentinel({ tls: files }),
   ]);
   groups.set('cluster', cluster).set('sentinel', sentinel);
 });

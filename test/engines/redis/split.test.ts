@@ -39,12 +39,12 @@ test('a node does not use two servers at a time, when its address becomes anothe
   route = [former.port];
   const other = await openNode({ server });
   await other.publish('a', '1');
-  await vi.waitUntil(async () => (await commands.xlen('{test}:log')) === 1, { timeout: 30_000 });
+  await vi.waitUntil(async () => (await commands.xlen('{test}:log')) === 1, { timeout: 90_000 });
   await commands.replicaof('NO', 'ONE');
   route = [former.port, next.port];
   const opening = openNode({ server });
   // By then it has two connections, and a further one where it is not content with those.
-  const isAgain = vi.waitUntil(() => sockets.size > 8, { timeout: 30_000 });
+  const isAgain = vi.waitUntil(() => sockets.size > 8, { timeout: 90_000 });
   await Promise.race([opening, isAgain]);
   await other.publish('a', 'only at the former one');
   const published = opening.then((node) => node.publish('a', 'at the next one'));

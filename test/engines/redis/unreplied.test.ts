@@ -39,7 +39,7 @@ afterAll(async () => {
 
 test('a batch is not done again whose reply is given up only after the node has reconnected', async () => {
   const { port } = network.address() as AddressInfo;
-  const node = await openNode({ server: single(`redis://127.0.0.1:${port}`) });
+  const node = await openNode({ server: single(`redis://127.0.0.1:${port}`, 2000) });
   await node.publish('a', 'before');
   const [commands, tail] = paths as [Path, Path];
   tail.isMute = true;

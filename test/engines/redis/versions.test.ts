@@ -11,7 +11,11 @@ let nodes: Node[] = [];
 
 /** A version of the gateway, by the formats that it knows. */
 async function open(oldest: number, newest: number): Promise<Node> {
-  const node = await openNode({ server: single(redis.url), formats: { oldest, newest } satisfies Formats });
+  const node = await openNode({
+    ...{ server: single(redis.url), formats: { oldest, newest } satisfies Formats },
+    // What refuses to start does so at the first attempt, or the test takes too long.
+    openWithinMs: { unreached: 600_000, reached: 600_000 },
+  });
   nodes.push(node);
   return node;
 }
@@ -44,12 +48,10 @@ test('versions that know the format of the data run side by side, in that format
 
 test('a version that does not know the format refuses to start, at once, and changes nothing', async () => {
   await open(1, 2);
-  const startedMs = performance.now();
   await expect(open(1, 1)).rejects.toThrow(
     `Redis can't be used at 127.0.0.1:${redis.port}: its data has the format 2, and this version of Sluice knows format 1: use the version that wrote it, or another --redis-prefix`,
   );
   await expect(open(3, 4)).rejects.toThrow('the format 2, and this version of Sluice knows formats 3 to 4');
-  expect(performance.now() - startedMs).toBeLessThan(2000);
   expect(await formatOf()).toBe('2');
 });
 
@@ -106,7 +108,7 @@ test('a log that others have written to is read again at growing intervals, and 
     if (node.feed.cause !== undefined) lostAtMs.push(performance.now());
   };
   await commands.xadd('{test}:log', '*', 'foo', 'bar');
-  await expect.poll(() => lostAtMs.length, { timeout: 10_000 }).toBeGreaterThan(4);
+  await expect.poll(() => lostAtMs.length).toBeGreaterThan(4);
   expect(lostAtMs[4]! - lostAtMs[0]!).toBeGreaterThan(300);
   expect(node.feed.cause?.message).toContain('the log');
   await commands.del('{test}:log');
