@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 const leaves = [
   ...['awaitable', 'clock', 'digest', 'errors', 'config'],
-  ...['log', 'metrics', 'peers', 'protocol', 'version'],
+  ...['log', 'metrics', 'peers', 'protocol', 'url', 'version'],
 ];
 
 /**
@@ -21,10 +21,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   clock: [],
   digest: [],
   errors: [],
-  config: ['errors'],
+  config: ['errors', 'url'],
   log: ['config', 'errors'],
   metrics: ['errors'],
   peers: [],
+  url: [],
   version: [],
   protocol: ['errors'],
   topics: leaves,
@@ -40,7 +41,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   transport: ['sessions', 'api', 'fanout', ...leaves],
   sources: leaves,
   client: ['protocol', 'errors'],
-  publisher: ['protocol', 'errors'],
+  publisher: ['protocol', 'errors', 'url'],
   web: ['client', 'protocol', 'errors'],
 };
 const compositionRoots = ['server', 'cli', 'docs', 'gateway', 'index', 'client-package'];

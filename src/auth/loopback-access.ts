@@ -1,4 +1,5 @@
 import { isAddress } from '../config/values.ts';
+import { parseUrl } from '../url.ts';
 import { isLoopbackAddress } from './client-address.ts';
 import { isSameOrigin, type OriginPolicy } from './origins.ts';
 import type { RequestFacts } from './request-facts.ts';
@@ -136,7 +137,7 @@ function isLoopbackOrigin(url: string): boolean {
 
 /** Empty: it has none. */
 function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).host : '';
+  return parseUrl(url)?.host ?? '';
 }
 
 /** Pages that the operator listed by name are trusted; pages that only match `*` are not. */

@@ -1,3 +1,4 @@
+import { parseUrl } from '../url.ts';
 import type { RequestedSite } from './requested-site.ts';
 
 /** The web pages that may use the gateway: the configured origins, and always the gateway's own. */
@@ -50,5 +51,5 @@ export function isSameOrigin(origin: string, { host, isSecure }: RequestedSite):
 const noOrigin = { protocol: '', host: '' };
 
 function parseOrigin(text: string): { readonly protocol: string; readonly host: string } {
-  return URL.canParse(text) ? new URL(text) : noOrigin;
+  return parseUrl(text) ?? noOrigin;
 }

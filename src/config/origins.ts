@@ -1,3 +1,5 @@
+import { parseUrl } from '../url.ts';
+
 /** Schemes of pages with an origin. The other special schemes of URLs have none, or are not for pages. */
 const webScheme = /^https?:$/;
 const otherSpecialScheme = /^(?:wss?|ftp|file|blob|data|about|javascript):/i;
@@ -14,8 +16,8 @@ const namelessOrigins: readonly string[] = ['null', 'file://'];
 export function originFault(value: string): string | undefined {
   if (value === '*' || namelessOrigins.includes(value)) return undefined;
   if (value.includes('*')) return 'must name each origin: * means all of them, and cannot be part of one';
-  if (!URL.canParse(value)) return generalFault;
-  const url = new URL(value);
+  const url = parseUrl(value);
+  if (url === undefined) return generalFault;
   if (webScheme.test(url.protocol)) {
     return value === url.origin ? undefined : `must be written as browsers send it: ${url.origin}`;
   }

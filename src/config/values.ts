@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { parseUrl } from '../url.ts';
 
 /**
  * A kind of option value. Its schema takes what a flag or a variable gives (text), and what a file or a caller gives
@@ -185,23 +186,26 @@ export function isLoopback(host: string): boolean {
 /** A fault never quotes the URL, which may hold a password. */
 export function redisUrlFault(value: string): string | undefined {
   const fault = 'must be URLs like redis://localhost:6379 or rediss://user:password@host:6379/0';
-  if (!URL.canParse(value)) return fault;
-  const { protocol, hostname, pathname } = new URL(value);
+  const url = parseUrl(value);
+  if (url === undefined) return fault;
+  const { protocol, hostname, pathname } = url;
   const isRedis = protocol === 'redis:' || protocol === 'rediss:';
   return isRedis && hostname !== '' && /^\/?\d*$/.test(pathname) ? undefined : fault;
 }
 
 /** Keys that authenticate clients must not come over the network in plain text. */
 export function isKeysUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false;
-  const { protocol, hostname, username, password } = new URL(value);
+  const url = parseUrl(value);
+  if (url === undefined) return false;
+  const { protocol, hostname, username, password } = url;
   if (username !== '' || password !== '') return false;
   return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname.replace(/^\[|\]$/g, '')));
 }
 
 /** Requests are signed, so plain HTTP is acceptable in a private network. */
 export function isHookUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false;
-  const { protocol, username, password, hash } = new URL(value);
+  const url = parseUrl(value);
+  if (url === undefined) return false;
+  const { protocol, username, password, hash } = url;
   return (protocol === 'https:' || protocol === 'http:') && username === '' && password === '' && hash === '';
 }

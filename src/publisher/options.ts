@@ -1,3 +1,5 @@
+import { parseUrl } from '../url.ts';
+
 /** How to reach a gateway, and how much a publisher may hold. */
 export interface PublisherOptions {
   /** The gateway's URL, with the path below which a proxy serves it: `http://127.0.0.1:8080`. */
@@ -84,7 +86,7 @@ export function settingsOf(options: PublisherOptions): Settings {
 }
 
 function urlOf(text: unknown, faults: string[]): URL {
-  const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
+  const url = typeof text === 'string' ? parseUrl(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol))
     faults.push('url must be the URL of a gateway, as http://127.0.0.1:8080');
   else if (url.username !== '' || url.password !== '')
