@@ -28,6 +28,8 @@ export class TestBrowser {
         '--disable-sync',
       ],
       viewport: { width: 1440, height: 900 },
+      // Without a GPU an animation takes a quarter of a processor.
+      reducedMotion: 'reduce',
       timeout,
       ...options,
     });

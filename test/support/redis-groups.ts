@@ -102,8 +102,8 @@ export interface RedisWithSentinel extends RedisGroup {
 }
 
 /**
- * A master, its replica, and a Sentinel: `urls` are the Sentinel’s, which calls the master `main`, and makes the replica
- * the master after the master has been silent for `downAfterMs`.
+ * A master, its replica, and a Sentinel: `urls` are the Sentinel’s, which calls the master `main`. It makes the replica
+ * the master when the master has been silent for `downAfterMs`.
  */
 export async function startRedisWithSentinel({
   tls,
