@@ -71,6 +71,6 @@ function publishToSome(
       const { epoch, offset, duplicate } = outcome;
       return { user, topic, epoch, offset, duplicate: duplicate || undefined };
     });
-    return json(200, { results });
+    return json({ results });
   });
 }

@@ -20,7 +20,7 @@ export async function listConnections(
 ): Promise<ApiResponse> {
   const topic = query.topic === undefined ? undefined : canonicalTopic(query.topic);
   const { connections, next } = await sessions.list({ ...query, topic });
-  return json(200, { count: await sessions.count(), connections: connections.map(connectionBody), next });
+  return json({ count: await sessions.count(), connections: connections.map(connectionBody), next });
 }
 
 export function connectionBody({ connectedAtMs, lastSeenAtMs, ...info }: ConnectionInfo) {
@@ -34,7 +34,7 @@ export async function disconnect(
 ): Promise<ApiResponse> {
   refuseMembers(body);
   if (!(await sessions.disconnect(id))) throw new SluiceError('not_found', 'there is no such connection');
-  return json(200, { id, disconnected: true });
+  return json({ id, disconnected: true });
 }
 
 /** `POST /api/connections/{id}/acks`: what `Ping.acks` is to a WebSocket. The session pays as for a command. */
@@ -52,7 +52,7 @@ export async function acknowledge(
   if (retryAfterMs === undefined)
     throw new SluiceError('not_found', 'there is no such connection of this user');
   if (retryAfterMs > 0) throw new SluiceError('rate_limited', undefined, { retryAfterMs });
-  return json(200, { id, acknowledged: true });
+  return json({ id, acknowledged: true });
 }
 
 /** The body may be left out. Members that have no effect are refused, so that no client relies on them. */

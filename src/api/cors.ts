@@ -43,7 +43,7 @@ export function preflight(
   { origin, requestMethod, requestHeaders }: Preflight,
   origins: OriginPolicy,
 ): ApiResponse | SluiceError {
-  const response = json(200, { allow });
+  const response = json({ allow });
   if (origin === '' || requestMethod === '') return { ...response, headers: { ...response.headers, allow } };
   if (!origins.lists(origin)) return new SluiceError('origin_not_allowed');
   return {

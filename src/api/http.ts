@@ -35,8 +35,8 @@ export function jsonText(status: number, body: string | Uint8Array): ApiResponse
   return { status, headers: jsonHeaders, body };
 }
 
-export function json(status: number, value: unknown): ApiResponse {
-  return jsonText(status, JSON.stringify(value));
+export function json(value: unknown): ApiResponse {
+  return jsonText(200, JSON.stringify(value));
 }
 
 /** The shape of every error in a body. */

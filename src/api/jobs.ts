@@ -137,5 +137,5 @@ function publicationOf(topic: string, next: Job, messageId: string): PublishFiel
 }
 
 function jobResponse(known: Job, topic: string, { epoch, offset }: Position): ApiResponse {
-  return json(200, { ...known, ended: isEnd(known.status), topic, epoch, offset });
+  return json({ ...known, ended: isEnd(known.status), topic, epoch, offset });
 }

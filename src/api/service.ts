@@ -15,12 +15,12 @@ export async function showStats(_call: Call, { service }: ApiPorts): Promise<Api
     startedAt: toInstant(startedAtMs),
     uptimeSeconds: Math.round(uptimeMs) / 1000,
   };
-  return json(200, body);
+  return json(body);
 }
 
 /** `GET /healthz`: the process is alive. */
 export function showHealth(): ApiResponse {
-  return json(200, { status: 'ok' });
+  return json({ status: 'ok' });
 }
 
 /** `GET /readyz`: the gateway serves clients. */
@@ -28,7 +28,7 @@ export async function showReadiness(_call: Call, { service }: ApiPorts): Promise
   const { ok, checks } = await service.ready();
   if (!ok) throw new SluiceError('engine_unavailable', 'the gateway is not ready', { details: { checks } });
   const body: z.output<typeof readiness> = { status: 'ready', checks };
-  return json(200, body);
+  return json(body);
 }
 
 /** `GET /metrics` */

@@ -20,7 +20,7 @@ export async function revokeTokens({ body }: Call, { tokens }: ApiPorts): Promis
   if (revoked.untilMs !== undefined && revoked.untilMs <= revoked.atMs)
     throw invalidRequest([{ path: 'exp', message: 'has passed: such a token has expired' }]);
   await tokens.revoke(revoked);
-  return json(200, { ...revocationBody(revoked), survivesRestarts: tokens.survivesRestarts });
+  return json({ ...revocationBody(revoked), survivesRestarts: tokens.survivesRestarts });
 }
 
 /** `POST /api/tokens/restore` */
@@ -28,12 +28,12 @@ export async function restoreTokens({ body }: Call, { tokens }: ApiPorts): Promi
   const { jti, user } = readJsonBody(body, restoreBody);
   if (!(await tokens.restore(revocationKey(oneOf(jti, user)))))
     throw new SluiceError('not_found', 'there is no such revocation');
-  return json(200, { jti, user, restored: true });
+  return json({ jti, user, restored: true });
 }
 
 /** `GET /api/tokens/revocations` */
 export function listRevocations(_: Call, { tokens }: ApiPorts): ApiResponse {
-  return json(200, {
+  return json({
     revocations: [...tokens.revocations()].map(revocationBody),
     survivesRestarts: tokens.survivesRestarts,
   });

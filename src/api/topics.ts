@@ -29,14 +29,14 @@ export async function listTopics(
   await readingFor(call, ports, pattern);
   const prefix = pattern.slice(0, -1);
   const page = await topics.list({ ...query, prefix });
-  return json(200, { topics: page.topics.map(infoBody), next: page.next });
+  return json({ topics: page.topics.map(infoBody), next: page.next });
 }
 
 /** `GET /api/topics/{topic}` */
 export async function showTopic(call: Call<Params>, ports: ApiPorts): Promise<ApiResponse> {
   const topic = readableTopic(call, ports);
   await readingFor(call, ports, topic);
-  return json(200, infoBody(await ports.topics.info(topic)));
+  return json(infoBody(await ports.topics.info(topic)));
 }
 
 /** `GET /api/topics/{topic}/history` */

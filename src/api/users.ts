@@ -39,7 +39,7 @@ export async function listUserConnections(
   const { user } = call.params;
   topicOf(call, ports, 'presence');
   const { connections, next } = await ports.sessions.list({ ...call.query, user });
-  return json(200, {
+  return json({
     count: await ports.sessions.countOf(user),
     connections: connections.map(connectionBody),
     next,
@@ -76,7 +76,7 @@ function tell(call: Call<Params>, ports: ApiPorts, fields: PublishFields) {
     if (outcome?.ok !== true) throw outcome?.error;
     const { epoch, offset, duplicate } = outcome;
     return whenDone(ports.sessions.countOf(user, topic, except), (connections) =>
-      json(200, { epoch, offset, duplicate: duplicate || undefined, connections }),
+      json({ epoch, offset, duplicate: duplicate || undefined, connections }),
     );
   });
 }

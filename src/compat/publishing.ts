@@ -65,5 +65,5 @@ export async function publishToAll(
   for (const outcome of outcomes) if (!outcome.ok) throw outcome.error;
   let recipients = 0;
   for (const topic of topics) recipients += (await ports.topics.info(topic)).subscribers;
-  return json(200, { success: true, topics, recipients });
+  return json({ success: true, topics, recipients });
 }

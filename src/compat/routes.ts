@@ -84,7 +84,7 @@ function monitoringRoutes({ name, namespace }: System, options: CompatRouteOptio
       errors: [],
       handle: () => {
         const { active, total, messages, subscriptions } = options.stats(name);
-        return json(200, {
+        return json({
           active_connections: active,
           total_connections: total,
           messages_sent: messages,
@@ -147,7 +147,7 @@ function marketRoutes(
       errors: [],
       handle: () => {
         const { active, total, messages, subscriptions } = stats(name);
-        return json(200, {
+        return json({
           active_connections: active,
           total_connections: total,
           total_messages: messages,
@@ -168,7 +168,7 @@ function notificationRoutes({ name, namespace }: System, { stats }: CompatRouteO
       access: 'read',
       response: anyObject,
       errors: [],
-      handle: () => json(200, notificationStats(stats(name), namespace)),
+      handle: () => json(notificationStats(stats(name), namespace)),
     }),
     route({
       ...publishing,
@@ -222,7 +222,7 @@ const connectionsOfUser = route({
     if (refusal !== undefined) throw refusal;
     const { connections } = await sessions.list({ user, after: '', limit: connectionsListed });
     const ids = connections.map(({ id }) => id);
-    return json(200, {
+    return json({
       user_id: user,
       is_online: ids.length > 0,
       connection_count: ids.length,

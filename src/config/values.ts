@@ -60,8 +60,9 @@ export function processes(max: number): Kind<number> {
 }
 
 /** `undefined`: not set. */
-export function optionalInteger(min: number, max: number): Kind<number | undefined> {
-  const { schema, placeholder } = integer(min, max);
+/** A port, if there is one; 0 picks a free one. */
+export function optionalPort(): Kind<number | undefined> {
+  const { schema, placeholder } = integer(0, 65_535);
   return {
     schema: schema.optional(),
     placeholder,

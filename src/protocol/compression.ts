@@ -3,8 +3,6 @@ import { crc32 } from './crc32.ts';
 import type { CompressedBody } from './frames.ts';
 import { smallRunBytes } from './inflate.ts';
 
-export type DeflateLevel = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
-
 /** A dictionary with the number that frames name it by. */
 export interface SharedDictionary {
   readonly dictionary: number;
@@ -24,14 +22,10 @@ function canUseDictionary(runBytes: number, dictionary: Uint8Array): boolean {
 }
 
 /** `run`: publications as the protobuf codec encodes them, one after the other. */
-export function deflateBody(
-  run: Uint8Array,
-  shared?: SharedDictionary,
-  level: DeflateLevel = 6,
-): CompressedBody {
+export function deflateBody(run: Uint8Array, shared?: SharedDictionary): CompressedBody {
   const used = shared !== undefined && canUseDictionary(run.length, shared.data) ? shared : undefined;
   return {
-    deflate: deflateSync(run, { level, dictionary: used?.data }),
+    deflate: deflateSync(run, { level: 6, dictionary: used?.data }),
     plainBytes: run.length <= smallRunBytes ? 0 : run.length,
     crc32: crc32(run),
     dictionary: used?.dictionary ?? 0,

@@ -99,8 +99,8 @@ export class Fields {
   }
 
   /** May be empty. */
-  anyText(name: string, max = this.bounds.text): string {
-    return this.optionalText(name, max) ?? '';
+  anyText(name: string): string {
+    return this.optionalText(name, this.bounds.text) ?? '';
   }
 
   optionalText(name: string, max = this.bounds.text): string | undefined {
@@ -194,14 +194,14 @@ export class Fields {
   }
 
   /** The entries that are integers as they must be; the others are left out. */
-  soundIntegers(name: string, max = maxUint32): readonly number[] {
-    return this.#entries(name).filter((value): value is number => isInteger(value, max));
+  soundIntegers(name: string): readonly number[] {
+    return this.#entries(name).filter((value): value is number => isInteger(value, maxUint32));
   }
 
-  integers(name: string, max = maxUint32): readonly number[] {
+  integers(name: string): readonly number[] {
     return this.#entries(name).map((value, i) => {
-      if (isInteger(value, max)) return value;
-      this.fail(`${name}[${i}]`, `must be an integer from 0 to ${max}`);
+      if (isInteger(value, maxUint32)) return value;
+      this.fail(`${name}[${i}]`, `must be an integer from 0 to ${maxUint32}`);
       return 0;
     });
   }

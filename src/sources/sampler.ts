@@ -70,15 +70,14 @@ type FileSystem = Systeminformation.FsSizeData;
 /** Asking for sizes starts `df`, and they change slowly: the interval between two calls. */
 const sizesMaxAgeMs = 10_000;
 
-/** `nowMs`: on a monotonic clock. */
-function diskSampler(nowMs: () => number): () => Promise<Sample> {
+function diskSampler(): () => Promise<Sample> {
   let sizes: readonly FileSystem[] = [];
   let sizedAt = Number.NEGATIVE_INFINITY;
   return async () => {
-    if (nowMs() - sizedAt >= sizesMaxAgeMs) {
+    if (performance.now() - sizedAt >= sizesMaxAgeMs) {
       // Read-only images (snap, squashfs) are always full.
       sizes = (await fsSize()).filter(({ size, rw }) => size > 0 && rw);
-      sizedAt = nowMs();
+      sizedAt = performance.now();
     }
     const io: Systeminformation.FsStatsData | null = await fsStats();
     return {
@@ -132,6 +131,6 @@ async function network(): Promise<Sample> {
 }
 
 /** This machine. CPU and rates are averages since the previous sample. */
-export function machineSampler(nowMs: () => number = () => performance.now()): Sampler {
-  return { cpu, memory, load, disk: diskSampler(nowMs), network };
+export function machineSampler(): Sampler {
+  return { cpu, memory, load, disk: diskSampler(), network };
 }

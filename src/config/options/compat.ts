@@ -1,4 +1,4 @@
-import { type Kind, list, optionalInteger } from '../values.ts';
+import { type Kind, list, optionalPort } from '../values.ts';
 import { option, unless } from './option.ts';
 
 /** The older systems, with the namespaces of their topics. */
@@ -17,7 +17,7 @@ export const compatOptions = {
     'Older systems whose clients are served on their own paths: a (server monitoring), b (market data), c (web administration), d (notifications), e (job progress).',
   ),
   compatPort: option(
-    optionalInteger(0, 65_535),
+    optionalPort(),
     undefined,
     'Additional port for the WebSockets of system b; 0 picks a free one.',
   ),

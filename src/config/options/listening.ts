@@ -1,4 +1,4 @@
-import { integer, optionalInteger, text } from '../values.ts';
+import { integer, optionalPort, text } from '../values.ts';
 import { filePath, option } from './option.ts';
 
 const isHostText = (value: string) => /^[A-Za-z0-9.:_-]{1,253}$/.test(value);
@@ -28,12 +28,12 @@ export const listeningOptions = {
     'Permissions of the unix socket, in octal.',
   ),
   proxyPort: option(
-    optionalInteger(0, 65_535),
+    optionalPort(),
     undefined,
     'Additional port for trusted proxies that speak the PROXY protocol, version 1 or 2; 0 picks a free one.',
   ),
   adminPort: option(
-    optionalInteger(0, 65_535),
+    optionalPort(),
     undefined,
     'Separate port for /metrics and administration, in plain HTTP; the public port then no longer serves them. 0 picks a free one.',
   ),

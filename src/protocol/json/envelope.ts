@@ -33,8 +33,8 @@ export interface Cut {
 }
 
 /** Scans a JSON text that has to be an object. Strict, see `scanJson`; the caller has checked that it is UTF-8. */
-export function scanObject(bytes: Uint8Array, wanted = wantedObject): JsonText | ScanFault {
-  return asObject(scanJson(bytes, wanted));
+export function scanObject(bytes: Uint8Array): JsonText | ScanFault {
+  return asObject(scanJson(bytes, wantedObject));
 }
 
 /** The text if it is an object. */

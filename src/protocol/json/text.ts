@@ -25,9 +25,9 @@ export function member(name: string, value: unknown): string {
 }
 
 /** Encoded publications live until the slowest view has sent them. */
-const publications = new JsonWriter(16_384);
+const publications = new JsonWriter();
 /** Frames of publications live for a turn or two: a slab of them is soon free. */
-const frames = new JsonWriter(16_384);
+const frames = new JsonWriter();
 
 /** Room for the names of the members that are written below, and for what is between them. */
 const namesBytes = 200;

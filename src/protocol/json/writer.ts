@@ -27,16 +27,12 @@ export const jsonBytesMax = {
  * garbage, and an array for each is what most of a scavenge's time goes to (`bench -- unicast --allocations --gaps`).
  */
 export class JsonWriter {
-  readonly #slabs: Slabs;
+  readonly #slabs = new Slabs(16_384);
   #bytes: Uint8Array = new Uint8Array(0);
   #at = 0;
   /** An instant of the second that was written last: its first 20 bytes are those of all others. */
   #second = Number.NaN;
   readonly #instant = new Uint8Array(24);
-
-  constructor(slabBytes: number) {
-    this.#slabs = new Slabs(slabBytes);
-  }
 
   /** A new text, of at most this many bytes. */
   begin(bytesMax: number): this {
