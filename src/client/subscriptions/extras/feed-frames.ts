@@ -39,27 +39,42 @@ function beginTopic<P extends FeedPublication>(
   asked: Position | undefined,
 ): void {
   const { topic, epoch, offset, mode, recovered, missing } = start;
-  const { events } = feed;
   const own = feed.at(topic);
-  const continues = recovered === true && asked?.offset === offset && (asked.epoch || epoch) === epoch;
   // A position that the topic never reached must not suppress publications.
   const seen = recovered !== false && own?.epoch === epoch ? own.offset : 0;
   const known = learn(feed, topic, mode, { epoch, offset, seen });
-  if (mode === 'state' && recovered === false) clearMap(feed, topic);
-  else if (mode === 'state' && !continues) {
+  if (mode === 'state') beginMap(feed, known, start, asked);
+  const isReset = own?.epoch && own.epoch !== epoch;
+  if (isReset) feed.events.emit('reset', { topic, epoch, offset: missing?.after ?? offset }, own);
+  else if (own && recovered) feed.events.emit('recovered', { topic, epoch, offset });
+  if (mode === 'stream' && (isReset ? missing : recovered === false))
+    nameLoss(feed, start, isReset ? undefined : own);
+}
+
+function beginMap<P extends FeedPublication>(
+  feed: Feed<P>,
+  known: Known<P>,
+  { topic, epoch, offset, recovered }: TopicResult,
+  asked: Position | undefined,
+): void {
+  const continues = recovered === true && asked?.offset === offset && (asked.epoch || epoch) === epoch;
+  if (recovered === false) clearMap(feed, topic);
+  else if (!continues) {
     // After offset 0, and for a pattern's topic without a position, everything may follow in place of a snapshot.
     feed.complete(known, offset === 0);
     if (offset === 0 || (feed.isPattern && !asked)) clearMap(feed, topic);
   }
-  const isReset = own?.epoch && own.epoch !== epoch;
-  if (isReset) events.emit('reset', { topic, epoch, offset: missing?.after ?? offset }, own);
-  else if (own && recovered) events.emit('recovered', { topic, epoch, offset });
-  if (mode === 'state' || (isReset ? !missing : recovered !== false)) return;
-  if (!missing && !own?.epoch && offset === 0) events.emit('gap', { topic, epoch });
-  else {
-    const from = isReset ? 0 : (own?.offset ?? 0);
-    lost(feed, topic, epoch, missing ?? { after: from, upto: offset }, from);
-  }
+}
+
+/** `own`: the position in this epoch. */
+function nameLoss<P extends FeedPublication>(
+  feed: Feed<P>,
+  { topic, epoch, offset, missing }: TopicResult,
+  own: Position | undefined,
+): void {
+  const from = own?.offset ?? 0;
+  if (!missing && !own?.epoch && offset === 0) feed.events.emit('gap', { topic, epoch });
+  else lost(feed, topic, epoch, missing ?? { after: from, upto: offset }, from);
 }
 
 /** The reply to a pattern's cursor. Missed publications follow, and losses are named, topic by topic. */
