@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest';
+import type { Reply } from '../../../src/protocol/server-frames.ts';
+import { type FakeSocket, harness, publication, settled } from '../support/fakes.ts';
+
+const subscribed = (view: number): Reply => ({
+  kind: 'subscribed',
+  results: [{ topic: 'grid', view, mode: 'state', epoch: 'e1', offset: 0 }],
+});
+
+const refused = (code: string, number: number, retryAfterMs?: number): Reply => ({
+  ...{ kind: 'error', code, number, message: code },
+  ...{ retry: number >= 140, retryAfterMs },
+});
+
+/** The snapshot of a view: each key has itself for a value. */
+const valuesOf = (view: number, ...keys: string[]): Reply => ({
+  ...{ kind: 'snapshot', view, topic: 'grid', epoch: 'e1', offset: 9, first: true, last: true },
+  publications: keys.map((key, index) => publication(index + 1, key, { key })),
+});
+
+const keysOfSubscribe = (socket: FakeSocket) =>
+  socket.command('subscribe').subscriptions.map(({ keys }) => keys);
+
+/** A grid of `a` that has just been given `b` instead. */
+async function changing() {
+  const h = harness({ heartbeat: { timeoutMs: 1e9 } });
+  h.client.onError(() => undefined);
+  const socket = await h.arrive();
+  const grid = h.client.subscribe('grid', { keys: ['a'] });
+  await settled();
+  socket.reply('subscribe', subscribed(1));
+  socket.push(valuesOf(1, 'a'));
+  grid.setKeys(['b']);
+  await settled();
+  expect(socket.command('setKeys')).toMatchObject({ view: 1, keys: ['b'] });
+  const shown = () => [...grid.current().keys()];
+  /** Lets the client in by the attempt that is under way. */
+  const next = async () => {
+    h.socket.greet();
+    await settled();
+    return h.socket;
+  };
+  return { client: h.client, runtime: h.runtime, socket, grid, shown, next };
+}
+
+describe('other keys of a subscription', () => {
+  it('come by another view, in place of the one before', async () => {
+    const { socket, shown, grid } = await changing();
+    socket.reply('setKeys', subscribed(2));
+    socket.push(valuesOf(1, 'a', 'late'));
+    socket.push(valuesOf(2, 'b'));
+    expect([shown(), grid.state]).toEqual([['b'], 'live']);
+    await settled();
+    expect([socket.count('setKeys'), socket.count('subscribe')]).toEqual([1, 1]);
+  });
+
+  it('over the rate are asked for by a new subscription, no earlier than the gateway said', async () => {
+    const { socket, runtime, shown, grid } = await changing();
+    socket.reply('setKeys', refused('rate_limited', 140, 3_000));
+    await settled();
+    expect(socket.command('unsubscribe').views).toEqual([1]);
+    socket.reply('unsubscribe', { kind: 'unsubscribed', views: [1] });
+    await runtime.advance(2_999);
+    expect(socket.count('subscribe')).toBe(1);
+    await runtime.advance(1);
+    expect(keysOfSubscribe(socket)).toEqual([['b']]);
+    socket.reply('subscribe', subscribed(2));
+    socket.push(valuesOf(2, 'b'));
+    expect(shown()).toEqual(['b']);
+    // And they may change again.
+    grid.setKeys(['c']);
+    await settled();
+    expect(socket.command('setKeys')).toMatchObject({ view: 2, keys: ['c'] });
+  });
+
+  it('that the gateway refuses are asked for at once by a new subscription, which is told why', async () => {
+    const { socket, grid } = await changing();
+    socket.reply('setKeys', refused('too_many_views', 142));
+    await settled();
+    expect(socket.command('unsubscribe').views).toEqual([1]);
+    socket.reply('unsubscribe', { kind: 'unsubscribed', views: [1] });
+    await settled();
+    expect(keysOfSubscribe(socket)).toEqual([['b']]);
+    const error = { code: 'too_many_views', number: 142, message: 'full', retry: true };
+    socket.reply('subscribe', { kind: 'subscribed', results: [{ topic: 'grid', error }] });
+    expect([grid.state, grid.error?.code]).toEqual(['refused', 'too_many_views']);
+  });
+
+  it('without a reply end the connection: which keys the gateway sends is unknown', async () => {
+    const { client, runtime } = await changing();
+    await runtime.advance(10_000);
+    expect(client.getStatus()).toMatchObject({ state: 'reconnecting', reason: 'timeout' });
+  });
+
+  it('are those of the next connection where this one ends before the reply', async () => {
+    const { socket, runtime, grid, next } = await changing();
+    socket.end();
+    expect(grid.state).toBe('pending');
+    await runtime.advance(1_000);
+    const later = await next();
+    expect(keysOfSubscribe(later)).toEqual([['b']]);
+    later.reply('subscribe', subscribed(1));
+    grid.setKeys(['c']);
+    await settled();
+    expect(later.command('setKeys')).toMatchObject({ view: 1, keys: ['c'] });
+  });
+
+  it('are ended where the subscription was left before the reply', async () => {
+    const { socket, grid } = await changing();
+    grid.unsubscribe();
+    await settled();
+    expect(socket.command('unsubscribe').views).toEqual([1]);
+    socket.reply('unsubscribe', refused('not_subscribed', 132));
+    socket.reply('setKeys', subscribed(2));
+    await settled();
+    expect(socket.command('unsubscribe').views).toEqual([2]);
+  });
+});
+
+describe('who is subscribed to a topic', () => {
+  const member = (session: string) => ({ session, sinceMs: 1 });
+
+  it('is told to the subscriptions that want it, of a topic and of patterns that have it', async () => {
+    const h = harness();
+    const socket = await h.arrive();
+    const told: string[] = [];
+    const names = [
+      ['room:1', true],
+      ['room:1', false],
+      ['room:*', true],
+      ['other:*', true],
+    ] as const;
+    for (const [index, [topic, presence]] of names.entries()) {
+      const subscription = h.client.subscribe(topic, { presence });
+      for (const kind of ['joined', 'left'] as const)
+        subscription.on(kind, (who, name) => told.push(`${index} ${kind} ${who.session} ${name}`));
+    }
+    await settled();
+    for (const kind of ['joined', 'left'] as const)
+      socket.push({ kind, topic: 'room:1', member: member('s2') });
+    socket.push({ kind: 'joined', topic: 'room:2', member: member('s3') });
+    expect(told).toEqual([
+      ...['0 joined s2 room:1', '2 joined s2 room:1'],
+      ...['0 left s2 room:1', '2 left s2 room:1'],
+      '2 joined s3 room:2',
+    ]);
+  });
+});
