@@ -91,6 +91,27 @@ describe('a pattern that continues by a cursor, and in some topics by positions'
   });
 });
 
+test.each([
+  ['all', 'own', 3, { recovered: true, missing: undefined }],
+  ['a part', 'own', 1, { recovered: false, missing: { after: 1, upto: 3 } }],
+  ['more than there ever was', 'own', 4, { recovered: false, missing: undefined }],
+  ['another numbering', 'E0', 3, { recovered: false, missing: undefined }],
+])(
+  'of a topic whose content has aged, a client that had %s is told what it has missed',
+  async (_, numbering, offset, told) => {
+    const { broker, publish, turns, view: viewOf, counts } = await makeWorld({ topic: { maxAgeMs: 100 } });
+    await publish('p:1', {}, {}, {});
+    const own = topicOf(broker, 'p:1').epoch;
+    turns.advance(200);
+    broker.sweep();
+    expect(broker.find('p:1')).toBeUndefined();
+    const options = { broker, modeOf: () => 'stream' as const, metrics: counts.metrics };
+    const positions = [{ topic: 'p:1', epoch: numbering === 'own' ? own : numbering, offset }];
+    const { result } = startPattern(viewOf('p:*'), { topic: 'p:*', positions }, options);
+    expect(result.topics).toEqual([{ topic: 'p:1', epoch: own, offset: 3, mode: 'stream', ...told }]);
+  },
+);
+
 test.each(['gone', 'subscribed to'])(
   'a topic that a client had and that is %s is named by its position',
   async (how) => {

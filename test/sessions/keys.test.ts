@@ -1,15 +1,16 @@
 import { describe, expect, test } from 'vitest';
+import type { Identity } from '../../src/auth/identity.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import type { Granted, Subscription } from '../../src/protocol/frames.ts';
-import { type GatewayOptions, makeGateway } from './fixtures.ts';
+import { type GatewayOptions, makeGateway, user } from './fixtures.ts';
 
 /** A gateway with a state topic of a few keys, and a client that shows some of them. */
 async function grid(keys: readonly string[], options: GatewayOptions = {}, codec = codecs.protobuf) {
   const gateway = await makeGateway(options);
   const { settle } = gateway;
   let id = 100;
-  const connect = (own = codec) => {
-    const client = gateway.connect(undefined, own);
+  const connect = (own = codec, identity?: Identity) => {
+    const client = gateway.connect(identity, own);
     const { connection, command } = client;
     return {
       ...client,
@@ -225,6 +226,32 @@ describe('other keys', () => {
     // The view is that of another, too, so a second place would be needed.
     expect(await client.setKeys(next, ['c'])).toMatchObject({ kind: 'error', code: 'too_many_views' });
     expect(await client.setKeys(next, ['b'])).toMatchObject({ results: [{ view: next }] });
+  });
+
+  test('leave the view to others that have it too', async () => {
+    const { client, connect, change, view } = await grid(['a']);
+    const other = connect();
+    expect(viewIn(await other.subscribe({ keys: ['a'] }))).toBe(view);
+    await client.setKeys(view, ['b']);
+    for (const { told } of [client, other]) told();
+    await change('a', 'b');
+    expect([client.told(), other.told()]).toEqual([[['batch', 'b6']], [['batch', 'a5']]]);
+  });
+
+  test('go on telling who is subscribed where that was wanted', async () => {
+    const { connect, settle } = await grid(['a']);
+    const permissions = [{ pattern: 'state', allow: ['subscribe', 'presence'] }] as const;
+    const watcher = connect(codecs.protobuf, user('watcher', { permissions }));
+    const view = viewIn(await watcher.subscribe({ keys: ['a'], presence: true }));
+    const next = viewIn(await watcher.setKeys(view, ['b']));
+    await watcher.setKeys(next, ['c']);
+    watcher.connection.forget();
+    const other = connect();
+    await other.subscribe({ keys: ['d'] });
+    other.command({ kind: 'unsubscribe', id: 7, topics: ['state'] });
+    await settle();
+    const told = watcher.connection.frames().filter(({ kind }) => kind === 'joined' || kind === 'left');
+    expect(told.map(({ kind }) => kind)).toEqual(['joined', 'left']);
   });
 
   test('of a subscription without keys, or equal to those of another, are refused', async () => {
