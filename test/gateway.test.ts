@@ -12,6 +12,7 @@ import {
   SluiceError,
 } from '../src/index.ts';
 import { makeCertificate } from './support/certificate.ts';
+import { HookServer, hookSecret } from './support/hook-server.ts';
 import { JsonClient } from './support/json-client.ts';
 import { signToken, tokenSecret } from './support/tokens.ts';
 
@@ -315,6 +316,47 @@ describe('the hooks of an embedded gateway', () => {
     expect(asked).toMatchObject([{ topic: 'a', type: 't', data: { n: 1 } }]);
     await gateway.publish('a', 't');
     await client.close();
+  });
+
+  it('are told as a failure where an answer cannot be carried, and may answer with bytes', async () => {
+    const gateway = createGateway({ ...quiet, payloadMaxBytes: 1024 });
+    gateway.handle('bytes', () => new Uint8Array([0, 255]));
+    gateway.handle('nothing', () => undefined);
+    gateway.handle('no JSON', () => 1n);
+    gateway.handle('fits', () => 'x'.repeat(1022));
+    gateway.handle('too large', () => 'x'.repeat(1023));
+    await gateway.listen();
+    onTestFinished(() => gateway.close());
+    const client = await JsonClient.open(`ws://127.0.0.1:${gateway.port}/ws`);
+    const call = (method: string) => client.call({ type: 'call', method });
+    expect(await call('bytes')).toMatchObject({ type: 'result', dataBase64: 'AP8=' });
+    expect(await call('nothing')).toMatchObject({ type: 'result', data: null });
+    expect(await call('fits')).toMatchObject({ type: 'result', data: 'x'.repeat(1022) });
+    for (const method of ['no JSON', 'too large'])
+      expect(await call(method)).toMatchObject({ type: 'error', code: 'application_unavailable' });
+    await client.close();
+  });
+
+  it('hear of sessions beside an application that is told by a URL', async () => {
+    const hooks = await HookServer.start();
+    onTestFinished(() => hooks.close());
+    hooks.answer = () => ({});
+    const gateway = createGateway({ ...quiet, hookEvents: hooks.url, hookSecret });
+    const heard: string[] = [];
+    for (const name of ['connect', 'subscribe', 'unsubscribe', 'disconnect'] as const)
+      gateway.on(name, () => heard.push(name));
+    await gateway.listen();
+    onTestFinished(() => gateway.close());
+    const client = await JsonClient.open(`ws://127.0.0.1:${gateway.port}/ws`);
+    await client.call({ type: 'subscribe', topic: 'a' });
+    await client.call({ type: 'unsubscribe', topics: ['a'] });
+    await client.close();
+    await expect.poll(() => heard).toEqual(['connect', 'subscribe', 'unsubscribe', 'disconnect']);
+    const told = () =>
+      hooks.questions
+        .flatMap(({ events = [] }) => (events as { type: string }[]).map(({ type }) => type))
+        .filter((type) => type !== 'occupied' && type !== 'vacated' && type !== 'resync');
+    await expect.poll(told).toEqual(['connected', 'subscribed', 'unsubscribed', 'disconnected']);
   });
 
   it('are refused where they are none, or where a URL answers, too', () => {

@@ -485,6 +485,16 @@ describe('the options', () => {
     expect(() => new Publisher({ url: 'http://user:secret@host' })).not.toThrow(/secret/);
   });
 
+  it.each([
+    [{ credential: 5 }, 'credential must be a text or a function'],
+    [{ messageIds: 'no' }, 'messageIds must be true or false'],
+    [{ broadcastNamespace: 'a:b' }, 'broadcastNamespace must be what precedes'],
+    [{ onError: 'log' }, 'onError must be a function'],
+    [{ queueMaxBytes: 1.5 }, 'queueMaxBytes must be an integer'],
+  ])('%j is refused', (option, fault) => {
+    expect(() => new Publisher({ url: 'http://a', ...option } as never)).toThrow(fault);
+  });
+
   it('may name the path below which a proxy serves the gateway', async () => {
     front.intercept = (request) => {
       request.url = request.url?.replace('/below', '');
