@@ -235,11 +235,16 @@ describe('JSON that is nested deeply', () => {
   const deep = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
   const nots = (levels: number) => `${'{"op":"not","filters":['.repeat(levels)}{}${']}'.repeat(levels)}`;
 
-  test.each([
-    `/sse?topic=a&filter=${deep(7000)}`,
-    `/poll?topic=a&filter=${deep(7000)}`,
-    `/poll?subscriptions=[{"topic":"a","filter":${deep(7000)}}]`,
-  ])('in a query is refused, before and after authentication: %.40s…', async (path) => {
+  /** With its beginning, for the title of a test. */
+  const named = (text: string) => [text.slice(0, 40), text] as const;
+
+  test.each(
+    [
+      `/sse?topic=a&filter=${deep(7000)}`,
+      `/poll?topic=a&filter=${deep(7000)}`,
+      `/poll?subscriptions=[{"topic":"a","filter":${deep(7000)}}]`,
+    ].map(named),
+  )('in a query is refused, before and after authentication: %s…', async (_, path) => {
     expect((await fetch(gateway.url + path)).status).toBe(401);
     expect((await fetch(gateway.url + path, { headers: byKey })).status).toBe(400);
   });
@@ -258,19 +263,21 @@ describe('JSON that is nested deeply', () => {
     ['/api/tokens/revoke', `{"user":${deep(100_000)}}`],
     ['/api/v1/ws/broadcast', `{"data":1,"user_ids":${deep(100_000)}}`],
   ];
-  test.each(bodies)('in a body for %s is refused: %.30s…', async (path, body) => {
-    expect((await gateway.post(path, body, byKey)).status).toBe(400);
-  });
+  test.each(bodies.map(([path, body]) => [path, ...named(body)] as const))(
+    'in a body for %s is refused: %s…',
+    async (path, _, body) => {
+      expect((await gateway.post(path, body, byKey)).status).toBe(400);
+    },
+  );
 
-  test.each([
-    ['filter', deep(400_000)],
-    ['filter', nots(30_000)],
-    ['keys', deep(400_000)],
-  ])('in the member %s of a frame is refused', async (member, value) => {
-    const client = await enter(apiKey);
-    client.socket.send(`{"type":"subscribe","id":5,"topic":"a","${member}":${value}}`);
-    expect(await client.until(({ type }) => type === 'error')).toMatchObject({ code: 'invalid_json' });
-  });
+  test.each([`"filter":${deep(400_000)}`, `"filter":${nots(30_000)}`, `"keys":${deep(400_000)}`].map(named))(
+    'in a member of a frame is refused: %s…',
+    async (_, member) => {
+      const client = await enter(apiKey);
+      client.socket.send(`{"type":"subscribe","id":5,"topic":"a",${member}}`);
+      expect(await client.until(({ type }) => type === 'error')).toMatchObject({ code: 'invalid_json' });
+    },
+  );
 });
 
 describe('a filter that a stream gives once for many topics', () => {

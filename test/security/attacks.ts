@@ -278,7 +278,7 @@ export const attacks: readonly Row[] = [
     tests: [
       [here, 'in a query is refused, before and after authentication'],
       [here, 'in a body for %s is refused'],
-      [here, 'in the member %s of a frame is refused'],
+      [here, 'in a member of a frame is refused'],
     ],
   },
   {
@@ -288,7 +288,7 @@ export const attacks: readonly Row[] = [
   {
     attack: 'a body in chunks of a byte, and requests that are sent ahead by the thousand',
     tests: [
-      ['transport/uws/request-body.test.ts', 'ends its connection where there are more'],
+      ['transport/uws/request-body.test.ts', 'ends its connection if there are more'],
       [http, 'and the connection of more is ended'],
       ['transport/uws/exchange.test.ts', 'is answered in the next turn'],
     ],

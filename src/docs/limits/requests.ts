@@ -70,11 +70,8 @@ export const requestLimits: readonly Limit[] = [
     codes: ['invalid_request'],
     countedBy: [rejected('invalid_request')],
     tests: [
-      [
-        'transport/uws/request-body.test.ts',
-        'is taken while their number or their mean size is as it may be',
-      ],
-      ['transport/uws/request-body.test.ts', 'ends its connection where there are more'],
+      ['transport/uws/request-body.test.ts', 'is taken while they are few, or large on average'],
+      ['transport/uws/request-body.test.ts', 'ends its connection if there are more'],
       [http, 'and the connection of more is ended'],
     ],
   },
