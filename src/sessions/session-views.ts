@@ -20,12 +20,11 @@ import type { TurnBudget } from './turn-budget.ts';
 /**
  * Where a session is on the ladder of slow clients:
  *
- * - `live`: it gets the frames of all its views by themselves;
- * - `catching up`: of some views it still lacks what their members have, as after a subscribe;
+ * - `live`: it gets the frames of its views by themselves, or will once it is caught up, as after a subscribe;
  * - `lagging`: its buffer was full and frames were lost. It has left all views, and is caught up as its buffer drains;
  * - `ended`: its connection is gone.
  */
-export type DeliveryState = 'live' | 'catching up' | 'lagging' | 'ended';
+export type DeliveryState = 'live' | 'lagging' | 'ended';
 
 export interface SessionViewsOptions {
   readonly broker: Broker;
@@ -269,7 +268,6 @@ export class SessionViews implements CatchUpReceiver, Receiver {
   #fellBehind(sessionView: SessionView): void {
     this.#behind ??= new Set();
     this.#behind.add(sessionView);
-    if (this.#state === 'live') this.#state = 'catching up';
   }
 
   #lostFrames(): void {
