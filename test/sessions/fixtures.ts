@@ -178,7 +178,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
   });
   const pendingCommands = new HeldBytes(options.pendingCommands ?? { perPayer: 1e9, total: 1e9 });
   const authorize = authorizer(namespaces);
-  const inbox = new Inbox({ broker, isOn: (topic) => topic.startsWith('user:') });
+  const inbox = new Inbox({ broker, isOn: (topic) => /^(user|orders):/.test(topic) });
   const subscriber = new Subscriber({
     broker,
     fanout,

@@ -266,6 +266,17 @@ describe('a subscription', () => {
     expect(reply).not.toMatchObject({ results: [{ inbox: true }] });
   });
 
+  test('to a pattern is none of an inbox', async () => {
+    const { device, settle } = await inbox();
+    const { command, connection } = await device();
+    const subscriptions = [{ topic: 'orders:1' }, { topic: 'orders:*' }];
+    command({ kind: 'subscribe', id: 1, subscriptions });
+    await settle();
+    const [reply] = connection.replies(1);
+    if (reply?.kind !== 'subscribed') throw new Error('it was not subscribed');
+    expect(reply.results.map((result) => 'inbox' in result && result.inbox === true)).toEqual([true, false]);
+  });
+
   test('to a topic without the option begins now', async () => {
     const { device, publish, settle } = await inbox();
     await publish('room:1');

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { codecs } from '../../src/protocol/codecs.ts';
 import { memberBytes } from '../../src/sessions/presence.ts';
 import { growthBytes } from '../support/memory.ts';
 import { makeGateway, user } from './fixtures.ts';
@@ -103,6 +104,33 @@ describe('presence', () => {
       for (let i = 0; i < 100_000; i++) {
         presence.joined(occupant(1), `room:${i}`);
         presence.left(occupant(1), `room:${i}`);
+      }
+    });
+    expect(growth).toBeLessThan(10 * 2 ** 20);
+  });
+
+  test('a session that watches a topic by several subscriptions takes one view, and returns it', async () => {
+    const { connect, fanout, heard, watcher } = await watched();
+    const { command } = connect(user('other', { permissions }));
+    const before = fanout.viewCount;
+    const filters = ['a', 'b', 'c'].map((tag) => ({ op: 'exists', tag }) as const);
+    const subscriptions = filters.map((filter) => ({ topic: 'room', filter, presence: true }));
+    for (let round = 0; round < 3; round++) {
+      command({ kind: 'subscribe', id: 1, subscriptions });
+      command({ kind: 'unsubscribe', id: 2, topics: ['room'] });
+    }
+    expect([fanout.viewCount - before, heard('left').length]).toEqual([0, 3]);
+    watcher.command({ kind: 'unsubscribe', id: 3, topics: ['room'] });
+    expect(fanout.viewCount).toBe(before - 2);
+  });
+
+  test('topics that all watchers have left cost nothing', async () => {
+    const { presence, fanout } = await makeGateway();
+    const growth = growthBytes('heapUsed', () => {
+      for (let i = 0; i < 50_000; i++) {
+        const view = presence.watch(`room:${i}`, codecs.json);
+        fanout.detach(view);
+        presence.unwatched(`room:${i}`, view);
       }
     });
     expect(growth).toBeLessThan(10 * 2 ** 20);
