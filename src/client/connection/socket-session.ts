@@ -55,6 +55,8 @@ export class SocketSession {
   #token: string | undefined;
   #over = false;
   #accepted = false;
+  /** What is to blame where it takes too long. */
+  #late: LocalErrorCode = 'token_failed';
   readonly #options: SocketSessionOptions;
   readonly #parts: SocketSessionParts;
   readonly #timer: Timer;
@@ -65,7 +67,7 @@ export class SocketSession {
     this.#parts = parts;
     this.#port = port;
     this.#timer = new Timer(parts.runtime);
-    this.#timer.set(options.connectTimeoutMs, () => this.#fail(localError('timeout')));
+    this.#timer.set(options.connectTimeoutMs, () => this.#fail(localError(this.#late)));
     void this.#begin();
   }
 
@@ -91,12 +93,14 @@ export class SocketSession {
 
   async #begin(): Promise<void> {
     const { token } = this.#options;
-    let code: LocalErrorCode = 'token_failed';
+    let code = this.#late;
     try {
-      // Awaited in any case, so that nothing is reported before the constructor has returned.
-      const own: unknown = await (typeof token === 'function' ? token() : token);
+      // So that nothing is called or reported before the constructor has returned.
+      await undefined;
+      const own: unknown = typeof token === 'function' ? await token() : token;
       if (own && typeof own !== 'string') throw new TypeError('no string');
       this.#token = (own as string) || undefined;
+      this.#late = 'timeout';
       // The platform refuses the URL itself (ws: in a page of https:), so another attempt would fail too.
       code = 'socket_refused';
       if (!this.#over) await this.#open();

@@ -47,6 +47,40 @@ describe('connecting', () => {
     expect(changes.at(-1)).toMatchObject({ state: 'reconnecting', error: { code: 'token_failed' } });
   });
 
+  it('can be closed by the function that gets the token', async () => {
+    let count = 0;
+    const h = harness({
+      token: () => {
+        count++;
+        h.client.close();
+        throw new Error('logged out');
+      },
+    });
+    const states = statesOf(h);
+    await expect(h.client.connect()).rejects.toMatchObject({ code: 'closed' });
+    await h.runtime.advance(60_000);
+    expect([count, states, h.client.getStatus().state]).toEqual([1, ['connecting', 'closed'], 'closed']);
+  });
+
+  it('is connecting before a token that fails at once', async () => {
+    const h = harness({
+      token: () => {
+        throw new Error('no session');
+      },
+    });
+    const states = statesOf(h);
+    await expect(h.client.connect()).rejects.toMatchObject({ code: 'token_failed' });
+    expect(states).toEqual(['connecting', 'reconnecting']);
+  });
+
+  it('blames a token that takes too long, and not the WebSocket', async () => {
+    const h = harness({ token: () => new Promise<string>(() => {}), connectTimeoutMs: 5_000 });
+    void h.client.connect();
+    await h.runtime.advance(5_000);
+    const { error, transport } = h.client.getStatus();
+    expect([error?.code, transport]).toEqual(['token_failed', 'websocket']);
+  });
+
   it('ends an attempt that takes too long', async () => {
     const h = harness({ connectTimeoutMs: 5_000 });
     void h.client.connect();
