@@ -2,31 +2,36 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
- * What takes longest begins first, so that no worker is left with it at the end. Those with another environment are
- * beside each other: a worker that is shared ends when the next file needs another one.
+ * What takes longest begins first, so that no worker is left with it at the end; and what mostly waits is among what
+ * mostly computes. Those with another environment are beside each other: a worker ends when the next file needs another.
  */
 const first = [
   'test/client/react/',
   'test/packaging/packaging',
   'test/cli/process',
   'test/client/http/nginx',
-  'test/web/dashboard',
-  'test/client/page/tabs',
+  'test/web/dashboard-access',
   'test/e2e/sessions',
-  'test/e2e/delivery',
-  'test/engines/lmdb/crash',
-  'test/web/',
+  'test/client/page/tabs',
   'test/e2e/abuse',
+  'test/engines/lmdb/crash',
   'test/systems/server-monitoring',
-  'test/publisher/',
+  'test/e2e/delivery',
   'test/security/hooks',
+  'test/web/client-apps',
+  'test/client/http/http',
+  'test/web/dashboard',
+  'test/publisher/',
   'test/model/delivery',
-  'test/client/http/',
-  'test/client/browser',
+  'test/web/try',
+  'test/client/http/cuts',
+  'test/transport/uws/facts',
   'test/e2e/hook-events',
+  'test/client/browser',
+  'test/web/',
   'test/e2e/inbox',
   'test/packaging/',
-  'test/transport/uws/facts',
+  'test/engines/redis/moves',
 ];
 
 class LongestFirst extends BaseSequencer {

@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SluiceClient } from '../../src/client/index.ts';
@@ -68,11 +66,7 @@ describe('a page is told why its client does not connect', () => {
   });
 
   it('where the gateway is absent', async () => {
-    const absent = createTcpServer().listen(0, '127.0.0.1');
-    await once(absent, 'listening');
-    const { port: closed } = absent.address() as AddressInfo;
-    absent.close();
-    await once(absent, 'close');
+    const closed = await lastingPort();
     const page = await openWithSdk(site.url);
     const code = 'gateway_unreachable';
     expect(await connecting(page, `ws://127.0.0.1:${closed}/ws`)).toEqual({

@@ -22,6 +22,7 @@ describe('the clients of job progress', () => {
   test('follow a job to its end, in a script of Python', async () => {
     const script = fileURLToPath(new URL('../systems/clients/job-progress.py', import.meta.url));
     const child = execFile('/usr/bin/python3', [script, `${base}/?token=${apiKey}`, 'py-1']);
+    const exit = once(child, 'exit');
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
     const next = async () => JSON.parse((await lines.next()).value as string);
     expect((await next()).type).toBe('pong');
@@ -36,7 +37,7 @@ describe('the clients of job progress', () => {
     });
     await report('py-1', { status: 'completed' });
     expect(await next()).toMatchObject({ type: 'job_completed', job_id: 'py-1', progress: 100 });
-    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(await exit).toEqual([0, null]);
   });
 
   test('get the state of a job when they join, and nothing once they have left', async () => {

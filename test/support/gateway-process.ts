@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { resolve } from 'node:path';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { commandLine } from './command-line.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -19,11 +21,14 @@ export class GatewayProcess {
   }
 
   static async start(...flags: readonly string[]): Promise<GatewayProcess> {
+    // What it leaves when it is killed, or one of its workers is, goes with it.
+    const temporary = mkdtempSync(join(tmpdir(), 'sluice-gateway-'));
     const child = spawn(
       process.execPath,
       [...commandLine(), 'serve', '--host', '127.0.0.1', '--no-canary', ...flags],
-      { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
+      { cwd: root, env: { ...process.env, TMPDIR: temporary }, stdio: ['ignore', 'pipe', 'pipe'] },
     );
+    child.once('exit', () => rmSync(temporary, { recursive: true, force: true }));
     try {
       return new GatewayProcess(child, await readyUrl(child));
     } catch (error) {
