@@ -263,3 +263,30 @@ it('a refusal that may pass is tried again, also if the code for that is not loa
   await runtime.advance(2_000);
   expect(socket.count('subscribe')).toBe(2);
 });
+
+it('other keys, after a refresh: a value that is older than that of the refresh is not shown', async () => {
+  const { client, socket } = await arrived();
+  const grid = client.subscribe('grid', { keys: ['k1'] });
+  const told: unknown[] = [];
+  grid.on('publication', ({ key, offset }) => told.push([key, offset]));
+  await vi.waitFor(() => expect(socket.count('subscribe')).toBe(1));
+  const result = { ...granted('grid', 1), mode: 'state', offset: 3 } as const;
+  socket.reply('subscribe', { kind: 'subscribed', results: [result] });
+  const snapshot = { kind: 'snapshot', topic: 'grid', epoch: 'e1', first: true, last: true } as const;
+  const value = (key: string, offset: number) => publication(offset, offset, { key });
+  socket.push({ ...snapshot, view: 1, offset: 3, publications: [value('k1', 3)] });
+  // A refresh, before the batches of what it shows.
+  socket.push({ ...snapshot, view: 1, offset: 6, publications: [value('k1', 6)] });
+  grid.setKeys(['k1', 'k2']);
+  await vi.waitFor(() => expect(socket.count('setKeys')).toBe(1));
+  const changed = { ...result, view: 2, offset: 3, recovered: true };
+  socket.reply('setKeys', { kind: 'subscribed', results: [changed] });
+  socket.push({ ...snapshot, view: 2, offset: 3, partial: true, publications: [value('k2', 2)] });
+  socket.push({ kind: 'batch', view: 2, after: 3, upto: 5, publications: [value('k1', 5)] });
+  expect([...grid.current()].map(([key, { offset }]) => [key, offset])).toEqual([
+    ['k1', 6],
+    ['k2', 2],
+  ]);
+  socket.push({ kind: 'batch', view: 2, after: 5, upto: 7, publications: [value('k1', 6), value('k2', 7)] });
+  expect(told).toEqual([['k2', 7]]);
+});

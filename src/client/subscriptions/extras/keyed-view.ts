@@ -10,8 +10,6 @@ export class KeyedView implements Keyed {
   /** The keys of the view. */
   inView: ReadonlySet<string> | undefined;
   isRekeying = false;
-  /** The largest offset of a value in a partial snapshot. */
-  #partialUpto = 0;
   readonly #wire: Shared;
 
   constructor(wire: Shared) {
@@ -36,11 +34,10 @@ export class KeyedView implements Keyed {
     this.isRekeying = false;
   }
 
+  /** The values of a snapshot may be newer than the position after which the batches of other keys begin. */
   shown(fresh: readonly ReceivedPublication[], map?: StateMap): readonly ReceivedPublication[] {
     return fresh.filter(
-      ({ key = '', offset }) =>
-        this.asked?.has(key) !== false &&
-        (offset > this.#partialUpto || !((map?.get(key)?.offset ?? 0) >= offset)),
+      ({ key = '', offset }) => this.asked?.has(key) !== false && !((map?.get(key)?.offset ?? 0) >= offset),
     );
   }
 
@@ -49,9 +46,6 @@ export class KeyedView implements Keyed {
     publications: readonly ReceivedPublication[],
     member: Member,
   ): readonly ReceivedPublication[] {
-    this.#partialUpto = partial
-      ? Math.max(this.#partialUpto, ...publications.map(({ offset }) => offset))
-      : 0;
     return partial && first ? [...member.entries(topic).values(), ...publications] : publications;
   }
 }
