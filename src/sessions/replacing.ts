@@ -48,10 +48,12 @@ export function continuedAfter(
   if (replaced === undefined || since !== undefined || last !== undefined || cursor !== undefined)
     return undefined;
   const feed = feedOfTopic(view);
-  const { options, position } = feed.topic;
+  const { options, position, startOffset } = feed.topic;
   const { mode } = options;
-  const { epoch, offset } = replaced;
-  if (mode === 'state' || (epoch === position.epoch && offset === position.offset)) return undefined;
+  const { epoch } = position;
+  // Of a numbering that has begun since it lacks everything.
+  const offset = replaced.epoch === epoch ? replaced.offset : startOffset;
+  if (mode === 'state' || offset === position.offset) return undefined;
   const backlog = new TopicBacklog(feed, epoch, offset);
   return {
     backlog,
