@@ -2,6 +2,7 @@ import type { View } from '../fanout/view.ts';
 import type { Ack, Position, Subscription } from '../protocol/frames.ts';
 import type { Broker } from '../topics/broker.ts';
 import { parseCursor } from '../topics/cursor.ts';
+import type { Topic } from '../topics/topic.ts';
 import type { Session } from './session.ts';
 import type { SessionView } from './session-view.ts';
 
@@ -67,9 +68,12 @@ export class Inbox {
     const hasOffsets = session.codec.name === 'protobuf' || session.saysWhatItHad;
     const sent = hasOffsets ? undefined : replaced;
     const acknowledged = this.#options.broker.acknowledged.get(name, user);
-    const known = [acknowledged, sent].filter((position) => position?.epoch === epoch);
+    const known = [acknowledged, sent].filter(
+      (position) => position?.epoch === epoch && (epoch !== '' || position === sent),
+    );
     // It was of another numbering, of which the user may have missed the end.
-    if (known.length === 0 && acknowledged !== undefined) return { ...subscription, since: acknowledged };
+    if (known.length === 0 && acknowledged !== undefined && !knewAsEmpty(topic, acknowledged))
+      return { ...subscription, since: acknowledged };
     if (epoch === '') return subscription;
     const offset = Math.max(startOffset, ...known.map((position) => position?.offset ?? startOffset));
     return offset >= topic.ring.newest ? subscription : { ...subscription, since: { epoch, offset } };
@@ -120,9 +124,7 @@ export class Inbox {
       const isGone = session.closed || session.views.get(sessionView.view.id) !== sessionView;
       const now = !isGone && sessionView.isLive ? sessionView.sentUpto : undefined;
       const isOther = session.identity.user !== user;
-      // The topic has lost its numbering, and the client was told so: the next one needn't be.
-      if (now?.epoch === '' && session.unsentBytes === 0 && !isOther)
-        this.#options.broker.acknowledged.forget(sessionView.target, user);
+      if (now?.epoch === '' && session.unsentBytes === 0 && !isOther) this.#toldEmpty(sessionView, user);
       if (isGone || session.acknowledges || isOther) {
         this.#drained.delete(sessionView);
         continue;
@@ -135,6 +137,18 @@ export class Inbox {
     }
   }
 
+  /**
+   * The topic has lost the numbering that the user knew, and a client was told so. From then on the user knows it as
+   * empty, and is told again only if other numberings have been dropped since: the topic may have had one of these.
+   */
+  #toldEmpty({ view, target }: SessionView, user: string): void {
+    const { acknowledged } = this.#options.broker;
+    const topic = topicOf(view);
+    const known = acknowledged.get(target, user);
+    if (topic === undefined || known === undefined || knewAsEmpty(topic, known)) return;
+    acknowledged.set(target, user, { epoch: '', offset: topic.bornAfterSeq });
+  }
+
   #acknowledge({ target }: SessionView, user: string, position: Position | undefined): void {
     if (position !== undefined && position.epoch !== '')
       this.#options.broker.acknowledged.set(target, user, position);
@@ -144,6 +158,14 @@ export class Inbox {
 /** Whether the client continues with other subscriptions than before: it may never have had this one. */
 function lacksValues(cursor: string): boolean {
   return parseCursor(cursor)?.lacksValues !== false;
+}
+
+/**
+ * Whether a client of the user was told that the topic is empty, and it has had no other numbering since. Such a
+ * position has the epoch "" and, as its offset, the commit up to which other numberings may have been dropped.
+ */
+function knewAsEmpty({ bornAfterSeq }: Topic, { epoch, offset }: Position): boolean {
+  return epoch === '' && bornAfterSeq <= offset;
 }
 
 function isNews(sent: Position | undefined, { acknowledged }: Drained): sent is Position {

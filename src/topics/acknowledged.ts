@@ -72,17 +72,9 @@ export class Acknowledged implements AcknowledgedPositions {
     return true;
   }
 
-  forget(topic: string, user: string): void {
-    const topics = this.#users.get(user);
-    if (topics?.get(topic) !== undefined) this.#delete(user, topics, topic);
-  }
-
   /** Drops the user's least recently used position. */
   #drop(user: string, topics: LinkedMap<string, Position>): void {
-    this.#delete(user, topics, (topics.oldest as { key: string }).key);
-  }
-
-  #delete(user: string, topics: LinkedMap<string, Position>, topic: string): void {
+    const { key: topic } = topics.oldest as { key: string };
     topics.delete(topic);
     if (topics.size === 0) this.#users.delete(user);
     this.#count--;

@@ -122,7 +122,6 @@ export interface AcknowledgedPositions {
    * another epoch replaces it.
    */
   set(topic: string, user: string, position: Position): void;
-  forget(topic: string, user: string): void;
   entries(): Iterable<readonly [topic: string, user: string, position: Position]>;
 }
 

@@ -109,6 +109,11 @@ describe('a user who was away', () => {
       await user([false, []]);
       await user([undefined, []]);
       await notify(1);
+      turns.advance(4_000_000);
+      broker.sweep();
+      await user([false, []]);
+      await user([undefined, []]);
+      await notify(1);
       await user([true, [1]]);
     },
   );

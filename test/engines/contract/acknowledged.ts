@@ -25,21 +25,6 @@ export function acknowledgedContract(opened: Opened): void {
       expect(engine.acknowledged.get('a', 'alice')).toEqual({ epoch: 'f', offset: 1 });
     });
 
-    test('forgets a position for good', async () => {
-      const { engine, reopen } = await opened();
-      for (const user of ['alice', 'bob']) engine.acknowledged.set('a', user, { epoch: 'e', offset: 5 });
-      await engine.append([request('a')]);
-      for (const user of ['alice', 'unknown']) engine.acknowledged.forget('a', user);
-      const known = ({ acknowledged }: typeof engine) => [
-        acknowledged.get('a', 'alice')?.offset,
-        acknowledged.get('a', 'bob')?.offset,
-      ];
-      expect([engine.acknowledged.count, ...known(engine)]).toEqual([1, undefined, 5]);
-      await engine.close();
-      const again = (await reopen()).engine;
-      if (again.retains) expect(known(again)).toEqual([undefined, 5]);
-    });
-
     test.each(['close', 'an append'])('survives the process of a retaining engine, by %s', async (how) => {
       const { engine, reopen } = await opened();
       const users = ['alice', 'ü', 'a\0b', 'x'.repeat(200)];
