@@ -1,6 +1,7 @@
 import type { Commands } from '../../src/protocol/client-frames.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import type {
+  Granted,
   Position,
   SubscribeResult,
   Subscription,
@@ -72,6 +73,8 @@ export class Client implements ModelClient, Peer {
   /** What they will be, once the gateway says so. */
   readonly #changing = new Map<ModelSubscription, Spec>();
   readonly #waiting = new Map<number, (frame: ServerFrame) => void>();
+  /** What the gateway has subscribed it to, until it subscribes to that itself. */
+  #own: ModelSubscription | undefined;
   #gateway: Gateway;
   #inflater = new Inflater();
   #nextId = 1;
@@ -205,6 +208,7 @@ export class Client implements ModelClient, Peer {
     this.#waiting.clear();
     this.#changing.clear();
     this.#byView.clear();
+    this.#own = undefined;
     this.socket = undefined;
   }
 
@@ -252,6 +256,7 @@ export class Client implements ModelClient, Peer {
     subscription.view = result.view;
     subscription.begin(result, false);
     this.#byView.set(result.view, subscription);
+    this.#own = subscription;
   }
 
   #caughtUp(frame: ServerKinds['caughtUp']): void {
@@ -276,8 +281,11 @@ export class Client implements ModelClient, Peer {
 
   #granted(asked: Asked, seen: Seen, result: SubscribeResult): void {
     check(!('error' in result), 'refused', asked.wire, result);
-    checkAnswer(asked.wire, seen, result);
     const { subscription, wire } = asked;
+    const own = this.#takeOwn(subscription.spec);
+    const asksForPlace = wire.since !== undefined || wire.last !== undefined;
+    if (own === undefined || asksForPlace) checkAnswer(wire, seen, result);
+    else this.#checkContinued(own, result);
     // What it was told that the gateway can't tell is not its business any more either.
     const isUnknown = asked.wire.cursor !== undefined && result.recovered === false;
     if (!subscription.wasLive || isUnknown) subscription.joinedSeq = seen.seq;
@@ -298,6 +306,24 @@ export class Client implements ModelClient, Peer {
     subscription.view = result.view;
     subscription.wasLive = true;
     this.#byView.set(result.view, subscription);
+  }
+
+  /** The gateway's own subscription, if one as this replaces it. */
+  #takeOwn(spec: Spec): ModelSubscription | undefined {
+    const own = this.#own !== undefined && keyOf(this.#own.spec) === keyOf(spec) ? this.#own : undefined;
+    if (own === undefined) return undefined;
+    this.#byView.delete(own.view as number);
+    this.#own = undefined;
+    return own;
+  }
+
+  /** It goes on where the gateway's own one was. Without offsets it would get twice what it had. */
+  #checkContinued(own: ModelSubscription, { topic, epoch, offset }: Granted): void {
+    const had = own.positions.get(topic);
+    const isSameEpoch = had?.epoch === epoch;
+    const place = isSameEpoch ? had.offset : (this.#model.numbering(topic, epoch)?.start ?? offset);
+    const isRight = this.codec.name === 'json' ? offset === place : offset <= place;
+    check(isRight, 'not where it was', topic, had, epoch, offset);
   }
 
   #say<K extends 'connect' | 'subscribe' | 'unsubscribe' | 'setKeys'>(

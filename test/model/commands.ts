@@ -116,6 +116,11 @@ const subscriptions = [
     fc.tuple(client, fc.array(spec, { minLength: 1, maxLength: 3 }), start),
     (world, [i, specs, at]) => world.client(i).subscribe(specs, at),
   ),
+  step('subscribeOwn', client, (world, i) =>
+    world
+      .client(i)
+      .subscribe([{ target: '$all', filter: undefined, intervalMs: 0, conflate: false }], { at: 'end' }),
+  ),
   step('unsubscribe', fc.tuple(client, fc.nat(5)), (world, [i, pick]) => world.client(i).unsubscribe(pick)),
   step('setKeys', fc.tuple(client, fc.nat(5), keys), (world, [i, pick, wanted]) =>
     world.client(i).setKeys(pick, wanted),

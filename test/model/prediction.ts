@@ -120,7 +120,7 @@ function checkStart(
   answer: TopicResult,
   had: Had,
 ): void {
-  const right = since === undefined ? startNew(held, last, answer) : startSince(held, since, had);
+  const right = since === undefined ? startNew(held, last, answer) : startSince(held, since, had, answer);
   const { epoch, offset, recovered, missing } = answer;
   const given = { epoch, offset, recovered, missing };
   check(JSON.stringify(given) === JSON.stringify(right), 'not the right start', {
@@ -143,18 +143,22 @@ function startSince(
   { topic, epoch, start, reach, newest, bornAfterSeq }: Held,
   since: Position,
   { seq, isShared }: Had,
+  answer: TopicResult,
 ): Start {
   const hadNothing = since.epoch === '' && since.offset === 0;
   const hadAllBefore = seq >= bornAfterSeq && (seq > 0 || hadNothing);
   const isInEpoch = since.epoch === epoch && epoch !== '';
   const isKnown = isInEpoch || hadAllBefore;
   const after = isInEpoch ? since.offset : start;
-  if (isKnown && after >= reach && (after <= newest || isShared))
+  // A view with members has kept what they have still to be sent, though it was evicted.
+  const isKept = after >= reach || (answer.recovered === true && answer.offset === after);
+  if (isKnown && isKept && (after <= newest || isShared))
     return { epoch, offset: after, recovered: true, missing: undefined };
   if (isState(topic)) return { epoch, offset: newest, recovered: true, missing: undefined };
   const isLost = isKnown && after < reach;
-  const missing = isLost ? { after, upto: reach } : undefined;
-  return { epoch, offset: isKnown && !isLost ? newest : reach, recovered: false, missing };
+  const kept = Math.min(reach, Math.max(isLost ? after + 1 : 0, answer.offset));
+  const missing = isLost ? { after, upto: kept } : undefined;
+  return { epoch, offset: isKnown && !isLost ? newest : kept, recovered: false, missing };
 }
 
 /** A new subscriber of a stream may begin a little earlier: with what its view has still to send. */

@@ -85,7 +85,8 @@ export class StreamClient implements ModelClient {
   }
 
   subscribe(specs: readonly Spec[], _start: Start): void {
-    const taken = new Set([...this.wanted].map(({ spec }) => keyOf(spec)));
+    // What it joins by itself it does not ask for.
+    const taken = new Set([this.#everyone, ...this.wanted].map(({ spec }) => keyOf(spec)));
     const fresh = specs.filter((spec) => !taken.has(keyOf(spec)) && taken.add(keyOf(spec)));
     for (const spec of fresh.slice(0, subscriptionsMax - this.wanted.size))
       this.wanted.add(new ModelSubscription(spec, this.#model, this));

@@ -93,6 +93,8 @@ export class ModelSubscription {
       this.begin({ topic, epoch, offset, mode: modeOf(topic) }, false);
       return;
     }
+    // A refresh may have brought newer values than the batches that it was sent.
+    this.positions.set(topic, { epoch, offset });
     const map = this.maps.get(topic);
     for (const key of map?.keys() ?? []) if (!spec.keys?.includes(key)) map?.delete(key);
     this.#pages.delete(topic);
