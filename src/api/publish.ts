@@ -1,42 +1,23 @@
 import { isUtf8 } from 'node:buffer';
-import { isOperator } from '../auth/identity.ts';
 import { mediaType } from '../auth/loopback-access.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { PublishFields } from '../protocol/frames.ts';
 import { JsonScanner, type JsonText, type ScanFault } from '../protocol/json/scanner.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
-import type { Payer } from '../topics/payer.ts';
 import { publishFor } from './application.ts';
 import { ArrayItems, type BatchItems, LineItems } from './batch-items.ts';
 import { type ApiResponse, errorBody, jsonText } from './http.ts';
+import { inOwnTurn, inTurn, pieceBytes } from './own-turn.ts';
 import type { ApiPorts } from './ports.ts';
 import { batchItemsMax } from './request-schemas.ts';
 import type { Call } from './route.ts';
 
 export const ndjson = 'application/x-ndjson';
 
-/** A larger body is read in pieces of about this size, each in a turn of its own: at most 5 ms each. */
-const pieceBytes = 256 * 1024;
-
 /** `POST /api/publish` */
 export function publish(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
   return inTurn(call, ports, publishNow);
-}
-
-/** An operator is not charged for time. */
-function chargedOf({ identity, payer }: Call): Payer | undefined {
-  return isOperator(identity) ? undefined : payer;
-}
-
-/** Runs `handle` at once, or in a turn of its own where the body is large. */
-export function inTurn<C extends Call>(
-  call: C,
-  ports: ApiPorts,
-  handle: (call: C, ports: ApiPorts) => Awaitable<ApiResponse>,
-): Awaitable<ApiResponse> {
-  if (call.body.length <= pieceBytes) return handle(call, ports);
-  return ports.turns.run(chargedOf(call), () => handle(call, ports));
 }
 
 function publishNow(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
@@ -95,9 +76,9 @@ function resultsOf(call: Call, ports: ApiPorts): Awaitable<Results> {
   return checked(items);
 }
 
-async function readInTurns(items: BatchItems<Results[number]>, call: Call, { turns }: ApiPorts) {
+async function readInTurns(items: BatchItems<Results[number]>, call: Call, ports: ApiPorts) {
   const readPiece = () => items.readUntil(items.position + pieceBytes);
-  while (!(await turns.run(chargedOf(call), readPiece)));
+  while (!(await inOwnTurn(call, ports, readPiece)));
   return checked(items);
 }
 

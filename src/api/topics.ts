@@ -9,6 +9,7 @@ import type { StoredPublication } from '../topics/publication.ts';
 import { topicProblem } from '../topics/topic-name.ts';
 import { readingFor } from './application.ts';
 import { type ApiResponse, json, jsonText } from './http.ts';
+import { inOwnTurn } from './own-turn.ts';
 import type { ApiPorts, TopicInfo } from './ports.ts';
 import type { historyQuery, latestQuery, topicParams, topicsQuery } from './request-schemas.ts';
 import type { topicInfo } from './response-schemas.ts';
@@ -28,7 +29,7 @@ export async function listTopics(
   if (refusal !== undefined) throw refusal;
   await readingFor(call, ports, pattern);
   const prefix = pattern.slice(0, -1);
-  const page = await topics.list({ ...query, prefix });
+  const page = await inOwnTurn(call, ports, () => topics.list({ ...query, prefix }));
   return json({ topics: page.topics.map(infoBody), next: page.next });
 }
 
@@ -46,9 +47,11 @@ export async function showHistory(
 ): Promise<ApiResponse> {
   const topic = readableTopic(call, ports);
   const filter = await readingFor(call, ports, topic);
-  const page = await ports.topics.history(topic, call.query.after, call.query.limit);
+  const { after: asked, limit } = call.query;
+  const page = await inOwnTurn(call, ports, () => ports.topics.history(topic, asked, limit));
   const { epoch, after, upto, more, missing, publications } = page;
-  return spliced({ topic, epoch, after, upto, more, missing }, matching(publications, filter));
+  const head = { topic, epoch, after, upto, more, missing };
+  return inOwnTurn(call, ports, () => spliced(head, matching(publications, filter)));
 }
 
 /** `GET /api/topics/{topic}/latest` */
@@ -58,8 +61,11 @@ export async function showLatest(
 ): Promise<ApiResponse> {
   const topic = readableTopic(call, ports);
   const filter = await readingFor(call, ports, topic);
-  const { epoch, offset, next, publications } = await ports.topics.latest(topic, call.query);
-  return spliced({ topic, epoch, offset, next }, matching(publications, filter));
+  const page = await inOwnTurn(call, ports, () => ports.topics.latest(topic, call.query));
+  const { epoch, offset, next, publications } = page;
+  return inOwnTurn(call, ports, () =>
+    spliced({ topic, epoch, offset, next }, matching(publications, filter)),
+  );
 }
 
 /** What the application lets the caller read. */

@@ -255,7 +255,8 @@ export class Broker implements EngineFeed {
     limit: number,
     maxBytes = Number.POSITIVE_INFINITY,
   ): Promise<HistoryPage> {
-    const topic = await this.load(name);
+    // At once where it is loaded: the caller times the work.
+    const topic = this.isLoaded(name) ? this.find(name) : await this.load(name);
     if (topic === undefined) return emptyHistory(this.commits.lastPosition(name), after);
     const nowMs = this.#nowMs();
     this.#evictAged(topic, nowMs);

@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest';
+import fc from 'fast-check';
+import { SignJWT } from 'jose';
+import { describe, expect, test } from 'vitest';
+import { WorkQueue } from '../../src/api/work-queue.ts';
 import { startApi } from './harness.ts';
 
 async function withPublications() {
@@ -171,4 +174,72 @@ test.each([
 ])('the query ?%s has the status %d', async (query, status) => {
   const { get } = await startApi();
   expect((await get(`/api/topics/t/history?${query}`)).status).toBe(status);
+});
+
+describe('a page of', () => {
+  const tokenSecret = 'a secret of thirty-two bytes or more';
+  const key = 'a key of this test';
+
+  /** Each piece of work takes a millisecond, and turns come by hand. */
+  async function withTurns() {
+    const next: (() => void)[] = [];
+    const spent: [account: string, ms: number][] = [];
+    let workMs = 0;
+    const turns = new WorkQueue({
+      nextTurn: (callback) => next.push(callback),
+      workMs: () => workMs++,
+      spent: (account, ms) => spent.push([account, ms]),
+    });
+    const api = await startApi({ keys: [key], tokenSecret, ports: { turns } });
+    const byKey = { 'x-api-key': key };
+    for (const topic of ['a', 'b', 'server:1'])
+      await api.post('/api/publish', JSON.stringify({ topic, key: 'k', data: 1 }), byKey);
+    const topics = [{ pattern: '*', allow: ['subscribe'] }];
+    const token = await new SignJWT({ sub: 'alice', topics })
+      .setProtectedHeader({ alg: 'HS256' })
+      .sign(new TextEncoder().encode(tokenSecret));
+    return { ...api, next, spent, byKey, byToken: { authorization: `Bearer ${token}` } };
+  }
+
+  test.each([
+    ['/api/topics?prefix=a', 1],
+    ['/api/topics/a/history', 2],
+    ['/api/topics/server:1/latest', 2],
+  ])('%s is made in %i turns of its own, which its client pays and a key does not', async (path, pieces) => {
+    const { get, next, spent, byKey, byToken } = await withTurns();
+    const settled = { count: 0 };
+    const asked = [byToken, byToken, byKey].map((headers) =>
+      get(path, headers).finally(() => {
+        settled.count++;
+      }),
+    );
+    for (let turn = 1; turn <= 3 * pieces; turn++) {
+      await expect.poll(() => next.length).toBe(1);
+      expect(settled.count).toBeLessThan(3);
+      next.shift()?.();
+    }
+    expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect([next, spent]).toEqual([[], Array.from({ length: 2 * pieces }, () => ['user alice', 1])]);
+  });
+
+  test('topics begins where it should, whatever their number and order', async () => {
+    const name = fc.stringMatching(/^[a-c]{1,3}$/);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(name),
+        fc.integer({ min: 1, max: 5 }),
+        name,
+        async (names, limit, after) => {
+          const { get, post } = await startApi();
+          for (const topic of names) await post('/api/publish', JSON.stringify({ topic, data: 1 }));
+          const page = await get(`/api/topics?limit=${limit}&after=${after}`);
+          const { topics, next } = page.json<{ topics: { topic: string }[]; next?: string }>();
+          const expected = names.filter((each) => each > after).sort();
+          expect(topics.map(({ topic }) => topic)).toEqual(expected.slice(0, limit));
+          expect(next).toBe(expected.length > limit ? expected[limit - 1] : undefined);
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
 });

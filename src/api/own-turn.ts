@@ -1,0 +1,29 @@
+import { isOperator } from '../auth/identity.ts';
+import type { Awaitable } from '../awaitable.ts';
+import type { Payer } from '../topics/payer.ts';
+import type { ApiResponse } from './http.ts';
+import type { ApiPorts } from './ports.ts';
+import type { Call } from './route.ts';
+
+/** A larger body is read in pieces of about this size, each in a turn of its own: at most 5 ms each. */
+export const pieceBytes = 256 * 1024;
+
+/** Who pays for the time that the call takes. An operator is not charged for time. */
+function chargedOf({ identity, payer }: Call): Payer | undefined {
+  return isOperator(identity) ? undefined : payer;
+}
+
+/** Does work of some milliseconds in a turn of its own. The caller is charged for its time, up to its first wait. */
+export function inOwnTurn<T>(call: Call, { turns }: ApiPorts, work: () => T | PromiseLike<T>): Promise<T> {
+  return turns.run(chargedOf(call), work);
+}
+
+/** Runs `handle` at once, or in a turn of its own where the body is large. */
+export function inTurn<C extends Call>(
+  call: C,
+  ports: ApiPorts,
+  handle: (call: C, ports: ApiPorts) => Awaitable<ApiResponse>,
+): Awaitable<ApiResponse> {
+  if (call.body.length <= pieceBytes) return handle(call, ports);
+  return inOwnTurn(call, ports, () => handle(call, ports));
+}
