@@ -2,8 +2,9 @@ import type { Turns } from '../../fanout/schedule.ts';
 
 /** A turn with fewer requests and pieces of bodies than this is never long: whatever it waited for, it was not them. */
 const fewPieces = 200;
-/** A client that has sent fewer in a row has not flooded it. */
+/** A client that has sent fewer in a row has not flooded it, nor one whose messages after these took less time. */
 const fewOfSender = 50;
+const floodMs = 1;
 const longMs = 20;
 /** What waits is done in slices, so that a turn has time for others. */
 const sliceMs = 10;
@@ -20,6 +21,8 @@ export class RequestTurn {
   /** The sender of the last of these, and how many it has sent in a row. */
   #sender: object | undefined;
   #ofSender = 0;
+  /** When the last of the few of this sender came. */
+  #fewAtMs = 0;
   #startMs = 0;
   #stalledSinceMs = Number.POSITIVE_INFINITY;
   #isAsked = false;
@@ -36,7 +39,7 @@ export class RequestTurn {
   count(sender?: object): void {
     if (sender === undefined || sender !== this.#sender) this.#ofSender = 0;
     this.#sender = sender;
-    this.#ofSender++;
+    if (++this.#ofSender === fewOfSender) this.#fewAtMs = this.#turns.nowMs();
     if (this.#pieces++ > 0) return;
     this.#startMs = this.#turns.nowMs();
     this.#ask();
@@ -46,9 +49,13 @@ export class RequestTurn {
     return this.#pieces >= fewPieces && this.#turns.nowMs() - this.#startMs > longMs;
   }
 
-  /** It is long, and what is received now comes from a client that has sent much of it. */
+  /**
+   * It is long, and what is received now comes from a client that has sent much of it and has held it up itself: others
+   * may have made it long.
+   */
   get isFlooded(): boolean {
-    return this.#ofSender >= fewOfSender && this.isLong;
+    if (this.#ofSender < fewOfSender || !this.isLong) return false;
+    return this.#turns.nowMs() - this.#fewAtMs > floodMs;
   }
 
   /** The event loop was held up from `sinceMs` on, until now: what is read in this turn may have come meanwhile. */

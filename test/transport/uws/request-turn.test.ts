@@ -29,19 +29,38 @@ describe('a turn of requests', () => {
     expect(turn.isLong).toBe(false);
   });
 
-  it('is flooded by a client that has sent 50 in a row, and by no other', () => {
-    const { turns, turn } = started(1000);
-    turns.elapse(100);
-    const [flooder, other] = [{}, {}];
-    const flooded = (sender: object, count: number) => {
-      for (let i = 0; i < count; i++) turn.count(sender);
-      return turn.isFlooded;
-    };
-    expect(turn.isFlooded).toBe(false);
-    expect([flooded(other, 49), flooded(flooder, 49), flooded(flooder, 1)]).toEqual([false, false, true]);
-    expect(flooded(other, 49)).toBe(false);
-    turns.turn();
-    expect(flooded(flooder, 50)).toBe(false);
+  describe('that others have made long', () => {
+    function long() {
+      const { turns, turn } = started(1000);
+      turns.elapse(100);
+      const flooded = (sender: object, count: number, ms: number) => {
+        for (let i = 0; i < count; i++) turn.count(sender);
+        turns.elapse(ms);
+        return turn.isFlooded;
+      };
+      return { turns, turn, flooded, flooder: {}, other: {} };
+    }
+
+    it('is flooded by a client that has sent 50 in a row, and by no other', () => {
+      const { turns, turn, flooded, flooder, other } = long();
+      expect(turn.isFlooded).toBe(false);
+      expect([flooded(other, 49, 2), flooded(flooder, 49, 2)]).toEqual([false, false]);
+      expect(flooded(flooder, 1, 2)).toBe(true);
+      expect(flooded(other, 49, 2)).toBe(false);
+      turns.turn();
+      expect(flooded(flooder, 50, 2)).toBe(false);
+    });
+
+    it('is flooded once those after the 50 have taken more than a millisecond', () => {
+      const { flooded, flooder } = long();
+      expect([flooded(flooder, 50, 0), flooded(flooder, 1000, 1)]).toEqual([false, false]);
+      expect(flooded(flooder, 1, 0.1)).toBe(true);
+    });
+
+    it('is not flooded by a client whose many messages take no time', () => {
+      const { flooded, other } = long();
+      expect(flooded(other, 1000, 1)).toBe(false);
+    });
   });
 
   it('brings what has come since it began, or since the loop was held up', () => {
