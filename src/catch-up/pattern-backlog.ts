@@ -1,10 +1,12 @@
-import { Feed, type View } from '../fanout/view.ts';
+import type { View } from '../fanout/view.ts';
 import type { Broker } from '../topics/broker.ts';
 import { exceptionsMax, type Had, lowestOf } from '../topics/cursor.ts';
 import type { Numbering } from '../topics/engine.ts';
 import type { Topic } from '../topics/topic.ts';
 import { patternMatches } from '../topics/topic-name.ts';
+import { feedOf } from './feed-of.ts';
 import type { Lag } from './lag.ts';
+import type { StartedTopics } from './started-topics.ts';
 import { TopicBacklog } from './topic-backlog.ts';
 
 /** A topic whose content is gone, with publications that the subscriber has not had. */
@@ -26,13 +28,20 @@ export type BacklogOf = (topic: Topic) => TopicBacklog;
 
 /** Topics whose backlogs are made in their turn, and how far the subscriber is before. */
 export interface LaterTopics {
-  readonly topics: readonly Topic[];
+  readonly started?: StartedTopics | undefined;
+  /**
+   * Taken one by one: a list of all topics for each of many subscribers would be much memory. With exceptions it is an
+   * array.
+   */
+  readonly topics: Iterable<Topic>;
   readonly backlogOf: BacklogOf;
   /** In all topics but the exceptions. */
   readonly had: Had;
   readonly exceptions?:
     | {
         hadOf(topic: string): Had;
+        /** The topics of `topics`. */
+        readonly all: readonly Topic[];
         /** No topic is behind this. */
         readonly lowest: Had;
         /** Topics that lack nothing, though they would by `had`. */
@@ -49,10 +58,14 @@ export interface LaterTopics {
 export class PatternBacklog {
   readonly #broker: Broker;
   readonly #view: View;
+  readonly #started: StartedTopics | undefined;
+  /** Of the started topics. */
+  #begun = 0;
   /** Items still to be sent, in reverse order. */
   readonly #items: BacklogItem[];
-  #topics: readonly Topic[];
-  #nextTopic = 0;
+  #topics: Iterator<Topic>;
+  /** Topics that were taken in this pass. */
+  #taken = 0;
   #backlogOf: BacklogOf;
   #had: Had;
   #exceptions: LaterTopics['exceptions'];
@@ -63,14 +76,15 @@ export class PatternBacklog {
   #seq: number;
   #changes: number;
 
-  /** First come `items`, then those of `later`; absent: the subscriber has everything else. */
+  /** First come `later.started`, then `items`, then `later.topics`. Absent: the subscriber has everything else. */
   constructor(broker: Broker, view: View, items: readonly BacklogItem[], later?: LaterTopics) {
     this.#broker = broker;
     this.#view = view;
     this.#seq = broker.commits.seq;
     this.#changes = broker.commits.changes;
+    this.#started = later?.started;
     this.#items = [...items].reverse();
-    this.#topics = later?.topics ?? [];
+    this.#topics = (later?.topics ?? [])[Symbol.iterator]();
     this.#backlogOf = later?.backlogOf ?? ((topic) => backlogAfter(view, topic, broker.commits.seq));
     this.#had = later?.had ?? { seq: broker.commits.seq, lacksValues: false };
     this.#exceptions = later?.exceptions;
@@ -80,20 +94,25 @@ export class PatternBacklog {
   get lag(): Lag {
     const topics = new Map<string, Had>();
     // A topic that is sent again is further in its new backlog.
-    for (const item of [...this.#sent.values(), ...this.#items, this.#current])
+    for (const item of [...this.#sent.values(), ...this.#notBegun(), ...this.#items, this.#current])
       if (item instanceof TopicBacklog) this.#addLag(topics, item);
     for (const { name } of this.#exceptions?.level ?? []) {
       if (topics.size > exceptionsMax) break;
       topics.set(name, { seq: this.#seq, lacksValues: false });
     }
-    if (this.#exceptions !== undefined)
-      for (let i = this.#nextTopic; i < this.#topics.length && topics.size <= exceptionsMax; i++)
-        this.#addLater(topics, this.#topics[i] as Topic);
+    const all = this.#exceptions?.all ?? [];
+    for (let i = this.#taken; i < all.length && topics.size <= exceptionsMax; i++)
+      this.#addLater(topics, all[i] as Topic);
     if (topics.size <= exceptionsMax) return { ...this.#had, topics };
     return {
       ...lowestOf([this.#exceptions?.lowest ?? this.#had, ...topics.values()]),
       isRounded: true,
     };
+  }
+
+  *#notBegun(): Iterable<TopicBacklog> {
+    const { count = 0 } = this.#started ?? {};
+    for (let i = this.#begun; i < count; i++) yield (this.#started as StartedTopics).backlogAt(i);
   }
 
   #addLag(topics: Map<string, Had>, { feed, lag }: TopicBacklog): void {
@@ -123,11 +142,14 @@ export class PatternBacklog {
   }
 
   #next(): BacklogItem | undefined {
+    const started = this.#started;
+    if (started !== undefined && this.#begun < started.count) return started.backlogAt(this.#begun++);
     for (;;) {
       const item = this.#items.pop();
       if (item !== undefined) return item;
-      const topic = this.#topics[this.#nextTopic++];
-      if (topic !== undefined) return this.#backlogOf(topic);
+      const { done, value: topic } = this.#topics.next();
+      this.#taken++;
+      if (done !== true) return this.#backlogOf(topic);
       if (this.#changes === this.#broker.commits.changes) return undefined;
       this.#lookAgain();
     }
@@ -139,10 +161,9 @@ export class PatternBacklog {
     const { target } = this.#view.options;
     this.#seq = this.#broker.commits.seq;
     this.#changes = this.#broker.commits.changes;
-    this.#topics = [...this.#broker.commits.changedAfter(changes)].filter(({ name }) =>
-      patternMatches(target, name),
-    );
-    this.#nextTopic = 0;
+    const changed = [...this.#broker.commits.changedAfter(changes)];
+    this.#topics = changed.filter(({ name }) => patternMatches(target, name)).values();
+    this.#taken = 0;
     this.#had = { seq, lacksValues: false };
     this.#exceptions = undefined;
     this.#backlogOf = (topic) =>
@@ -182,9 +203,4 @@ export function backlogAfter(view: View, topic: Topic, seq: number, restarted = 
   // A subscriber that does not know the topic yet learns its mode from the snapshot.
   if (topic.state !== undefined && (isLost || topic.firstSeq > seq)) return TopicBacklog.ofAllValues(feed);
   return new TopicBacklog(feed, epoch, isLost ? startOffset : ring.offsetAtSeq(seq));
-}
-
-/** The view's feed of the topic. A pattern has none of a quiet topic; then a new one says the same. */
-export function feedOf(view: View, topic: Topic): Feed {
-  return view.feeds.get(topic) ?? new Feed(view, topic);
 }

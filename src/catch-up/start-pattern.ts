@@ -4,7 +4,8 @@ import type { Broker } from '../topics/broker.ts';
 import { cursorNow, type Had, Resumption } from '../topics/cursor.ts';
 import type { Topic } from '../topics/topic.ts';
 import { patternMatches } from '../topics/topic-name.ts';
-import { backlogAfter, feedOf, goneAfter, type LaterTopics, PatternBacklog } from './pattern-backlog.ts';
+import { feedOf } from './feed-of.ts';
+import { backlogAfter, goneAfter, type LaterTopics, PatternBacklog } from './pattern-backlog.ts';
 import {
   type Start,
   type StartOptions,
@@ -13,6 +14,7 @@ import {
   startSince,
   validCursor,
 } from './start-topic.ts';
+import { StartedTopics } from './started-topics.ts';
 import { TopicBacklog } from './topic-backlog.ts';
 
 /** Topics that the reply to a pattern lists; the others introduce themselves with their first frame. */
@@ -73,12 +75,12 @@ function startAtCursor(
     ({ name, numbering }) =>
       numbering.seq > hadOf(name).seq || (modeOf(name) === 'state' && hadOf(name).lacksValues),
   );
-  const items = own.map(({ topic, start }) => backlogFrom(view, topic, start));
-  const backlog = new PatternBacklog(broker, view, [...items, ...lost], {
+  const backlog = new PatternBacklog(broker, view, lost, {
+    started: new StartedTopics(view, own),
     topics: [...topics],
     backlogOf: backlogOfTopic,
     had: base,
-    exceptions: had?.hasExceptions ? { hadOf, lowest, level: [...level] } : undefined,
+    exceptions: had?.hasExceptions ? { hadOf, all: [...topics], lowest, level: [...level] } : undefined,
   });
   const isLevel = topics.size + lost.length + own.length === 0;
   const listed = own.length > 0 ? own.map(({ topic, start }) => resultOf(topic, start)) : undefined;
@@ -101,10 +103,10 @@ function startAtPositions(
     if (start.outcome !== undefined) metrics.recoveriesTotal.inc({ outcome: start.outcome });
     return start;
   };
-  const matches = [...matching(view, broker.topics())];
+  const matches = takeMatches(view, broker, () => true);
   const started = startEach(view, matches, broker, startOf, {
     backlogOf: (topic) => backlogFrom(view, topic, startOf(topic)),
-    had: { seq: matches.length > maxTopicsListed ? 0 : broker.commits.seq, lacksValues: false },
+    had: { seq: matches.areAll ? broker.commits.seq : 0, lacksValues: false },
   });
   // A topic that is only subscribed to is there, and holds nothing.
   const isGone = ({ topic, epoch }: TopicPosition) =>
@@ -115,25 +117,24 @@ function startAtPositions(
 
 function startPatternNew(view: View, last: number, { broker }: StartOptions): PatternStarted {
   const startOf = (topic: Topic) => startNew(feedOf(view, topic), last);
-  const lacking: Topic[] = [];
   const level: Topic[] = [];
   let lacksValues = false;
   for (const topic of matching(view, broker.topics())) {
     if (topic.state !== undefined) lacksValues = true;
-    if (topic.state !== undefined || last > 0) lacking.push(topic);
-    else if (level.length < maxTopicsListed) level.push(topic);
+    else if (last === 0 && level.length < maxTopicsListed) level.push(topic);
   }
+  const lacking = takeMatches(view, broker, ({ state }) => state !== undefined || last > 0);
   const { seq } = broker.commits;
   // Of those that are not listed nothing was sent yet.
   const had = { seq: last > 0 ? 0 : seq, lacksValues };
   const { backlog, topics } = startEach(view, lacking, broker, startOf, {
     backlogOf: (topic) => lastBacklog(view, topic, seq, last),
-    had: lacking.length > maxTopicsListed ? had : { seq, lacksValues: false },
+    had: lacking.areAll ? { seq, lacksValues: false } : had,
   });
   const rest = level.slice(0, maxTopicsListed - topics.length);
   const listed = [...topics, ...rest.map((topic) => resultOf(topic, startOf(topic)))];
   // Cut before the last N have come, it goes on from the positions that the reply names.
-  const cursor = last > 0 && lacking.length > 0 ? undefined : cursorNow(broker.commits, lacksValues);
+  const cursor = last > 0 && lacking.first.length > 0 ? undefined : cursorNow(broker.commits, lacksValues);
   return { backlog, result: { ...noTopic, topics: listed, cursor } };
 }
 
@@ -152,17 +153,14 @@ function lastBacklog(view: View, topic: Topic, seq: number, last: number): Topic
  */
 function startEach(
   view: View,
-  topics: readonly Topic[],
+  { first, rest }: Matches,
   broker: Broker,
   startOf: (topic: Topic) => Start,
-  later: Omit<LaterTopics, 'topics'>,
+  later: Omit<LaterTopics, 'started' | 'topics'>,
 ): { backlog: PatternBacklog; topics: TopicResult[] } {
-  const listed = topics.slice(0, maxTopicsListed).map((topic) => ({ topic, start: startOf(topic) }));
-  const items = listed.map(({ topic, start }) => backlogFrom(view, topic, start));
-  const backlog = new PatternBacklog(broker, view, items, {
-    ...later,
-    topics: topics.slice(maxTopicsListed),
-  });
+  const listed = first.map((topic) => ({ topic, start: startOf(topic) }));
+  const started = new StartedTopics(view, listed);
+  const backlog = new PatternBacklog(broker, view, [], { ...later, started, topics: rest });
   return { backlog, topics: listed.map(({ topic, start }) => resultOf(topic, start)) };
 }
 
@@ -188,6 +186,39 @@ function goneResult(
 
 function resultOf({ name, options }: Topic, { epoch, position, recovered, missing }: Start): TopicResult {
   return { topic: name, epoch, offset: position, mode: options.mode, recovered, missing };
+}
+
+/** Topics of a pattern: as many as a reply lists, and the others, found as they are taken. */
+interface Matches {
+  readonly first: readonly Topic[];
+  /** Topics that are born until they are taken are among them. */
+  readonly rest: Iterable<Topic>;
+  /** There are no others. */
+  readonly areAll: boolean;
+}
+
+function takeMatches(view: View, broker: Broker, isWanted: (topic: Topic) => boolean): Matches {
+  const found = matchesOf(view, broker, isWanted);
+  const first: Topic[] = [];
+  for (;;) {
+    const { done, value: topic } = found.next();
+    if (done === true) return { first, rest: [], areAll: true };
+    if (first.length === maxTopicsListed) return { first, rest: chained(topic, found), areAll: false };
+    first.push(topic);
+  }
+}
+
+function* matchesOf(
+  view: View,
+  broker: Broker,
+  isWanted: (topic: Topic) => boolean,
+): Generator<Topic, void, undefined> {
+  for (const topic of matching(view, broker.topics())) if (isWanted(topic)) yield topic;
+}
+
+function* chained(topic: Topic, others: Iterable<Topic>): Iterable<Topic> {
+  yield topic;
+  yield* others;
 }
 
 function* matching({ options }: View, topics: Iterable<Topic>): Iterable<Topic> {

@@ -3,11 +3,12 @@ import { startPattern } from '../../src/catch-up/start-pattern.ts';
 import { TopicBacklog } from '../../src/catch-up/topic-backlog.ts';
 import { cursorNow } from '../../src/topics/cursor.ts';
 import { makeWorld, topicOf } from '../fanout/fixtures.ts';
+import { growthBytes } from '../support/memory.ts';
 import { stored } from '../topics/fixtures.ts';
 
 /** A new subscriber of `p:*` that wants the last publication of each of `count` topics, and then takes its backlog. */
 async function subscribedTo(count: number) {
-  const world = await makeWorld({ topic: { maxPublications: 4 }, broker: { topicsMax: count } });
+  const world = await makeWorld({ topic: { maxPublications: 4 }, broker: { topicsMax: count + 1 } });
   for (let i = 0; i < count; i++) await world.publish(`p:${i}`, {}, {});
   const view = world.view('p:*');
   const options = { broker: world.broker, modeOf: () => 'stream' as const, metrics: world.counts.metrics };
@@ -51,6 +52,30 @@ describe('a pattern with the last N of each topic', () => {
     const [[, position] = ['', -1]] = positions().filter(([topic]) => topic === 'p:1000');
     expect(position).toBeLessThan(topicOf(broker, 'p:1000').ring.reach);
   });
+});
+
+test('what waits for its turn takes at most 40 kB of a subscriber to 20 000 topics, listed or not', async () => {
+  const world = await makeWorld({ topic: { maxPublications: 4 }, broker: { topicsMax: 20_000 } });
+  for (let i = 0; i < 20_000; i++) await world.publish(`p:${i}`, {});
+  const view = world.view('p:*');
+  const options = { broker: world.broker, modeOf: () => 'stream' as const, metrics: world.counts.metrics };
+  const subscribers = 50;
+  const held: unknown[] = [];
+  const bytes = growthBytes('heapUsed', () => {
+    for (let i = 0; i < subscribers; i++)
+      held.push(startPattern(view, { topic: 'p:*', last: 1 }, options).backlog);
+  });
+  expect([held.length, bytes / subscribers < 40_000]).toEqual([subscribers, true]);
+});
+
+test('a topic that is born before its turn comes is sent from its begin', async () => {
+  const { publish, positions } = await subscribedTo(1001);
+  await publish('p:new', {}, {});
+  const found = positions();
+  expect(found.filter(([topic]) => topic === 'p:new')).toContainEqual(['p:new', 0]);
+  expect(found.slice(0, 1001).map(([topic]) => topic)).toEqual(
+    Array.from({ length: 1001 }, (_, i) => `p:${i}`),
+  );
 });
 
 describe('a pattern that continues by a cursor, and in some topics by positions', () => {
