@@ -1,7 +1,12 @@
-/** Gives objects small numbers, for records that cannot hold objects. A number that is given back is used again. */
+/**
+ * Gives objects small numbers, for records that cannot hold objects. A number that is given back is used again.
+ *
+ * Also where objects come and go many times a second: V8 makes the table of a `Map` anew every so many changes, and
+ * once one table is old, all later ones and what was in them stay until the next mark-compact.
+ */
 export class Numbered<T> {
-  readonly #objects: (T | undefined)[] = [];
-  readonly #free: number[] = [];
+  #objects: (T | undefined)[] = [];
+  #free: number[] = [];
 
   add(object: T): number {
     const number = this.#free.pop() ?? this.#objects.length;
@@ -13,8 +18,19 @@ export class Numbered<T> {
     return this.#objects[number] as T;
   }
 
-  remove(number: number): void {
+  /** Returns the object. */
+  remove(number: number): T {
+    const object = this.get(number);
     this.#objects[number] = undefined;
     this.#free.push(number);
+    return object;
+  }
+
+  /** Returns the objects. */
+  removeAll(): readonly T[] {
+    const objects = this.#objects.filter((object) => object !== undefined);
+    this.#objects = [];
+    this.#free = [];
+    return objects;
   }
 }

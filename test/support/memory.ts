@@ -1,10 +1,14 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
+function collector(): (options?: { readonly type: 'minor' }) => void {
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc') as ReturnType<typeof collector>;
+}
+
 /** Collects all garbage. */
 export function collectGarbage(): void {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
+  const collect = collector();
   collect();
   // The first one only begins to free the memory of array buffers.
   collect();
@@ -17,4 +21,23 @@ export function growthBytes(kind: 'heapUsed' | 'arrayBuffers', work: () => void)
   work();
   collectGarbage();
   return process.memoryUsage()[kind] - before;
+}
+
+const churnedBytes = 4096;
+
+/**
+ * The share of objects that outlive scavenges though nothing holds them any more, where `churn` is called with one
+ * object after the other, and what it has done before is old. They make each scavenge longer.
+ */
+export function outlivingShare(churn: (object: string) => void): number {
+  const objects = 4000;
+  const next = () => churn(Buffer.alloc(churnedBytes, 'x').toString('latin1'));
+  for (let i = 0; i < 100; i++) next();
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  for (let i = 0; i < objects; i++) next();
+  // What one scavenge has copied, the next one moves to the old generation.
+  const collect = collector();
+  for (let i = 0; i < 3; i++) collect({ type: 'minor' });
+  return (process.memoryUsage().heapUsed - before) / (objects * churnedBytes);
 }

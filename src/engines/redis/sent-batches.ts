@@ -12,6 +12,11 @@ interface Fate {
   readonly outcome: AppendOutcome;
 }
 
+interface SentBatch {
+  readonly number: number;
+  readonly requests: readonly UpstreamRequest[];
+}
+
 /** How a server numbers its commits. */
 type Commits = Pick<Picture, 'epoch' | 'former'>;
 
@@ -22,16 +27,18 @@ type Commits = Pick<Picture, 'epoch' | 'former'>;
  */
 export class SentBatches {
   #count = 0;
-  readonly #recent = new Map<number, readonly UpstreamRequest[]>();
+  // Arrays: V8 makes the table of a `Map` anew every so many changes, and once one table is old, it keeps all later
+  // ones and what was in them until the next mark-compact.
+  readonly #recent: SentBatch[] = [];
   /** Batches whose reply may still come. */
-  readonly #open = new Map<number, readonly UpstreamRequest[]>();
+  #open: SentBatch[] = [];
   /** Batches of connections that are over, by which no reply came. */
-  readonly #unreplied = new Map<number, readonly UpstreamRequest[]>();
+  #unreplied: SentBatch[] = [];
   readonly #fates = new WeakMap<AppendRequest, Fate>();
 
   /** Some have no reply. */
   get hasUnreplied(): boolean {
-    return this.#unreplied.size > 0;
+    return this.#unreplied.length > 0;
   }
 
   /** Batches up to this one are given up, as the server may not have done them yet; 0: none. */
@@ -42,15 +49,16 @@ export class SentBatches {
   /** Returns the number of the batch. */
   add(requests: readonly UpstreamRequest[]): number {
     const number = ++this.#count;
-    this.#recent.set(number, requests);
-    this.#recent.delete(number - recentBatches);
-    this.#open.set(number, requests);
+    const batch = { number, requests };
+    this.#recent[number % recentBatches] = batch;
+    this.#open.push(batch);
     return number;
   }
 
   /** The server has done the batch, or refused it. */
   replied(number: number): void {
-    this.#open.delete(number);
+    const at = this.#open.findIndex((batch) => batch.number === number);
+    if (at !== -1) this.#open.splice(at, 1);
   }
 
   /**
@@ -58,17 +66,17 @@ export class SentBatches {
    * in use by then, which has not fenced their batches.
    */
   lost(): void {
-    for (const [number, requests] of this.#open) this.#unreplied.set(number, requests);
-    this.#open.clear();
+    this.#unreplied.push(...this.#open);
+    this.#open = [];
   }
 
   /** The server has given up what it had not done. `replies`: to what it had done, by the number of the batch. */
   settle(replies: ReadonlyMap<number, string>): void {
-    for (const [number, requests] of this.#unreplied) {
+    for (const { number, requests } of this.#unreplied) {
       const reply = replies.get(number);
       if (reply !== undefined) this.keep(requests, readReply(reply, requests));
     }
-    this.#unreplied.clear();
+    this.#unreplied = [];
   }
 
   /** Keeps the outcomes for when the requests come again. */
@@ -99,7 +107,8 @@ export class SentBatches {
 
   /** When the request of a batch was accepted; 0: it is not known any more. */
   acceptedAtMs(batch: number, index: number): number {
-    return this.#recent.get(batch)?.[index]?.request.acceptedAtMs ?? 0;
+    const recent = this.#recent[batch % recentBatches];
+    return recent?.number === batch ? (recent.requests[index]?.request.acceptedAtMs ?? 0) : 0;
   }
 
   #isDone(request: AppendRequest, commits: Commits): boolean {
