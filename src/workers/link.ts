@@ -1,4 +1,5 @@
 import { SluiceError } from '../errors.ts';
+import { Numbered } from '../topics/numbered.ts';
 import { type Channel, encodeBytes, encodeMessage } from './channel.ts';
 
 /** The calls that one side of a link offers: by name, a function from the body of the call to its reply. */
@@ -39,9 +40,8 @@ export function encodeTold(name: string, body: unknown): Buffer {
  */
 export class Link<Mine extends Calls<Mine>, Theirs extends Calls<Theirs>> {
   readonly channel: Channel;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Numbered<Pending>();
   #handlers: Handlers<Mine> | undefined;
-  #lastId = 0;
   #closedBy: Error | undefined;
 
   constructor(channel: Channel) {
@@ -69,8 +69,10 @@ export class Link<Mine extends Calls<Mine>, Theirs extends Calls<Theirs>> {
     body: Parameters<Theirs[N]>[0],
   ): Promise<Awaited<ReturnType<Theirs[N]>>> {
     if (this.#closedBy !== undefined) return Promise.reject(this.#closedBy);
-    const id = ++this.#lastId;
-    const reply = new Promise<unknown>((resolve, reject) => this.#pending.set(id, { resolve, reject }));
+    let id = 0;
+    const reply = new Promise<unknown>((resolve, reject) => {
+      id = this.#pending.add({ resolve, reject });
+    });
     this.channel.send(['ask', id, name, body] satisfies Message);
     return reply as Promise<Awaited<ReturnType<Theirs[N]>>>;
   }
@@ -80,8 +82,7 @@ export class Link<Mine extends Calls<Mine>, Theirs extends Calls<Theirs>> {
     if (this.#closedBy !== undefined) return;
     this.#closedBy = reason;
     this.channel.close();
-    for (const { reject } of this.#pending.values()) reject(reason);
-    this.#pending.clear();
+    for (const { reject } of this.#pending.removeAll()) reject(reason);
   }
 
   #receive(message: Message): void {
@@ -118,9 +119,7 @@ export class Link<Mine extends Calls<Mine>, Theirs extends Calls<Theirs>> {
   }
 
   #settle(id: number, settle: (pending: Pending) => void): void {
-    const pending = this.#pending.get(id);
-    this.#pending.delete(id);
-    if (pending !== undefined) settle(pending);
+    settle(this.#pending.remove(id));
   }
 }
 

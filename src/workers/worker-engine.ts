@@ -50,7 +50,8 @@ export class WorkerEngine implements Engine {
   #forgottenSeq = 0;
   #feed: EngineFeed | undefined;
   #isClosed = false;
-  readonly #underWay = new Set<Promise<unknown>>();
+  #underWay = 0;
+  #idled: (() => void) | undefined;
 
   constructor(options: WorkerEngineOptions) {
     this.#options = options;
@@ -150,14 +151,13 @@ export class WorkerEngine implements Engine {
     if (this.#isClosed || this.#facts === undefined) return requests.map(() => failed('shutting_down'));
     const { link } = this.#options;
     if (link.channel.unsentBytes > unsentMaxBytes) return requests.map(() => failed('engine_unavailable'));
-    const asked = link.ask('append', requests.map(packRequest));
-    this.#underWay.add(asked);
+    this.#underWay++;
     try {
-      return (await asked).map(outcomeOf);
+      return (await link.ask('append', requests.map(packRequest))).map(outcomeOf);
     } catch {
       return requests.map(() => failed('engine_unavailable'));
     } finally {
-      this.#underWay.delete(asked);
+      if (--this.#underWay === 0) this.#idled?.();
     }
   }
 
@@ -187,7 +187,10 @@ export class WorkerEngine implements Engine {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await Promise.allSettled(this.#underWay);
+    if (this.#underWay === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#idled = resolve;
+    });
   }
 
   #store(name: string, packed: PackedTopic): void {
