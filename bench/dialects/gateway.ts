@@ -1,7 +1,7 @@
 import type { ClientFrame } from '../../src/protocol/client-frames.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
 import { Expander } from '../../test/support/expander.ts';
-import { stampOf } from '../support/payload.ts';
+import { stampOf, stampsIn } from '../support/payload.ts';
 import { opcodes } from '../support/raw-client.ts';
 import type { ClientMessage, Dialect, Opening } from './dialect.ts';
 
@@ -25,10 +25,15 @@ function messageOf(codec: Codec, frame: ClientFrame): ClientMessage {
   return { opcode: codec.binary ? opcodes.binary : opcodes.text, payload: codec.encodeClientFrame(frame) };
 }
 
-/** The reader of one connection, which gets each dictionary before the batches that use it. */
+/**
+ * The reader of one connection, which gets each dictionary before the batches that use it. Plain payloads are read
+ * where they are, as those of other servers: to decode them takes time in which further messages wait.
+ */
 function reader(codec: Codec, read: ReadBatches): (message: Buffer) => readonly number[] {
   const expander = new Expander();
   return (message) => {
+    const plain = codec.binary && message[0] !== batchTag ? [] : stampsIn(message);
+    if (plain.length > 0) return plain;
     const known = read.find(message);
     if (known !== undefined) return known;
     // Converted, because `slice` of a Buffer makes no copy: the dictionary would change with the next message.

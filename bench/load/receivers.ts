@@ -73,11 +73,14 @@ async function open(options: OpenOptions): Promise<Opened> {
   const openings = await openingsOf(options);
   const first = receivers.length;
   const every = probes > 0 ? Math.max(1, Math.floor(connections / probes)) : Number.POSITIVE_INFINITY;
+  // Where connections are spread over topics, each topic has some: its publications would else be read by all or none.
+  const rounds = options.spread === true ? options.topics.length : Number.POSITIVE_INFINITY;
+  const isProbe = (index: number) => (index + Math.floor(index / rounds)) % every === 0;
   let next = 0;
   let failed = 0;
   const ready = new Latencies();
   const openOne = async (index: number, triesLeft: number): Promise<void> => {
-    const measured = index % every === 0 ? latencies : undefined;
+    const measured = isProbe(index) ? latencies : undefined;
     const beganMs = performance.now();
     const receiver = new Receiver(first + index, dialect, openings[index]!, measured);
     try {

@@ -124,7 +124,9 @@ class Publishing {
   readonly #payloads: StampedPayloads;
   readonly #pending = new Map<string, Buffer[]>();
   readonly #timer: NodeJS.Timeout | undefined;
-  readonly #underWay = new Set<Promise<void>>();
+  /** A count: a set of promises would be more to collect than what they are of. */
+  #underWay = 0;
+  #ended: (() => void) | undefined;
   #failed = 0;
 
   constructor(peer: Peer, job: SteerJob, batchMs: number) {
@@ -150,7 +152,10 @@ class Publishing {
   async end(): Promise<number> {
     clearInterval(this.#timer);
     this.#flush();
-    await Promise.all(this.#underWay);
+    if (this.#underWay > 0)
+      await new Promise<void>((resolve) => {
+        this.#ended = resolve;
+      });
     return this.#failed;
   }
 
@@ -162,10 +167,10 @@ class Publishing {
   #send(topic: string, message: Buffer): void {
     const answer = this.#peer.send(topic, message, this.#job);
     if (answer === true) return;
-    const counted = Promise.resolve(answer).then((ok) => {
+    this.#underWay++;
+    void Promise.resolve(answer).then((ok) => {
       if (!ok) this.#failed++;
-      this.#underWay.delete(counted);
+      if (--this.#underWay === 0) this.#ended?.();
     });
-    this.#underWay.add(counted);
   }
 }

@@ -4,7 +4,8 @@ export function nowUs(): number {
   return seconds * 1e6 + Math.floor(nanoseconds / 1000);
 }
 
-const stampStart = '{"at":"'.length;
+const stampMark = Buffer.from('{"at":"');
+const stampStart = stampMark.length;
 const stampDigits = 16;
 
 /** A small, reproducible random generator (mulberry32), in [0, 1). */
@@ -51,4 +52,12 @@ export function stampOf(bytes: Uint8Array, start = 0): number {
   for (let i = start + stampStart; i < start + stampStart + stampDigits; i++)
     stamp = stamp * 10 + bytes[i]! - 48;
   return stamp;
+}
+
+/** The times of all payloads that `bytes` have as they are. */
+export function stampsIn(bytes: Buffer): number[] {
+  const stamps: number[] = [];
+  for (let at = bytes.indexOf(stampMark); at !== -1; at = bytes.indexOf(stampMark, at + stampStart))
+    stamps.push(stampOf(bytes, at));
+  return stamps;
 }
