@@ -24,7 +24,7 @@ export class Outlets {
   /** Outlets with a budget left, of all that there are. */
   #open = 0;
   #size = 0;
-  #sentFrames = 0;
+  #hasSent = false;
 
   /** No sink can take another frame in this turn. */
   get isExhausted(): boolean {
@@ -33,7 +33,7 @@ export class Outlets {
 
   /** A frame was published in this turn. */
   get hasSent(): boolean {
-    return this.#sentFrames > 0;
+    return this.#hasSent;
   }
 
   addMember(view: View, sink: Sink): void {
@@ -61,7 +61,7 @@ export class Outlets {
       this.#size--;
     }
     this.#open = this.#size;
-    this.#sentFrames = 0;
+    this.#hasSent = false;
   }
 
   /** How many more frames of this view may be published in this turn. */
@@ -79,7 +79,7 @@ export class Outlets {
     const { view } = frame;
     if (frame.bytes.length === 0) return;
     view.sent();
-    this.#sentFrames++;
+    this.#hasSent = true;
     for (let number = 0; number < this.#outlets.length; number++) {
       const members = view.membersOf(number);
       if (members === 0) continue;
@@ -92,7 +92,7 @@ export class Outlets {
   publishExcept(frame: OutFrame, except: string, instead: () => OutFrame): void {
     const { view } = frame;
     view.sent();
-    this.#sentFrames += 2;
+    this.#hasSent = true;
     for (let number = 0; number < this.#outlets.length; number++) {
       const members = view.membersOf(number);
       if (members === 0) continue;

@@ -25,7 +25,6 @@ export class PatternViews {
   }
 
   remove(view: View): void {
-    view.numberPattern(0);
     this.#views.splice(this.#views.indexOf(view), 1);
   }
 

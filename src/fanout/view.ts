@@ -128,7 +128,7 @@ export class View {
 
   // ---- patterns
 
-  /** Its place among the patterns that have members, in the order of their first member. 0: it has none. */
+  /** Its place among the patterns that have members, in the order of their first member. */
   get patternNumber(): number {
     return this.#patternNumber;
   }
