@@ -523,3 +523,111 @@ it('tells what the gateway says besides: messages to this session, errors, and o
   });
   expect([h.errors, messages]).toEqual([['too_many_views', 'backpressure'], [['note', 1]]]);
 });
+
+it('tells its states, and why it closed', async () => {
+  const h = harness();
+  const states: unknown[] = [];
+  h.client.on('state', ({ state, error }) => states.push([state, error?.code]));
+  const socket = await h.arrive();
+  socket.end(4500);
+  expect(states).toEqual([
+    ['connecting', undefined],
+    ['connected', undefined],
+    ['closed', 'connection_ended'],
+  ]);
+  expect([h.errors, h.runtime.timers]).toEqual([['connection_ended'], 0]);
+});
+
+it('takes a listener instead of options', async () => {
+  const h = harness();
+  const told: number[] = [];
+  h.client.subscribe('t', ({ offset }) => told.push(offset));
+  const socket = await h.arrive();
+  grant(socket);
+  batch(socket, 0, 2);
+  expect(told).toEqual([1, 2]);
+});
+
+it('is told what the gateway has ended, and does not ask for it again by itself', async () => {
+  const h = harness();
+  const subscription = h.client.subscribe('t');
+  const told = record(subscription);
+  const socket = await h.arrive();
+  grant(socket);
+  socket.push({ kind: 'unsubscribed', views: [1, 9], reason: 'forbidden' });
+  batch(socket, 0, 1);
+  await h.runtime.advance(9_000);
+  expect([told, subscription.error?.code, h.errors]).toEqual([
+    ['live', 'refused'],
+    'forbidden',
+    ['forbidden'],
+  ]);
+  expect(socket.count('subscribe')).toBe(1);
+});
+
+it('tells that it lags, and that it has caught up', async () => {
+  const h = harness();
+  const told = record(h.client.subscribe('t'));
+  const socket = await h.arrive();
+  grant(socket);
+  socket.push({ kind: 'lagging', views: [9, 1] });
+  batch(socket, 0, 1);
+  socket.push({ kind: 'caughtUp', view: 1, topic: 't', epoch: 'e', offset: 1, recovered: true });
+  expect(told).toEqual(['live', 'lagging', 1, 'live']);
+});
+
+it('gives the connection up where a subscribe is not answered', async () => {
+  const h = harness();
+  h.client.subscribe('t');
+  const socket = await h.arrive();
+  const reasons: unknown[] = [];
+  h.client.on('state', ({ state, reason }) => reasons.push([state, reason]));
+  await h.runtime.advance(5_000);
+  socket.push({ kind: 'gatewayState', degraded: false });
+  await h.runtime.advance(5_000);
+  expect(reasons).toEqual([['reconnecting', 'timeout']]);
+});
+
+it('comes back when a gateway that goes away said', async () => {
+  const h = harness();
+  const socket = await h.arrive();
+  socket.push({ kind: 'goingAway', reconnectDelayMs: 7_000, reason: 'going_away' });
+  socket.end(4000);
+  await h.runtime.advance(6_999);
+  expect(h.sockets).toHaveLength(1);
+  await h.runtime.advance(1);
+  expect(h.sockets).toHaveLength(2);
+});
+
+it('asks again no earlier than a refusal says, where that is later than its own delay', async () => {
+  const h = harness();
+  h.client.subscribe('t');
+  const socket = await h.arrive();
+  refuse(socket, 'too_many_topics', 5_000);
+  await h.runtime.advance(4_999);
+  expect(socket.count('subscribe')).toBe(1);
+  await h.runtime.advance(1);
+  expect(socket.count('subscribe')).toBe(2);
+});
+
+it('knows no view and sends no command of a connection that has ended', async () => {
+  const h = harness();
+  const told = record(h.client.subscribe('t'));
+  const other = h.client.subscribe('u');
+  const first = await h.arrive();
+  const granted = { mode: 'stream', epoch: 'e', offset: 0 } as const;
+  const results = ['t', 'u'].map((topic, index) => ({ topic, view: index + 1, ...granted }));
+  first.reply('subscribe', { kind: 'subscribed', results });
+  other.unsubscribe();
+  await settled();
+  const error = { kind: 'error', code: 'rate_limited', number: 140, message: 'slow' } as const;
+  first.reply('unsubscribe', { ...error, retry: true, retryAfterMs: 3_000 });
+  first.end();
+  await h.runtime.advance(1_000);
+  const second = h.sockets.at(-1) as FakeSocket;
+  second.greet();
+  // By the same number the gateway may mean another view now.
+  batch(second, 0, 1);
+  await h.runtime.advance(3_000);
+  expect([told, second.count('unsubscribe')]).toEqual([['live', 'pending'], 0]);
+});
