@@ -108,3 +108,18 @@ describe('a session that joins ahead of such a burst', () => {
     expect(ahead.had(frame(view, feed, 10, newest))).toBe('nothing');
   });
 });
+
+test.each([
+  [newest - 11, { recovered: false, missing: { after: 0, upto: newest - 10 } }],
+  [newest - 10, { recovered: true, missing: undefined }],
+])(
+  'the first subscriber of a topic, with the cursor of commit %i, is told of a loss at once',
+  async (seq, told) => {
+    const { broker, publish, view: viewOf, counts } = await makeWorld({ topic: { maxPublications: 10 } });
+    await publish('a', ...Array.from({ length: newest }, () => ({})));
+    const feed = viewOf('a').feeds.get(topicOf(broker, 'a')) as Feed;
+    const cursor = cursorNow({ epoch: broker.commits.epoch, seq });
+    const options = { broker, modeOf: () => 'stream' as const, metrics: counts.metrics };
+    expect(startTopic(feed, { topic: 'a', cursor }, options).result).toMatchObject(told);
+  },
+);

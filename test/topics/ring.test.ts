@@ -33,6 +33,20 @@ describe('ring', () => {
     expect(ring.count).toBe(0);
   });
 
+  test('knows the commit of what follows an offset, and of what was evicted after it the newest', () => {
+    const { ring } = makeRing({ maxPublications: 3 });
+    for (let offset = 1; offset <= 5; offset++)
+      ring.push([new StoredPublication(fields('t'), offset, 10 * offset, 0, 0)]);
+    expect([0, 1, 2, 3, 4, 5].map((offset) => ring.seqAfter(offset))).toEqual([
+      20,
+      20,
+      30,
+      40,
+      50,
+      undefined,
+    ]);
+  });
+
   test('evicts the oldest above the limit of count, not at it', () => {
     const { ring, evicted } = makeRing({ maxPublications: 3 });
     for (let offset = 1; offset <= 3; offset++) ring.push([stored(offset)]);

@@ -68,6 +68,7 @@ describe('patterns', () => {
     [`${'x'.repeat(201)}*`, '200'],
     ['a b*', 'made of'],
     ['$*', 'made of'],
+    ['user:a%40*', 'written user:a@*'],
   ])('%j is refused, and why is said', (pattern, why) => {
     expect(patternProblem(pattern)).toContain(why);
   });
