@@ -185,18 +185,25 @@ test('C5: the old page shows its state, comes back by itself, and sends what it 
   await gateway.publish({ topic: 'admin:stats', type: 'stats_update', data: { text: 'first' } });
   await page.locator('li', { hasText: 'stats_update first' }).waitFor();
   const clientId = await page.evaluate(() => {
-    const { client } = globalThis as unknown as { client: { getStatus(): { clientId: string } } };
+    const page = globalThis as unknown as {
+      client: { send(message: object): void; getStatus(): { clientId: string; queued: number } };
+      queued: Promise<number>;
+    };
+    const { client } = page;
+    const state = document.querySelector('#state') as Element;
+    // In the turn in which the page is offline: it comes back after a second.
+    page.queued = new Promise((resolve) => {
+      new MutationObserver((_, observer) => {
+        if (!state.textContent?.includes('offline')) return;
+        observer.disconnect();
+        for (let i = 0; i < 101; i++) client.send({ type: 'subscribe', topic: i === 0 ? 'nothing' : 'logs' });
+        resolve(client.getStatus().queued);
+      }).observe(state, { childList: true, characterData: true, subtree: true });
+    });
     return client.getStatus().clientId;
   });
   await gateway.send('POST', `/api/connections/${clientId.replace('client_', '')}/disconnect`, {});
-  await page.locator('#state', { hasText: 'offline' }).waitFor();
-  const queued = await page.evaluate(() => {
-    const { client } = globalThis as unknown as {
-      client: { send(message: object): void; getStatus(): { queued: number } };
-    };
-    for (let i = 0; i < 101; i++) client.send({ type: 'subscribe', topic: i === 0 ? 'nothing' : 'logs' });
-    return client.getStatus().queued;
-  });
+  const queued = await page.evaluate(() => (globalThis as unknown as { queued: Promise<number> }).queued);
   expect(queued).toBe(100);
   await page.locator('#state', { hasText: 'online' }).waitFor();
   await page.locator('li', { hasText: 'error topic must be one of' }).waitFor();
