@@ -65,6 +65,8 @@ export class PageHolder {
   #isStarted = false;
   /** Incremented by each start and end, so that what an earlier one began can be dropped. */
   #run = 0;
+  /** Of what this page has asked its holders for. */
+  #lastId = 0;
   #remoteStatus: (FromHost & { kind: 'status' | 'pong' }) | undefined;
   #stopWatching: (() => void) | undefined;
   readonly #url: string;
@@ -202,7 +204,7 @@ export class PageHolder {
   #toRemote(post: (message: ToHost) => void): void {
     this.#leaveHolder();
     this.#sharing = { role: 'follower' };
-    this.#use({ kind: 'remote', delegate: new RemoteDelegate(post), post });
+    this.#use({ kind: 'remote', delegate: new RemoteDelegate(post, () => ++this.#lastId), post });
     post({ kind: 'hello' });
     post({ kind: 'connect' });
   }

@@ -11,13 +11,15 @@ interface Waiting {
 
 /** Delegates to a client that another tab or a worker holds. A call never settles if that one goes first. */
 export class RemoteDelegate implements Delegate {
-  #lastId = 0;
   readonly #listeners = new Map<number, (events: readonly DelegateEvent[]) => void>();
   readonly #waiting = new Map<number, Waiting>();
   readonly #post: (message: ToHost) => void;
+  readonly #newId: () => number;
 
-  constructor(post: (message: ToHost) => void) {
+  /** `newId`: never one of another delegate of this page, whose holder may still send events for it. */
+  constructor(post: (message: ToHost) => void, newId: () => number) {
     this.#post = post;
+    this.#newId = newId;
   }
 
   subscribe(
@@ -25,7 +27,7 @@ export class RemoteDelegate implements Delegate {
     options: SubscribeOptions,
     listener: (events: readonly DelegateEvent[]) => void,
   ): Attachment {
-    const id = ++this.#lastId;
+    const id = this.#newId();
     this.#listeners.set(id, listener);
     this.#post({ kind: 'attach', id, topic, options });
     return {
@@ -38,7 +40,7 @@ export class RemoteDelegate implements Delegate {
   }
 
   call<K extends CallName>(name: K, args: Parameters<Calls[K]>): Promise<Awaited<ReturnType<Calls[K]>>> {
-    const id = ++this.#lastId;
+    const id = this.#newId();
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { name, resolve: resolve as (value: unknown) => void, reject });
       this.#post({ kind: 'call', id, name, args });

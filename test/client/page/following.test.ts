@@ -1,0 +1,72 @@
+import { expect, it } from 'vitest';
+import type { DelegateEvent } from '../../../src/client/page/delegate.ts';
+import { PageClient } from '../../../src/client/page/index.ts';
+import { type FromHost, plainEvent, type ToHost } from '../../../src/client/page/messages.ts';
+import type { Surroundings } from '../../../src/client/page/surroundings.ts';
+import { ReceivedPublication } from '../../../src/client/publication.ts';
+import { FakeRuntime, publication, settled } from '../support/fakes.ts';
+
+const leaderTimeoutMs = 600;
+const range = (after: number, upto: number) => Array.from({ length: upto - after }, (_, i) => after + i + 1);
+
+/** A tab that never gets the lead, and the tab `x` that has it, played by the test. */
+async function following() {
+  const receivers = new Map<string, (message: unknown) => void>();
+  const asked: ToHost[] = [];
+  const surroundings: Surroundings = {
+    locks: {
+      request: (name, _options, granted) =>
+        Promise.resolve(name.endsWith('/leader') ? new Promise(() => undefined) : granted()),
+    },
+    openChannel(name, receive) {
+      if (!name.endsWith('/x')) receivers.set(name, receive);
+      const post = (message: unknown) => {
+        if (name.endsWith('/x')) asked.push((message as { readonly toHost: ToHost }).toHost);
+      };
+      return { post, close: () => undefined };
+    },
+    isHidden: () => false,
+    watch: () => () => undefined,
+    nextFrame: (run) => run(),
+    digest: async () => 'pages',
+  };
+  const runtime = new FakeRuntime();
+  const client = new PageClient('ws://gateway.test/ws', { runtime, surroundings, leaderTimeoutMs });
+  const seen: number[] = [];
+  client.subscribe('t', {}, ({ offset }) => seen.push(offset));
+  client.connect().catch(() => undefined);
+  await settled();
+  const attached = () => asked.flatMap((each) => (each.kind === 'attach' ? [each] : []));
+  return {
+    ...{ runtime, seen, attached },
+    lead: () => receivers.get('sluice/pages')?.({ kind: 'leader', tab: 'x' }),
+    send(id: number, after: number, upto: number) {
+      const meta = { view: 1, epoch: 'e1' };
+      const events: DelegateEvent[] = range(after, upto).map((offset) => ({
+        kind: 'publication',
+        publication: new ReceivedPublication('t', publication(offset)),
+        meta,
+      }));
+      events.push({ kind: 'at', position: { epoch: 'e1', offset: upto }, cursor: undefined });
+      const fromHost: FromHost = { kind: 'events', id, events: events.map(plainEvent) };
+      for (const [name, receive] of receivers) if (name !== 'sluice/pages') receive({ from: 'x', fromHost });
+    },
+  };
+}
+
+it('a tab that takes its leader for gone, and then finds it alive, takes nothing of what it had asked for before', async () => {
+  const { runtime, seen, attached, lead, send } = await following();
+  lead();
+  const [first] = attached();
+  send(first!.id, 0, 3);
+  await runtime.advance(leaderTimeoutMs * 3);
+  // Nothing is heard of a leader that is given up.
+  send(first!.id, 3, 53);
+  expect(seen).toEqual(range(0, 3));
+  lead();
+  const second = attached().at(-1);
+  expect(second?.options.since).toEqual({ epoch: 'e1', offset: 3 });
+  send(first!.id, 53, 54);
+  send(second!.id, 3, 54);
+  expect(seen).toEqual(range(0, 54));
+});
