@@ -320,6 +320,11 @@ export class Core
   serverMade(subscription: LocalSubscription): void {
     subscription.isHeard = () => this.events.hears('publication');
     subscription.on('publication', (...args) => void this.events.emit('publication', ...args));
+    subscription.on('error', (error) => {
+      // Finally: it is the topic of another user, who was signed in before.
+      if (error.retry) this.report(error);
+      else subscription.unsubscribe();
+    });
   }
 
   // -- errors -----------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ export function absoluteUrl(url: string): string {
   } catch {
     // Not a URL.
   }
-  throw localError('invalid_url', `No WebSocket URL: ${String(url)}`);
+  throw localError('invalid_url', `No WebSocket URL: ${url}`);
 }
 
 export function backoffOptions(options: ClientOptions): BackoffOptions {

@@ -1231,6 +1231,23 @@ describe('a refusal', () => {
     socket.push(batch(0, 1));
     expect(heard).toEqual([1]);
   });
+
+  it('of a topic of the user before is nothing to tell, and ends it', async () => {
+    const h = harness();
+    const told: string[] = [];
+    h.client.onError(({ code }) => told.push(code));
+    const before = await h.arrive();
+    before.push({ kind: 'subscribed', results: [granted({ topic: 'user:alice' })] });
+    before.push(batch(0, 1));
+    h.client.close();
+    const socket = await h.arrive();
+    socket.reply('subscribe', {
+      kind: 'subscribed',
+      results: [{ topic: 'user:alice', error: refusal('forbidden', false) }],
+    });
+    await h.runtime.advance(60_000);
+    expect([told, h.client.getStatus().subscriptions, socket.count('subscribe')]).toEqual([[], 0, 1]);
+  });
 });
 
 describe('a subscribe', () => {
