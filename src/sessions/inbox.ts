@@ -64,18 +64,19 @@ export class Inbox {
     if (since !== undefined || last !== undefined || cursor !== undefined) return subscription;
     if (topic === undefined || user === undefined) return subscription;
     const { epoch, startOffset, name } = topic;
+    const sent = replaced?.epoch === epoch ? replaced.offset : undefined;
     // A client with offsets passes over the frames of the subscription that it replaces.
     const hasOffsets = session.codec.name === 'protobuf' || session.saysWhatItHad;
-    const sent = hasOffsets ? undefined : replaced;
+    const continues = sent !== undefined && !hasOffsets;
     const acknowledged = this.#options.broker.acknowledged.get(name, user);
-    const known = [acknowledged, sent].filter(
-      (position) => position?.epoch === epoch && (epoch !== '' || position === sent),
-    );
+    const had = epoch !== '' && acknowledged?.epoch === epoch ? acknowledged.offset : undefined;
     // It was of another numbering, of which the user may have missed the end.
-    if (known.length === 0 && acknowledged !== undefined && !knewAsEmpty(topic, acknowledged))
+    if (!continues && had === undefined && acknowledged !== undefined && !knewAsEmpty(topic, acknowledged))
       return { ...subscription, since: acknowledged };
     if (epoch === '') return subscription;
-    const offset = Math.max(startOffset, ...known.map((position) => position?.offset ?? startOffset));
+    const start = continues ? sent : Math.max(startOffset, had ?? startOffset);
+    // Another device may have had what this one was about to be sent.
+    const offset = Math.min(start, sent ?? start);
     return offset >= topic.ring.newest ? subscription : { ...subscription, since: { epoch, offset } };
   }
 

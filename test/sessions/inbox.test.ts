@@ -138,6 +138,22 @@ describe('two devices', () => {
     expect(had(await device())).toEqual([]);
   });
 
+  test('one that subscribes by itself lacks nothing that the other has had before', async () => {
+    const { device, notify, publish, settle, broker } = await inbox();
+    await notify(1);
+    const slower = await device();
+    const faster = await device(codecs.protobuf);
+    await publish(alice);
+    broker.acknowledged.set(alice, 'alice', topicOf(broker, alice).position);
+    for (const { command } of [slower, faster])
+      command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: alice }] });
+    await settle();
+    expect([had(slower), had(faster)]).toEqual([
+      [1, 2],
+      [1, 2],
+    ]);
+  });
+
   test('one that does not read acknowledges nothing', async () => {
     const { device, notify, sweep } = await inbox();
     const stalled = await device();
