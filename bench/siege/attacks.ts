@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { floodOldSystems } from './old-clients.ts';
-import { flood, floodFrames, join, open, post, type Target } from './sockets.ts';
+import { askOn, flood, floodFrames, join, open, post, type Target } from './sockets.ts';
 
 export type Who = 'no credential' | 'anonymous' | 'poorest token' | 'publisher';
 
@@ -80,6 +80,17 @@ export const attacks = {
           socket.send(JSON.stringify({ type: 'history', id, topic: 'stats', limit: 1000 }));
       }
     },
+  },
+  pagesOfHistory: {
+    sentence: '40 clients that get a page of 1 MiB of a history by HTTP, again and again',
+    as: members,
+    run: (target) => askOn(target, '/api/topics/stats/history?limit=1000', 40),
+  },
+  lists: {
+    sentence: '20 clients that list ten of 100 000 topics, again and again',
+    as: members,
+    topics: 100_000,
+    run: (target) => askOn(target, '/api/topics?prefix=d&limit=10', 20),
   },
   patterns: {
     sentence: '10 patterns over 100 000 topics, again and again',

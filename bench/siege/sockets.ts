@@ -1,3 +1,4 @@
+import { Agent, get } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import WebSocket from 'ws';
@@ -39,6 +40,25 @@ export async function flood(port: number, text: string): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: 60 }, one));
+}
+
+/** Clients that ask again and again, each once it has the answer to its last question, for 3 s. */
+export async function askOn({ port, token }: Target, path: string, clients: number): Promise<void> {
+  const agent = new Agent({ keepAlive: true, localAddress: attackerAddress });
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const ask = () =>
+    new Promise((resolve) => {
+      const request = get({ host: '127.0.0.1', port, path, agent, headers }, (response) =>
+        response.once('close', resolve).resume(),
+      );
+      request.on('error', resolve);
+    });
+  const endMs = performance.now() + 3000;
+  const one = async (): Promise<void> => {
+    while (performance.now() < endMs) await ask();
+  };
+  await Promise.all(Array.from({ length: clients }, one));
+  agent.destroy();
 }
 
 /** The same request `count` times at once, each on a socket of its own. */
