@@ -5,6 +5,7 @@ import { listenForOthers } from '../transport/unix-port.ts';
 import type { SocketPasser } from '../workers/passed-sockets.ts';
 import type { Environment } from './environment.ts';
 import { connectionsMaxOf, unixMode } from './listeners.ts';
+import { clientSocketsMax } from './open-files.ts';
 
 /** What the parent of several workers listens on for them: the unix socket, and the port of the PROXY protocol. */
 export class Entrances {
@@ -32,15 +33,19 @@ export class Entrances {
   async open(): Promise<number | undefined> {
     const { config, log, metrics, monotonicMs } = this.#environment;
     const { host, unixSocket } = config;
+    // Each is open here until a worker has it.
+    const openMax = Math.min(connectionsMaxOf(config), clientSocketsMax());
     if (unixSocket !== '')
       this.#stops.push(
-        await listenForOthers(unixSocket, unixMode(config), (socket) => this.#passer.pass('unix', socket)),
+        await listenForOthers(unixSocket, unixMode(config), openMax, (socket) =>
+          this.#passer.pass('unix', socket),
+        ),
       );
     if (config.proxyPort === undefined) return undefined;
     const port = new ProxyPort({
       metrics,
       isProxy: (peer) => this.#isProxy(peer),
-      connectionsMax: connectionsMaxOf(config),
+      connectionsMax: openMax,
       take: (socket) => this.#passer.pass('proxy', socket),
       isPassedOn: true,
       refused: logStrangers(log, monotonicMs),

@@ -73,8 +73,8 @@ export async function openListeners(options: ListenersOptions): Promise<Listener
       ...{ host: adminHost || host, port: ports.adminPort, isShared },
     });
     const proxyPort = isShared
-      ? await servePassed(opened, environment, shared)
-      : await listenAlone(opened, environment, isProxy);
+      ? await servePassed(opened, environment, serving, shared)
+      : await listenAlone(opened, environment, serving, isProxy);
     return {
       port: main.port,
       compatPort: compat?.port,
@@ -130,12 +130,13 @@ function foundCertificate({ tlsCertFile, tlsKeyFile }: Config) {
 async function listenAlone(
   opened: OpenApps,
   environment: Around,
+  serving: Serving,
   isProxy: (peerAddress: string) => boolean,
 ): Promise<number | undefined> {
   const { config, log, metrics, monotonicMs } = environment;
   if (config.unixSocket !== '') await opened.listenUnix(config.unixSocket, unixMode(config));
   if (config.proxyPort === undefined) return undefined;
-  const relay = await openRelay(opened, environment);
+  const relay = await openRelay(opened, environment, serving);
   const proxyPort = new ProxyPort({
     ...{ isProxy, metrics },
     connectionsMax: connectionsMaxOf(config),
@@ -152,11 +153,12 @@ async function listenAlone(
 async function servePassed(
   opened: OpenApps,
   environment: Around,
+  serving: Serving,
   { takePassed, stopPassed }: SharedListening,
 ): Promise<undefined> {
   const { unixSocket, proxyPort } = environment.config;
   if (unixSocket === '' && proxyPort === undefined) return;
-  const relay = await openRelay(opened, environment);
+  const relay = await openRelay(opened, environment, serving);
   takePassed((entrance, socket) => {
     if (entrance === 'unix') relay.take(socket);
     else relay.takeProxied(socket);
@@ -165,7 +167,11 @@ async function servePassed(
 }
 
 /** Opens an app of its own for such connections, on a unix socket in a folder that is closed to other users. */
-async function openRelay(opened: OpenApps, { config, metrics }: Around): Promise<SocketRelay> {
+async function openRelay(
+  opened: OpenApps,
+  { config, metrics }: Around,
+  serving: Serving,
+): Promise<SocketRelay> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-proxies-'));
   opened.atClose(() => rmSync(folder, { recursive: true, force: true }));
   const socketPath = join(folder, 'app');
@@ -174,8 +180,10 @@ async function openRelay(opened: OpenApps, { config, metrics }: Around): Promise
   const relay = new SocketRelay({
     ...{ socketPath, headMaxBytes: maxHeadBytes },
     connectionsMax: connectionsMaxOf(config),
+    hasFiles: () => serving.canRelay(),
     full: () => metrics.connectionsRejectedTotal.inc({ reason: 'too_many_connections' }),
   });
+  serving.countRelayed(() => relay.count);
   opened.atClose(() => relay.close());
   return relay;
 }

@@ -10,6 +10,37 @@ export function clientSocketsMax(limits = readLimits()): number {
   return Number(files) - Math.min(keptForOthers, Math.ceil(Number(files) / 4));
 }
 
+/**
+ * A relayed connection takes a file for itself and two for its way to the app, which counts it again once it has sent
+ * something. To be on the safe side it is counted in full at once.
+ */
+const filesPerRelayed = 3;
+
+/** The files that clients of this process take. */
+export class ClientFiles {
+  readonly max: number;
+  #relayed = (): number => 0;
+
+  constructor(max = clientSocketsMax()) {
+    this.max = max;
+  }
+
+  /** `count`: returns how many connections are relayed. */
+  countRelayed(count: () => number): void {
+    this.#relayed = count;
+  }
+
+  /** How many are left besides those of so many connections to apps. */
+  leftBeside(served: number): number {
+    return this.max - served - filesPerRelayed * this.#relayed();
+  }
+
+  /** Whether another connection can be relayed besides so many to apps. */
+  canRelayBeside(served: number): boolean {
+    return this.leftBeside(served) >= filesPerRelayed;
+  }
+}
+
 function readLimits(): string {
   try {
     return readFileSync('/proc/self/limits', 'latin1');

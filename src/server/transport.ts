@@ -37,7 +37,7 @@ import type { Access } from './access.ts';
 import type { CanaryAccess } from './canary.ts';
 import type { Compat } from './compat.ts';
 import { type Environment, reconnectSpreadMs, type Swept } from './environment.ts';
-import { clientSocketsMax } from './open-files.ts';
+import { ClientFiles } from './open-files.ts';
 import type { SessionStage } from './session-stage.ts';
 import type { Site } from './site.ts';
 
@@ -68,6 +68,10 @@ export interface Serving {
   serve(app: App, role: AppRole, kind?: SocketKind): void;
   /** Reads the limits again. */
   reload(): void;
+  /** `relayed`: returns how many connections are relayed to an app. */
+  countRelayed(relayed: () => number): void;
+  /** Whether there are files for another one. */
+  canRelay(): boolean;
   readonly polls: Polls;
   readonly requests: RequestsUnderWay;
   readonly swept: readonly Swept[];
@@ -118,7 +122,12 @@ export function createServing(environment: Environment, served: Served): Serving
       serveHttp(app, { ...http, api: served.api }, kind);
     }
   };
-  return { serve, reload: counted.reload, polls, requests, swept: [counted.newConnections, streams, polls] };
+  return {
+    ...{ serve, reload: counted.reload, polls, requests },
+    countRelayed: (relayed) => counted.files.countRelayed(relayed),
+    canRelay: counted.canRelay,
+    swept: [counted.newConnections, streams, polls],
+  };
 }
 
 /** What WebSockets and streams have in common. */
@@ -208,7 +217,8 @@ function countConnections(
   // Each WebSocket begins as an HTTP connection.
   const perSecond = () => Math.max(config.httpConnectionsPerSecondPerIp, 2 * config.handshakesPerSecondPerIp);
   const newConnections = new TokenBuckets(perSecond(), perSecond(), arrival);
-  const socketsMax = clientSocketsMax();
+  const files = new ClientFiles();
+  const socketsMax = files.max;
   if (socketsMax * config.workers < config.connectionsMax)
     log.warn(
       `A process may have too few files open (ulimit -n) for ${config.connectionsMax} connections ` +
@@ -218,13 +228,14 @@ function countConnections(
     get max() {
       return config.httpConnectionsMax;
     },
-    filesFree: () => socketsMax - sessions.count,
+    filesFree: () => files.leftBeside(sessions.count),
     admits: (peer) => access.isProxy(peer) || newConnections.take(addressKey(peer)) === 0,
     refused: (code, address) => access.refused('socket', new SluiceError(code), { address, origin: '' }),
     metrics,
   });
   const reload = () => newConnections.limit(perSecond(), perSecond());
-  return { httpConnections, newConnections, reload };
+  const canRelay = () => files.canRelayBeside(sessions.count + httpConnections.count);
+  return { httpConnections, newConnections, files, canRelay, reload };
 }
 
 /** How requests for connections are read, and who gets one. */

@@ -7,7 +7,9 @@ export interface SocketRelayOptions {
   readonly socketPath: string;
   readonly connectionsMax: number;
   readonly headMaxBytes: number;
-  /** Called when a connection was closed because `connectionsMax` are open. */
+  /** Whether there are files for another connection. */
+  readonly hasFiles: () => boolean;
+  /** Called when a connection was closed because `connectionsMax` are open, or there are no files for it. */
   readonly full: () => void;
 }
 
@@ -52,15 +54,20 @@ export class SocketRelay {
     socket.on('data', gather);
   }
 
+  /** Connections that are relayed. */
+  get count(): number {
+    return this.#open.size;
+  }
+
   /** Ends all connections. */
   close(): void {
     for (const socket of this.#open) socket.destroy();
   }
 
   #opened(socket: Socket): boolean {
-    const { connectionsMax, full } = this.#options;
+    const { connectionsMax, hasFiles, full } = this.#options;
     socket.on('error', () => socket.destroy());
-    if (this.#open.size >= connectionsMax) {
+    if (this.#open.size >= connectionsMax || !hasFiles()) {
       socket.destroy();
       full();
       return false;

@@ -4,16 +4,19 @@ import { inodeOf, mayListenAt, noSuchFolder, UnixSocketError } from './unix-path
 
 /**
  * Begins to listen on a unix socket at this path, with these permissions, for connections that another process reads.
+ * Closes those above `connectionsMax` that it has itself.
  * Rejects with a `UnixSocketError`. The returned function stops, and removes the socket unless it was replaced.
  */
 export async function listenForOthers(
   path: string,
   mode: number,
+  connectionsMax: number,
   take: (socket: Socket) => void,
 ): Promise<() => void> {
   await mayListenAt(path);
   rmSync(path, { force: true });
   const server = createServer({ pauseOnConnect: true }, take);
+  server.maxConnections = connectionsMax;
   await listening(server, path).catch((cause: unknown) => {
     throw new UnixSocketError(path, noSuchFolder, cause);
   });

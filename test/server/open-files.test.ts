@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { clientSocketsMax } from '../../src/server/open-files.ts';
+import { ClientFiles, clientSocketsMax } from '../../src/server/open-files.ts';
 
 const limits = (
   soft: string,
@@ -22,3 +22,20 @@ test.each([
 test('if the system does not tell the limit, there is none', () => {
   expect(clientSocketsMax('')).toBe(Number.POSITIVE_INFINITY);
 });
+
+test.each([
+  [100, 0, 97, true],
+  [100, 0, 98, false],
+  [100, 10, 67, true],
+  [100, 10, 68, false],
+  [Number.POSITIVE_INFINITY, 10_000, 10_000, true],
+])(
+  'of %f files with %i relayed connections and %i to apps, there are some for another: %j',
+  (max, ...counts) => {
+    const [relayed, served, canRelay] = counts;
+    const files = new ClientFiles(max);
+    files.countRelayed(() => relayed);
+    expect(files.leftBeside(served)).toBe(max - served - 3 * relayed);
+    expect(files.canRelayBeside(served)).toBe(canRelay);
+  },
+);

@@ -20,12 +20,25 @@ export class GatewayProcess {
     this.port = Number(new URL(url).port);
   }
 
-  static async start(...flags: readonly string[]): Promise<GatewayProcess> {
+  static start(...flags: readonly string[]): Promise<GatewayProcess> {
+    return GatewayProcess.#start(process.execPath, [], flags);
+  }
+
+  /** Each of its processes may open this many files. */
+  static startWithFiles(most: number, ...flags: readonly string[]): Promise<GatewayProcess> {
+    return GatewayProcess.#start(
+      'bash',
+      ['-c', `ulimit -n ${most} && exec "$0" "$@"`, process.execPath],
+      flags,
+    );
+  }
+
+  static async #start(command: string, before: readonly string[], flags: readonly string[]) {
     // What it leaves when it is killed, or one of its workers is, goes with it.
     const temporary = mkdtempSync(join(tmpdir(), 'sluice-gateway-'));
     const child = spawn(
-      process.execPath,
-      [...commandLine(), 'serve', '--host', '127.0.0.1', '--no-canary', ...flags],
+      command,
+      [...before, ...commandLine(), 'serve', '--host', '127.0.0.1', '--no-canary', ...flags],
       { cwd: root, env: { ...process.env, TMPDIR: temporary }, stdio: ['ignore', 'pipe', 'pipe'] },
     );
     child.once('exit', () => rmSync(temporary, { recursive: true, force: true }));

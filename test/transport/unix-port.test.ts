@@ -20,7 +20,7 @@ describe('a unix socket for connections that another process reads', () => {
   test('has the permissions that were asked for, and leaves those of other files as they were', async () => {
     const path = freePath();
     const umask = process.umask();
-    const stop = await listenForOthers(path, 0o640, ignore);
+    const stop = await listenForOthers(path, 0o640, 100, ignore);
     expect(statSync(path).mode & 0o777).toBe(0o640);
     expect(process.umask()).toBe(umask);
     stop();
@@ -33,7 +33,7 @@ describe('a unix socket for connections that another process reads', () => {
     // Closing removes the name that it was opened by, and leaves this one.
     renameSync(`${path}.left`, path);
     left.close();
-    const stop = await listenForOthers(path, 0o600, greet);
+    const stop = await listenForOthers(path, 0o600, 100, greet);
     const client = connect(path);
     const [text] = (await once(client, 'data')) as [Buffer];
     expect(text.toString()).toBe('hello');
@@ -44,7 +44,7 @@ describe('a unix socket for connections that another process reads', () => {
 
   test('keeps what has replaced it meanwhile', async () => {
     const path = freePath();
-    const stop = await listenForOthers(path, 0o600, ignore);
+    const stop = await listenForOthers(path, 0o600, 100, ignore);
     rmSync(path);
     writeFileSync(path, 'of another');
     stop();
@@ -57,15 +57,15 @@ describe('a unix socket for connections that another process reads', () => {
   ])('is refused with the path where there is %s', async (_, prepare, pathOf, problem) => {
     prepare();
     const path = pathOf();
-    const refusal = await listenForOthers(path, 0o600, ignore).catch((error: unknown) => error);
+    const refusal = await listenForOthers(path, 0o600, 100, ignore).catch((error: unknown) => error);
     expect(refusal).toMatchObject({ code: 'ERR_UNIX_SOCKET', message: expect.stringMatching(problem) });
     expect((refusal as Error).message).toContain(path);
   });
 
   test('is refused where another process listens', async () => {
     const path = freePath();
-    const stop = await listenForOthers(path, 0o600, greet);
-    await expect(listenForOthers(path, 0o600, ignore)).rejects.toThrow(/another process listens/);
+    const stop = await listenForOthers(path, 0o600, 100, greet);
+    await expect(listenForOthers(path, 0o600, 100, ignore)).rejects.toThrow(/another process listens/);
     stop();
   });
 });

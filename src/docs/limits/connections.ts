@@ -122,6 +122,24 @@ const described: readonly Limit[] = [
     ],
   },
   {
+    what: 'those of the proxy port, and of the unix socket with `--workers`, which are relayed and take three files each',
+    at: { value: '`ulimit -n`, as above, less three for each' },
+    of: 'process',
+    over: 'closed before anything is read',
+    codes: [],
+    countedBy: [rejected('too_many_connections')],
+    tests: [
+      [
+        'server/open-files.test.ts',
+        'of %f files with %i relayed connections and %i to apps, there are some for another: %j',
+      ],
+      [
+        'e2e/few-files.test.ts',
+        'refuses relayed connections that would take more, and serves the others, with %i processes',
+      ],
+    ],
+  },
+  {
     what: 'new connections of any kind a second',
     at: 'httpConnectionsPerSecondPerIp',
     of: 'peer; trusted proxies have no limit',

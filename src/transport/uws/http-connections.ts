@@ -54,6 +54,11 @@ export class HttpConnections {
     app.filter(changed);
   }
 
+  /** Of all apps. */
+  get count(): number {
+    return this.#count + this.#apart;
+  }
+
   /**
    * More than half of the places are taken. A client that sends a request now and then would keep its connections for
    * ever: now they end with their responses, so that an address has no more than it may open in 10 s.
