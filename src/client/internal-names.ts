@@ -9,8 +9,8 @@ export const internalNames =
   'dictionaries disconnected drop emit enter errorOf expand extras failed feed flush forget forgetQuiet ' +
   'found give greeted had hasForgotten heard hears hold holders holds inherited inView isAsked isCalm ' +
   'isEnding isHeard isInbox isLastAttempt isList isOnline isOver isOwn isPattern isRekeying isSet ' +
-  'isText isUnserved isUnsettled isWhole joins keyed keyOf keysChanged lacks lastChange leave loaded ' +
-  'lostAtMs memory mustAskAgain mustRekey nodes note observe oneOf openWebSocket own pages parts place ' +
+  'isText isUnserved isUnsettled isWhole joins keyed keyOf keysChanged lacks lastChange leave ' +
+  'leaver loaded lostAtMs memory mustAskAgain mustRekey nodes note observe oneOf openWebSocket own pages parts place ' +
   'placed plan planFlush pollIntervalMs port probe problem queue received receivedAtMs recover ' +
   'recoveredAtMs recoveryDelayMs refuse refused rejectAll rejectWaiting release releaseView reply ' +
   'report seen selection sendFrame sentAtMs serverMade settle shown silent stand starts suspect take ' +

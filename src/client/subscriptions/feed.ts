@@ -27,8 +27,8 @@ export interface Known<P extends FeedPublication> {
 
 /** What else a feed keeps if it is a pattern, has keys, or has a start of its own (`since`, `last`, `cursor`). */
 export interface FeedExtras<P extends FeedPublication> {
-  /** Topics that begin with the `last` N publications, of which nothing has come yet. */
-  readonly wishes: ReadonlySet<string>;
+  /** Topics that begin with the `last` N publications before this offset, of which nothing has come yet. */
+  readonly wishes: ReadonlyMap<string, number>;
   entries(topic: string): ReadonlyMap<string, P> | undefined;
   /** Something has come for the topic. Returns what is known of it then. */
   hears(topic: string, at: Known<P>): Known<P>;

@@ -42,7 +42,7 @@ export interface Member extends Feed<ReceivedPublication> {
 
 /** What else a member keeps if it is a pattern, has keys, or has a start of its own. */
 export interface MemberExtras extends FeedExtras<ReceivedPublication> {
-  readonly wishes: Set<string>;
+  readonly wishes: Map<string, number>;
   /** Topics of a pattern were forgotten. Without a cursor all their publications would come again. */
   readonly hasForgotten: boolean;
   /** State topics of a pattern as another member knew them, until something comes for this one. */

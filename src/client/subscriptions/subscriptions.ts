@@ -51,8 +51,13 @@ export class Subscriptions extends Wires implements WirePort, SubscriptionHome {
     const { wire } = member;
     member.wire = undefined;
     wire?.members.delete(member);
-    // Later, because another may join in this turn (a component that remounts): then nothing has to be sent.
-    if (wire?.members.size === 0) queueMicrotask(() => this.drop(wire));
+    if (!wire) return;
+    wire.leaver = member;
+    // Later, because another may join in this turn: then nothing has to be sent.
+    queueMicrotask(() => {
+      wire.leaver = undefined;
+      this.drop(wire);
+    });
   }
 
   wireFor(topic: string, options: SubscribeOptions): Wire {

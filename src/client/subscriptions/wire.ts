@@ -26,6 +26,8 @@ export class Wire implements Shared {
   /** Present if it is more than one topic from now on. */
   extras: WireExtras | undefined;
   readonly members = new Set<Member>();
+  /** It left in this turn: another that joins (a component that remounts) goes on from there. */
+  leaver: Member | undefined;
   /** Between attempts after a refusal that may pass. */
   readonly backoff: Backoff;
   /** The newest cursor of the gateway: everything up to there has come, or was named as lost. */
@@ -49,11 +51,10 @@ export class Wire implements Shared {
 
   /** Adds a member. Returns whether the wire has to go back to serve its `since` or `last`. */
   join(member: Member): boolean {
-    const others = [...this.members];
     if (member.extras) this.#extend();
     member.joins(
       this,
-      others.find(({ wasLive, isUnserved }) => wasLive && !isUnserved),
+      [...this.members, this.leaver].find((other) => other?.wasLive && !other.isUnserved),
     );
     this.members.add(member);
     if (this.state === 'live') member.enter('live');

@@ -74,7 +74,7 @@ async function live(over: Partial<Granted> = {}) {
   const told = record(subscription);
   await settled();
   grant(socket, over);
-  return { ...h, socket, subscription, told, client: h.client, runtime: h.runtime };
+  return { ...h, h, socket, subscription, told, client: h.client, runtime: h.runtime };
 }
 
 describe('subscribing', () => {
@@ -197,6 +197,53 @@ describe('sharing', () => {
     expect(socket.count('subscribe')).toBe(1);
   });
 
+  it('goes on from where a member was that leaves as another joins', async () => {
+    const { client, h, socket, subscription } = await live({ offset: 4 });
+    socket.push(batch(4, 6));
+    subscription.unsubscribe();
+    const next = client.subscribe('a');
+    await settled();
+    expect(next.position).toEqual({ epoch: 'e1', offset: 6 });
+    socket.end();
+    await h.runtime.advance(1_000);
+    h.socket.greet();
+    expect(h.socket.command('subscribe').subscriptions).toMatchObject([
+      { since: { epoch: 'e1', offset: 6 } },
+    ]);
+  });
+
+  it.each([{}, { last: 5 }, { presence: true }])(
+    'shows the map of a state topic to one that joins as another leaves, with %j',
+    async (options) => {
+      const { client, socket, subscription } = await live({ mode: 'state', offset: 3 });
+      socket.push(snapshot({ offset: 3, publications: [publication(2, 'x', { key: 'cpu' })] }));
+      subscription.unsubscribe();
+      const next = client.subscribe('a', options);
+      const told = record(next);
+      await settled();
+      expect(told).toEqual([['snapshot', 'cpu']]);
+      expect(next.current().get('cpu')?.data).toBe('x');
+    },
+  );
+
+  it('goes on by the positions of a pattern for one that joins as another leaves', async () => {
+    const h = harness();
+    const socket = await h.arrive();
+    const first = h.client.subscribe('j:*');
+    await settled();
+    const topics = [{ topic: 'j:1', epoch: 'e3', offset: 8, mode: 'stream' as const }];
+    grant(socket, { topic: 'j:*', epoch: '', topics });
+    first.unsubscribe();
+    const next = record(h.client.subscribe('j:*', { last: 2 }));
+    await settled();
+    expect(socket.command('subscribe').subscriptions).toMatchObject([
+      { positions: [{ topic: 'j:1', epoch: 'e3', offset: 6 }] },
+    ]);
+    grant(socket, { topic: 'j:*', epoch: '', topics: [{ ...topics[0]!, offset: 6, recovered: true }] });
+    socket.push(batch(6, 8, { topic: 'j:1', epoch: 'e3' }));
+    expect(next).toEqual([7, 8]);
+  });
+
   it('takes filters for equal whatever their order', async () => {
     const h = harness();
     const socket = await h.arrive();
@@ -219,6 +266,71 @@ describe('sharing', () => {
     socket.push(batch(9, 13));
     expect(told.filter((one) => typeof one === 'number')).toEqual([11, 12, 13]);
     expect(late).toEqual([10, 11, 12, 13]);
+  });
+
+  it('gives each of those that begin together the last ones that it wants, and no more', async () => {
+    const h = harness();
+    const socket = await h.arrive();
+    const [none, three, one] = [{}, { last: 3 }, { last: 1 }].map((options) =>
+      record(h.client.subscribe('a', options)),
+    );
+    await settled();
+    expect(socket.command('subscribe').subscriptions).toEqual([{ topic: 'a' }]);
+    grant(socket, { offset: 12 });
+    await settled();
+    expect(socket.command('unsubscribe').views).toEqual([7]);
+    expect(socket.command('subscribe').subscriptions).toEqual([
+      { topic: 'a', since: { epoch: 'e1', offset: 9 } },
+    ]);
+    grant(socket, { offset: 9, recovered: true });
+    socket.push(batch(9, 13));
+    expect(none?.filter((each) => typeof each === 'number')).toEqual([13]);
+    expect(three).toEqual([10, 11, 12, 13]);
+    expect(one).toEqual([12, 13]);
+  });
+
+  it('gives each of those that begin a pattern together the last ones that it wants', async () => {
+    const h = harness();
+    const socket = await h.arrive();
+    const [none, two] = [{}, { last: 2 }].map((options) => record(h.client.subscribe('j:*', options)));
+    await settled();
+    const [stream, state] = [
+      { topic: 'j:1', epoch: 'e1', offset: 8, mode: 'stream' as const },
+      { topic: 'j:2', epoch: 'e2', offset: 4, mode: 'state' as const },
+    ];
+    grant(socket, { topic: 'j:*', epoch: '', topics: [stream, state] });
+    socket.push(
+      snapshot({ topic: 'j:2', epoch: 'e2', offset: 4, publications: [publication(3, 'x', { key: 'k' })] }),
+    );
+    await settled();
+    const { subscriptions } = socket.command('subscribe');
+    expect(subscriptions[0]?.positions).toContainEqual({ topic: 'j:1', epoch: 'e1', offset: 6 });
+    grant(socket, { topic: 'j:*', epoch: '', topics: [{ ...stream, offset: 6, recovered: true }, state] });
+    socket.push(batch(6, 9, { topic: 'j:1', epoch: 'e1' }));
+    expect(none?.filter((each) => typeof each === 'number')).toEqual([9]);
+    expect(two?.filter((each) => typeof each === 'number')).toEqual([7, 8, 9]);
+  });
+
+  it('asks once where those that begin a state topic together want other numbers', async () => {
+    const h = harness();
+    const socket = await h.arrive();
+    const both = [{}, { last: 3 }].map((options) => record(h.client.subscribe('a', options)));
+    await settled();
+    grant(socket, { mode: 'state', offset: 3 });
+    socket.push(snapshot({ offset: 3, publications: [publication(2, 'x', { key: 'cpu' })] }));
+    await settled();
+    expect(socket.count('subscribe')).toBe(1);
+    expect(both).toEqual([[['snapshot', 'cpu']], [['snapshot', 'cpu']]]);
+  });
+
+  it('calls nothing lost where the topic has fewer than a latecomer wants', async () => {
+    const { client, socket, told } = await live({ offset: 10 });
+    const late = record(client.subscribe('a', { last: 9 }));
+    await settled();
+    grant(socket, { offset: 6, recovered: false, missing: { after: 1, upto: 6 } });
+    socket.push(batch(6, 11));
+    expect(late).toEqual([7, 8, 9, 10, 11]);
+    expect(told).toEqual([11]);
   });
 
   it('goes back for a latecomer that knew the topic as empty', async () => {

@@ -26,6 +26,8 @@ export interface Beginning {
   readonly wire: Pick<WireSubscription, 'since' | 'positions' | 'cursor' | 'last'>;
   /** The positions in it. */
   readonly starts: readonly TopicPosition[];
+  /** New members want different `last`: the gateway is asked for the end, and each goes back from there. */
+  readonly atEnd?: boolean;
 }
 
 export function beginning(
@@ -34,10 +36,13 @@ export function beginning(
 ): Beginning {
   const members = [...unsorted].sort((a, b) => Number(a.isUnserved) - Number(b.isUnserved));
   const unserved = members.filter(({ isUnserved }) => isUnserved);
-  const last = Math.max(0, ...unserved.map(({ options }) => options.last ?? 0)) || undefined;
+  const lasts = new Set(members.map(({ isUnserved, options }) => (isUnserved && options.last) || undefined));
+  const [last] = lasts;
+  const fresh: Beginning =
+    lasts.size > 1 ? { starts: [], wire: {}, atEnd: true } : { starts: [], wire: { last } };
   if (!isPattern) {
     const [start] = startsOf(members);
-    if (!start) return { starts: [], wire: { last } };
+    if (!start) return fresh;
     const { epoch, offset, member } = start;
     return { starts: [start], wire: { since: { epoch, offset }, cursor: member.cursor } };
   }
@@ -54,7 +59,7 @@ export function beginning(
     const [start = { topic: suspect as string, epoch: '', offset: 0 }] = positions;
     return { starts: [start], wire: { cursor, positions: [start] } };
   }
-  if (all.length === 0 && !wasLive) return { starts: [], wire: { last } };
+  if (all.length === 0 && !wasLive) return fresh;
   // The gateway sends everything that it has of topics that are not listed. The client skips what it has had.
   const rank = (start: Start) => Number(start.topic === suspect || start.member.isUnserved);
   const starts = listed(all.length > positionsMax ? [...all].sort((a, b) => rank(b) - rank(a)) : all);

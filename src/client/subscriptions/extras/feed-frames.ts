@@ -40,8 +40,9 @@ function beginTopic<P extends FeedPublication>(
 ): void {
   const { topic, epoch, offset, mode, recovered, missing } = start;
   const own = feed.at(topic);
-  // A position that the topic never reached must not suppress publications.
-  const seen = recovered !== false && own?.epoch === epoch ? own.offset : 0;
+  const begun = own ?? feed.topics.get(topic);
+  // A position that the topic never reached must not suppress publications: then nothing is said to be missing.
+  const seen = (recovered !== false || missing) && begun?.epoch === epoch ? begun.offset : 0;
   const known = learn(feed, topic, mode, { epoch, offset, seen });
   if (mode === 'state') beginMap(feed, known, start, asked);
   const isReset = own?.epoch && own.epoch !== epoch;
@@ -72,7 +73,8 @@ function nameLoss<P extends FeedPublication>(
   { topic, epoch, offset, missing }: TopicResult,
   own: Position | undefined,
 ): void {
-  const from = own?.offset ?? 0;
+  // There may be less than the `last` N that were wished for.
+  const from = feed.extras?.wishes.get(topic) ?? own?.offset ?? 0;
   if (!missing && !own?.epoch && offset === 0) feed.events.emit('gap', { topic, epoch });
   else lost(feed, topic, epoch, missing ?? { after: from, upto: offset }, from);
 }

@@ -21,7 +21,7 @@ type Topic = Known<ReceivedPublication>;
 /** What else a subscription keeps if it is a pattern, has keys, or has a start of its own. */
 export class MemberExtras implements Port {
   hasForgotten = false;
-  readonly wishes = new Set<string>();
+  readonly wishes = new Map<string, number>();
   readonly inherited = new Map<string, Topic>();
   /** Namespaces of forgotten state topics, whose maps were empty. */
   readonly #stateNamespaces = new Set<string>();
@@ -65,7 +65,7 @@ export class MemberExtras implements Port {
     const { isUnserved, options } = this.#member;
     const { last = 0 } = options;
     if (!isUnserved || last === 0 || of > positionsMax) return at;
-    this.wishes.add(topic);
+    this.wishes.set(topic, at.offset);
     return { ...at, offset: Math.max(0, at.offset - last), seen: 0 };
   }
 

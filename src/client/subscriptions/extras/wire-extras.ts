@@ -18,6 +18,7 @@ export class WireExtras implements Port {
   #hasPresence = false;
   #isInbox = false;
   #askedCursor: string | undefined;
+  #isAtEnd = false;
   /** The members whose starts were sent last. */
   #asked: readonly Member[] = [];
   readonly #wire: Shared;
@@ -46,8 +47,9 @@ export class WireExtras implements Port {
     this.#hasPresence = this.#wantsPresence;
     const presence = this.#hasPresence || undefined;
     const keys = this.keyed?.toAsked();
-    const { wire, starts } = beginning(this.#wire, this);
+    const { wire, starts, atEnd = false } = beginning(this.#wire, this);
     this.#wire.starts = starts;
+    this.#isAtEnd = atEnd;
     this.#askedCursor = isPattern ? wire.cursor : undefined;
     // One cursor at a time: members of a pattern with another cursor are served after this one.
     this.#asked = [...members].filter(
@@ -69,6 +71,7 @@ export class WireExtras implements Port {
     // An older cursor of a single topic stays valid.
     this.#wire.cursor = cursor ?? asked ?? (isPattern ? undefined : this.#wire.cursor);
     for (const member of members) if (!member.isUnserved) member.begin(result, starts, asked !== undefined);
+    if (this.#isAtEnd) for (const member of this.#asked) member.isUnserved = goesBack(member);
     // The connection may have been lost before the gateway got the last acknowledgement.
     if (continues && this.#isInbox && !this.#unheardAfter) this.#acknowledge(view, { epoch, offset });
   }
@@ -114,4 +117,13 @@ export class WireExtras implements Port {
   #some(is: (member: Member) => boolean): boolean {
     return [...this.#wire.members].some(is);
   }
+}
+
+/** From the end, by its `last`. Returns whether there is a topic to go back in: a state topic sends its map. */
+function goesBack(member: Member): boolean {
+  const topics = [...member.topics].filter(([, { map }]) => map === undefined);
+  member.isUnserved = (member.options.last ?? 0) > 0;
+  for (const [topic, at] of topics)
+    member.stand(topic, member.extras?.begins(topic, at, member.topics.size) ?? at);
+  return member.isUnserved && topics.length > 0;
 }
