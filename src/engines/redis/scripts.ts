@@ -80,6 +80,18 @@ local function tell(about, record)
   enter(text(seq) .. '-' .. text(minor), term .. ' ' .. about, record)
 end
 
+-- Writes to the key. Where that cannot be, as something other than a gateway has written to it, its content goes first:
+-- an error in mid-script would leave entries in the log that \`meta\` does not know. Returns whether it went.
+local function put(command, key, ...)
+  local reply = redis.pcall(command, key, ...)
+  local problem = type(reply) == 'table' and reply.err
+  if not problem then return false end
+  local isForeign = string.find(problem, '^WRONGTYPE') or string.find(problem, 'XADD')
+  if isForeign then redis.call('DEL', key) end
+  redis.call(command, key, ...)
+  return isForeign
+end
+
 local topics, names = {}, {}
 for i = 1, take() do
   names[i] = take()
@@ -198,24 +210,29 @@ for i = 1, take() do
         idle = '-',
       }
       topic.head = head
+      -- Of a head that was lost.
+      redis.call('DEL', topic.content)
+      if topic.values then redis.call('DEL', topic.values) end
     end
     if head.idle ~= '-' then
       redis.call('ZREM', idle, topic.name)
       head.idle = '-'
     end
     seq, minor = seq + 1, 0
-    local commit = text(seq)
+    local commit, previous = text(seq), head.seq
     head.offset, head.seq = head.offset + 1, commit
     local inner = '\\8' .. varint(head.offset) .. body
     local record = facts .. '2' .. varint(#inner) .. inner
     local offset = text(head.offset)
     local about = { term, 'p', head.epoch, node, batch, text(i), idKey ~= '' and text(now) or '0', topic.name }
     enter(commit .. '-0', table.concat(about, ' '), record)
-    redis.call('XADD', topic.content, offset .. '-0', 'q', commit, 'c', text(cost), 'r', record)
+    if put('XADD', topic.content, offset .. '-0', 'q', commit, 'c', text(cost), 'r', record) then
+      head.evicted, head.bytes, head.count = previous, 0, 0
+    end
     head.bytes, head.count = head.bytes + cost, head.count + 1
     if topic.state then
-      if removed == 1 then redis.call('HDEL', topic.values, key)
-      else redis.call('HSET', topic.values, key, offset .. ' ' .. commit .. ' ' .. record) end
+      if removed == 1 then put('HDEL', topic.values, key)
+      else put('HSET', topic.values, key, offset .. ' ' .. commit .. ' ' .. record) end
     end
     if idKey ~= '' then
       redis.call('SET', idKey, text(now) .. ' ' .. offset .. ' ' .. digest, 'PX', text(window + 60000))
@@ -304,6 +321,13 @@ local function endCensus()
   waitsUntil, from = false, ''
   redis.call('HDEL', meta, 'census', 'from')
   redis.call('DEL', census)
+end
+
+-- Something else has written to the log. Or it has stopped a commit, which nodes may have heard of all the same.
+local newest = redis.pcall('XREVRANGE', log, '+', '-', 'COUNT', 1)
+if epoch and (newest.err or newest[1] and newest[1][1] ~= last) then
+  redis.call('DEL', log)
+  renumber()
 end
 
 if not epoch then

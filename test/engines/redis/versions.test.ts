@@ -97,18 +97,20 @@ test.each([
   expect(warnings).toEqual([expect.stringContaining('other than a gateway writes to {test}:messages')]);
 });
 
-test('a log that others have written to is read again at growing intervals, and names the cause', async () => {
+test('a log that others go on writing to is read again at growing intervals, and names the cause', async () => {
   const node = await open(1, 1);
   await node.publish('a', '1');
   const lostAtMs: number[] = [];
+  let known: Error | undefined;
   node.feed.changed = () => {
-    if (node.feed.cause !== undefined) lostAtMs.push(performance.now());
+    if (node.feed.cause !== undefined && node.feed.cause !== known) lostAtMs.push(performance.now());
+    known = node.feed.cause;
   };
-  await commands.xadd('{test}:log', '*', 'foo', 'bar');
+  const writing = setInterval(() => void commands.xadd('{test}:log', '*', 'foo', 'bar'), 1);
   await expect.poll(() => lostAtMs.length).toBeGreaterThan(4);
+  clearInterval(writing);
   expect(lostAtMs[4]! - lostAtMs[0]!).toBeGreaterThan(300);
-  expect(node.feed.cause?.message).toContain('the log');
-  await commands.del('{test}:log');
+  expect(node.feed.cause?.message).toMatch(/the log|another one/);
   expect(await node.publish('a', '2')).toMatchObject({ ok: true, offset: 2 });
 });
 
