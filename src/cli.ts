@@ -24,6 +24,9 @@ const exitCode = await runCli(process.argv.slice(2), {
   joinParent: isWorker(process.env)
     ? async (config) => (await import('./server/worker.ts')).joinParent(config)
     : undefined,
+  announce: () => {
+    if (process.connected) process.send?.('ready');
+  },
   onReload: (reload) => onHangUp(process, process.stdout.isTTY === true, reload),
   untilUnread: () => once(process.stdout, 'error').then(() => undefined),
   untilStopped: () => {

@@ -39,6 +39,7 @@ export async function serve(load: LoadConfig, deps: CliDeps): Promise<void> {
   const addresses = addressesOf(config, server);
   if (deps.isTerminal || config.logFormat === 'pretty') deps.print(readyText(addresses));
   else log.info(addresses, `Sluice is ready: ${addresses.url}`);
+  deps.announce?.();
   const reason = await stopped;
   log.info({ reason }, 'draining');
   await server.close();

@@ -93,6 +93,21 @@ describe('`npm start`', () => {
   });
 });
 
+test('a process that started the gateway is told when it is ready, as PM2 expects it', async () => {
+  const child = spawn(process.execPath, [...commandLine(), ...gatewayFlags], {
+    cwd: root,
+    env: { PATH: process.env['PATH'] },
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const told = once(child, 'message');
+  const url = await ready(child);
+  expect((await told)[0]).toBe('ready');
+  expect((await fetch(new URL('/healthz', url))).status).toBe(200);
+  child.kill('SIGTERM');
+  expect(await once(child, 'exit')).toEqual([0, null]);
+});
+
 describe('the image’s health check', () => {
   const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
   const variable = (name: string) => new RegExp(`^ENV ${name}=(\\S+)$`, 'm').exec(dockerfile)?.[1] as string;
