@@ -79,7 +79,7 @@ export const namespaceSentences: Readonly<
   presence: ['true', 'Let clients with the permission `presence` list and watch the members of a topic.'],
   inbox: [
     '`false`, of `user` `true`',
-    'Stream mode: a subscription without a position starts after what the same user has acknowledged on any device. The SDK acknowledges what its listeners have had; a poll acknowledges what precedes its cursor. For other clients everything that left the gateway more than a second or two ago counts as acknowledged, unless they acknowledge themselves (`acks` of `ping`).',
+    'Stream mode: a subscription without a position starts after what the same user has acknowledged on any device. The SDK acknowledges what its listeners have had; a poll acknowledges what precedes its cursor. For other clients everything that left the gateway more than a second or two ago counts as acknowledged, unless they acknowledge themselves (`acks` of `ping`). Where a topic has lost its numbering (over 100 000 idle topics), a user who has acknowledged nothing is not told that something may be missing.',
   ],
   ttlMs: ['0', 'TTL of publications without one of their own. 0: as long as the history.'],
   anonymous: [
