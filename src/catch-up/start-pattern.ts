@@ -17,16 +17,25 @@ import {
 import { StartedTopics } from './started-topics.ts';
 import { TopicBacklog } from './topic-backlog.ts';
 
-/** Topics that the reply to a pattern lists; the others introduce themselves with their first frame. */
-const maxTopicsListed = 1000;
+/** Topics that the patterns of one reply list; the others introduce themselves with their first frame. */
+export const maxTopicsListed = 1000;
 
 export interface PatternStarted {
   readonly backlog: PatternBacklog;
   readonly result: StartResult;
 }
 
+interface PatternOptions extends StartOptions {
+  /** How many topics the reply may list for it. */
+  readonly listedMax: number;
+}
+
 /** Where a subscription to a pattern starts. */
-export function startPattern(view: View, subscription: Subscription, options: StartOptions): PatternStarted {
+export function startPattern(
+  view: View,
+  subscription: Subscription,
+  options: PatternOptions,
+): PatternStarted {
   const { cursor, positions } = subscription;
   if (cursor !== undefined) return startAtCursor(view, cursor, positions ?? [], options);
   if (positions !== undefined) return startAtPositions(view, positions, options);
@@ -95,7 +104,7 @@ const nothingHad: Had = { seq: 0, lacksValues: false };
 function startAtPositions(
   view: View,
   positions: readonly TopicPosition[],
-  { broker, modeOf, metrics }: StartOptions,
+  { broker, modeOf, metrics, listedMax }: PatternOptions,
 ): PatternStarted {
   const known = new Map(positions.map((position) => [position.topic, position]));
   const startOf = (topic: Topic) => {
@@ -103,7 +112,7 @@ function startAtPositions(
     if (start.outcome !== undefined) metrics.recoveriesTotal.inc({ outcome: start.outcome });
     return start;
   };
-  const matches = takeMatches(view, broker, () => true);
+  const matches = takeMatches(view, broker, listedMax, () => true);
   const started = startEach(view, matches, broker, startOf, {
     backlogOf: (topic) => backlogFrom(view, topic, startOf(topic)),
     had: { seq: matches.areAll ? broker.commits.seq : 0, lacksValues: false },
@@ -115,15 +124,15 @@ function startAtPositions(
   return { ...started, result: { ...noTopic, topics: [...started.topics, ...gone] } };
 }
 
-function startPatternNew(view: View, last: number, { broker }: StartOptions): PatternStarted {
+function startPatternNew(view: View, last: number, { broker, listedMax }: PatternOptions): PatternStarted {
   const startOf = (topic: Topic) => startNew(feedOf(view, topic), last);
   const level: Topic[] = [];
   let lacksValues = false;
   for (const topic of matching(view, broker.topics())) {
     if (topic.state !== undefined) lacksValues = true;
-    else if (last === 0 && level.length < maxTopicsListed) level.push(topic);
+    else if (last === 0 && level.length < listedMax) level.push(topic);
   }
-  const lacking = takeMatches(view, broker, ({ state }) => state !== undefined || last > 0);
+  const lacking = takeMatches(view, broker, listedMax, ({ state }) => state !== undefined || last > 0);
   const { seq } = broker.commits;
   // Of those that are not listed nothing was sent yet.
   const had = { seq: last > 0 ? 0 : seq, lacksValues };
@@ -131,10 +140,11 @@ function startPatternNew(view: View, last: number, { broker }: StartOptions): Pa
     backlogOf: (topic) => lastBacklog(view, topic, seq, last),
     had: lacking.areAll ? { seq, lacksValues: false } : had,
   });
-  const rest = level.slice(0, maxTopicsListed - topics.length);
+  const rest = level.slice(0, listedMax - topics.length);
   const listed = [...topics, ...rest.map((topic) => resultOf(topic, startOf(topic)))];
   // Cut before the last N have come, it goes on from the positions that the reply names.
-  const cursor = last > 0 && lacking.first.length > 0 ? undefined : cursorNow(broker.commits, lacksValues);
+  const lacksNothing = lacking.first.length === 0 && lacking.areAll;
+  const cursor = last > 0 && !lacksNothing ? undefined : cursorNow(broker.commits, lacksValues);
   return { backlog, result: { ...noTopic, topics: listed, cursor } };
 }
 
@@ -197,13 +207,13 @@ interface Matches {
   readonly areAll: boolean;
 }
 
-function takeMatches(view: View, broker: Broker, isWanted: (topic: Topic) => boolean): Matches {
+function takeMatches(view: View, broker: Broker, most: number, isWanted: (topic: Topic) => boolean): Matches {
   const found = matchesOf(view, broker, isWanted);
   const first: Topic[] = [];
   for (;;) {
     const { done, value: topic } = found.next();
     if (done === true) return { first, rest: [], areAll: true };
-    if (first.length === maxTopicsListed) return { first, rest: chained(topic, found), areAll: false };
+    if (first.length === most) return { first, rest: chained(topic, found), areAll: false };
     first.push(topic);
   }
 }

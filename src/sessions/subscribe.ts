@@ -2,7 +2,7 @@ import type { Authorize } from '../auth/authorize.ts';
 import type { Identity } from '../auth/identity.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import type { Backlog } from '../catch-up/catch-up.ts';
-import { startPattern } from '../catch-up/start-pattern.ts';
+import { maxTopicsListed, startPattern } from '../catch-up/start-pattern.ts';
 import { type StartOptions, type StartResult, startTopic } from '../catch-up/start-topic.ts';
 import { TopicBacklog } from '../catch-up/topic-backlog.ts';
 import { SluiceError } from '../errors.ts';
@@ -25,6 +25,11 @@ import { targetProblem } from './target.ts';
 import { type Failure, settled, type Task } from './task.ts';
 import { isOfUser, TopicPermits, type TopicTokens } from './topic-permits.ts';
 import { wireError } from './wire-error.ts';
+
+/** What is left of a reply, which all patterns of a command share. */
+class ReplyRoom {
+  topics = maxTopicsListed;
+}
 
 export interface SubscriberOptions extends StartOptions {
   readonly metrics: StartOptions['metrics'] & Pick<Metrics, 'subscriptionErrorsTotal'>;
@@ -95,9 +100,10 @@ export class Subscriber {
     prepared: Prepared = nothingToKnow,
   ): SubscribeResult[] {
     const results: SubscribeResult[] = [];
+    const room = new ReplyRoom();
     try {
       for (const [index, subscription] of subscriptions.entries())
-        results.push(this.#result(session, subscription, false, prepared, prepared.verdicts?.[index]));
+        results.push(this.#result(session, subscription, false, room, prepared, prepared.verdicts?.[index]));
     } catch (fault) {
       for (const result of results) {
         const made = 'view' in result ? session.views.get(result.view) : undefined;
@@ -114,7 +120,7 @@ export class Subscriber {
     subscription: Pick<Subscription, 'topic' | 'cursor'>,
     prepared: Prepared = nothingToKnow,
   ): SubscribeResult {
-    return this.#result(session, subscription, true, prepared);
+    return this.#result(session, subscription, true, new ReplyRoom(), prepared);
   }
 
   /** Gives a subscription other keys, by a new view from where the client is. If refused, the former one stays. */
@@ -205,6 +211,7 @@ export class Subscriber {
     session: Session,
     subscription: Subscription,
     automatic: boolean,
+    room: ReplyRoom,
     { problems }: Prepared,
     verdict?: SubscribeGrant | SluiceError,
   ): SubscribeResult {
@@ -212,7 +219,7 @@ export class Subscriber {
       const problem = problems.get(subscription.topic) ?? problems.get(subscription.token ?? '');
       if (problem !== undefined) throw problem;
       if (verdict instanceof SluiceError) throw verdict;
-      return this.#subscribe(session, subscription, automatic, verdict);
+      return this.#subscribe(session, subscription, automatic, room, verdict);
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
       this.#options.metrics.subscriptionErrorsTotal.inc({ code: error.code });
@@ -224,6 +231,7 @@ export class Subscriber {
     session: Session,
     subscription: Subscription,
     automatic: boolean,
+    room: ReplyRoom,
     verdict: SubscribeGrant | undefined,
   ): Granted {
     const { topic: target } = subscription;
@@ -238,7 +246,7 @@ export class Subscriber {
     const isInbox = inbox.isInboxOf(session, view);
     const from = isInbox ? inbox.startOf(session, view, subscription, replaced) : subscription;
     const continued = isInbox ? undefined : continuedAfter(view, subscription, replaced);
-    const { backlog, result } = continued ?? this.#start(view, from);
+    const { backlog, result } = continued ?? this.#start(view, from, room);
     const origin = automatic ? 'gateway' : verdict?.grant === true ? 'granted' : 'client';
     const sessionView = new SessionView({ view, origin, payer, permit, backlog });
     session.views.add(sessionView);
@@ -264,10 +272,11 @@ export class Subscriber {
   }
 
   /** What the subscriber lacks of the view, and what it is told. */
-  #start(view: View, subscription: Subscription): { backlog: Backlog; result: StartResult } {
-    return view.isPattern
-      ? startPattern(view, subscription, this.#options)
-      : startTopic(feedOfTopic(view), subscription, this.#options);
+  #start(view: View, subscription: Subscription, room: ReplyRoom): { backlog: Backlog; result: StartResult } {
+    if (!view.isPattern) return startTopic(feedOfTopic(view), subscription, this.#options);
+    const started = startPattern(view, subscription, { ...this.#options, listedMax: room.topics });
+    room.topics -= Math.min(room.topics, started.result.topics?.length ?? 0);
+    return started;
   }
 
   /** Returns the topic token that permits the subscription, if one does. Throws the refusal. */
@@ -325,7 +334,7 @@ export class Subscriber {
       sessionView.watchBy(shared);
       return;
     }
-    const { backlog } = this.#start(view, { topic: target });
+    const { backlog } = this.#start(view, { topic: target }, new ReplyRoom());
     const watch = new SessionView({
       view,
       origin: 'gateway',

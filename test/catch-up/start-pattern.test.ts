@@ -11,7 +11,12 @@ async function subscribedTo(count: number) {
   const world = await makeWorld({ topic: { maxPublications: 4 }, broker: { topicsMax: count + 1 } });
   for (let i = 0; i < count; i++) await world.publish(`p:${i}`, {}, {});
   const view = world.view('p:*');
-  const options = { broker: world.broker, modeOf: () => 'stream' as const, metrics: world.counts.metrics };
+  const options = {
+    broker: world.broker,
+    modeOf: () => 'stream' as const,
+    metrics: world.counts.metrics,
+    listedMax: 1000,
+  };
   const { backlog, result } = startPattern(view, { topic: 'p:*', last: 1 }, options);
   /** After which offset of each topic it continues, in the order of its turn. */
   const positions = () => {
@@ -58,7 +63,12 @@ test('what waits for its turn takes at most 40 kB of a subscriber to 20 000 topi
   const world = await makeWorld({ topic: { maxPublications: 4 }, broker: { topicsMax: 20_000 } });
   for (let i = 0; i < 20_000; i++) await world.publish(`p:${i}`, {});
   const view = world.view('p:*');
-  const options = { broker: world.broker, modeOf: () => 'stream' as const, metrics: world.counts.metrics };
+  const options = {
+    broker: world.broker,
+    modeOf: () => 'stream' as const,
+    metrics: world.counts.metrics,
+    listedMax: 1000,
+  };
   const subscribers = 50;
   const held: unknown[] = [];
   const bytes = growthBytes('heapUsed', () => {
@@ -66,6 +76,23 @@ test('what waits for its turn takes at most 40 kB of a subscriber to 20 000 topi
       held.push(startPattern(view, { topic: 'p:*', last: 1 }, options).backlog);
   });
   expect([held.length, bytes / subscribers < 40_000]).toEqual([subscribers, true]);
+});
+
+test('where the reply has no room, a pattern lists no topic, has no cursor, and sends all of them', async () => {
+  const { broker, view: viewOf, counts, publish } = await makeWorld({ topic: { maxPublications: 4 } });
+  for (const topic of ['p:1', 'p:2', 'p:3']) await publish(topic, {}, {});
+  const options = { broker, modeOf: () => 'stream' as const, metrics: counts.metrics };
+  const started = (listedMax: number) =>
+    startPattern(viewOf('p:*'), { topic: 'p:*', last: 1 }, { ...options, listedMax });
+  const { backlog, result } = started(0);
+  expect([result.topics, result.cursor]).toEqual([[], undefined]);
+  const found: unknown[] = [];
+  for (let item = backlog.current; item !== undefined; item = backlog.current) {
+    if (item instanceof TopicBacklog) found.push([item.feed.topic.name, item.position]);
+    backlog.advance();
+  }
+  expect(found).toEqual([1, 2, 3].map((n) => [`p:${n}`, 1]));
+  expect(started(2).result.topics?.map(({ topic }) => topic)).toEqual(['p:1', 'p:2']);
 });
 
 test('a topic that is born before its turn comes is sent from its begin', async () => {
@@ -90,7 +117,7 @@ describe('a pattern that continues by a cursor, and in some topics by positions'
       { topic: 'p:9', epoch, offset: 1 },
       { topic: 'q', epoch, offset: 1 },
     ];
-    const options = { broker, modeOf: () => 'stream' as const, metrics: counts.metrics };
+    const options = { broker, modeOf: () => 'stream' as const, metrics: counts.metrics, listedMax: 1000 };
     const { backlog, result } = startPattern(viewOf('p:*'), { topic: 'p:*', cursor, positions }, options);
     expect(result).toMatchObject({
       recovered: true,
@@ -110,7 +137,7 @@ describe('a pattern that continues by a cursor, and in some topics by positions'
     const cursor = cursorNow(broker.commits);
     // The engine had dropped its numbering.
     broker.appended('p:1', 'new', [stored(2, { key: 'b' })]);
-    const options = { broker, modeOf: () => 'state' as const, metrics: counts.metrics };
+    const options = { broker, modeOf: () => 'state' as const, metrics: counts.metrics, listedMax: 1000 };
     const { backlog } = startPattern(viewOf('p:*'), { topic: 'p:*', cursor }, options);
     expect(backlog.current).toMatchObject({ epoch: 'new', lag: { lacksValues: true } });
   });
@@ -130,7 +157,7 @@ test.each([
     turns.advance(200);
     broker.sweep();
     expect(broker.find('p:1')).toBeUndefined();
-    const options = { broker, modeOf: () => 'stream' as const, metrics: counts.metrics };
+    const options = { broker, modeOf: () => 'stream' as const, metrics: counts.metrics, listedMax: 1000 };
     const positions = [{ topic: 'p:1', epoch: numbering === 'own' ? own : numbering, offset }];
     const { result } = startPattern(viewOf('p:*'), { topic: 'p:*', positions }, options);
     expect(result.topics).toEqual([{ topic: 'p:1', epoch: own, offset: 3, mode: 'stream', ...told }]);
@@ -142,7 +169,7 @@ test.each(['gone', 'subscribed to'])(
   async (how) => {
     const { broker, view: viewOf, counts } = await makeWorld();
     if (how === 'subscribed to') broker.retain('p:1');
-    const options = { broker, modeOf: () => 'stream' as const, metrics: counts.metrics };
+    const options = { broker, modeOf: () => 'stream' as const, metrics: counts.metrics, listedMax: 1000 };
     const positions = [{ topic: 'p:1', epoch: 'E', offset: 3 }];
     const { result } = startPattern(viewOf('p:*'), { topic: 'p:*', positions }, options);
     expect(result.topics).toMatchObject([{ topic: 'p:1', epoch: '', offset: 0, recovered: false }]);

@@ -191,9 +191,9 @@ export const sessionLimits: readonly Limit[] = [
     ],
   },
   {
-    what: 'topics that the reply to a pattern lists',
+    what: 'topics that a reply lists of all patterns together',
     at: { value: '1000' },
-    of: 'subscription',
+    of: 'command',
     over: 'left out, and served',
     codes: [],
     countedBy: [],
