@@ -236,5 +236,6 @@ test('addresses that are gone and whose bucket is full are forgotten', () => {
     clock.nowMs += 1000;
     limits.sweep();
   });
-  expect(growth).toBeLessThan(200_000);
+  // One table that keeps them takes 2 MB or more; other code of this process may have grown beside.
+  expect(growth).toBeLessThan(1_000_000);
 });
