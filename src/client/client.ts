@@ -82,7 +82,7 @@ export class SluiceClient {
   /** A page of the topic's history, oldest first: publications with offsets greater than `after`. */
   async history<T = unknown>(
     topic: string,
-    options: { readonly after?: number; readonly limit?: number } = {},
+    options: { readonly after?: number | undefined; readonly limit?: number | undefined } = {},
   ): Promise<HistoryPage<T>> {
     const page = await this.#core.request('history', { ...options, topic });
     return { ...page, publications: page.publications.map((one) => new ReceivedPublication<T>(topic, one)) };
@@ -107,17 +107,13 @@ export class SluiceClient {
   /** The status of the client, without a question to the gateway. */
   getStatus(): ClientStatus {
     const { lastChange, greeting, transports, connectedAtMs, clock, subscriptions, queue } = this.#core;
-    const { state, retryAtMs, attempts, error, reason } = lastChange;
+    const { previous, ...now } = lastChange;
     return {
-      state,
+      ...now,
       transport: transports.current,
       session: greeting?.session,
       user: greeting?.user,
       connectedAtMs,
-      retryAtMs,
-      attempts,
-      error,
-      reason,
       roundTripMs: clock.roundTripMs,
       serverOffsetMs: clock.offsetMs,
       subscriptions: subscriptions.size,
@@ -130,11 +126,11 @@ export class SluiceClient {
   }
 
   on<K extends keyof ClientEvents>(event: K, listener: (...args: ClientEvents[K]) => void): () => void {
-    return this.#core.events.on(event, listener);
+    return this.#core.emitter.on(event, listener);
   }
 
   off<K extends keyof ClientEvents>(event: K, listener: (...args: ClientEvents[K]) => void): void {
-    this.#core.events.off(event, listener);
+    this.#core.emitter.off(event, listener);
   }
 
   onConnect(listener: (greeting: Greeting) => void): () => void {

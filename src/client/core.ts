@@ -55,7 +55,7 @@ export class Core
     TransportsPort
 {
   readonly runtime: Runtime;
-  readonly events = new Emitter<ClientEvents>((fault, event) => this.#listenerFailed(fault, event));
+  readonly emitter = new Emitter<ClientEvents>((fault, event) => this.#listenerFailed(fault, event));
   readonly transports: Transports;
   readonly connection: Connection;
   readonly commands: PendingCommands;
@@ -154,7 +154,7 @@ export class Core
     this.queue.connected();
     this.#heartbeat.start();
     this.#planRefresh(greeting.expiresMs, greeting.timeMs);
-    this.events.emit('degraded', Boolean(greeting.degraded));
+    this.emitter.emit('degraded', Boolean(greeting.degraded));
   }
 
   disconnected(closed: ClosedBy): void {
@@ -167,7 +167,7 @@ export class Core
     this.commands.disconnected();
     this.subscriptions.disconnected();
     this.queue.disconnected();
-    this.events.emit('disconnect', closed);
+    this.emitter.emit('disconnect', closed);
   }
 
   state(change: StateChange): void {
@@ -181,8 +181,8 @@ export class Core
     } else this.#wake.start();
     const arrived = state === 'connected' ? this.greeting : undefined;
     if (arrived) this.arrivals.arrived(arrived);
-    this.events.emit('state', change);
-    if (arrived && this.greeting) this.events.emit('connect', this.greeting);
+    this.emitter.emit('state', change);
+    if (arrived && this.greeting) this.emitter.emit('connect', this.greeting);
     if (state === 'closed' && change.error) this.report(error);
   }
 
@@ -214,7 +214,7 @@ export class Core
 
   beat(pulse: Pulse): void {
     this.clock.observe(pulse);
-    this.events.emit('roundTrip', pulse.roundTripMs);
+    this.emitter.emit('roundTrip', pulse.roundTripMs);
   }
 
   dead(): void {
@@ -302,11 +302,11 @@ export class Core
         this.#planRefresh(frame.expiresMs, frame.expiresMs);
         break;
       case 'gatewayState':
-        this.events.emit('degraded', frame.degraded);
+        this.emitter.emit('degraded', frame.degraded);
         break;
       case 'message':
         // The gateway has checked that it is JSON.
-        this.events.emit('message', { type: frame.type, data: readPayload(frame.payload) });
+        this.emitter.emit('message', { type: frame.type, data: readPayload(frame.payload) });
         break;
       case 'error':
         this.report(new ClientError(frame));
@@ -318,8 +318,8 @@ export class Core
 
   /** The gateway subscribed this session by itself, to a topic that the application hasn't asked for. */
   serverMade(subscription: LocalSubscription): void {
-    subscription.isHeard = () => this.events.hears('publication');
-    subscription.on('publication', (...args) => void this.events.emit('publication', ...args));
+    subscription.isHeard = () => this.emitter.hears('publication');
+    subscription.on('publication', (...args) => void this.emitter.emit('publication', ...args));
     subscription.on('error', (error) => {
       // Finally: it is the topic of another user, who was signed in before.
       if (error.retry) this.report(error);
@@ -330,7 +330,7 @@ export class Core
   // -- errors -----------------------------------------------------------------------------------------
 
   report(error: ClientError): void {
-    if (!this.events.emit('error', error)) console.error(error);
+    if (!this.emitter.emit('error', error)) console.error(error);
   }
 
   #listenerFailed(fault: unknown, event: keyof ClientEvents): void {

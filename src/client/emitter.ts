@@ -15,23 +15,22 @@ export class Emitter<Events extends { [K in keyof Events]: unknown[] }> {
 
   /** Returns a function that removes the listener. */
   on<K extends keyof Events>(event: K, listener: Listener<Events[K]>): () => void {
-    this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), listener]);
+    this.#listeners.set(event, [...this.#of(event), listener]);
     return () => this.off(event, listener);
   }
 
   off<K extends keyof Events>(event: K, listener: Listener<Events[K]>): void {
-    const rest = (this.#listeners.get(event) ?? []).filter((candidate) => candidate !== listener);
+    const rest = this.#of(event).filter((candidate) => candidate !== listener);
     this.#listeners.set(event, rest);
   }
 
   hears(event: keyof Events): boolean {
-    return Boolean(this.#listeners.get(event)?.length);
+    return this.#of(event).length > 0;
   }
 
   /** Returns whether there was a listener. */
   emit<K extends keyof Events>(event: K, ...args: Events[K]): boolean {
-    const listeners = this.#listeners.get(event) as readonly Listener<Events[K]>[] | undefined;
-    if (!listeners?.length) return false;
+    const listeners = this.#of(event) as readonly Listener<Events[K]>[];
     for (const listener of listeners) {
       try {
         const result = listener(...args) as Partial<PromiseLike<unknown>> | undefined;
@@ -40,10 +39,14 @@ export class Emitter<Events extends { [K in keyof Events]: unknown[] }> {
         this.#onFault(fault, event);
       }
     }
-    return true;
+    return listeners.length > 0;
   }
 
   clear(): void {
     this.#listeners.clear();
+  }
+
+  #of(event: keyof Events): readonly unknown[] {
+    return this.#listeners.get(event) ?? [];
   }
 }

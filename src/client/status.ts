@@ -1,21 +1,12 @@
-import type { ClientError } from './client-error.ts';
-import type { ConnectionState } from './connection/connection.ts';
+import type { StateChange } from './connection/connection.ts';
 import type { Transport } from './http/transports.ts';
 
-export interface ClientStatus {
-  readonly state: ConnectionState;
+export interface ClientStatus extends Omit<StateChange, 'previous'> {
   /** The transport in use, or the next one to be tried. */
   readonly transport: Transport;
   readonly session: string | undefined;
   readonly user: string | undefined;
   readonly connectedAtMs: number | undefined;
-  /** reconnecting: when the next attempt begins. */
-  readonly retryAtMs: number | undefined;
-  readonly attempts: number;
-  /** Why the client is reconnecting or closed. */
-  readonly error: ClientError | undefined;
-  /** The code of `error`. */
-  readonly reason: string | undefined;
   readonly roundTripMs: number | undefined;
   /** Milliseconds to add to the local clock to get the gateway's. */
   readonly serverOffsetMs: number;

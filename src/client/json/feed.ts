@@ -131,7 +131,7 @@ export class JsonFeed extends Feed<JsonPublication> {
     const publications = batch.publications as unknown as JsonPublication[];
     const whole = publications.map((publication) => ({ ...publication, topic }));
     if (upto > at.offset) this.take(topic, at, whole, upto, { view: batch.view, epoch: at.epoch });
-    this.isInbox &&= this.events.hears('publication');
+    this.isInbox &&= this.emitter.hears('publication');
     this.advance(cursor);
     return true;
   }

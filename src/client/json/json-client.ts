@@ -130,7 +130,7 @@ export class JsonClient {
       abandon: (error) => this.#connection.abandon(error),
       report: (error) => this.#report(error),
       serverMade: (feed) =>
-        void feed.events.on('publication', (publication) => {
+        void feed.emitter.on('publication', (publication) => {
           if (!this.#events.emit('publication', publication)) feed.isInbox &&= feed.holders > 1;
         }),
     });
@@ -181,7 +181,7 @@ export class JsonClient {
       },
       current: (one = topic) => feed.entries(one) as JsonMap<T>,
       on: (event, listener) => {
-        const remove = isOver ? () => {} : feed.events.on(event, listener as never);
+        const remove = isOver ? () => {} : feed.emitter.on(event, listener as never);
         removers.push(remove);
         return remove;
       },
@@ -215,7 +215,7 @@ export class JsonClient {
   /** A page of the topic's history, oldest first: publications with offsets greater than `after`. */
   history<T = unknown>(
     topic: string,
-    options: { readonly after?: number; readonly limit?: number } = {},
+    options: { readonly after?: number | undefined; readonly limit?: number | undefined } = {},
   ): Promise<JsonHistoryPage<T>> {
     return this.#request('history', { topic, ...options }) as Promise<unknown> as Promise<JsonHistoryPage<T>>;
   }

@@ -11,7 +11,7 @@ import type { Attachment, Delegate, DelegateEvent } from './delegate.ts';
 
 export interface PageSubscribeOptions extends SubscribeOptions {
   /** `frame`: delivers what has come once per animation frame. By default everything is delivered at once. */
-  readonly deliver?: 'frame';
+  readonly deliver?: 'frame' | undefined;
 }
 
 export interface PageSubscriptionPort {
@@ -72,7 +72,7 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
   unsubscribe(): void {
     if (this.state === 'closed') return;
     this.enter('closed');
-    this.events.clear();
+    this.emitter.clear();
     this.#attachment?.end();
     this.#attachment = undefined;
     this.#port.remove(this as PageSubscription);
@@ -160,14 +160,14 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
           break;
         case 'recovered':
         case 'caughtUp':
-          this.events.emit(event.kind, event.at);
+          this.emitter.emit(event.kind, event.at);
           break;
         case 'lagging':
-          this.events.emit('lagging');
+          this.emitter.emit('lagging');
           break;
         case 'joined':
         case 'left':
-          this.events.emit(event.kind, event.member, event.topic);
+          this.emitter.emit(event.kind, event.member, event.topic);
           break;
       }
     }
@@ -183,7 +183,7 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
     if (offset <= this.#floor(topic, epoch)) return false;
     this.stand(topic, { epoch, offset });
     if (this.#port.isOwn({ topic, epoch, offset })) return true;
-    this.events.emit('publication', publication, meta);
+    this.emitter.emit('publication', publication, meta);
     return true;
   }
 
@@ -222,7 +222,7 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
     const shown = publications.filter((each) => this.#isShown(each));
     this.#mapOf(at.topic).page(shown, { first: true, last: true });
     this.stand(at.topic, { epoch: at.epoch, offset: at.offset });
-    this.events.emit('snapshot', this.entries(at.topic), at);
+    this.emitter.emit('snapshot', this.entries(at.topic), at);
   }
 
   /** Returns whether the topic's map has changed. */
@@ -231,7 +231,7 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
     if (previous?.epoch === at.epoch) return false;
     const { map } = this.stand(at.topic, { epoch: at.epoch, offset: at.offset });
     map?.clear();
-    if (previous?.epoch) this.events.emit('reset', at, previous);
+    if (previous?.epoch) this.emitter.emit('reset', at, previous);
     return map !== undefined;
   }
 
@@ -239,11 +239,11 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
   #gap(gap: Gap): void {
     const { topic, epoch, missing } = gap;
     if (!missing) {
-      this.events.emit('gap', gap);
+      this.emitter.emit('gap', gap);
       return;
     }
     const after = Math.max(missing.after, this.#floor(topic, epoch));
     if (after < missing.upto)
-      this.events.emit('gap', { topic, epoch, missing: { after, upto: missing.upto } });
+      this.emitter.emit('gap', { topic, epoch, missing: { after, upto: missing.upto } });
   }
 }

@@ -31,18 +31,18 @@ export class ApplicationSubscription<T> extends Feed<ReceivedPublication> {
     event: K,
     listener: (...args: SubscriptionEvents<T>[K]) => void,
   ): () => void {
-    return (this.events as Emitter<SubscriptionEvents<T>>).on(event, listener);
+    return (this.emitter as Emitter<SubscriptionEvents<T>>).on(event, listener);
   }
 
   off<K extends keyof SubscriptionEvents<T>>(
     event: K,
     listener: (...args: SubscriptionEvents<T>[K]) => void,
   ): void {
-    (this.events as Emitter<SubscriptionEvents<T>>).off(event, listener);
+    (this.emitter as Emitter<SubscriptionEvents<T>>).off(event, listener);
   }
 
   refuse(error: ClientError): void {
     this.enter('refused', error);
-    if (!this.events.emit('error', error)) this.#report(error);
+    if (!this.emitter.emit('error', error)) this.#report(error);
   }
 }

@@ -46,7 +46,7 @@ export class Feed<P extends FeedPublication> {
   readonly topic: string;
   readonly isPattern: boolean;
   options: SubscribeOptions;
-  readonly events: Emitter<FeedEvents<P>>;
+  readonly emitter: Emitter<FeedEvents<P>>;
   extras: FeedExtras<P> | undefined;
   state: SubscriptionState = 'pending';
   error: ClientError | undefined;
@@ -60,12 +60,12 @@ export class Feed<P extends FeedPublication> {
    */
   isWhole: boolean | undefined;
 
-  constructor(topic: string, options: SubscribeOptions, events: Emitter<FeedEvents<P>>) {
+  constructor(topic: string, options: SubscribeOptions, emitter: Emitter<FeedEvents<P>>) {
     const starts = [options.since ?? []].flat() as readonly (Position & Partial<TopicPosition>)[];
     this.topic = topic;
     this.isPattern = topic.endsWith('*');
     this.options = options;
-    this.events = events;
+    this.emitter = emitter;
     for (const { topic: name = topic, epoch, offset } of starts) this.topics.set(name, { epoch, offset });
   }
 
@@ -83,7 +83,7 @@ export class Feed<P extends FeedPublication> {
     if (state === 'live') this.wasLive = true;
     if (state === this.state) return;
     this.state = state;
-    this.events.emit('state', state);
+    this.emitter.emit('state', state);
   }
 
   stand(topic: string, at: Known<P>): Known<P> {
@@ -100,8 +100,8 @@ export class Feed<P extends FeedPublication> {
     known.map?.apply(fresh);
     for (const publication of fresh) {
       if (this.state === 'closed') return;
-      if (!(publication.offset <= (known.seen ?? 0)) && this.events.hears('publication'))
-        this.events.emit('publication', publication.copy?.() ?? publication, meta);
+      if (!(publication.offset <= (known.seen ?? 0)) && this.emitter.hears('publication'))
+        this.emitter.emit('publication', publication.copy?.() ?? publication, meta);
       known.offset = publication.offset;
     }
     known.offset = upto;
@@ -115,13 +115,13 @@ export class Feed<P extends FeedPublication> {
 
   /** Emits all values of a state topic. */
   show(at: TopicPosition, map: LiveMap<P>): void {
-    this.events.emit('snapshot', map.entries, at);
+    this.emitter.emit('snapshot', map.entries, at);
     this.tellMap(at.topic, map);
   }
 
   /** Reads the map only for listeners: a map that was not read need not be copied at the next change. */
   tellMap(topic: string, map: LiveMap<P> | undefined): void {
-    if (map && this.events.hears('map')) this.events.emit('map', map.entries, topic);
+    if (map && this.emitter.hears('map')) this.emitter.emit('map', map.entries, topic);
   }
 }
 

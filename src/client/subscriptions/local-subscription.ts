@@ -29,7 +29,7 @@ export class LocalSubscription<T = unknown>
   /** Undefined: it has ended. */
   wire: Wire | undefined;
   isUnserved = false;
-  isHeard = (): boolean => this.events.hears('publication');
+  isHeard = (): boolean => this.emitter.hears('publication');
   readonly #home: SubscriptionHome;
 
   constructor(topic: string, options: SubscribeOptions, home: SubscriptionHome) {
@@ -56,7 +56,7 @@ export class LocalSubscription<T = unknown>
   unsubscribe(): void {
     if (this.state === 'closed') return;
     this.enter('closed');
-    this.events.clear();
+    this.emitter.clear();
     this.#home.remove(this as LocalSubscription);
   }
 
@@ -84,7 +84,7 @@ export class LocalSubscription<T = unknown>
       const { topic, epoch, offset, recovered } = granted;
       const own = this.at(topic);
       this.stand(topic, { epoch, offset, seen: own?.epoch === epoch ? own.offset : 0 });
-      if (own && recovered) this.events.emit('recovered', { topic, epoch, offset });
+      if (own && recovered) this.emitter.emit('recovered', { topic, epoch, offset });
       this.enter('live');
     }
     this.extras?.wishes.clear();
@@ -96,7 +96,7 @@ export class LocalSubscription<T = unknown>
     if (extras.loaded) extras.loaded.resetFeed(this, frame);
     else if (previous?.epoch !== epoch) {
       this.stand(topic, { epoch, offset, seen: 0 });
-      if (previous?.epoch) this.events.emit('reset', { topic, epoch, offset }, previous);
+      if (previous?.epoch) this.emitter.emit('reset', { topic, epoch, offset }, previous);
     }
   }
 

@@ -164,7 +164,7 @@ export class Wire implements Shared {
     const start = known.find((at) => at && !at.awaitsSnapshot);
     const since = start && { epoch: start.epoch, offset: start.offset };
     this.starts = since ? [{ topic, ...since }] : [];
-    return since ? { since, cursor: this.cursor } : {};
+    return { since, cursor: since && this.cursor };
   }
 
   /** The code is loaded: the frame or member that needs it has waited for it. */

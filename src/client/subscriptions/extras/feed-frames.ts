@@ -46,8 +46,8 @@ function beginTopic<P extends FeedPublication>(
   const known = learn(feed, topic, mode, { epoch, offset, seen });
   if (mode === 'state') beginMap(feed, known, start, asked);
   const isReset = own?.epoch && own.epoch !== epoch;
-  if (isReset) feed.events.emit('reset', { topic, epoch, offset: missing?.after ?? offset }, own);
-  else if (own && recovered) feed.events.emit('recovered', { topic, epoch, offset });
+  if (isReset) feed.emitter.emit('reset', { topic, epoch, offset: missing?.after ?? offset }, own);
+  else if (own && recovered) feed.emitter.emit('recovered', { topic, epoch, offset });
   if (mode === 'stream' && (isReset ? missing : recovered === false))
     nameLoss(feed, start, isReset ? undefined : own);
 }
@@ -75,19 +75,19 @@ function nameLoss<P extends FeedPublication>(
 ): void {
   // There may be less than the `last` N that were wished for.
   const from = feed.extras?.wishes.get(topic) ?? own?.offset ?? 0;
-  if (!missing && !own?.epoch && offset === 0) feed.events.emit('gap', { topic, epoch });
+  if (!missing && !own?.epoch && offset === 0) feed.emitter.emit('gap', { topic, epoch });
   else lost(feed, topic, epoch, missing ?? { after: from, upto: offset }, from);
 }
 
 /** The reply to a pattern's cursor. Missed publications follow, and losses are named, topic by topic. */
 function continued<P extends FeedPublication>(feed: Feed<P>, { recovered = false, cursor }: Granted): void {
   feed.isWhole = recovered;
-  if (!recovered) feed.events.emit('gap', { topic: feed.topic, epoch: '' });
+  if (!recovered) feed.emitter.emit('gap', { topic: feed.topic, epoch: '' });
   else if (cursor !== undefined) endContinuation(feed);
 }
 
 function endContinuation<P extends FeedPublication>(feed: Feed<P>): void {
-  if (feed.isWhole) feed.events.emit('recovered', { topic: feed.topic, epoch: '', offset: 0 });
+  if (feed.isWhole) feed.emitter.emit('recovered', { topic: feed.topic, epoch: '', offset: 0 });
   feed.isWhole = undefined;
 }
 
@@ -132,7 +132,7 @@ export function resetFeed<P extends FeedPublication>(
   feed.complete(learn(feed, topic, mode, { epoch, offset, seen: 0 }), true);
   if (previous?.epoch) {
     feed.isWhole &&= false;
-    feed.events.emit('reset', { topic, epoch, offset }, previous);
+    feed.emitter.emit('reset', { topic, epoch, offset }, previous);
   }
   clearMap(feed, topic);
 }
@@ -167,7 +167,7 @@ function lost<P extends FeedPublication>(
 ): boolean {
   const after = Math.max(missing.after, from);
   if (after >= missing.upto) return false;
-  feed.events.emit('gap', { topic, epoch, missing: { after, upto: missing.upto } });
+  feed.emitter.emit('gap', { topic, epoch, missing: { after, upto: missing.upto } });
   return true;
 }
 

@@ -42,13 +42,13 @@ function tellCaughtUp(wire: Shared | undefined, frame: ServerKinds['caughtUp']):
   for (const member of wire.members) {
     const wasLagging = member.state === 'lagging';
     caughtUp(member, frame);
-    if (wasLagging && member.state === 'live') member.events.emit('caughtUp', { topic, epoch, offset });
+    if (wasLagging && member.state === 'live') member.emitter.emit('caughtUp', { topic, epoch, offset });
   }
 }
 
 function tellLagging(member: Member): void {
   member.enter('lagging');
-  member.events.emit('lagging');
+  member.emitter.emit('lagging');
 }
 
 /** The reasons for which a gateway ends a subscription, with their numbers in `src/errors/numbers.ts`. */
@@ -84,5 +84,6 @@ function tellPresence(
 ): void {
   for (const wire of registry.all())
     if (wire.isPattern ? topic.startsWith(wire.topic.slice(0, -1)) : wire.topic === topic)
-      for (const { options, events } of wire.members) if (options.presence) events.emit(kind, member, topic);
+      for (const { options, emitter } of wire.members)
+        if (options.presence) emitter.emit(kind, member, topic);
 }
