@@ -6,6 +6,7 @@ import type { GatewayOptions } from './gateway/options.ts';
 import { GatewayRun } from './gateway/run.ts';
 import { type CallHandler, type HookName, type Hooks, hookNames } from './hooks/contract.ts';
 import { createLog } from './log.ts';
+import { given } from './protocol/given.ts';
 import type { PublishFields } from './protocol/publication.ts';
 import {
   type BroadcastInput,
@@ -69,7 +70,7 @@ const inOneProcess =
   'workers: a gateway in a process of your own is one process; sluice serve starts several';
 
 /** The options, and the application's own functions. */
-export type EmbeddedOptions = GatewayOptions & { readonly hooks?: Hooks };
+export type EmbeddedOptions = GatewayOptions & { readonly hooks?: Hooks | undefined };
 
 /** A hook can't be both a function and a URL. */
 function hookFaults(hooks: Hooks, config: Config): string[] {
@@ -83,7 +84,9 @@ function hookFaults(hooks: Hooks, config: Config): string[] {
 }
 
 /** Builds a gateway that does not listen yet. Throws a `ConfigError` with all faults of the options together. */
-export function createGateway({ hooks = {}, ...options }: EmbeddedOptions = {}): Gateway {
+export function createGateway(wanted: EmbeddedOptions = {}): Gateway {
+  const { hooks: wantedHooks, ...options } = given(wanted);
+  const hooks = given(wantedHooks);
   const warnings: string[] = [];
   const config = loadConfig({ entries: options, warn: (warning) => warnings.push(warning) });
   if (config.workers > 1) throw new ConfigError([inOneProcess]);

@@ -39,6 +39,17 @@ describe('the options of an embedded gateway', () => {
     expect(create).toThrow(/namespaces\.a\.mode in the options/);
   });
 
+  it.each([
+    null,
+    { apiKeys: null },
+    { namespaces: null },
+    { hooks: null },
+    { hooks: { authorize: null } },
+    { connectionsMax: null },
+  ])('that are null are not given: %j', (none) => {
+    expect(() => createGateway(none as never)).not.toThrow();
+  });
+
   it('never show a secret in a fault', () => {
     expect(() => createGateway({ ...quiet, tokenSecret: 'too-short-secret' })).not.toThrow(
       /too-short-secret/,

@@ -25,7 +25,7 @@ interface Entry {
 
 export interface OfflineQueueOptions {
   /** How many publications may wait: 100 by default. The next one is rejected. */
-  readonly maxEntries?: number;
+  readonly maxEntries?: number | undefined;
 }
 
 export interface OfflineQueuePort {

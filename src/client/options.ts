@@ -10,43 +10,43 @@ export interface ClientOptions {
    * A JSON Web Token, or a function that returns one: it is called before each attempt to connect, and before the token
    * expires.
    */
-  readonly token?: string | (() => string | Promise<string>);
+  readonly token?: string | (() => string | Promise<string>) | undefined;
   /** Needed if the platform has no WebSocket (Node 20): the class of the package `ws`. */
-  readonly WebSocket?: WebSocketClass;
+  readonly WebSocket?: WebSocketClass | undefined;
   /**
    * When to reconnect. By default after 1, 2, 4, 8, 16 and then 30 s, each delay drawn between half of it and all of
    * it, without end. `false`: the client makes one attempt, and none after a loss.
    */
-  readonly reconnect?: BackoffOptions | false;
+  readonly reconnect?: BackoffOptions | false | undefined;
   /**
    * The same as `reconnect.maxAttempts`: after this many failed attempts in a row the client closes with
    * `retries_over`.
    */
-  readonly maxReconnectAttempts?: number;
+  readonly maxReconnectAttempts?: number | undefined;
   /** The same as `reconnect.jitter`. */
-  readonly jitter?: BackoffOptions['jitter'];
+  readonly jitter?: BackoffOptions['jitter'] | undefined;
   /**
    * The transports in the order in which they are tried: by default `websocket`, `sse`, `poll`. If something on the way
    * refuses one, the next is used until the first works again. Payloads that come over HTTP are JSON written again:
    * equal, but not byte for byte.
    */
-  readonly transports?: readonly Transport[];
+  readonly transports?: readonly Transport[] | undefined;
   /** `false`: the same as `transports` without `websocket`. */
-  readonly enableWebSocket?: boolean;
+  readonly enableWebSocket?: boolean | undefined;
   /** Milliseconds between two polls. 0, the default: the gateway holds each poll until it has something to send. */
-  readonly fallbackPollingInterval?: number;
+  readonly fallbackPollingInterval?: number | undefined;
   /** By default a ping every 30 s. If nothing comes for 10 s after it the connection is dead. */
-  readonly heartbeat?: HeartbeatOptions;
+  readonly heartbeat?: HeartbeatOptions | undefined;
   /** Holds publications while there is no connection, by default 100. */
-  readonly offlineQueue?: OfflineQueueOptions;
+  readonly offlineQueue?: OfflineQueueOptions | undefined;
   /** How long a command waits for its reply: 10 000 by default. */
-  readonly commandTimeoutMs?: number;
+  readonly commandTimeoutMs?: number | undefined;
   /** How long an attempt to connect may take until the gateway has accepted the client: 10 000 by default. */
-  readonly connectTimeoutMs?: number;
+  readonly connectTimeoutMs?: number | undefined;
   /** The application's name in the gateway's logs: "my-app/1.2.3". */
-  readonly clientName?: string;
+  readonly clientName?: string | undefined;
   /** Clock, randomness, timers and fetch, for tests. */
-  readonly runtime?: Runtime;
+  readonly runtime?: Runtime | undefined;
 }
 
 /** A page may give a path: `/ws` means its own host, with TLS if the page came by TLS. Throws `invalid_url`. */

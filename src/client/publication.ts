@@ -4,16 +4,16 @@ import { readPayload, textOf } from './payload.ts';
 
 /** The optional fields of a publication to publish. */
 export interface PublishOptions {
-  readonly key?: string;
-  readonly tags?: Tags;
+  readonly key?: string | undefined;
+  readonly tags?: Tags | undefined;
   /** Generated if absent, so that a publication that is sent again doesn't count twice. */
-  readonly messageId?: string;
-  readonly ttlMs?: number;
+  readonly messageId?: string | undefined;
+  readonly ttlMs?: number | undefined;
   /** This client does not get it, even if it was offline or has reconnected. */
-  readonly exceptSelf?: boolean;
-  readonly timestampMs?: number;
+  readonly exceptSelf?: boolean | undefined;
+  readonly timestampMs?: number | undefined;
   /** State topics: delete the key. */
-  readonly removed?: boolean;
+  readonly removed?: boolean | undefined;
 }
 
 /** Does not compile if `PublishOptions` lacks a row of `src/protocol/publication.ts`. */

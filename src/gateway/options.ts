@@ -14,10 +14,10 @@ type Unused = 'runFile';
  * topicHistoryMaxBytes: '4MiB', namespaces: { job: { refreshMs: 30_000 } } }`. Neither variables nor a file are read.
  */
 export type GatewayOptions = {
-  readonly [N in Exclude<OptionName, Unused | 'apiKeys'>]?: Given<Config[N]>;
+  readonly [N in Exclude<OptionName, Unused | 'apiKeys'>]?: Given<Config[N]> | undefined;
 } & {
   /** API keys that may publish, read and administer: texts as `sluice key` prints them, or objects. */
-  readonly apiKeys?: string | readonly (string | ConfiguredKey)[];
+  readonly apiKeys?: string | readonly (string | ConfiguredKey)[] | undefined;
   /** Options of each namespace. */
-  readonly namespaces?: Readonly<Record<string, z.input<typeof namespaceEntrySchema>>>;
+  readonly namespaces?: Readonly<Record<string, z.input<typeof namespaceEntrySchema>>> | undefined;
 };

@@ -1,3 +1,4 @@
+import { given } from '../protocol/given.ts';
 import { parseUrl } from '../url.ts';
 
 /** How to reach a gateway, and how much a publisher may hold. */
@@ -5,32 +6,32 @@ export interface PublisherOptions {
   /** The gateway's URL, with the path below which a proxy serves it: `http://127.0.0.1:8080`. */
   readonly url: string;
   /** An API key or token, or a function that returns it, which is called for each request. */
-  readonly credential?: string | (() => string | Promise<string>);
+  readonly credential?: string | (() => string | Promise<string>) | undefined;
   /** Maximum number of unacknowledged publications. Default: 10 000. Further ones are refused with `queue_full`. */
-  readonly queueMaxPublications?: number;
+  readonly queueMaxPublications?: number | undefined;
   /** Maximum bytes of unacknowledged publications. Default: 16 MiB. */
-  readonly queueMaxBytes?: number;
+  readonly queueMaxBytes?: number | undefined;
   /** Maximum number of publications per request, 1 to 1000. Default: 1000. */
-  readonly batchMaxPublications?: number;
+  readonly batchMaxPublications?: number | undefined;
   /** Maximum bytes per request; a larger publication is sent alone. Default: 256 KiB. */
-  readonly batchMaxBytes?: number;
+  readonly batchMaxBytes?: number | undefined;
   /** How long a publication is retried, from the call on. At most 240 000; default: 30 000. */
-  readonly totalTimeoutMs?: number;
+  readonly totalTimeoutMs?: number | undefined;
   /** Timeout of one request. Default: 10 000. */
-  readonly requestTimeoutMs?: number;
+  readonly requestTimeoutMs?: number | undefined;
   /**
    * Gives every publication without a `messageId` a generated one, so that a retry publishes nothing twice. Default:
    * true. The gateway remembers ids for 5 minutes, by default for 2000 publications a second of each publisher. One
    * that sends more needs a larger `messageIdsMaxBytesPerClient` there, or false here.
    */
-  readonly messageIds?: boolean;
+  readonly messageIds?: boolean | undefined;
   /** Namespace of the topics of `send`, as `admin` for the clients of system C. Default: none. */
-  readonly broadcastNamespace?: string;
+  readonly broadcastNamespace?: string | undefined;
   /**
    * Told of each publication that failed, besides its promise. With it, a rejected promise without a handler does not
    * end the process.
    */
-  readonly onError?: (error: Error) => void;
+  readonly onError?: ((error: Error) => void) | undefined;
 }
 
 type NumberName =
@@ -59,7 +60,8 @@ const numbers: { readonly [N in NumberName]: { readonly usual: number; readonly 
 const others = ['url', 'credential', 'messageIds', 'broadcastNamespace', 'onError'];
 
 /** Throws a `TypeError` that names all faults, without the credential. */
-export function settingsOf(options: PublisherOptions): Settings {
+export function settingsOf(wanted: PublisherOptions): Settings {
+  const options = given(wanted);
   const faults: string[] = [];
   const url = urlOf(options.url, faults);
   const entries = Object.entries(numbers).map(([name, { usual, max }]) => {

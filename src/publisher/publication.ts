@@ -5,19 +5,19 @@ import type { OptionalFields } from '../protocol/publication.ts';
 /** The optional fields of a publication. A new row of `src/protocol/publication.ts` is one of them by itself. */
 export interface PublicationOptions extends Partial<Omit<OptionalFields, 'timestampMs' | 'expectedOffset'>> {
   /** State mode: the key that gets this value. At most 200 characters. */
-  readonly key?: string;
+  readonly key?: string | undefined;
   /** Tags for filters. At most 32. */
-  readonly tags?: Readonly<Record<string, string>>;
+  readonly tags?: Readonly<Record<string, string>> | undefined;
   /** Idempotency key: a repeat within 5 minutes returns the first position and is not published again. */
-  readonly messageId?: string;
+  readonly messageId?: string | undefined;
   /** Id of a session that does not get it. */
-  readonly except?: string;
+  readonly except?: string | undefined;
   /** Lifetime, after which it is dropped from history and state. */
-  readonly ttlMs?: number;
+  readonly ttlMs?: number | undefined;
   /** Time of the update: a date, or a text of RFC 3339. Default: the gateway's clock. */
-  readonly timestamp?: Date | string;
+  readonly timestamp?: Date | string | undefined;
   /** State mode: removes the key. */
-  readonly removed?: boolean;
+  readonly removed?: boolean | undefined;
 }
 
 /** One publication with its data. */

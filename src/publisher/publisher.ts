@@ -17,20 +17,20 @@ import { type Entry, Queue } from './queue.ts';
 /** The body of `PUT /api/jobs/{id}`. */
 export interface JobReport {
   /** 0 to 100. Default: unchanged; 100 for a completed job. */
-  readonly progress?: number;
+  readonly progress?: number | undefined;
   /** `completed` and `error` end the job. Default: `running`. */
-  readonly status?: string;
-  readonly current_step?: string;
-  readonly error?: string;
+  readonly status?: string | undefined;
+  readonly current_step?: string | undefined;
+  readonly error?: string | undefined;
   readonly details?: unknown;
   /** Starts the job anew, even if it has ended; progress may then go backwards. */
-  readonly restart?: boolean;
+  readonly restart?: boolean | undefined;
 }
 
 /** A message to one user. */
 export interface UserMessage extends PublicationOptions {
   /** Default: `notification`, or `sync_update`. */
-  readonly type?: string;
+  readonly type?: string | undefined;
 }
 
 /** `connections`: how many connections the user had. */

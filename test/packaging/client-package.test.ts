@@ -177,15 +177,23 @@ describe('the package sluice-client', () => {
     ])('has types without faults, for %s', async (_of, file, options) => {
       writeFileSync(
         join(application, file),
-        `import { SluiceClient, typed } from 'sluice-client';
-        import { JsonClient } from 'sluice-client/json';
-        import { PageClient } from 'sluice-client/page';
+        `import { type ClientOptions, type PublishOptions, SluiceClient, type SubscribeOptions, typed } from 'sluice-client';
+        import { JsonClient, type JsonClientOptions } from 'sluice-client/json';
+        import { PageClient, type PageClientOptions, type PageSubscribeOptions } from 'sluice-client/page';
         import { typedHooks } from 'sluice-client/react';
         interface Topics {
           stats: { visitors: number };
         }
         typed<Topics>(new SluiceClient('/ws')).subscribe('stats', ({ data }) => data.visitors.toFixed());
         export const clients = [new JsonClient('/ws'), new PageClient('/ws')];
+        // Each option takes what is perhaps undefined.
+        type Perhaps<T> = { [K in keyof T]: T[K] | undefined };
+        type Part<K extends 'reconnect' | 'heartbeat' | 'offlineQueue'> = Perhaps<Exclude<ClientOptions[K], false | undefined>>;
+        declare const reconnect: Part<'reconnect'>, heartbeat: Part<'heartbeat'>, offlineQueue: Part<'offlineQueue'>;
+        declare const client: Perhaps<ClientOptions>, json: Perhaps<JsonClientOptions>, page: Perhaps<PageClientOptions>;
+        declare const subscribe: Perhaps<SubscribeOptions>, frame: Perhaps<PageSubscribeOptions>, publish: Perhaps<PublishOptions>;
+        export const given: [ClientOptions, ClientOptions, JsonClientOptions, PageClientOptions, SubscribeOptions, PageSubscribeOptions, PublishOptions] =
+          [client, { reconnect, heartbeat, offlineQueue }, json, page, subscribe, frame, publish];
         export const visitors = (): number | undefined =>
           typedHooks<Topics>().useLatest('stats')?.data.visitors;`,
       );

@@ -476,6 +476,18 @@ describe('forward', () => {
 });
 
 describe('the options', () => {
+  it('that are null are not given', async () => {
+    const names = [
+      ...['credential', 'queueMaxPublications', 'queueMaxBytes', 'batchMaxPublications', 'batchMaxBytes'],
+      ...['totalTimeoutMs', 'requestTimeoutMs', 'messageIds', 'broadcastNamespace', 'onError'],
+    ];
+    const none = Object.fromEntries(names.map((name) => [name, null]));
+    const publisher = new Publisher({ url: gateway.url, ...none } as never);
+    onTestFinished(() => publisher.close());
+    await expect(publisher.send.stats({ a: 1 })).resolves.toMatchObject({ offset: expect.any(Number) });
+    expect(await (await fetch(`${gateway.url}/api/topics/stats`)).json()).toMatchObject({ topic: 'stats' });
+  });
+
   it('are refused together', () => {
     const options = { url: 'ftp://x', queueMaxBytes: 0, totalTimeoutMs: 240_001, bathMaxBytes: 1 };
     expect(() => new Publisher(options as never)).toThrow(

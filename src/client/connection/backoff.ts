@@ -2,15 +2,15 @@ import type { Runtime } from '../runtime.ts';
 
 export interface BackoffOptions {
   /** Milliseconds before the first, second … attempt; the last one holds for all later ones. */
-  readonly delaysMs?: readonly number[];
+  readonly delaysMs?: readonly number[] | undefined;
   /**
    * How each delay is drawn, so that the clients of a gateway that crashed don't come back as one. `half`,
    * the default: between half of the delay and all of it; `full`: between 0 and all of it; `none`: the delay
    * itself.
    */
-  readonly jitter?: 'half' | 'full' | 'none';
+  readonly jitter?: 'half' | 'full' | 'none' | undefined;
   /** Attempts in a row to come back; then the client closes. Unlimited by default. */
-  readonly maxAttempts?: number;
+  readonly maxAttempts?: number | undefined;
 }
 
 const defaultDelaysMs = [1_000, 2_000, 4_000, 8_000, 16_000, 30_000];

@@ -3,9 +3,9 @@ import type { Runtime } from '../runtime.ts';
 import { Timer } from '../timer.ts';
 
 export interface HeartbeatOptions {
-  readonly intervalMs?: number;
+  readonly intervalMs?: number | undefined;
   /** Without any message for this long after a ping, the connection is dead. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 export interface HeartbeatPort {

@@ -127,7 +127,7 @@ export class PageClient implements Client {
 
   history<T = unknown>(
     topic: string,
-    options: { readonly after?: number; readonly limit?: number } = {},
+    options: { readonly after?: number | undefined; readonly limit?: number | undefined } = {},
   ): Promise<HistoryPage<T>> {
     return this.#call('history', [topic, options]) as Promise<HistoryPage<T>>;
   }

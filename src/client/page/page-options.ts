@@ -4,23 +4,23 @@ import type { WorkerScope } from './worker.ts';
 
 export interface PageClientOptions extends ClientOptions {
   /** `own`: this tab has a connection of its own. By default all tabs with an equal URL and identity share one. */
-  readonly tabs?: 'share' | 'own';
+  readonly tabs?: 'share' | 'own' | undefined;
   /** Who the page's user is, for tabs that share. By default what the token says: its claims `sub` and `topics`. */
-  readonly identity?: string;
+  readonly identity?: string | undefined;
   /**
    * `pause`, the default: a hidden page gets nothing until it is shown again, and then what it has missed. `continue`:
    * it gets everything as it comes.
    */
-  readonly whenHidden?: 'pause' | 'continue';
+  readonly whenHidden?: 'pause' | 'continue' | undefined;
   /** A leading tab that has not responded for this long is replaced: 6000 by default. */
-  readonly leaderTimeoutMs?: number;
+  readonly leaderTimeoutMs?: number | undefined;
   /**
    * A worker whose script calls `serveWorker(globalThis)`: it holds the connection and decodes what comes, for this tab
    * alone. Not with the options `WebSocket` and `runtime`.
    */
-  readonly worker?: WorkerScope;
+  readonly worker?: WorkerScope | undefined;
   /** For tests. */
-  readonly surroundings?: Surroundings;
+  readonly surroundings?: Surroundings | undefined;
 }
 
 /**

@@ -12,7 +12,7 @@ interface GivenUrl {
   /** The URL to which the provider connects a client of its own while it is mounted. A page may give a path. */
   readonly url: string;
   /** Only those of the first render count. */
-  readonly options?: ClientOptions;
+  readonly options?: ClientOptions | undefined;
 }
 
 export type SluiceProviderProps = (GivenClient | GivenUrl) & { readonly children?: ReactNode };

@@ -17,7 +17,7 @@ const noEntries: StateMap<never> = new Map();
  * subscribe again. With an empty list of keys nothing is subscribed.
  */
 export function useTopicStore<T, V>(
-  topic: string | undefined,
+  topic: string | null | undefined,
   options: SubscribeOptions,
   initial: V,
   follow: Follow<T, V>,
@@ -26,7 +26,7 @@ export function useTopicStore<T, V>(
   // The options may be a new object at each render; equal ones mean the same subscription.
   const { keys, ...rest } = options;
   const key = JSON.stringify([rest, keys && keys.length > 0]);
-  const wanted = keys?.length === 0 ? undefined : topic;
+  const wanted = keys?.length === 0 ? undefined : (topic ?? undefined);
   // biome-ignore lint/correctness/useExhaustiveDependencies: `key` stands for the options; the rest never changes.
   const store = useMemo(
     () => new TopicStore(client, { topic: wanted, options }, initial, follow),
@@ -45,11 +45,11 @@ export function useView<T, V>(store: TopicStore<T, V>): TopicView<T, V> {
 }
 
 /**
- * Subscribes to a topic or pattern while the component is mounted; `undefined`: to nothing. The listener gets each
- * publication, causes no render by itself, and may be another function at each render.
+ * Subscribes to a topic or pattern while the component is mounted; `undefined` or null: to nothing. The listener gets
+ * each publication, causes no render by itself, and may be another function at each render.
  */
 export function useTopic<T = unknown>(
-  topic: string | undefined,
+  topic: string | null | undefined,
   listener?: PublicationListener<T>,
   options: SubscribeOptions = noOptions,
 ): Omit<TopicView<T, unknown>, 'value'> {
@@ -67,7 +67,7 @@ export function useTopic<T = unknown>(
 
 /** The newest publication of a topic or pattern; undefined before the first. */
 export function useLatest<T = unknown>(
-  topic: string | undefined,
+  topic: string | null | undefined,
   options: SubscribeOptions = latestOptions,
 ): ReceivedPublication<T> | undefined {
   const store = useTopicStore<T, ReceivedPublication<T> | undefined>(topic, options, undefined, followLatest);
@@ -95,7 +95,7 @@ function newer<T>(a: ReceivedPublication<T> | undefined, b: ReceivedPublication<
  * The selector should depend on the entries alone. It may be another function at each render.
  */
 export function useTopicState<T = unknown, S = StateMap<T>>(
-  topic: string | undefined,
+  topic: string | null | undefined,
   selector: (entries: StateMap<T>) => S,
   isEqual: (a: S, b: S) => boolean = Object.is,
   options: SubscribeOptions = noOptions,

@@ -21,8 +21,8 @@ export interface JobView {
 }
 
 /** The progress of a job; `undefined`: of no job. */
-export function useJob(id: string | undefined): JobView {
-  const topic = id === undefined ? undefined : `job:${id}`;
+export function useJob(id: string | null | undefined): JobView {
+  const topic = id == null ? undefined : `job:${id}`;
   const job = useTopicState<Job, Job | undefined>(topic, newest);
   return { job, ended: job?.status === 'completed' || job?.status === 'error' };
 }

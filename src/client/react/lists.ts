@@ -17,7 +17,7 @@ const nothing: readonly never[] = [];
  * Begins with those in the topic's history.
  */
 export function useRecent<T = unknown>(
-  topic: string | undefined,
+  topic: string | null | undefined,
   count: number,
   options: SubscribeOptions = noOptions,
 ): readonly ReceivedPublication<T>[] {
@@ -46,7 +46,7 @@ const noTopics: StateMaps<never> = new Map();
 
 /** Selects a part of a pattern's state topics (`job:*`), as `useTopicState` does of a single one. */
 export function useTopics<T = unknown, S = StateMaps<T>>(
-  pattern: string | undefined,
+  pattern: string | null | undefined,
   selector: (topics: StateMaps<T>) => S,
   isEqual: (a: S, b: S) => boolean = Object.is,
   options: SubscribeOptions = noOptions,
@@ -87,7 +87,7 @@ const withPresence: SubscribeOptions = { presence: true };
 const noMembers: PresenceView = { members: nothing, error: undefined };
 
 /** The sessions that are subscribed to a topic now. Only by WebSocket: over HTTP there is no presence. */
-export function usePresence(topic: string | undefined): PresenceView {
+export function usePresence(topic: string | null | undefined): PresenceView {
   const client = useClient();
   const store = useTopicStore<unknown, PresenceView>(topic, withPresence, noMembers, (...[of, set]) => {
     if (client !== undefined) followPresence(of, () => client.presence(of.topic), set);

@@ -7,27 +7,27 @@ type TopicOf<Topics> = Extract<keyof Topics, string>;
 /** The hooks that take a topic, for topics that have types: `{ chat: Line; [job: `job:${string}`]: Job }`. */
 export interface TypedHooks<Topics> {
   useTopic<K extends TopicOf<Topics>>(
-    topic: K | undefined,
+    topic: K | null | undefined,
     listener?: PublicationListener<Topics[K]>,
     options?: SubscribeOptions,
   ): ReturnType<typeof useTopic<Topics[K]>>;
   useLatest<K extends TopicOf<Topics>>(
-    topic: K | undefined,
+    topic: K | null | undefined,
     options?: SubscribeOptions,
   ): ReceivedPublication<Topics[K]> | undefined;
   useRecent<K extends TopicOf<Topics>>(
-    topic: K | undefined,
+    topic: K | null | undefined,
     count: number,
     options?: SubscribeOptions,
   ): readonly ReceivedPublication<Topics[K]>[];
   useTopicState<K extends TopicOf<Topics>, S>(
-    topic: K | undefined,
+    topic: K | null | undefined,
     selector: (entries: StateMap<Topics[K]>) => S,
     isEqual?: (a: S, b: S) => boolean,
     options?: SubscribeOptions,
   ): S;
   useTopics<K extends TopicOf<Topics>, S>(
-    pattern: K | undefined,
+    pattern: K | null | undefined,
     selector: (topics: StateMaps<Topics[K]>) => S,
     isEqual?: (a: S, b: S) => boolean,
     options?: SubscribeOptions,

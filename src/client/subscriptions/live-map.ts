@@ -2,7 +2,7 @@ import type { ReceivedPublication } from '../publication.ts';
 
 export interface Entry {
   readonly key?: string | undefined;
-  readonly removed?: boolean;
+  readonly removed?: boolean | undefined;
   detach?(): unknown;
 }
 

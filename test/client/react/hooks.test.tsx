@@ -261,7 +261,7 @@ it('typedHooks gives the hooks the types of the topics', async () => {
   await shows('hello hello 7 7');
   expectTypeOf(typed.useRecent<'chat'>)
     .parameter(0)
-    .toEqualTypeOf<'chat' | undefined>();
+    .toEqualTypeOf<'chat' | null | undefined>();
   expectTypeOf(typed.useLatest<'chat'>).returns.toEqualTypeOf<
     ReceivedPublication<{ line: string }> | undefined
   >();

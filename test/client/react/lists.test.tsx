@@ -3,7 +3,16 @@
 import { act, cleanup, render, screen } from '@testing-library/react';
 import { afterEach, expect, it } from 'vitest';
 import type { Client, PresenceMember, Subscription } from '../../../src/client/index.ts';
-import { SluiceProvider, usePresence, useRecent } from '../../../src/client/react/index.ts';
+import {
+  SluiceProvider,
+  useJob,
+  useLatest,
+  usePresence,
+  useRecent,
+  useTopic,
+  useTopicState,
+  useTopics,
+} from '../../../src/client/react/index.ts';
 
 afterEach(cleanup);
 
@@ -89,4 +98,35 @@ it.each([
   const room = open(<Recent count={count} />);
   for (const offset of [1, 2, 3]) await room.publish(offset);
   expect(shown()).toBe(kept);
+});
+
+it('hooks subscribe to nothing where their topic is null or undefined', () => {
+  const client = {
+    subscribe: () => {
+      throw new Error('subscribed');
+    },
+    getStatus: () => ({ state: 'idle' }),
+    on: () => () => undefined,
+  } as unknown as Client;
+  function None({ topic }: { readonly topic: null | undefined }) {
+    const values = [
+      useLatest(topic),
+      useRecent(topic, 3).length,
+      useTopicState(topic, (entries) => entries.size),
+      useTopics(topic, (topics) => topics.size),
+      usePresence(topic).members.length,
+      useTopic(topic).state,
+      useJob(topic).job,
+    ];
+    return <p data-testid="shown">{values.join(' ')}</p>;
+  }
+  for (const topic of [null, undefined]) {
+    const { unmount } = render(
+      <SluiceProvider client={client}>
+        <None topic={topic} />
+      </SluiceProvider>,
+    );
+    expect(shown()).toBe(' 0 0 0 0 pending ');
+    unmount();
+  }
 });
