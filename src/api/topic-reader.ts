@@ -3,7 +3,6 @@ import { namespaceOf } from '../protocol/namespace.ts';
 import type { Broker } from '../topics/broker.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic, TopicOptions } from '../topics/topic.ts';
-import { patternMatches } from '../topics/topic-name.ts';
 import type { LatestPage, TopicInfo, TopicReader } from './ports.ts';
 
 export interface TopicReaderOptions {
@@ -57,10 +56,8 @@ export function sharedTopics(own: TopicReader, peers: Peers<TopicCalls>): TopicR
 export function topicReader({ broker, namespace, subscribers }: TopicReaderOptions): TopicReader {
   return {
     list({ prefix, after, limit }) {
-      const pattern = `${prefix}*`;
       const first = new FirstNames(limit + 1);
-      for (const { name } of broker.topics())
-        if (name > after && patternMatches(pattern, name)) first.add(name);
+      for (const { name } of broker.topicsOf(`${prefix}*`)) if (name > after) first.add(name);
       const names = first.sorted();
       const page = names.slice(0, limit);
       const topics = page.map((name) => info(broker.find(name) as Topic));

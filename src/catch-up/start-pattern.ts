@@ -3,7 +3,7 @@ import type { Subscription, TopicPosition, TopicResult } from '../protocol/frame
 import type { Broker } from '../topics/broker.ts';
 import { cursorNow, type Had, Resumption } from '../topics/cursor.ts';
 import type { Topic } from '../topics/topic.ts';
-import { patternMatches } from '../topics/topic-name.ts';
+import { patternMatcher, patternMatches } from '../topics/topic-name.ts';
 import { feedOf } from './feed-of.ts';
 import { backlogAfter, goneAfter, type LaterTopics, PatternBacklog } from './pattern-backlog.ts';
 import {
@@ -62,10 +62,14 @@ function startAtCursor(
     lacksValues(topic)
       ? TopicBacklog.ofAllValues(feedOf(view, topic))
       : backlogAfter(view, topic, hadOf(topic.name).seq, cursor === undefined);
-  const published = cursor === undefined ? broker.topics() : broker.commits.publishedAfter(lowest.seq);
+  const { target } = view.options;
+  const published =
+    cursor === undefined
+      ? broker.topicsOf(target)
+      : matching(target, broker.commits.publishedAfter(lowest.seq));
   const base = had?.had ?? nothingHad;
   const own = positions.slice(0, maxTopicsListed).flatMap((position) => {
-    const topic = patternMatches(view.options.target, position.topic) && broker.find(position.topic);
+    const topic = patternMatches(target, position.topic) && broker.find(position.topic);
     return topic ? [{ topic, start: startSince(topic, position, broker.commits) }] : [];
   });
   const owned = new Set(own.map(({ topic }) => topic));
@@ -78,8 +82,8 @@ function startAtCursor(
     if (lacks(hadOf(topic.name))) topics.add(topic);
     else if (lacks(base)) level.add(topic);
   };
-  for (const topic of matching(view, published)) place(topic);
-  if (lowest.lacksValues) for (const topic of matching(view, broker.topics())) place(topic);
+  for (const topic of published) place(topic);
+  if (lowest.lacksValues) for (const topic of broker.topicsOf(target)) place(topic);
   const lost = goneAfter(broker, view, lowest.lacksValues ? 0 : lowest.seq).filter(
     ({ name, numbering }) =>
       numbering.seq > hadOf(name).seq || (modeOf(name) === 'state' && hadOf(name).lacksValues),
@@ -112,7 +116,7 @@ function startAtPositions(
     if (start.outcome !== undefined) metrics.recoveriesTotal.inc({ outcome: start.outcome });
     return start;
   };
-  const matches = takeMatches(view, broker, listedMax, () => true);
+  const matches = takeMatches(broker.topicsOf(view.options.target), listedMax);
   const started = startEach(view, matches, broker, startOf, {
     backlogOf: (topic) => backlogFrom(view, topic, startOf(topic)),
     had: { seq: matches.areAll ? broker.commits.seq : 0, lacksValues: false },
@@ -128,11 +132,11 @@ function startPatternNew(view: View, last: number, { broker, listedMax }: Patter
   const startOf = (topic: Topic) => startNew(feedOf(view, topic), last);
   const level: Topic[] = [];
   let lacksValues = false;
-  for (const topic of matching(view, broker.topics())) {
+  for (const topic of broker.topicsOf(view.options.target)) {
     if (topic.state !== undefined) lacksValues = true;
     else if (last === 0 && level.length < listedMax) level.push(topic);
   }
-  const lacking = takeMatches(view, broker, listedMax, ({ state }) => state !== undefined || last > 0);
+  const lacking = takeMatches(lackingTopics(view, broker, last, lacksValues), listedMax);
   const { seq } = broker.commits;
   // Of those that are not listed nothing was sent yet.
   const had = { seq: last > 0 ? 0 : seq, lacksValues };
@@ -207,8 +211,7 @@ interface Matches {
   readonly areAll: boolean;
 }
 
-function takeMatches(view: View, broker: Broker, most: number, isWanted: (topic: Topic) => boolean): Matches {
-  const found = matchesOf(view, broker, isWanted);
+function takeMatches(found: Generator<Topic, void, undefined>, most: number): Matches {
   const first: Topic[] = [];
   for (;;) {
     const { done, value: topic } = found.next();
@@ -218,12 +221,16 @@ function takeMatches(view: View, broker: Broker, most: number, isWanted: (topic:
   }
 }
 
-function* matchesOf(
+/** Topics of which a new subscriber that wants the last N is sent something. `hasStates`: some are state topics. */
+function* lackingTopics(
   view: View,
   broker: Broker,
-  isWanted: (topic: Topic) => boolean,
+  last: number,
+  hasStates: boolean,
 ): Generator<Topic, void, undefined> {
-  for (const topic of matching(view, broker.topics())) if (isWanted(topic)) yield topic;
+  if (last === 0 && !hasStates) return;
+  for (const topic of broker.topicsOf(view.options.target))
+    if (topic.state !== undefined || last > 0) yield topic;
 }
 
 function* chained(topic: Topic, others: Iterable<Topic>): Iterable<Topic> {
@@ -231,6 +238,7 @@ function* chained(topic: Topic, others: Iterable<Topic>): Iterable<Topic> {
   yield* others;
 }
 
-function* matching({ options }: View, topics: Iterable<Topic>): Iterable<Topic> {
-  for (const topic of topics) if (patternMatches(options.target, topic.name)) yield topic;
+function* matching(pattern: string, topics: Iterable<Topic>): Iterable<Topic> {
+  const matches = patternMatcher(pattern);
+  for (const topic of topics) if (matches(topic.name)) yield topic;
 }

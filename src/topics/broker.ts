@@ -19,6 +19,7 @@ import type { EvictionReason } from './ring.ts';
 import { SegmentPool } from './segment-pool.ts';
 import { Topic, type TopicOptions } from './topic.ts';
 import { TopicLoads } from './topic-loads.ts';
+import { patternMatcher } from './topic-name.ts';
 import { TopicPlaces } from './topic-places.ts';
 
 /** Told of every change, in order, before the publish returns. */
@@ -213,6 +214,12 @@ export class Broker implements EngineFeed {
   /** All topics of this node that hold something, in no useful order. */
   *topics(): Iterable<Topic> {
     for (const topic of this.#topics.values()) if (topic.epoch !== '') yield topic;
+  }
+
+  /** Those that the pattern matches. One that is born until all are taken is among them. */
+  *topicsOf(pattern: string): Generator<Topic, void, undefined> {
+    const matches = patternMatcher(pattern);
+    for (const topic of this.#topics.values()) if (matches(topic.name) && topic.epoch !== '') yield topic;
   }
 
   /** Whether `load` has nothing to ask the engine. */

@@ -41,7 +41,14 @@ export function patternProblem(pattern: string): string | undefined {
 
 /** Patterns reach application topics only: Sluice's own begin with `$` and are joined by name. */
 export function patternMatches(pattern: string, topic: string): boolean {
-  return topic.startsWith(pattern.slice(0, -1)) && (!topic.startsWith('$') || pattern.startsWith('$'));
+  return patternMatcher(pattern)(topic);
+}
+
+/** The same for many topics. */
+export function patternMatcher(pattern: string): (topic: string) => boolean {
+  const prefix = pattern.slice(0, -1);
+  const isReservedToo = isReserved(pattern);
+  return (topic) => topic.startsWith(prefix) && (isReservedToo || !isReserved(topic));
 }
 
 export function isReserved(name: string): boolean {
