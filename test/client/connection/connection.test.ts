@@ -27,6 +27,13 @@ describe('connecting', () => {
     expect(h.client.getStatus()).toMatchObject({ state: 'connected', session: 'abc' });
   });
 
+  it('ignores space around the URL, as the platform does', async () => {
+    const h = harness({ url: ' ws://gateway.test/ws ' });
+    void h.client.connect();
+    await settled();
+    expect(h.socket.url).toBe('ws://gateway.test/ws');
+  });
+
   it('asks for a token before each attempt', async () => {
     let count = 0;
     const h = harness({ token: async () => `token-${++count}` });
