@@ -111,7 +111,8 @@ export class Inbox {
       if (sent === undefined || offset > sent.offset) continue;
       // The client has not received the reset yet: the offset is one of the former epoch.
       if (epoch !== undefined && epoch !== sent.epoch) continue;
-      this.#options.broker.acknowledged.set(sessionView.target, user, { epoch: sent.epoch, offset });
+      if (sent.epoch === '') this.#toldEmpty(sessionView, user);
+      else this.#options.broker.acknowledged.set(sessionView.target, user, { epoch: sent.epoch, offset });
     }
   }
 

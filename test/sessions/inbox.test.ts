@@ -118,6 +118,28 @@ describe('a user who was away', () => {
     },
   );
 
+  test('is told once also if the client that was told acknowledges that it has nothing', async () => {
+    const engine = new MemoryEngine({ isState: () => false, numberingsMax: 0 });
+    const { broker, turns, connect, device, acknowledge, notify, settle, sweep, leave } = await inbox({
+      broker: { engine },
+    });
+    await notify(1);
+    const { position } = topicOf(broker, alice);
+    broker.acknowledged.set(alice, 'alice', position);
+    turns.advance(4_000_000);
+    broker.sweep();
+    const first = connect(user('alice'), codecs.protobuf);
+    first.command({ kind: 'connect', id: 1, capabilities: ['acks'] });
+    first.command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: alice, since: position }] });
+    await settle();
+    expect(start(first).recovered).toBe(false);
+    await acknowledge(first, start(first).view, 0);
+    sweep();
+    await leave(first);
+    const second = await device(codecs.protobuf);
+    expect(start(second).recovered).toBe(undefined);
+  });
+
   test('gets what only another user has had', async () => {
     const { device, notify, sweep, publish } = await inbox();
     await notify(1);
