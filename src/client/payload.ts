@@ -1,8 +1,11 @@
 import { viewOf } from '../protocol/binary.ts';
 import type { Payload } from '../protocol/frames.ts';
 import { faithfulJson } from '../protocol/json/faithful.ts';
-import { textOf as decode, utf8 } from '../protocol/utf8.ts';
+import { utf8 } from '../protocol/utf8.ts';
 import { localError } from './client-error.ts';
+
+/** Made when it is first needed: jsdom has none. */
+let decoder: TextDecoder | undefined;
 
 /**
  * Bytes (an ArrayBuffer or a view on one) as they are, everything else as JSON; `undefined` is null. Both are copied,
@@ -25,7 +28,8 @@ export function readPayload(payload: Payload): unknown {
   return payload.bytes.length === 0 ? null : JSON.parse(textOf(payload));
 }
 
-/** The payload as text, byte for byte. */
+/** The payload as text, byte for byte. In a binary one U+FFFD stands for what is not UTF-8. */
 export function textOf({ bytes }: Payload): string {
-  return decode(bytes);
+  decoder ??= new TextDecoder('utf-8', { ignoreBOM: true });
+  return decoder.decode(bytes);
 }

@@ -37,6 +37,11 @@ describe('bytes', () => {
     expect([payload.format, [...payload.bytes]]).toEqual(['binary', expected]);
   });
 
+  it('that are no UTF-8 can be read as text, with U+FFFD', () => {
+    const payload = { format: 'binary', bytes: Uint8Array.of(0xff, 0x41) } as const;
+    expect(new ReceivedPublication('t', { ...publication(1), payload }).text).toBe('\ufffdA');
+  });
+
   it('are copied at the call', () => {
     const data = new Uint8Array([1]);
     const payload = payloadOf(data);
