@@ -54,14 +54,14 @@ export function absoluteUrl(url: string): string {
   const base = (globalThis as { location?: { href: string } }).location?.href;
   try {
     // The URL of React Native can only be read as a whole, and ends with a slash unless it has a fragment.
-    const [absolute] = new URL(`${String(url).trim()}#`, base).href.replace(/^http/, 'ws').split('#') as [
+    const [absolute] = new URL(`${`${url}`.trim()}#`, base).href.replace(/^http/, 'ws').split('#') as [
       string,
     ];
     if (/^wss?:/.test(absolute)) return absolute;
   } catch {
     // Not a URL.
   }
-  throw localError('invalid_url', `No WebSocket URL: ${url}`);
+  throw localError('invalid_url', `invalid URL: ${url}`);
 }
 
 export function backoffOptions(options: ClientOptions): BackoffOptions {

@@ -1,11 +1,8 @@
 import { viewOf } from '../protocol/binary.ts';
 import type { Payload } from '../protocol/frames.ts';
 import { faithfulJson } from '../protocol/json/faithful.ts';
-import { utf8 } from '../protocol/utf8.ts';
+import { textOf as decode, utf8 } from '../protocol/utf8.ts';
 import { localError } from './client-error.ts';
-
-/** Made when it is first needed: jsdom has none. */
-let decoder: TextDecoder | undefined;
 
 /**
  * Bytes (an ArrayBuffer or a view on one) as they are, everything else as JSON; `undefined` is null. Both are copied,
@@ -29,7 +26,6 @@ export function readPayload(payload: Payload): unknown {
 }
 
 /** The payload as text, byte for byte. In a binary one U+FFFD stands for what is not UTF-8. */
-export function textOf({ bytes }: Payload): string {
-  decoder ??= new TextDecoder('utf-8', { ignoreBOM: true });
-  return decoder.decode(bytes);
+export function textOf({ bytes, format }: Payload): string {
+  return format === 'binary' ? new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes) : decode(bytes);
 }

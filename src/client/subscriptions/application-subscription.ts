@@ -12,8 +12,8 @@ export class ApplicationSubscription<T> extends Feed<ReceivedPublication> {
 
   /** `report`: called with refusals that no listener of the subscription has heard, and for listeners that threw. */
   constructor(topic: string, options: SubscribeOptions, report: (error: ClientError) => void) {
-    const events = new Emitter<FeedEvents<ReceivedPublication>>((fault, event) =>
-      report(localError('listener_failed', `listener to ${topic} ${String(event)} failed`, fault)),
+    const events = new Emitter<FeedEvents<ReceivedPublication>>((fault) =>
+      report(localError('listener_failed', `listener to ${topic} failed`, fault)),
     );
     super(topic, options, events);
     this.#report = report;
