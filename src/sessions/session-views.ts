@@ -56,10 +56,9 @@ const catchUpTurnMs = 5;
 /**
  * The views of one session. The state changes by these transitions only, each a method of this name:
  *
- *                       fellBehind                  lostFrames
- *              live ------------------> catching up ----------> lagging
- *               ^                            |                     |
- *               +---------- caughtUp --------+----------+----------+
+ *              live ------- lostFrames -------> lagging
+ *               ^                                  |
+ *               +------------ caughtUp ------------+
  *
  * and from each by `end` to ended.
  */
