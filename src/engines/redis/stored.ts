@@ -78,7 +78,8 @@ function newest(
 
 /**
  * The newest publication per key, the longest unchanged first. Values that Redis has evicted, or did not store because
- * the topic was a stream then, are taken from the history as far as it holds them.
+ * the topic was a stream then, are taken from the history as far as it holds them. Those with a TTL are not: Redis
+ * would refuse to remove them when they expire, as it does not hold them.
  */
 function stateOf(
   values: readonly StoredPublication[],
@@ -89,7 +90,10 @@ function stateOf(
     const { key = '', offset } = publication;
     if (offset >= (newest.get(key)?.offset ?? 0)) newest.set(key, publication);
   }
-  return [...newest.values()].filter(({ removed }) => removed !== true).sort((a, b) => a.offset - b.offset);
+  const held = new Set(values);
+  return [...newest.values()]
+    .filter((value) => held.has(value) || (value.removed !== true && value.ttlMs === undefined))
+    .sort((a, b) => a.offset - b.offset);
 }
 
 /** `OFFSET SEQ RECORD`. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type RedisProcess, startRedis } from '../../support/redis-server.ts';
+import { request } from '../contract/harness.ts';
 import { commandsTo, openNode, single } from './fixtures.ts';
 
 let redis: RedisProcess;
@@ -51,6 +52,26 @@ test.each([
     ...['a3', 'c4'],
     ...since.map((key) => `${key}6`),
   ]);
+  await Promise.all([engine.close(), first.engine.close()]);
+  commands.disconnect();
+});
+
+test('a value with a TTL that Redis has evicted is not taken from the history, as it could not be removed', async () => {
+  const commands = commandsTo(redis.url);
+  const first = await openNode({ server: single(redis.url) });
+  await first.publish('state:x', '1', { key: 'a', ttlMs: 1 });
+  await first.publish('state:x', '1', { key: 'b', ttlMs: 1 });
+  await commands.hdel('{test}:values:state:x', 'a');
+  const { engine, feed } = await openNode({ server: single(redis.url) });
+  const state = feed.stored.get('state:x')?.state ?? [];
+  const { epoch = '' } = feed.stored.get('state:x') ?? {};
+  const outcomes = await engine.append(
+    state.map(({ key, offset }) => ({
+      ...request('state:x', { key, removed: true }),
+      ifNewest: { epoch, offset },
+    })),
+  );
+  expect([state.map(({ key }) => key), outcomes]).toMatchObject([['b'], [{ ok: true }]]);
   await Promise.all([engine.close(), first.engine.close()]);
   commands.disconnect();
 });
