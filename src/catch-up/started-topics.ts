@@ -36,9 +36,10 @@ export class StartedTopics {
   /** A new backlog of the topic at this index. */
   backlogAt(index: number): TopicBacklog {
     const feed = feedOf(this.#view, this.#topics[index] as Topic);
+    const epoch = this.#epochs[index] as string;
     const position = this.#positions[index] as number;
     return Number.isNaN(position)
-      ? TopicBacklog.ofAllValues(feed)
-      : new TopicBacklog(feed, this.#epochs[index] as string, position);
+      ? TopicBacklog.ofAllValues(feed, epoch)
+      : new TopicBacklog(feed, epoch, position);
   }
 }

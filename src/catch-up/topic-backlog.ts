@@ -29,9 +29,12 @@ export class TopicBacklog {
     this.#position = position;
   }
 
-  /** For a subscriber of a state topic that lacks all values. The snapshot is taken when its turn comes. */
-  static ofAllValues(feed: Feed): TopicBacklog {
-    return new TopicBacklog(feed, feed.topic.epoch, neverSent);
+  /**
+   * For a subscriber of a state topic that lacks all values, in the numbering that it was told. The snapshot is taken
+   * when its turn comes.
+   */
+  static ofAllValues(feed: Feed, epoch = feed.topic.epoch): TopicBacklog {
+    return new TopicBacklog(feed, epoch, neverSent);
   }
 
   get epoch(): string {

@@ -175,3 +175,14 @@ test.each(['gone', 'subscribed to'])(
     expect(result.topics).toMatchObject([{ topic: 'p:1', epoch: '', offset: 0, recovered: false }]);
   },
 );
+
+test('a state topic that begins a new numbering before its turn comes is reset first', async () => {
+  const { broker, publish, view: viewOf, counts } = await makeWorld({ topic: { mode: 'state' } });
+  await publish('p:a', { key: 'k' });
+  const options = { broker, modeOf: () => 'state' as const, metrics: counts.metrics };
+  const { backlog, result } = startPattern(viewOf('p:*'), { topic: 'p:*' }, options);
+  expect(result.topics).toMatchObject([{ topic: 'p:a', epoch: topicOf(broker, 'p:a').epoch }]);
+  broker.reset('p:a', 'another', 0);
+  const { current } = backlog;
+  expect(current instanceof TopicBacklog && current.isOfAnotherEpoch).toBe(true);
+});
