@@ -1,5 +1,5 @@
 import type { View } from '../fanout/view.ts';
-import type { Subscription, TopicPosition, TopicResult } from '../protocol/frames.ts';
+import type { Position, Subscription, TopicPosition, TopicResult } from '../protocol/frames.ts';
 import type { Broker } from '../topics/broker.ts';
 import { cursorNow, type Had, Resumption } from '../topics/cursor.ts';
 import type { Topic } from '../topics/topic.ts';
@@ -117,8 +117,16 @@ function startAtPositions(
     return start;
   };
   const matches = takeMatches(broker.topicsOf(view.options.target), listedMax);
-  const started = startEach(view, matches, broker, startOf, {
-    backlogOf: (topic) => backlogFrom(view, topic, startOf(topic)),
+  // Those that the client names are kept: if one loses its content before its turn, the client is told of that.
+  const listed = new Set(matches.first);
+  const named = [...known.keys()].flatMap((name) => {
+    const topic =
+      matches.areAll || !patternMatches(view.options.target, name) ? undefined : broker.find(name);
+    return topic === undefined || topic.epoch === '' || listed.has(topic) ? [] : [topic];
+  });
+  const rest = chained(named, unnamed(matches.rest, known));
+  const started = startEach(view, { ...matches, rest }, broker, startOf, {
+    backlogOf: (topic) => backlogOfUnlisted(view, topic, startOf(topic), known.get(topic.name)),
     had: { seq: matches.areAll ? broker.commits.seq : 0, lacksValues: false },
   });
   // A topic that is only subscribed to is there, and holds nothing.
@@ -183,6 +191,12 @@ function backlogFrom(view: View, topic: Topic, { epoch, position, needsSnapshot 
   return needsSnapshot ? TopicBacklog.ofAllValues(feed) : new TopicBacklog(feed, epoch, position);
 }
 
+/** No reply says what is lost of a topic that is not listed, so its backlog begins where the client is. */
+function backlogOfUnlisted(view: View, topic: Topic, start: Start, had: Position | undefined): TopicBacklog {
+  if (start.recovered !== false || had === undefined) return backlogFrom(view, topic, start);
+  return new TopicBacklog(feedOf(view, topic), had.epoch, had.offset);
+}
+
 /** What a client is told of a topic that it has a position in and whose content is gone. */
 function goneResult(
   { topic, epoch: knownEpoch, offset: knownOffset }: TopicPosition,
@@ -216,7 +230,7 @@ function takeMatches(found: Generator<Topic, void, undefined>, most: number): Ma
   for (;;) {
     const { done, value: topic } = found.next();
     if (done === true) return { first, rest: [], areAll: true };
-    if (first.length === most) return { first, rest: chained(topic, found), areAll: false };
+    if (first.length === most) return { first, rest: chained([topic], found), areAll: false };
     first.push(topic);
   }
 }
@@ -233,9 +247,13 @@ function* lackingTopics(
     if (topic.state !== undefined || last > 0) yield topic;
 }
 
-function* chained(topic: Topic, others: Iterable<Topic>): Iterable<Topic> {
-  yield topic;
+function* chained(topics: Iterable<Topic>, others: Iterable<Topic>): Iterable<Topic> {
+  yield* topics;
   yield* others;
+}
+
+function* unnamed(topics: Iterable<Topic>, known: ReadonlyMap<string, unknown>): Iterable<Topic> {
+  for (const topic of topics) if (!known.has(topic.name)) yield topic;
 }
 
 function* matching(pattern: string, topics: Iterable<Topic>): Iterable<Topic> {

@@ -179,10 +179,47 @@ test.each(['gone', 'subscribed to'])(
 test('a state topic that begins a new numbering before its turn comes is reset first', async () => {
   const { broker, publish, view: viewOf, counts } = await makeWorld({ topic: { mode: 'state' } });
   await publish('p:a', { key: 'k' });
-  const options = { broker, modeOf: () => 'state' as const, metrics: counts.metrics };
+  const options = { broker, modeOf: () => 'state' as const, metrics: counts.metrics, listedMax: 1000 };
   const { backlog, result } = startPattern(viewOf('p:*'), { topic: 'p:*' }, options);
   expect(result.topics).toMatchObject([{ topic: 'p:a', epoch: topicOf(broker, 'p:a').epoch }]);
   broker.reset('p:a', 'another', 0);
   const { current } = backlog;
   expect(current instanceof TopicBacklog && current.isOfAnotherEpoch).toBe(true);
+});
+
+describe('a pattern that continues by positions in more topics than a reply lists', () => {
+  async function continued() {
+    const world = await makeWorld({ topic: { maxPublications: 2, maxAgeMs: 1000 } });
+    await world.publish('p:a', {});
+    const positions = [{ topic: 'p:a', epoch: topicOf(world.broker, 'p:a').epoch, offset: 1 }];
+    await world.publish('p:a', {});
+    const { backlog } = startPattern(
+      world.view('p:*'),
+      { topic: 'p:*', positions },
+      { broker: world.broker, modeOf: () => 'stream', metrics: world.counts.metrics, listedMax: 0 },
+    );
+    /** Whether the client will be told that it lacks something of the topic. */
+    const isLossNamed = () => {
+      for (let item = backlog.current; item !== undefined; item = backlog.current) {
+        if (item instanceof TopicBacklog && item.isOutOfReach) return true;
+        backlog.advance();
+      }
+      return false;
+    };
+    return { ...world, isLossNamed };
+  }
+
+  test('names what one of the others has lost before its turn comes', async () => {
+    const { publish, isLossNamed } = await continued();
+    await publish('p:a', {}, {});
+    expect(isLossNamed()).toBe(true);
+  });
+
+  test('names what was lost with one of the others that is removed before its turn comes', async () => {
+    const { broker, turns, isLossNamed } = await continued();
+    turns.elapse(2000);
+    broker.sweep();
+    expect(broker.find('p:a')).toBeUndefined();
+    expect(isLossNamed()).toBe(true);
+  });
 });
