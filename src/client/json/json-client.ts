@@ -144,7 +144,10 @@ export class JsonClient {
     return this.#greeting?.session;
   }
 
-  /** Begins to connect, and keeps trying by itself. The promise settles with the first success or failure. */
+  /**
+   * Begins to connect, and keeps trying by itself. The promise settles with the first success or failure; with
+   * `maxReconnectAttempts`, with the failure of the last attempt.
+   */
   connect(): Promise<Greeting> {
     if (this.#greeting) return Promise.resolve(this.#greeting);
     const arrival = this.#arrivals.add();

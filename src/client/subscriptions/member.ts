@@ -132,7 +132,7 @@ export interface Keyed {
   toAsked(): readonly string[];
   /** There is a view of the keys that were sent. */
   toGranted(): void;
-  /** Leaves out publications of keys that left, and those older than the value of a partial snapshot. */
+  /** Leaves out publications of keys that left, and those older than the value that the member has. */
   shown(fresh: readonly ReceivedPublication[], map?: StateMap): readonly ReceivedPublication[];
   /** A page of a snapshot for this member. A partial one is added to the member's entries. */
   page(

@@ -35,7 +35,8 @@ export function isUntrusted({ holdsData, clean, synced, bootId }: Marker, now: s
 /**
  * Whether the data may be a copy, so that other publications may have followed it under the same epochs. Each gateway
  * that stores something leaves a new marker, so an older one is a copy too, wherever it was put back. False: the files
- * are those that the last gateway left, or a snapshot of the whole disk, whose operator has to remove `owner`.
+ * are those that the last gateway left; or a snapshot of the whole disk, whose operator has to remove `owner`; or
+ * data.mdb alone was overwritten after a crash, which keeps its inode.
  */
 export function mayBeCopy(path: string, marker: Marker): boolean {
   const { holdsData, clean, data, dataFile, markerFile } = marker;
