@@ -306,7 +306,10 @@ export const attacks: readonly Row[] = [
     attack: 'something else that writes to Sluice’s keys in Redis',
     tests: [
       [redisVersions, 'a message that no gateway has written is ignored'],
-      [redisVersions, 'a log that others have written to is read again at growing intervals'],
+      [
+        redisVersions,
+        'a log that others go on writing to is read again at growing intervals, and names the cause',
+      ],
     ],
   },
   {
