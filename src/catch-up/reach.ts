@@ -1,5 +1,4 @@
 import type { Feed } from '../fanout/view.ts';
-import type { StoredPublication } from '../topics/publication.ts';
 
 /*
  * A burst may evict publications that a view has still to send. The view keeps them until then, so its members get
@@ -22,19 +21,12 @@ export function reachOf({ topic, view, position }: Feed): number {
 export function hadUpto(feed: Feed, seq: number): number | undefined {
   const { ring } = feed.topic;
   if (ring.evictedSeq <= seq) return ring.offsetAtSeq(seq);
+  // What the view has not looked at yet.
+  const unsent = feed.group?.after(feed.examined) ?? [];
   let had: number | undefined;
-  for (const publication of unsent(feed)) if (publication.seq <= seq) had = publication.offset;
+  for (const { seq: at, offset } of unsent) {
+    if (at > seq + 1) break;
+    had = at > seq ? offset - 1 : offset;
+  }
   return had;
-}
-
-/** The commit of the first publication after this offset; undefined: there is none. */
-export function seqAfter(feed: Feed, offset: number): number | undefined {
-  const { ring } = feed.topic;
-  const next = offset < ring.reach ? unsent(feed).find((each) => each.offset > offset) : undefined;
-  return next?.seq ?? ring.seqAfter(offset);
-}
-
-/** What the view has not looked at yet. */
-function unsent({ group, examined }: Feed): readonly StoredPublication[] {
-  return group?.after(examined) ?? [];
 }

@@ -66,10 +66,11 @@ export class TopicBacklog {
 
   /** How far the subscriber is; undefined: in everything that the ring holds. */
   get lag(): Had | undefined {
-    const { ring, state, seq } = this.feed.topic;
+    const { feed } = this;
+    const { ring, state, seq } = feed.topic;
     if (this.#snapshot !== undefined || this.#position === neverSent) return { seq, lacksValues: true };
     const position = this.isOfAnotherEpoch ? neverSent : this.#position;
-    const lacking = ring.seqAfter(position);
+    const lacking = feed.seqAfter(position);
     if (lacking === undefined) return undefined;
     return { seq: Math.max(0, lacking - 1), lacksValues: state !== undefined && position < ring.reach };
   }

@@ -55,6 +55,14 @@ export class TopicFeeds implements FeedGroup {
     return known === 0 ? this.#log : this.#log.slice(known);
   }
 
+  seqAfter(offset: number): number | undefined {
+    const [first] = this.#log;
+    if (first === undefined) return undefined;
+    // What was between is gone: its commits were before the one of the first that is kept.
+    if (offset < this.#logAfter) return first.seq - 1;
+    return this.#log[offset - this.#logAfter]?.seq;
+  }
+
   /** The log is as long as it may be: a feed that waits for its interval must not make it outgrow the ring. */
   get isFull(): boolean {
     return this.#log.length >= Math.max(64, this.topic.options.maxPublications / 2);

@@ -182,6 +182,8 @@ export interface FeedGroup {
   readonly feeds: readonly Feed[];
   /** The publications after this offset that were not sent to all. */
   after(offset: number): readonly StoredPublication[];
+  /** The commit of the first publication after this offset that a feed may have to send; undefined: it is not kept. */
+  seqAfter(offset: number): number | undefined;
   /** Drops the publications that every feed has looked at. */
   trim(): void;
   remove(feed: Feed): void;
@@ -365,8 +367,18 @@ export class Feed extends Scheduled {
    * nothing.
    */
   lackingAfter(offset: number): number | undefined {
-    const { ring, epoch, seq } = this.topic;
-    return ring.seqAfter(offset) ?? (this.#epoch === epoch ? undefined : seq);
+    const { epoch, seq } = this.topic;
+    return this.seqAfter(offset) ?? (this.#epoch === epoch ? undefined : seq);
+  }
+
+  /**
+   * The commit of the first publication after this offset; undefined: there is none. If some after it were evicted, it
+   * is one from which they are known to be lost.
+   */
+  seqAfter(offset: number): number | undefined {
+    const { ring } = this.topic;
+    const kept = offset < ring.reach ? this.#group?.seqAfter(offset) : undefined;
+    return kept ?? ring.seqAfter(offset);
   }
 
   // ---- its filter and keys

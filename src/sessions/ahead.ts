@@ -1,5 +1,5 @@
 import type { Backlog } from '../catch-up/catch-up.ts';
-import { hadUpto, seqAfter } from '../catch-up/reach.ts';
+import { hadUpto } from '../catch-up/reach.ts';
 import { TopicBacklog } from '../catch-up/topic-backlog.ts';
 import type { OutFrame } from '../fanout/sink.ts';
 import type { Feed, View } from '../fanout/view.ts';
@@ -81,7 +81,7 @@ function topicSeq({ feeds }: View, backlog: Backlog | undefined, newest: number)
   for (const feed of feeds.values()) {
     const { epoch, position } = feed;
     if (!isOf(feed, epoch) || backlog.position <= position) return undefined;
-    const next = seqAfter(feed, backlog.position);
+    const next = feed.seqAfter(backlog.position);
     return next === undefined ? newest : next - 1;
   }
   return undefined;

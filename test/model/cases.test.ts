@@ -283,6 +283,19 @@ async function withOneAway(options: GatewayOptions) {
   return { world, away: engine.node };
 }
 
+test('a cursor says what a stream was sent of a burst that its ring no longer holds', async () => {
+  const world = new World({ ...roomy, topicHistoryMaxPublications: 4, batchMaxPublications: 1 }, ['sse']);
+  world.client(3).subscribe([of('a')], end);
+  await world.gateway.turn();
+  world.client(0).subscribe([of('a')], end);
+  world.publish(many(45, to('a', { except: world.client(3).session })));
+  await world.gateway.turn();
+  await world.gateway.advance(1);
+  // It opens another stream, with its cursor, while the burst is being sent.
+  world.client(0).subscribe([of('$all'), of('b')], end);
+  await world.settle();
+});
+
 test('a client of a stream that comes to a gateway which has heard of less is sent away, and gets nothing twice', async () => {
   const { world, away } = await withOneAway(roomy);
   const client = world.client(0);
