@@ -43,5 +43,6 @@ it('has only those batches unreplied whose reply had not come when the connectio
 
 it('leaves batches that are done to the next scavenges', () => {
   const sent = new SentBatches();
-  expect(outlivingShare((key) => sent.replied(sent.add([requestOf(key)])))).toBeLessThan(0.2);
+  // In a `Map` all of them outlive.
+  expect(outlivingShare((key) => sent.replied(sent.add([requestOf(key)])))).toBeLessThan(0.5);
 });
