@@ -5,6 +5,13 @@ import type { OutFrame } from '../fanout/sink.ts';
 import type { Feed, View } from '../fanout/view.ts';
 import type { Position } from '../protocol/frames.ts';
 
+/** Up to where a session has had everything of a view. */
+export interface AheadAt {
+  readonly seq: number;
+  /** The changes of topics when it joined: it does not know of numberings that began later. */
+  readonly changes: number;
+}
+
 /** How much of the coverage of a frame a session has had. */
 export type HadOf = 'nothing' | 'some' | 'all';
 
@@ -14,36 +21,35 @@ export type HadOf = 'nothing' | 'some' | 'all';
  * those that compare none.
  */
 export class Ahead {
-  /** Up to which commit it has had everything. */
-  readonly #seqs = new Map<View, number>();
+  readonly #views = new Map<View, AheadAt>();
 
-  /** The session is about to take part in the view, having had its backlog. `newest`: the newest commit. */
-  joins(view: View, backlog: Backlog | undefined, newest: number): void {
+  /** The session is about to take part in the view, having had its backlog. `newest`: where all topics are. */
+  joins(view: View, backlog: Backlog | undefined, { seq: newest, changes }: AheadAt): void {
     if (view.members === 0) return;
     const seq = view.isPattern ? patternSeq(view, newest) : topicSeq(view, backlog, newest);
-    if (seq !== undefined) this.#seqs.set(view, seq);
+    if (seq !== undefined) this.#views.set(view, { seq, changes });
   }
 
-  /** Up to this commit the session has had everything of the view; undefined: no more than its members. */
-  seqOf(view: View): number | undefined {
-    return this.#seqs.get(view);
+  /** Undefined: it has had no more of the view than its members. */
+  at(view: View): AheadAt | undefined {
+    return this.#views.get(view);
   }
 
   get isEmpty(): boolean {
-    return this.#seqs.size === 0;
+    return this.#views.size === 0;
   }
 
   leaves(view: View): void {
-    this.#seqs.delete(view);
+    this.#views.delete(view);
   }
 
   had({ view, feed, epoch, after, upto }: OutFrame): HadOf {
-    if (this.#seqs.size === 0 || feed === undefined) return 'nothing';
-    const seq = this.#seqs.get(view);
+    if (this.#views.size === 0 || feed === undefined) return 'nothing';
+    const seq = this.#views.get(view)?.seq;
     if (seq === undefined || !isOf(feed, epoch)) return 'nothing';
     const offset = hadUpto(feed, seq) ?? 0;
     if (offset > after) return offset >= upto ? 'all' : 'some';
-    if (!view.isPattern || view.sentSeq(seq) >= seq) this.#seqs.delete(view);
+    if (!view.isPattern || view.sentSeq(seq) >= seq) this.#views.delete(view);
     return 'nothing';
   }
 
@@ -52,7 +58,7 @@ export class Ahead {
    * are not in it, it lacks what their members were not sent.
    */
   without(view: View, lost: ReadonlyMap<Feed, Position>): ReadonlyMap<Feed, Position> {
-    const seq = this.#seqs.get(view);
+    const seq = this.#views.get(view)?.seq;
     if (seq === undefined) return lost;
     const lacking = new Map(lost);
     for (const feed of view.isPattern ? [...view.waiting.keys(), ...lost.keys()] : view.feeds.values()) {

@@ -8,7 +8,7 @@ import type { Position } from '../protocol/frames.ts';
 import type { ServerFrame } from '../protocol/server-frames.ts';
 import type { Broker } from '../topics/broker.ts';
 import { isReserved } from '../topics/topic-name.ts';
-import { Ahead, type HadOf } from './ahead.ts';
+import { Ahead, type AheadAt, type HadOf } from './ahead.ts';
 import type { Connection } from './connection.ts';
 import { countOf, noViews, viewOf, withoutView, withView } from './few-views.ts';
 import type { Outbox } from './outbox.ts';
@@ -136,9 +136,9 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     return this.#behind === undefined && this.#ahead === undefined;
   }
 
-  /** Up to this commit the session has had everything of the live view; undefined: no more than its members. */
-  aheadSeqOf(view: View): number | undefined {
-    return this.#ahead?.seqOf(view);
+  /** Up to where the session has had everything of the live view; undefined: no more than its members. */
+  aheadAt(view: View): AheadAt | undefined {
+    return this.#ahead?.at(view);
   }
 
   /** How much it has had of what the frame of a live view covers. */
@@ -322,7 +322,7 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     if (this.#state === 'ended') return;
     if (this.#connection.comparesNoOffsets === true) {
       const ahead = this.#ahead ?? new Ahead();
-      ahead.joins(view, backlog, this.#options.broker.commits.seq);
+      ahead.joins(view, backlog, this.#options.broker.commits);
       this.#ahead = ahead.isEmpty ? undefined : ahead;
     }
     const caughtUp = sessionView.goLive(this.#options.broker);

@@ -12,6 +12,7 @@ import {
   lowestOf,
   streamText,
 } from '../topics/cursor.ts';
+import type { AheadAt } from './ahead.ts';
 import type { Session } from './session.ts';
 import type { SessionView } from './session-view.ts';
 
@@ -191,9 +192,9 @@ export class StreamCursors {
     // Presence has no offsets.
     if (watches !== undefined) return none;
     if (!sessionView.isLive) return this.#ofLag(base, base !== target, sessionView.backlog?.lag);
-    const aheadSeq = session.views.aheadSeqOf(view);
-    if (this.#frame === undefined || base !== target || aheadSeq !== undefined)
-      return this.#ofLive(view, base, aheadSeq);
+    const ahead = session.views.aheadAt(view);
+    if (this.#frame === undefined || base !== target || ahead !== undefined)
+      return this.#ofLive(view, base, ahead);
     return this.#liveOf(view, base);
   }
 
@@ -208,23 +209,25 @@ export class StreamCursors {
     return known;
   }
 
-  /** What the view has not sent to its members yet. `aheadSeq`: of a member that has had everything up to there. */
-  #ofLive(view: View, base: string, aheadSeq?: number): Exceptions {
+  /** What the view has not sent to its members yet. `ahead`: of a member that has had everything up to there. */
+  #ofLive(view: View, base: string, ahead?: AheadAt): Exceptions {
     const frame = this.#frame;
     const now = this.#commits.seq;
     const isNamed = base !== view.options.target;
     const topics = new Map<string, Had>();
     for (const feed of view.isPattern ? view.waiting.keys() : view.feeds.values()) {
       const sent = frame?.feed === feed ? frame.upto : feed.examined;
-      const ahead = aheadSeq === undefined ? 0 : (hadUpto(feed, aheadSeq) ?? 0);
-      const lacking = feed.lackingAfter(Math.max(sent, ahead));
+      const had = ahead === undefined ? 0 : (hadUpto(feed, ahead.seq) ?? 0);
+      const upto = Math.max(sent, had);
+      const knowsNumbering = ahead !== undefined && feed.topic.resetAt <= ahead.changes;
+      const lacking = knowsNumbering ? feed.seqAfter(upto) : feed.lackingAfter(upto);
       if (lacking === undefined) continue;
-      const had = { seq: lacking - 1, lacksValues: false };
-      if (!view.isPattern) return this.#ofLag(base, isNamed, had);
-      topics.set(feed.topic.name, had);
+      const lag = { seq: lacking - 1, lacksValues: false };
+      if (!view.isPattern) return this.#ofLag(base, isNamed, lag);
+      topics.set(feed.topic.name, lag);
       if (topics.size > exceptionsMax)
         return this.#ofLag(base, isNamed, {
-          seq: Math.max(view.sentSeq(now), aheadSeq ?? 0),
+          seq: Math.max(view.sentSeq(now), ahead?.seq ?? 0),
           lacksValues: false,
         });
     }

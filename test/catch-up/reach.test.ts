@@ -92,7 +92,7 @@ describe('a session that joins ahead of such a burst', () => {
     const { broker, view, feed, publish, epoch } = await afterBurst(target);
     const ahead = new Ahead();
     const backlog = target === 'a' ? new TopicBacklog(feed, epoch, newest) : undefined;
-    ahead.joins(view, backlog, broker.commits.seq);
+    ahead.joins(view, backlog, broker.commits);
     await publish('a', ...burst);
     expect(feed.topic.ring.reach).toBeGreaterThan(newest);
     expect(ahead.had(frame(view, feed, sent, newest))).toBe('all');
@@ -103,7 +103,7 @@ describe('a session that joins ahead of such a burst', () => {
   test('has not had what the ring did not hold when it joined', async () => {
     const { view, feed, epoch } = await afterBurst('a');
     const ahead = new Ahead();
-    ahead.joins(view, new TopicBacklog(feed, epoch, 10), newest);
+    ahead.joins(view, new TopicBacklog(feed, epoch, 10), { seq: newest, changes: 0 });
     expect(ahead.had(frame(view, feed, sent, 10))).toBe('all');
     expect(ahead.had(frame(view, feed, 10, newest))).toBe('nothing');
   });

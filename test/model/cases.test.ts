@@ -296,6 +296,21 @@ test('a cursor says what a stream was sent of a burst that its ring no longer ho
   await world.settle();
 });
 
+test('a stream that was caught up with a pattern in a numbering that is new to it gets nothing twice', async () => {
+  const options = { ...tight, backpressureMaxBytes: 100_000, kernelBytes: 1000, batchMaxPublications: 1 };
+  const world = new World({ ...options, isSlowEngine: true, numberingsMax: 0 }, ['sse']);
+  const client = world.client(0);
+  client.subscribe([of('*'), of('a')], end);
+  await world.restart();
+  world.publish(many(5, to('a')));
+  await world.gateway.advance(1);
+  world.gateway.engine.commitAll();
+  client.subscribe([of('a')], end);
+  await world.gateway.advance(600);
+  client.subscribe([of('a')], end);
+  await world.settle();
+});
+
 test('a client of a stream that comes to a gateway which has heard of less is sent away, and gets nothing twice', async () => {
   const { world, away } = await withOneAway(roomy);
   const client = world.client(0);

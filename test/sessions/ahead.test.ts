@@ -40,7 +40,7 @@ function aheadOf(target: 't' | '*', known: number) {
   publish(feed, known + 1, known + 3);
   const ahead = new Ahead();
   const backlog = target === 't' ? new TopicBacklog(feed, 'E', known + 3) : undefined;
-  ahead.joins(view, backlog, known + 3);
+  ahead.joins(view, backlog, { seq: known + 3, changes: 0 });
   return { view, feed, ahead };
 }
 
@@ -91,8 +91,8 @@ test('a session that joins with its members has had nothing more than they', () 
   view.addMember(0);
   const feed = view.addFeed(topicNamed('t'));
   const ahead = new Ahead();
-  ahead.joins(view, new TopicBacklog(feed, '', 0), 0);
+  ahead.joins(view, new TopicBacklog(feed, '', 0), { seq: 0, changes: 0 });
   publish(feed, 1, 3);
-  expect(ahead.seqOf(view)).toBeUndefined();
+  expect(ahead.at(view)).toBeUndefined();
   expect(ahead.had(frame(feed, 0, 3))).toBe('nothing');
 });
