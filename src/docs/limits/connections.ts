@@ -135,7 +135,7 @@ const described: readonly Limit[] = [
       ],
       [
         'e2e/few-files.test.ts',
-        'refuses relayed connections that would take more, and serves the others, with %i processes',
+        'refuses relayed connections that would take more, serves those that are in, and recovers, with %i processes',
       ],
     ],
   },
