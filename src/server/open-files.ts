@@ -30,12 +30,12 @@ export class ClientFiles {
     this.#relayed = count;
   }
 
-  /** How many are left besides those of so many connections to apps. */
+  /** How many files are left when `served` connections to apps are open. */
   leftBeside(served: number): number {
     return this.max - served - filesPerRelayed * this.#relayed();
   }
 
-  /** Whether another connection can be relayed besides so many to apps. */
+  /** Whether another connection can be relayed when `served` connections to apps are open. */
   canRelayBeside(served: number): boolean {
     return this.leftBeside(served) >= filesPerRelayed;
   }

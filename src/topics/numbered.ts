@@ -1,8 +1,8 @@
 /**
  * Gives objects small numbers, for records that cannot hold objects. A number that is given back is used again.
  *
- * Also where objects come and go many times a second: V8 makes the table of a `Map` anew every so many changes, and
- * once one table is old, all later ones and what was in them stay until the next mark-compact.
+ * Not a `Map`, because V8 replaces the table of one that changes often. Once one table is old, all later ones and what
+ * was in them stay until the next mark-compact.
  */
 export class Numbered<T> {
   #objects: (T | undefined)[] = [];

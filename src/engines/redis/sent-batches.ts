@@ -27,8 +27,8 @@ type Commits = Pick<Picture, 'epoch' | 'former'>;
  */
 export class SentBatches {
   #count = 0;
-  // Arrays: V8 makes the table of a `Map` anew every so many changes, and once one table is old, it keeps all later
-  // ones and what was in them until the next mark-compact.
+  // Arrays, because V8 replaces the table of a `Map` that changes often. Once one table is old, it keeps all later ones
+  // and what was in them until the next mark-compact.
   readonly #recent: SentBatch[] = [];
   /** Batches whose reply may still come. */
   #open: SentBatch[] = [];
