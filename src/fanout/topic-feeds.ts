@@ -58,7 +58,6 @@ export class TopicFeeds implements FeedGroup {
   seqAfter(offset: number): number | undefined {
     const [first] = this.#log;
     if (first === undefined) return undefined;
-    // What was between is gone: its commits were before the one of the first that is kept.
     if (offset < this.#logAfter) return first.seq - 1;
     return this.#log[offset - this.#logAfter]?.seq;
   }

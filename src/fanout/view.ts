@@ -182,7 +182,10 @@ export interface FeedGroup {
   readonly feeds: readonly Feed[];
   /** The publications after this offset that were not sent to all. */
   after(offset: number): readonly StoredPublication[];
-  /** The commit of the first publication after this offset that a feed may have to send; undefined: it is not kept. */
+  /**
+   * The commit of the first publication after this offset; undefined: none is kept. If those just after the offset are
+   * gone, it is the last commit that can be theirs.
+   */
   seqAfter(offset: number): number | undefined;
   /** Drops the publications that every feed has looked at. */
   trim(): void;
