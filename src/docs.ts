@@ -5,7 +5,7 @@ import { routes } from './api/routes.ts';
 import { createProgram } from './cli/commands.ts';
 import type { CliDeps } from './cli/deps.ts';
 import { compatRoutes } from './compat/routes.ts';
-import { rows as systemRows } from './compat/rows.ts';
+import { rows as systemRows, systemTests } from './compat/rows.ts';
 import { systemsOf } from './compat/systems.ts';
 import { namespaceSentences } from './config/namespaces.ts';
 import { type OptionName, options, reloadable } from './config.ts';
@@ -166,16 +166,17 @@ function systemSections(): string[] {
       ['setting', 'system', 'option'],
       environmentNames.map(([name, system, option]) => [code(name), system, option]),
     ),
-    'What each system did, and tests that show it on a real gateway (below `test/`):',
-    table(['', 'what it did', 'tests'], systemRowCells()),
+    'What each system did. Tests of the row A1 on a real gateway, for one, have titles that begin with `A1`, in the file of ' +
+      `their system below \`test/systems/\` (${Object.values(systemTests).map(code).join(', ')}); other tests are named here:`,
+    table(['', 'what it did', 'also tested by (below `test/`)'], systemRowCells()),
   ];
 }
 
 function systemRowCells(): string[][] {
-  return systemRows.map(({ row, does, tests }) => [
+  return systemRows.map(({ row, does, elsewhere }) => [
     row.toUpperCase(),
     does,
-    tests.map(([file, title]) => `${code(file)}: ${title}`).join('; '),
+    elsewhere.map(([file, title]) => `${code(file)}: ${title}`).join('; '),
   ]);
 }
 

@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { rows } from '../src/compat/rows.ts';
+import { rows, systemTests } from '../src/compat/rows.ts';
+import type { SystemName } from '../src/compat/systems.ts';
 import { options } from '../src/config.ts';
 import { errorNumbersModule, errorNumbersPath } from '../src/docs/error-numbers.ts';
 import { limitGroups, noLimits } from '../src/docs/limits.ts';
@@ -68,11 +69,20 @@ describe('the rows of the older systems', () => {
     expect(rows.map(({ row }) => row)).toEqual(all);
   });
 
-  test('name tests that exist', () => {
-    const missing = rows.flatMap(({ tests }) =>
-      tests.filter(([file, title]) => !read(`test/${file}`).includes(`'${title}'`)),
+  test('name tests elsewhere that exist', () => {
+    const missing = rows.flatMap(({ elsewhere }) =>
+      elsewhere.filter(([file, title]) => !read(`test/${file}`).includes(`'${title}'`)),
     );
     expect(missing).toEqual([]);
+  });
+
+  test('have tests in the file of their system, but for those that are tested elsewhere alone', () => {
+    const without = rows.filter(({ row }) => {
+      const own = read(`test/systems/${systemTests[row[0] as SystemName]}`);
+      return !new RegExp(`'${row.toUpperCase()}[:']`).test(own);
+    });
+    expect(without.map(({ row }) => row)).toEqual(['d4', 'd5', 'd8']);
+    expect(without.every(({ elsewhere }) => elsewhere.length > 0)).toBe(true);
   });
 });
 
