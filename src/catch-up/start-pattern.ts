@@ -5,7 +5,13 @@ import { cursorNow, type Had, Resumption } from '../topics/cursor.ts';
 import type { Topic } from '../topics/topic.ts';
 import { patternMatcher, patternMatches } from '../topics/topic-name.ts';
 import { feedOf } from './feed-of.ts';
-import { backlogAfter, goneAfter, type LaterTopics, PatternBacklog } from './pattern-backlog.ts';
+import {
+  backlogAfter,
+  type GoneTopic,
+  goneAfter,
+  type LaterTopics,
+  PatternBacklog,
+} from './pattern-backlog.ts';
 import {
   type Start,
   type StartOptions,
@@ -52,26 +58,87 @@ function startAtCursor(
   { broker, modeOf, metrics }: StartOptions,
 ): PatternStarted {
   const cursor = validCursor(broker.commits, text);
-  const had = cursor && new Resumption(cursor, view.options.target, view.deliveryKey);
-  const lowest = had?.lowest ?? nothingHad;
-  const recovered = had !== undefined && lowest.seq >= broker.commits.forgottenSeq;
+  const resumption = cursor && new Resumption(cursor, view.options.target, view.deliveryKey);
+  const had: PatternHad = {
+    base: resumption?.had ?? nothingHad,
+    hadOf: (topic) => resumption?.hadOf(topic) ?? nothingHad,
+    lowest: resumption?.lowest ?? nothingHad,
+    hasExceptions: resumption?.hasExceptions === true,
+  };
+  const recovered = resumption !== undefined && had.lowest.seq >= broker.commits.forgottenSeq;
   metrics.recoveriesTotal.inc({ outcome: recovered ? 'recovered' : 'gap' });
-  const hadOf = (topic: string): Had => had?.hadOf(topic) ?? nothingHad;
-  const lacksValues = (topic: Topic) => topic.state !== undefined && hadOf(topic.name).lacksValues;
-  const backlogOfTopic = (topic: Topic) =>
-    lacksValues(topic)
-      ? TopicBacklog.ofAllValues(feedOf(view, topic))
-      : backlogAfter(view, topic, hadOf(topic.name).seq, cursor === undefined);
   const { target } = view.options;
-  const published =
-    cursor === undefined
-      ? broker.topicsOf(target)
-      : matching(target, broker.commits.publishedAfter(lowest.seq));
-  const base = had?.had ?? nothingHad;
   const own = positions.slice(0, maxTopicsListed).flatMap((position) => {
     const topic = patternMatches(target, position.topic) && broker.find(position.topic);
     return topic ? [{ topic, start: startSince(topic, position, broker.commits) }] : [];
   });
+  const lost = goneAfter(broker, view, had.lowest.lacksValues ? 0 : had.lowest.seq).filter(
+    ({ name, numbering }) =>
+      numbering.seq > had.hadOf(name).seq || (modeOf(name) === 'state' && had.hadOf(name).lacksValues),
+  );
+  const { backlog, cursor: now } = startAfter(view, had, broker, {
+    own,
+    lost,
+    isKnown: cursor !== undefined,
+  });
+  const listed = own.length > 0 ? own.map(({ topic, start }) => resultOf(topic, start)) : undefined;
+  return { backlog, result: { ...noTopic, recovered, topics: listed, cursor: now } };
+}
+
+/** How far a subscriber is in the topics of a pattern. */
+export interface PatternHad {
+  /** In all topics but the exceptions. */
+  readonly base: Had;
+  hadOf(topic: string): Had;
+  /** No topic is behind this. */
+  readonly lowest: Had;
+  readonly hasExceptions: boolean;
+}
+
+/** For a new subscriber, which lacks all values, that was sent the publications of streams up to here. */
+export function continuePattern(view: View, had: PatternHad, { broker }: StartOptions): PatternStarted {
+  const withoutValues = ({ seq }: Had) => ({ seq, lacksValues: true });
+  const lost = goneAfter(broker, view, had.lowest.seq).filter(
+    ({ name, numbering }) => numbering.seq > had.hadOf(name).seq,
+  );
+  const { backlog, cursor } = startAfter(
+    view,
+    {
+      base: withoutValues(had.base),
+      hadOf: (topic) => withoutValues(had.hadOf(topic)),
+      lowest: withoutValues(had.lowest),
+      hasExceptions: had.hasExceptions,
+    },
+    broker,
+    { own: [], lost, isKnown: true },
+  );
+  return { backlog, result: { ...noTopic, recovered: undefined, topics: undefined, cursor } };
+}
+
+interface Beside {
+  /** Topics that start at positions of their own. */
+  readonly own: readonly { readonly topic: Topic; readonly start: Start }[];
+  readonly lost: readonly GoneTopic[];
+  /** The commits that the subscriber has had are of this numbering. */
+  readonly isKnown: boolean;
+}
+
+/** The cursor says that the subscriber lacks nothing. */
+function startAfter(
+  view: View,
+  { base, hadOf, lowest, hasExceptions }: PatternHad,
+  broker: Broker,
+  { own, lost, isKnown }: Beside,
+): { readonly backlog: PatternBacklog; readonly cursor: string | undefined } {
+  const { target } = view.options;
+  const lacksValues = (topic: Topic) => topic.state !== undefined && hadOf(topic.name).lacksValues;
+  const backlogOfTopic = (topic: Topic) =>
+    lacksValues(topic)
+      ? TopicBacklog.ofAllValues(feedOf(view, topic))
+      : backlogAfter(view, topic, hadOf(topic.name).seq, !isKnown);
+  const published = isKnown
+    ? matching(target, broker.commits.publishedAfter(lowest.seq))
+    : broker.topicsOf(target);
   const owned = new Set(own.map(({ topic }) => topic));
   const topics = new Set<Topic>();
   const level = new Set<Topic>();
@@ -84,21 +151,15 @@ function startAtCursor(
   };
   for (const topic of published) place(topic);
   if (lowest.lacksValues) for (const topic of broker.topicsOf(target)) place(topic);
-  const lost = goneAfter(broker, view, lowest.lacksValues ? 0 : lowest.seq).filter(
-    ({ name, numbering }) =>
-      numbering.seq > hadOf(name).seq || (modeOf(name) === 'state' && hadOf(name).lacksValues),
-  );
   const backlog = new PatternBacklog(broker, view, lost, {
     started: new StartedTopics(view, own),
     topics: [...topics],
     backlogOf: backlogOfTopic,
     had: base,
-    exceptions: had?.hasExceptions ? { hadOf, all: [...topics], lowest, level: [...level] } : undefined,
+    exceptions: hasExceptions ? { hadOf, all: [...topics], lowest, level: [...level] } : undefined,
   });
   const isLevel = topics.size + lost.length + own.length === 0;
-  const listed = own.length > 0 ? own.map(({ topic, start }) => resultOf(topic, start)) : undefined;
-  const now = isLevel ? cursorNow(broker.commits) : undefined;
-  return { backlog, result: { ...noTopic, recovered, topics: listed, cursor: now } };
+  return { backlog, cursor: isLevel ? cursorNow(broker.commits) : undefined };
 }
 
 /** What a client has had whose cursor is of another numbering of commits. */

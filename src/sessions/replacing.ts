@@ -1,11 +1,14 @@
 import { covers } from '../auth/permissions.ts';
 import type { Awaitable } from '../awaitable.ts';
-import type { TopicStarted } from '../catch-up/start-topic.ts';
+import type { Backlog } from '../catch-up/catch-up.ts';
+import { continuePattern } from '../catch-up/start-pattern.ts';
+import type { StartOptions, StartResult } from '../catch-up/start-topic.ts';
 import { TopicBacklog } from '../catch-up/topic-backlog.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import type { Feed, View } from '../fanout/view.ts';
 import { deliveryKey, type ViewOptions } from '../fanout/view-options.ts';
-import type { Position, Subscription } from '../protocol/frames.ts';
+import type { Subscription } from '../protocol/frames.ts';
+import type { Former } from './former.ts';
 import type { Session } from './session.ts';
 import type { SessionView } from './session-view.ts';
 
@@ -17,43 +20,59 @@ export function equalTo(session: Session, options: ViewOptions): SessionView | u
 }
 
 /**
- * Before a client subscribes to topics that the gateway has subscribed it to: these subscriptions get no more frames,
- * so that it is known up to where the new ones continue. They go on with the session's next `pump` if they are not
- * replaced.
+ * Before a client subscribes again to what it is subscribed to, by the gateway or by one that its own replaces: these
+ * get no more frames, so that it is known up to where the new ones continue. They go on with the session's next `pump`
+ * if they are not replaced.
  */
-export function holdOwn(
+export function holdReplaced(
   session: Session,
   subscriptions: readonly Subscription[],
   fanout: Pick<Fanout, 'afterDrops'>,
 ): Awaitable<void> {
-  const own = [...session.views.values()].filter(
-    ({ automatic, watches, target }) =>
-      automatic && watches === undefined && subscriptions.some(({ topic }) => topic === target),
-  );
-  if (own.length === 0) return;
+  if (session.views.size === 0) return;
+  const held = new Set<SessionView>();
+  for (const subscription of subscriptions) {
+    for (const each of session.views.values())
+      if (each.automatic && each.watches === undefined && each.target === subscription.topic) held.add(each);
+    if (subscription.replaces === true) for (const each of replacedBy(session, subscription)) held.add(each);
+  }
+  if (held.size === 0) return;
   return fanout.afterDrops(() => {
-    for (const each of own) session.views.hold(each);
+    for (const each of held) session.views.hold(each);
   });
 }
 
+/** What a subscriber lacks of its view, and what it is told. */
+export interface Started {
+  readonly backlog: Backlog;
+  readonly result: StartResult;
+}
+
 /**
- * A subscription to a stream that says nothing of where to start continues after the one of the gateway that it
- * replaces, up to where the session was sent that. Undefined: it starts as any other.
+ * A subscription that says nothing of where to start continues after those that it replaces, up to where the session
+ * was sent them. Undefined: it starts as any other.
  */
 export function continuedAfter(
   view: View,
-  { since, last, cursor }: Subscription,
-  replaced: Position | undefined,
-): TopicStarted | undefined {
-  if (replaced === undefined || since !== undefined || last !== undefined || cursor !== undefined)
-    return undefined;
-  const feed = feedOfTopic(view);
+  { since, last, cursor, positions }: Subscription,
+  former: Former,
+  options: StartOptions,
+): Started | undefined {
+  if ((since ?? last ?? cursor ?? positions) !== undefined) return undefined;
+  if (!view.isPattern) return continuedTopic(feedOfTopic(view), former);
+  const had = former.hadIn(view.options.target, options.broker.commits.seq);
+  return had && continuePattern(view, had, options);
+}
+
+function continuedTopic(feed: Feed, former: Former): Started | undefined {
+  const replaced = former.positionIn(feed);
   const { options, position, startOffset } = feed.topic;
   const { mode } = options;
   const { epoch } = position;
+  if (replaced === undefined || mode === 'state') return undefined;
   // Of a numbering that has begun since it lacks everything.
   const offset = replaced.epoch === epoch ? replaced.offset : startOffset;
-  if (mode === 'state' || offset === position.offset) return undefined;
+  if (offset === position.offset) return undefined;
   const backlog = new TopicBacklog(feed, epoch, offset);
   return {
     backlog,
@@ -61,13 +80,12 @@ export function continuedAfter(
   };
 }
 
-/** Ends subscriptions that a client without offsets would get the same publications by. */
-export function endReplaced(session: Session, target: string): void {
-  for (const existing of [...session.views.values()]) {
-    if (existing.automatic || existing.watches !== undefined) continue;
-    if (covers(target, existing.target) || covers(existing.target, target))
-      session.views.remove(existing, 'replaced');
-  }
+/** By these a client without offsets would get publications of the new subscription a second time. */
+export function replacedBy(session: Session, { topic: target }: Subscription): readonly SessionView[] {
+  return [...session.views.values()].filter(
+    ({ automatic, watches, target: existing }) =>
+      !automatic && watches === undefined && (covers(target, existing) || covers(existing, target)),
+  );
 }
 
 /** An exact view has the feed of its topic from the beginning. */

@@ -1,9 +1,8 @@
 import type { Authorize } from '../auth/authorize.ts';
 import type { Identity } from '../auth/identity.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
-import type { Backlog } from '../catch-up/catch-up.ts';
 import { maxTopicsListed, startPattern } from '../catch-up/start-pattern.ts';
-import { type StartOptions, type StartResult, startTopic } from '../catch-up/start-topic.ts';
+import { type StartOptions, startTopic } from '../catch-up/start-topic.ts';
 import { TopicBacklog } from '../catch-up/topic-backlog.ts';
 import { SluiceError } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
@@ -15,10 +14,11 @@ import { snapInterval } from '../protocol/selection-key.ts';
 import { type CompiledFilter, compileFilter, filterProblem } from '../topics/filter.ts';
 import { isPattern } from '../topics/topic-name.ts';
 import { type Application, both, readingOf, type SubscribeGrant } from './application.ts';
+import { Former } from './former.ts';
 import type { Inbox } from './inbox.ts';
 import { nothingToKnow, Preparation, type Prepared } from './preparation.ts';
 import type { Presence } from './presence.ts';
-import { continuedAfter, endReplaced, equalTo, feedOfTopic, holdOwn } from './replacing.ts';
+import { continuedAfter, equalTo, feedOfTopic, holdReplaced, replacedBy, type Started } from './replacing.ts';
 import type { Session } from './session.ts';
 import { SessionView } from './session-view.ts';
 import { targetProblem } from './target.ts';
@@ -26,9 +26,11 @@ import { type Failure, settled, type Task } from './task.ts';
 import { isOfUser, TopicPermits, type TopicTokens } from './topic-permits.ts';
 import { wireError } from './wire-error.ts';
 
-/** What is left of a reply, which all patterns of a command share. */
-class ReplyRoom {
+/** What the subscriptions of one command share. */
+class SubscribeCommand {
+  /** Topics that the reply may still list for patterns. */
   topics = maxTopicsListed;
+  readonly former = new Former();
 }
 
 export interface SubscriberOptions extends StartOptions {
@@ -67,7 +69,7 @@ export class Subscriber {
   /** Prepares the subscriptions of a client: see `Preparation`. */
   prepare(session: Session, subscriptions: readonly Subscription[]): Awaitable<Prepared> {
     return whenDone(this.#preparation.forClient(session, subscriptions), (prepared) =>
-      whenDone(holdOwn(session, subscriptions, this.#options.fanout), () => prepared),
+      whenDone(holdReplaced(session, subscriptions, this.#options.fanout), () => prepared),
     );
   }
 
@@ -100,10 +102,12 @@ export class Subscriber {
     prepared: Prepared = nothingToKnow,
   ): SubscribeResult[] {
     const results: SubscribeResult[] = [];
-    const room = new ReplyRoom();
+    const command = new SubscribeCommand();
     try {
       for (const [index, subscription] of subscriptions.entries())
-        results.push(this.#result(session, subscription, false, room, prepared, prepared.verdicts?.[index]));
+        results.push(
+          this.#result(session, subscription, false, command, prepared, prepared.verdicts?.[index]),
+        );
     } catch (fault) {
       for (const result of results) {
         const made = 'view' in result ? session.views.get(result.view) : undefined;
@@ -120,7 +124,7 @@ export class Subscriber {
     subscription: Pick<Subscription, 'topic' | 'cursor'>,
     prepared: Prepared = nothingToKnow,
   ): SubscribeResult {
-    return this.#result(session, subscription, true, new ReplyRoom(), prepared);
+    return this.#result(session, subscription, true, new SubscribeCommand(), prepared);
   }
 
   /** Gives a subscription other keys, by a new view from where the client is. If refused, the former one stays. */
@@ -211,7 +215,7 @@ export class Subscriber {
     session: Session,
     subscription: Subscription,
     automatic: boolean,
-    room: ReplyRoom,
+    command: SubscribeCommand,
     { problems }: Prepared,
     verdict?: SubscribeGrant | SluiceError,
   ): SubscribeResult {
@@ -219,7 +223,7 @@ export class Subscriber {
       const problem = problems.get(subscription.topic) ?? problems.get(subscription.token ?? '');
       if (problem !== undefined) throw problem;
       if (verdict instanceof SluiceError) throw verdict;
-      return this.#subscribe(session, subscription, automatic, room, verdict);
+      return this.#subscribe(session, subscription, automatic, command, verdict);
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
       this.#options.metrics.subscriptionErrorsTotal.inc({ code: error.code });
@@ -231,22 +235,25 @@ export class Subscriber {
     session: Session,
     subscription: Subscription,
     automatic: boolean,
-    room: ReplyRoom,
+    command: SubscribeCommand,
     verdict: SubscribeGrant | undefined,
   ): Granted {
     const { topic: target } = subscription;
     const permit = automatic ? undefined : this.#check(session, subscription, verdict);
     const bound = both(verdict?.filter, permit?.grant?.filter);
     const options = this.#viewOptions(session, subscription, bound);
-    const replaced = this.#checkPlace(session, options, subscription);
-    if (subscription.replaces === true) endReplaced(session, target);
+    for (const each of this.#checkPlace(session, options, subscription)) {
+      command.former.ends(each);
+      session.views.remove(each, 'replaced');
+    }
     const payer = session.payer;
     const view = this.#options.fanout.attach(options, payer);
     const { inbox } = this.#options;
     const isInbox = inbox.isInboxOf(session, view);
+    const replaced = view.isPattern ? undefined : command.former.positionIn(feedOfTopic(view));
     const from = isInbox ? inbox.startOf(session, view, subscription, replaced) : subscription;
-    const continued = isInbox ? undefined : continuedAfter(view, subscription, replaced);
-    const { backlog, result } = continued ?? this.#start(view, from, room);
+    const continued = isInbox ? undefined : continuedAfter(view, subscription, command.former, this.#options);
+    const { backlog, result } = continued ?? this.#start(view, from, command);
     const origin = automatic ? 'gateway' : verdict?.grant === true ? 'granted' : 'client';
     const sessionView = new SessionView({ view, origin, payer, permit, backlog });
     session.views.add(sessionView);
@@ -272,10 +279,10 @@ export class Subscriber {
   }
 
   /** What the subscriber lacks of the view, and what it is told. */
-  #start(view: View, subscription: Subscription, room: ReplyRoom): { backlog: Backlog; result: StartResult } {
+  #start(view: View, subscription: Subscription, command: SubscribeCommand): Started {
     if (!view.isPattern) return startTopic(feedOfTopic(view), subscription, this.#options);
-    const started = startPattern(view, subscription, { ...this.#options, listedMax: room.topics });
-    room.topics -= Math.min(room.topics, started.result.topics?.length ?? 0);
+    const started = startPattern(view, subscription, { ...this.#options, listedMax: command.topics });
+    command.topics -= Math.min(command.topics, started.result.topics?.length ?? 0);
     return started;
   }
 
@@ -334,7 +341,7 @@ export class Subscriber {
       sessionView.watchBy(shared);
       return;
     }
-    const { backlog } = this.#start(view, { topic: target }, new ReplyRoom());
+    const { backlog } = this.#start(view, { topic: target }, new SubscribeCommand());
     const watch = new SessionView({
       view,
       origin: 'gateway',
@@ -368,21 +375,20 @@ export class Subscriber {
   }
 
   /**
-   * Throws for a second equal subscription, unless the first was the gateway's own: the client's replaces that. Returns
-   * up to where the session was sent by the replaced one.
+   * Throws for a second equal subscription, unless the first was the gateway's own. Returns those that the client's
+   * replaces.
    */
-  #checkPlace(session: Session, options: ViewOptions, { topic }: Subscription): Position | undefined {
-    if (session.views.size === 0) return undefined;
+  #checkPlace(session: Session, options: ViewOptions, subscription: Subscription): readonly SessionView[] {
+    if (session.views.size === 0) return [];
+    const replaced = subscription.replaces === true ? replacedBy(session, subscription) : [];
     const existing = equalTo(session, options);
     if (existing !== undefined) {
-      if (!existing.automatic) throw new SluiceError('already_subscribed', `already subscribed to ${topic}`);
-      const { sentUpto } = existing;
-      session.views.remove(existing, 'replaced');
-      return sentUpto;
+      if (existing.automatic) return [existing, ...replaced];
+      throw new SluiceError('already_subscribed', `already subscribed to ${subscription.topic}`);
     }
     let own = 0;
     for (const existing of session.views.values()) if (!existing.automatic) own++;
     if (own >= this.#options.subscriptionsPerSession) throw new SluiceError('too_many_subscriptions');
-    return undefined;
+    return replaced;
   }
 }

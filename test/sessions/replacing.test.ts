@@ -1,15 +1,19 @@
 import { describe, expect, test } from 'vitest';
+import { compatCodec } from '../../src/compat/codec.ts';
+import { serverMonitoring } from '../../src/compat/server-monitoring.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
+import { utf8 } from '../../src/protocol/utf8.ts';
+import { json } from '../topics/fixtures.ts';
 import { makeGateway, user } from './fixtures.ts';
 
-/** Alice, whom the gateway has subscribed to her topic and to `$all`. She has been sent two publications of each. */
+/** Alice, whom the gateway has subscribed to her topic, `$all` and `room:*`, and sent two publications of each. */
 async function subscribed(codec: Codec) {
   const gateway = await makeGateway();
   const { turns, settle, publish } = gateway;
-  const { connection, command } = gateway.connect(user('alice'), codec);
+  const { connection, command } = gateway.connect(user('alice', { joins: ['room:*'] }), codec);
   await settle();
-  for (const topic of ['user:alice', '$all']) for (let i = 0; i < 2; i++) await publish(topic);
+  for (const topic of ['user:alice', '$all', 'room:1']) for (let i = 0; i < 2; i++) await publish(topic);
   await settle();
   // From then on each publication goes out in its turn.
   turns.advance(100);
@@ -36,7 +40,11 @@ async function subscribed(codec: Codec) {
 describe.each([codecs.json, codecs.protobuf])(
   'a client that subscribes to its own topics, by $name',
   (codec) => {
-    describe.each(['user:alice', '$all'])('(%s)', (topic) => {
+    describe.each([
+      ['user:alice', 'user:alice'],
+      ['$all', '$all'],
+      ['room:*', 'room:1'],
+    ])('(%s)', (target, topic) => {
       test.each([
         ['a frame was dropped, and its buffer is still full', true],
         ['a frame was dropped, and its buffer has drained', false],
@@ -50,7 +58,7 @@ describe.each([codecs.json, codecs.protobuf])(
           connection.stalled = false;
           connection.drain();
         }
-        subscribe(topic);
+        subscribe(target);
         await settle();
         connection.stalled = false;
         connection.drain();
@@ -64,7 +72,7 @@ describe.each([codecs.json, codecs.protobuf])(
       test('lacks nothing of what was published and not sent yet', async () => {
         const { publish, subscribe, settle, had } = await subscribed(codec);
         await publish(topic);
-        subscribe(topic);
+        subscribe(target);
         await settle();
         expect(new Set(had(topic))).toEqual(new Set([1, 2, 3]));
         if (codec === codecs.json) expect(had(topic)).toEqual([1, 2, 3]);
@@ -85,3 +93,82 @@ describe.each([codecs.json, codecs.protobuf])(
     });
   },
 );
+
+test('a pattern that goes on after the one of the gateway begins with all values of its state topics', async () => {
+  const { turns, settle, publish, connect } = await makeGateway();
+  const { connection, command } = connect(user('alice', { joins: ['st*'] }), codecs.json);
+  await settle();
+  for (const topic of ['state', 'st:1']) await publish(topic, { key: 'k' });
+  await settle();
+  turns.advance(100);
+  await publish('st:1');
+  command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'st*' }] });
+  await settle();
+  expect(connection.of('snapshot').at(-1)).toMatchObject({ topic: 'state', publications: [{ key: 'k' }] });
+  const streams = connection.of('batch').filter(({ topic }) => topic === 'st:1');
+  expect(streams.flatMap(({ publications }) => publications.map(({ offset }) => offset))).toEqual([1, 2]);
+});
+
+describe('a client of server monitoring that subscribes again, with a filter', () => {
+  const one = { server_ids: ['1'] };
+  const both = { server_ids: ['2', '1'] };
+  const filter = { alert_levels: ['high'] };
+
+  async function monitored(before: object) {
+    const { turns, settle, publish, connect, sessions } = await makeGateway();
+    const codec = compatCodec('a', serverMonitoring({ namespace: 'server', now: () => '' }));
+    const { connection, session } = connect(user('panel'), codec as unknown as Codec);
+    const subscribe = (data: object) =>
+      sessions.receive(session, utf8(JSON.stringify({ type: 'subscribe', data })), false);
+    let count = 0;
+    const update = (server: string) =>
+      publish(`server:${server}`, { tags: { level: 'high' }, payload: json({ n: ++count }) });
+    subscribe(before);
+    await settle();
+    for (const server of ['1', '1', '2']) await update(server);
+    await settle();
+    turns.advance(100);
+    const had = () =>
+      connection.messages.flatMap((message) => {
+        const { data } = JSON.parse(Buffer.from(message).toString()) as { data: { n?: number } };
+        return data.n ?? [];
+      });
+    connection.forget();
+    return { connection, subscribe, settle, turns, update, had };
+  }
+
+  const changes: [string, object, object][] = [
+    ['a server', one, one],
+    ['all servers', {}, {}],
+    ['a server, then all', one, {}],
+    ['all servers, then two', {}, both],
+  ];
+
+  test.each(changes)('lacks nothing that was published and not sent yet: %s', async (_, before, after) => {
+    const { subscribe, settle, update, had } = await monitored(before);
+    await update('1');
+    subscribe({ ...after, ...filter });
+    await settle();
+    await update('1');
+    await settle();
+    expect(had()).toEqual([4, 5]);
+  });
+
+  test.each(changes)(
+    'lacks nothing of what was dropped, its buffer being full: %s',
+    async (_, before, after) => {
+      const { connection, subscribe, settle, turns, update, had } = await monitored(before);
+      connection.stalled = true;
+      connection.buffered = connection.limitBytes + 1;
+      await update('1');
+      turns.turn();
+      subscribe({ ...after, ...filter });
+      await settle();
+      await update('1');
+      connection.stalled = false;
+      connection.drain();
+      await settle();
+      expect(had()).toEqual([4, 5]);
+    },
+  );
+});
