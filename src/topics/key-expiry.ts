@@ -21,28 +21,48 @@ export interface KeyExpiryOptions {
   readonly wallMs: () => number;
 }
 
-/** Removes values of state topics that have outlived their TTL, by appending their removal. */
+/**
+ * Removes values of state topics that have outlived their TTL, by appending their removal. Where the engine does not
+ * have the value any more (a Redis that evicts keys), it is removed as long as nothing else was published that this
+ * node has not heard of: that might be its removal by another node.
+ */
 export class KeyExpiry {
   readonly #options: KeyExpiryOptions;
+  /** Values that the engine does not have. */
+  readonly #unknown = new WeakSet<StoredPublication>();
 
   constructor(options: KeyExpiryOptions) {
     this.#options = options;
   }
 
   /** Asks the engine once for each; what it could not do comes up again at a later sweep. */
-  async remove(expired: readonly Expired[], nowMs: number): Promise<void> {
+  async remove(all: readonly Expired[], nowMs: number): Promise<void> {
+    const isUnknown = ({ publication }: Expired) => this.#unknown.has(publication);
+    // First, because the positions that they name are those before this batch.
+    const unknown = all.filter(isUnknown);
+    const expired = [...unknown, ...all.filter((each) => !isUnknown(each))];
+    const ahead = new Map<Topic, number>();
     const { appendRetry, metrics, monotonicMs, wallMs } = this.#options;
     const acceptedAtMs = monotonicMs();
     const timestampMs = wallMs();
-    const requests = expired.map(({ topic: { epoch }, publication }): AppendRequest => {
-      const { topic, type, key, tags, offset } = publication;
-      const fields = publishOf({ topic, type, key, tags, payload: nullPayload, removed: true });
-      return { fields, publishedAtMs: nowMs, timestampMs, acceptedAtMs, ifNewest: { epoch, offset } };
+    const requests = expired.map(({ topic, publication }, i): AppendRequest => {
+      const { type, key, tags, offset } = publication;
+      const fields = publishOf({ topic: topic.name, type, key, tags, payload: nullPayload, removed: true });
+      const request = { fields, publishedAtMs: nowMs, timestampMs, acceptedAtMs };
+      const { epoch, position } = topic;
+      if (i >= unknown.length) return { ...request, ifNewest: { epoch, offset } };
+      const before = ahead.get(topic) ?? 0;
+      ahead.set(topic, before + 1);
+      return { ...request, expected: { epoch, offset: position.offset + before } };
     });
     const outcomes = await appendRetry.once(requests);
     for (const [i, { topic, publication }] of expired.entries()) {
-      if (outcomes[i]?.ok === true) metrics.ringEvictionsTotal.inc({ reason: 'ttl' });
-      else topic.state?.expireAgain(publication);
+      const outcome = outcomes[i];
+      if (outcome?.ok === true) metrics.ringEvictionsTotal.inc({ reason: 'ttl' });
+      else {
+        if (outcome?.error.code === 'not_found') this.#unknown.add(publication);
+        topic.state?.expireAgain(publication);
+      }
     }
   }
 }

@@ -1,8 +1,11 @@
 import { once } from 'node:events';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { RedisUpstream } from '../../../src/engines/redis/upstream.ts';
+import { ReplicaEngine } from '../../../src/engines/replica/engine.ts';
 import { type RedisProcess, startRedis } from '../../support/redis-server.ts';
-import { request } from '../contract/harness.ts';
-import { commandsTo, openNode, single } from './fixtures.ts';
+import { openBroker } from '../../topics/fixtures.ts';
+import { request, ring } from '../contract/harness.ts';
+import { commandsTo, openNode, single, valued } from './fixtures.ts';
 
 let redis: RedisProcess;
 
@@ -73,5 +76,28 @@ test('a value with a TTL that Redis has evicted is not taken from the history, a
   );
   expect([state.map(({ key }) => key), outcomes]).toMatchObject([['b'], [{ ok: true }]]);
   await Promise.all([engine.close(), first.engine.close()]);
+  commands.disconnect();
+});
+
+test('values that Redis has evicted while a gateway holds them are removed when they expire', async () => {
+  const commands = commandsTo(redis.url);
+  const upstream = new RedisUpstream({
+    ...{ server: single(redis.url), prefix: 'test', minReplicas: 0 },
+    retention: () => ({ ...ring, maxPublications: 1000, mode: 'state' }),
+  });
+  const engine = new ReplicaEngine({ upstream });
+  const { broker, clock, counts } = await openBroker({ engine });
+  const publish = (key: string) => broker.publish([valued('state:x', '1', { key, ttlMs: 100 }).fields]);
+  for (const key of ['a', 'b', 'c']) await publish(key);
+  await commands.hdel('{test}:values:state:x', 'a', 'b');
+  const removed = () => counts.of('ringEvictionsTotal', 'ttl');
+  clock.advance(100);
+  broker.sweep();
+  await vi.waitFor(() => expect(removed()).toBe(1));
+  broker.sweep();
+  await vi.waitFor(() => expect(removed()).toBe(3));
+  await vi.waitFor(() => expect(broker.find('state:x')?.state?.size).toBe(0));
+  expect(broker.find('state:x')?.ring.newest).toBe(6);
+  await engine.close();
   commands.disconnect();
 });
