@@ -135,7 +135,7 @@ function systemSections(): string[] {
       .map(code)
       .join(', '),
   ]);
-  const routes = compatRoutes(systems, { stats: noStats, sentBytes: () => 0, isRunning: () => true });
+  const routes = compatRoutes(systems, { stats: noStats, isRunning: () => true });
   return [
     'Systems that Sluice replaces. With `--compat a,b,c,d,e` their clients and backends run unmodified on the paths below; ' +
       'all other paths, and those of the gateway itself, stay what they are. `--compat-namespace b=prices` changes the ' +
@@ -145,7 +145,7 @@ function systemSections(): string[] {
       'names of topics, and have their characters: A-Z a-z 0-9 _ - . : / @ %; users may have any. A client of these systems needs its token in ' +
       '`?token=`, and gets what the token allows. An invalid message gets the system’s `error`; a subscription that ' +
       'is granted, and the end of one, are confirmed by system c only. The gateway catches a slow one up like any other; what is lost is told ' +
-      'by an `error` with the code `messages_lost`. Systems a, b and d have broadcasts: what is published to ' +
+      'by an `error` with the code `messages_lost`. A client may send a `pong`, which has no reply. Systems a, b and d have broadcasts: what is published to ' +
       '`compat:a`, `compat:b` or `compat:d` goes to all clients of that system.',
     table(
       ['route', 'needs', 'what it does'],
@@ -157,6 +157,10 @@ function systemSections(): string[] {
           summary,
         ]),
     ),
+    'Clients get as `data` what the body of a request has as `data`, byte for byte. Members beside an object `data` are ' +
+      'added to it, except those that name the type, the time or the receivers. A body without `data` is the `data` ' +
+      'itself; then system d has the type `notification`, `sync_update` or `system_message` also where the body has a ' +
+      'type of its own. A `timestamp` in RFC 3339 is kept.',
     'On `/ws` the JSON codec takes these names beside its own: ' +
       `${Object.keys(aliasesIn({ rooms: 'room', jobs: 'job' }))
         .map(code)

@@ -22,7 +22,7 @@ const batchMessagesMax = 10;
  * The codec of one system: reads its messages as commands, and writes publications and frames as its messages. Frames
  * that have no counterpart in the system are not sent. Loss is told by an error.
  */
-export function compatCodec(name: string, wire: Wire): GatewayCodec {
+export function compatCodec(name: string, wire: Wire, countSent?: GatewayCodec['countSent']): GatewayCodec {
   const frame = (topic: string, pieces: readonly Uint8Array[]) => {
     const said = pieces.filter(({ length }) => length > 0);
     if (said.length <= 1) return said[0] ?? nothing;
@@ -42,6 +42,7 @@ export function compatCodec(name: string, wire: Wire): GatewayCodec {
     subprotocol: '',
     binary: false,
     publicationsPerFrame: wire.batch === undefined ? 1 : batchMessagesMax,
+    countSent,
     decodeClientFrame: (message) => {
       const read = readMessage(message);
       if (!read.ok) return read;

@@ -1,13 +1,13 @@
 import { aliasesIn } from '../protocol/json/aliases.ts';
 import { timeOf } from './codec.ts';
-import { nameIn, quietEnd, type Wire, type WireOptions } from './wire.ts';
+import { heartbeats, nameIn, quietEnd, type Wire, type WireOptions } from './wire.ts';
 
 /** System E: the progress of jobs (`job:{id}`). A room `job_{id}` there is that topic. */
 export function jobProgress({ namespace, now }: WireOptions): Wire {
   const { join_job, leave_job } = aliasesIn({ rooms: 'room', jobs: namespace });
   return {
     commands: {
-      ping: () => ({ kind: 'ping' }),
+      ...heartbeats,
       join_job,
       leave_job: (fields) => ({ ...leave_job(fields), encodeReply: quietEnd }),
     },

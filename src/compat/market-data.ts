@@ -1,7 +1,7 @@
 import { toInstant } from '../protocol/instant.ts';
-import { type AliasCommand, aliasesIn, statusText, topicIn } from '../protocol/json/aliases.ts';
+import { aliasesIn, statusText, topicIn } from '../protocol/json/aliases.ts';
 import { timeOf } from './codec.ts';
-import { nameIn, nothing, quietEnd, type Wire, type WireOptions } from './wire.ts';
+import { heartbeats, nameIn, quietEnd, type Wire, type WireOptions } from './wire.ts';
 
 const members = ['symbol'];
 
@@ -9,12 +9,9 @@ const members = ['symbol'];
 export function marketData({ namespace, now }: WireOptions): Wire {
   const symbolOf = (topic: string) => nameIn(namespace, topic);
   const { get_status } = aliasesIn({ rooms: 'room', jobs: 'job' });
-  const ping = (encodeReply?: AliasCommand['encodeReply']): AliasCommand => ({ kind: 'ping', encodeReply });
   return {
     commands: {
-      ping: () => ping(),
-      // The client's reply to a ping of the gateway.
-      pong: () => ping(() => nothing),
+      ...heartbeats,
       subscribe: (fields) => ({
         kind: 'subscribe',
         subscriptions: [{ topic: topicIn(namespace, fields, members) }],

@@ -1,6 +1,6 @@
 import { aliasesIn } from '../protocol/json/aliases.ts';
 import { timeOf } from './codec.ts';
-import { nameIn, quietEnd, type Wire, type WireOptions } from './wire.ts';
+import { heartbeats, nameIn, quietEnd, type Wire, type WireOptions } from './wire.ts';
 
 /** System D: notifications of users (`user:{id}`), and rooms (`room:{id}`). */
 export function notifications({ namespace, now, user }: WireOptions): Wire {
@@ -8,7 +8,7 @@ export function notifications({ namespace, now, user }: WireOptions): Wire {
   const user_id = user ?? null;
   return {
     commands: {
-      ping: () => ({ kind: 'ping' }),
+      ...heartbeats,
       room_subscribe,
       room_unsubscribe: (fields) => ({ ...room_unsubscribe(fields), encodeReply: quietEnd }),
       stats: () => ({ ...stats(), encodeReply: undefined }),

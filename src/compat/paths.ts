@@ -7,12 +7,14 @@ import { SluiceError } from '../errors.ts';
 import type { GatewayCodec } from '../protocol/codec.ts';
 import { targetProblem } from '../sessions/target.ts';
 import { compatCodec } from './codec.ts';
-import { broadcastTopicOf, type System } from './systems.ts';
+import { broadcastTopicOf, type System, type SystemName } from './systems.ts';
 
 export interface CompatPathOptions {
   readonly authorize: Authorize;
   /** The current time, in the format of the systems. */
   readonly now: () => string;
+  /** Is told the bytes that are sent to clients of the system. */
+  readonly countSent: (name: SystemName, bytes: number) => void;
 }
 
 /** What a request for a WebSocket of a system asks for. */
@@ -41,7 +43,8 @@ export function pathsOf(
 ): readonly CompatPath[] {
   const { wire, namespace, name, hasBroadcasts } = system;
   const { now, authorize } = options;
-  const shared = compatCodec(name, wire({ namespace, now }));
+  const countSent = (bytes: number) => options.countSent(name, bytes);
+  const shared = compatCodec(name, wire({ namespace, now }), countSent);
   const joins = hasBroadcasts ? [broadcastTopicOf(name)] : [];
   const request = { codec: shared, subprotocol: '', topic: undefined, joins, adopt: identified } as const;
 
@@ -55,7 +58,7 @@ export function pathsOf(
       const topic = userTopicOf(user);
       if (topic === undefined) return new SluiceError('invalid_request', `the user ${userProblem(user)}`);
       // It has the name of the shared codec, because its frames are the same for all users; only replies name the user.
-      const codec = compatCodec(name, wire({ namespace, now, user }));
+      const codec = compatCodec(name, wire({ namespace, now, user }), countSent);
       return { ...request, codec, adopt: (identity) => adoptUser(identity, user, topic, authorize) };
     },
   };

@@ -6,7 +6,8 @@ import * as responses from '../api/response-schemas.ts';
 import { type Route, route } from '../api/route.ts';
 import { userProblem, userTopicOf } from '../auth/permissions.ts';
 import { SluiceError } from '../errors.ts';
-import { type OldBody, publishToAll, readOldBody, textOf } from './publishing.ts';
+import { type Members, type OldBody, readOldBody, textOf, textsOf } from './old-body.ts';
+import { type CountRecipients, publishToAll } from './publishing.ts';
 import { monitoringTags } from './server-monitoring.ts';
 import type { SystemStats } from './system-sessions.ts';
 import { broadcastTopicOf, type System, type SystemName } from './systems.ts';
@@ -15,8 +16,6 @@ import { nameIn } from './wire.ts';
 /** Everything the routes need. */
 export interface CompatRouteOptions {
   readonly stats: (name: SystemName) => SystemStats;
-  /** Bytes sent to all connections. */
-  readonly sentBytes: () => number;
   readonly isRunning: () => boolean;
 }
 
@@ -32,11 +31,25 @@ const publishing = {
   response: published,
   errors: ['invalid_json', 'invalid_topic', 'invalid_type', 'engine_unavailable'],
 } as const;
-/** Maximum number of users in one request. */
-const usersMax = 1000;
+/** Maximum number of users, rooms or servers in one request. */
+const receiversMax = 1000;
 const connectionsListed = 100;
 /** The type of a broadcast of server monitoring that names none. */
 const usualKind = 'monitoring_update';
+
+/** Members of bodies, by what they say: the system's own, and common variants. */
+const said = {
+  servers: ['server_id', 'serverId', 'server_ids', 'serverIds'],
+  monitoringType: ['monitoring_type', 'monitoringType'],
+  alertLevel: ['alert_level', 'alertLevel'],
+  rooms: ['room', 'room_id', 'roomId', 'rooms', 'room_ids', 'roomIds'],
+  users: ['user_ids', 'userIds', 'users', 'user_id', 'userId'],
+  except: ['except', 'exclude_connection', 'excludeConnection'],
+} as const;
+const monitoringEnvelope = [...said.servers, ...said.monitoringType, ...said.alertLevel];
+const notificationEnvelope = [...said.rooms, ...said.users, ...said.except];
+/** The types of messages that clients of the knowledge platform know. */
+const notificationTypes: ReadonlySet<string> = new Set(['notification', 'sync_update', 'system_message']);
 
 type RoutesOf = (system: System, options: CompatRouteOptions) => readonly Route[];
 
@@ -83,12 +96,12 @@ function monitoringRoutes({ name, namespace }: System, options: CompatRouteOptio
       response: anyObject,
       errors: [],
       handle: () => {
-        const { active, total, messages, subscriptions } = options.stats(name);
+        const { active, total, messages, bytes, subscriptions } = options.stats(name);
         return json({
           active_connections: active,
           total_connections: total,
           messages_sent: messages,
-          bytes_sent: options.sentBytes(),
+          bytes_sent: bytes,
           subscriptions: countsByName(namespace, subscriptions),
         });
       },
@@ -97,11 +110,11 @@ function monitoringRoutes({ name, namespace }: System, options: CompatRouteOptio
       ...publishing,
       path: '/api/v1/websocket/broadcast',
       summary:
-        'Server monitoring: an update of the server that `server_id` names, or one for all its connections.',
+        'Server monitoring: an update of the server `server_id`, of those in `server_ids`, or one for all its connections.',
       handle: (call, ports) => {
-        const { server, ...update } = monitoringUpdate(readOldBody(call.body));
-        const topic = server === undefined ? broadcastTopicOf(name) : `${namespace}:${server}`;
-        return publishToAll([topic], update, call, ports);
+        const { servers, ...update } = monitoringUpdate(readOldBody(call.body, monitoringEnvelope));
+        const topics = servers?.map((server) => `${namespace}:${server}`);
+        return publishToAll(topics ?? [broadcastTopicOf(name)], update, call, ports);
       },
     }),
     route({
@@ -118,19 +131,21 @@ function monitoringRoutes({ name, namespace }: System, options: CompatRouteOptio
   ];
 }
 
-function monitoringUpdate(old: OldBody) {
-  const members = { ...membersOf(old.data), ...old.members };
-  const type = textOf(members, 'monitoring_type', 'monitoringType');
-  const level = textOf(members, 'alert_level', 'alertLevel', 'level');
+function monitoringUpdate(body: OldBody) {
+  const members: Members = { ...body.inner, ...body.members };
+  const type = textOf(members, said.monitoringType);
+  const { level: measured } = members;
+  // `level` may as well be a measurement, as of a battery.
+  const level = textOf(members, said.alertLevel) ?? (typeof measured === 'string' ? measured : undefined);
   const tags = {
     ...(type === undefined ? {} : { [monitoringTags.type]: type }),
     ...(level === undefined ? {} : { [monitoringTags.level]: level }),
   };
-  const kind = typeOf(old, usualKind);
+  const kind = typeOf(body, usualKind);
   // A change of status must not take the place of the newest measurement, nor that of another type.
   const parts = kind === usualKind ? [type] : [kind, type];
   const key = parts.filter((part) => part !== undefined).join(':') || undefined;
-  return { server: textOf(members, 'server_id', 'serverId'), type: kind, data: old.data, key, tags };
+  return { servers: receivers(members, said.servers), type: kind, body, key, tags };
 }
 
 function marketRoutes(
@@ -175,9 +190,10 @@ function notificationRoutes({ name, namespace }: System, { stats }: CompatRouteO
       path: '/api/v1/ws/broadcast',
       summary: 'Notifications: a system message to all, to the room `room`, or to the users `user_ids`.',
       handle: (call, ports) => {
-        const old = readOldBody(call.body);
-        const topics = receiversOf(old, namespace) ?? [broadcastTopicOf(name)];
-        return publishToAll(topics, { type: typeOf(old, 'system_message'), data: old.data }, call, ports);
+        const body = readOldBody(call.body, notificationEnvelope);
+        const topics = receiversOf(body, namespace) ?? [broadcastTopicOf(name)];
+        const message = { type: notificationTypeOf(body, 'system_message'), body };
+        return publishToAll(topics, message, call, ports);
       },
     }),
     routeToUser('/api/v1/ws/notify/{user}', 'notification', 'a notification for a user.'),
@@ -200,10 +216,12 @@ function routeToUser(path: string, type: string, summary: string): Route {
     summary: `Notifications: ${summary}`,
     params: userParams,
     handle: (call, ports) => {
-      const old = readOldBody(call.body);
-      const except = textOf(old.members, 'except', 'exclude_connection');
-      const message = { type: typeOf(old, type), data: old.data, except };
-      return publishToAll([topicOfUser(call.params.user)], message, call, ports);
+      const body = readOldBody(call.body, notificationEnvelope);
+      const except = textOf(body.members, said.except);
+      const { user } = call.params;
+      const connections: CountRecipients = (topic, { sessions }) => sessions.countOf(user, topic, except);
+      const message = { type: notificationTypeOf(body, type), body, except };
+      return publishToAll([topicOfUser(user)], message, call, ports, connections);
     },
   });
 }
@@ -222,10 +240,11 @@ const connectionsOfUser = route({
     if (refusal !== undefined) throw refusal;
     const { connections } = await sessions.list({ user, after: '', limit: connectionsListed });
     const ids = connections.map(({ id }) => id);
+    const count = await sessions.countOf(user);
     return json({
       user_id: user,
-      is_online: ids.length > 0,
-      connection_count: ids.length,
+      is_online: count > 0,
+      connection_count: count,
       connections: ids,
     });
   },
@@ -236,11 +255,12 @@ const demoNotification = route({
   path: '/api/v1/notifications/demo',
   summary: 'Notifications: a notification to try it, for `user_id`.',
   handle: (call, ports) => {
-    const { members } = readOldBody(call.body);
-    const user = textOf(members, 'user_id', 'user') ?? call.identity.user;
+    const { members, inner, timestampMs } = readOldBody(call.body, []);
+    const user = textOf(members, ['user_id', 'user']) ?? call.identity.user;
     if (user === undefined) throw new SluiceError('invalid_request', 'user_id is missing');
-    const text = JSON.stringify({ title: 'Demo', message: 'This is a notification.', ...members });
-    return publishToAll([topicOfUser(user)], { type: 'notification', data: Buffer.from(text) }, call, ports);
+    const demo = { title: 'Demo', message: 'This is a notification.', ...members, ...inner };
+    const body = { payload: Buffer.from(JSON.stringify(demo)), timestampMs };
+    return publishToAll([topicOfUser(user)], { type: 'notification', body }, call, ports);
   },
 });
 
@@ -267,28 +287,28 @@ function countsByName(
 }
 
 function typeOf({ members }: OldBody, fallback: string): string {
-  return textOf(members, 'type') ?? fallback;
+  return textOf(members, ['type']) ?? fallback;
 }
 
-/** The members of `data`, if it is an object. */
-function membersOf(data: Uint8Array): Readonly<Record<string, unknown>> {
-  const value: unknown = JSON.parse(Buffer.from(data).toString());
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Readonly<Record<string, unknown>>)
-    : {};
+/** Where the whole body is the payload, `type` may be a member of what it tells, as the kind of a notification. */
+function notificationTypeOf(body: OldBody, fallback: string): string {
+  const type = typeOf(body, fallback);
+  return body.isEnvelope || notificationTypes.has(type) ? type : fallback;
 }
 
-/** The topics of the room or users that a broadcast names; undefined: it is for everyone. */
+/** The topics of the rooms or users that a broadcast names; undefined: it is for everyone. */
 function receiversOf({ members }: OldBody, namespace: string): readonly string[] | undefined {
-  const room = textOf(members, 'room', 'room_id');
-  const users: unknown = members['user_ids'];
-  if (users === undefined || users === null) return room === undefined ? undefined : [`${namespace}:${room}`];
-  if (room !== undefined) throw new SluiceError('invalid_request', 'room and user_ids exclude each other');
-  if (!Array.isArray(users) || users.length === 0 || users.length > usersMax)
-    throw new SluiceError('invalid_request', `user_ids must be a list of 1 to ${usersMax} users`);
-  return [
-    ...new Set(users.map((user: unknown) => topicOfUser(textOf({ user_ids: user }, 'user_ids') ?? ''))),
-  ];
+  const rooms = receivers(members, said.rooms)?.map((room) => `${namespace}:${room}`);
+  const users = receivers(members, said.users)?.map(topicOfUser);
+  if (rooms !== undefined && users !== undefined)
+    throw new SluiceError('invalid_request', 'room and user_ids exclude each other');
+  return rooms ?? users;
+}
+
+/** What the first of these members lists, each once. */
+function receivers(members: Members, names: readonly string[]): readonly string[] | undefined {
+  const listed = textsOf(members, receiversMax, names);
+  return listed && [...new Set(listed)];
 }
 
 function topicOfUser(user: string): string {

@@ -2,13 +2,13 @@ import type { Fields } from '../protocol/fields.ts';
 import type { Filter, Subscription } from '../protocol/frames.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
 import { timeOf } from './codec.ts';
-import { nameIn, quietEnd, type Wire, type WireOptions } from './wire.ts';
+import { heartbeats, nameIn, quietEnd, type Wire, type WireOptions } from './wire.ts';
 
 /** Accepted names of members, in `data` or in the message itself: the system's own, and common variants. */
 const members = {
-  servers: ['server_ids', 'server_id', 'serverIds', 'servers'],
-  types: ['monitoring_types', 'monitoring_type', 'monitoringTypes', 'types'],
-  levels: ['alert_levels', 'alert_level', 'alertLevels', 'levels'],
+  servers: ['server_ids', 'server_id', 'serverIds', 'serverId', 'servers'],
+  types: ['monitoring_types', 'monitoring_type', 'monitoringTypes', 'monitoringType', 'types'],
+  levels: ['alert_levels', 'alert_level', 'alertLevels', 'alertLevel', 'levels'],
 } as const;
 
 /** The tags of a publication that its subscribers filter by. */
@@ -25,7 +25,7 @@ export function serverMonitoring({ namespace, now }: WireOptions): Wire {
   };
   return {
     commands: {
-      ping: () => ({ kind: 'ping' }),
+      ...heartbeats,
       subscribe: (fields) => {
         const filter = filterOf(fields);
         const topics = topicsOf(fields);
@@ -45,7 +45,12 @@ export function serverMonitoring({ namespace, now }: WireOptions): Wire {
     words: { pong: () => ({ type: 'pong', data: {}, timestamp: now() }) },
     error: ({ code, message }) => ({ type: 'error', data: { code, message }, timestamp: now() }),
     publication: (topic, publication) => ({
-      before: { type: publication.type, server_id: nameIn(namespace, topic) },
+      before: {
+        type: publication.type,
+        server_id: nameIn(namespace, topic),
+        monitoring_type: publication.tags?.[monitoringTags.type],
+        alert_level: publication.tags?.[monitoringTags.level],
+      },
       payload: 'data',
       after: { timestamp: timeOf(publication) },
     }),

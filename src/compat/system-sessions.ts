@@ -23,6 +23,8 @@ export interface SystemStats {
   readonly total: number;
   /** Messages sent to all its connections, including closed ones. */
   readonly messages: number;
+  /** The bytes of these messages. */
+  readonly bytes: number;
   readonly users: number;
   /** Topic or pattern -> number of subscriptions, without automatic ones. */
   readonly subscriptions: ReadonlyMap<string, number>;
@@ -34,6 +36,7 @@ interface Counted {
   readonly pingedAtMs: Map<CountedSession, number>;
   total: number;
   messagesOfEnded: number;
+  bytes: number;
   stats: { readonly value: SystemStats; readonly atMs: number } | undefined;
 }
 
@@ -52,7 +55,7 @@ export class SystemSessions {
     this.#byCodec = new Map(
       options.systems.map((name) => [
         codecNameOf(name),
-        { name, pingedAtMs: new Map(), total: 0, messagesOfEnded: 0, stats: undefined },
+        { name, pingedAtMs: new Map(), total: 0, messagesOfEnded: 0, bytes: 0, stats: undefined },
       ]),
     );
   }
@@ -67,6 +70,12 @@ export class SystemSessions {
   closed(session: CountedSession): void {
     const counted = this.#byCodec.get(session.codec.name);
     if (counted?.pingedAtMs.delete(session)) counted.messagesOfEnded += session.messageCount;
+  }
+
+  /** Bytes were sent to clients of the system. */
+  sent(name: SystemName, bytes: number): void {
+    const counted = this.#byCodec.get(codecNameOf(name));
+    if (counted !== undefined) counted.bytes += bytes;
   }
 
   /** Statistics of a served system, at most a second old. */
@@ -93,7 +102,7 @@ export class SystemSessions {
   }
 }
 
-function count({ pingedAtMs, total, messagesOfEnded }: Counted): SystemStats {
+function count({ pingedAtMs, total, messagesOfEnded, bytes }: Counted): SystemStats {
   const subscriptions = new Map<string, number>();
   const users = new Set<string>();
   let messages = messagesOfEnded;
@@ -103,5 +112,5 @@ function count({ pingedAtMs, total, messagesOfEnded }: Counted): SystemStats {
     for (const { target, automatic } of session.views.values())
       if (!automatic) subscriptions.set(target, (subscriptions.get(target) ?? 0) + 1);
   }
-  return { active: pingedAtMs.size, total, messages, users: users.size, subscriptions };
+  return { active: pingedAtMs.size, total, messages, bytes, users: users.size, subscriptions };
 }

@@ -1,9 +1,10 @@
 import type { Fields } from '../protocol/fields.ts';
 import type { Publication } from '../protocol/frames.ts';
+import { textIn } from '../protocol/json/aliases.ts';
 import { join } from '../protocol/json/text.ts';
 import type { ServerFrame } from '../protocol/server-frames.ts';
 import { timeOf } from './codec.ts';
-import { type Message, nameIn, type Wire, type WireOptions } from './wire.ts';
+import { heartbeats, type Message, nameIn, type Wire, type WireOptions } from './wire.ts';
 
 const topics = ['stats', 'rules', 'system', 'logs', 'alerts', 'notifications'];
 
@@ -16,7 +17,7 @@ const lifted: ReadonlySet<string> = new Set(['rule_change']);
 /** System C: web administration, whose topics (`stats`) are `admin:stats`. */
 export function webAdministration({ namespace, now }: WireOptions): Wire {
   const topicOf = (fields: Fields) => {
-    const topic = fields.text('topic');
+    const topic = textIn(fields, ['topic']);
     if (!topics.includes(topic)) fields.fail('topic', `must be one of ${topics.join(', ')}`);
     return topic;
   };
@@ -26,7 +27,7 @@ export function webAdministration({ namespace, now }: WireOptions): Wire {
   };
   return {
     commands: {
-      ping: () => ({ kind: 'ping' }),
+      ...heartbeats,
       subscribe: (fields) => {
         const topic = topicOf(fields);
         return {

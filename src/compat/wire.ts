@@ -46,6 +46,12 @@ export function nameIn(namespace: string, topic: string): string | undefined {
   return topic.startsWith(`${namespace}:`) ? topic.slice(namespace.length + 1) : undefined;
 }
 
+/** The commands that all systems have. A `pong` is a client's reply to a ping, and gets none. */
+export const heartbeats = {
+  ping: () => ({ kind: 'ping' }),
+  pong: () => ({ kind: 'ping', encodeReply: () => nothing }),
+} as const satisfies Wire['commands'];
+
 /** Encodes the reply to an unsubscribe as nothing, except errors other than `not_subscribed`. */
 export function quietEnd(reply: { readonly kind: ServerKind; readonly code?: string }) {
   return reply.kind === 'unsubscribed' || reply.code === 'not_subscribed' ? nothing : undefined;

@@ -22,6 +22,8 @@ export interface GatewayCodec {
   readonly binary: boolean;
   /** A batch or a page of a snapshot has at most this many publications; absent: any number. */
   readonly publicationsPerFrame?: number;
+  /** Is told the bytes of what is sent in this codec over WebSockets. */
+  readonly countSent?: ((bytes: number) => void) | undefined;
 
   decodeClientFrame(message: Uint8Array): Decoded<ClientFrame>;
   /** The id of a command that is refused without being decoded, where a bounded look finds it; else 0. Never throws. */

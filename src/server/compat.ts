@@ -1,5 +1,5 @@
 import type { Route } from '../api/route.ts';
-import { type CompatPath, pathsOf } from '../compat/paths.ts';
+import { type CompatPath, type CompatPathOptions, pathsOf } from '../compat/paths.ts';
 import { compatRoutes, notificationStats } from '../compat/routes.ts';
 import { SystemSessions } from '../compat/system-sessions.ts';
 import { codecNameOf, systemsOf } from '../compat/systems.ts';
@@ -24,20 +24,23 @@ export interface Compat {
 const apart = 'b';
 
 export function createCompat(environment: Environment, broker: Broker, { authorize }: Access): Compat {
-  const { config, metrics, monotonicMs, isDraining } = environment;
+  const { config, monotonicMs, isDraining } = environment;
   const systems = systemsOf(config);
   const sessions = new SystemSessions({
     systems: systems.map(({ name }) => name),
     monotonicMs,
     pingMs: (config.idleTimeoutSeconds * 1000) / 2,
   });
-  const pathOptions = { authorize, now: () => toInstant(broker.wallMs()) };
+  const pathOptions: CompatPathOptions = {
+    authorize,
+    now: () => toInstant(broker.wallMs()),
+    countSent: (name, bytes) => sessions.sent(name, bytes),
+  };
   const notifying = systems.find(({ name }) => name === 'd');
   return {
     sessions,
     routes: compatRoutes(systems, {
       stats: (name) => sessions.stats(name),
-      sentBytes: () => metrics.sentBytesTotal.value,
       isRunning: () => !isDraining(),
     }),
     paths: systems.flatMap((system) => pathsOf(system, pathOptions)),

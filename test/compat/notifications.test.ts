@@ -53,6 +53,54 @@ describe('the clients of the knowledge platform', () => {
     expect([one, two].flatMap((each) => each.of('sync_update'))).toMatchObject([{ data: { note: 1 } }]);
   });
 
+  test('get a notification whole, whatever its backend has beside `data`', async () => {
+    const bell = await open('whole');
+    const notify = (body: object) => gateway.send('POST', '/api/v1/ws/notify/whole', body);
+    await notify({ title: 'Hello', message: 'there', data: { url: '/x' } });
+    await notify({ title: 'Hello', message: 'there', data: null });
+    await notify({ type: 'comment', title: 'Hello' });
+    await notify({ type: 'comment', data: { title: 'Hello' } });
+    await gateway.send('POST', '/api/v1/notifications/demo', { user_id: 'whole', data: { title: 'Hello' } });
+    await bell.until(() => bell.messages.length >= 5);
+    expect(bell.messages.map(({ type, data }) => [type, data])).toMatchObject([
+      ['notification', { title: 'Hello', message: 'there', url: '/x' }],
+      ['notification', { title: 'Hello', message: 'there' }],
+      ['notification', { type: 'comment', title: 'Hello' }],
+      ['comment', { title: 'Hello' }],
+      ['notification', { title: 'Hello', message: expect.any(String) }],
+    ]);
+  });
+
+  test('are counted where they get a message: not the device that is left out, nor only the first hundred', async () => {
+    const many = await startSystems({ compat: ['d'], connectionsMaxPerUser: 101, connectionsMaxPerIp: 101 });
+    const path = `ws://127.0.0.1:${many.port}/api/v1/ws/many?token=${await many.token('many')}`;
+    const devices = await Promise.all(Array.from({ length: 101 }, () => new NotificationBell(path).opened()));
+    const listed = await many.read<{ connections: string[] }>('/api/v1/ws/connections/many');
+    expect(listed).toMatchObject({ connection_count: 101, is_online: true });
+    const [except] = listed.connections;
+    const body = { data: {}, except };
+    expect(await many.send('POST', '/api/v1/ws/sync-update/many', body)).toMatchObject({ recipients: 100 });
+    for (const device of devices) device.socket.terminate();
+    await many.close();
+  });
+
+  test('get what is for some of them, by any usual name of these, and no others do', async () => {
+    const [some, other] = [await open('some', 'some-room'), await open('other')];
+    await some.enter('some-room');
+    const receivers = [
+      ...[{ user_ids: 'some' }, { users: ['some'] }, { user_id: 'some' }, { userIds: ['some'] }],
+      ...[{ room_id: 'some-room' }, { rooms: ['some-room'] }, { roomIds: ['some-room'] }],
+    ];
+    for (const receiver of receivers) {
+      const sent = await gateway.send('POST', '/api/v1/ws/broadcast', { ...receiver, data: { n: 1 } });
+      expect([receiver, sent]).toMatchObject([receiver, { recipients: 1 }]);
+    }
+    await some.until(() => some.of('system_message').length >= receivers.length);
+    await other.ask({ type: 'ping' }, 'pong');
+    expect(other.of('system_message')).toEqual([]);
+    expect(some.of('system_message').map(({ data }) => data)).toEqual(receivers.map(() => ({ n: 1 })));
+  });
+
   test('enter and leave rooms, and hear what is said there', async () => {
     const member = await open('carl', 'content-7');
     const stranger = await open('dora');
@@ -95,7 +143,12 @@ describe('the clients of the knowledge platform', () => {
     expect(await gateway.send('POST', '/api/v1/ws/broadcast', some)).toMatchObject({ topics: ['user:77'] });
     await bell.ask({ type: 'ping' }, 'pong');
     expect(bell.of('system_message')).toHaveLength(1);
-    for (const wrong of [{ user_ids: [] }, { user_ids: [null] }, { user_ids: ['77'], room: 'r' }])
+    for (const wrong of [
+      { user_ids: [] },
+      { user_ids: [null] },
+      { users: 5.5 },
+      { user_ids: ['77'], room: 'r' },
+    ])
       await expect(gateway.send('POST', '/api/v1/ws/broadcast', wrong)).rejects.toThrow('400');
   });
 

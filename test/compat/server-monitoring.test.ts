@@ -37,7 +37,7 @@ const update = (server: string, type: string, level: string, cpu: number) =>
   });
 
 describe('the clients of server monitoring', () => {
-  test('get what an old backend sends of the server of their path, as an object of three members', async () => {
+  test('get what an old backend sends of the server of their path, as an object with what they filter by', async () => {
     const panel = await open('ws/monitoring/path-1');
     await panel.heartbeat();
     await update('path-2', 'cpu', 'info', 1);
@@ -45,6 +45,8 @@ describe('the clients of server monitoring', () => {
     expect(await panel.message('monitoring_update')).toEqual({
       type: 'monitoring_update',
       server_id: 'path-1',
+      monitoring_type: 'cpu',
+      alert_level: 'info',
       data: { server_id: 'path-1', monitoring_type: 'cpu', alert_level: 'info', cpu: 2 },
       timestamp: expect.stringMatching(/Z$/),
     });
@@ -60,6 +62,36 @@ describe('the clients of server monitoring', () => {
     await update('beside', 'cpu', 'info', 3);
     await panel.message('monitoring_update');
     expect([...panel.cpu]).toEqual([['beside', 3]]);
+  });
+
+  test('get what stands beside `data`: what they filter by as members of the message, the rest in `data`', async () => {
+    const panel = await open('ws/monitoring/envelope');
+    await panel.heartbeat();
+    const send = (members: object) =>
+      gateway.send('POST', '/api/v1/websocket/broadcast', { server_id: 'envelope', ...members });
+    const timestamp = '2026-01-02T03:04:05.678Z';
+    await send({ monitoring_type: 'cpu', alert_level: 'critical', data: { cpu: 1 }, timestamp });
+    await send({ type: 'status_change', from: 'up', to: 'down', data: { cause: 'fire', to: 'ashes' } });
+    await send({ monitoring_type: 'battery', level: 0.5, data: null });
+    await panel.until(() => panel.messages.length >= 4);
+    expect(panel.messages.slice(1)).toMatchObject([
+      { monitoring_type: 'cpu', alert_level: 'critical', data: { cpu: 1 }, timestamp },
+      { type: 'status_change', data: { from: 'up', cause: 'fire', to: 'ashes' } },
+      { monitoring_type: 'battery', data: { server_id: 'envelope', level: 0.5 } },
+    ]);
+  });
+
+  test('of several servers get a broadcast that names these', async () => {
+    const [one, two, all] = [await open('ws/monitoring/n-1'), await open('ws/monitoring/n-2'), await open()];
+    for (const each of [one, two, all]) await each.heartbeat();
+    const body = { server_ids: ['n-1', 'n-2', 'n-1'], data: { cpu: 1 } };
+    expect(await gateway.send('POST', '/api/v1/websocket/broadcast', body)).toMatchObject({
+      topics: ['server:n-1', 'server:n-2'],
+      recipients: 2,
+    });
+    for (const each of [one, two]) await each.message('monitoring_update');
+    await all.heartbeat();
+    expect(all.of('monitoring_update')).toEqual([]);
   });
 
   test('filter by server, monitoring type and alert level, all at once', async () => {

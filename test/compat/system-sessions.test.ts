@@ -60,7 +60,7 @@ describe('the sessions of the older systems', () => {
     expect(sessions.stats('d').active).toBe(1);
     clock.ms = 1000;
     const { subscriptions, ...counts } = sessions.stats('d');
-    expect(counts).toEqual({ active: 2, total: 2, messages: 12, users: 1 });
+    expect(counts).toEqual({ active: 2, total: 2, messages: 12, bytes: 0, users: 1 });
     expect([...subscriptions]).toEqual([
       ['room:a', 2],
       ['room:b', 1],

@@ -84,6 +84,45 @@ describe('the five systems on one gateway', () => {
     },
   );
 
+  test.each(Object.entries(paths))(
+    '%s: a client may answer a ping that the gateway did not send',
+    async (_, path) => {
+      const client = await new OldClient(urlOf(path)).opened();
+      client.send({ type: 'pong' });
+      client.send({ timestamp: 1, data: {}, type: 'pong' });
+      await client.ask({ type: 'ping' }, 'pong');
+      expect(client.messages.filter(({ type }) => type === 'pong' || type === 'error')).toHaveLength(1);
+      await client.close();
+    },
+  );
+
+  test('c: takes a topic in `data`, as the others take what they name', async () => {
+    const client = await new OldClient(urlOf(paths.c)).opened();
+    const subscription = await client.ask({ type: 'subscribe', data: { topic: 'stats' } }, 'subscription');
+    expect(subscription).toMatchObject({ topic: 'stats' });
+    await client.close();
+  });
+
+  test('count the bytes of each apart', async () => {
+    const counted = await startSystems({ compat: ['a', 'c'] });
+    const open = async (path: string) =>
+      new OldClient(`ws://127.0.0.1:${counted.port}${path}?token=${apiKey}`).opened();
+    const [a, c] = [await open(paths.a), await open(paths.c)];
+    let bytes = 0;
+    a.socket.on('message', (data) => (bytes += data.toString().length));
+    await a.ask({ type: 'ping' }, 'pong');
+    await c.ask({ type: 'subscribe', topic: 'logs' }, 'subscription');
+    await counted.publish({ topic: 'server:web-01', type: 'monitoring_update', data: { cpu: 1 } });
+    await counted.publish({ topic: 'admin:logs', type: 'log', data: 'x'.repeat(1000) });
+    await Promise.all([a.message('monitoring_update'), c.message('log')]);
+    expect(await counted.read('/api/v1/websocket/stats')).toMatchObject({
+      messages_sent: 2,
+      bytes_sent: bytes,
+    });
+    await Promise.all([a.close(), c.close()]);
+    await counted.close();
+  });
+
   test('do not touch each other, nor the clients of the gateway itself', async () => {
     const open = async (path: string) => new OldClient(urlOf(path)).opened();
     const [a, b, c, d, e] = await Promise.all(Object.values(paths).map(open));

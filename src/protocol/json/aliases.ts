@@ -61,14 +61,14 @@ function unsubscribe(topic: string): AliasCommand {
 
 /** The topic that one of these members names, here or in `data`. */
 export function topicIn(namespace: string, fields: Fields, members: readonly string[]): string {
-  const name = oneOf(fields, members);
+  const name = textIn(fields, members);
   // One room or job, not all whose names begin alike.
   if (name.endsWith('*')) fields.fail(members[0] as string, 'must not be a pattern', 'invalid_topic');
   return `${namespace}:${name}`;
 }
 
 /** The text of the first of these members that exists, in the message or in its `data`. A number is its digits. */
-function oneOf(fields: Fields, members: readonly string[]): string {
+export function textIn(fields: Fields, members: readonly string[]): string {
   const places = [fields, fields.optionalChild('data', (data) => data)];
   for (const place of places) {
     const name = place && members.find((each) => place.has(each));

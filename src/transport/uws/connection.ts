@@ -76,6 +76,7 @@ export class UwsConnection implements Connection {
     if (this.#isGone) return 'sent';
     if (this.socket.send(message, this.codec.binary, false) === sendDropped) return 'dropped';
     this.#sentBytes.inc(message.length);
+    this.codec.countSent?.(message.length);
     return 'sent';
   }
 

@@ -95,7 +95,7 @@ export class UwsSink implements Sink {
     this.#remember(frame, undefined);
     this.#app.publish(view.channel, bytes, view.options.codec.binary, false);
     this.#metrics.deliveriesTotal.inc(publications * members);
-    this.#metrics.sentBytesTotal.inc(bytes.length * members);
+    this.#countBytes(view, bytes.length * members);
   }
 
   publishExcept(frame: OutFrame, members: number, except: string, instead: () => OutFrame): void {
@@ -111,7 +111,7 @@ export class UwsSink implements Sink {
     if (bytes.length > 0) socket.publish(view.channel, bytes, view.options.codec.binary, false);
     this.#publishTo(socket, receiver, instead());
     this.#metrics.deliveriesTotal.inc(publications * (members - 1));
-    this.#metrics.sentBytesTotal.inc(bytes.length * (members - 1));
+    this.#countBytes(view, bytes.length * (members - 1));
   }
 
   /**
@@ -128,7 +128,12 @@ export class UwsSink implements Sink {
     this.#app.publish(channel, bytes, view.options.codec.binary, false);
     socket.unsubscribe(channel);
     this.#metrics.deliveriesTotal.inc(frame.publications);
-    this.#metrics.sentBytesTotal.inc(bytes.length);
+    this.#countBytes(view, bytes.length);
+  }
+
+  #countBytes(view: View, bytes: number): void {
+    this.#metrics.sentBytesTotal.inc(bytes);
+    view.options.codec.countSent?.(bytes);
   }
 
   /** Called from inside the library: only remembers. Pings and direct sends are not frames of the turn. */
