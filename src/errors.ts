@@ -362,3 +362,8 @@ export class SluiceError extends Error {
     return errorTable[this.code].auth !== undefined;
   }
 }
+
+/** Throws the problem, if there is one. */
+export function throwIf(problem: SluiceError | undefined): void {
+  if (problem !== undefined) throw problem;
+}

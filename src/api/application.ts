@@ -1,18 +1,17 @@
-import { isUtf8 } from 'node:buffer';
 import { isOperator } from '../auth/identity.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Filter, Payload, Position, PublishFields } from '../protocol/frames.ts';
-import { cutMembers } from '../protocol/json/envelope.ts';
 import { nullPayload } from '../protocol/payload.ts';
 import { type Asker, readingOf } from '../sessions/application.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
 import { publishProblem, topicNameProblem } from '../topics/publish-problem.ts';
 import { type ApiResponse, jsonText } from './http.ts';
+import { readMembers } from './json-body.ts';
 import type { ApiPorts } from './ports.ts';
 import { callBody } from './response-schemas.ts';
 import type { Call } from './route.ts';
-import { validate } from './validate.ts';
+import { validated } from './validate.ts';
 
 function askerOf({ identity, payer, departure }: Call): Asker {
   const onGone = (run: () => void) => departure.onGone(run);
@@ -70,13 +69,12 @@ export function callApplication(call: Call, { application }: ApiPorts): Awaitabl
 }
 
 function readCall(body: Uint8Array): { readonly method: string; readonly payload: Payload } {
-  if (!isUtf8(body)) throw new SluiceError('invalid_json', 'the body is not UTF-8');
-  const cut = cutMembers(body, ['data']);
-  if (!cut.ok) throw new SluiceError('invalid_json', cut.message);
-  const asked = validate<{ method: string; dataBase64?: string | undefined }>(callBody, cut.envelope);
-  if (asked instanceof SluiceError) throw asked;
-  const { method, dataBase64 } = asked;
-  const [data] = cut.values;
+  const { envelope, values } = readMembers(body, ['data']);
+  const { method, dataBase64 } = validated<{ method: string; dataBase64?: string | undefined }>(
+    callBody,
+    envelope,
+  );
+  const [data] = values;
   if (dataBase64 !== undefined)
     return { method, payload: { format: 'binary', bytes: Buffer.from(dataBase64, 'base64') } };
   return { method, payload: data === undefined ? nullPayload : { format: 'json', bytes: data } };

@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import { userTopicOf } from '../auth/permissions.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
@@ -6,9 +5,10 @@ import type { PublishFields } from '../protocol/publication.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
 import { isReserved } from '../topics/topic-name.ts';
 import { type ApiResponse, errorBody, json } from './http.ts';
+import { utf8Problem } from './json-body.ts';
 import { inTurn } from './own-turn.ts';
 import type { ApiPorts } from './ports.ts';
-import { notUtf8, publishOne } from './publish.ts';
+import { publishOne } from './publish.ts';
 import type { Recipients } from './publish-body.ts';
 import type { Call } from './route.ts';
 import { userFault } from './users.ts';
@@ -28,7 +28,7 @@ export function broadcast(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
 
 function broadcastNow(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
   const { body } = call;
-  const read = isUtf8(body) ? ports.bodies.addressed(body) : notUtf8();
+  const read = utf8Problem(body) ?? ports.bodies.addressed(body);
   if (read instanceof SluiceError) throw read;
   const { fields, recipients } = read;
   return recipients === undefined

@@ -1,17 +1,15 @@
-import { isUtf8 } from 'node:buffer';
 import type { z } from 'zod';
 import { isOperator } from '../auth/identity.ts';
 import { SluiceError } from '../errors.ts';
 import { toInstant } from '../protocol/instant.ts';
-import { cutMembers } from '../protocol/json/envelope.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
 import { type ApiResponse, json } from './http.ts';
-import { readJsonBody } from './json-body.ts';
+import { readJsonBody, readMembers } from './json-body.ts';
 import type { ApiPorts, ConnectionInfo } from './ports.ts';
 import { type connectionParams, type connectionsQuery, emptyBody } from './request-schemas.ts';
 import { acksBody } from './response-schemas.ts';
 import type { Call } from './route.ts';
-import { validate } from './validate.ts';
+import { validated } from './validate.ts';
 
 /** `GET /api/connections` */
 export async function listConnections(
@@ -58,9 +56,5 @@ export async function acknowledge(
 /** The body may be left out. Members that have no effect are refused, so that no client relies on them. */
 function refuseMembers(body: Uint8Array): void {
   if (body.length === 0) return;
-  if (!isUtf8(body)) throw new SluiceError('invalid_json', 'the body is not UTF-8');
-  const cut = cutMembers(body, []);
-  if (!cut.ok) throw new SluiceError('invalid_json', cut.message);
-  const valid = validate(emptyBody, cut.envelope);
-  if (valid instanceof SluiceError) throw valid;
+  validated(emptyBody, readMembers(body, []).envelope);
 }

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import type { TopicAction } from '../auth/identity.ts';
-import { SluiceError } from '../errors.ts';
+import { SluiceError, throwIf } from '../errors.ts';
 import type { Position, PublishFields } from '../protocol/frames.ts';
 import { toInstant } from '../protocol/instant.ts';
 import { publishOf } from '../protocol/publication.ts';
 import { compileFilter } from '../topics/filter.ts';
-import { topicProblem } from '../topics/topic-name.ts';
+import { topicNameProblem } from '../topics/publish-problem.ts';
 import { publishFor, readingFor } from './application.ts';
 import { type ApiResponse, json } from './http.ts';
 import { readJsonBody } from './json-body.ts';
@@ -68,10 +68,7 @@ export async function showJob(call: Call<Params>, ports: ApiPorts): Promise<ApiR
 
 function jobTopic({ params: { id }, identity }: Call<Params>, ports: ApiPorts, action: TopicAction): string {
   const topic = `job:${id}`;
-  const problem = topicProblem(topic);
-  if (problem !== undefined) throw new SluiceError('invalid_topic', problem);
-  const refusal = ports.authorize(identity, action, topic);
-  if (refusal !== undefined) throw refusal;
+  throwIf(topicNameProblem(topic) ?? ports.authorize(identity, action, topic));
   return topic;
 }
 

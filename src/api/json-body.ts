@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import type { z } from 'zod';
-import { SluiceError } from '../errors.ts';
+import { SluiceError, throwIf } from '../errors.ts';
+import { type Cut, cutMembers } from '../protocol/json/envelope.ts';
 import { scanJson } from '../protocol/json/scanner.ts';
-import { validate } from './validate.ts';
+import { validated } from './validate.ts';
 
 /** Reading one this large takes a few milliseconds. */
 const jsonBodyMaxBytes = 256 * 1024;
@@ -12,11 +13,24 @@ export function readJsonBody<T>(body: Uint8Array, schema: z.ZodType<T>): T {
   if (body.length > jsonBodyMaxBytes) {
     throw new SluiceError('frame_too_large', `this body has at most ${jsonBodyMaxBytes} bytes`);
   }
-  if (!isUtf8(body)) throw new SluiceError('invalid_json', 'the body is not UTF-8');
+  throwIf(utf8Problem(body));
   // The scanner refuses what `JSON.parse` would take silently: an object with the same member twice.
   const scanned = scanJson(body);
   if (!scanned.ok) throw new SluiceError('invalid_json', scanned.message);
-  const valid = validate(schema, JSON.parse(Buffer.from(body).toString()));
-  if (valid instanceof SluiceError) throw valid;
-  return valid;
+  return validated(schema, JSON.parse(Buffer.from(body).toString()));
+}
+
+/**
+ * Reads a body that is an object. Members of these names are cut out, as the bytes of their values; the others are
+ * parsed. Throws `invalid_json`.
+ */
+export function readMembers(body: Uint8Array, names: readonly string[]): Cut {
+  throwIf(utf8Problem(body));
+  const cut = cutMembers(body, names);
+  if (!cut.ok) throw new SluiceError('invalid_json', cut.message);
+  return cut;
+}
+
+export function utf8Problem(body: Uint8Array): SluiceError | undefined {
+  return isUtf8(body) ? undefined : new SluiceError('invalid_json', 'the body is not UTF-8');
 }

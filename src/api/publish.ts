@@ -1,13 +1,14 @@
 import { isUtf8 } from 'node:buffer';
 import { mediaType } from '../auth/loopback-access.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
-import { SluiceError } from '../errors.ts';
+import { SluiceError, throwIf } from '../errors.ts';
 import type { PublishFields } from '../protocol/frames.ts';
 import { JsonScanner, type JsonText, type ScanFault } from '../protocol/json/scanner.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
 import { publishFor } from './application.ts';
 import { ArrayItems, type BatchItems, LineItems } from './batch-items.ts';
 import { type ApiResponse, errorBody, jsonText } from './http.ts';
+import { utf8Problem } from './json-body.ts';
 import { inOwnTurn, inTurn, pieceBytes } from './own-turn.ts';
 import type { ApiPorts } from './ports.ts';
 import { batchItemsMax } from './request-schemas.ts';
@@ -22,10 +23,9 @@ export function publish(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
 
 function publishNow(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
   const { body } = call;
-  const fields = isUtf8(body) ? ports.bodies.publish(body) : notUtf8();
+  const fields = utf8Problem(body) ?? ports.bodies.publish(body);
   if (fields instanceof SluiceError) throw fields;
-  const refusal = ports.authorize(call.identity, 'publish', fields.topic);
-  if (refusal !== undefined) throw refusal;
+  throwIf(ports.authorize(call.identity, 'publish', fields.topic));
   return publishOne(fields, call, ports);
 }
 
@@ -91,15 +91,11 @@ function checked({ items }: BatchItems<Results[number]>): Results {
 function itemReader({ body, identity }: Call, { authorize, bodies }: ApiPorts) {
   const isText = isUtf8(body);
   return (text: JsonText | ScanFault, start: number, end: number): PublishFields | SluiceError => {
-    if (!isText && !isUtf8(body.subarray(start, end))) return notUtf8();
-    const fields = bodies.publish(body, text);
+    const fields =
+      (isText ? undefined : utf8Problem(body.subarray(start, end))) ?? bodies.publish(body, text);
     if (fields instanceof SluiceError) return fields;
     return authorize(identity, 'publish', fields.topic) ?? fields;
   };
-}
-
-export function notUtf8(): SluiceError {
-  return new SluiceError('invalid_json', 'the body is not UTF-8');
 }
 
 /** `outcomes`: of the results that are not errors. */

@@ -1,13 +1,13 @@
 import { SluiceError } from '../errors.ts';
 import type { Route } from './route.ts';
-import { validate } from './validate.ts';
+import { validated } from './validate.ts';
 
 /** The parameters of the path, as the route's schema has them. `raw`: percent-encoded. Throws `invalid_request`. */
 export function readParams({ params }: Route, raw: Readonly<Record<string, string>>): unknown {
   if (params === undefined) return raw;
   const decoded: Record<string, string> = {};
   for (const name in raw) decoded[name] = percentDecoded(raw[name]!);
-  return valid(validate(params, decoded));
+  return validated(params, decoded);
 }
 
 function percentDecoded(segment: string): string {
@@ -28,10 +28,5 @@ export function readQuery({ query: schema }: Route, query: string): unknown {
     }
     values[name] = value;
   }
-  return valid(validate(schema, { ...values }));
-}
-
-function valid<T>(value: T | SluiceError): T {
-  if (value instanceof SluiceError) throw value;
-  return value;
+  return validated(schema, { ...values });
 }

@@ -1,12 +1,12 @@
 import type { z } from 'zod';
-import { SluiceError } from '../errors.ts';
+import { throwIf } from '../errors.ts';
 import type { Filter } from '../protocol/frames.ts';
 import { toInstant } from '../protocol/instant.ts';
 import { jsonCodec } from '../protocol/json/codec.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
 import { compileFilter } from '../topics/filter.ts';
 import type { StoredPublication } from '../topics/publication.ts';
-import { topicProblem } from '../topics/topic-name.ts';
+import { topicNameProblem } from '../topics/publish-problem.ts';
 import { readingFor } from './application.ts';
 import { type ApiResponse, json, jsonText } from './http.ts';
 import { inOwnTurn } from './own-turn.ts';
@@ -25,8 +25,7 @@ export async function listTopics(
   const { query, identity } = call;
   const { topics, authorize } = ports;
   const pattern = canonicalTopic(`${query.prefix}*`);
-  const refusal = authorize(identity, 'subscribe', pattern);
-  if (refusal !== undefined) throw refusal;
+  throwIf(authorize(identity, 'subscribe', pattern));
   await readingFor(call, ports, pattern);
   const prefix = pattern.slice(0, -1);
   const page = await inOwnTurn(call, ports, () => topics.list({ ...query, prefix }));
@@ -80,10 +79,7 @@ function matching(
 
 function readableTopic({ params, identity }: Call<Params>, { authorize }: ApiPorts): string {
   const topic = canonicalTopic(params.topic);
-  const problem = topicProblem(topic);
-  if (problem !== undefined) throw new SluiceError('invalid_topic', problem);
-  const refusal = authorize(identity, 'subscribe', topic);
-  if (refusal !== undefined) throw refusal;
+  throwIf(topicNameProblem(topic) ?? authorize(identity, 'subscribe', topic));
   return topic;
 }
 

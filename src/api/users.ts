@@ -1,16 +1,15 @@
-import { isUtf8 } from 'node:buffer';
 import type { z } from 'zod';
 import type { TopicAction } from '../auth/identity.ts';
 import { userProblem, userTopicOf } from '../auth/permissions.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
-import { SluiceError } from '../errors.ts';
+import { SluiceError, throwIf } from '../errors.ts';
 import type { PublishFields } from '../protocol/publication.ts';
 import { publishFor } from './application.ts';
 import { connectionBody } from './connections.ts';
 import { type ApiResponse, json } from './http.ts';
+import { utf8Problem } from './json-body.ts';
 import { inTurn } from './own-turn.ts';
 import type { ApiPorts } from './ports.ts';
-import { notUtf8 } from './publish.ts';
 import type { userConnectionsQuery, userParams } from './request-schemas.ts';
 import type { Call } from './route.ts';
 import { invalidRequest } from './validate.ts';
@@ -57,14 +56,13 @@ export function userFault(user: string): SluiceError | undefined {
 function topicOf({ params: { user }, identity }: Call<Params>, ports: ApiPorts, action: TopicAction): string {
   const topic = userTopicOf(user);
   if (topic === undefined) throw userFault(user);
-  const refusal = ports.authorize(identity, action, topic);
-  if (refusal !== undefined) throw refusal;
+  throwIf(ports.authorize(identity, action, topic));
   return topic;
 }
 
 function notificationOf(call: Call<Params>, ports: ApiPorts, defaultType: string): PublishFields {
   const topic = topicOf(call, ports, 'publish');
-  const fields = isUtf8(call.body) ? ports.bodies.publishTo(topic, defaultType, call.body) : notUtf8();
+  const fields = utf8Problem(call.body) ?? ports.bodies.publishTo(topic, defaultType, call.body);
   if (fields instanceof SluiceError) throw fields;
   return fields;
 }

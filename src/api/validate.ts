@@ -39,6 +39,13 @@ export function validate<T>(schema: z.ZodType<T>, value: unknown): T | SluiceErr
   return result.success ? result.data : invalidRequest(result.error.issues.flatMap(faultsOf));
 }
 
+/** The same, but throws the error. */
+export function validated<T>(schema: z.ZodType<T>, value: unknown): T {
+  const valid = validate(schema, value);
+  if (valid instanceof SluiceError) throw valid;
+  return valid;
+}
+
 export function invalidRequest(faults: readonly BodyFault[]): SluiceError {
   const told = faults
     .slice(0, toldMax)

@@ -3,6 +3,7 @@ import { type ApiResponse, json } from '../api/http.ts';
 import type { ApiPorts } from '../api/ports.ts';
 import type { Call } from '../api/route.ts';
 import type { Awaitable } from '../awaitable.ts';
+import { throwIf } from '../errors.ts';
 import { publishOf, type Tags } from '../protocol/publication.ts';
 import { targetProblem } from '../sessions/target.ts';
 import type { OldBody } from './old-body.ts';
@@ -31,10 +32,8 @@ export async function publishToAll(
   ports: ApiPorts,
   recipientsOf = subscribers,
 ): Promise<ApiResponse> {
-  for (const topic of topics) {
-    const problem = targetProblem(topic) ?? ports.authorize(call.identity, 'publish', topic);
-    if (problem !== undefined) throw problem;
-  }
+  for (const topic of topics)
+    throwIf(targetProblem(topic) ?? ports.authorize(call.identity, 'publish', topic));
   const payload = { format: 'json', bytes: body.payload } as const;
   const { timestampMs } = body;
   const publishes = topics.map((topic) =>

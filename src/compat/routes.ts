@@ -5,7 +5,7 @@ import * as requests from '../api/request-schemas.ts';
 import * as responses from '../api/response-schemas.ts';
 import { type Route, route } from '../api/route.ts';
 import { userProblem, userTopicOf } from '../auth/permissions.ts';
-import { SluiceError } from '../errors.ts';
+import { SluiceError, throwIf } from '../errors.ts';
 import { type Members, type OldBody, readOldBody, textOf, textsOf } from './old-body.ts';
 import { type CountRecipients, publishToAll } from './publishing.ts';
 import { monitoringTags } from './server-monitoring.ts';
@@ -236,8 +236,7 @@ const connectionsOfUser = route({
   response: anyObject,
   errors: ['invalid_topic'],
   handle: async ({ params: { user }, identity }, { sessions, authorize }) => {
-    const refusal = authorize(identity, 'subscribe', topicOfUser(user));
-    if (refusal !== undefined) throw refusal;
+    throwIf(authorize(identity, 'subscribe', topicOfUser(user)));
     const { connections } = await sessions.list({ user, after: '', limit: connectionsListed });
     const ids = connections.map(({ id }) => id);
     const count = await sessions.countOf(user);

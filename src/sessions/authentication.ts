@@ -2,7 +2,7 @@ import { credentialNeeded } from '../auth/authorize.ts';
 import type { Verdict } from '../auth/credentials.ts';
 import type { Identity } from '../auth/identity.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
-import { SluiceError } from '../errors.ts';
+import { SluiceError, throwIf } from '../errors.ts';
 import type { ConnectReason } from './application.ts';
 import type { CommandOptions, CommandReply, Fields } from './command.ts';
 import type { Session } from './session.ts';
@@ -58,7 +58,7 @@ function verify(
   return whenDone(whenDone(identify(token), decide), (verdict) => {
     if (verdict instanceof SluiceError) return verdict;
     return whenDone(identities.reseat(session, verdict), (problem) => {
-      if (problem !== undefined) throw problem;
+      throwIf(problem);
       return verdict;
     });
   });

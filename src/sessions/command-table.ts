@@ -1,6 +1,6 @@
 import type { Verdict } from '../auth/credentials.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
-import { SluiceError } from '../errors.ts';
+import { SluiceError, throwIf } from '../errors.ts';
 import type { ClientFrame, CommandKind } from '../protocol/client-frames.ts';
 import type { Granted, Payload } from '../protocol/frames.ts';
 import { jsonPayloadProblem, nullPayload } from '../protocol/payload.ts';
@@ -8,7 +8,6 @@ import { publishFrom } from '../protocol/publication.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
 import { filteredPage, type HistoryPage } from '../topics/history.ts';
 import { publishProblem, topicNameProblem } from '../topics/publish-problem.ts';
-import { topicProblem } from '../topics/topic-name.ts';
 import { readingOf } from './application.ts';
 import { connect, identify, introduce, refresh } from './authentication.ts';
 import type { CommandOptions, CommandReply, Fields } from './command.ts';
@@ -203,18 +202,16 @@ function append(
   options: CommandOptions,
 ): Awaitable<readonly AppendOutcome[]> {
   const { authorize, broker, application } = options;
-  const refusal = authorize(session.identity, 'publish', fields.topic);
-  if (refusal !== undefined) throw refusal;
+  throwIf(authorize(session.identity, 'publish', fields.topic));
   const wanted = publishFrom(fields, ownPayload(session, fields.payload));
   const commit = () => broker.publish([wanted], session.payer);
   if (application.publish === undefined) return commit();
-  const problem = topicNameProblem(wanted.topic) ?? publishProblem(wanted, options.payloadMaxBytes);
-  if (problem !== undefined) throw problem;
+  throwIf(topicNameProblem(wanted.topic) ?? publishProblem(wanted, options.payloadMaxBytes));
   const verdict = application.publish(session.asker, [wanted]);
   // Publishes of one session are committed in order, though they wait for the application.
   return session.commands.inOrder(async () => {
     const [problem] = await verdict;
-    if (problem !== undefined) throw problem;
+    throwIf(problem);
     return commit();
   });
 }
@@ -236,13 +233,12 @@ function readHistory(
   { topic, after, limit }: Fields<'history'>,
   { broker, authorize, application }: CommandOptions,
 ): Awaitable<HistoryPage> {
-  const problem = topicProblem(topic);
-  if (problem !== undefined) throw new SluiceError('invalid_topic', problem);
+  throwIf(topicNameProblem(topic));
   const refusal = authorize(session.identity, 'subscribe', topic);
   const wanted = Math.min(limit || defaultHistoryPublications, maxHistoryPublications);
   const read = () => broker.history(topic, after, wanted, maxHistoryBytes);
   if (application.subscribe === undefined) {
-    if (refusal !== undefined) throw refusal;
+    throwIf(refusal);
     return read();
   }
   const wish = { topic, permitted: refusal === undefined };
@@ -271,10 +267,7 @@ function history(
 }
 
 function presence(session: Session, { topic }: Fields<'presence'>, options: CommandOptions): CommandReply {
-  const problem = topicProblem(topic);
-  if (problem !== undefined) throw new SluiceError('invalid_topic', problem);
-  const refusal = options.authorize(session.identity, 'presence', topic);
-  if (refusal !== undefined) throw refusal;
+  throwIf(topicNameProblem(topic) ?? options.authorize(session.identity, 'presence', topic));
   const { presence: rooms } = options;
   return { kind: 'presence', topic, members: rooms.list(topic), count: rooms.count(topic) };
 }

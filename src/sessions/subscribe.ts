@@ -4,14 +4,14 @@ import { type Awaitable, whenDone } from '../awaitable.ts';
 import { maxTopicsListed, startPattern } from '../catch-up/start-pattern.ts';
 import { type StartOptions, startTopic } from '../catch-up/start-topic.ts';
 import { TopicBacklog } from '../catch-up/topic-backlog.ts';
-import { SluiceError } from '../errors.ts';
+import { SluiceError, throwIf } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import type { View } from '../fanout/view.ts';
 import { deliveryKey, type ViewOptions, viewKeys } from '../fanout/view-options.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Filter, Granted, Position, SubscribeResult, Subscription } from '../protocol/frames.ts';
 import { snapInterval } from '../protocol/selection-key.ts';
-import { type CompiledFilter, compileFilter, filterProblem } from '../topics/filter.ts';
+import { compileFilter, filterProblem } from '../topics/filter.ts';
 import { isPattern } from '../topics/topic-name.ts';
 import { type Application, both, readingOf, type SubscribeGrant } from './application.ts';
 import { Former } from './former.ts';
@@ -220,8 +220,7 @@ export class Subscriber {
     verdict?: SubscribeGrant | SluiceError,
   ): SubscribeResult {
     try {
-      const problem = problems.get(subscription.topic) ?? problems.get(subscription.token ?? '');
-      if (problem !== undefined) throw problem;
+      throwIf(problems.get(subscription.topic) ?? problems.get(subscription.token ?? ''));
       if (verdict instanceof SluiceError) throw verdict;
       return this.#subscribe(session, subscription, automatic, command, verdict);
     } catch (error) {
@@ -293,8 +292,7 @@ export class Subscriber {
     verdict: SubscribeGrant | undefined,
   ): Identity | undefined {
     if (malformed !== undefined) throw new SluiceError(malformed.code, malformed.message);
-    const problem = targetProblem(target);
-    if (problem !== undefined) throw problem;
+    throwIf(targetProblem(target));
     if (presence === true) this.#checkPresence(session, target);
     if (filter !== undefined) {
       const fault = filterProblem(filter);
@@ -318,8 +316,7 @@ export class Subscriber {
 
   #checkPresence(session: Session, target: string): void {
     if (isPattern(target)) throw new SluiceError('invalid_request', 'presence needs a topic, not a pattern');
-    const refusal = this.#options.authorize(session.identity, 'presence', target);
-    if (refusal !== undefined) throw refusal;
+    throwIf(this.#options.authorize(session.identity, 'presence', target));
   }
 
   #watchOrUndo(session: Session, sessionView: SessionView): void {
@@ -342,12 +339,7 @@ export class Subscriber {
       return;
     }
     const { backlog } = this.#start(view, { topic: target }, new SubscribeCommand());
-    const watch = new SessionView({
-      view,
-      origin: 'gateway',
-      watches: target,
-      backlog,
-    });
+    const watch = new SessionView({ view, origin: 'gateway', watches: target, backlog });
     sessionView.watchBy(watch);
     session.views.add(watch);
   }
@@ -359,11 +351,10 @@ export class Subscriber {
     granted: Filter | undefined,
   ): ViewOptions {
     const wanted = both(granted, filter);
-    const compiled: CompiledFilter | undefined = wanted === undefined ? undefined : compileFilter(wanted);
     return {
       target,
       codec: session.codec,
-      filter: compiled,
+      filter: wanted && compileFilter(wanted),
       intervalMs: snapInterval(intervalMs ?? 0),
       conflate: conflate === true || this.#options.conflates(target),
       keys: keys && viewKeys(keys),

@@ -1,8 +1,8 @@
-import type { ErrorCode } from '../errors.ts';
 import type { MetricValues } from '../metrics/together.ts';
 import type { Position, PublishFields } from '../protocol/frames.ts';
 import type { AppendRequest, Numbering } from '../topics/engine.ts';
 import type { PackedTopic } from './packed.ts';
+import type { PackedError } from './packed-error.ts';
 import type { SeatCalls } from './seats.ts';
 import type { WorkerEvent } from './told-events.ts';
 
@@ -10,9 +10,7 @@ import type { WorkerEvent } from './told-events.ts';
 export type PackedRequest = Omit<AppendRequest, 'fields'> & { readonly fields: PublishFields };
 
 /** What became of it. */
-export type PackedOutcome =
-  | readonly [epoch: string, offset: number, duplicate: boolean]
-  | { readonly code: ErrorCode; readonly message: string; readonly retryAfterMs: number | undefined };
+export type PackedOutcome = readonly [epoch: string, offset: number, duplicate: boolean] | PackedError;
 
 /** Where the engine's numbering of commits is. */
 export interface CommitFacts {

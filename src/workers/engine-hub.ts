@@ -7,6 +7,7 @@ import type { EngineCalls, EngineFacts, EngineNews, PackedOutcome, PackedRequest
 import { encodeTold, type Handlers, type Link } from './link.ts';
 import { fromMachineMs } from './machine-clock.ts';
 import { packAppended, packTopic } from './packed.ts';
+import { packError } from './packed-error.ts';
 
 type EngineLink = Link<EngineCalls, EngineNews>;
 
@@ -151,8 +152,7 @@ function requestOf(packed: PackedRequest): AppendRequest {
 
 function packOutcomes(outcomes: readonly AppendOutcome[]): readonly PackedOutcome[] {
   return outcomes.map((outcome) => {
-    if (outcome.ok) return [outcome.epoch, outcome.offset, outcome.duplicate];
-    const { code, message, retryAfterMs } = outcome.error;
-    return { code, message, retryAfterMs };
+    if (!outcome.ok) return packError(outcome.error);
+    return [outcome.epoch, outcome.offset, outcome.duplicate];
   });
 }

@@ -1,6 +1,7 @@
 import { SluiceError } from '../errors.ts';
 import { Numbered } from '../topics/numbered.ts';
 import { type Channel, encodeBytes, encodeMessage } from './channel.ts';
+import { type PackedError, packError, unpackError } from './packed-error.ts';
 
 /** The calls that one side of a link offers: by name, a function from the body of the call to its reply. */
 export type Calls<C> = { readonly [N in keyof C]: (body: never) => unknown };
@@ -18,9 +19,7 @@ interface Pending {
 }
 
 /** An error in a message. */
-type WireError =
-  | Pick<SluiceError, 'code' | 'message' | 'retryAfterMs' | 'details'>
-  | { readonly message: string };
+type WireError = PackedError | { readonly message: string };
 
 type Message =
   | readonly [kind: 'tell', name: string, body: unknown]
@@ -124,14 +123,10 @@ export class Link<Mine extends Calls<Mine>, Theirs extends Calls<Theirs>> {
 }
 
 function wireError(error: unknown): WireError {
-  if (!(error instanceof SluiceError))
-    return { message: error instanceof Error ? error.message : String(error) };
-  const { code, message, retryAfterMs, details } = error;
-  return { code, message, retryAfterMs, details };
+  if (error instanceof SluiceError) return packError(error);
+  return { message: error instanceof Error ? error.message : String(error) };
 }
 
 function errorOf(error: WireError): Error {
-  if (!('code' in error)) return new Error(error.message);
-  const { code, message, ...more } = error;
-  return new SluiceError(code, message, more);
+  return 'code' in error ? unpackError(error) : new Error(error.message);
 }

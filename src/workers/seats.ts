@@ -1,5 +1,5 @@
 import { type Awaitable, whenDone } from '../awaitable.ts';
-import { type ErrorCode, SluiceError } from '../errors.ts';
+import { SluiceError } from '../errors.ts';
 import {
   type CapLimits,
   type Caps,
@@ -9,19 +9,15 @@ import {
   type TakenSeat,
 } from '../sessions/connection-caps.ts';
 import type { Handlers, Link } from './link.ts';
+import { type PackedError, packError, unpackError } from './packed-error.ts';
 
-/** Why there is no place. */
-interface Refusal {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly retryAfterMs: number | undefined;
-}
-
-/** What a worker asks and tells about places. It numbers its seats. */
+/** What a worker asks and tells about places. It numbers its seats. Errors say why there is no place. */
 export interface SeatCalls {
   /** `former`: the session of the same client whose place it takes over. */
-  takeSeat(asked: readonly [seat: number, holder: Holder, former: string | undefined]): Refusal | undefined;
-  moveSeat(asked: readonly [seat: number, holder: Holder]): Refusal | undefined;
+  takeSeat(
+    asked: readonly [seat: number, holder: Holder, former: string | undefined],
+  ): PackedError | undefined;
+  moveSeat(asked: readonly [seat: number, holder: Holder]): PackedError | undefined;
   /** The session that has the seat, where another one may take it over. */
   nameSeat(named: readonly [seat: number, session: string]): void;
   leaveSeat(seat: number): void;
@@ -59,14 +55,14 @@ export class SharedSeats {
           if (replaced !== undefined && isSame(replaced.holder, holder)) this.#leave(replaced);
           const elsewhere = replaced === undefined ? former : undefined;
           return whenDone(this.#caps.take(holder, elsewhere), (seat) => {
-            if (seat instanceof SluiceError) return refusal(seat);
+            if (seat instanceof SluiceError) return packError(seat);
             if (isGone) seat.leave();
             else seats.set(id, { seat, holder, session: undefined });
             return undefined;
           });
         },
         moveSeat: ([id, holder]) =>
-          whenDone(seats.get(id)?.seat.move(holder), (problem) => problem && refusal(problem)),
+          whenDone(seats.get(id)?.seat.move(holder), (problem) => problem && packError(problem)),
         nameSeat: ([id, session]) => {
           const taken = seats.get(id);
           if (taken === undefined) return;
@@ -107,7 +103,7 @@ export class WorkerCaps implements Caps {
   async take(holder: Holder, former?: string): Promise<Seat | SluiceError> {
     const id = ++this.#lastSeat;
     const refused = await this.#link.ask('takeSeat', [id, holder, former]).catch(parentGone);
-    if (refused !== undefined) return errorOf(refused);
+    if (refused !== undefined) return unpackError(refused);
     return new SharedSeat(id, this.#link, this.#own, holder);
   }
 }
@@ -138,7 +134,7 @@ class SharedSeat implements Seat {
   move(holder: Holder): Awaitable<SluiceError | undefined> {
     const asked = this.#link.ask('moveSeat', [this.#id, holder]).catch(parentGone);
     return whenDone(asked, (refused) => {
-      if (refused !== undefined) return errorOf(refused);
+      if (refused !== undefined) return unpackError(refused);
       this.#own?.move(holder);
       return undefined;
     });
@@ -156,14 +152,6 @@ function isSame(a: Holder, b: Holder): boolean {
   return a.addressKey === b.addressKey && a.user === b.user;
 }
 
-function refusal({ code, message, retryAfterMs }: SluiceError): Refusal {
-  return { code, message, retryAfterMs };
-}
-
-function parentGone(): Refusal {
-  return refusal(new SluiceError('shutting_down'));
-}
-
-function errorOf({ code, message, retryAfterMs }: Refusal): SluiceError {
-  return new SluiceError(code, message, retryAfterMs === undefined ? {} : { retryAfterMs });
+function parentGone(): PackedError {
+  return packError(new SluiceError('shutting_down'));
 }

@@ -14,6 +14,7 @@ import type { EngineCalls, EngineFacts, EngineNews, PackedOutcome, PackedRequest
 import type { Handlers, Link } from './link.ts';
 import { toMachineMs } from './machine-clock.ts';
 import { type PackedTopic, unpackAppended, unpackTopic } from './packed.ts';
+import { unpackError } from './packed-error.ts';
 
 /** Publishes are refused while the parent has not read more bytes of publishes than this. */
 const unsentMaxBytes = 64 * 2 ** 20;
@@ -219,10 +220,7 @@ function packRequest({ fields, ...request }: AppendRequest): PackedRequest {
 }
 
 function outcomeOf(packed: PackedOutcome): AppendOutcome {
-  if ('code' in packed) {
-    const { code, message, retryAfterMs } = packed;
-    return { ok: false, error: new SluiceError(code, message, { retryAfterMs }) };
-  }
+  if ('code' in packed) return { ok: false, error: unpackError(packed) };
   const [epoch, offset, duplicate] = packed;
   return { ok: true, epoch, offset, duplicate };
 }

@@ -6,7 +6,7 @@ import { SluiceError } from '../../errors.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { endsUnclear } from './framing.ts';
 import { type BodyOptions, RequestBody } from './request-body.ts';
-import { requestHead, type SocketKind } from './request-head.ts';
+import { type SocketKind, UwsRequestHead } from './request-head.ts';
 import type { RequestsUnderWay } from './requests-under-way.ts';
 
 export interface HttpOptions extends ExchangeOptions, BodyOptions {
@@ -31,7 +31,7 @@ function handleHttp(
   options: HttpOptions,
 ): void {
   const { api, requests, metrics, requestIds } = options;
-  const head = requestHead(response, request, kind, requestIds);
+  const head = new UwsRequestHead(response, request, kind, requestIds);
   if (endsUnclear(response, head, { hasProxies: requestIds.hasProxies, metrics })) return;
   const exchange = new Exchange(response, options, head.requestId);
   if (!requests.begin()) {

@@ -98,11 +98,9 @@ export async function freePort(host: string, port: number): Promise<number> {
 
 /** The library does not tell the reason. Node does, when it tries the same. */
 async function reasonNotToListen(host: string, port: number): Promise<ListenError> {
-  const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
-    const server = createServer();
-    server.once('error', resolve);
-    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)));
-  });
-  // Node could listen a moment later: the port was taken until now.
-  return new ListenError(error?.code ?? 'EADDRINUSE', host, port, error);
+  // Where Node can listen a moment later, the port was taken until now.
+  return freePort(host, port).then(
+    () => new ListenError('EADDRINUSE', host, port),
+    (error: ListenError) => error,
+  );
 }

@@ -152,7 +152,7 @@ export class Polls {
   replaced(session: string, { addressKey, user }: Holder): boolean {
     const known = this.#connections.get(session)?.session;
     if (known === undefined || known.closed || known.peer.addressKey !== addressKey) return false;
-    if ((known.peer.shown ?? known.identity).user !== user) return false;
+    if (known.shownUser !== user) return false;
     known.end('going_away');
     return true;
   }

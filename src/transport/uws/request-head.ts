@@ -8,16 +8,6 @@ const gonePeer = 'gone';
 /** What an app listens on. */
 export type SocketKind = 'tcp' | 'unix';
 
-/** A request's head, read from uWebSockets.js while the handler runs; both objects are dead after it. */
-export function requestHead(
-  response: HttpResponse,
-  request: HttpRequest,
-  kind: SocketKind,
-  ids: RequestIds,
-): UwsRequestHead {
-  return new UwsRequestHead(response, request, kind, ids);
-}
-
 /** The library knows no address of the peer of a unix socket, nor of one that has reset its connection. */
 export function peerAddressOf(response: HttpResponse, kind: SocketKind): string {
   const bytes = response.getRemoteAddress();
@@ -33,7 +23,8 @@ function ipv4Text(bytes: Uint8Array): string {
   return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
 }
 
-class UwsRequestHead implements RequestHead {
+/** A request's head, read from uWebSockets.js while the handler runs; both objects are dead after it. */
+export class UwsRequestHead implements RequestHead {
   readonly requestId: string;
   readonly method: string;
   readonly path: string;

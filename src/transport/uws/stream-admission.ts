@@ -20,7 +20,7 @@ import { formerSessionOf } from '../../sessions/stream-start.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { endsUnclear } from './framing.ts';
 import { type BodyOptions, RequestBody } from './request-body.ts';
-import { requestHead, type SocketKind } from './request-head.ts';
+import { type SocketKind, UwsRequestHead } from './request-head.ts';
 import type { StreamReads } from './stream-reads.ts';
 
 export interface StreamAdmissionOptions extends BodyOptions, ExchangeOptions {
@@ -88,7 +88,7 @@ export class StreamAdmission {
   receive(response: HttpResponse, request: HttpRequest, kind: SocketKind): void {
     const { metrics, monotonicMs, requestIds } = this.#options;
     const startedAtMs = monotonicMs();
-    const head = requestHead(response, request, kind, requestIds);
+    const head = new UwsRequestHead(response, request, kind, requestIds);
     if (endsUnclear(response, head, { hasProxies: requestIds.hasProxies, metrics })) return;
     const exchange = new Exchange(response, this.#options, head.requestId);
     this.#receive(head, { response, exchange, origin: head.header('origin'), startedAtMs });

@@ -9,7 +9,7 @@ import { readWebSocketRequest, type WebSocketRequest } from '../websocket-reques
 import type { SocketData } from './connection.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { countRefusal, type RefusalMetrics } from './refusals.ts';
-import { requestHead, type SocketKind } from './request-head.ts';
+import { type SocketKind, UwsRequestHead } from './request-head.ts';
 
 /** What the request for a WebSocket asks for, or what is wrong with it. */
 export type ReadWebSocketRequest = (head: RequestHead) => WebSocketRequest | SluiceError;
@@ -46,7 +46,7 @@ export class UpgradeHandler {
   ): void {
     const { admission, monotonicMs, turn } = this.#options;
     const startedAtMs = monotonicMs();
-    const head = requestHead(response, request, kind, this.#options.requestIds);
+    const head = new UwsRequestHead(response, request, kind, this.#options.requestIds);
     const exchange = new Exchange(response, this.#options, head.requestId);
     const applicant = this.#applicant(head);
     const asked = applicant instanceof SluiceError ? applicant : read(head);
@@ -109,7 +109,7 @@ export class UpgradeHandler {
    */
   explain(response: HttpResponse, request: HttpRequest, kind: SocketKind): void {
     const { readApplicant, admission, withCors } = this.#options;
-    const head = requestHead(response, request, kind, this.#options.requestIds);
+    const head = new UwsRequestHead(response, request, kind, this.#options.requestIds);
     const exchange = new Exchange(response, this.#options, head.requestId);
     const origin = head.header('origin');
     const respond = (error = new SluiceError('upgrade_required')) =>
