@@ -5,7 +5,7 @@ import { EventListeners, type GatewayEventName, type GatewayListener } from './g
 import type { GatewayOptions } from './gateway/options.ts';
 import { GatewayRun } from './gateway/run.ts';
 import { type CallHandler, type HookName, type Hooks, hookNames } from './hooks/contract.ts';
-import { createLog } from './log.ts';
+import { createLog, type Log } from './log.ts';
 import { given } from './protocol/given.ts';
 import type { PublishFields } from './protocol/publication.ts';
 import {
@@ -87,19 +87,51 @@ function hookFaults(hooks: Hooks, config: Config): string[] {
 export function createGateway(wanted: EmbeddedOptions = {}): Gateway {
   const { hooks: wantedHooks, ...options } = given(wanted);
   const hooks = given(wantedHooks);
+  const { config, log } = configured(options, hooks);
+  const handlers = new Map<string, CallHandler>();
+  const listeners = new EventListeners(log, ({ identity }) => isCanary(identity));
+  const run = new GatewayRun((signal) =>
+    startServer(config, { log, signal, events: listeners, embedded: { hooks, handlers } }),
+  );
+  return {
+    ...publishing(run, config),
+    listen: () => run.listen(),
+    close: () => run.close(),
+    get port() {
+      return run.server.port;
+    },
+    get addresses() {
+      return addressesOf(config, run.server);
+    },
+    on: (name, listener) => listeners.on(name, listener),
+    handle(method, handler) {
+      if (typeof handler !== 'function') throw new TypeError('a handler must be a function');
+      if (handlers.has(method)) throw new TypeError(`${method} has a handler already`);
+      handlers.set(method, handler);
+      return () => {
+        if (handlers.get(method) === handler) handlers.delete(method);
+      };
+    },
+  };
+}
+
+/** The configuration, and a log that has its warnings. */
+function configured(options: GatewayOptions, hooks: Hooks): { readonly config: Config; readonly log: Log } {
   const warnings: string[] = [];
   const config = loadConfig({ entries: options, warn: (warning) => warnings.push(warning) });
   if (config.workers > 1) throw new ConfigError([inOneProcess]);
   const faults = hookFaults(hooks, config);
   if (faults.length > 0) throw new ConfigError(faults);
-  const handlers = new Map<string, CallHandler>();
   const log = createLog(config);
   for (const warning of warnings) log.warn(warning);
-  const listeners = new EventListeners(log, ({ identity }) => isCanary(identity));
-  const bodies = new PublishBodies(config.payloadMaxBytes);
-  const run = new GatewayRun((signal) =>
-    startServer(config, { log, signal, events: listeners, embedded: { hooks, handlers } }),
-  );
+  return { config, log };
+}
+
+function publishing(
+  run: GatewayRun,
+  { payloadMaxBytes }: Config,
+): Pick<Gateway, 'publish' | 'publishBatch' | 'broadcast'> {
+  const bodies = new PublishBodies(payloadMaxBytes);
 
   async function commit(fields: readonly PublishFields[]): Promise<readonly AppendOutcome[]> {
     const { broker } = run.server;
@@ -118,23 +150,6 @@ export function createGateway(wanted: EmbeddedOptions = {}): Gateway {
   const readBroadcast = (input: BroadcastInput) => read(input, (body) => bodies.broadcast(body));
 
   return {
-    listen: () => run.listen(),
-    close: () => run.close(),
-    get port() {
-      return run.server.port;
-    },
-    get addresses() {
-      return addressesOf(config, run.server);
-    },
-    on: (name, listener) => listeners.on(name, listener),
-    handle(method, handler) {
-      if (typeof handler !== 'function') throw new TypeError('a handler must be a function');
-      if (handlers.has(method)) throw new TypeError(`${method} has a handler already`);
-      handlers.set(method, handler);
-      return () => {
-        if (handlers.get(method) === handler) handlers.delete(method);
-      };
-    },
     // Awaited here, so that the error has the caller's stack.
     publish: async (topic, type, data, more) =>
       await publishOne(readPublication({ ...more, topic, type, data })),

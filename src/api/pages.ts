@@ -44,35 +44,24 @@ const securityHeaders: Readonly<Record<keyof typeof mediaTypes, Readonly<Record<
   css: { 'cross-origin-resource-policy': 'same-origin' },
 };
 
-/** By the array of bytes, of which there is one per built file: compressed once. */
-const compressed = new WeakMap<Uint8Array, Uint8Array>();
-
-function gzipped(bytes: Uint8Array): Uint8Array {
-  let gzip = compressed.get(bytes);
-  if (gzip === undefined) {
-    gzip = gzipSync(bytes, { level: 9 });
-    compressed.set(bytes, gzip);
-  }
-  return gzip;
+/** Makes something of a built file once: there is one array of bytes per file and encoding. */
+function once<T extends object | string>(make: (bytes: Uint8Array) => T): (bytes: Uint8Array) => T {
+  const made = new WeakMap<Uint8Array, T>();
+  return (bytes) => {
+    const known = made.get(bytes) ?? make(bytes);
+    made.set(bytes, known);
+    return known;
+  };
 }
+
+const gzipped = once((bytes): Uint8Array => gzipSync(bytes, { level: 9 }));
+const etagOf = once((bytes) => `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`);
 
 /** RFC 9110, section 12.5.3, as browsers write it. */
 function takesGzip(acceptEncoding: string): boolean {
   return acceptEncoding
     .split(',')
     .some((each) => /^\s*(?:x-)?gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*$).*)?$/i.test(each));
-}
-
-/** By the array of bytes, of which there is one per built file and encoding. */
-const etags = new WeakMap<Uint8Array, string>();
-
-function etagOf(bytes: Uint8Array): string {
-  let etag = etags.get(bytes);
-  if (etag === undefined) {
-    etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`;
-    etags.set(bytes, etag);
-  }
-  return etag;
 }
 
 /** The handler of one built file. Browsers ask each time, and get 304 while it is the same. */

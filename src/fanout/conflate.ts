@@ -63,24 +63,30 @@ export function conflate(
   for (let i = publications.length - 1; i >= 0; i--) {
     const publication = publications[i] as StoredPublication;
     const matches = feed.matches(publication);
-    if (!isState && !matches) continue;
     const except = matches ? feed.exceptOf(publication) : undefined;
-    const hasExpired = matches && reader !== undefined && publication.expiresAtMs <= reader.nowMs;
     if (reader !== undefined && isExcepted(reader, except)) continue;
-    if (hasExpired && !isState) continue;
+    const hasExpired = matches && reader !== undefined && publication.expiresAtMs <= reader.nowMs;
+    if (!isState && (!matches || hasExpired)) continue;
     if (!isState && publication.key === undefined) {
       kept.set(publication, undefined);
       continue;
     }
     const key = publication.key ?? '';
-    const { expiresAtMs } = publication;
-    const known = newer.get(key);
-    const rest =
-      known !== undefined && (isState || expiresAtMs <= known.expiresAtMs) ? known.lacks : undefined;
+    const rest = lackingAfter(newer.get(key), publication, isState);
     if (rest === null || (rest !== undefined && rest === except)) continue;
     if (!hasExpired) kept.set(publication, rest);
     const lacks = rest === undefined && reader === undefined ? (except ?? null) : null;
-    newer.set(key, { lacks, expiresAtMs });
+    newer.set(key, { lacks, expiresAtMs: publication.expiresAtMs });
   }
   return kept;
+}
+
+/** Who still lacks this publication after a newer one of its key; undefined: everyone, as none replaces it. */
+function lackingAfter(
+  newer: Newer | undefined,
+  { expiresAtMs }: StoredPublication,
+  isState: boolean,
+): string | null | undefined {
+  if (newer === undefined || (!isState && expiresAtMs > newer.expiresAtMs)) return undefined;
+  return newer.lacks;
 }

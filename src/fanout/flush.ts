@@ -125,7 +125,6 @@ export class Flusher {
     if (frames < budget && pending.length > 0) frames += this.#announceDictionary(feed.view);
     if (frames >= budget) return false;
     const kept = keptOf(feed, pending);
-    const newest = feed.topic.ring.newest;
     let run: Run | undefined;
     for (const publication of pending) {
       const chosen = chooseKept(feed, publication, kept);
@@ -152,9 +151,15 @@ export class Flusher {
       run.count++;
       run.upto = chosen.offset;
     }
+    return this.#finish(feed, run, budget - frames, nowMs);
+  }
+
+  /** Sends the last run, or the coverage that was silent for too long. False: that takes more than `left` frames. */
+  #finish(feed: Feed, run: Run | undefined, left: number, nowMs: number): boolean {
+    const { newest } = feed.topic.ring;
     if (run !== undefined || this.#silentTooLong(feed, newest, nowMs)) {
       const last = run ?? nothing;
-      if (frames + framesOf(last) > budget) {
+      if (framesOf(last) > left) {
         holdRemoved(feed, last);
         return false;
       }

@@ -21,7 +21,7 @@ import type { Environment } from './environment.ts';
 import { createHttpApi } from './http-api.ts';
 import { createLiveAccess } from './live-access.ts';
 import type { NodeCalls } from './node-calls.ts';
-import { createRevocations, type RevocationStage } from './revocations.ts';
+import { RevocationStage } from './revocations.ts';
 import { createSessions } from './session-stage.ts';
 import { createSharedCaps } from './shared-caps.ts';
 import { createStorage } from './storage.ts';
@@ -75,7 +75,7 @@ export async function assemble(config: Config, options: ServerOptions) {
   const peers = site?.peers ?? (line && peersBy<NodeCalls>(line));
   const caps = site?.caps ?? createSharedCaps(config, engine.counts, line);
   const shared = { peers, caps, metricsText: site?.metricsText };
-  const revocations: RevocationStage = createRevocations(broker, () => sessionStage.sessions.all());
+  const revocations: RevocationStage = new RevocationStage(broker, () => sessionStage.sessions.all());
   const refusal = (identity: Identity) => revocations.revocations.refusal(identity);
   const applicationStage = createApplication(environment, options.embedded, refusal);
   const isAway = () => broker.degradedBy !== undefined;

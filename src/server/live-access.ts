@@ -1,5 +1,6 @@
-import { needsCredentials } from '../auth/credentials.ts';
+import { type Credentials, needsCredentials } from '../auth/credentials.ts';
 import { anonymousIdentity, type Identity, localIdentity } from '../auth/identity.ts';
+import type { OriginPolicy } from '../auth/origins.ts';
 import { logRefusals } from '../auth/refusals.ts';
 import { admitsAnonymous, type Config } from '../config.ts';
 import type { SluiceError } from '../errors.ts';
@@ -26,43 +27,6 @@ export function createLiveAccess(
   const parts = { refused: logRefusals(log, monotonicMs), tokens, refusal, application };
   let now = accessOf(environment, parts);
   let keys = keysByName(config);
-  const access: Access = {
-    credentials: {
-      get takesKeys() {
-        return now.credentials.takesKeys;
-      },
-      get takesTokens() {
-        return now.credentials.takesTokens;
-      },
-      identify: (credential) => now.credentials.identify(credential),
-      identifyTopicToken: (token) => now.credentials.identifyTopicToken(token),
-    },
-    topicTokens: {
-      ...now.topicTokens,
-      identify: (token) => now.topicTokens.identify(token),
-    },
-    authorize: (identity, action, topic) => now.authorize(identity, action, topic),
-    authorizePublishing: (identity) => now.authorizePublishing(identity),
-    origins: {
-      get hasList() {
-        return now.origins.hasList;
-      },
-      lists: (origin) => now.origins.lists(origin),
-      names: (origin) => now.origins.names(origin),
-      allows: (origin, site) => now.origins.allows(origin, site),
-    },
-    refused: parts.refused,
-    application,
-    addressOf: (request) => now.addressOf(request),
-    isProxy: (peer) => now.isProxy(peer),
-    siteOf: (request) => now.siteOf(request),
-    loopbackProblem: (request, need) => now.loopbackProblem(request, need),
-    requestAccess: {
-      check: (request, need) => now.requestAccess.check(request, need),
-      refusedOrigin: (request, error) => now.requestAccess.refusedOrigin(request, error),
-      upgradeProblem: (request) => now.requestAccess.upgradeProblem(request),
-    },
-  };
 
   function reload(): (identity: Identity) => boolean {
     const before = keys;
@@ -77,7 +41,54 @@ export function createLiveAccess(
       (identity === localIdentity && isLocalOut);
   }
 
-  return { access, reload };
+  return { access: following(() => now), reload };
+}
+
+/** Access that asks `now` at each call. */
+function following(now: () => Access): Access {
+  const { topicTokens, refused, application } = now();
+  return {
+    credentials: followingCredentials(() => now().credentials),
+    topicTokens: { ...topicTokens, identify: (token) => now().topicTokens.identify(token) },
+    authorize: (identity, action, topic) => now().authorize(identity, action, topic),
+    authorizePublishing: (identity) => now().authorizePublishing(identity),
+    origins: followingOrigins(() => now().origins),
+    refused,
+    application,
+    addressOf: (request) => now().addressOf(request),
+    isProxy: (peer) => now().isProxy(peer),
+    siteOf: (request) => now().siteOf(request),
+    loopbackProblem: (request, need) => now().loopbackProblem(request, need),
+    requestAccess: {
+      check: (request, need) => now().requestAccess.check(request, need),
+      refusedOrigin: (request, error) => now().requestAccess.refusedOrigin(request, error),
+      upgradeProblem: (request) => now().requestAccess.upgradeProblem(request),
+    },
+  };
+}
+
+function followingCredentials(now: () => Credentials): Credentials {
+  return {
+    get takesKeys() {
+      return now().takesKeys;
+    },
+    get takesTokens() {
+      return now().takesTokens;
+    },
+    identify: (credential) => now().identify(credential),
+    identifyTopicToken: (token) => now().identifyTopicToken(token),
+  };
+}
+
+function followingOrigins(now: () => OriginPolicy): OriginPolicy {
+  return {
+    get hasList() {
+      return now().hasList;
+    },
+    lists: (origin) => now().lists(origin),
+    names: (origin) => now().names(origin),
+    allows: (origin, site) => now().allows(origin, site),
+  };
 }
 
 /** Each key as text, by the name that `apiKeys` gives it. */

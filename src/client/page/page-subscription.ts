@@ -133,9 +133,6 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
         case 'publication':
           if (this.#deliver(event.publication, event.meta)) arrived.push(event.publication);
           break;
-        case 'isState':
-          this.#stateNamespaces.add(namespaceOf(event.topic));
-          break;
         case 'snapshot':
           this.#apply(arrived.splice(0), changed);
           this.#snapshot(event.publications, event.at);
@@ -145,34 +142,43 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
           this.#apply(arrived.splice(0), changed);
           if (this.#reset(event.at)) changed.add(event.at.topic);
           break;
-        case 'gap':
-          this.#gap(event.gap);
-          break;
-        case 'at':
-          if (event.position) this.#moveTo({ topic: this.topic, ...event.position });
-          this.#cursor = event.cursor ?? this.#cursor;
-          break;
-        case 'state':
-          if (event.state !== 'closed') this.enter(event.state);
-          break;
-        case 'error':
-          this.refuse(event.error);
-          break;
-        case 'recovered':
-        case 'caughtUp':
-          this.emitter.emit(event.kind, event.at);
-          break;
-        case 'lagging':
-          this.emitter.emit('lagging');
-          break;
-        case 'joined':
-        case 'left':
-          this.emitter.emit(event.kind, event.member, event.topic);
-          break;
+        default:
+          this.#hear(event);
       }
     }
     this.#apply(arrived, changed);
     for (const topic of changed) this.tellMap(topic, this.topics.get(topic)?.map);
+  }
+
+  /** Takes an event that changes no map. */
+  #hear(event: Exclude<DelegateEvent, { readonly kind: 'publication' | 'snapshot' | 'reset' }>): void {
+    switch (event.kind) {
+      case 'isState':
+        this.#stateNamespaces.add(namespaceOf(event.topic));
+        break;
+      case 'gap':
+        this.#gap(event.gap);
+        break;
+      case 'at':
+        if (event.position) this.#moveTo({ topic: this.topic, ...event.position });
+        this.#cursor = event.cursor ?? this.#cursor;
+        break;
+      case 'state':
+        if (event.state !== 'closed') this.enter(event.state);
+        break;
+      case 'error':
+        this.refuse(event.error);
+        break;
+      case 'recovered':
+      case 'caughtUp':
+        this.emitter.emit(event.kind, event.at);
+        break;
+      case 'lagging':
+        this.emitter.emit('lagging');
+        break;
+      default:
+        this.emitter.emit(event.kind, event.member, event.topic);
+    }
   }
 
   /** Returns whether it is new: another delegate may repeat publications. */
