@@ -25,7 +25,7 @@ export interface Backlog {
 export interface CatchUpReceiver {
   /** The id of its session, which a publication may except. */
   readonly id: string;
-  /** That of the session which its client had before; undefined: it is not known. */
+  /** The id of the session that its client had before; undefined: not known. */
   readonly formerId?: string | undefined;
   /** Whether one more page may be sent now. */
   hasRoom(): boolean;

@@ -26,7 +26,7 @@ export interface MadePage {
 
 /** A page covers at most this many publications: an empty page must not walk a whole ring. */
 const maxPagePublications = 1000;
-/** The same where a page holds few, so that each walks a small part of a ring. */
+/** The same for codecs with few publications per page, so that each page walks a small part of a ring. */
 const maxShortPagePublications = 100;
 
 /** What is left of a run of publications when a page is cut there. */

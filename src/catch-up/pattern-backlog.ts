@@ -18,15 +18,15 @@ export interface GoneTopic {
 export type BacklogItem = TopicBacklog | GoneTopic;
 
 /**
- * Topics that were sent are remembered up to this number. Of others, a later pass repeats what clients drop by its
- * offsets.
+ * Up to this number of topics it is remembered how far they were sent. A later pass repeats publications of the others,
+ * which clients drop by their offsets.
  */
 const maxSentTopics = 1000;
 
 /** Makes the backlog of a topic when its turn comes. */
 export type BacklogOf = (topic: Topic) => TopicBacklog;
 
-/** Topics whose backlogs are made in their turn, and how far the subscriber is before. */
+/** Topics whose backlogs are made in their turn, and how far the subscriber is until then. */
 export interface LaterTopics {
   readonly started?: StartedTopics | undefined;
   /**
@@ -90,7 +90,7 @@ export class PatternBacklog {
     this.#exceptions = later?.exceptions;
   }
 
-  /** Where more topics are elsewhere than a cursor can name, it is the earliest position of all. */
+  /** If more topics are at other positions than a cursor can name, it is the earliest position of all. */
   get lag(): Lag {
     const topics = new Map<string, Had>();
     // A topic that is sent again is further in its new backlog.

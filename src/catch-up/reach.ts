@@ -6,8 +6,8 @@ import type { Feed } from '../fanout/view.ts';
  */
 
 /**
- * A subscriber that has had everything up to this offset can be sent all the rest. A pattern's is that of the ring: its
- * subscribers are caught up with the topic, not with the members.
+ * A subscriber that has had everything up to this offset can be sent all the rest. In a pattern it is the reach of the
+ * ring, because subscribers are caught up to the topic's newest, not to what the members were sent.
  */
 export function reachOf({ topic, view, position }: Feed): number {
   const { reach } = topic.ring;
@@ -15,7 +15,7 @@ export function reachOf({ topic, view, position }: Feed): number {
 }
 
 /**
- * Up to this offset a subscriber has had the topic that has had everything up to this commit. Undefined: it lacks
+ * The offset up to which a subscriber has had the topic if it has had everything up to this commit. Undefined: it lacks
  * something that was evicted.
  */
 export function hadUpto(feed: Feed, seq: number): number | undefined {

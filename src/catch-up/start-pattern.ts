@@ -178,7 +178,7 @@ function startAtPositions(
     return start;
   };
   const matches = takeMatches(broker.topicsOf(view.options.target), listedMax);
-  // Those that the client names are kept: if one loses its content before its turn, the client is told of that.
+  // Topics that the client names are looked up now, so that it is told if one loses its content before its turn.
   const listed = new Set(matches.first);
   const named = [...known.keys()].flatMap((name) => {
     const topic =
@@ -215,7 +215,7 @@ function startPatternNew(view: View, last: number, { broker, listedMax }: Patter
   });
   const rest = level.slice(0, listedMax - topics.length);
   const listed = [...topics, ...rest.map((topic) => resultOf(topic, startOf(topic)))];
-  // Cut before the last N have come, it goes on from the positions that the reply names.
+  // A client that is cut off before the last N have come goes on from the positions that the reply names.
   const lacksNothing = lacking.first.length === 0 && lacking.areAll;
   const cursor = last > 0 && !lacksNothing ? undefined : cursorNow(broker.commits, lacksValues);
   return { backlog, result: { ...noTopic, topics: listed, cursor } };

@@ -183,7 +183,7 @@ function knownSeq(commits: Commits, cursor: string | undefined): number {
 export function validCursor({ epoch, seq, isShared }: Commits, text: string): Cursor | undefined {
   const cursor = parseCursor(text);
   if (cursor === undefined || cursor.epoch !== epoch) return undefined;
-  // From a node that has heard of more.
+  // Another node, which has heard of more, may have made it.
   if (isShared) return cursor;
   if (cursor.seq > seq) return undefined;
   for (const had of cursor.exceptions?.values() ?? []) if (had.seq > seq) return undefined;

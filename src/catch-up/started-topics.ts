@@ -10,8 +10,8 @@ export interface TopicStart {
 }
 
 /**
- * The topics of a pattern whose positions the reply names, as numbers: their backlogs are made in their turn, because a
- * thousand of them take 200 kB for each subscription.
+ * The topics of a pattern whose positions the reply names. Kept as numbers, and their backlogs made in their turn: a
+ * thousand backlogs would take 200 kB for each subscription.
  */
 export class StartedTopics {
   readonly #view: View;

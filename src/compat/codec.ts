@@ -20,7 +20,7 @@ const batchMessagesMax = 10;
 
 /**
  * The codec of one system: reads its messages as commands, and writes publications and frames as its messages. Frames
- * that have no counterpart in the system are not sent. Loss is told by an error.
+ * that have no counterpart in the system are not sent. A loss is reported by an error.
  */
 export function compatCodec(name: string, wire: Wire, countSent?: GatewayCodec['countSent']): GatewayCodec {
   const frame = (topic: string, pieces: readonly Uint8Array[]) => {

@@ -35,7 +35,7 @@ export interface Framing {
 export interface WireOptions {
   /** The namespace of the system's topics. */
   readonly namespace: string;
-  /** The time of day, as the systems write it. */
+  /** The current time, as the systems write it. */
   readonly now: () => string;
   /** The user of the connection, where the path names one. */
   readonly user?: string;

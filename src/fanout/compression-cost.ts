@@ -1,10 +1,10 @@
-/** What compression takes and gives, in nanoseconds of a core of the gateway. */
+/** What compression costs and saves, in nanoseconds of a core of the gateway. */
 export interface CompressionCosts {
   readonly callNs: number;
   /** Per byte to be deflated, and per byte of a dictionary, which deflate reads anew for each run. */
   readonly byteNs: number;
   readonly dictionaryByteNs: number;
-  /** What each byte less saves the gateway, per receiver. It saves more on its way. */
+  /** What each byte less saves the gateway, per receiver. The network's savings are not counted. */
   readonly savedByteNs: number;
 }
 

@@ -3,7 +3,7 @@ import type { GatewayCodec } from '../protocol/codec.ts';
 import type { SharedDictionary } from '../protocol/compression.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 
-/** One that the members of a view were told of. */
+/** A dictionary that the members of a view were told of. */
 export interface AnnouncedDictionary extends SharedDictionary {
   /** The frame that announces it, for members that join later. */
   readonly announcement: Uint8Array;
@@ -45,8 +45,8 @@ export class DictionarySource {
   }
 
   /**
-   * A batch that the view has sent. Members that join later get the dictionary: nothing that a session is excepted
-   * from, and nothing that expires, is shown to them by it.
+   * Takes the publications of a batch that the view has sent. Leaves out those that except a session or expire: members
+   * that join later get the dictionary, and could read them there.
    */
   add(publications: readonly StoredPublication[], codec: GatewayCodec): void {
     this.#batches++;
@@ -70,7 +70,7 @@ export class DictionarySource {
   #take(piece: Uint8Array): void {
     const { fillBytes, maxBytes } = this.#policy;
     if (piece.length > maxBytes) return;
-    // It would keep the slab alive that it is a part of.
+    // The piece is part of a slab, which it would keep alive.
     this.#pieces.push(piece.slice());
     this.#bytes += piece.length;
     for (let oldest = this.#pieces[0]; oldest !== undefined; oldest = this.#pieces[0]) {
@@ -110,7 +110,7 @@ export class DictionaryTrial {
     this.#bytes += bytes;
   }
 
-  /** It is worth announcing if it saves its own length until the next may be tried. `undefined`: not known yet. */
+  /** Whether it saves its own length until the next one may be tried; undefined: not known yet. */
   get isWorthIt(): boolean | undefined {
     const { trialBatches, trialRuns } = this.#policy;
     const isBetter = ((this.#sentBytes - this.#bytes) / this.#runs) * trialBatches >= this.data.length;

@@ -76,7 +76,7 @@ export class Encoder {
   }
 }
 
-/** In an array of its size and without a closure (`bench -- unicast --allocations`). */
+/** A loop into an array of the right size, because `map` makes a closure (`bench -- unicast --allocations`). */
 function encodedAll(publications: readonly StoredPublication[], codec: GatewayCodec): Uint8Array[] {
   const pieces = new Array<Uint8Array>(publications.length);
   for (let i = 0; i < publications.length; i++)

@@ -170,8 +170,9 @@ export class Fanout implements TopicListener {
   }
 
   /**
-   * Runs what has to know up to where a member was sent a view. This is known once the sinks have told what was dropped
-   * of the latest turn's frames: `run` then comes before any others are sent. At once where that turn sent nothing.
+   * Calls `run` once it is known up to where each member was sent its views: after the sinks have told what was dropped
+   * of the latest turn's frames, and before any other frame is sent. Calls it at once if that turn sent nothing.
+   * Resolves with its result.
    */
   afterDrops<T>(run: () => T): Awaitable<T> {
     if (!this.#outlets.hasSent) return run();

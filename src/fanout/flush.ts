@@ -32,7 +32,10 @@ interface Run {
   upto: number;
 }
 
-/** With lists of one: one that a first publication is pushed to has room for 17 (`bench -- unicast --allocations`). */
+/**
+ * The lists are made with their first publication: an empty one that is pushed to gets room for 17 (`bench -- unicast
+ * --allocations`).
+ */
 function beginRun(session: string | undefined, only: string | undefined, first: StoredPublication): Run {
   return only === undefined
     ? { session, forSession: [], forOthers: [first], bytes: 0, count: 0, upto: 0 }
@@ -230,7 +233,10 @@ export class Flusher {
     for (const { acceptedAtMs } of publications) if (acceptedAtMs > 0) this.#acceptedAtMs.push(acceptedAtMs);
   }
 
-  /** In text it is a good part of a small frame, and a client that resumes a second earlier is sent little more. */
+  /**
+   * Text frames have it at most once a second: it is a good part of a small frame, and a client that resumes a second
+   * earlier is sent little more.
+   */
   #cursorFor(view: View, nowMs: number): string | undefined {
     if (!view.isPattern) return undefined;
     if (!view.options.codec.binary) {
@@ -240,7 +246,7 @@ export class Flusher {
     return this.#cursorOf(view);
   }
 
-  /** Apart from frames that all members get, which make no closures (`bench -- unicast --allocations`). */
+  /** A method of its own, so that frames for all members make no closure (`bench -- unicast --allocations`). */
   #publishExcept(
     frame: OutFrame,
     session: string,

@@ -28,7 +28,7 @@ class ViewPlaces {
 
   /**
    * A payer may make one more view while it has less than its share, and less than what is free: many payers that take
-   * all they can leave room for others. Without a payer it is the gateway itself, for which only the total counts.
+   * all they can still leave room for others. Undefined is the gateway itself, for which only the total counts.
    */
   hasRoom(payer: Payer | undefined): boolean {
     const free = this.#max - this.taken;

@@ -42,7 +42,7 @@ export class View {
     this.channel = `v${id}`;
   }
 
-  /** Whether it is of this key. */
+  /** Whether the view has this key. */
   has(key: string | undefined): boolean {
     return this.options.keys?.set.has(key ?? '') ?? true;
   }
@@ -128,7 +128,7 @@ export class View {
 
   // ---- patterns
 
-  /** Its place among the patterns that have members, in the order of their first member. */
+  /** Its number among the patterns that have members, in the order of their first member. */
   get patternNumber(): number {
     return this.#patternNumber;
   }
@@ -152,8 +152,8 @@ export class View {
   }
 
   /**
-   * The topic of the feed began anew, and this commit is its last before. It may be older than what others wait from.
-   * A feed that waits already keeps its place, as they are in the order of their commits.
+   * The topic of the feed began anew after this commit, which may be older than those from which other feeds wait. A
+   * feed that waits already keeps its place: the feeds are in the order of their commits.
    */
   lacksAnew(feed: Feed, seq: number): void {
     if (!this.isPattern) return;
@@ -309,7 +309,7 @@ export class Feed extends Scheduled {
     this.#moveTo(offset - 1);
   }
 
-  /** A pattern's feed begins with the news that the topic's numbering is another one. */
+  /** A pattern's feed begins by telling the members that the topic has another numbering. */
   beganAnew(): void {
     this.#epoch = formerEpoch;
     this.#moveTo(this.topic.ring.newest);
@@ -366,8 +366,8 @@ export class Feed extends Scheduled {
   }
 
   /**
-   * For cursors: the first commit that a member lacks which was sent everything up to this offset. Undefined: it lacks
-   * nothing.
+   * For cursors: the first commit that a member lacks after it was sent everything up to this offset. Undefined: it
+   * lacks nothing.
    */
   lackingAfter(offset: number): number | undefined {
     const { epoch, seq } = this.topic;

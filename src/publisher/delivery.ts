@@ -9,9 +9,9 @@ import { type Result, resultsOf } from './results.ts';
 export const batchable = '/api/publish';
 const batchPath = '/api/publish/batch';
 
-/** A request in flight for longer is slow: others are sent beside it, */
+/** A request in flight for longer than this is slow: others are sent beside it. */
 const slowMs = 250;
-/** up to this many at once. */
+/** The most requests in flight. */
 const requestsMax = 4;
 const longestMs = 60_000;
 
@@ -55,7 +55,7 @@ export class Delivery {
   #waitsUntilMs = 0;
   /** Ends a wait. */
   #wake: () => void = () => undefined;
-  /** The gateway may take less than the options say. */
+  /** At first that of the options; halved when the gateway finds a request too large. */
   #batchMaxBytes: number;
   /** Why the last request failed; undefined: it did not. */
   #lastError: PublishError | undefined;

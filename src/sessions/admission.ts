@@ -31,10 +31,10 @@ export interface AdmissionOptions {
   readonly connectionLimits: Pick<ConnectionLimits, 'handshakeProblem' | 'outlook' | 'problem' | 'take'> &
     Pick<ConnectionLimits, 'giveBackHandshake' | 'rateProblem'>;
   readonly isDraining: () => boolean;
-  /** After how many milliseconds a client that comes during the drain may retry; different for each. */
+  /** Milliseconds after which a client that comes during the drain may retry; different for each call. */
   readonly afterDrainMs: () => number;
   readonly refused: ReportRefusal;
-  /** Asked about each connection, while it wants to be. Absent: never. */
+  /** Its hook decides on each connection. Absent: there is none. */
   readonly application?: Pick<Application, 'connect'>;
 }
 
@@ -59,8 +59,8 @@ export class Admission {
   }
 
   /**
-   * As `ask`, for a request that may say, once it was read, that its client has a connection already. `admit` checks
-   * the caps; `hasConnection` gives the handshake back.
+   * As `ask`, for a request of which it is known only after reading it whether its client has a connection already.
+   * Checks no caps, which `admit` does; `hasConnection` gives the handshake back.
    */
   askToRead(applicant: Applicant): SluiceError | undefined {
     const { connectionLimits } = this.#options;
@@ -83,7 +83,7 @@ export class Admission {
 
   /**
    * Takes the place, as the last step that can fail: others may have come while the credential was verified. `former`:
-   * the id of the session that this one replaces. A client that is over needs no place any more.
+   * the id of the session that this one replaces. Gives the place back where the client has gone meanwhile.
    */
   admit(
     applicant: Applicant,
@@ -193,7 +193,7 @@ export function chargedAccount({ account }: Applicant, identity: Identity): stri
   return isOperator(identity) ? undefined : (accountOf(identity) ?? account);
 }
 
-/** A client that shows a credential does not count as one that has none, though it was not verified yet. */
+/** A client that shows a credential does not count as unauthenticated, even before the credential is verified. */
 function holderOf(
   { addressKey, credential = '' }: Pick<Applicant, 'addressKey'> & Partial<Pick<Applicant, 'credential'>>,
   { user, unauthenticated }: Identity,

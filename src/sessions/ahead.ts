@@ -5,10 +5,10 @@ import type { OutFrame } from '../fanout/sink.ts';
 import type { Feed, View } from '../fanout/view.ts';
 import type { Position } from '../protocol/frames.ts';
 
-/** Up to where a session has had everything of a view. */
+/** How far a session is in a view of which it has had more than the members were sent. */
 export interface AheadAt {
   readonly seq: number;
-  /** The changes of topics when it joined: it does not know of numberings that began later. */
+  /** `Commits.changes` when it joined: it knows of no numbering that began later. */
   readonly changes: number;
 }
 
@@ -16,14 +16,14 @@ export interface AheadAt {
 export type HadOf = 'nothing' | 'some' | 'all';
 
 /**
- * The live views of one session of which it has had more than their members were sent: it was caught up with what waits
- * for a flush, or was so on another node. Clients of WebSockets drop what they have had by its offsets; this is for
- * those that compare none.
+ * The live views of one session of which it has had more than their members were sent: its catch-up, here or on another
+ * node, included publications that still wait for a flush. Clients of WebSockets drop repeats by their offsets. This
+ * class is for clients that do not compare offsets.
  */
 export class Ahead {
   readonly #views = new Map<View, AheadAt>();
 
-  /** The session is about to take part in the view, having had its backlog. `newest`: where all topics are. */
+  /** The session has had its backlog and is about to join the view. */
   joins(view: View, backlog: Backlog | undefined, { seq: newest, changes }: AheadAt): void {
     if (view.members === 0) return;
     const seq = view.isPattern ? patternSeq(view, newest) : topicSeq(view, backlog, newest);
@@ -54,8 +54,9 @@ export class Ahead {
   }
 
   /**
-   * `lost`, where the session lacks everything of feeds after these positions, without what it has had. Of feeds that
-   * are not in it, it lacks what their members were not sent.
+   * What the session lacks after frames were lost, as the position of each feed after which it lacks everything.
+   * `lost`: the same as if it had had no more than the members. Of feeds that are not in `lost` it lacks what the
+   * members were not sent.
    */
   without(view: View, lost: ReadonlyMap<Feed, Position>): ReadonlyMap<Feed, Position> {
     const seq = this.#views.get(view)?.seq;

@@ -13,19 +13,19 @@ export interface Asker {
   /** The name of its transport; of a request to the HTTP API `http`. Absent: it is not known yet. */
   readonly transport?: string;
   readonly address?: string;
-  /** Is charged for what waits for the application. */
+  /** Charged for questions and payloads that wait for the application. */
   readonly payer: Payer;
-  /** As of `Departing`. */
+  /** See `Departing`. */
   readonly onGone?: Departing['onGone'];
 }
 
 /**
- * Why the application is asked about a connection: `open`: it is asked for; `authenticate`: its session has shown a
- * credential; `refresh`: another one, later.
+ * Why the application is asked about a connection. `open`: a client asks for it. `authenticate`: its session has shown
+ * its first credential. `refresh`: its session has shown another one.
  */
 export type ConnectReason = 'open' | 'authenticate' | 'refresh';
 
-/** What the request for a connection brought along. */
+/** The facts of a request for a connection. */
 export interface ConnectFacts {
   readonly reason: ConnectReason;
   /** The origin of the page; empty: none. */
@@ -35,16 +35,16 @@ export interface ConnectFacts {
 }
 
 export interface SubscribeGrant {
-  /** The client may, though its credential does not say so. */
+  /** The client may subscribe, even if its credential does not allow it. */
   readonly grant: boolean;
   /** The client gets only what this matches, besides its own filter. */
   readonly filter?: Filter | undefined;
 }
 
 /**
- * The application behind the gateway, as far as it wants to be asked. A method that is absent is a hook that is off. An
- * error among the results is the refusal for the client; no method rejects. A question of a client that goes is given
- * up, except about publications. Consumer: the sessions and the HTTP API.
+ * The hooks of the application behind the gateway; one that is not configured is absent. An error among the results is
+ * the refusal that the client gets; no method rejects. When a client goes, its questions are given up, except those
+ * about publications. Consumers: the sessions and the HTTP API.
  */
 export interface Application {
   /** Returns who the client is from now on: what its credential says, and what the application adds. */

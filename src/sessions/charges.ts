@@ -2,14 +2,17 @@
 export interface ByteCharges {
   /** Charges these bytes. False: the payer, or all payers together, would exceed their limit. */
   take(account: string, bytes: number): boolean;
-  /** The bytes are free again. */
+  /** Gives the bytes back. */
   give(account: string, bytes: number): void;
 }
 
 export interface ByteLimits {
   readonly perPayer: number;
   readonly total: number;
-  /** No payer holds more than what is then still free, so that many that take all they can leave room for others. */
+  /**
+   * A payer may then hold no more than what stays free beside it: many payers that take all they can still leave room
+   * for others.
+   */
   readonly leavesRoom?: boolean;
 }
 
@@ -34,7 +37,10 @@ export class HeldBytes implements ByteCharges {
     return true;
   }
 
-  /** Whether the payer may begin what may hold these bytes, and is charged when it does. The first of all may. */
+  /**
+   * Whether the payer may begin something that may come to hold these bytes. Charges nothing. True while nothing at all
+   * is held.
+   */
   hasRoom(account: string, bytes: number): boolean {
     return this.#total === 0 || this.#mayHold(account, bytes);
   }

@@ -2,7 +2,8 @@ import type { Session } from './session.ts';
 import { type Arrival, TokenBuckets, TokenRate } from './token-bucket.ts';
 
 /**
- * The time that a command may take on average. Times the rate of commands, it is what one payer may use of a second.
+ * The time that a command may take on average. Multiplied by the rate of commands it is the part of a second that one
+ * payer may use.
  */
 const workMsPerCommand = 1;
 /** A client is ended when its refusals exceed this multiple of its rate, or this burst. */
@@ -33,7 +34,7 @@ export class CommandLimits {
   readonly #arrival: Arrival;
   readonly #workMs: () => number;
   readonly #work: TokenBuckets;
-  /** Work is being timed: the parts of it need not be. */
+  /** Work is being timed, and all work that it calls with it. */
   #isTiming = false;
 
   /** `workMs`: milliseconds on a clock that counts only this thread's work. */

@@ -269,7 +269,7 @@ class ChangeTask extends QueuedCommand {
   }
 }
 
-/** A command that waits for the changes before it. None waits for it. */
+/** A command that waits for the changes before it. No other command waits for it. */
 class FollowingTask extends QueuedCommand {
   readonly #bytes: number;
 
@@ -296,7 +296,7 @@ function tooManyWaiting(): SluiceError {
   });
 }
 
-/** For a command that begins in a later turn: the bytes of its message are valid in this one only. */
+/** A copy for a command that begins in a later turn: the bytes of its message are valid in this turn only. */
 function lasting(frame: ClientFrame): ClientFrame {
   if ((frame.kind !== 'publish' && frame.kind !== 'call') || frame.payload === undefined) return frame;
   const { format, bytes } = frame.payload;

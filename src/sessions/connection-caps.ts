@@ -104,7 +104,10 @@ export class ConnectionCaps implements Caps {
   }
 }
 
-/** One for each connection: without objects of its own, which take more memory (`bench -- memory`). */
+/**
+ * There is one for each connection, so its holder is in plain fields: an object of its own takes more memory (`bench --
+ * memory`).
+ */
 export class TakenSeat implements Seat {
   readonly #places: Occupancy;
   #state: 'free' | 'taken' | 'left' = 'free';

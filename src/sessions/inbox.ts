@@ -70,7 +70,7 @@ export class Inbox {
     const continues = sent !== undefined && !hasOffsets;
     const acknowledged = this.#options.broker.acknowledged.get(name, user);
     const had = epoch !== '' && acknowledged?.epoch === epoch ? acknowledged.offset : undefined;
-    // It was of another numbering, of which the user may have missed the end.
+    // That was in another numbering, whose end the user may have missed.
     if (!continues && had === undefined && acknowledged !== undefined && !knewAsEmpty(topic, acknowledged))
       return { ...subscription, since: acknowledged };
     if (epoch === '') return subscription;

@@ -19,8 +19,8 @@ interface Waiting {
 }
 
 /**
- * Takes the messages of all sessions, each session's in their order. Large ones are decoded within the turn budget:
- * those that exceed it wait for later turns, and with them the later messages of their sessions.
+ * Takes the messages of all sessions, those of each session in their order. Large ones are decoded within the turn
+ * budget: those that exceed it wait for later turns, and with them the later messages of their sessions.
  */
 export class Intake {
   readonly #options: IntakeOptions;

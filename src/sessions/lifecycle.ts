@@ -17,9 +17,9 @@ export interface LifecycleOptions {
 }
 
 /**
- * What a transport does with its connections, the counterpart of `Connection`: it makes one of these, and calls for
- * each connection `open`, then any of `receive`, `heard`, `controlled` and `drained`, and `closed` exactly once,
- * however it ended.
+ * How a transport tells the sessions of its connections: the counterpart of `Connection`. A transport makes one, and
+ * calls for each connection `open`, then any of `receive`, `heard`, `controlled` and `drained`, and `closed` exactly
+ * once, however the connection ended.
  */
 export class Lifecycle {
   readonly #options: LifecycleOptions;
@@ -56,7 +56,7 @@ export class Lifecycle {
     this.#options.sessions.heard(session);
   }
 
-  /** The same, by a ping or pong: a client may send any number of them. */
+  /** As `heard`, for a ping or pong. Clients may send any number of them, so they are counted. */
   controlled(session: Session): void {
     this.#options.sessions.controlled(session);
   }

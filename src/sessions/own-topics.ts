@@ -55,7 +55,7 @@ export class OwnTopics {
     this.#lacking.delete(session);
   }
 
-  /** The session has been told what it lacks. Now it is told only what it gets. */
+  /** The session was told which topics it did not get. Now it is told only which it gets. */
   #retry(session: Session, topics: readonly string[], cursor: string | undefined, prepared: Prepared): void {
     const joined = targetsOf(session);
     const missing = topics.filter((topic) => !joined.has(topic));

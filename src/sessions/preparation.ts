@@ -12,7 +12,7 @@ import type { Refusals, TopicPermits } from './topic-permits.ts';
 export interface PreparationOptions {
   readonly broker: Broker;
   readonly authorize: Authorize;
-  /** Asked about each subscription of a client, while it wants to be. Absent: never. */
+  /** Its hook decides on each subscription of a client. Absent: there is none. */
   readonly application?: Pick<Application, 'subscribe'>;
 }
 

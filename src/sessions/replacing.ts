@@ -20,9 +20,9 @@ export function equalTo(session: Session, options: ViewOptions): SessionView | u
 }
 
 /**
- * Before a client subscribes again to what it is subscribed to, by the gateway or by one that its own replaces: these
- * get no more frames, so that it is known up to where the new ones continue. They go on with the session's next `pump`
- * if they are not replaced.
+ * Call it before a client subscribes again to what it is subscribed to, by the gateway or by a subscription that its
+ * own replaces. Those subscriptions get no more frames, so that it is known where the new ones continue. If they are
+ * not replaced they go on with the session's next `pump`.
  */
 export function holdReplaced(
   session: Session,
@@ -70,7 +70,7 @@ function continuedTopic(feed: Feed, former: Former): Started | undefined {
   const { mode } = options;
   const { epoch } = position;
   if (replaced === undefined || mode === 'state') return undefined;
-  // Of a numbering that has begun since it lacks everything.
+  // If another numbering has begun since, the session lacks everything of it.
   const offset = replaced.epoch === epoch ? replaced.offset : startOffset;
   if (offset === position.offset) return undefined;
   const backlog = new TopicBacklog(feed, epoch, offset);
@@ -80,7 +80,7 @@ function continuedTopic(feed: Feed, former: Former): Started | undefined {
   };
 }
 
-/** By these a client without offsets would get publications of the new subscription a second time. */
+/** The subscriptions by which a client that compares no offsets would get the same publications twice. */
 export function replacedBy(session: Session, { topic: target }: Subscription): readonly SessionView[] {
   return [...session.views.values()].filter(
     ({ automatic, watches, target: existing }) =>

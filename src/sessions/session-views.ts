@@ -71,11 +71,14 @@ export class SessionViews implements CatchUpReceiver, Receiver {
   #state: DeliveryState = 'live';
   /** Views that are not live. Undefined where all are, as in most sessions. */
   #behind: Set<SessionView> | undefined;
-  /** Undefined if it is ahead of no view, as in most sessions: it is read for each frame. */
+  /** Undefined if it is ahead of no view, as in most sessions, because it is looked at for each frame. */
   #ahead: Ahead | undefined;
   #isTurnAsked = false;
   #isParked = false;
-  /** While it catches up: when it has to stop in this turn, on the monotonic clock. A number takes memory. */
+  /**
+   * While it catches up: when it has to stop in this turn, on the monotonic clock. Otherwise undefined, which takes no
+   * memory.
+   */
   #turnEndsAtMs: number | undefined;
 
   constructor(owner: ViewsOwner, connection: Connection, outbox: Outbox, options: SessionViewsOptions) {
@@ -173,7 +176,8 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     const watch = sessionView.unwatch();
     if (watch !== undefined) this.remove(watch, reason);
     if (watches !== undefined) presence.unwatched(watches, view);
-    // At the end it leaves all: the first of several subscriptions to a topic tells it, and the others say nothing new.
+    // An ended session leaves all topics: the first of several subscriptions to a topic says so, and `left` ignores the
+    // others.
     else if (isOfPresence(sessionView) && (this.#state === 'ended' || !this.#isPresentBy(sessionView)))
       presence.left(this.#owner, target);
     if (!automatic) events?.unsubscribed(this.#owner, target, reason);

@@ -45,8 +45,8 @@ export interface Introduction {
 }
 
 /**
- * As many as this does one refusal count in a turn that its client has flooded: a message or control frame takes some
- * microseconds, and the library brings tens of thousands of a connection in a turn.
+ * One refusal counts as this many in a turn that its client has flooded: a message or control frame takes some
+ * microseconds, and the library brings tens of thousands of one connection in a turn.
  */
 const refusalsInFlood = 20;
 
@@ -57,7 +57,7 @@ const refusalsInFlood = 20;
 export class Session implements ViewsOwner, CommandsOwner {
   readonly id: string;
   readonly peer: Peer;
-  /** Milliseconds after `SessionContext.originMs`, and after that: small numbers take no memory of their own. */
+  /** Milliseconds after `SessionContext.originMs`: small numbers take no memory of their own. */
   readonly #connectedAfterMs: number;
   /** On the monotonic clock. */
   readonly #openedAtMs: number;
@@ -114,7 +114,10 @@ export class Session implements ViewsOwner, CommandsOwner {
     return this.peer.formerSession;
   }
 
-  /** Its user by its credential alone, which its requests show too; what the application knows it by they may not. */
+  /**
+   * Its user by its credential alone. Requests of the same client show that user, not always the one that the
+   * application has given it.
+   */
   get shownUser(): string | undefined {
     return shownUserOf({ shown: this.peer.shown, identity: this.#identity });
   }
@@ -124,12 +127,12 @@ export class Session implements ViewsOwner, CommandsOwner {
     return this.#introduction;
   }
 
-  /** Only its client knows what it has had: what has left the gateway does not count. */
+  /** Only its client says what it has had: frames that have left the gateway do not count as had. */
   get acknowledges(): boolean {
     return this.saysWhatItHad || this.#connection.acknowledges === 'by receipt';
   }
 
-  /** Its client said that it will say so itself: neither a cursor nor another poll tells what it has had. */
+  /** Its client has promised acknowledgements, so neither a cursor nor another poll counts as one. */
   get saysWhatItHad(): boolean {
     return this.#introduction?.acknowledges === true || this.#connection.acknowledges === 'by request';
   }
@@ -326,7 +329,7 @@ export class Session implements ViewsOwner, CommandsOwner {
   }
 }
 
-/** V8 keeps the difference of two large numbers as an object. Rounded, a small one is a part of its owner. */
+/** V8 keeps a fraction as an object of its own. A small integer is part of the object that has it. */
 function small(difference: number): number {
   return Math.round(difference);
 }

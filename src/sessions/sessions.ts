@@ -176,7 +176,9 @@ export class Sessions {
     session.heard(this.#options.commands.broker.wallMs());
   }
 
-  /** It sent a ping or pong. One that sends thousands is ended, as one whose commands are refused so often. */
+  /**
+   * The client sent a ping or pong. Each counts as a refused command, so that a client that sends thousands is ended.
+   */
   controlled(session: Session): void {
     this.heard(session);
     if (!session.takeRefusal(this.#context.monotonicMs())) session.end('too_many_commands');

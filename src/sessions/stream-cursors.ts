@@ -95,7 +95,7 @@ export class StreamCursors {
     return this.#isLevel(holder) ? this.#levelText() : this.#positionOf(holder)?.start;
   }
 
-  /** It has nothing to come, as most have not whenever a frame is sent. */
+  /** The client lacks nothing, as is true of most whenever a frame is sent. */
   #isLevel({ session: { outbox, views } }: CursorHolder): boolean {
     if (outbox.isWaiting || !views.isLevel) return false;
     for (const { view, watches, target } of views.values())

@@ -28,7 +28,7 @@ import { wireError } from './wire-error.ts';
 
 /** What the subscriptions of one command share. */
 class SubscribeCommand {
-  /** Topics that the reply may still list for patterns. */
+  /** The number of topics that its patterns may still list in its reply. */
   topics = maxTopicsListed;
   readonly former = new Former();
 }
@@ -259,7 +259,8 @@ export class Subscriber {
     if (permit !== undefined) this.#permits.began({ session, sessionView, permit });
     if (isInbox) inbox.joined(session, sessionView, subscription);
     if (subscription.presence === true) this.#watchOrUndo(session, sessionView);
-    // One by one: spread, it is an object of the slow kind, and so is all that reads it (`bench -- storm`).
+    // Member by member, because V8 makes a slow object of a spread, and slow code of what reads both kinds (`bench --
+    // storm`).
     const { mode, epoch, offset, recovered, missing, topics, cursor } = result;
     const intervalMs = options.intervalMs || undefined;
     return {

@@ -2,8 +2,8 @@
 const rounding = 1e-9;
 
 /**
- * When what is read now has arrived, in milliseconds on a monotonic clock: at `sinceMs` or later, until `nowMs`. While
- * the event loop is held up, more arrives than a burst, from clients that keep to their rate.
+ * When messages that are read now have arrived, in milliseconds on a monotonic clock: between `sinceMs` and `nowMs`.
+ * While the event loop is held up, more than a burst arrives even from clients that keep to their rate.
  */
 export interface Arrival {
   readonly nowMs: () => number;
@@ -11,10 +11,10 @@ export interface Arrival {
 }
 
 /**
- * The rate of token buckets: `perSecond` on average, bursts of `burst`. A bucket is one number, when it is full again:
- * a session has no more of it than that. Times are milliseconds on a monotonic clock; an unused bucket is full at any.
- * A token is taken at `sinceMs`, the earliest that its use may have come: it is judged as late as it was read, and
- * counted as early as it may have been sent.
+ * The rate of token buckets: `perSecond` on average, bursts of `burst`. A bucket is a single number, the time at which
+ * it is full again, so that a session has no object for it; 0 is a bucket that was never used. Times are milliseconds
+ * on a monotonic clock. Whether there is a token is judged by the time at which a message is read. The token is taken
+ * at `sinceMs`, the earliest time at which the message may have been sent.
  */
 export class TokenRate {
   #perSecond: number;

@@ -50,15 +50,15 @@ export class TopicPermits {
 
   /** Verifies the topic tokens of these subscriptions. Returns the refusals by token; accepted ones are remembered. */
   refusals(subscriptions: readonly Subscription[]): Awaitable<Refusals> {
-    // Nearly always, and each subscribe asks (`bench -- storm`).
+    // So it is nearly always, and each subscribe asks (`bench -- storm`).
     if (subscriptions.every(({ token }) => token === undefined)) return noRefusals;
     const tokens = new Set(subscriptions.flatMap(({ token }) => token ?? []));
     return this.#refusals([...tokens], 0, new Map());
   }
 
   /**
-   * One by one, so that it can stop. At once as far as tokens are known or signed by the secret: so the client is
-   * charged for the time that they take.
+   * Verifies them one by one, so that it can stop, and in this turn as long as tokens are known or signed by the
+   * secret, so that the client is charged for the time.
    */
   #refusals(tokens: readonly string[], from: number, refused: Map<string, SluiceError>): Awaitable<Refusals> {
     for (let i = from; i < tokens.length; i++) {

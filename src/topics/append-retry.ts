@@ -36,7 +36,8 @@ export class AppendRetry {
     return outcomes instanceof Promise ? this.#timedLater(outcomes, startMs) : this.#timed(outcomes, startMs);
   }
 
-  // Async methods of their own, so that the synchronous path makes no closures (`bench -- unicast --allocations`).
+  // The async parts are methods of their own, so that the synchronous path makes no closures (`bench -- unicast
+  // --allocations`).
 
   async #retriedLater(
     requests: readonly AppendRequest[],

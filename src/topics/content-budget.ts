@@ -51,7 +51,7 @@ export class ContentBudget {
     return this.#ringBytes + this.#stateBytes;
   }
 
-  /** A client has as much as it then leaves to others, so that there is room for those that come later. */
+  /** A client may hold no more than it leaves free, so that there is room for clients that come later. */
   stateRoom(payer: Payer | undefined): StateRoom {
     const { historyMaxBytes, historyMaxBytesPerClient } = this.#limits;
     const left = historyMaxBytes - this.#stateBytes;
@@ -72,7 +72,7 @@ export class ContentBudget {
     this.#changed(topic, ringBytes, stateBytes, holdsContent);
   }
 
-  /** The same for `topic.apply`, without a closure for each publication (`bench -- unicast --allocations`). */
+  /** As `change` with `topic.apply`, but without a closure for each publication (`bench -- unicast --allocations`). */
   apply(topic: Topic, epoch: string, publications: readonly StoredPublication[]): void {
     const { ring, state, holdsContent } = topic;
     const ringBytes = ring.bytes;
@@ -106,7 +106,7 @@ export class ContentBudget {
     this.#ringBytes += moreRing;
     this.#stateBytes += moreState;
     if (ring.count === 0) this.#rings.delete(topic.name);
-    // It learns its maker there.
+    // The topic gets its `maker` in this call.
     if (topic.holdsContent !== heldContent) this.#contentChanged(topic);
     this.#shares.changed(topic, moreRing + moreState, moreState);
   }

@@ -53,8 +53,8 @@ class Account {
 
 /**
  * The message ids of all topics of an engine, charged to who published them. None is dropped before its window ends, so
- * a payer that has too many is refused further ones. It may hold `perPayer`, and no more than what is then still free:
- * many that take all they can leave room for others.
+ * a payer that has too many is refused further ones. It may hold `perPayer`, and no more than what stays free beside
+ * it: many payers that take all they can still leave room for others.
  */
 export class MessageIdBudget {
   readonly #limits: MessageIdLimits;
@@ -111,7 +111,7 @@ export class MessageIdBudget {
     return Math.max(1, atMs + messageIdWindowMs - nowMs);
   }
 
-  /** What is remembered of an id, if it is; perhaps longer ago than the window. */
+  /** What is remembered of an id; undefined: nothing. It may be older than the window. */
   find(key: IdKey): Remembered | undefined {
     const record = this.#records.find(key.words);
     if (record === undefined) return undefined;

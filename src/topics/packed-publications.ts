@@ -38,7 +38,7 @@ export class PackedPublications {
     this.#topic = publication.topic;
     const encoded = publication.encoded(protobufCodec);
     const last = this.#segments[this.#segments.length - 1];
-    // One of a large publication has room for no other, which would keep it.
+    // The segment of a large publication takes no other, which would keep all of it.
     const isShared = last !== undefined && last.bytes.length <= segmentBytes.most;
     const segment = isShared && last.hasRoom(encoded.length) ? last : this.#begin(encoded.length);
     segment.push(publication, encoded);

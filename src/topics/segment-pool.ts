@@ -1,8 +1,8 @@
 import { Segment } from './segment.ts';
 
-/** Powers of two. A ring begins with the one, and grows by segments of the other at most. */
+/** Powers of two. The first segment of a ring has `least`; later ones have at most `most`. */
 export const segmentBytes = { least: 256, most: 16_384 };
-/** The lengths of larger ones, between a power of two and the next. */
+/** Larger segments have this many lengths between a power of two and the next. */
 const largeSteps = 8;
 
 /**

@@ -36,8 +36,8 @@ export class TopicShares {
   }
 
   /**
-   * How many topics the payer may still make while this many places are free. Each leaves as many free as it has then
-   * made itself: many that take all they can leave room for others.
+   * How many topics the payer may still make while this many places are free. Each leaves as many places free as it has
+   * made topics: many payers that take all they can still leave room for others.
    */
   room(payer: Payer | undefined, free: number): number {
     const maker = makerOf(payer);

@@ -147,7 +147,10 @@ export class Topic extends Changing<Topic> {
     this.#lastPublishedAtMs = publications.at(-1)?.publishedAtMs ?? 0;
   }
 
-  /** Replaces what it holds. A subscriber that learns of a new numbering by it continues with what came since `seq`. */
+  /**
+   * Replaces what it holds. If that has another numbering, `startOffset` is where its publications after the former
+   * `seq` begin.
+   */
   refill(stored: StoredTopic): void {
     const startOffset = this.#startOffsetIn(stored);
     this.fill(stored);

@@ -36,7 +36,7 @@ export interface ChannelListener {
 
 /**
  * Messages between two processes of one gateway, in order, over a socket that both trust. Messages of one turn leave
- * together. Bytes in a received message are views of what was read: to be kept if wanted, but not changed.
+ * together. Bytes in a received message are views of what was read. They may be kept, but not changed.
  */
 export class Channel {
   readonly #socket: Duplex;

@@ -87,7 +87,7 @@ export class SharedSeats {
 /** The caps of a worker: places are given by the parent process. */
 export class WorkerCaps implements Caps {
   readonly #link: Pick<Link<object, SeatCalls>, 'ask' | 'tell'>;
-  /** Counts this worker's connections. Where these alone exceed a cap, the parent need not be asked. */
+  /** Counts this worker's connections: if these alone exceed a cap, the parent need not be asked. */
   readonly #own: ConnectionCaps;
   #lastSeat = 0;
 

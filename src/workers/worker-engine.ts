@@ -44,7 +44,9 @@ export class WorkerEngine implements Engine {
   readonly #heads = new Map<string, Head>();
   /** Topics that the broker has not loaded yet. */
   readonly #stored = new Map<string, StoredTopic>();
-  /** What the feed is told once the broker has loaded all topics; undefined: it has, and is told everything at once. */
+  /**
+   * News for the feed, held until the broker has loaded all topics; undefined: it has, and the feed is told at once.
+   */
   #held: (() => void)[] | undefined = [];
   #facts: EngineFacts | undefined;
   #seq = 0;

@@ -163,7 +163,10 @@ export class Exchange implements Departing {
     for (const name in headers) response.writeHeader(name, headers[name] as string);
   }
 
-  /** The length of a body that is left out is told as 0: the library closes only after what it has written. */
+  /**
+   * A body that is left out is announced with length 0, because the library closes only after it has written the whole
+   * response.
+   */
   #endWithConnection(body: string | Uint8Array): void {
     this.#response.end(body, true);
     this.#release();

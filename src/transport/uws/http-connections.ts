@@ -16,7 +16,10 @@ export interface HttpConnectionOptions {
   >;
 }
 
-/** This many operators get in at an app apart, with files of the reserve, when clients have taken all of theirs. */
+/**
+ * This many connections of the administration are taken even when clients have taken all files that are meant for them:
+ * there is a reserve.
+ */
 const operatorsMin = 8;
 
 /**

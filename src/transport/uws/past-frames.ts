@@ -2,8 +2,8 @@
 const kept = 4096;
 
 /**
- * Facts about the frames that were published, without their bytes, which would be megabytes. Numbers in arrays that
- * stay: objects would live just long enough to be the most expensive for the garbage collector.
+ * Facts about the frames that were published, without their bytes, which would be megabytes. They are numbers in arrays
+ * that stay: objects would live just long enough to cost the garbage collector most.
  */
 export class PastFrames {
   /** Frames that were published in all. */

@@ -2,7 +2,9 @@ import type { Turns } from '../../fanout/schedule.ts';
 
 /** A turn with fewer requests and pieces of bodies than this is never long: whatever it waited for, it was not them. */
 const fewPieces = 200;
-/** A client that has sent fewer in a row has not flooded it, nor one whose messages after these took less time. */
+/**
+ * A client floods a turn by more messages in a row than this, once those after them have taken longer than `floodMs`.
+ */
 const fewOfSender = 50;
 const floodMs = 1;
 const longMs = 20;

@@ -358,7 +358,9 @@ export class SseConnection implements Connection, StreamMember {
     return true;
   }
 
-  /** The library may hold a remainder now, or after the end of a cork, and not tell when it could be written. */
+  /**
+   * The library may hold a remainder, now or after the end of a cork, and does not always tell when it can be written.
+   */
   #suspect(): void {
     this.#probesLeft = probes;
     this.#shared.suspect(this);

@@ -10,7 +10,7 @@ import { IdentifiedEvent } from '../identified-event.ts';
 /** A client of streams does not compare offsets, so its session knows what it has had. */
 export interface StreamReceiver extends Receiver {
   had(frame: OutFrame): HadOf;
-  /** As `lag`, of frames that would have repeated something; the client is told nothing of it. */
+  /** As `lag`, for frames that would have repeated something. The client is not told. */
   rejoin(lost: ReadonlyMap<Feed, Position>, lostFrames: number): void;
 }
 
@@ -70,7 +70,7 @@ interface Loss {
   frames: number;
 }
 
-/** As many as the sink of WebSockets, whose views it shares. */
+/** The same as of the sink of WebSockets, with which it shares views. */
 const maxFramesPerTurn = 31;
 
 /**
