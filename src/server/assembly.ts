@@ -125,7 +125,9 @@ export function servePeers(assembly: Assembly, site: WorkerSite | undefined): vo
       told?.occupancy?.gone(node);
     },
     came: () => {
-      void presence.learn().catch((error: Error) => strangers.ignore(`members: ${error.message}`, 'others'));
+      void presence
+        .peersCame()
+        .catch((error: Error) => strangers.ignore(`members: ${error.message}`, 'others'));
       told?.occupancy?.came();
     },
   };

@@ -24,12 +24,20 @@ export interface PresenceOptions {
 export interface PresenceCalls {
   joined(news: readonly [topic: string, member: PresenceMember]): void;
   left(news: readonly [topic: string, session: string]): void;
-  /** The members that the asked node has itself. */
-  members(nothing: undefined): {
+  /** All members that the node has itself. In order with those that join and leave, which a reply may not be. */
+  present(topics: readonly TopicMembers[]): void;
+  /**
+   * Nodes of an earlier version reply with the members that they have themselves, and so does this one where `how` is
+   * absent, as they ask. To `told` it tells them by `present` instead; to `came` nothing, as it tells them when it
+   * notices that the other node has come.
+   */
+  members(how: 'told' | 'came' | undefined): {
     readonly node: string;
-    readonly topics: readonly (readonly [topic: string, members: readonly PresenceMember[]])[];
+    readonly topics: readonly TopicMembers[];
   };
 }
+
+type TopicMembers = readonly [topic: string, members: readonly PresenceMember[]];
 
 /** A session that joins and leaves. */
 export interface Occupant {
@@ -121,15 +129,23 @@ export class Presence {
         const known = presence?.members.get(session);
         if (presence !== undefined && known?.node === from) this.#remove(topic, presence, known);
       },
-      members: () => ({ node, topics: [...this.#own()] }),
+      present: (topics, from) => this.#presentAt(from, topics),
+      members: (how) => {
+        if (how === 'told') this.#tellOwn();
+        return { node, topics: how === undefined ? [...this.#own()] : [] };
+      },
     };
   }
 
-  /** Learns the members of the other nodes. Call it once, when they are to know of those that join here. */
-  async learn(): Promise<void> {
-    for (const { node, topics } of (await this.#options.peers?.ask('members', undefined)) ?? [])
-      for (const [topic, members] of topics)
-        for (const member of members) this.#joinedAt(node, topic, member);
+  /** Other nodes came. They do the same, and so learn of each other's members. */
+  peersCame(): Promise<void> {
+    this.#tellOwn();
+    return this.#ask('came');
+  }
+
+  /** Learns the members of the other nodes, of which some do not notice that this one has come. */
+  learn(): Promise<void> {
+    return this.#ask('told');
   }
 
   /** Another node has ended, and its sessions with it; or a machine, whose nodes are called `MACHINE/…`. */
@@ -165,6 +181,28 @@ export class Presence {
     this.#tidy(topic, presence);
   }
 
+  #tellOwn(): void {
+    this.#options.peers?.tell('present', [...this.#own()]);
+  }
+
+  async #ask(how: 'told' | 'came'): Promise<void> {
+    for (const { node, topics } of (await this.#options.peers?.ask('members', how)) ?? [])
+      this.#joinedAllAt(node, topics);
+  }
+
+  /** The node has these members, and no others. */
+  #presentAt(node: string, topics: readonly TopicMembers[]): void {
+    const present = new Set(topics.flatMap(([topic, members]) => members.map((each) => keyOf(topic, each))));
+    for (const [topic, presence] of this.#topics)
+      for (const member of presence.members.values())
+        if (member.node === node && !present.has(keyOf(topic, member))) this.#remove(topic, presence, member);
+    this.#joinedAllAt(node, topics);
+  }
+
+  #joinedAllAt(node: string, topics: readonly TopicMembers[]): void {
+    for (const [topic, members] of topics) for (const member of members) this.#joinedAt(node, topic, member);
+  }
+
   #joinedAt(node: string, topic: string, member: PresenceMember): void {
     if (this.#topics.get(topic)?.members.has(member.session) === true) return;
     if (!this.#options.held.takeForNone(bytesOf(topic, member))) {
@@ -175,7 +213,7 @@ export class Presence {
     this.#announce(topic, 'joined', member);
   }
 
-  *#own(): Iterable<readonly [topic: string, members: readonly PresenceMember[]]> {
+  *#own(): Iterable<TopicMembers> {
     for (const [topic, { members }] of this.#topics) {
       const own = [...members.values()].filter(({ node }) => node === undefined);
       if (own.length > 0) yield [topic, own.map(publicPart)];
@@ -215,6 +253,10 @@ export class Presence {
 /** Texts of one byte a character, as most names are, take no more; a fixed charge covers the others. */
 function bytesOf(topic: string, { user = '' }: PresenceMember): number {
   return memberBytes + topic.length + user.length;
+}
+
+function keyOf(topic: string, { session }: PresenceMember): string {
+  return `${session} ${topic}`;
 }
 
 function publicPart({ session, user, sinceMs }: PresenceMember): PresenceMember {
