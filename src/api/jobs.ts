@@ -6,6 +6,7 @@ import type { Position, PublishFields } from '../protocol/frames.ts';
 import { toInstant } from '../protocol/instant.ts';
 import { publishOf } from '../protocol/publication.ts';
 import { compileFilter } from '../topics/filter.ts';
+import type { StoredPublication } from '../topics/publication.ts';
 import { topicNameProblem } from '../topics/publish-problem.ts';
 import { publishFor, readingFor } from './application.ts';
 import { type ApiResponse, json } from './http.ts';
@@ -14,9 +15,18 @@ import type { ApiPorts } from './ports.ts';
 import { jobBody, type jobParams } from './request-schemas.ts';
 import { job } from './response-schemas.ts';
 import type { Call } from './route.ts';
+import { instant } from './schemas.ts';
+import { invalidRequest } from './validate.ts';
 
 /** The state of a job, as its topic has it. */
 const reported = job.omit({ ended: true, topic: true, epoch: true, offset: true });
+
+/** The statuses that end a job, and the types of the messages that say so. */
+const typeByEnd = new Map([
+  ['completed', 'job_completed'],
+  ['error', 'job_error'],
+]);
+const endByType = new Map([...typeByEnd].map(([status, type]) => [type, status]));
 
 type Params = z.output<typeof jobParams>;
 type Update = z.output<typeof jobBody>;
@@ -39,10 +49,13 @@ const triesMax = 20;
 export async function updateJob(call: Call<Params>, ports: ApiPorts): Promise<ApiResponse> {
   const topic = jobTopic(call, ports, 'publish');
   const update = readJsonBody(call.body, jobBody);
+  const { id } = call.params;
+  if (String(update.job_id ?? id) !== id)
+    throw invalidRequest([{ path: 'job_id', message: 'is another job than that of the path' }]);
   const messageId = update.messageId ?? randomUUID();
   for (let tries = 0; tries < triesMax; tries++) {
     const known = await readJob(topic, ports);
-    const next = nextJob(call.params.id, update, known.job);
+    const next = nextJob(id, update, known.job);
     if (known.job !== undefined && isSame(next, known.job))
       return jobResponse(known.job, topic, known.position);
     const fields = publicationOf(topic, next, messageId);
@@ -75,31 +88,49 @@ function jobTopic({ params: { id }, identity }: Call<Params>, ports: ApiPorts, a
 async function readJob(topic: string, { topics }: ApiPorts): Promise<Known> {
   const { epoch, offset, publications } = await topics.latest(topic, { after: '', limit: 1 });
   const newest = publications[0];
-  return { position: { epoch, offset }, job: newest && jobOf(newest.payload.bytes) };
+  return { position: { epoch, offset }, job: newest && jobOf(topic, newest) };
 }
 
-/** Undefined: it was published by other means, and has no state of a job. */
-function jobOf(payload: Uint8Array): Job | undefined {
+/**
+ * The state that a publication has: what `PUT` stored, or a message of a backend that publishes by itself and may leave
+ * members out. Undefined: it is about something else.
+ */
+function jobOf(topic: string, { type, payload, timestampMs }: StoredPublication): Job | undefined {
+  const end = endByType.get(type);
+  const usual = end ?? (type === 'job_progress' ? 'running' : undefined);
   try {
-    return reported.safeParse(JSON.parse(Buffer.from(payload).toString())).data;
+    const told: Readonly<Record<string, unknown>> = JSON.parse(Buffer.from(payload.bytes).toString());
+    const given = Object.fromEntries(Object.entries(told).filter(([, value]) => value !== null));
+    const { progress = usual && usualProgress(usual), status = usual, timestamp } = given;
+    return reported.safeParse({
+      ...given,
+      job_id: topic.slice('job:'.length),
+      progress,
+      status: end ?? status,
+      timestamp: instant.safeParse(timestamp).data ?? toInstant(timestampMs),
+    }).data;
   } catch {
     return undefined;
   }
 }
 
+function usualProgress(status: string, before = 0): number {
+  return status === 'completed' ? 100 : before;
+}
+
 /** The next state. Throws `job_conflict` if it may not follow. */
 function nextJob(id: string, update: Update, known: Job | undefined): Job {
-  const { status, currentStep, current_step = currentStep, error, details, restart } = update;
+  const { status, details, restart } = update;
   const before = restart ? undefined : known;
-  const progress = update.progress ?? (status === 'completed' ? 100 : (before?.progress ?? 0));
+  const progress = update.progress ?? usualProgress(status, before?.progress);
   const next = {
     job_id: id,
     progress,
     status,
-    current_step,
-    error,
+    current_step: update.current_step ?? update.currentStep ?? undefined,
+    error: update.error ?? undefined,
     details,
-    timestamp: toInstant(Date.now()),
+    timestamp: update.timestamp ?? toInstant(Date.now()),
   };
   if (before === undefined || isSame(next, before)) return next;
   if (isEnd(before.status)) {
@@ -112,7 +143,7 @@ function nextJob(id: string, update: Update, known: Job | undefined): Job {
 }
 
 function isEnd(status: string): boolean {
-  return status === 'completed' || status === 'error';
+  return typeByEnd.has(status);
 }
 
 /** Whether two states are the same, but for their times. */
@@ -127,8 +158,7 @@ function isSame(next: Job, known: Job): boolean {
 }
 
 function publicationOf(topic: string, next: Job, messageId: string): PublishFields {
-  const type =
-    next.status === 'completed' ? 'job_completed' : next.status === 'error' ? 'job_error' : 'job_progress';
+  const type = typeByEnd.get(next.status) ?? 'job_progress';
   const payload = { format: 'json', bytes: Buffer.from(JSON.stringify(next)) } as const;
   return publishOf({ topic, type, payload, messageId });
 }

@@ -99,19 +99,21 @@ export const jobBody = component(
       .max(64)
       .default('running')
       .describe('`completed` and `error` end the job; the application may use any other text.'),
-    current_step: z.string().max(1000).optional(),
+    current_step: z.string().max(1000).nullish(),
     currentStep: z
       .string()
       .max(1000)
-      .optional()
+      .nullish()
       .describe('Another name of `current_step`, which takes precedence.'),
-    error: z.string().max(4000).optional().describe('Error message for people.'),
+    error: z.string().max(4000).nullish().describe('Error message for people.'),
     details: z.unknown().optional().describe('Any JSON value.'),
     restart: z
       .boolean()
       .default(false)
       .describe('Start the job anew, even if it has ended; progress may then go backwards.'),
     messageId: z.string().min(1).max(128).optional(),
+    job_id: z.union([z.string(), z.int()]).nullish().describe('The job of the path.'),
+    timestamp: instant.nullish().describe('Time of the report. Default: the gateway’s clock.'),
   }),
 );
 

@@ -97,6 +97,39 @@ test('E3: who polls sees what who listens was told; an unknown job is not found'
   expect((await poll('e3')).body).toMatchObject({ progress: 100, status: 'completed', ended: true });
 });
 
+test('E3: who polls sees what a backend published in the words of before, and has it ended by them', async () => {
+  const tell = (type: string, data: object) => gateway.publish({ topic: 'job:37', type, data });
+  await tell('job_progress', {
+    job_id: 37,
+    progress: 40,
+    current_step: null,
+    timestamp: '2026-01-02T03:04:05.678',
+  });
+  const { timestamp, ...told } = (await poll('37')).body;
+  expect(told).toMatchObject({ job_id: '37', progress: 40, status: 'running', ended: false });
+  expect(timestamp).not.toContain('2026-01-02');
+  await expect(report('37', { progress: 30 })).rejects.toThrow('409');
+  await tell('job_completed', { job_id: 37, status: 'SUCCESS', result: 'file.zip' });
+  expect((await poll('37')).body).toMatchObject({ progress: 100, status: 'completed', ended: true });
+  await expect(report('37', { progress: 50 })).rejects.toThrow('409');
+  await tell('job_error', { error: 'disk full', timestamp: '2026-01-02T03:04:05Z' });
+  expect((await poll('37')).body).toMatchObject({
+    ...{ status: 'error', error: 'disk full', ended: true },
+    timestamp: '2026-01-02T03:04:05Z',
+  });
+  await tell('news', { about: 'something else' });
+  expect((await poll('37')).status).toBe(404);
+});
+
+test('E1: a job may be reported by the very object that clients get', async () => {
+  const said = { job_id: 38, progress: 40, status: 'running', current_step: null, error: null };
+  const timestamp = '2026-01-02T03:04:05Z';
+  await report('38', { ...said, timestamp });
+  expect((await poll('38')).body).toMatchObject({ job_id: '38', progress: 40, timestamp });
+  expect((await poll('38')).body).not.toHaveProperty('current_step');
+  await expect(report('39', said)).rejects.toThrow('another job');
+});
+
 test('E3: a client that gets no socket polls by itself, returns to the socket, and misses nothing', async () => {
   let isRefused = true;
   /** On a way that refuses the upgrade. */
