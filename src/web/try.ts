@@ -96,7 +96,9 @@ function connect(): void {
     credential: credential.value,
   };
   frames.clear(showsFrames);
+  setText(byId('round-trip'), '–');
   let wasConnected = false;
+  let isLost = false;
   // Events of a wire that was closed must not be shown as those of the next one.
   let isCurrent = true;
   const opened = open(asked, {
@@ -107,11 +109,14 @@ function connect(): void {
       frames.connection('connected', wasConnected ? 'again: what was missed follows' : '');
       if (wasConnected) frames.reconnected();
       wasConnected = true;
+      isLost = false;
     },
     lost: (why) => {
       if (!isCurrent) return;
       show('lost', 'Connection lost, coming back …');
-      frames.connection('lost', why);
+      // The SDK says so again before each attempt.
+      if (!isLost) frames.connection('lost', why);
+      isLost = true;
     },
     ended: (why) => {
       if (!isCurrent) return;

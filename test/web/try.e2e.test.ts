@@ -63,6 +63,7 @@ describe('the page to try everything by hand', () => {
     await filter.fill('{"op":"eq","tag":"region","value":"eu"}');
     await connect(page, 'json');
     await expect.poll(() => gateway.metric('sluice_subscriptions')).toBeGreaterThanOrEqual(2);
+    await page.getByLabel('Data (JSON)').fill('null');
     for (const tags of ['{"region":"us"}', '{"region":"eu"}']) {
       await page.getByLabel('Tags (JSON)').fill(tags);
       await page.getByRole('button', { name: 'Publish' }).click();
@@ -70,6 +71,7 @@ describe('the page to try everything by hand', () => {
     }
     await figure(page, 'count', '1');
     expect((await page.locator('#frames td:nth-child(4)').allTextContents()).join()).toMatch(/\([01], 2\]/);
+    expect(await contents(page)).toContain('null');
     expect(await page.textContent('#gaps')).toBe('0');
     await page.getByLabel('Data (JSON)').fill('{');
     await page.getByRole('button', { name: 'Publish' }).click();
@@ -80,10 +82,19 @@ describe('the page to try everything by hand', () => {
     const key = 'a-key-of-some-length';
     const gateway = await start({ apiKeys: [key] });
     const { page } = await open(`${gateway.url}/try`);
-    await page.getByLabel('Transport').selectOption('poll');
-    await page.getByRole('button', { name: 'Connect' }).click();
-    await page.locator('#state').getByText('unauthorized').waitFor();
+    for (const transport of ['sdk', 'json', 'sse', 'poll']) {
+      await page.getByLabel('Transport').selectOption(transport);
+      await page.getByRole('button', { name: 'Connect' }).click();
+      await page.locator('#state[data-state=ended]').getByText('unauthorized').waitFor();
+    }
     await page.getByLabel('Token or API key').fill(key);
+    await page.locator('[name=filter]').fill('{"op":"like"}');
+    for (const transport of ['sse', 'poll']) {
+      await page.getByLabel('Transport').selectOption(transport);
+      await page.getByRole('button', { name: 'Connect' }).click();
+      await page.locator('#state').getByText('invalid_filter').waitFor();
+    }
+    await page.locator('[name=filter]').fill('');
     for (const transport of ['sdk', 'json', 'sse', 'poll']) await connect(page, transport);
   });
 

@@ -35,7 +35,8 @@ export class FramesView {
     this.#figures.repeats += covered?.isRepeat === true ? covered.count : 0;
     const lost = isGap(frame) || missing > 0;
     if (lost) this.#figures.gaps++;
-    const text = JSON.stringify(frame['data'] ?? frame);
+    const { data = frame } = frame;
+    const text = JSON.stringify(data);
     const content = text.length > maxContent ? `${text.slice(0, maxContent)}…` : text;
     this.#row(
       lost ? 'gap' : 'frame',

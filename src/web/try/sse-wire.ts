@@ -6,6 +6,8 @@ import {
   type Frame,
   publishByHttp,
   type Sent,
+  type ToldError,
+  told,
   type Wire,
   type WireListener,
 } from './wire.ts';
@@ -56,7 +58,8 @@ export class SseWire implements Wire {
 
   #open(): void {
     this.#listener.connecting();
-    const source = new EventSource(streamUrl('sse', this.#asked, this.#cursor, this.#asked.credential));
+    const url = streamUrl('sse', this.#asked, this.#cursor, this.#asked.credential);
+    const source = new EventSource(url);
     this.#source = source;
     source.onopen = () => this.#listener.connected();
     source.onmessage = (event) => this.#take(event);
@@ -64,10 +67,23 @@ export class SseWire implements Wire {
     source.addEventListener('error', (event) => {
       // The gateway's own event has data; the browser's has none.
       if (event instanceof MessageEvent) this.#take(event, 'error');
-      else if (source.readyState === EventSource.CLOSED)
-        this.#listener.ended('the gateway refused the stream');
+      else if (source.readyState === EventSource.CLOSED) void this.#refused(url);
       else this.#listener.lost('the stream ended; the browser comes back by itself');
     });
+  }
+
+  /** EventSource does not tell why it was refused; another request for the same does. */
+  async #refused(url: URL): Promise<void> {
+    let error: ToldError | undefined;
+    const reading = new AbortController();
+    try {
+      const response = await fetch(url, { signal: reading.signal });
+      if (!response.ok) ({ error } = (await response.json()) as { readonly error?: ToldError });
+    } catch {
+      // The gateway is gone, or something else has replied.
+    }
+    reading.abort();
+    this.#listener.ended(error === undefined ? 'the stream was refused' : told(error));
   }
 
   #take({ data, lastEventId }: MessageEvent<string>, name?: string): void {
