@@ -170,18 +170,35 @@ function clientOf(server: ReachedServer, role: 'commands' | 'tail', identity: Id
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
   };
-  return new Cluster(
+  const cluster = new Cluster(
     server.urls.map((each) => addressOf(each)).map(({ host, port }) => ({ host, port })),
     {
       lazyConnect: true,
       enableOfflineQueue: false,
       clusterRetryStrategy: never,
+      // The library would ask any one server for it, which may be the one that can't be reached.
+      enableReadyCheck: false,
       slotsRefreshTimeout: server.timeoutMs,
       // ioredis tries one address of a name only, and a Redis rarely listens on the IPv6 one alone.
       dnsLookup: (name, callback) => lookup(name, { order: 'ipv4first' }, callback),
       redisOptions: { ...common, ...credentials, ...(tls !== undefined && { tls }) },
     },
   );
+  cluster.on('+node', handleAsking);
+  return cluster;
+}
+
+/**
+ * The library sends ASKING before a command for a server to which a slot is being moved, and ignores the promise. Where
+ * it rejects, the command fails as well; unhandled, the rejection would end the process.
+ */
+function handleAsking(node: Redis): void {
+  const asking = node.asking.bind(node) as () => Promise<'OK'>;
+  node.asking = () => {
+    const asked = asking();
+    asked.catch(() => undefined);
+    return asked;
+  };
 }
 
 function commonOptions(
