@@ -3,6 +3,7 @@ import { admitsAnonymous } from './config/access.ts';
 import { crossFaults } from './config/checks.ts';
 import { type Entries, quotes, readEntries } from './config/file.ts';
 import {
+  inherited,
   type Namespaces,
   namespaceOptionsSchema,
   namespacesSchema,
@@ -77,7 +78,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const entries = parseNamespaces(given);
   if (faults.length > 0) throw new ConfigError(faults);
 
-  const base = { ...general, admitsAnonymous: admitsAnonymous(general) };
+  const base = inherited(general, admitsAnonymous(general));
   const replaced = replacedNamespaces(general.compatNamespaces);
   const config = freeze({ ...general, namespaces: resolveNamespaces(base, entries, replaced) });
   const crossed = crossFaults(config);

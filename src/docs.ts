@@ -60,11 +60,7 @@ function optionRows(): string[][] {
 }
 
 function namespaceRows(): string[][] {
-  return Object.entries(namespaceSentences).map(([name, [defaultText, sentence]]) => [
-    code(name),
-    defaultText,
-    sentence,
-  ]);
+  return namespaceSentences.map(([name, defaultText, sentence]) => [code(name), defaultText, sentence]);
 }
 
 function metricCells(): string[][] {

@@ -4,6 +4,11 @@ import type { Config } from './config.ts';
 
 export type Log = Logger;
 
+/** The part of the log by which a stage reports what clients, the application or a proxy did. */
+export interface WarningLog {
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
+}
+
 /** The part of the log by which a stage reports its own faults. */
 export interface ErrorLog {
   error(fields: Readonly<Record<string, unknown>>, message: string): void;

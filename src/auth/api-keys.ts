@@ -1,19 +1,7 @@
+import type { ConfiguredKey } from '../config/api-keys.ts';
 import { sha256Text } from '../digest.ts';
-import { allScopes, type Identity, type Scope } from './identity.ts';
+import { allScopes, type Identity } from './identity.ts';
 import type { RequestFacts } from './request-facts.ts';
-
-export interface ApiKey {
-  /** For logs. Default: `key-1`, `key-2` … by place. */
-  readonly name?: string;
-  /** In plain text, or as `sha256`. */
-  readonly key?: string;
-  /** SHA-256 of the key, in hex. */
-  readonly sha256?: string;
-  /** Default: all. */
-  readonly scopes?: readonly Scope[];
-  /** Topics and patterns to which it is limited; absent: all. */
-  readonly topics?: readonly string[];
-}
 
 export interface ApiKeys {
   readonly size: number;
@@ -29,12 +17,13 @@ export interface ApiKeys {
  * of the key with this name.
  */
 export function apiKeys(
-  keys: readonly (string | ApiKey)[],
+  keys: readonly (string | ConfiguredKey)[],
   usesOf: (name: string) => { inc(): void } = () => notCounted,
 ): ApiKeys {
   const byDigest = new Map<string, { readonly identity: Identity; readonly uses: { inc(): void } }>();
   for (const [index, each] of keys.entries()) {
-    const { name = `key-${index + 1}`, ...rest }: ApiKey = typeof each === 'string' ? { key: each } : each;
+    const { name = `key-${index + 1}`, ...rest }: ConfiguredKey =
+      typeof each === 'string' ? { key: each } : each;
     const { key = '', sha256: hex, scopes = allScopes, topics } = rest;
     const digest = hex === undefined ? sha256Text(key) : Buffer.from(hex, 'hex').toString('base64');
     const identity: Identity = Object.freeze({ permissions: [], apiKey: name, scopes, topics });

@@ -5,7 +5,7 @@ import { readFilter } from '../protocol/filter-fields.ts';
 import type { Filter } from '../protocol/frames.ts';
 import { jsonDialect } from '../protocol/json/codec.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
-import { isPattern, isReserved, patternProblem, topicProblem } from '../topics/topic-name.ts';
+import { isReserved, nameProblem } from '../topics/topic-name.ts';
 import { type TopicAction, topicActions } from './identity.ts';
 import { userProblem } from './permissions.ts';
 
@@ -24,7 +24,7 @@ const targetSchema = z
 
 function targetProblem(target: string): string | undefined {
   if (isReserved(target)) return 'names that begin with "$" cannot be granted';
-  return isPattern(target) ? patternProblem(target) : topicProblem(target);
+  return nameProblem(target);
 }
 
 const filterSchema = z.unknown().transform((value, context): Filter => {

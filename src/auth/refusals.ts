@@ -1,5 +1,6 @@
 import type { ErrorCode, SluiceError } from '../errors.ts';
 import { LineBudget } from '../log/line-budget.ts';
+import type { WarningLog } from '../log.ts';
 
 /**
  * Where a credential, a page or a client that meets a limit came from. A copy: the request may be gone when it is
@@ -41,10 +42,6 @@ const limits: { readonly [Place in Door]?: { readonly [Code in ErrorCode]?: stri
  */
 export type ReportRefusal = (door: Door, error: SluiceError, requester: Requester) => void;
 
-interface RefusalLog {
-  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
-}
-
 /** For each code and door. */
 const lineRate = { linesAtOnce: 10, everyMs: 10_000 };
 /** A client can send any text as its origin and host: only the beginning is logged. */
@@ -55,7 +52,7 @@ const nameMaxLength = 200;
  * a valid signature, the name of a key, and the limit. Never the credential. The number of lines is limited; the next
  * line says how many were left out.
  */
-export function logRefusals(log: RefusalLog, monotonicMs: () => number): ReportRefusal {
+export function logRefusals(log: WarningLog, monotonicMs: () => number): ReportRefusal {
   const budget = new LineBudget(lineRate, monotonicMs);
   return (door, error, { address, origin, host, request, session, user, key }) => {
     const limit = limits[door]?.[error.code];

@@ -1,13 +1,12 @@
 import { SignJWT } from 'jose';
+import { type TopicAction, topicActions } from '../auth/identity.ts';
 import { userProblem } from '../auth/permissions.ts';
 import type { Config } from '../config.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
-import { isPattern, patternProblem, topicProblem } from '../topics/topic-name.ts';
+import { nameProblem } from '../topics/topic-name.ts';
 import { Exit } from './deps.ts';
 
-const actions = ['subscribe', 'publish', 'presence'] as const;
-
-export interface TokenFlags extends Partial<Readonly<Record<(typeof actions)[number], readonly string[]>>> {
+export interface TokenFlags extends Partial<Readonly<Record<TopicAction, readonly string[]>>> {
   readonly sub?: string;
   readonly exp: string;
 }
@@ -20,15 +19,15 @@ export async function mintToken(flags: TokenFlags, config: Pick<Config, 'tokenSe
       'A secret to sign with is missing: set SLUICE_TOKEN_SECRET, or tokenSecret in the file.',
     );
   }
-  const listed = (action: (typeof actions)[number]) => (flags[action] ?? []).map(canonicalTopic);
-  const patterns = [...new Set(actions.flatMap(listed))];
+  const listed = (action: TopicAction) => (flags[action] ?? []).map(canonicalTopic);
+  const patterns = [...new Set(topicActions.flatMap(listed))];
   for (const pattern of patterns) {
-    const problem = isPattern(pattern) ? patternProblem(pattern) : topicProblem(pattern);
+    const problem = nameProblem(pattern);
     if (problem) throw new Exit(2, `${JSON.stringify(pattern)}: ${problem}.`);
   }
   const topics = patterns.map((pattern) => ({
     pattern,
-    allow: actions.filter((action) => listed(action).includes(pattern)),
+    allow: topicActions.filter((action) => listed(action).includes(pattern)),
   }));
   const userFault = flags.sub === undefined ? undefined : userProblem(flags.sub);
   if (userFault !== undefined) throw new Exit(2, `--sub ${userFault}.`);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Kind } from './values.ts';
+import { itemsOf, type Kind, parsed } from './values.ts';
 
 /** A key as it is configured. It has either `key`, in plain text, or `sha256`, in hex. */
 export interface ConfiguredKey {
@@ -61,9 +61,7 @@ function readOne(input: unknown): ConfiguredKey | undefined {
 }
 
 function readAll(input: unknown): readonly ConfiguredKey[] | undefined {
-  const parts: unknown[] = Array.isArray(input) ? input : [input];
-  const items = parts.flatMap((part) => (typeof part === 'string' ? part.split(',') : [part]));
-  const given = items.filter((item) => typeof item !== 'string' || item.trim() !== '');
+  const given = itemsOf(input).filter((item) => typeof item !== 'string' || item.trim() !== '');
   const keys = given.map(readOne);
   const names = keys.flatMap((key) => key?.name ?? []);
   if (keys.includes(undefined) || new Set(names).size < names.length) return undefined;
@@ -72,11 +70,9 @@ function readAll(input: unknown): readonly ConfiguredKey[] | undefined {
 
 /** Keys as text (flags, variables), or as objects (file). */
 export const apiKeyList: Kind<readonly ConfiguredKey[]> = {
-  schema: z.unknown().transform((input, context) => {
-    const keys = readAll(input);
-    if (keys !== undefined) return keys;
-    context.issues.push({ code: 'custom', message: fault, input });
-    return z.NEVER;
+  schema: parsed<readonly ConfiguredKey[]>((input) => {
+    const value = readAll(input);
+    return value === undefined ? { fault } : { value };
   }),
   placeholder: 'KEY',
   repeatable: true,

@@ -1,5 +1,5 @@
 import { admitsAnonymous } from './access.ts';
-import { type NamespaceOptions, type Namespaces, namespaceKinds, namespaceOptions } from './namespaces.ts';
+import { inherited, type NamespaceOptions, type Namespaces, namespaceOptions } from './namespaces.ts';
 import type { Config } from './options.ts';
 
 /** Options that a namespace keeps until a restart: its topics have a mode, and refreshes are timed at the start. */
@@ -41,23 +41,14 @@ function optionsAfter(name: string, before: Config, next: Config): NamespaceOpti
 /** The options that differ, except for those that the namespace only inherits. */
 function differences(name: string, before: Config, next: Config): NamespaceOption[] {
   const [had, wanted] = [namespaceOptions(before, name), namespaceOptions(next, name)];
-  const inherited = (config: Config): Partial<NamespaceOptions> =>
-    name === 'default' ? generalOptions(config) : config.namespaces.default;
-  const [hadFrom, wantedFrom] = [inherited(before), inherited(next)];
+  const source = (config: Config): Partial<NamespaceOptions> =>
+    name === 'default' ? inherited(config, admitsAnonymous(config)) : config.namespaces.default;
+  const [hadFrom, wantedFrom] = [source(before), source(next)];
   return (Object.keys(wanted) as NamespaceOption[]).filter(
     (option) =>
       !isSame(had[option], wanted[option]) &&
       !(isSame(had[option], hadFrom[option]) && isSame(wanted[option], wantedFrom[option])),
   );
-}
-
-/** What the namespace `default` inherits from the general options. */
-function generalOptions(config: Config): Partial<NamespaceOptions> {
-  const names = Object.keys(namespaceKinds) as (keyof typeof namespaceKinds)[];
-  return {
-    ...Object.fromEntries(names.map((name) => [name, config[name]])),
-    anonymous: { subscribe: admitsAnonymous(config), publish: false },
-  };
 }
 
 export function isSame(one: unknown, another: unknown): boolean {

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { boolean, bytes, choice, integer } from './values.ts';
+import { boolean, bytes, choice, integer, type Kind } from './values.ts';
 
 const day = 24 * 60 * 60;
 
-/** The options that a namespace may set for itself. Defaults: the options of the same name, and those below. */
+/** General options that a namespace may set for itself. */
 export const namespaceKinds = {
   topicHistoryMaxPublications: integer(1, 10_000_000),
   topicHistoryMaxAgeSeconds: integer(1, 365 * day),
@@ -13,80 +13,86 @@ export const namespaceKinds = {
   batchMaxPublications: integer(1, 1_000_000),
 } as const;
 
-const anonymousSchema = z.strictObject({
-  /**
-   * What every admitted client may do with topics of this namespace, whatever its token says. Clients without a
-   * credential are admitted if the option `anonymous` is on; then `subscribe` (and reading the history) is true by
-   * default.
-   */
-  subscribe: boolean.schema,
-  publish: boolean.schema,
-});
+/** An option that only namespaces have. */
+interface OwnOption<T> extends Kind<T> {
+  readonly default: T;
+  readonly sentence: string;
+  /** The default for people. */
+  readonly defaultText: string;
+}
 
-/** What the topics of one namespace share. */
-export const namespaceOptionsSchema = z.strictObject({
-  mode: choice(['stream', 'state']).schema,
-  topicHistoryMaxPublications: namespaceKinds.topicHistoryMaxPublications.schema,
-  topicHistoryMaxAgeSeconds: namespaceKinds.topicHistoryMaxAgeSeconds.schema,
-  topicHistoryMaxBytes: namespaceKinds.topicHistoryMaxBytes.schema,
-  batchMaxDelayMs: namespaceKinds.batchMaxDelayMs.schema,
-  batchMaxBytes: namespaceKinds.batchMaxBytes.schema,
-  batchMaxPublications: namespaceKinds.batchMaxPublications.schema,
-  /**
-   * State mode: interval at which subscribers get the whole snapshot again, besides each change at once. At least 1000;
-   * 0 turns it off.
-   */
-  refreshMs: integer(0, day * 1000).schema.refine(
-    (ms) => ms === 0 || ms >= 1000,
-    'must be 0, or at least 1000',
-  ),
-  /** `always`; or `changed`: only topics with publications since the last time. */
-  refresh: choice(['always', 'changed']).schema,
-  /** Stream mode: send only the newest publication per key of each batch. */
-  conflate: boolean.schema,
-  /** Let clients with the permission `presence` list and watch the members of a topic. */
-  presence: boolean.schema,
-  /**
-   * Stream mode: remember per user how far a topic was acknowledged on any device. A subscription without a position
-   * starts after that.
-   */
-  inbox: boolean.schema,
-  /** TTL of publications without one of their own. 0: none. */
-  ttlMs: integer(0, 365 * day * 1000).schema,
-  anonymous: anonymousSchema,
-});
+function own<T>(kind: Kind<T>, value: T, sentence: string, defaultText = kind.format(value)): OwnOption<T> {
+  return { ...kind, default: value, sentence, defaultText };
+}
 
-/** For OPTIONS.md: default and purpose of each; an empty default is the option of the same name. */
-export const namespaceSentences: Readonly<
-  Record<keyof z.output<typeof namespaceOptionsSchema>, readonly [defaultText: string, sentence: string]>
-> = {
-  mode: [
+const refreshInterval = integer(0, day * 1000);
+
+const ownOptions = {
+  mode: own(
+    choice(['stream', 'state']),
     'stream',
     '`stream`: every publication matters. `state`: the newest publication per key matters; subscribers get a snapshot, then changes. `server` and `job` are `state` by default. With lmdb, topics whose mode was changed begin in new epochs, and clients are told.',
-  ],
-  topicHistoryMaxPublications: ['', 'Overrides the option of this name.'],
-  topicHistoryMaxAgeSeconds: ['', 'Overrides the option of this name.'],
-  topicHistoryMaxBytes: ['', 'Overrides the option of this name.'],
-  batchMaxDelayMs: ['', 'Overrides the option of this name.'],
-  batchMaxBytes: ['', 'Overrides the option of this name.'],
-  batchMaxPublications: ['', 'Overrides the option of this name.'],
-  refreshMs: [
-    '0',
+  ),
+  refreshMs: own(
+    {
+      ...refreshInterval,
+      schema: refreshInterval.schema.refine((ms) => ms === 0 || ms >= 1000, 'must be 0, or at least 1000'),
+    },
+    0,
     'State mode: interval at which subscribers get the whole snapshot again, besides each change at once. At least 1000; 0 turns it off.',
-  ],
-  refresh: ['always', '`always`; or `changed`: only topics with publications since the last time.'],
-  conflate: ['false', 'Stream mode: send only the newest publication per key of each batch.'],
-  presence: ['true', 'Let clients with the permission `presence` list and watch the members of a topic.'],
-  inbox: [
-    '`false`, of `user` `true`',
+  ),
+  refresh: own(
+    choice(['always', 'changed']),
+    'always',
+    '`always`; or `changed`: only topics with publications since the last time.',
+  ),
+  conflate: own(boolean, false, 'Stream mode: send only the newest publication per key of each batch.'),
+  presence: own(
+    boolean,
+    true,
+    'Let clients with the permission `presence` list and watch the members of a topic.',
+  ),
+  inbox: own(
+    boolean,
+    false,
     'Stream mode: a subscription without a position starts after what the same user has acknowledged on any device. The SDK acknowledges what its listeners have had; a poll acknowledges what precedes its cursor. For other clients everything that left the gateway more than a second or two ago counts as acknowledged, unless they acknowledge themselves (`acks` of `ping`). Where a topic has lost its numbering (over 100 000 idle topics), a user who has acknowledged nothing is not told that something may be missing.',
-  ],
-  ttlMs: ['0', 'TTL of publications without one of their own. 0: as long as the history.'],
-  anonymous: [
-    '`subscribe` as `anonymous`, `publish` false',
-    '`{subscribe, publish}`: what every admitted client may do, whatever its token says.',
-  ],
-};
+    '`false`, of `user` `true`',
+  ),
+  ttlMs: own(
+    integer(0, 365 * day * 1000),
+    0,
+    'TTL of publications without one of their own. 0: as long as the history.',
+  ),
+} as const;
+
+const kinds = { ...namespaceKinds, ...ownOptions };
+type Schemas = { readonly [N in keyof typeof kinds]: (typeof kinds)[N]['schema'] };
+type Defaults = { readonly [N in keyof typeof ownOptions]: (typeof ownOptions)[N]['default'] };
+
+const schemas = Object.fromEntries(
+  Object.entries(kinds).map(([name, { schema }]) => [name, schema]),
+) as Schemas;
+const defaults = Object.fromEntries(
+  Object.entries(ownOptions).map(([name, { default: value }]) => [name, value]),
+) as Defaults;
+const anonymousSchema = z.strictObject({ subscribe: boolean.schema, publish: boolean.schema });
+
+/** What the topics of one namespace share. */
+export const namespaceOptionsSchema = z.strictObject({ ...schemas, anonymous: anonymousSchema });
+
+/** For OPTIONS.md; an empty default is the option of the same name. */
+export const namespaceSentences: readonly (readonly [name: string, defaultText: string, sentence: string])[] =
+  [
+    ...Object.keys(namespaceKinds).map((name) => [name, '', 'Overrides the option of this name.'] as const),
+    ...Object.entries(ownOptions).map(
+      ([name, { defaultText, sentence }]) => [name, defaultText, sentence] as const,
+    ),
+    [
+      'anonymous',
+      '`subscribe` as `anonymous`, `publish` false',
+      '`{subscribe, publish}`: what every admitted client may do, whatever its token says.',
+    ],
+  ];
 
 export const namespaceEntrySchema = namespaceOptionsSchema
   .partial()
@@ -114,7 +120,14 @@ export const namespacesSchema = z.record(
   namespaceEntrySchema,
 );
 
-type Ring = Pick<NamespaceOptions, keyof typeof namespaceKinds>;
+type Inherited = Pick<NamespaceOptions, keyof typeof namespaceKinds | 'anonymous'>;
+
+/** What the namespace `default` inherits from the general options. */
+export function inherited(general: Omit<Inherited, 'anonymous'>, admitsAnonymous: boolean): Inherited {
+  const names = Object.keys(namespaceKinds) as (keyof typeof namespaceKinds)[];
+  const ring = Object.fromEntries(names.map((name) => [name, general[name]])) as typeof general;
+  return { ...ring, anonymous: { subscribe: admitsAnonymous, publish: false } };
+}
 
 function over(base: NamespaceOptions, entry: NamespaceEntry | undefined): NamespaceOptions {
   const anonymous = Object.freeze({ ...base.anonymous, ...entry?.anonymous });
@@ -126,40 +139,16 @@ function over(base: NamespaceOptions, entry: NamespaceEntry | undefined): Namesp
  * `replaced`: namespaces with the name of another one whose built-in options they have.
  */
 export function resolveNamespaces(
-  general: Ring & { readonly admitsAnonymous: boolean },
+  general: Inherited,
   entries: Readonly<Record<string, NamespaceEntry>>,
   replaced: ReadonlyMap<string, string>,
 ): Namespaces {
-  const {
-    topicHistoryMaxPublications,
-    topicHistoryMaxAgeSeconds,
-    topicHistoryMaxBytes,
-    batchMaxDelayMs,
-    batchMaxBytes,
-    batchMaxPublications,
-  } = general;
-  const base: NamespaceOptions = {
-    mode: 'stream',
-    topicHistoryMaxPublications,
-    topicHistoryMaxAgeSeconds,
-    topicHistoryMaxBytes,
-    batchMaxDelayMs,
-    batchMaxBytes,
-    batchMaxPublications,
-    refreshMs: 0,
-    refresh: 'always',
-    conflate: false,
-    presence: true,
-    inbox: false,
-    ttlMs: 0,
-    anonymous: { subscribe: general.admitsAnonymous, publish: false },
-  };
-  const fallback = over(base, entries['default']);
-  const standIns = [...replaced].map(([name, usual]) => [name, builtIn[usual] ?? {}] as const);
-  const own: typeof builtIn = { ...Object.fromEntries(standIns), ...builtIn };
-  const resolved = Object.entries({ ...own, ...entries }).map(([name, entry]) => [
+  const fallback = over({ ...defaults, ...general }, entries['default']);
+  const standIns = [...replaced].map(([name, replacedName]) => [name, builtIn[replacedName] ?? {}] as const);
+  const usual: typeof builtIn = { ...Object.fromEntries(standIns), ...builtIn };
+  const resolved = Object.entries({ ...usual, ...entries }).map(([name, entry]) => [
     name,
-    over(over(fallback, own[name]), entry),
+    over(over(fallback, usual[name]), entry),
   ]);
   return Object.freeze({ ...Object.fromEntries(resolved), default: fallback });
 }

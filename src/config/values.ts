@@ -20,7 +20,7 @@ export interface Kind<T> {
 /** `culprit`: the part of the input that is wrong, if it is a part. */
 type Attempt<T> = { readonly value: T } | { readonly fault: string; readonly culprit?: unknown };
 
-function parsed<T>(parse: (input: unknown) => Attempt<T>): z.ZodType<T> {
+export function parsed<T>(parse: (input: unknown) => Attempt<T>): z.ZodType<T> {
   return z.unknown().transform((input, context) => {
     const attempt = parse(input);
     if ('value' in attempt) return attempt.value;
@@ -59,8 +59,7 @@ export function processes(max: number): Kind<number> {
   };
 }
 
-/** `undefined`: not set. */
-/** A port, if there is one; 0 picks a free one. */
+/** A port; 0 picks a free one. `undefined`: not set. */
 export function optionalPort(): Kind<number | undefined> {
   const { schema, placeholder } = integer(0, 65_535);
   return {
@@ -143,6 +142,12 @@ export function secretText(minBytes: number): Kind<string | undefined> {
   };
 }
 
+/** The items of a list: those of an array, or what is between the commas of a text. */
+export function itemsOf(input: unknown): unknown[] {
+  const parts: unknown[] = Array.isArray(input) ? input : [input];
+  return parts.flatMap((part) => (typeof part === 'string' ? part.split(',') : [part]));
+}
+
 /**
  * Several texts: an array, or one text with commas between them. `faultOf`: what is wrong with one of them (it is
  * called with an empty text for a value that is no text); undefined: nothing.
@@ -153,8 +158,7 @@ export function list(
 ): Kind<readonly string[]> {
   return {
     schema: parsed<readonly string[]>((input) => {
-      const parts: unknown[] = Array.isArray(input) ? input : [input];
-      const items = parts.flatMap((part) => (typeof part === 'string' ? part.split(',') : [part]));
+      const items = itemsOf(input);
       const texts = items.map((item) => (typeof item === 'string' ? item.trim() : ''));
       const value = texts.filter((item, index) => item !== '' || items[index] !== '');
       for (const item of value) {

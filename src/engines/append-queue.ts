@@ -1,9 +1,14 @@
+import type { SluiceError } from '../errors.ts';
 import type { AppendOutcome, AppendRequest } from '../topics/engine.ts';
 
 /** A request that waits for its outcome. */
 export interface QueuedAppend {
   readonly request: AppendRequest;
   readonly settle: (outcome: AppendOutcome) => void;
+}
+
+export function failed(error: SluiceError): AppendOutcome {
+  return { ok: false, error };
 }
 
 /** Requests in the order of their calls, until each has its outcome. */

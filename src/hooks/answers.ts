@@ -9,7 +9,7 @@ import { jsonDialect } from '../protocol/json/codec.ts';
 import { jsonPayloadProblem } from '../protocol/payload.ts';
 import { withoutByteOrderMark } from '../protocol/utf8.ts';
 import { filterProblem } from '../topics/filter.ts';
-import { isPattern, isReserved, patternProblem, topicProblem } from '../topics/topic-name.ts';
+import { isReserved, nameProblem, topicProblem } from '../topics/topic-name.ts';
 import { HookFailure } from './failure.ts';
 
 /** The longest reason that a client is told. */
@@ -25,9 +25,7 @@ const denial = z.strictObject({
     .optional(),
 });
 const topic = z.string().refine((name) => topicProblem(name) === undefined && !isReserved(name));
-const pattern = z
-  .string()
-  .refine((name) => (isPattern(name) ? patternProblem(name) : topicProblem(name)) === undefined);
+const pattern = z.string().refine((name) => nameProblem(name) === undefined);
 
 const connectConsent = z.strictObject({
   allow: z.literal(true),

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { WarningLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { toInstant } from '../protocol/instant.ts';
 import type { DisconnectReason, SessionEvents, UnsubscribeReason } from '../sessions/session-events.ts';
@@ -23,7 +24,7 @@ export interface EventsOptions {
     Metrics,
     'eventsTotal' | 'eventsDroppedTotal' | 'eventBatchErrorsTotal' | 'eventQueueBytes' | 'onScrape'
   >;
-  readonly log: { warn(fields: Readonly<Record<string, unknown>>, message: string): void };
+  readonly log: WarningLog;
   /** The delay after the first failure. It doubles up to 60 times this. */
   readonly retryMs?: number;
 }

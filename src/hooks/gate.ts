@@ -1,4 +1,5 @@
 import { SluiceError } from '../errors.ts';
+import type { WarningLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ByteCharges } from '../sessions/charges.ts';
 import type { Departing } from '../sessions/departure.ts';
@@ -6,10 +7,6 @@ import type { Payer } from '../topics/payer.ts';
 import type { HookName } from './contract.ts';
 import { HookFailure } from './failure.ts';
 import { addressOf, QuestionCounts } from './question-counts.ts';
-
-interface GateLog {
-  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
-}
 
 export interface GateOptions {
   readonly hook: HookName;
@@ -21,7 +18,7 @@ export interface GateOptions {
   readonly held: ByteCharges;
   readonly monotonicMs: () => number;
   readonly metrics: Pick<Metrics, 'hookSeconds' | 'hookErrorsTotal' | 'hookDenialsTotal'>;
-  readonly log: GateLog;
+  readonly log: WarningLog;
 }
 
 /** Questions of all payers that may wait. */

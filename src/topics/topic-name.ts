@@ -27,6 +27,11 @@ export function isPattern(name: string): boolean {
   return name.endsWith('*');
 }
 
+/** Why this names neither a topic nor a pattern; undefined: it does. */
+export function nameProblem(name: string): string | undefined {
+  return isPattern(name) ? patternProblem(name) : topicProblem(name);
+}
+
 export function patternProblem(pattern: string): string | undefined {
   if (!isPattern(pattern)) return 'a pattern ends with "*"';
   const prefix = pattern.slice(0, -1);

@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { WarningLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { ListenError } from './uws/listen.ts';
 
@@ -66,10 +67,7 @@ export class ProxyPort {
 const logEveryMs = 10_000;
 
 /** For `ProxyPortOptions.refused`: a line of the log, at most every 10 s. */
-export function logStrangers(
-  log: { warn(fields: Readonly<Record<string, unknown>>, message: string): void },
-  monotonicMs: () => number,
-): (peerAddress: string) => void {
+export function logStrangers(log: WarningLog, monotonicMs: () => number): (peerAddress: string) => void {
   let loggedAtMs = Number.NEGATIVE_INFINITY;
   return (address) => {
     if (monotonicMs() - loggedAtMs < logEveryMs) return;

@@ -5,12 +5,13 @@ import { PublishBodies } from '../../src/api/publish-body.ts';
 import type { RequestRateLimits } from '../../src/api/request-rates.ts';
 import { topicReader } from '../../src/api/topic-reader.ts';
 import { WorkQueue } from '../../src/api/work-queue.ts';
-import { type ApiKey, apiKeys } from '../../src/auth/api-keys.ts';
+import { apiKeys } from '../../src/auth/api-keys.ts';
 import { authorizer, publishingAuthorizer } from '../../src/auth/authorize.ts';
 import { createCredentials } from '../../src/auth/credentials.ts';
 import { loopbackAccess } from '../../src/auth/loopback-access.ts';
 import { originPolicy } from '../../src/auth/origins.ts';
 import { createRequestAccess } from '../../src/auth/request-access.ts';
+import type { ConfiguredKey } from '../../src/config/api-keys.ts';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { SluiceError } from '../../src/errors.ts';
 import { Broker } from '../../src/topics/broker.ts';
@@ -24,7 +25,7 @@ export const nowMs = Date.parse('2026-01-01T00:00:00.000Z');
 
 interface HarnessOptions {
   readonly limits?: RequestRateLimits;
-  readonly keys?: readonly (string | ApiKey)[];
+  readonly keys?: readonly (string | ConfiguredKey)[];
   readonly tokenSecret?: string;
   /** Anonymous access is on. */
   readonly anonymous?: boolean;

@@ -1,7 +1,7 @@
 import { apiKeyList } from '../api-keys.ts';
 import { originFault } from '../origins.ts';
 import { boolean, integer, isAddressRange, isKeysUrl, list, secretText, text } from '../values.ts';
-import { option, unless } from './option.ts';
+import { filePath, option, unless } from './option.ts';
 
 /** Who may connect, and as whom. */
 export const accessOptions = {
@@ -18,7 +18,7 @@ export const accessOptions = {
     { reloads: true, secret: true },
   ),
   tokenKeysFile: option(
-    text('FILE', (value) => !value.includes('\0'), 'must be the path of a file'),
+    filePath,
     '',
     'File with the public keys of JSON Web Tokens signed with RS256, ES256 or EdDSA: a JSON Web Key Set, or PEM. Reloaded when it changes.',
     { reloads: true },

@@ -13,9 +13,7 @@ export const applicationOptions = {
     hookUrl,
     '',
     'URL of the connect hook: admits or refuses each connection, and may set its user.',
-    {
-      reloads: true,
-    },
+    { reloads: true },
   ),
   hookSubscribe: option(
     hookUrl,
@@ -27,9 +25,7 @@ export const applicationOptions = {
     hookUrl,
     '',
     'URL of the publish hook: allows or refuses each publication of a client.',
-    {
-      reloads: true,
-    },
+    { reloads: true },
   ),
   hookCall: option(hookUrl, '', 'URL that handles the calls of clients.', { reloads: true }),
   hookEvents: option(
@@ -78,9 +74,7 @@ export const applicationOptions = {
     integer(1, 10_000),
     64,
     'Maximum concurrent requests to each hook; further ones wait.',
-    {
-      reloads: true,
-    },
+    { reloads: true },
   ),
   eventQueueMaxBytes: option(
     bytes(64 * KiB, 2 ** 40),

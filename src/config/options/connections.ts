@@ -8,9 +8,7 @@ export const connectionsOptions = {
     count,
     100,
     'Maximum number of connections per client address (IPv6: per /64).',
-    {
-      reloads: true,
-    },
+    { reloads: true },
   ),
   unauthenticatedMaxPerIp: option(
     count,

@@ -47,7 +47,7 @@ export const listeningOptions = {
     'Address of the admin port. Default: that of the port.',
   ),
   runFile: option(
-    text('FILE', (value) => !value.includes('\0'), 'must be the path of a file'),
+    filePath,
     '',
     'File to which the gateway writes its address while it runs, for sluice health and sluice publish.',
   ),

@@ -10,7 +10,7 @@ import type {
   Numbering,
   StoredTopic,
 } from '../../topics/engine.ts';
-import { AppendQueue, type QueuedAppend } from '../append-queue.ts';
+import { AppendQueue, failed, type QueuedAppend } from '../append-queue.ts';
 import { type AppendBatch, appendAll } from './append-batch.ts';
 import { Database } from './database.ts';
 import type { TopicHead } from './head.ts';
@@ -278,8 +278,4 @@ export class LmdbEngine implements Engine {
   #transaction(work: (topics: Topics) => void): Promise<unknown> {
     return (this.#database as Database).transaction(work);
   }
-}
-
-function failed(error: SluiceError): AppendOutcome {
-  return { ok: false, error };
 }

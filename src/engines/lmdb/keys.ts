@@ -54,10 +54,6 @@ export function goneKey(topicNumber: number): Buffer {
   return prefix(kinds.gone, topicNumber, 0);
 }
 
-export function numberOfGoneKey(key: Uint8Array): number {
-  return Buffer.from(key).readUIntBE(1, numberBytes);
-}
-
 export function offsetKey(kind: 'publication' | 'messageId', topicNumber: number, offset: number): Buffer {
   const key = prefix(kinds[kind], topicNumber, offsetBytes);
   key.writeUInt32BE(Math.floor(offset / 2 ** 32), 1 + numberBytes);
@@ -74,9 +70,9 @@ export function stateKey(topicNumber: number, key: string): Buffer {
   return Buffer.concat([prefix(kinds.state, topicNumber, 0), Buffer.from(key)]);
 }
 
-/** Returns the number of a topic from the key of one of its records. */
+/** Returns the number of a topic from the key of one of its records, or of its `g`. */
 export function topicNumberOf(key: Uint8Array): number {
-  return numberOfGoneKey(key);
+  return Buffer.from(key).readUIntBE(1, numberBytes);
 }
 
 /** All keys of one kind: from `start` to `end`, exclusive. */

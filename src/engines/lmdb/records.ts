@@ -1,10 +1,10 @@
 import { crc32 } from '../../protocol/crc32.ts';
 import type { Mode, Position } from '../../protocol/frames.ts';
 import { protobufCodec } from '../../protocol/protobuf/codec.ts';
-import type { BesideFields } from '../../protocol/publication.ts';
-import { type BesideKind, besideRows, draftBeside, type Kinds } from '../../protocol/publication.ts';
+import { type BesideFields, besideRows } from '../../protocol/publication.ts';
 import type { Payer } from '../../topics/payer.ts';
 import { StoredPublication } from '../../topics/publication.ts';
+import { flagsOf, knownFlags, readBeside, type ValueReader } from '../beside.ts';
 import { DataDirError } from './data-dir-error.ts';
 
 /**
@@ -173,7 +173,7 @@ export class RecordWriter {
   }
 }
 
-class RecordReader {
+class RecordReader implements ValueReader {
   readonly #bytes: Buffer;
   #at: number;
 
@@ -237,43 +237,14 @@ export function decodePublication(topic: string, record: Uint8Array): StoredPubl
   const { publishedAtMs, offset, seq } = publicationFacts(record);
   const reader = new RecordReader(record, seqAt + 8);
   const flags = record[headerBytes] as number;
-  const apart = flags === 0 ? undefined : readApart(reader, flags);
+  if ((flags & ~knownFlags) !== 0) throw new DataDirError('ERR_DATA_DIR_FORMAT', unknownMember);
+  const apart = readBeside(flags, reader);
   const publication = StoredPublication.decoded(topic, reader.rest(), seq, publishedAtMs, apart);
   if (publication.offset !== offset) throw damaged('says two offsets');
   return publication;
 }
 
 const unknownMember = 'a record of the data has a member that this version of Sluice does not know';
-const knownFlags = besideRows.reduce((flags, { storedBit }) => flags | (1 << storedBit), 0);
-
-/** One bit per present member. */
-function flagsOf(apart: BesideFields): number {
-  let flags = 0;
-  for (const { name, storedBit } of besideRows) if (apart[name] !== undefined) flags |= 1 << storedBit;
-  return flags;
-}
-
-function readApart(reader: RecordReader, flags: number): BesideFields {
-  if ((flags & ~knownFlags) !== 0) throw new DataDirError('ERR_DATA_DIR_FORMAT', unknownMember);
-  const apart = draftBeside();
-  for (const { name, kind, storedBit } of besideRows)
-    if ((flags & (1 << storedBit)) !== 0) setApart(apart, name, storedReaders[kind](reader));
-  return apart;
-}
-
-function setApart<N extends keyof BesideFields>(
-  apart: { -readonly [K in N]: BesideFields[K] },
-  name: N,
-  value: unknown,
-): void {
-  apart[name] = value as BesideFields[N];
-}
-
-/** Readers of the kinds that are stored beside the encoded bytes. */
-const storedReaders: { readonly [K in BesideKind]: (reader: RecordReader) => Kinds[K] } = {
-  text: (reader) => reader.text(),
-  duration: (reader) => reader.number(),
-};
 
 /** The facts of a publication that retention needs. */
 interface PublicationFacts {

@@ -11,10 +11,10 @@ import {
   headKey,
   kindRange,
   nameOfHeadKey,
-  numberOfGoneKey,
   offsetKey,
   offsetOfKey,
   stateKey,
+  topicNumberOf,
   topicRange,
 } from './keys.ts';
 import {
@@ -70,7 +70,7 @@ export class Topics {
     this.#engine = engine === undefined ? { epoch: newEpoch(), forgottenSeq: 0 } : decodeEngine(engine);
     this.#isEngineStored = engine !== undefined;
     this.#seq = this.#engine.forgottenSeq;
-    this.gone = store.keys(kindRange('gone')).map(numberOfGoneKey);
+    this.gone = store.keys(kindRange('gone')).map(topicNumberOf);
     for (const number of this.gone) this.#nextNumber = Math.max(this.#nextNumber, number + 1);
     this.#addAll(readHeads(store));
   }

@@ -1,3 +1,4 @@
+import { messageIdWindowMs } from '../../topics/message-id-budget.ts';
 import type { Acknowledgement, Change } from '../replica/upstream.ts';
 import { decodeRecord } from './records.ts';
 
@@ -10,7 +11,6 @@ export interface Reading {
   readonly term: string;
   /** The entry that was read last. */
   readonly last: string;
-  readonly windowMs: number;
   /** When a publication of this node was accepted; undefined: another node's. */
   readonly acceptedAtMs: (node: string, batch: number, index: number) => number | undefined;
   /** Called for an entry of a kind that this version does not know. */
@@ -95,7 +95,7 @@ const readers = {
     const [epoch = '', node = '', batch, index, idMs, topic = ''] = rest;
     const acceptedAtMs = reading.acceptedAtMs(node, Number(batch), Number(index) - 1);
     const publication = decodeRecord(topic, record, Number.parseInt(id, 10), acceptedAtMs);
-    const idsUntilMs = idMs === '0' ? 0 : Number(idMs) + reading.windowMs;
+    const idsUntilMs = idMs === '0' ? 0 : Number(idMs) + messageIdWindowMs;
     return { kind: 'appended', epoch, publication, isOwn: acceptedAtMs !== undefined, idsUntilMs };
   },
   d: (_: readonly string[], record: Buffer): Change => {

@@ -1,9 +1,9 @@
 import { protobufCodec } from '../../protocol/protobuf/codec.ts';
 import { skipVarint } from '../../protocol/protobuf/varint.ts';
-import type { BesideFields } from '../../protocol/publication.ts';
-import { type BesideKind, besideRows, draftBeside, type Kinds } from '../../protocol/publication.ts';
+import { besideRows } from '../../protocol/publication.ts';
 import type { AppendRequest } from '../../topics/engine.ts';
 import { StoredPublication } from '../../topics/publication.ts';
+import { knownFlags, readBeside, type ValueReader } from '../beside.ts';
 import { besideFlagsOf } from './formats.ts';
 
 /**
@@ -63,24 +63,27 @@ function numberOf(value: number): Buffer {
   return bytes;
 }
 
-/** The flags of all rows. A test checks that the newest format has them all. */
-export const knownFlags = besideRows.reduce((flags, { storedBit }) => flags | (1 << storedBit), 0);
-
-interface Place {
+/** Reads the facts of a record. */
+class FactsReader implements ValueReader {
+  readonly #record: Buffer;
   at: number;
-}
 
-const readers: { readonly [K in BesideKind]: (record: Buffer, place: Place) => Kinds[K] } = {
-  text: (record, place) => {
-    const from = place.at + 4;
-    place.at = from + record.readUInt32LE(place.at);
-    return record.toString('utf8', from, place.at);
-  },
-  duration: (record, place) => {
-    place.at += 8;
-    return record.readDoubleLE(place.at - 8);
-  },
-};
+  constructor(record: Buffer, at: number) {
+    this.#record = record;
+    this.at = at;
+  }
+
+  text(): string {
+    const from = this.at + 4;
+    this.at = from + this.#record.readUInt32LE(this.at);
+    return this.#record.toString('utf8', from, this.at);
+  }
+
+  number(): number {
+    this.at += 8;
+    return this.#record.readDoubleLE(this.at - 8);
+  }
+}
 
 /** Its bytes are a view into `record`, which must not change. `acceptedAtMs`: see `StoredPublication`. */
 export function decodeRecord(
@@ -93,14 +96,9 @@ export function decodeRecord(
   const flags = record[1] as number;
   if ((flags & ~knownFlags) !== 0) throw newerRecord(record[0]);
   const publishedAtMs = record.readDoubleLE(2);
-  const place = { at: 10 };
-  let apart: { -readonly [N in keyof BesideFields]: BesideFields[N] } | undefined;
-  for (const { name, kind, storedBit } of flags === 0 ? [] : besideRows) {
-    if ((flags & (1 << storedBit)) === 0) continue;
-    apart ??= draftBeside();
-    apart[name] = readers[kind](record, place) as never;
-  }
-  const encoded = new Uint8Array(record.buffer, record.byteOffset + place.at, record.length - place.at);
+  const reader = new FactsReader(record, 10);
+  const apart = readBeside(flags, reader);
+  const encoded = new Uint8Array(record.buffer, record.byteOffset + reader.at, record.length - reader.at);
   return StoredPublication.decoded(topic, encoded, seq, publishedAtMs, apart, acceptedAtMs);
 }
 

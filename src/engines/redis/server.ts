@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Packr } from 'msgpackr';
 import type { StoredTopic } from '../../topics/engine.ts';
-import { messageIdWindowMs } from '../../topics/message-id-budget.ts';
 import type { Acknowledgement, Picture, UpstreamHead } from '../replica/upstream.ts';
 import type { EncodedBatch } from './batch.ts';
 import { type Argument, isRefusal, type RedisConnection } from './connection.ts';
@@ -319,4 +318,3 @@ function acknowledgementOf([field, value]: readonly [string, string]): Acknowled
 /** As the script keeps them. */
 const repliesKeptMs = 3_600_000;
 export const replySlots = 16;
-export const windowMs = messageIdWindowMs;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as after } from 'node:timers/promises';
 import { steadyNowMs } from '../../clock.ts';
 import type { StoredTopic } from '../../topics/engine.ts';
+import { messageIdWindowMs } from '../../topics/message-id-budget.ts';
 import type { Batch, BatchReply, Upstream, UpstreamListener, UpstreamRequest } from '../replica/upstream.ts';
 import { type EncodedBatch, encodeBatch, readReply } from './batch.ts';
 import { RedisBus } from './bus.ts';
@@ -14,15 +15,7 @@ import { type LinkListener, RedisLink } from './link.ts';
 import { type LogEntry, type Reading, readEntries } from './log.ts';
 import type { RedisOptions } from './options.ts';
 import { SentBatches } from './sent-batches.ts';
-import {
-  type Greeting,
-  type Read,
-  replySlots,
-  type Self,
-  Server,
-  type ServerPicture,
-  windowMs,
-} from './server.ts';
+import { type Greeting, type Read, replySlots, type Self, Server, type ServerPicture } from './server.ts';
 
 /** Entries of the log that are kept, about: a node that is away for longer looks at everything anew. */
 const logMaxEntries = '10000';
@@ -153,7 +146,7 @@ export class RedisUpstream implements Upstream, LinkListener {
       String(number),
       String(number % replySlots),
     ];
-    own.push(this.#nowMs(), windowMs, salt, this.#node);
+    own.push(this.#nowMs(), messageIdWindowMs, salt, this.#node);
     own.push(
       logMaxEntries,
       numberingsMax,
@@ -339,7 +332,7 @@ export class RedisUpstream implements Upstream, LinkListener {
 
   #hear({ term, last: from }: RedisLink, entries: readonly LogEntry[]): string {
     const [acceptedAtMs, unknown] = [this.#acceptedAtMs, this.#unknown];
-    const { changes, last } = readEntries(entries, { term, last: from, windowMs, acceptedAtMs, unknown });
+    const { changes, last } = readEntries(entries, { term, last: from, acceptedAtMs, unknown });
     this.#heard = { epoch: this.#heard.epoch, term: this.#heard.term, seq: Number.parseInt(last, 10) };
     this.#guard(() => this.#listener?.changes(changes));
     return last;

@@ -13,7 +13,7 @@ import type {
   StoredTopic,
 } from '../../topics/engine.ts';
 import { MessageIdBudget, type MessageIdLimits } from '../../topics/message-id-budget.ts';
-import { AppendQueue, type QueuedAppend } from '../append-queue.ts';
+import { AppendQueue, failed, type QueuedAppend } from '../append-queue.ts';
 import { ChargedIds } from './charged-ids.ts';
 import { Heard } from './heard.ts';
 import { Replica } from './replica.ts';
@@ -165,7 +165,7 @@ export class ReplicaEngine implements Engine {
     replica.forget(topic);
     if (!head.isDropped) {
       const { epoch, offset } = head;
-      this.#unsent.forget({ topic, position: { epoch, offset }, atSeq: replica.seq });
+      this.#unsent.forget({ topic, position: { epoch, offset } });
       this.#turn ??= setImmediate(() => this.#send());
     }
     return true;
@@ -310,8 +310,4 @@ interface Committed {
   readonly epoch: string;
   readonly seq: number;
   readonly outcome: AppendOutcome;
-}
-
-function failed(error: SluiceError): AppendOutcome {
-  return { ok: false, error };
 }

@@ -58,8 +58,6 @@ export type Change =
 export interface Forget {
   readonly topic: string;
   readonly position: Position;
-  /** The newest commit that the node had heard of. */
-  readonly atSeq: number;
 }
 
 export interface UpstreamRequest {

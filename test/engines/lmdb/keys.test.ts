@@ -4,10 +4,10 @@ import {
   goneKey,
   headKey,
   nameOfHeadKey,
-  numberOfGoneKey,
   offsetKey,
   offsetOfKey,
   stateKey,
+  topicNumberOf,
   topicRange,
 } from '../../../src/engines/lmdb/keys.ts';
 
@@ -43,5 +43,5 @@ test('the keys of a topic’s state lie in its range, whatever they are', () => 
 
 test('names and numbers come back from their keys', () => {
   expect(nameOfHeadKey(headKey('job:42/a@b%20'))).toBe('job:42/a@b%20');
-  expect(numberOfGoneKey(goneKey(2 ** 48 - 1))).toBe(2 ** 48 - 1);
+  expect(topicNumberOf(goneKey(2 ** 48 - 1))).toBe(2 ** 48 - 1);
 });

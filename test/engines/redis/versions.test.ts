@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { knownFlags } from '../../../src/engines/beside.ts';
 import { besideFlagsOf, type Formats, formats } from '../../../src/engines/redis/formats.ts';
-import { knownFlags } from '../../../src/engines/redis/records.ts';
 import { type RedisProcess, startRedis } from '../../support/redis-server.ts';
 import { commandsTo, type Node, openNode, single, until } from './fixtures.ts';
 
