@@ -5,6 +5,7 @@ import { publishOf } from '../../src/protocol/publication.ts';
 import type { ServerFrame } from '../../src/protocol/server-frames.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
+import { Opened } from '../support/opened.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 import { clientFrame, RawSocket, upgradeRequest } from '../support/raw-socket.ts';
 import { Witness } from '../support/witness.ts';
@@ -16,8 +17,7 @@ const bodyMaxBytes = 16_384;
 const nothing = new Uint8Array(0);
 let gateway: TestGateway;
 let witness: Witness;
-const opened: { close(): Promise<void> }[] = [];
-const sockets: RawSocket[] = [];
+const opened = new Opened();
 
 beforeAll(async () => {
   gateway = await startGateway({
@@ -33,8 +33,7 @@ beforeAll(async () => {
 /** After whatever was done, the gateway serves as before. */
 afterEach(async () => {
   await witness.missedNothing();
-  for (const socket of sockets.splice(0)) socket.kill();
-  await Promise.all(opened.splice(0).map((client) => client.close()));
+  await opened.close();
 });
 
 afterAll(async () => {
@@ -42,28 +41,20 @@ afterAll(async () => {
   await gateway.close();
 });
 
-async function jsonClient(): Promise<JsonClient> {
-  const client = await JsonClient.open(gateway.wsUrl);
-  opened.push(client);
-  return client;
+function jsonClient(): Promise<JsonClient> {
+  return opened.open(JsonClient.open(gateway.wsUrl));
 }
 
-async function protobufClient(): Promise<ProtobufClient> {
-  const client = await ProtobufClient.open(gateway.wsUrl);
-  opened.push(client);
-  return client;
+function protobufClient(): Promise<ProtobufClient> {
+  return opened.open(ProtobufClient.open(gateway.wsUrl));
 }
 
-async function rawSocket(): Promise<RawSocket> {
-  const socket = await RawSocket.open(gateway.port);
-  sockets.push(socket);
-  return socket;
+function rawSocket(): Promise<RawSocket> {
+  return opened.open(RawSocket.open(gateway.port));
 }
 
-async function rawWebSocket(protocol?: string): Promise<RawSocket> {
-  const socket = await RawSocket.webSocket(gateway.port, protocol);
-  sockets.push(socket);
-  return socket;
+function rawWebSocket(protocol?: string): Promise<RawSocket> {
+  return opened.open(RawSocket.webSocket(gateway.port, protocol));
 }
 
 /** Sends a message as it is, and resolves with the error that it is answered by. */

@@ -7,6 +7,7 @@ import type { StateChange } from '../../src/client/connection/connection.ts';
 import { SluiceClient } from '../../src/client/index.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
+import { Opened } from '../support/opened.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
@@ -14,17 +15,15 @@ import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 const byKey = { 'x-api-key': apiKey };
 
 let gateway: TestGateway;
-const opened: { close(): unknown }[] = [];
+const opened = new Opened();
 
 afterEach(async () => {
-  await Promise.all(opened.splice(0).map((client) => client.close()));
+  await opened.close();
   await gateway.close();
 });
 
-async function connect(query = '', headers: Record<string, string> = {}): Promise<JsonClient> {
-  const client = await JsonClient.open(gateway.wsUrl + query, [], { headers });
-  opened.push(client);
-  return client;
+function connect(query = '', headers: Record<string, string> = {}): Promise<JsonClient> {
+  return opened.open(JsonClient.open(gateway.wsUrl + query, [], { headers }));
 }
 
 type Grant = readonly [pattern: string, ...allow: string[]];
@@ -87,15 +86,13 @@ describe.each([
 
   it('gets the same errors in protobuf', async () => {
     gateway = await startGateway(options);
-    const client = await ProtobufClient.open(gateway.wsUrl);
-    opened.push(client);
+    const client = await opened.open(ProtobufClient.open(gateway.wsUrl));
     expect(await client.call('history', { topic: 'payroll:2026' })).toMatchObject({ code: 'unauthorized' });
   });
 
   it('may ask whether it is alive, and joins nothing by the path', async () => {
     gateway = await startGateway(options);
-    const client = await JsonClient.open(`${gateway.wsUrl}/payroll%3A2026`);
-    opened.push(client);
+    const client = await opened.open(JsonClient.open(`${gateway.wsUrl}/payroll%3A2026`));
     expect((await client.call({ type: 'ping' })).type).toBe('pong');
     expect(await client.call({ type: 'connect' })).toMatchObject({ code: 'unauthorized' });
     expect((await client.end()).code).toBe(4501);
@@ -107,8 +104,7 @@ describe('a client that shows its credential in `connect`', () => {
   it('joins what is its own, and what the path named, then', async () => {
     gateway = await startGateway({ apiKeys: [apiKey], tokenSecret });
     await publish('rooms:1');
-    const client = await JsonClient.open(`${gateway.wsUrl}/rooms%3A1`);
-    opened.push(client);
+    const client = await opened.open(JsonClient.open(`${gateway.wsUrl}/rooms%3A1`));
     const reply = await client.call({
       type: 'connect',
       token: await token('alice', ['rooms:*', 'subscribe']),
@@ -171,8 +167,7 @@ describe('a client that shows its credential in `connect`', () => {
 
 describe('connections that have not authenticated', () => {
   const upgrade = async (query = '') => {
-    const socket = await RawSocket.open(gateway.port);
-    opened.push({ close: () => socket.kill() });
+    const socket = await opened.open(RawSocket.open(gateway.port));
     await socket.send(upgradeRequest({ path: `/ws${query}` }));
     const text = await socket.until((all) => all.includes('\r\n\r\n'));
     return Number(text.split(' ')[1]);
@@ -226,8 +221,9 @@ describe('a token', () => {
     const path = `/api/topics/${encodeURIComponent(topic)}`;
     const subscribed = errorOf(await client.call({ type: 'subscribe', topic }));
     const history = await client.call({ type: 'history', topic });
-    const byPath = await JsonClient.open(`${gateway.wsUrl}/${encodeURIComponent(topic)}${query}`);
-    opened.push(byPath);
+    const byPath = await opened.open(
+      JsonClient.open(`${gateway.wsUrl}/${encodeURIComponent(topic)}${query}`),
+    );
     const opening = await byPath.until(
       ({ type, results = [] }) =>
         type === 'subscribed' &&
@@ -305,8 +301,7 @@ describe('the credential of an upgrade', () => {
     const wrong = { 'x-api-key': 'mistyped-key-of-some-length' };
     expect(await get('/ws', wrong)).toBe(401);
     expect(await get('/ws', byKey)).toBe(426);
-    const socket = await RawSocket.open(gateway.port);
-    opened.push({ close: () => socket.kill() });
+    const socket = await opened.open(RawSocket.open(gateway.port));
     await socket.send(upgradeRequest({ headers: ['X-API-Key: mistyped-key-of-some-length'] }));
     const answer = await socket.answer();
     expect([answer.status, answer.body]).toEqual([401, expect.stringContaining('"unauthorized"')]);
@@ -320,7 +315,7 @@ describe('the SDK', () => {
     const states: StateChange[] = [];
     made.on('state', (change) => states.push(change));
     made.onError(() => undefined);
-    opened.push(made);
+    opened.add(made);
     return { made, states };
   }
 

@@ -7,6 +7,7 @@ import type { ServerFrame } from '../../src/protocol/server-frames.ts';
 import { serverKinds } from '../../src/protocol/server-frames.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
+import { Opened } from '../support/opened.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 
 /** Spaces, a zero that JSON.parse would drop, an escape of a character that needs none, and one beyond ASCII. */
@@ -28,15 +29,13 @@ const value = (text: string) => text.trim();
 
 let gateway: TestGateway;
 let topics = 0;
-const opened: { close(): Promise<void> }[] = [];
+const opened = new Opened();
 
 beforeAll(async () => {
   gateway = await startGateway({ commandsPerSecond: 10_000, handshakesPerSecondPerIp: 1000 });
 });
 
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((client) => client.close()));
-});
+afterEach(() => opened.close());
 
 afterAll(async () => {
   await gateway.close();
@@ -44,16 +43,12 @@ afterAll(async () => {
 
 const newTopic = (namespace = 'bytes') => `${namespace}:${++topics}`;
 
-async function jsonClient(): Promise<JsonClient> {
-  const client = await JsonClient.open(gateway.wsUrl);
-  opened.push(client);
-  return client;
+function jsonClient(): Promise<JsonClient> {
+  return opened.open(JsonClient.open(gateway.wsUrl));
 }
 
-async function protobufClient(): Promise<ProtobufClient> {
-  const client = await ProtobufClient.open(gateway.wsUrl);
-  opened.push(client);
-  return client;
+function protobufClient(): Promise<ProtobufClient> {
+  return opened.open(ProtobufClient.open(gateway.wsUrl));
 }
 
 async function publish(topic: string, data: string, more = ''): Promise<{ epoch: string; offset: number }> {

@@ -1,37 +1,32 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
+import { Opened } from '../support/opened.ts';
 import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
 import { signToken, tokenSecret } from '../support/tokens.ts';
 
 let gateway: TestGateway;
-const clients: JsonClient[] = [];
-const sockets: RawSocket[] = [];
+const opened = new Opened();
 
 afterEach(async () => {
-  for (const socket of sockets.splice(0)) socket.kill();
-  await Promise.all(clients.splice(0).map((client) => client.close()));
+  await opened.close();
   await gateway.close();
 });
 
-async function connect(localAddress?: string, query = ''): Promise<JsonClient> {
-  const client = await JsonClient.open(gateway.wsUrl + query, [], { localAddress });
-  clients.push(client);
-  return client;
+function connect(localAddress?: string, query = ''): Promise<JsonClient> {
+  return opened.open(JsonClient.open(gateway.wsUrl + query, [], { localAddress }));
 }
 
 /** The answer to an upgrade. */
 async function upgrade(localAddress?: string, path?: string) {
-  const socket = await RawSocket.open(gateway.port, localAddress);
-  sockets.push(socket);
+  const socket = await opened.open(RawSocket.open(gateway.port, localAddress));
   await socket.send(upgradeRequest({ path }));
   return socket.answer();
 }
 
 /** The answer to a plain GET of the same URL. */
 async function explain(localAddress?: string, path = '/ws') {
-  const socket = await RawSocket.open(gateway.port, localAddress);
-  sockets.push(socket);
+  const socket = await opened.open(RawSocket.open(gateway.port, localAddress));
   await socket.send(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
   return socket.answer();
 }
@@ -109,8 +104,7 @@ describe('the cap per address', () => {
       anonymous: true,
     });
     const from = async (peer: string, forwarded: string) => {
-      const socket = await RawSocket.open(gateway.port, peer);
-      sockets.push(socket);
+      const socket = await opened.open(RawSocket.open(gateway.port, peer));
       await socket.send(upgradeRequest({ headers: [`X-Forwarded-For: ${forwarded}`] }));
       await socket.until((text) => text.includes('\r\n\r\n'));
       return Number(socket.text.split(' ')[1]);
@@ -172,8 +166,7 @@ describe('the cap per user', () => {
     });
     const alice = await token('alice');
     for (let i = 0; i < 30; i++) {
-      const socket = await RawSocket.webSocket(gateway.port);
-      sockets.push(socket);
+      const socket = await opened.open(RawSocket.webSocket(gateway.port));
       // One segment: the close frame is read in the turn in which the token begins to be verified.
       socket.send(
         Buffer.concat([

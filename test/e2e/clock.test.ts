@@ -4,18 +4,19 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { Opened } from '../support/opened.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
 const hourMs = 3_600_000;
 const headers = { 'x-api-key': apiKey };
 
 let gateway: TestGateway;
-const clients: JsonClient[] = [];
+const opened = new Opened();
 const folders: string[] = [];
 
 afterEach(async () => {
   vi.useRealTimers();
-  await Promise.all(clients.splice(0).map((client) => client.close()));
+  await opened.close();
   await gateway.close();
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true });
 });
@@ -72,8 +73,7 @@ describe.each([
 it('a token expires by the wall clock', async () => {
   gateway = await startGateway({ apiKeys: [apiKey], tokenSecret });
   const token = await signToken({ sub: 'alice', topics: [] }, { expiresIn: '30m' });
-  const client = await JsonClient.open(`${gateway.wsUrl}?token=${token}`);
-  clients.push(client);
+  const client = await opened.open(JsonClient.open(`${gateway.wsUrl}?token=${token}`));
   setWallClock(hourMs);
   expect(await client.end()).toMatchObject({ code: 4501 });
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { Opened } from '../support/opened.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
 const otherKey = 'another-api-key-of-some-length';
@@ -13,17 +14,15 @@ const limits = { messageIdsMaxBytesPerClient: 1024 };
 const room = 16;
 
 let gateway: TestGateway;
-const clients: JsonClient[] = [];
+const opened = new Opened();
 
 afterEach(async () => {
-  await Promise.all(clients.splice(0).map((client) => client.close()));
+  await opened.close();
   await gateway.close();
 });
 
-async function connect(query = ''): Promise<JsonClient> {
-  const client = await JsonClient.open(gateway.wsUrl + query);
-  clients.push(client);
-  return client;
+function connect(query = ''): Promise<JsonClient> {
+  return opened.open(JsonClient.open(gateway.wsUrl + query));
 }
 
 function token(user: string): Promise<string> {

@@ -1,19 +1,18 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
+import { Opened } from '../support/opened.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
 
 let gateway: TestGateway;
-const opened: { close(): Promise<void> }[] = [];
+const opened = new Opened();
 
 beforeAll(async () => {
   gateway = await startGateway();
 });
 
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((client) => client.close()));
-});
+afterEach(() => opened.close());
 
 afterAll(async () => {
   await gateway.close();
@@ -33,10 +32,8 @@ async function subscribedTo(client: JsonClient, topic: string): Promise<Frame> {
   return results(frame).find((result) => result['topic'] === topic) as Frame;
 }
 
-async function connect(path: string): Promise<JsonClient> {
-  const client = await JsonClient.open(url(path));
-  opened.push(client);
-  return client;
+function connect(path: string): Promise<JsonClient> {
+  return opened.open(JsonClient.open(url(path)));
 }
 
 describe('the path of a WebSocket', () => {
@@ -78,8 +75,7 @@ describe('the path of a WebSocket', () => {
   });
 
   it('does so in protobuf too', async () => {
-    const client = await ProtobufClient.open(url('/ws/proto'));
-    opened.push(client);
+    const client = await opened.open(ProtobufClient.open(url('/ws/proto')));
     const frame = await client.until(
       (each) => each.kind === 'subscribed' && each.results.some(({ topic }) => topic === 'proto'),
     );

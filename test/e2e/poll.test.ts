@@ -6,12 +6,13 @@ import { z } from 'zod';
 import { pollReply } from '../../src/api/stream-request.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { Opened } from '../support/opened.ts';
 import { publicationsOf, SseClient } from '../support/sse-client.ts';
 
 let gateway: TestGateway;
 const folder = mkdtempSync(join(tmpdir(), 'sluice-poll-'));
 const file = join(folder, 'sluice.yaml');
-const opened: { close(): unknown }[] = [];
+const opened = new Opened();
 
 beforeAll(async () => {
   const limits = {
@@ -27,9 +28,7 @@ afterAll(async () => {
   await gateway.close();
   rmSync(folder, { recursive: true });
 });
-afterEach(async () => {
-  for (const each of opened.splice(0)) await each.close();
-});
+afterEach(() => opened.close());
 
 /** What `GET /openapi.json` says of a 200, and nothing else. */
 const described = z.strictObject(pollReply.shape);
@@ -118,8 +117,7 @@ test('a response to a client that was away fills the buffer, however large the p
 });
 
 test('the polls of a client are one connection, which stays in its topics between them', async () => {
-  const watcher = await JsonClient.open(gateway.wsUrl);
-  opened.push(watcher);
+  const watcher = await opened.open(JsonClient.open(gateway.wsUrl));
   await watcher.call({ type: 'subscribe', topic: 'room:2', presence: true });
   let { cursor, events } = await poll('topic=room:2');
   const { session } = events[0] as { session: string };
@@ -205,8 +203,7 @@ test('takes lists by POST, and refuses what no stream takes with a status', asyn
 });
 
 test('polls of a pattern repeat nothing that its other subscribers still wait for', async () => {
-  const stream = await SseClient.open({ port: gateway.port, path: '/sse?topic=beside:*' });
-  opened.push(stream);
+  const stream = await opened.open(SseClient.open({ port: gateway.port, path: '/sse?topic=beside:*' }));
   let { cursor } = await poll('topic=beside:*');
   const seen: unknown[] = [];
   const publishing = (async () => {

@@ -4,20 +4,19 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
+import { Opened } from '../support/opened.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 
 let gateway: TestGateway;
-const opened: JsonClient[] = [];
+const opened = new Opened();
 
 afterEach(async () => {
-  await Promise.all(opened.splice(0).map((client) => client.close()));
+  await opened.close();
   await gateway.close();
 });
 
-async function connect(): Promise<JsonClient> {
-  const client = await JsonClient.open(gateway.wsUrl);
-  opened.push(client);
-  return client;
+function connect(): Promise<JsonClient> {
+  return opened.open(JsonClient.open(gateway.wsUrl));
 }
 
 async function publish(topic: string, fields: Record<string, unknown> = {}): Promise<Frame> {

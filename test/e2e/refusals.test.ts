@@ -3,6 +3,7 @@ import { loadConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { type RunningServer, startServer } from '../../src/server.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { Opened } from '../support/opened.ts';
 import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
@@ -11,10 +12,10 @@ const wrongKey = 'wrong-key-that-must-not-be-logged';
 let server: RunningServer;
 let lines: Record<string, unknown>[];
 let linesAtStart = 0;
-const sockets: RawSocket[] = [];
+const opened = new Opened();
 
 afterEach(async () => {
-  for (const socket of sockets.splice(0)) socket.kill();
+  await opened.close();
   await server.close();
 });
 
@@ -33,8 +34,7 @@ async function start(flags: Record<string, unknown>): Promise<void> {
 const warnings = () => lines.slice(linesAtStart).filter(({ level }) => Number(level) >= 40);
 
 async function request(head: readonly string[]): Promise<number> {
-  const socket = await RawSocket.open(server.port);
-  sockets.push(socket);
+  const socket = await opened.open(RawSocket.open(server.port));
   await socket.send([...head, '', ''].join('\r\n'));
   return (await socket.answer()).status;
 }
@@ -43,8 +43,7 @@ const get = (path: string, ...headers: string[]) =>
   request([`GET ${path} HTTP/1.1`, `Host: 127.0.0.1:${server.port}`, ...headers]);
 
 async function upgrade(path: string, ...headers: string[]): Promise<number> {
-  const socket = await RawSocket.open(server.port);
-  sockets.push(socket);
+  const socket = await opened.open(RawSocket.open(server.port));
   await socket.send(upgradeRequest({ path, headers }));
   await socket.until((text) => text.includes('\r\n\r\n'));
   return Number(socket.text.split(' ')[1]);
@@ -116,8 +115,7 @@ describe('a gateway without credentials', () => {
   ];
   const body = '{"topic":"t"}';
   const post = async (...headers: string[]) => {
-    const socket = await RawSocket.open(server.port);
-    sockets.push(socket);
+    const socket = await opened.open(RawSocket.open(server.port));
     await socket.send([...publish, ...headers, '', body].join('\r\n'));
     return (await socket.answer()).status;
   };

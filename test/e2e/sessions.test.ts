@@ -4,15 +4,16 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
+import { Opened } from '../support/opened.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 import { RawSocket } from '../support/raw-socket.ts';
 import { signToken, tokenSecret } from '../support/tokens.ts';
 
 let gateway: TestGateway;
-const opened: { close(): Promise<void> }[] = [];
+const opened = new Opened();
 
 afterEach(async () => {
-  await Promise.all(opened.splice(0).map((client) => client.close()));
+  await opened.close();
   await gateway.close();
 });
 
@@ -25,10 +26,8 @@ async function startClosed(): Promise<void> {
   await rm(folder, { recursive: true });
 }
 
-async function connect(query = ''): Promise<JsonClient> {
-  const client = await JsonClient.open(gateway.wsUrl + query);
-  opened.push(client);
-  return client;
+function connect(query = ''): Promise<JsonClient> {
+  return opened.open(JsonClient.open(gateway.wsUrl + query));
 }
 
 async function publish(topic: string, fields: Record<string, unknown> = {}): Promise<number> {
@@ -74,8 +73,7 @@ describe('a new session', () => {
   it('joins $all, is told so, and a broadcast reaches everyone, in both codecs', async () => {
     gateway = await startGateway();
     const clients = [await connect(), await connect(), await connect()];
-    const protobuf = await ProtobufClient.open(gateway.wsUrl);
-    opened.push(protobuf);
+    const protobuf = await opened.open(ProtobufClient.open(gateway.wsUrl));
     const joined = await protobuf.kind('subscribed');
     expect(joined.results).toMatchObject([{ topic: '$all', mode: 'stream' }]);
     const [{ view } = { view: 0 }] = joined.results as readonly { view: number }[];
@@ -373,8 +371,9 @@ describe('what a session may do', () => {
 
   it('ends, over protobuf, for subscriptions that a new token does not allow', async () => {
     await startClosed();
-    const alice = await ProtobufClient.open(`${gateway.wsUrl}?token=${await granted('closed:*')}`);
-    opened.push(alice);
+    const alice = await opened.open(
+      ProtobufClient.open(`${gateway.wsUrl}?token=${await granted('closed:*')}`),
+    );
     const subscriptions = ['closed:1', 'closed:2'].map((topic) => ({ topic }));
     const reply = await alice.call('subscribe', { subscriptions });
     if (reply.kind !== 'subscribed') throw new Error(reply.kind);

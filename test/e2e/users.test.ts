@@ -3,6 +3,7 @@ import WebSocket from 'ws';
 import { SluiceClient } from '../../src/client/index.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
+import { Opened } from '../support/opened.ts';
 import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
@@ -17,13 +18,13 @@ const spellings = [
 ];
 
 let gateway: TestGateway;
-const opened: { close(): unknown }[] = [];
+const opened = new Opened();
 
 beforeEach(async () => {
   gateway = await startGateway({ apiKeys: [apiKey], tokenSecret });
 });
 afterEach(async () => {
-  await Promise.all(opened.splice(0).map((client) => client.close()));
+  await opened.close();
   await gateway.close();
 });
 
@@ -31,10 +32,8 @@ function token(user: string, ...topics: { pattern: string; allow: string[] }[]):
   return signToken({ sub: user, topics });
 }
 
-async function connect(credential: string, path = ''): Promise<JsonClient> {
-  const client = await JsonClient.open(`${gateway.wsUrl}${path}?token=${credential}`);
-  opened.push(client);
-  return client;
+function connect(credential: string, path = ''): Promise<JsonClient> {
+  return opened.open(JsonClient.open(`${gateway.wsUrl}${path}?token=${credential}`));
 }
 
 const results = (reply: Frame) => reply['results'] as Frame[];
@@ -95,8 +94,9 @@ describe('a user whose name is an address', () => {
 
   it('hears it in the SDK once, in any spelling', async () => {
     for (const [index, topic] of spellings.entries()) {
-      const client = new SluiceClient(gateway.wsUrl, { WebSocket, token: await token('alice@example.org') });
-      opened.push(client);
+      const client = opened.add(
+        new SluiceClient(gateway.wsUrl, { WebSocket, token: await token('alice@example.org') }),
+      );
       const heard: unknown[] = [];
       const all = new Promise((resolve) => {
         client.subscribe(topic, {}, ({ data }) => {
@@ -179,12 +179,10 @@ describe('users with names that need escapes', () => {
     const headers = { authorization: `Bearer ${bad}` };
     const answer = await fetch(`${gateway.url}/api/topics/x/history`, { headers });
     expect([answer.status, await answer.text()]).toEqual([401, expect.stringContaining(why)]);
-    const socket = await RawSocket.open(gateway.port);
-    opened.push({ close: () => socket.kill() });
+    const socket = await opened.open(RawSocket.open(gateway.port));
     await socket.send(upgradeRequest({ headers: [`Authorization: Bearer ${bad}`] }));
     expect((await socket.answer()).status).toBe(401);
-    const late = await JsonClient.open(gateway.wsUrl);
-    opened.push(late);
+    const late = await opened.open(JsonClient.open(gateway.wsUrl));
     expect(await late.call({ type: 'connect', token: bad })).toMatchObject({ code: 'unauthorized' });
   });
 

@@ -167,17 +167,14 @@ describe('the package sluice-client', () => {
     });
 
     it.each([
-      ['a module', 'module.mts', ['--module', 'node16']],
-      ['CommonJS', 'common.cts', ['--module', 'node16']],
+      ['modules and CommonJS', ['module.mts', 'common.cts'], ['--module', 'node16']],
       [
         'a bundler, as strictly as can be',
-        'bundled.ts',
+        ['bundled.ts'],
         ['--module', 'esnext', '--moduleResolution', 'bundler', '--exactOptionalPropertyTypes'],
       ],
-    ])('has types without faults, for %s', async (_of, file, options) => {
-      writeFileSync(
-        join(application, file),
-        `import { type ClientOptions, type PublishOptions, SluiceClient, type SubscribeOptions, typed } from 'sluice-client';
+    ])('has types without faults, for %s', async (_of, files, options) => {
+      const code = `import { type ClientOptions, type PublishOptions, SluiceClient, type SubscribeOptions, typed } from 'sluice-client';
         import { JsonClient, type JsonClientOptions } from 'sluice-client/json';
         import { PageClient, type PageClientOptions, type PageSubscribeOptions } from 'sluice-client/page';
         import { typedHooks } from 'sluice-client/react';
@@ -195,8 +192,8 @@ describe('the package sluice-client', () => {
         export const given: [ClientOptions, ClientOptions, JsonClientOptions, PageClientOptions, SubscribeOptions, PageSubscribeOptions, PublishOptions] =
           [client, { reconnect, heartbeat, offlineQueue }, json, page, subscribe, frame, publish];
         export const visitors = (): number | undefined =>
-          typedHooks<Topics>().useLatest('stats')?.data.visitors;`,
-      );
+          typedHooks<Topics>().useLatest('stats')?.data.visitors;`;
+      for (const file of files) writeFileSync(join(application, file), code);
       const always = [
         '--noEmit',
         '--strict',
@@ -207,7 +204,7 @@ describe('the package sluice-client', () => {
         '--types',
         'react',
       ];
-      const compiled = await run(bin('tsc'), [...always, ...options, file], { cwd: application }).catch(
+      const compiled = await run(bin('tsc'), [...always, ...options, ...files], { cwd: application }).catch(
         ({ stdout }: { stdout: string }) => ({ stdout }),
       );
       expect(compiled.stdout).toBe('');

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
+import { Opened } from '../support/opened.ts';
 import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
@@ -18,7 +19,7 @@ const byKey = { 'x-api-key': apiKey };
 const claims = { topics: [{ pattern: '*', allow: ['subscribe', 'publish'] }] };
 
 let gateway: TestGateway;
-const opened: { close(): unknown }[] = [];
+const opened = new Opened();
 let addresses = 0;
 
 beforeAll(async () => {
@@ -31,7 +32,7 @@ beforeAll(async () => {
   expect(await publish({ topic: 'known', data: 0 })).toBeUndefined();
 });
 afterEach(async () => {
-  await Promise.all(opened.splice(0).map((client) => client.close()));
+  await opened.close();
   await expect.poll(() => gateway.metric('sluice_connections{transport="websocket"}')).toBe(0);
 });
 afterAll(() => gateway.close());
@@ -40,15 +41,13 @@ const newAddress = () => `127.0.1.${++addresses}`;
 
 async function enter(user: string, localAddress = newAddress()): Promise<JsonClient> {
   const token = await signToken({ sub: user, ...claims });
-  const client = await JsonClient.open(`${gateway.wsUrl}?token=${token}`, [], { localAddress });
-  opened.push(client);
+  const client = await opened.open(JsonClient.open(`${gateway.wsUrl}?token=${token}`, [], { localAddress }));
   return client;
 }
 
 /** Undefined: it opens; else the code with which it is refused before that. */
 async function upgrade(user: string, localAddress = newAddress()): Promise<string | undefined> {
-  const socket = await RawSocket.open(gateway.port, localAddress);
-  opened.push({ close: () => socket.kill() });
+  const socket = await opened.open(RawSocket.open(gateway.port, localAddress));
   await socket.send(upgradeRequest({ path: `/ws?token=${await signToken({ sub: user, ...claims })}` }));
   const { status, body } = await socket.answer();
   return status === 101 ? undefined : codeOf(body);

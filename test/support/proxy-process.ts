@@ -16,17 +16,14 @@ export class ProxyProcess {
 
   /** Debian's nginx, with these lines for `http`. What it writes goes to the folder. */
   static async nginx(folder: string, http: string, ports: readonly number[]): Promise<ProxyProcess> {
-    const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-      (each) => `${each}_temp_path ${join(folder, each)};`,
-    );
-    const file = join(folder, 'nginx.conf');
-    await writeFile(
-      file,
-      `user ${userInfo().username}; daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log ${folder}/error.log;
-       events { worker_connections 200; }
-       http { access_log off; ${paths.join(' ')} ${http} }`,
-    );
+    const file = await configure(folder, http);
     return ProxyProcess.#start('/usr/sbin/nginx', ['-c', file, '-p', folder], ports);
+  }
+
+  /** Has nginx go on with other lines for `http`. */
+  async reload(folder: string, http: string): Promise<void> {
+    await configure(folder, http);
+    this.#child.kill('SIGHUP');
   }
 
   /** Debian's HAProxy, with these sections. */
@@ -54,6 +51,21 @@ export class ProxyProcess {
     this.#child.kill('SIGTERM');
     await ended;
   }
+}
+
+/** Writes the configuration of nginx. Returns its path. */
+async function configure(folder: string, http: string): Promise<string> {
+  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (each) => `${each}_temp_path ${join(folder, each)};`,
+  );
+  const file = join(folder, 'nginx.conf');
+  await writeFile(
+    file,
+    `user ${userInfo().username}; daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log ${folder}/error.log;
+       events { worker_connections 200; }
+       http { access_log off; ${paths.join(' ')} ${http} }`,
+  );
+  return file;
 }
 
 async function listens(port: number): Promise<boolean> {

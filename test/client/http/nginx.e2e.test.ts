@@ -1,7 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -10,11 +7,12 @@ import { SluiceClient, type Transport } from '../../../src/client/index.ts';
 import { TestBrowser } from '../../support/browser.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { lastingPort } from '../../support/gateway-process.ts';
+import { ProxyProcess } from '../../support/proxy-process.ts';
 
 let gateway: TestGateway;
 let folder: string;
 let port: number;
-let nginx: ChildProcess;
+let nginx: ProxyProcess;
 const clients: SluiceClient[] = [];
 
 /** Without a line about upgrades. uWebSockets.js upgrades a request that has a key, and nginx passes the key on. */
@@ -29,40 +27,9 @@ const compressing = `${buffering} gzip on; gzip_types *; gzip_proxied any; gzip_
 /** As nginx does without a line about it. */
 const oldest = '';
 
-/** Debian's nginx in front of the gateway, with these lines about the proxy. */
-async function configure(lines: string): Promise<void> {
-  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    (each) => `${each}_temp_path ${folder}/${each};`,
-  );
-  await writeFile(
-    join(folder, 'nginx.conf'),
-    `daemon off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
-     events { worker_connections 200; }
-     http { access_log off; ${paths.join(' ')}
-       server { listen 127.0.0.1:${port};
-         location / { proxy_pass http://127.0.0.1:${gateway.port}; proxy_set_header Host $http_host; ${lines} } } }`,
-  );
-}
-
-async function listens(): Promise<void> {
-  await expect
-    .poll(async () => {
-      const socket = connect(port, '127.0.0.1');
-      const reached = await Promise.race([
-        once(socket, 'connect').then(() => true),
-        once(socket, 'error').then(() => false),
-      ]).catch(() => false);
-      socket.destroy();
-      return reached;
-    })
-    .toBe(true);
-}
-
-async function startNginx(lines: string): Promise<void> {
-  await configure(lines);
-  nginx = spawn('/usr/sbin/nginx', ['-c', join(folder, 'nginx.conf'), '-p', folder], { stdio: 'ignore' });
-  await listens();
-}
+/** What nginx does in front of the gateway, with these lines about the proxy. */
+const server = (lines: string) => `server { listen 127.0.0.1:${port};
+  location / { proxy_pass http://127.0.0.1:${gateway.port}; proxy_set_header Host $http_host; ${lines} } }`;
 
 beforeAll(async () => {
   gateway = await startGateway({ trustedProxies: ['127.0.0.1'], anonymous: true, apiKeys: ['k'.repeat(20)] });
@@ -70,8 +37,7 @@ beforeAll(async () => {
 
 afterEach(async () => {
   for (const client of clients.splice(0)) client.close();
-  nginx.kill('SIGTERM');
-  await once(nginx, 'exit');
+  await nginx.end();
   await rm(folder, { recursive: true });
 });
 
@@ -83,7 +49,7 @@ const connectTimeoutMs = (lines: string) => (lines === compressing ? 2_000 : 60_
 async function behind(lines: string): Promise<void> {
   folder = await mkdtemp(join(tmpdir(), 'sluice-nginx-'));
   port = await lastingPort();
-  await startNginx(lines);
+  nginx = await ProxyProcess.nginx(folder, server(lines), [port]);
 }
 
 async function proxied(lines: string) {
@@ -162,8 +128,7 @@ describe('behind nginx', () => {
     await publish('nginx', 10);
     await expect.poll(() => offsets).toEqual(upTo(10));
     expect(transports).toEqual(['sse']);
-    await configure(upgrading);
-    nginx.kill('SIGHUP');
+    await nginx.reload(folder, server(upgrading));
     await expect.poll(() => transports.at(-1)).toBe('websocket');
     await publish('nginx', 10);
     await expect.poll(() => offsets).toEqual(upTo(20));
@@ -195,8 +160,7 @@ describe('behind nginx', () => {
       await expect.poll(async () => (await streamed()).state).toBe('live');
       await publish('page-sse', 10);
       await expect.poll(async () => (await streamed()).offsets).toEqual(upTo(10));
-      await configure(compressing);
-      nginx.kill('SIGHUP');
+      await nginx.reload(folder, server(compressing));
       const polled = await openPage(browser, compressing, 'page-poll');
       await expect.poll(async () => (await polled()).state).toBe('live');
       await publish('page-poll', 10);
@@ -205,8 +169,7 @@ describe('behind nginx', () => {
         { transports: ['sse'], gaps: [] },
         { transports: ['poll'], gaps: [] },
       ]);
-      await configure(upgrading);
-      nginx.kill('SIGHUP');
+      await nginx.reload(folder, server(upgrading));
       await expect.poll(async () => (await polled()).transports.at(-1)).toBe('websocket');
       await publish('page-poll', 10);
       await expect.poll(async () => (await polled()).offsets).toEqual(upTo(20));

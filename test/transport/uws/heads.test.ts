@@ -1,20 +1,19 @@
 import { afterEach, expect, test } from 'vitest';
 import { maxHeadBytes } from '../../../src/transport/uws/load.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import { Opened } from '../../support/opened.ts';
 import { RawSocket, upgradeRequest } from '../../support/raw-socket.ts';
 
 let gateway: TestGateway;
-const sockets: RawSocket[] = [];
+const opened = new Opened();
 
 afterEach(async () => {
-  for (const socket of sockets.splice(0)) socket.kill();
+  await opened.close();
   await gateway.close();
 });
 
-async function open(): Promise<RawSocket> {
-  const socket = await RawSocket.open(gateway.port);
-  sockets.push(socket);
-  return socket;
+function open(): Promise<RawSocket> {
+  return opened.open(RawSocket.open(gateway.port));
 }
 
 /** A request whose head has `bytes` bytes. */
