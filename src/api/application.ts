@@ -9,7 +9,7 @@ import { publishProblem, topicNameProblem } from '../topics/publish-problem.ts';
 import { type ApiResponse, jsonText } from './http.ts';
 import { readMembers } from './json-body.ts';
 import type { ApiPorts } from './ports.ts';
-import { callBody } from './response-schemas.ts';
+import { callBody } from './request-schemas.ts';
 import type { Call } from './route.ts';
 import { validated } from './validate.ts';
 

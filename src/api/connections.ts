@@ -6,8 +6,7 @@ import { canonicalTopic } from '../protocol/user-topics.ts';
 import { type ApiResponse, json } from './http.ts';
 import { readJsonBody, readMembers } from './json-body.ts';
 import type { ApiPorts, ConnectionInfo } from './ports.ts';
-import { type connectionParams, type connectionsQuery, emptyBody } from './request-schemas.ts';
-import { acksBody } from './response-schemas.ts';
+import { acksBody, type connectionParams, type connectionsQuery, emptyBody } from './request-schemas.ts';
 import type { Call } from './route.ts';
 import { validated } from './validate.ts';
 

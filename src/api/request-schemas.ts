@@ -73,7 +73,7 @@ export const userParams = z.object({
     .describe('Id of the user (`sub` of the token), percent-encoded: `alice%40example.org`, `a%2Fb`.'),
 });
 export const batchItemsMax = 1000;
-export const acksMax = 1000;
+const acksMax = 1000;
 export const batchBody = component('PublishBatch', z.array(publishBody).max(batchItemsMax));
 export const emptyBody = component('Empty', z.strictObject({}));
 
@@ -151,3 +151,58 @@ export const connectionsQuery = z.strictObject({
   limit,
 });
 export const userConnectionsQuery = z.strictObject({ after, limit });
+
+export const callBody = component(
+  'Call',
+  z.strictObject({
+    method: z.string().min(1).max(1024).describe('Name of the method.'),
+    data: z.unknown().optional().describe('Any JSON value, passed on byte for byte.'),
+    dataBase64: z.base64().optional().describe('Any bytes, instead of `data`.'),
+  }),
+);
+
+export const acksBody = component(
+  'Acks',
+  z.strictObject({
+    acks: z
+      .array(
+        z.strictObject({
+          view: z.int().min(0),
+          offset: z
+            .int()
+            .min(0)
+            .describe('The application has had everything of this view up to this offset.'),
+          epoch: z
+            .string()
+            .optional()
+            .describe(
+              'The epoch of the offset. An offset of another epoch than that of the view is ignored.',
+            ),
+        }),
+      )
+      .min(1)
+      .max(acksMax),
+  }),
+);
+
+const tokenId = z.string().min(1).max(200).describe('`jti` of the token.');
+const revokedUser = z.string().min(1).max(200).describe('`sub` of the tokens.');
+export const restoreBody = component(
+  'Restore',
+  z.strictObject({ jti: tokenId.optional(), user: revokedUser.optional() }),
+);
+export const revokeBody = component(
+  'Revoke',
+  z.strictObject({
+    jti: tokenId.optional(),
+    user: revokedUser.optional(),
+    exp: z
+      .number()
+      .positive()
+      .max(253_402_300_799)
+      .optional()
+      .describe(
+        '`exp` of the token, seconds since 1970: the revocation is kept until then. Default: until it is undone.',
+      ),
+  }),
+);

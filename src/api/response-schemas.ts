@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { jsonName } from '../protocol/json/names.ts';
 import { type Kinds, seenRows } from '../protocol/publication.ts';
-import { acksMax } from './request-schemas.ts';
 import { component, epoch, instant, next, offset, topicName } from './schemas.ts';
 
 const error = component(
@@ -147,29 +146,6 @@ export const connectionList = component(
     next,
   }),
 );
-export const acksBody = component(
-  'Acks',
-  z.strictObject({
-    acks: z
-      .array(
-        z.strictObject({
-          view: z.int().min(0),
-          offset: z
-            .int()
-            .min(0)
-            .describe('The application has had everything of this view up to this offset.'),
-          epoch: z
-            .string()
-            .optional()
-            .describe(
-              'The epoch of the offset. An offset of another epoch than that of the view is ignored.',
-            ),
-        }),
-      )
-      .min(1)
-      .max(acksMax),
-  }),
-);
 export const acknowledged = component(
   'Acknowledged',
   z.object({ id: z.string(), acknowledged: z.literal(true) }),
@@ -179,14 +155,6 @@ export const disconnected = component(
   z.object({ id: z.string(), disconnected: z.literal(true) }),
 );
 
-export const callBody = component(
-  'Call',
-  z.strictObject({
-    method: z.string().min(1).max(1024).describe('Name of the method.'),
-    data: z.unknown().optional().describe('Any JSON value, passed on byte for byte.'),
-    dataBase64: z.base64().optional().describe('Any bytes, instead of `data`.'),
-  }),
-);
 export const called = component(
   'Called',
   z.object({
@@ -195,27 +163,6 @@ export const called = component(
   }),
 );
 
-const tokenId = z.string().min(1).max(200).describe('`jti` of the token.');
-const revokedUser = z.string().min(1).max(200).describe('`sub` of the tokens.');
-export const restoreBody = component(
-  'Restore',
-  z.strictObject({ jti: tokenId.optional(), user: revokedUser.optional() }),
-);
-export const revokeBody = component(
-  'Revoke',
-  z.strictObject({
-    jti: tokenId.optional(),
-    user: revokedUser.optional(),
-    exp: z
-      .number()
-      .positive()
-      .max(253_402_300_799)
-      .optional()
-      .describe(
-        '`exp` of the token, seconds since 1970: the revocation is kept until then. Default: until it is undone.',
-      ),
-  }),
-);
 export const revocation = component(
   'Revocation',
   z.object({

@@ -5,7 +5,8 @@ import { toInstant } from '../protocol/instant.ts';
 import { type ApiResponse, json } from './http.ts';
 import { readJsonBody } from './json-body.ts';
 import type { ApiPorts } from './ports.ts';
-import { restoreBody, type revocation, revokeBody } from './response-schemas.ts';
+import { restoreBody, revokeBody } from './request-schemas.ts';
+import type { revocation } from './response-schemas.ts';
 import type { Call } from './route.ts';
 import { invalidRequest } from './validate.ts';
 

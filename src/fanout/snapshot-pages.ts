@@ -15,7 +15,6 @@ export class SnapshotPages {
   readonly #values: readonly StoredPublication[];
   readonly #pageBytes: number;
   #next = 0;
-  #isFirst = true;
 
   constructor(view: View, topic: Topic, nowMs: number, pageBytes: number) {
     this.view = view;
@@ -29,7 +28,7 @@ export class SnapshotPages {
 
   /** Some pages were sent, and some are left. */
   get hasBegun(): boolean {
-    return !this.#isFirst;
+    return this.#next > 0;
   }
 
   /** How many frames the next page takes of a sink's turn. */
@@ -39,6 +38,7 @@ export class SnapshotPages {
 
   /** Publishes the next page. Returns whether it was the last. */
   publishNext(outlets: Outlets): boolean {
+    const first = this.#next === 0;
     const { except } = this.#values[this.#next] ?? {};
     const pieces = this.#takePieces(except);
     const last = this.#next === this.#values.length;
@@ -48,10 +48,9 @@ export class SnapshotPages {
       topic: this.topic.name,
       epoch: this.#epoch,
       offset: this.#offset,
-      first: this.#isFirst,
+      first,
       last,
     };
-    this.#isFirst = false;
     const frameOf = (publications: readonly Uint8Array[]) => ({
       view: this.view,
       bytes: codec.frameSnapshot(header, publications),

@@ -53,8 +53,7 @@ export class GatewayConnection {
   readonly #client: typeof http | typeof https;
   readonly #agent: http.Agent;
   #idleTimer: NodeJS.Timeout | undefined;
-  /** Requests in flight. */
-  #out = 0;
+  #inFlight = 0;
 
   constructor(base: URL) {
     this.#base = base;
@@ -68,7 +67,7 @@ export class GatewayConnection {
    */
   request({ method, path, headers, body, timeoutMs, signal }: GatewayRequest): Promise<GatewayResponse> {
     clearTimeout(this.#idleTimer);
-    this.#out++;
+    this.#inFlight++;
     return new Promise<GatewayResponse>((resolve, reject) => {
       let isLate = false;
       const request = this.#client.request(this.#urlOf(path), {
@@ -94,7 +93,7 @@ export class GatewayConnection {
       request.on('error', failed);
       request.end(body);
     }).finally(() => {
-      this.#out--;
+      this.#inFlight--;
     });
   }
 
@@ -128,7 +127,7 @@ export class GatewayConnection {
 
   /** Called for the last request in flight: after it the agent has idle connections only. */
   #closeWhenIdle(keepAlive: string | string[] | undefined): void {
-    if (this.#out > 1) return;
+    if (this.#inFlight > 1) return;
     clearTimeout(this.#idleTimer);
     const seconds = /timeout=(\d{1,6})/.exec(String(keepAlive))?.[1];
     const keptMs = seconds === undefined ? usualIdleMs : Number(seconds) * 1000;

@@ -1,6 +1,7 @@
 import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
+import { dataName } from './folder-files.ts';
 
 interface Range {
   readonly start: Buffer;
@@ -25,12 +26,13 @@ interface Range {
  */
 export class Store {
   readonly #db: RootDatabase<Buffer, Buffer>;
-  readonly #path: string;
+  /** The path of the database. */
+  readonly file: string;
   readonly #sync: boolean;
 
   /** Throws what lmdb throws. */
   constructor(folder: string, sync: boolean, readOnly = false) {
-    this.#path = folder;
+    this.file = join(folder, dataName);
     this.#sync = sync;
     this.#db = open<Buffer, Buffer>(folder, {
       encoding: 'binary',
@@ -57,11 +59,6 @@ export class Store {
     }
   }
 
-  /** The path of the database. */
-  get file(): string {
-    return join(this.#path, 'data.mdb');
-  }
-
   put(key: Buffer, value: Buffer): void {
     this.#db.putSync(key, value);
   }
@@ -85,7 +82,7 @@ export class Store {
 
   /** Resolves when all that was committed is on the disk. */
   async flush(): Promise<void> {
-    const file = await openFile(join(this.#path, 'data.mdb'), 'r+');
+    const file = await openFile(this.file, 'r+');
     try {
       await file.sync();
     } finally {
