@@ -86,7 +86,10 @@ export class Canary implements Source {
       socket.send(JSON.stringify({ type: 'subscribe', id: 1, topic: canaryTopic }));
     });
     socket.on('message', (data) => this.#hear(data.toString()));
-    socket.on('error', (error) => this.#failed(error));
+    socket.on('error', (error) => {
+      // A canary that stops while it connects has not failed.
+      if (this.#socket === socket) this.#failed(error);
+    });
     socket.on('close', () => {
       if (this.#socket !== socket) return;
       this.#socket = undefined;
