@@ -1,6 +1,7 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
-import pretty from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
 import type { Config } from './config.ts';
+import { standardOutput } from './log/log-lines.ts';
 
 export type Log = Logger;
 
@@ -39,7 +40,7 @@ const serializers = {
   url: (url: unknown) => String(url).replace(/([?&]token=)[^&]*/g, '$1[redacted]'),
 };
 
-/** Writes to standard output, or to `destination` (tests). */
+/** Writes to standard output, or to `destination` (tests). Never waits for a reader, and never fails. */
 export function createLog(
   config: Pick<Config, 'logLevel' | 'logFormat'>,
   destination?: DestinationStream,
@@ -52,7 +53,15 @@ export function createLog(
     serializers,
   };
   if (destination) return pino(options, destination);
-  if (config.logFormat === 'json') return pino(options);
-  // Synchronous in this thread, so that a terminal shows the last lines before a crash.
-  return pino(options, pretty({ sync: true, translateTime: 'SYS:HH:MM:ss.l' }));
+  const onLeftOut = (leftOut: number) =>
+    log.warn({ leftOut }, 'log lines were left out, because standard output did not take them');
+  const isPretty = config.logFormat === 'pretty';
+  const format = isPretty ? prettyFactory({ translateTime: 'SYS:HH:MM:ss.l' }) : undefined;
+  const log: Log = pino(options, standardOutput({ ...(format && { format }), onLeftOut }));
+  return log;
+}
+
+/** Resolves once the lines of the log are written; at most a second later, for a reader that does not read. */
+export function flushed(log: Log): Promise<void> {
+  return new Promise((resolve) => log.flush(() => resolve()));
 }

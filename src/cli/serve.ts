@@ -1,5 +1,5 @@
 import { type Config, LiveConfig } from '../config.ts';
-import { createLog, type Log } from '../log.ts';
+import { createLog, flushed, type Log } from '../log.ts';
 import { addressesOf, schemeOf } from '../server/addresses.ts';
 import type { Worker } from '../server/worker.ts';
 import { readyText } from './addresses.ts';
@@ -37,6 +37,8 @@ export async function serve(load: LoadConfig, deps: CliDeps): Promise<void> {
   asked.begin(() => reload(live, load, server, log));
   const forget = remember(config, server, log);
   const addresses = addressesOf(config, server);
+  // An error of standard output does not end the gateway.
+  void deps.untilUnread();
   if (deps.isTerminal || config.logFormat === 'pretty') deps.print(readyText(addresses));
   else log.info(addresses, `Sluice is ready: ${addresses.url}`);
   deps.announce?.();
@@ -44,6 +46,7 @@ export async function serve(load: LoadConfig, deps: CliDeps): Promise<void> {
   log.info({ reason }, 'draining');
   await server.close();
   forget();
+  await flushed(log);
 }
 
 /** The parent process prints the messages for people; this one only logs. */
@@ -71,6 +74,7 @@ async function serveAsWorker(
     asked.begin(() => reload(live, load, server, log));
     log.info({ reason: await stopped }, 'draining');
     await server.close();
+    await flushed(log);
   } catch (error) {
     worker.failed(error);
     if (error !== stop.signal.reason) throw new Exit(1, startFailure(error, config), error);
