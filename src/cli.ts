@@ -1,14 +1,21 @@
 #!/usr/bin/env node
 import { once } from 'node:events';
 import { onHangUp, untilSignalled, whileLoading } from './cli/signals.ts';
+import { tooFewFiles } from './server/open-files.ts';
 
 // Loading the rest takes a tenth of a second and more. A process that is the first of its container gets no signal
-// before it listens for it, so this file imports nothing else.
+// before it listens for it, so this file imports nothing large.
 // A reload has nothing to do yet: `serve` reads its configuration once it is loaded.
 if (process.argv[2] === 'serve') onHangUp(process, process.stdout.isTTY === true, () => undefined);
 const loaded = whileLoading(process);
+const unable = tooFewFiles();
+if (unable !== undefined) {
+  process.stderr.write(`${unable}\n`);
+  process.exit(1);
+}
 const { runCli } = await import('./cli/commands.ts');
 
+const { notifySystemd } = await import('./cli/service-manager.ts');
 const { isWorker } = await import('./workers/worker-process.ts');
 
 const exitCode = await runCli(process.argv.slice(2), {
@@ -26,6 +33,9 @@ const exitCode = await runCli(process.argv.slice(2), {
     : undefined,
   announce: () => {
     if (process.connected) process.send?.('ready');
+    notifySystemd(process.env, (reason) => {
+      process.stderr.write(`systemd is not told that the gateway is ready: ${reason}\n`);
+    });
   },
   onReload: (reload) => onHangUp(process, process.stdout.isTTY === true, reload),
   untilUnread: () => once(process.stdout, 'error').then(() => undefined),

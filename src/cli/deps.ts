@@ -40,7 +40,7 @@ export interface CliDeps {
   readonly joinParent?: ((config: Config) => Promise<Worker>) | undefined;
   /** Destination of the log instead of standard output. */
   readonly logTo?: DestinationStream;
-  /** Tells the process that started this one, such as PM2 with `wait_ready`, that the gateway is ready. */
+  /** Tells what started this process, such as systemd, or PM2 with `wait_ready`, that the gateway is ready. */
   announce?(): void;
   /** Resolves with the signal when the process is asked to end. From this call on the signal does not kill it. */
   untilStopped(): Promise<string>;

@@ -3,11 +3,26 @@ import { readFileSync } from 'node:fs';
 /** Files kept for the engine, the log, and requests to the application. */
 const keptForOthers = 256;
 
+/** Node opens about 140 files at once while it loads the code, and names a wrong cause if it may not. */
+const leastFiles = 256;
+
+/** Why this process can't run with so low a limit of open files; undefined: it can. */
+export function tooFewFiles(limits = readLimits()): string | undefined {
+  const files = filesMax(limits);
+  if (files >= leastFiles) return undefined;
+  return `This process may open ${files} files (ulimit -n), and needs at least ${leastFiles}.`;
+}
+
 /** Sockets of clients that this process may have open at a time. Infinity: not known. */
 export function clientSocketsMax(limits = readLimits()): number {
+  const files = filesMax(limits);
+  if (files === Number.POSITIVE_INFINITY) return files;
+  return files - Math.min(keptForOthers, Math.ceil(files / 4));
+}
+
+function filesMax(limits: string): number {
   const [, files] = /^Max open files +(\d+) /m.exec(limits) ?? [];
-  if (files === undefined) return Number.POSITIVE_INFINITY;
-  return Number(files) - Math.min(keptForOthers, Math.ceil(Number(files) / 4));
+  return files === undefined ? Number.POSITIVE_INFINITY : Number(files);
 }
 
 /**

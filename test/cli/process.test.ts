@@ -1,6 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  watch,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -106,6 +117,93 @@ test('a process that started the gateway is told when it is ready, as PM2 expect
   expect((await fetch(new URL('/healthz', url))).status).toBe(200);
   child.kill('SIGTERM');
   expect(await once(child, 'exit')).toEqual([0, null]);
+});
+
+test('systemd is told when the gateway is ready, if it wants to know', async () => {
+  const told = join(folder, 'told');
+  const program = join(folder, 'systemd-notify');
+  writeFileSync(program, `#!/bin/sh\necho "$@" "$NOTIFY_SOCKET" > ${told}.new && mv ${told}.new ${told}\n`, {
+    mode: 0o755,
+  });
+  const child = spawn(process.execPath, [...commandLine(), ...gatewayFlags], {
+    cwd: root,
+    env: { PATH: `${folder}:${process.env['PATH']}`, NOTIFY_SOCKET: '/run/notify' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const written = watching(folder, 'told');
+  await ready(child);
+  await written;
+  expect(readFileSync(told, 'utf8')).toBe('--ready /run/notify\n');
+});
+
+describe('a gateway whose log is not taken', () => {
+  /** Serves a client and ends in order, with the redirections of standard output that a shell has. */
+  async function serve(redirected: string, flags: readonly string[]) {
+    const runFile = join(folder, 'run.json');
+    const line = `exec "$@" ${redirected}`;
+    const args = [...commandLine(), ...gatewayFlags, '--run-file', runFile, ...flags];
+    const written = watching(folder, 'run.json');
+    const gateway = start('sh', ['-c', line, 'sh', process.execPath, ...args]);
+    await Promise.race([written, gateway.exit]);
+    const { port } = readRunFile(runFile) as { port: number };
+    for (let i = 0; i < 20; i++) {
+      const client = await connect(new URL(`http://127.0.0.1:${port}`));
+      client.close();
+      await once(client, 'close');
+    }
+    kill(gateway.pid, 'SIGTERM');
+    expect(await gateway.exit).toEqual([0, null]);
+    expect(await gateway.complaints).toBe('');
+  }
+
+  const formats = [['json'], ['pretty']];
+
+  test.each(formats)('serves and ends in order on a full disk (%s)', (format) =>
+    serve('> /dev/full', ['--log-format', format!]),
+  );
+
+  test.each(formats)('serves and ends in order when the reader has stopped (%s)', async (format) => {
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    // Both ends, so that it stays open; non-blocking, so that it can be filled.
+    const end = openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK);
+    onTestFinished(() => closeSync(end));
+    fill(end);
+    await serve(`1<> '${pipe}'`, ['--log-format', format!]);
+  });
+});
+
+function fill(pipe: number): void {
+  try {
+    for (;;) writeSync(pipe, 'x'.repeat(4096));
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'EAGAIN' });
+  }
+}
+
+/** Resolves when the file is there. */
+function watching(folder: string, name: string): Promise<void> {
+  return new Promise((resolve) => {
+    const watcher = watch(folder, () => {
+      if (existsSync(join(folder, name))) resolve();
+    });
+    onTestFinished(() => watcher.close());
+  });
+}
+
+test('with a limit of 128 open files it names that limit, and no file that it could not open', async () => {
+  const line = 'ulimit -n 128; exec "$@"';
+  const { complaints, exit } = start('sh', [
+    '-c',
+    line,
+    'sh',
+    process.execPath,
+    ...commandLine(),
+    ...gatewayFlags,
+  ]);
+  expect(await exit).toEqual([1, null]);
+  expect(await complaints).toBe(`This process may open 128 files (ulimit -n), and needs at least 256.\n`);
 });
 
 describe('the image’s health check', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ClientFiles, clientSocketsMax } from '../../src/server/open-files.ts';
+import { ClientFiles, clientSocketsMax, tooFewFiles } from '../../src/server/open-files.ts';
 
 const limits = (
   soft: string,
@@ -17,6 +17,14 @@ test.each([
   ['unlimited', Number.POSITIVE_INFINITY],
 ])('of %s files all but 256, and of few all but a quarter, are for clients', (soft, sockets) => {
   expect(clientSocketsMax(limits(soft))).toBe(sockets);
+});
+
+test('a process runs with 256 files, and says why it does not with fewer', () => {
+  expect(tooFewFiles(limits('256'))).toBeUndefined();
+  expect(tooFewFiles(limits('unlimited'))).toBeUndefined();
+  expect(tooFewFiles(limits('255'))).toBe(
+    'This process may open 255 files (ulimit -n), and needs at least 256.',
+  );
 });
 
 test('if the system does not tell the limit, there is none', () => {
