@@ -80,7 +80,10 @@ describe('a refusal that passes is a stream that ends', () => {
     const streams = [await open(`topic=news:a&token=${token}`), await open(`topic=news:a&token=${token}`)];
     const third = await open(`topic=news:a&token=${token}`);
     await third.untilEnded();
-    expect([third.status, third.response.headers['content-type']]).toEqual([200, 'text/event-stream']);
+    expect([third.status, third.response.headers['content-type']]).toEqual([
+      200,
+      'text/event-stream; charset=utf-8',
+    ]);
     expect(third.events.map(({ event }) => event)).toEqual(['error']);
     expect(third.of('error')[0]).toMatchObject({ code: 'too_many_connections_of_user', retry: true });
     expect(third.parser.retryMs).toBe(5000);

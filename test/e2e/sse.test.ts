@@ -70,8 +70,9 @@ describe('a stream of Server-Sent Events', () => {
     const client = await stream('topic=greet&topic=greets:*');
     expect(client.status).toBe(200);
     expect(client.response.headers).toMatchObject({
-      'content-type': 'text/event-stream',
+      'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache, no-transform',
+      'content-encoding': 'identity',
       'x-accel-buffering': 'no',
     });
     expect(client.parser.retryMs).toBeGreaterThanOrEqual(1000);

@@ -44,10 +44,15 @@ export interface SseOptions extends StreamAdmissionOptions {
 const reconnectMinMs = 1000;
 const probeMs = 50;
 
-/** No cache may keep a stream, and no proxy hold back its beginning or compress it: nginx heeds the last one. */
+/**
+ * No cache may keep a stream, and no proxy hold back its beginning or compress it. nginx heeds `x-accel-buffering`, and
+ * `content-encoding` rather than `no-transform`, as do older versions of Caddy. The charset is for libraries that read
+ * any text without one as Latin-1, such as requests for Python.
+ */
 const streamHeaders = {
-  'content-type': 'text/event-stream',
+  'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-cache, no-transform',
+  'content-encoding': 'identity',
   'x-accel-buffering': 'no',
   'x-content-type-options': 'nosniff',
 } as const;
