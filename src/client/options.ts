@@ -35,7 +35,7 @@ export interface ClientOptions {
   readonly enableWebSocket?: boolean | undefined;
   /** Milliseconds between two polls. 0, the default: the gateway holds each poll until it has something to send. */
   readonly fallbackPollingInterval?: number | undefined;
-  /** By default a ping every 30 s. If nothing comes for 10 s after it the connection is dead. */
+  /** By default a ping every 25 s. If nothing comes for 10 s after it the connection is dead. */
   readonly heartbeat?: HeartbeatOptions | undefined;
   /** Holds publications while there is no connection, by default 100. */
   readonly offlineQueue?: OfflineQueueOptions | undefined;

@@ -24,7 +24,7 @@ const did: Readonly<Record<SystemName, readonly (readonly [does: string, ...else
     ['connections are tracked and cleaned up; counts of connections, messages, bytes'],
     [
       'heartbeats, configurable; clients reconnect by themselves',
-      'client/connection/connection.test.ts: pings at once and every 30 seconds, and tells the gateway the last round trip',
+      'client/connection/connection.test.ts: pings at once and every 25 seconds, and tells the gateway the last round trip',
     ],
     ['subscriptions by server, monitoring type and alert level'],
     ['updates for those concerned; a failing connection harms no other'],
@@ -64,7 +64,7 @@ const did: Readonly<Record<SystemName, readonly (readonly [does: string, ...else
       'its client: backoff, queue while offline, callbacks, heartbeat, status',
       'client/connection/backoff.test.ts: waits the delays themselves without jitter',
       'client/connection/backoff.test.ts: has no end by default, and ends after `maxAttempts`',
-      'client/connection/connection.test.ts: pings at once and every 30 seconds, and tells the gateway the last round trip',
+      'client/connection/connection.test.ts: pings at once and every 25 seconds, and tells the gateway the last round trip',
     ],
     [
       'task cards, a log stream that pauses, charts',

@@ -3,6 +3,7 @@ import type { Runtime } from '../runtime.ts';
 import { Timer } from '../timer.ts';
 
 export interface HeartbeatOptions {
+  /** 25 000 by default: some balancers end a connection on which nothing came for 30 s. */
   readonly intervalMs?: number | undefined;
   /** Without any message for this long after a ping, the connection is dead. */
   readonly timeoutMs?: number | undefined;
@@ -41,7 +42,7 @@ export class Heartbeat {
   readonly #port: HeartbeatPort;
 
   constructor(
-    { intervalMs = 30_000, timeoutMs = 10_000 }: HeartbeatOptions = {},
+    { intervalMs = 25_000, timeoutMs = 10_000 }: HeartbeatOptions = {},
     runtime: Runtime,
     port: HeartbeatPort,
   ) {

@@ -310,7 +310,7 @@ export class JsonClient {
 function heartbeat(
   commands: PendingCommands,
   runtime: Runtime,
-  { intervalMs = 30_000, timeoutMs = 10_000 }: HeartbeatOptions = {},
+  { intervalMs = 25_000, timeoutMs = 10_000 }: HeartbeatOptions = {},
   dead: () => void,
 ) {
   const timer = new Timer(runtime);

@@ -258,7 +258,7 @@ describe('surroundings that change', () => {
     await h.runtime.advance(5_000);
     h.runtime.notice();
     h.socket.reply('ping', { kind: 'pong', timeMs: 1 });
-    await h.runtime.advance(29_000);
+    await h.runtime.advance(24_000);
     expect([h.client.getStatus().state, h.socket.count('ping')]).toEqual(['connected', 2]);
   });
 
