@@ -36,7 +36,7 @@ export class ClientError extends Error {
   readonly retryAfterMs: number | undefined;
 
   constructor(error: WireError, cause?: unknown) {
-    super(error.message, cause === undefined ? undefined : { cause });
+    super(error.message, cause ? { cause } : undefined);
     this.name = 'ClientError';
     this.code = error.code;
     this.number = error.number;

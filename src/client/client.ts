@@ -27,8 +27,8 @@ export class SluiceClient {
   readonly #core: Core;
 
   /** `url`: `wss://host/ws`; in a page also a path. */
-  constructor(url: string, options: ClientOptions = {}) {
-    this.#core = new Core(url, options);
+  constructor(url: string, options?: ClientOptions) {
+    this.#core = new Core(url, options ?? {});
   }
 
   /**
@@ -51,11 +51,11 @@ export class SluiceClient {
    */
   subscribe<T = unknown>(
     topic: string,
-    options: SubscribeOptions | PublicationListener<T> = {},
+    options?: SubscribeOptions | PublicationListener<T>,
     listener?: PublicationListener<T>,
   ): Subscription<T> {
     if (typeof options === 'function') return this.subscribe(topic, {}, options);
-    const subscription = this.#core.subscriptions.add<T>(topic, options);
+    const subscription = this.#core.subscriptions.add<T>(topic, options ?? {});
     if (listener) subscription.on('publication', listener);
     return subscription;
   }
@@ -68,21 +68,16 @@ export class SluiceClient {
    * `frame_too_large` or the gateway's refusal, and with `timeout`: then it is unknown whether it was committed, and
    * the same messageId may be used again.
    */
-  async publish(
-    topic: string,
-    type: string,
-    data?: unknown,
-    options: PublishOptions = {},
-  ): Promise<Published> {
+  async publish(topic: string, type: string, data?: unknown, options?: PublishOptions): Promise<Published> {
     if (this.#core.connection.state === 'closed') throw localError('closed');
     const fields = checkedPublish(topic, type, data, options);
-    return this.#core.queue.publish(fields, options.exceptSelf === true);
+    return this.#core.queue.publish(fields, options?.exceptSelf === true);
   }
 
   /** A page of the topic's history, oldest first: publications with offsets greater than `after`. */
   async history<T = unknown>(
     topic: string,
-    options: { readonly after?: number | undefined; readonly limit?: number | undefined } = {},
+    options?: { readonly after?: number | undefined; readonly limit?: number | undefined },
   ): Promise<HistoryPage<T>> {
     const page = await this.#core.request('history', { ...options, topic });
     return { ...page, publications: page.publications.map((one) => new ReceivedPublication<T>(topic, one)) };

@@ -82,7 +82,7 @@ export class Core
   #refresh: TokenRefresh | undefined;
 
   constructor(url: string, options: ClientOptions) {
-    const { runtime = platformRuntime(), token, connectTimeoutMs = 10_000 } = options;
+    const runtime = options.runtime ?? platformRuntime();
     this.runtime = runtime;
     this.#url = absoluteUrl(url);
     this.#options = options;
@@ -100,11 +100,10 @@ export class Core
     this.transports = new Transports(options, this);
     this.connection = new Connection(
       {
+        ...options,
         url: this.#url,
-        token,
         clientName,
         capabilities: ['dictionary', 'acks'],
-        connectTimeoutMs,
       },
       { codec: protobufCodec, open: (...opening) => this.transports.open(...opening), runtime },
       this.#backoff,
@@ -286,7 +285,7 @@ export class Core
 
   frame(frame: ServerFrame, message: unknown): void {
     this.stats.framesReceived++;
-    this.stats.bytesReceived += lengthOf(message);
+    this.stats.bytesReceived += (message as Partial<ArrayBuffer>).byteLength ?? 0;
     this.#heartbeat.heard();
     this.#inflow.take(frame);
   }
@@ -344,12 +343,6 @@ export class Core
 function errorOf(error: Refusal['error']): ClientError {
   if (error.number === undefined) return localError(error.code, error.message, error.cause);
   return new ClientError(error);
-}
-
-/** The length of a text in characters, of anything else in bytes. */
-function lengthOf(message: unknown): number {
-  const { byteLength, length = 0 } = message as { readonly byteLength?: number; readonly length?: number };
-  return byteLength ?? length;
 }
 
 /** Longer than the id of any session: the frame of a publish with `exceptSelf` holds one. */

@@ -20,8 +20,10 @@ export class Emitter<Events extends { [K in keyof Events]: unknown[] }> {
   }
 
   off<K extends keyof Events>(event: K, listener: Listener<Events[K]>): void {
-    const rest = this.#of(event).filter((candidate) => candidate !== listener);
-    this.#listeners.set(event, rest);
+    this.#listeners.set(
+      event,
+      this.#of(event).filter((candidate) => candidate !== listener),
+    );
   }
 
   hears(event: keyof Events): boolean {

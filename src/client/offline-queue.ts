@@ -62,8 +62,8 @@ export class OfflineQueue {
   readonly #idPrefix: string;
   #lastNumber = 0;
 
-  constructor({ maxEntries = 100 }: OfflineQueueOptions = {}, runtime: Runtime, port: OfflineQueuePort) {
-    this.#maxEntries = maxEntries;
+  constructor(options: OfflineQueueOptions | undefined, runtime: Runtime, port: OfflineQueuePort) {
+    this.#maxEntries = options?.maxEntries ?? 100;
     this.#runtime = runtime;
     this.#timer = new Timer(runtime);
     this.#port = port;

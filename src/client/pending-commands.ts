@@ -40,12 +40,12 @@ export class PendingCommands {
    */
   constructor(
     runtime: Runtime,
-    timeoutMs = 10_000,
+    timeoutMs: number | undefined,
     transmit: (frame: ClientFrame) => void,
     replies: Partial<typeof replyKinds> = {},
   ) {
     this.#runtime = runtime;
-    this.#timeoutMs = timeoutMs;
+    this.#timeoutMs = timeoutMs ?? 10_000;
     this.#transmit = transmit;
     this.#replies = replies;
   }
@@ -101,7 +101,7 @@ export class PendingCommands {
   request<K extends CommandKind>(kind: K, fields: Commands[K]): Promise<ReplyTo<K>> {
     return new Promise((resolve, reject) => {
       const deadlineMs = this.#runtime.monotonicMs() + this.#timeoutMs;
-      const leftMs = (): number => Math.max(0, deadlineMs - this.#runtime.monotonicMs());
+      const leftMs = (): number => deadlineMs - this.#runtime.monotonicMs();
       const refused = ({ error }: { readonly error: ClientError }): void => reject(error);
       const begin = (): void =>
         this.send(

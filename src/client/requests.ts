@@ -25,7 +25,7 @@ export function checkedPublish(
   topic: unknown,
   type: unknown,
   data: unknown,
-  options: PublishOptions,
+  options: PublishOptions | undefined,
 ): PublishFields {
   const own = { topic: checkedTopic(topic), type, payload: payloadOf(data) };
   const fields = checkedCommand('publish', {

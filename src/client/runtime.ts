@@ -9,7 +9,8 @@ export interface Runtime {
   /** In [0, 1). */
   random(): number;
   setTimeout(callback: () => void, delayMs: number): TimerHandle;
-  clearTimeout(handle: TimerHandle): void;
+  /** Ignores `undefined`. */
+  clearTimeout(handle: TimerHandle | undefined): void;
   /** Absent if the platform has none: then the client can't learn why an upgrade was refused. */
   readonly fetch?: typeof fetch;
   /**

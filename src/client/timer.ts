@@ -22,7 +22,7 @@ export class Timer {
   }
 
   stop(): void {
-    if (this.#handle !== undefined) this.#runtime.clearTimeout(this.#handle);
+    this.#runtime.clearTimeout(this.#handle);
     this.#handle = undefined;
   }
 }

@@ -435,7 +435,7 @@ describe('other commands', () => {
     const h = harness();
     const socket = await h.arrive();
     socket.reply('ping', refused('rate_limited', 140, 10));
-    await h.runtime.advance(29_999);
+    await h.runtime.advance(24_999);
     expect([h.client.getStatus().state, socket.count('ping')]).toEqual(['connected', 1]);
     await h.runtime.advance(1);
     expect(socket.count('ping')).toBe(2);

@@ -29,13 +29,10 @@ export class Backoff {
   readonly #maxAttempts: number;
   readonly #runtime: Pick<Runtime, 'random'>;
 
-  constructor(
-    { delaysMs = [], jitter = 'half', maxAttempts = unlimited }: BackoffOptions,
-    runtime: Pick<Runtime, 'random'>,
-  ) {
-    this.#delaysMs = delaysMs.length > 0 ? delaysMs : defaultDelaysMs;
-    this.#leastShare = leastShares[jitter];
-    this.#maxAttempts = maxAttempts;
+  constructor({ delaysMs, jitter, maxAttempts }: BackoffOptions, runtime: Pick<Runtime, 'random'>) {
+    this.#delaysMs = delaysMs?.length ? delaysMs : defaultDelaysMs;
+    this.#leastShare = leastShares[jitter ?? 'half'];
+    this.#maxAttempts = maxAttempts ?? unlimited;
     this.#runtime = runtime;
   }
 

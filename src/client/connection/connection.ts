@@ -210,7 +210,7 @@ export class Connection implements SocketSessionPort {
     if (!this.#lose(closed)) return;
     const { token } = this.#options;
     // Before the connection was up, `unauthorized` without a refusal of the token means that the token came too late.
-    const mayHelp = wasConnected ? typeof token === 'function' : token !== undefined;
+    const mayHelp = wasConnected ? typeof token === 'function' : Boolean(token);
     // The gateway gives the name of the code as the reason.
     const why = closed.reason || `close code ${closed.code}`;
     const error = localError('connection_failed', `Connection lost: ${why}`);

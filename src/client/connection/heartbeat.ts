@@ -41,13 +41,9 @@ export class Heartbeat {
   readonly #runtime: Runtime;
   readonly #port: HeartbeatPort;
 
-  constructor(
-    { intervalMs = 25_000, timeoutMs = 10_000 }: HeartbeatOptions = {},
-    runtime: Runtime,
-    port: HeartbeatPort,
-  ) {
-    this.#intervalMs = intervalMs;
-    this.#timeoutMs = timeoutMs;
+  constructor(options: HeartbeatOptions | undefined, runtime: Runtime, port: HeartbeatPort) {
+    this.#intervalMs = options?.intervalMs ?? 25_000;
+    this.#timeoutMs = options?.timeoutMs ?? 10_000;
     this.#timer = new Timer(runtime);
     this.#runtime = runtime;
     this.#port = port;

@@ -11,11 +11,11 @@ export type Greeting = ServerKinds['connected'];
 export interface SocketSessionOptions {
   readonly url: string;
   /** A function is called before each attempt. */
-  readonly token?: string | (() => string | Promise<string>);
+  readonly token?: string | (() => string | Promise<string>) | undefined;
   readonly clientName: string;
   readonly capabilities?: readonly string[];
-  /** From the beginning of an attempt until the gateway has replied to `connect`. */
-  readonly connectTimeoutMs: number;
+  /** From the beginning of an attempt until the gateway has replied to `connect`: 10 000 by default. */
+  readonly connectTimeoutMs?: number | undefined;
 }
 
 /** What a socket session reports. It reports nothing after `refused`, `failed`, `ended` or `drop()`. */
@@ -67,7 +67,7 @@ export class SocketSession {
     this.#parts = parts;
     this.#port = port;
     this.#timer = new Timer(parts.runtime);
-    this.#timer.set(options.connectTimeoutMs, () => this.#fail(localError(this.#late)));
+    this.#timer.set(options.connectTimeoutMs ?? 10_000, () => this.#fail(localError(this.#late)));
     void this.#begin();
   }
 

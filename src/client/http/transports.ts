@@ -21,6 +21,8 @@ export interface TransportsPort {
   openWebSocket(url: string, protocol: string): Socket;
 }
 
+const allTransports: readonly Transport[] = ['websocket', 'sse', 'poll'];
+
 /** Errors after which the next transport may work: a server responds, but not by this one. */
 const reasonsToFallBack =
   /^(upgrade_failed|http_version|socket_refused|timeout|not_found|connection_failed)$/;
@@ -35,15 +37,12 @@ export class Transports implements HttpHome {
 
   /** Without `fetch` there are WebSockets only. */
   constructor(options: TransportsOptions, port: TransportsPort) {
-    const {
-      transports = ['websocket', 'sse', 'poll'],
-      enableWebSocket = true,
-      fallbackPollingInterval = 0,
-    } = options;
     const { fetch } = port.runtime;
-    const wanted = transports.filter((each) => (each === 'websocket' ? enableWebSocket : fetch));
+    const wanted = (options.transports ?? allTransports).filter((each) =>
+      each === 'websocket' ? (options.enableWebSocket ?? true) : fetch,
+    );
     this.transports = wanted.length > 0 ? wanted : ['websocket'];
-    this.pollIntervalMs = fallbackPollingInterval;
+    this.pollIntervalMs = options.fallbackPollingInterval ?? 0;
     this.port = port;
   }
 

@@ -82,8 +82,8 @@ export type JsonClientOptions = Pick<
  * - a start of its own (`since`, `last`, `cursor`) for a subscription that joins an equal one: it gets what comes from
  *   then on, and shares publications, `state` and `position`. Options are equal by their JSON: a filter that only means
  *   the same as another is refused until that one has ended;
- * - presence (`joined`, `left`), and the events `lagging`, `caughtUp` and `error`: see `state`. The client emits the
- *   `error` of a refusal;
+ * - presence (`joined`, `left`), `ready`, and the events `lagging`, `caughtUp` and `error`: see `state`. The client
+ *   emits the `error` of a refusal;
  * - publishing bytes, the payload's own text (numbers beyond 2^53 are rounded), and a check that JSON carries a value;
  * - checks of arguments before they are sent: the gateway refuses them;
  * - a fresh token on an open connection: when the token expires the client reconnects with the next one;
@@ -104,17 +104,17 @@ export class JsonClient {
   #unwatch: (() => void) | undefined;
 
   /** `url`: `wss://host/ws`; in a page also a path. */
-  constructor(url: string, options: JsonClientOptions = {}) {
-    const { runtime = platformRuntime(), token, clientName, connectTimeoutMs = 10_000 } = options;
+  constructor(url: string, wanted?: JsonClientOptions) {
+    const options = wanted ?? {};
+    const runtime = options.runtime ?? platformRuntime();
     this.#runtime = runtime;
     this.#backoff = new Backoff(backoffOptions(options), runtime);
     this.#commands = new PendingCommands(runtime, options.commandTimeoutMs, (frame) => this.#send(frame));
     this.#connection = new Connection(
       {
+        ...options,
         url: absoluteUrl(url),
-        token,
-        clientName: clientName ?? `sluice-js/${clientVersion}`,
-        connectTimeoutMs,
+        clientName: options.clientName ?? `sluice-js/${clientVersion}`,
         capabilities: ['acks'],
       },
       { codec: jsonCodec, open: socketFactory(options.WebSocket), runtime },
@@ -164,11 +164,11 @@ export class JsonClient {
   /** One topic, or a pattern with a trailing `*`. */
   subscribe<T = unknown>(
     topic: string,
-    options: FeedOptions | ((publication: JsonPublication<T>) => void) = {},
+    options?: FeedOptions | ((publication: JsonPublication<T>) => void),
     listener?: (publication: JsonPublication<T>) => void,
   ): JsonSubscription<T> {
     if (typeof options === 'function') return this.subscribe(topic, {}, options);
-    const feed = this.#asking.hold(topic, options);
+    const feed = this.#asking.hold(topic, options ?? {});
     const removers: (() => void)[] = [];
     let isOver = false;
     const subscription: JsonSubscription<T> = {
@@ -205,11 +205,11 @@ export class JsonClient {
     topic: string,
     type: string,
     data: unknown = null,
-    options: Omit<PublishOptions, 'exceptSelf'> = {},
+    options?: Omit<PublishOptions, 'exceptSelf'>,
   ): Promise<Published> {
     if (ArrayBuffer.isView(data) || data instanceof ArrayBuffer) throw localError('unsupported_value');
-    const { timestampMs, ...rest } = options;
-    const timestamp = timestampMs === undefined ? undefined : new Date(timestampMs).toISOString();
+    const { timestampMs, ...rest } = options ?? {};
+    const timestamp = typeof timestampMs === 'number' ? new Date(timestampMs).toISOString() : undefined;
     // The JSON text is written now, so that later changes of the data have no effect.
     const fields = { ...rest, topic, event: type, data, timestamp };
     return this.#request('publish', JSON.parse(JSON.stringify(fields)) as unknown as PublishFields);
@@ -218,7 +218,7 @@ export class JsonClient {
   /** A page of the topic's history, oldest first: publications with offsets greater than `after`. */
   history<T = unknown>(
     topic: string,
-    options: { readonly after?: number | undefined; readonly limit?: number | undefined } = {},
+    options?: { readonly after?: number | undefined; readonly limit?: number | undefined },
   ): Promise<JsonHistoryPage<T>> {
     return this.#request('history', { topic, ...options }) as Promise<unknown> as Promise<JsonHistoryPage<T>>;
   }
@@ -310,7 +310,7 @@ export class JsonClient {
 function heartbeat(
   commands: PendingCommands,
   runtime: Runtime,
-  { intervalMs = 25_000, timeoutMs = 10_000 }: HeartbeatOptions = {},
+  options: HeartbeatOptions | undefined,
   dead: () => void,
 ) {
   const timer = new Timer(runtime);
@@ -324,9 +324,9 @@ function heartbeat(
       if (run !== beats) return;
       const isSilent = !outcome.ok && outcome.error.code === 'timeout' && heardAtMs <= sentAtMs;
       if (isSilent) dead();
-      else timer.set(intervalMs, beat);
+      else timer.set(options?.intervalMs ?? 25_000, beat);
     };
-    commands.send('ping', {}, settle, timeoutMs);
+    commands.send('ping', {}, settle, options?.timeoutMs ?? 10_000);
   };
   const heard = (): void => {
     heardAtMs = runtime.monotonicMs();

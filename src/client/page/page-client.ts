@@ -42,7 +42,8 @@ export class PageClient implements Client {
   readonly #surroundings: Surroundings;
 
   /** `url`: `wss://host/ws`, or a path. */
-  constructor(url: string, options: PageClientOptions = {}) {
+  constructor(url: string, wanted?: PageClientOptions) {
+    const options = wanted ?? {};
     this.#options = options;
     this.#runtime = options.runtime ?? platformRuntime();
     this.#surroundings = options.surroundings ?? pageSurroundings();
@@ -99,35 +100,31 @@ export class PageClient implements Client {
 
   subscribe<T = unknown>(
     wantedTopic: string,
-    wanted: PageSubscribeOptions | PublicationListener<T> = {},
+    wanted?: PageSubscribeOptions | PublicationListener<T>,
     listener?: PublicationListener<T>,
   ): Subscription<T> {
     if (typeof wanted === 'function') return this.subscribe(wantedTopic, {}, wanted);
-    const { topic, options } = checkedSubscribe(wantedTopic, wanted);
-    const subscription = this.#subscriptions.add<T>(topic, { ...options, deliver: wanted.deliver });
+    const { topic, options } = checkedSubscribe(wantedTopic, wanted ?? {});
+    const subscription = this.#subscriptions.add<T>(topic, { ...options, deliver: wanted?.deliver });
     if (listener) subscription.on('publication', listener);
     return subscription;
   }
 
-  async publish(
-    topic: string,
-    type: string,
-    data?: unknown,
-    options: PublishOptions = {},
-  ): Promise<Published> {
+  async publish(topic: string, type: string, data?: unknown, options?: PublishOptions): Promise<Published> {
     if (this.#change.state === 'closed') throw localError('closed');
     const { payload } = checkedPublish(topic, type, data, options);
     // What structured cloning and JSON agree on.
     const plain =
       payload.format === 'binary' ? payload.bytes : JSON.parse(new TextDecoder().decode(payload.bytes));
-    const { exceptSelf, messageId = this.#newId(), ...rest } = options;
+    const { exceptSelf, ...rest } = options ?? {};
+    const messageId = rest.messageId ?? this.#newId();
     const sent = this.#calling.call('publish', [topic, type, plain, { ...rest, messageId }]);
     return exceptSelf ? this.#subscriptions.withoutSelf(topic, sent) : sent;
   }
 
   history<T = unknown>(
     topic: string,
-    options: { readonly after?: number | undefined; readonly limit?: number | undefined } = {},
+    options?: { readonly after?: number | undefined; readonly limit?: number | undefined },
   ): Promise<HistoryPage<T>> {
     return this.#call('history', [topic, options]) as Promise<HistoryPage<T>>;
   }

@@ -159,7 +159,7 @@ export class PageHolder {
   }
 
   async #share(locks: NonNullable<Surroundings['locks']>, run: number): Promise<void> {
-    const given = this.#options.token;
+    const given = this.#options.token ?? undefined;
     let first: string | undefined;
     try {
       first = typeof given === 'function' ? await given() : given;

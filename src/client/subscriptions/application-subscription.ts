@@ -23,6 +23,22 @@ export class ApplicationSubscription<T> extends Feed<ReceivedPublication> {
     return this.at(this.topic);
   }
 
+  get ready(): Promise<void> {
+    return this.#established();
+  }
+
+  async #established(): Promise<void> {
+    while (this.state === 'pending')
+      await new Promise<void>((resolve) => {
+        const off = this.on('state', () => {
+          off();
+          resolve();
+        });
+      });
+    if (this.state === 'closed') throw localError('closed');
+    if (this.error) throw this.error;
+  }
+
   current(topic = this.topic): StateMap<T> {
     return this.entries(topic) as StateMap<T>;
   }

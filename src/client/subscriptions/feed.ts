@@ -100,7 +100,7 @@ export class Feed<P extends FeedPublication> {
     known.map?.apply(fresh);
     for (const publication of fresh) {
       if (this.state === 'closed') return;
-      if (!(publication.offset <= (known.seen ?? 0)) && this.emitter.hears('publication'))
+      if (publication.offset > (known.seen ?? 0) && this.emitter.hears('publication'))
         this.emitter.emit('publication', publication.copy?.() ?? publication, meta);
       known.offset = publication.offset;
     }

@@ -59,6 +59,11 @@ export interface Subscription<T = unknown> {
   readonly state: SubscriptionState;
   /** Why it is `refused`. */
   readonly error: ClientError | undefined;
+  /**
+   * Resolves when the gateway has established the subscription, at once if it is. Rejects if the gateway refuses it,
+   * even for now, and with `closed` if it ends. Each read makes another promise.
+   */
+  readonly ready: Promise<void>;
   /** Everything up to here was delivered. Given as the option `since`, a later subscription continues here. */
   readonly position: Position | undefined;
   /** The positions in a pattern's topics. If there are many, those that have been quiet for long are left out. */

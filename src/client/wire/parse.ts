@@ -54,7 +54,7 @@ export class Parser {
 
   #value({ wireType, isText, bits }: Field): unknown {
     if (wireType === 0) return this.#varint(bits);
-    const bytes = this.#take(wireType === 2 ? this.#uint(maxLength) : wireType === 1 ? 8 : 4);
+    const bytes = this.#sized(wireType);
     if (wireType === 2) return isText ? shortText(bytes) : bytes;
     const view = new DataView(bytes.buffer, bytes.byteOffset);
     return wireType === 1 ? view.getFloat64(0, true) : view.getUint32(0, true);
@@ -81,7 +81,9 @@ export class Parser {
     return this.#bytes[this.#at++] as number;
   }
 
-  #take(length: number): Uint8Array {
+  /** The bytes of a value that is no varint. */
+  #sized(wireType: number): Uint8Array {
+    const length = wireType === 2 ? this.#uint(maxLength) : wireType === 1 ? 8 : 4;
     const start = this.#at;
     this.#at += length;
     if (this.#at > this.#end) throw new RangeError();
@@ -116,15 +118,14 @@ export class Parser {
     const wireType = tag & 7;
     if (number === 0 || depth > maxDepth) throw new RangeError();
     if (wireType === 0) while (this.#byte() > 127);
-    else if (wireType === 2) this.#take(this.#uint(maxLength));
     else if (wireType === 3) {
       for (let inner = 0; (inner & 7) !== 4; ) {
         inner = this.#uint(maxUint32);
         if ((inner & 7) !== 4) this.#skip(inner, depth + 1);
         else if (inner >>> 3 !== number) throw new RangeError();
       }
-    } else if (wireType === 1 || wireType === 5) this.#take(wireType === 1 ? 8 : 4);
-    else throw new RangeError();
+    } else if (wireType === 4 || wireType > 5) throw new RangeError();
+    else this.#sized(wireType);
   }
 }
 

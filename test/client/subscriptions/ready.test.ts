@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+import { PageClient } from '../../../src/client/page/index.ts';
+import { FakeRuntime, FakeSocket, harness, settled } from '../support/fakes.ts';
+
+const result = { topic: 'a', view: 7, mode: 'stream', epoch: 'e1', offset: 0 } as const;
+
+function grant(socket: FakeSocket): void {
+  socket.reply('subscribe', { kind: 'subscribed', results: [result] });
+}
+
+function refuse(socket: FakeSocket, retryAfterMs?: number): void {
+  const error = {
+    code: 'forbidden',
+    number: 112,
+    message: 'no',
+    retry: retryAfterMs !== undefined,
+    retryAfterMs,
+  };
+  socket.reply('subscribe', { kind: 'subscribed', results: [{ topic: 'a', error }] });
+}
+
+/** What has become of the promise by now. */
+async function outcome(ready: Promise<void>): Promise<string> {
+  const settling = ready.then(
+    () => 'ready',
+    ({ code }: { code: string }) => code,
+  );
+  await settled();
+  return await Promise.race([settling, Promise.resolve('waits')]);
+}
+
+describe('`ready` of a subscription', () => {
+  it('resolves once the gateway has established it, and at once from then on', async () => {
+    const h = harness();
+    const subscription = h.client.subscribe('a');
+    const { ready } = subscription;
+    await h.arrive();
+    expect(await outcome(ready)).toBe('waits');
+    grant(h.socket);
+    expect([await outcome(ready), await outcome(subscription.ready)]).toEqual(['ready', 'ready']);
+  });
+
+  it('waits again while the client reconnects', async () => {
+    const h = harness();
+    const subscription = h.client.subscribe('a');
+    grant(await h.arrive());
+    h.socket.end();
+    expect([subscription.state, await outcome(subscription.ready)]).toEqual(['pending', 'waits']);
+  });
+
+  it('rejects with the reason of a refusal, also of one that is tried again', async () => {
+    const h = harness();
+    const subscription = h.client.subscribe('a');
+    subscription.on('error', () => undefined);
+    const { ready } = subscription;
+    refuse(await h.arrive(), 1_000);
+    expect([await outcome(ready), await outcome(subscription.ready)]).toEqual(['forbidden', 'forbidden']);
+    await h.runtime.advance(1_000);
+    grant(h.socket);
+    expect(await outcome(subscription.ready)).toBe('ready');
+  });
+
+  it('rejects with `closed` once it has ended', async () => {
+    const subscription = harness().client.subscribe('a');
+    const { ready } = subscription;
+    subscription.unsubscribe();
+    expect([await outcome(ready), await outcome(subscription.ready)]).toEqual(['closed', 'closed']);
+  });
+
+  it('is the same of a page that shares a connection', async () => {
+    const { client, socket } = pageHarness();
+    const subscription = client.subscribe('a');
+    const { ready } = subscription;
+    void client.connect();
+    await settled();
+    socket().greet();
+    await settled();
+    expect(await outcome(ready)).toBe('waits');
+    grant(socket());
+    expect(await outcome(ready)).toBe('ready');
+    client.close();
+  });
+});
+
+function pageHarness() {
+  const sockets: FakeSocket[] = [];
+  class Recorded extends FakeSocket {
+    constructor(url: string, protocols?: string[]) {
+      super(url, protocols);
+      sockets.push(this);
+    }
+  }
+  const client = new PageClient('ws://gateway.test/ws', { WebSocket: Recorded, runtime: new FakeRuntime() });
+  return { client, socket: () => sockets.at(-1) as FakeSocket };
+}
