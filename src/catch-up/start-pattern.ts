@@ -58,21 +58,16 @@ function startAtCursor(
   { broker, modeOf, metrics }: StartOptions,
 ): PatternStarted {
   const cursor = validCursor(broker.commits, text);
-  const resumption = cursor && new Resumption(cursor, view.options.target, view.deliveryKey);
-  const had: PatternHad = {
-    base: resumption?.had ?? nothingHad,
-    hadOf: (topic) => resumption?.hadOf(topic) ?? nothingHad,
-    lowest: resumption?.lowest ?? nothingHad,
-    hasExceptions: resumption?.hasExceptions === true,
-  };
-  const recovered = resumption !== undefined && had.lowest.seq >= broker.commits.forgottenSeq;
-  metrics.recoveriesTotal.inc({ outcome: recovered ? 'recovered' : 'gap' });
   const { target } = view.options;
+  const had = cursor === undefined ? hadOfNone : new Resumption(cursor, target, view.deliveryKey);
+  const { lowest } = had;
+  const recovered = cursor !== undefined && lowest.seq >= broker.commits.forgottenSeq;
+  metrics.recoveriesTotal.inc({ outcome: recovered ? 'recovered' : 'gap' });
   const own = positions.slice(0, maxTopicsListed).flatMap((position) => {
     const topic = patternMatches(target, position.topic) && broker.find(position.topic);
     return topic ? [{ topic, start: startSince(topic, position, broker.commits) }] : [];
   });
-  const lost = goneAfter(broker, view, had.lowest.lacksValues ? 0 : had.lowest.seq).filter(
+  const lost = goneAfter(broker, view, lowest.lacksValues ? 0 : lowest.seq).filter(
     ({ name, numbering }) =>
       numbering.seq > had.hadOf(name).seq || (modeOf(name) === 'state' && had.hadOf(name).lacksValues),
   );
@@ -94,6 +89,15 @@ export interface PatternHad {
   readonly lowest: Had;
   readonly hasExceptions: boolean;
 }
+
+/** What a client has had whose cursor is of another numbering of commits. */
+const nothingHad: Had = { seq: 0, lacksValues: false };
+const hadOfNone: PatternHad = {
+  base: nothingHad,
+  hadOf: () => nothingHad,
+  lowest: nothingHad,
+  hasExceptions: false,
+};
 
 /** For a new subscriber, which lacks all values, that was sent the publications of streams up to here. */
 export function continuePattern(view: View, had: PatternHad, { broker }: StartOptions): PatternStarted {
@@ -126,11 +130,13 @@ interface Beside {
 /** The cursor says that the subscriber lacks nothing. */
 function startAfter(
   view: View,
-  { base, hadOf, lowest, hasExceptions }: PatternHad,
+  had: PatternHad,
   broker: Broker,
   { own, lost, isKnown }: Beside,
 ): { readonly backlog: PatternBacklog; readonly cursor: string | undefined } {
   const { target } = view.options;
+  const { base, lowest, hasExceptions } = had;
+  const hadOf = (topic: string) => had.hadOf(topic);
   const lacksValues = (topic: Topic) => topic.state !== undefined && hadOf(topic.name).lacksValues;
   const backlogOfTopic = (topic: Topic) =>
     lacksValues(topic)
@@ -161,9 +167,6 @@ function startAfter(
   const isLevel = topics.size + lost.length + own.length === 0;
   return { backlog, cursor: isLevel ? cursorNow(broker.commits) : undefined };
 }
-
-/** What a client has had whose cursor is of another numbering of commits. */
-const nothingHad: Had = { seq: 0, lacksValues: false };
 
 /** For a client that knows no cursors. Topics that it does not name were born since it knew the pattern. */
 function startAtPositions(

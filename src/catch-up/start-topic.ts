@@ -118,7 +118,7 @@ function startAtCursor(feed: Feed, cursor: Cursor | undefined): Start {
   const { epoch, bornAfterSeq, startOffset } = topic;
   const reach = reachOf(feed);
   const resumption = cursor && new Resumption(cursor, topic.name, view.deliveryKey);
-  const { seq, lacksValues } = resumption?.had ?? nothingHad;
+  const { seq, lacksValues } = resumption?.base ?? nothingHad;
   const isKnown = cursor !== undefined && seq >= bornAfterSeq;
   const had = hadUpto(feed, seq);
   const isEvicted = had === undefined;

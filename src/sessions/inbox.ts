@@ -63,21 +63,12 @@ export class Inbox {
     const { user } = session.identity;
     if (since !== undefined || last !== undefined || cursor !== undefined) return subscription;
     if (topic === undefined || user === undefined) return subscription;
-    const { epoch, startOffset, name } = topic;
-    const sent = replaced?.epoch === epoch ? replaced.offset : undefined;
+    const sent = replaced?.epoch === topic.epoch ? replaced.offset : undefined;
     // A client with offsets passes over the frames of the subscription that it replaces.
     const hasOffsets = session.codec.name === 'protobuf' || session.saysWhatItHad;
-    const continues = sent !== undefined && !hasOffsets;
-    const acknowledged = this.#options.broker.acknowledged.get(name, user);
-    const had = epoch !== '' && acknowledged?.epoch === epoch ? acknowledged.offset : undefined;
-    // That was in another numbering, whose end the user may have missed.
-    if (!continues && had === undefined && acknowledged !== undefined && !knewAsEmpty(topic, acknowledged))
-      return { ...subscription, since: acknowledged };
-    if (epoch === '') return subscription;
-    const start = continues ? sent : Math.max(startOffset, had ?? startOffset);
-    // Another device may have had what this one was about to be sent.
-    const offset = Math.min(start, sent ?? start);
-    return offset >= topic.ring.newest ? subscription : { ...subscription, since: { epoch, offset } };
+    const acknowledged = this.#options.broker.acknowledged.get(topic.name, user);
+    const start = startIn(topic, acknowledged, sent, hasOffsets);
+    return start === undefined ? subscription : { ...subscription, since: start };
   }
 
   /** A subscription of an inbox has begun, where `subscription` says. */
@@ -168,6 +159,29 @@ function lacksValues(cursor: string): boolean {
  */
 function knewAsEmpty({ bornAfterSeq }: Topic, { epoch, offset }: Position): boolean {
   return epoch === '' && bornAfterSeq <= offset;
+}
+
+/**
+ * Where a subscription starts whose user has acknowledged this position, and whose session was `sent` everything up to
+ * this offset; undefined: with what is published next.
+ */
+function startIn(
+  topic: Topic,
+  acknowledged: Position | undefined,
+  sent: number | undefined,
+  hasOffsets: boolean,
+): Position | undefined {
+  const { epoch, startOffset } = topic;
+  const continues = sent !== undefined && !hasOffsets;
+  const had = epoch !== '' && acknowledged?.epoch === epoch ? acknowledged.offset : undefined;
+  // That was in another numbering, whose end the user may have missed.
+  if (!continues && had === undefined && acknowledged !== undefined && !knewAsEmpty(topic, acknowledged))
+    return acknowledged;
+  if (epoch === '') return undefined;
+  const start = continues ? sent : Math.max(startOffset, had ?? startOffset);
+  // Another device may have had what this one was about to be sent.
+  const offset = Math.min(start, sent ?? start);
+  return offset >= topic.ring.newest ? undefined : { epoch, offset };
 }
 
 function isNews(sent: Position | undefined, { acknowledged }: Drained): sent is Position {

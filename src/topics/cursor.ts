@@ -122,29 +122,29 @@ function parseHad(digits = '', mark = ''): Had | undefined {
 /** What a cursor says of one subscription, to a topic or a pattern. */
 export class Resumption {
   /** The keys of its exceptions are made of this. */
-  readonly #base: string;
+  readonly #key: string;
   readonly #cursor: Cursor;
   /** Where the client is in topics without an exception. */
-  readonly had: Had;
+  readonly base: Had;
 
   /** `key` names the subscription, if its client had several to the target. */
   constructor(cursor: Cursor, target: string, key: string) {
     const { exceptions } = cursor;
     this.#cursor = cursor;
-    this.#base = exceptions?.has(exceptionKey(key)) ? key : target;
-    this.had = exceptions?.get(exceptionKey(this.#base)) ?? cursor;
+    this.#key = exceptions?.has(exceptionKey(key)) ? key : target;
+    this.base = exceptions?.get(exceptionKey(this.#key)) ?? cursor;
   }
 
   /** Where the client is in one topic of the pattern. */
   hadOf(topic: string): Had {
     const { exceptions } = this.#cursor;
-    if (exceptions === undefined) return this.had;
-    return exceptions.get(exceptionKey(this.#base, topic)) ?? this.had;
+    if (exceptions === undefined) return this.base;
+    return exceptions.get(exceptionKey(this.#key, topic)) ?? this.base;
   }
 
   /** No topic's position is earlier than this. The keys do not tell which topics the exceptions are about. */
   get lowest(): Had {
-    return lowestOf([this.had, ...(this.#cursor.exceptions?.values() ?? [])]);
+    return lowestOf([this.base, ...(this.#cursor.exceptions?.values() ?? [])]);
   }
 
   get hasExceptions(): boolean {

@@ -123,7 +123,7 @@ describe('what is answered is what is described', () => {
     },
   );
 
-  test('errors', async () => {
+  test('errors have a code and a message', async () => {
     const { get } = await startApi();
     const shape = z.strictObject({ error: z.strictObject({ code: z.string(), message: z.string() }) });
     expect(shape.safeParse((await get('/nothing')).json()).success).toBe(true);

@@ -223,7 +223,7 @@ describe('finding the items', () => {
     expect(looks).toBeLessThan(4 * body.length);
   });
 
-  test('of lines', () => {
+  test('of lines are all but blank ones', () => {
     expect(textsOf(LineItems, 'a\n \t\r\nb\n\nc')).toEqual(['a', 'b', 'c']);
     expect(textsOf(LineItems, '')).toEqual([]);
   });

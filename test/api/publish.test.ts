@@ -142,7 +142,7 @@ const escapedText = (text: string) =>
   `"${[...Array(text.length).keys()].map((i) => `\\u${text.charCodeAt(i).toString(16).padStart(4, '0')}`).join('')}"`;
 
 describe('what a body asks to publish', () => {
-  test('all members', () => {
+  test('is what all of its members say', () => {
     const body = {
       topic: 'server:web-01',
       type: 'status_change',

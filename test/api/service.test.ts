@@ -51,7 +51,7 @@ test.each([
   expect(ports.sessions.count()).toBe(1);
 });
 
-test('stats', async () => {
+test('stats are those of the gateway, with its version and its times as instants', async () => {
   const { get } = await startApi();
   expect((await get('/api/stats')).json()).toMatchObject({
     version: '1.2.3',

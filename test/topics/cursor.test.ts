@@ -60,7 +60,7 @@ describe('a cursor', () => {
   test('of several subscriptions to one topic has the earliest of their positions', () => {
     const key = exceptionKey('a');
     const cursor = parseCursor(`Abc.z~${key}.9~${key}.5!~${key}.7`) as Cursor;
-    expect(new Resumption(cursor, 'a', 'a 0').had).toEqual({ seq: 5, lacksValues: true });
+    expect(new Resumption(cursor, 'a', 'a 0').base).toEqual({ seq: 5, lacksValues: true });
   });
 });
 
@@ -79,10 +79,10 @@ describe('what a cursor says of a subscription', () => {
   test('is the position of its topic, of the topic in its pattern, or of everything', () => {
     const had = (target: string, topic: string) =>
       new Resumption(cursor, target, `${target} 0`).hadOf(topic).seq;
-    expect(new Resumption(cursor, 'a', 'a 0').had.seq).toBe(90);
+    expect(new Resumption(cursor, 'a', 'a 0').base.seq).toBe(90);
     expect(had('b:*', 'b:1')).toBe(95);
     expect(had('b:*', 'b:2')).toBe(80);
-    expect(new Resumption(cursor, 'b:1', 'b:1 0').had.seq).toBe(100);
+    expect(new Resumption(cursor, 'b:1', 'b:1 0').base.seq).toBe(100);
     expect(had('c:*', 'b:1')).toBe(100);
     expect(new Resumption(cursor, 'c', 'c 0').lowest).toEqual(at(80));
   });
