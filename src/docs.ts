@@ -101,7 +101,7 @@ function routeRows(): string[][] {
 }
 
 function limitRows(limits: readonly Limit[]): string[][] {
-  return limits.map(({ what, at, of, over, codes, countedBy, tests }) => [
+  return limits.map(({ what, at, of, over, codes = [], countedBy, tests }) => [
     what,
     typeof at === 'string' ? `${code(at)}: ${defaultOf(at)}` : at.value,
     of,

@@ -97,7 +97,7 @@ describe('the limits', () => {
 
   test('have codes, metrics and labels that exist', () => {
     const known = new Map(metricRows.map(({ name, labels }) => [name, labels]));
-    const wrong = limits.flatMap(({ codes, countedBy }) => [
+    const wrong = limits.flatMap(({ codes = [], countedBy }) => [
       ...codes.filter((code) => !(code in errorTable) && !(code in closeTable)),
       ...countedBy.filter((series) => {
         const [, name = '', label] = /^(\w+)(?:\{(\w+)="\w+"\})?$/.exec(series) ?? [];

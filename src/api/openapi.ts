@@ -19,7 +19,6 @@ export function openapiRoute(routes: readonly Route[], version: string): Route {
     summary: 'This document.',
     access: 'none',
     response: z.looseObject({ openapi: z.string() }),
-    errors: [],
     handle: () => jsonText(200, text),
   });
   const text = JSON.stringify(openapiDocument([...routes, self], version));
@@ -122,7 +121,7 @@ const authCodes = (Object.keys(errorTable) as ErrorCode[]).filter(
 function errorsOf(each: Route): readonly ErrorCode[] {
   const guarded = each.access !== 'none';
   return [
-    ...each.errors,
+    ...(each.errors ?? []),
     ...(each.params || each.query || each.body ? (['invalid_request'] as const) : []),
     ...(each.body ? (['frame_too_large', 'unsupported_media_type'] as const) : []),
     ...(guarded ? authCodes : []),

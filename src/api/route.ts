@@ -50,8 +50,8 @@ export interface Route {
   readonly body?: RouteBody;
   /** The body of a 200: JSON of this schema, or another media type. */
   readonly response: z.ZodType | string;
-  /** The errors that it may respond with besides those of every route. */
-  readonly errors: readonly ErrorCode[];
+  /** The errors that it may respond with besides those of every route; absent: none. */
+  readonly errors?: readonly ErrorCode[];
   /** Throws a `SluiceError` to respond with it. */
   handle(call: Call, ports: ApiPorts): Awaitable<ApiResponse>;
 }

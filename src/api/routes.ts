@@ -108,7 +108,6 @@ export const routes: readonly Route[] = [
     params: requests.userParams,
     query: requests.userConnectionsQuery,
     response: responses.connectionList,
-    errors: [],
     handle: listUserConnections,
   }),
   route({
@@ -117,7 +116,6 @@ export const routes: readonly Route[] = [
     summary: 'Show the main counters.',
     access: 'read',
     response: responses.stats,
-    errors: [],
     handle: showStats,
   }),
   route({
@@ -129,7 +127,6 @@ export const routes: readonly Route[] = [
     byToken: true,
     query: requests.topicsQuery,
     response: responses.topicList,
-    errors: [],
     handle: listTopics,
   }),
   route({
@@ -216,7 +213,6 @@ export const routes: readonly Route[] = [
     access: 'admin',
     query: requests.connectionsQuery,
     response: responses.connectionList,
-    errors: [],
     handle: listConnections,
   }),
   route({
@@ -270,7 +266,6 @@ export const routes: readonly Route[] = [
     summary: 'List the revocations in effect.',
     access: 'admin',
     response: responses.revocationList,
-    errors: [],
     handle: listRevocations,
   }),
   stream({
@@ -308,7 +303,6 @@ export const routes: readonly Route[] = [
     summary: 'Metrics for Prometheus; allowed for keys that may read, and from this machine.',
     access: 'metrics',
     response: 'text/plain',
-    errors: [],
     handle: showMetrics,
   }),
   route({
@@ -318,7 +312,6 @@ export const routes: readonly Route[] = [
     access: 'none',
     isProbe: true,
     response: responses.health,
-    errors: [],
     handle: showHealth,
   }),
   route({

@@ -94,7 +94,6 @@ function monitoringRoutes({ name, namespace }: System, options: CompatRouteOptio
       summary: 'Server monitoring: its connections and messages.',
       access: 'read',
       response: anyObject,
-      errors: [],
       handle: () => {
         const { active, total, messages, bytes, subscriptions } = options.stats(name);
         return json({
@@ -159,7 +158,6 @@ function marketRoutes(
       summary: 'Market data: its connections, messages and symbols.',
       access: 'read',
       response: anyObject,
-      errors: [],
       handle: () => {
         const { active, total, messages, subscriptions } = stats(name);
         return json({
@@ -182,7 +180,6 @@ function notificationRoutes({ name, namespace }: System, { stats }: CompatRouteO
       summary: 'Notifications: connections, users and rooms.',
       access: 'read',
       response: anyObject,
-      errors: [],
       handle: () => json(notificationStats(stats(name), namespace)),
     }),
     route({

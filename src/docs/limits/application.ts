@@ -70,7 +70,6 @@ export const applicationLimits: readonly Limit[] = [
     at: 'eventQueueMaxBytes',
     of: 'the gateway',
     over: 'all are dropped, and the next batch says resync',
-    codes: [],
     countedBy: ['events_dropped_total', 'event_queue_bytes'],
     tests: [
       [
@@ -110,7 +109,6 @@ export const applicationLimits: readonly Limit[] = [
     at: { value: '8 MiB' },
     of: 'the gateway',
     over: 'the oldest is verified anew',
-    codes: [],
     countedBy: [],
     tests: [['auth/verified-tokens.test.ts', 'of two tokens with 2000 bytes']],
   },

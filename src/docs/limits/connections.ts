@@ -88,7 +88,6 @@ const described: readonly Limit[] = [
     at: 'httpConnectionsMax',
     of: 'the gateway',
     over: 'closed at their first byte',
-    codes: [],
     countedBy: [rejected('too_many_connections')],
     tests: [
       [http, 'above the limit are closed at once, and counted'],
@@ -100,7 +99,6 @@ const described: readonly Limit[] = [
     at: { value: 'half of these' },
     of: 'the gateway',
     over: 'small responses end their connections',
-    codes: [],
     countedBy: ['http_connections'],
     tests: [
       ['transport/uws/http-connections.test.ts', 'are scarce when more than half of them are taken'],
@@ -113,7 +111,6 @@ const described: readonly Limit[] = [
     at: { value: '`ulimit -n`, less 256 or a quarter of it' },
     of: 'process',
     over: 'closed at their first byte: the engine and requests to the application need files, too',
-    codes: [],
     countedBy: [rejected('too_many_connections')],
     tests: [
       ['transport/uws/http-connections.test.ts', 'are as many as %s, and one more is closed and counted'],
@@ -126,7 +123,6 @@ const described: readonly Limit[] = [
     at: { value: '`ulimit -n`, as above, less three for each' },
     of: 'process',
     over: 'closed before anything is read',
-    codes: [],
     countedBy: [rejected('too_many_connections')],
     tests: [
       [
@@ -144,7 +140,6 @@ const described: readonly Limit[] = [
     at: 'httpConnectionsPerSecondPerIp',
     of: 'peer; trusted proxies have no limit',
     over: 'closed at their first byte',
-    codes: [],
     countedBy: [limited('connection'), rejected('rate_limited')],
     tests: [
       [http, 'of one address that come too fast are closed, and those of others are not'],
@@ -156,7 +151,6 @@ const described: readonly Limit[] = [
     at: { value: '107 bytes, of version 2 4096' },
     of: 'connection of a trusted proxy',
     over: 'closed',
-    codes: [],
     countedBy: [],
     tests: [
       ['transport/proxy-header.test.ts', 'ends within 107 bytes'],
@@ -168,7 +162,6 @@ const described: readonly Limit[] = [
     at: { value: '10, then one every 10 s' },
     of: 'door and code',
     over: 'not logged; the next line says how many were not',
-    codes: [],
     countedBy: ['auth_failures_total'],
     tests: [
       [

@@ -9,8 +9,8 @@ export interface Limit {
   /** Who is charged. */
   readonly of: string;
   readonly over: string;
-  /** What a client is told. */
-  readonly codes: readonly (ErrorCode | CloseCode)[];
+  /** What a client is told; absent: nothing. */
+  readonly codes?: readonly (ErrorCode | CloseCode)[];
   /** `name` or `name{label="value"}`, without the prefix. */
   readonly countedBy: readonly string[];
   /** Below, at and above it: the file below `test/`, and text of a title there. */

@@ -117,7 +117,6 @@ export const publishingLimits: readonly Limit[] = [
     at: 'topicHistoryMaxPublications',
     of: 'topic',
     over: 'the oldest are evicted',
-    codes: [],
     countedBy: ['ring_evictions_total{reason="count"}'],
     tests: [[ring, 'evicts the oldest above the limit of count, not at it']],
   },
@@ -126,7 +125,6 @@ export const publishingLimits: readonly Limit[] = [
     at: 'topicHistoryMaxAgeSeconds',
     of: 'topic',
     over: 'evicted',
-    codes: [],
     countedBy: ['ring_evictions_total{reason="age"}'],
     tests: [[ring, 'evicts by age what is older than the limit, not what is as old']],
   },
@@ -135,7 +133,6 @@ export const publishingLimits: readonly Limit[] = [
     at: 'topicHistoryMaxBytes',
     of: 'topic',
     over: 'the oldest are evicted',
-    codes: [],
     countedBy: ['ring_evictions_total{reason="bytes"}'],
     tests: [[ring, 'evicts the oldest above the limit of bytes, not at it']],
   },
@@ -191,7 +188,6 @@ export const publishingLimits: readonly Limit[] = [
     at: 'batchMaxPublications',
     of: 'view',
     over: 'several batches',
-    codes: [],
     countedBy: ['frames_total'],
     tests: [
       ['fanout/fanout.test.ts', 'a busy topic with %i publications, of at most 2 a batch, sends at once %j'],
@@ -202,7 +198,6 @@ export const publishingLimits: readonly Limit[] = [
     at: 'batchMaxBytes',
     of: 'view',
     over: 'several batches',
-    codes: [],
     countedBy: ['frames_total'],
     tests: [
       ['fanout/fanout.test.ts', 'batches are cut at the limit of bytes, and what is larger goes alone'],
@@ -213,7 +208,6 @@ export const publishingLimits: readonly Limit[] = [
     at: { value: '100 000' },
     of: 'the gateway',
     over: 'the longest idle is dropped: the topic begins anew, and clients are told',
-    codes: [],
     countedBy: [],
     tests: [['engines/contract/forget.ts', 'drops the numberings that have been idle for longest']],
   },
@@ -222,7 +216,6 @@ export const publishingLimits: readonly Limit[] = [
     at: { value: '4 MiB' },
     of: 'the gateway',
     over: 'the longest unused is made anew',
-    codes: [],
     countedBy: ['shared_pages_total'],
     tests: [
       [
@@ -236,7 +229,6 @@ export const publishingLimits: readonly Limit[] = [
     at: { value: '100; 100 000 of all' },
     of: 'user',
     over: 'the longest unused is forgotten: what was kept comes again',
-    codes: [],
     countedBy: ['acknowledged_positions'],
     tests: [
       [

@@ -80,7 +80,6 @@ export const requestLimits: readonly Limit[] = [
     at: { value: '20 ms, of 200 requests and chunks at least' },
     of: 'the gateway',
     over: 'responses wait for the next turn; a connection that sends another request meanwhile is ended',
-    codes: [],
     countedBy: ['event_loop_delay_seconds'],
     tests: [
       ['transport/uws/request-turn.test.ts', 'with %i pieces in %i ms is long'],
@@ -142,7 +141,6 @@ export const requestLimits: readonly Limit[] = [
     at: { value: '16 KiB, 98 headers' },
     of: 'request',
     over: '431, by the library',
-    codes: [],
     countedBy: [],
     tests: [
       ['transport/uws/heads.test.ts', 'a head in several segments is served up to 16 KiB'],

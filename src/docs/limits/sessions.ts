@@ -158,7 +158,6 @@ export const sessionLimits: readonly Limit[] = [
     at: 'presenceMaxBytes',
     of: 'key, user or session: a quarter, and no more than is free',
     over: 'subscribed, and not listed',
-    codes: [],
     countedBy: ['presence_unlisted_total', 'presence_bytes'],
     tests: [
       [
@@ -172,7 +171,6 @@ export const sessionLimits: readonly Limit[] = [
     at: { value: '1000' },
     of: 'topic',
     over: 'left out of the list, and counted',
-    codes: [],
     countedBy: [],
     tests: [
       ['sessions/presence.test.ts', 'joins and leaves are announced up to 1000 members, and 1000 are listed'],
@@ -183,7 +181,6 @@ export const sessionLimits: readonly Limit[] = [
     at: { value: '1000 publications, 256 KiB' },
     of: 'command',
     over: 'the page ends before, and says that there is more',
-    codes: [],
     countedBy: [],
     tests: [
       ['e2e/unread.test.ts', 'has at most 1000 publications, and says that there are more'],
@@ -195,7 +192,6 @@ export const sessionLimits: readonly Limit[] = [
     at: { value: '1000' },
     of: 'command',
     over: 'left out, and served',
-    codes: [],
     countedBy: [],
     tests: [['catch-up/start-pattern.test.ts', 'lists at most 1000 of %i topics, and sends all of them']],
   },
@@ -243,7 +239,6 @@ export const sessionLimits: readonly Limit[] = [
     at: 'backpressureMaxBytes',
     of: 'session',
     over: 'no live batches until it has drained, then catch-up',
-    codes: [],
     countedBy: ['sessions_lagging_total', 'drops_total'],
     tests: [
       ['transport/sink-contract.ts', 'a slow client lags, is caught up when it reads again'],
