@@ -6,304 +6,139 @@
 interface ErrorSpec {
   readonly number: number;
   readonly http: number;
-  /** The same request may succeed later. */
   readonly retry: boolean;
   /**
    * A fault of authentication, logged and counted as such. `credential`: the token or key is missing, wrong or out of
    * its time. `access`: it is good, or none is needed, but it does not allow this from here.
    */
-  readonly auth?: 'credential' | 'access';
+  readonly auth: 'credential' | 'access' | undefined;
   readonly summary: string;
 }
 
-const table = {
-  invalid_frame: {
-    number: 100,
-    http: 400,
-    retry: false,
-    summary: 'The message is not a valid frame of the negotiated codec.',
-  },
-  unknown_command: {
-    number: 101,
-    http: 404,
-    retry: false,
-    summary: 'Unknown command.',
-  },
-  invalid_request: {
-    number: 102,
-    http: 400,
-    retry: false,
-    summary: 'A field is missing, unknown or out of range.',
-  },
-  invalid_json: {
-    number: 103,
-    http: 400,
-    retry: false,
-    summary: 'The body or message is not valid JSON in UTF-8, or an object has a duplicate member.',
-  },
-  invalid_topic: {
-    number: 104,
-    http: 400,
-    retry: false,
-    summary: 'The name of the topic or pattern is invalid.',
-  },
-  invalid_type: {
-    number: 105,
-    http: 400,
-    retry: false,
-    summary: 'The type of the publication is invalid, or is the name of a control frame.',
-  },
-  invalid_filter: {
-    number: 106,
-    http: 400,
-    retry: false,
-    summary: 'The filter is malformed, too large or too deep.',
-  },
-  payload_too_large: {
-    number: 107,
-    http: 413,
-    retry: false,
-    summary: 'The payload is larger than the limit.',
-  },
-  frame_too_large: {
-    number: 108,
-    http: 413,
-    retry: false,
-    summary: 'The message or body is larger than the limit.',
-  },
-  not_supported: {
-    number: 109,
-    http: 501,
-    retry: false,
-    summary: 'The gateway does not support this part of the protocol.',
-  },
-  unauthorized: {
-    number: 110,
-    http: 401,
-    retry: false,
-    auth: 'credential',
-    summary: 'A valid token or API key is required.',
-  },
-  token_expired: {
-    number: 111,
-    http: 401,
-    retry: false,
-    auth: 'credential',
-    summary: 'The token has expired: get a new one.',
-  },
-  token_revoked: {
-    number: 119,
-    http: 401,
-    retry: false,
-    auth: 'credential',
-    summary: 'The token was revoked: get a new one.',
-  },
-  token_not_yet_valid: {
-    number: 116,
-    http: 401,
-    retry: true,
-    auth: 'credential',
-    summary: 'The token is not valid yet: try again later.',
-  },
-  token_keys_unavailable: {
-    number: 117,
-    http: 503,
-    retry: true,
-    auth: 'credential',
-    summary: 'The public keys of tokens could not be loaded yet: try again.',
-  },
-  forbidden: {
-    number: 112,
-    http: 403,
-    retry: false,
-    auth: 'access',
-    summary: 'The token or API key does not permit this.',
-  },
-  denied: {
-    number: 118,
-    http: 403,
-    retry: false,
-    summary: 'The application refused it.',
-  },
-  origin_not_allowed: {
-    number: 113,
-    http: 403,
-    retry: false,
-    auth: 'access',
-    summary: 'The origin of the page is not allowed.',
-  },
-  local_only: {
-    number: 114,
-    http: 403,
-    retry: false,
-    auth: 'access',
-    summary:
-      'Without API keys this is allowed from this machine only, and the request may come from elsewhere.',
-  },
-  not_found: { number: 120, http: 404, retry: false, summary: 'Not found.' },
-  method_not_allowed: {
-    number: 121,
-    http: 405,
-    retry: false,
-    summary: 'The route does not support this method.',
-  },
-  unsupported_media_type: {
-    number: 122,
-    http: 415,
-    retry: false,
-    summary: 'The content type of the body is not supported.',
-  },
-  unknown_subprotocol: {
-    number: 123,
-    http: 400,
-    retry: false,
-    summary: 'None of the offered WebSocket subprotocols is known.',
-  },
-  upgrade_required: {
-    number: 124,
-    http: 426,
-    retry: false,
-    summary: 'This route speaks WebSocket, and the client may connect.',
-  },
-  already_connected: {
-    number: 130,
-    http: 409,
-    retry: false,
-    summary: 'The session has already sent `connect`.',
-  },
-  already_subscribed: {
-    number: 131,
-    http: 409,
-    retry: false,
-    summary: 'The session already has this subscription.',
-  },
-  not_subscribed: { number: 132, http: 404, retry: false, summary: 'The session has no such subscription.' },
-  message_id_conflict: {
-    number: 133,
-    http: 409,
-    retry: false,
-    summary: 'The messageId was already used for a different publication in this topic.',
-  },
-  position_conflict: {
-    number: 134,
-    http: 409,
-    retry: false,
-    summary: 'The newest publication of the topic is not the expected one.',
-  },
-  job_conflict: {
-    number: 135,
-    http: 409,
-    retry: false,
-    summary: 'The job has ended, or its progress would go backwards.',
-  },
-  rate_limited: {
-    number: 140,
-    http: 429,
-    retry: true,
-    summary: 'Too many requests or messageIds: try again later.',
-  },
-  too_many_subscriptions: {
-    number: 141,
-    http: 429,
-    retry: true,
-    summary: 'The session has reached its maximum number of subscriptions.',
-  },
-  too_many_views: {
-    number: 142,
-    http: 429,
-    retry: true,
-    summary: 'The maximum number of distinct views is reached, of this topic or of all.',
-  },
-  too_many_connections: {
-    number: 143,
-    http: 503,
-    retry: true,
-    summary: 'The gateway has reached its maximum number of connections.',
-  },
-  too_many_connections_from_ip: {
-    number: 144,
-    http: 429,
-    retry: true,
-    summary: 'This address has reached its maximum number of connections.',
-  },
-  too_many_connections_of_user: {
-    number: 145,
-    http: 429,
-    retry: true,
-    summary: 'This user has reached their maximum number of connections.',
-  },
-  too_many_topics: {
-    number: 146,
-    http: 429,
-    retry: true,
-    summary: 'The maximum number of topics is reached.',
-  },
-  too_many_keys: {
-    number: 147,
-    http: 429,
-    retry: true,
-    summary: 'The state topic has reached its maximum number or size of keys.',
-  },
-  engine_unavailable: {
-    number: 150,
-    http: 503,
-    retry: true,
-    summary: 'The engine could not commit the publication. With a messageId it is safe to try again.',
-  },
-  shutting_down: { number: 151, http: 503, retry: true, summary: 'The gateway is shutting down.' },
-  application_unavailable: {
-    number: 153,
-    http: 503,
-    retry: true,
-    summary: 'The application gave no valid answer in time.',
-  },
-  internal: {
-    number: 152,
-    http: 500,
-    retry: true,
-    summary: 'An internal error; the cause is in the gateway’s log.',
-  },
-} as const satisfies Record<string, ErrorSpec>;
+/** An error after which the same request fails again. */
+function lasting(number: number, http: number, summary: string, auth?: ErrorSpec['auth']): ErrorSpec {
+  return { number, http, retry: false, auth, summary };
+}
 
-export type ErrorCode = keyof typeof table;
-export const errorTable: Readonly<Record<ErrorCode, ErrorSpec>> = table;
+/** An error after which the same request may succeed later. */
+function passing(number: number, http: number, summary: string, auth?: ErrorSpec['auth']): ErrorSpec {
+  return { number, http, retry: true, auth, summary };
+}
+
+export const errorTable = {
+  invalid_frame: lasting(100, 400, 'The message is not a valid frame of the negotiated codec.'),
+  unknown_command: lasting(101, 404, 'Unknown command.'),
+  invalid_request: lasting(102, 400, 'A field is missing, unknown or out of range.'),
+  invalid_json: lasting(
+    103,
+    400,
+    'The body or message is not valid JSON in UTF-8, or an object has a duplicate member.',
+  ),
+  invalid_topic: lasting(104, 400, 'The name of the topic or pattern is invalid.'),
+  invalid_type: lasting(
+    105,
+    400,
+    'The type of the publication is invalid, or is the name of a control frame.',
+  ),
+  invalid_filter: lasting(106, 400, 'The filter is malformed, too large or too deep.'),
+  payload_too_large: lasting(107, 413, 'The payload is larger than the limit.'),
+  frame_too_large: lasting(108, 413, 'The message or body is larger than the limit.'),
+  not_supported: lasting(109, 501, 'The gateway does not support this part of the protocol.'),
+  unauthorized: lasting(110, 401, 'A valid token or API key is required.', 'credential'),
+  token_expired: lasting(111, 401, 'The token has expired: get a new one.', 'credential'),
+  token_revoked: lasting(119, 401, 'The token was revoked: get a new one.', 'credential'),
+  token_not_yet_valid: passing(116, 401, 'The token is not valid yet: try again later.', 'credential'),
+  token_keys_unavailable: passing(
+    117,
+    503,
+    'The public keys of tokens could not be loaded yet: try again.',
+    'credential',
+  ),
+  forbidden: lasting(112, 403, 'The token or API key does not permit this.', 'access'),
+  denied: lasting(118, 403, 'The application refused it.'),
+  origin_not_allowed: lasting(113, 403, 'The origin of the page is not allowed.', 'access'),
+  local_only: lasting(
+    114,
+    403,
+    'Without API keys this is allowed from this machine only, and the request may come from elsewhere.',
+    'access',
+  ),
+  not_found: lasting(120, 404, 'Not found.'),
+  method_not_allowed: lasting(121, 405, 'The route does not support this method.'),
+  unsupported_media_type: lasting(122, 415, 'The content type of the body is not supported.'),
+  unknown_subprotocol: lasting(123, 400, 'None of the offered WebSocket subprotocols is known.'),
+  upgrade_required: lasting(124, 426, 'This route speaks WebSocket, and the client may connect.'),
+  already_connected: lasting(130, 409, 'The session has already sent `connect`.'),
+  already_subscribed: lasting(131, 409, 'The session already has this subscription.'),
+  not_subscribed: lasting(132, 404, 'The session has no such subscription.'),
+  message_id_conflict: lasting(
+    133,
+    409,
+    'The messageId was already used for a different publication in this topic.',
+  ),
+  position_conflict: lasting(134, 409, 'The newest publication of the topic is not the expected one.'),
+  job_conflict: lasting(135, 409, 'The job has ended, or its progress would go backwards.'),
+  rate_limited: passing(140, 429, 'Too many requests or messageIds: try again later.'),
+  too_many_subscriptions: passing(141, 429, 'The session has reached its maximum number of subscriptions.'),
+  too_many_views: passing(
+    142,
+    429,
+    'The maximum number of distinct views is reached, of this topic or of all.',
+  ),
+  too_many_connections: passing(143, 503, 'The gateway has reached its maximum number of connections.'),
+  too_many_connections_from_ip: passing(
+    144,
+    429,
+    'This address has reached its maximum number of connections.',
+  ),
+  too_many_connections_of_user: passing(
+    145,
+    429,
+    'This user has reached their maximum number of connections.',
+  ),
+  too_many_topics: passing(146, 429, 'The maximum number of topics is reached.'),
+  too_many_keys: passing(147, 429, 'The state topic has reached its maximum number or size of keys.'),
+  engine_unavailable: passing(
+    150,
+    503,
+    'The engine could not commit the publication. With a messageId it is safe to try again.',
+  ),
+  shutting_down: passing(151, 503, 'The gateway is shutting down.'),
+  application_unavailable: passing(153, 503, 'The application gave no valid answer in time.'),
+  internal: passing(152, 500, 'An internal error; the cause is in the gateway’s log.'),
+} as const;
+
+export type ErrorCode = keyof typeof errorTable;
 
 interface CloseSpec {
   readonly number: number;
-  /** Reconnect? 4000-4499 say yes, 4500-4999 no. */
+  /** Whether the client is to reconnect. */
   readonly retry: boolean;
   readonly summary: string;
 }
 
-const closes = {
-  going_away: { number: 4000, retry: true, summary: 'The gateway is stopping or restarting.' },
-  slow_consumer: {
-    number: 4001,
-    retry: true,
-    summary:
-      'The client read too slowly. The client sees 1006, because nothing more can be written; logs and metrics show this code.',
-  },
-  idle_timeout: {
-    number: 4002,
-    retry: true,
-    summary: 'No message and no pong within the idle timeout. The client sees 1006.',
-  },
-  too_many_commands: {
-    number: 4004,
-    retry: true,
-    summary: 'The client kept sending commands although the rate limit refused them.',
-  },
-  disconnected: { number: 4500, retry: false, summary: 'An operator ended the connection.' },
-  unauthorized: {
-    number: 4501,
-    retry: false,
-    summary: 'No valid token or API key was sent in time, or the token has expired or was revoked.',
-  },
-  frame_too_large: { number: 4502, retry: false, summary: 'A message was far larger than the limit.' },
-} as const satisfies Record<string, CloseSpec>;
+/** Clients reconnect after 4000 to 4499, and not after 4500 to 4999. */
+function close(number: number, summary: string): CloseSpec {
+  return { number, retry: number < 4500, summary };
+}
 
-export type CloseCode = keyof typeof closes;
-export const closeTable: Readonly<Record<CloseCode, CloseSpec>> = closes;
+export const closeTable = {
+  going_away: close(4000, 'The gateway is stopping or restarting.'),
+  slow_consumer: close(
+    4001,
+    'The client read too slowly. The client sees 1006, because nothing more can be written; logs and metrics show this code.',
+  ),
+  idle_timeout: close(4002, 'No message and no pong within the idle timeout. The client sees 1006.'),
+  too_many_commands: close(4004, 'The client kept sending commands although the rate limit refused them.'),
+  disconnected: close(4500, 'An operator ended the connection.'),
+  unauthorized: close(
+    4501,
+    'No valid token or API key was sent in time, or the token has expired or was revoked.',
+  ),
+  frame_too_large: close(4502, 'A message was far larger than the limit.'),
+} as const;
+
+export type CloseCode = keyof typeof closeTable;
 
 /** Whose credential was refused: for the log, never for the client. */
 interface Who {
