@@ -283,7 +283,7 @@ return reply
  * took over from another one, or that has lost data, first waits for the reports of all nodes that were there
  * (\`census\`). If a node has heard of more than the server has, or does not report, the server begins a new numbering
  * of everything. Where the former server still runs as a master of the cluster, which a node says by \`living\`, the
- * slot was moved with all its data, and no more reports are needed.
+ * slot was moved with all its data, and no more reports are needed. Times to come are of a clock that was set back.
  */
 export const helloScript = `${shared}
 local meta, log, heads, idle, acks, mine, nodes, census = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7],
@@ -348,6 +348,8 @@ elseif before ~= run() then
 end
 local isShort = knownEpoch == epoch and knownSeq > seq
 if waitsUntil then
+  local latest = now + censusMs
+  if tonumber(waitsUntil) > latest then redis.call('HSET', meta, 'census', text(latest)) end
   redis.call('SREM', census, node)
   local isComplete = redis.call('SCARD', census) == 0 or from ~= '' and from == living
   if isShort or (not isComplete and now > tonumber(waitsUntil)) then
@@ -367,6 +369,7 @@ redis.call('HSET', nodes, node, text(now))
 local all, others = redis.call('HGETALL', nodes), {}
 for i = 1, #all, 2 do
   local silentMs = now - tonumber(all[i + 1])
+  if silentMs < 0 then redis.call('HSET', nodes, all[i], text(now)) end
   if silentMs > 3600000 then redis.call('HDEL', nodes, all[i])
   elseif silentMs <= timeoutMs then others[#others + 1] = all[i] end
 end

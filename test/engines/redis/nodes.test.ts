@@ -148,6 +148,21 @@ describe('nodes of one Redis', () => {
     expect(faults()).toEqual([]);
   });
 
+  test('a clock of Redis that is set back keeps no node that is gone, and holds up no node that starts', async () => {
+    const a = await open();
+    const commands = commandsTo(redis.url);
+    const laterMs = Date.now() + 3_600_000;
+    await commands.hset('{test}:nodes', 'gone', laterMs);
+    await expect.poll(async () => Number(await commands.hget('{test}:nodes', 'gone'))).toBeLessThan(laterMs);
+    await commands.sadd('{test}:census', 'gone');
+    await commands.hset('{test}:meta', 'census', laterMs);
+    const b = await open();
+    await b.publish('a', '1');
+    await until(() => offsetOf(a, 'a') === 1, a);
+    expect(faults()).toEqual([]);
+    commands.disconnect();
+  });
+
   test('when Redis has lost everything, all topics begin anew, and are told so', async () => {
     const [a, b] = [await open(), await open()];
     await a.publish('a', '1');
