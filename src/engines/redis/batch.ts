@@ -92,14 +92,19 @@ function pushArgs(
   args.push(cost, facts.length, body.length);
 }
 
-/** The outcomes of the script's reply. */
-export function readReply(reply: string, requests: readonly UpstreamRequest[]): BatchReply {
+interface ScriptReply extends BatchReply {
+  /** Why the feed was not told; undefined: it was, or nothing was to be told. */
+  readonly untold: string | undefined;
+}
+
+export function readReply(reply: string, requests: readonly UpstreamRequest[]): ScriptReply {
   const [head = '', ...lines] = reply.split('\n');
   const [seq, epoch = ''] = head.split(' ');
   return {
     epoch,
     seq: Number(seq),
     outcomes: requests.map((request, i) => readOutcome(lines[i] as string, request)),
+    untold: lines[requests.length],
   };
 }
 

@@ -38,8 +38,20 @@ export function isRefusal(error: unknown): error is Error {
 }
 
 /** Whether Redis refuses this user, or commands that a gateway needs. */
-export function refusesUser(error: Error): boolean {
-  return /^(?:WRONGPASS|NOAUTH|NOPERM)/.test(error.message);
+export function refusesUser({ message }: Error): boolean {
+  return /^(?:WRONGPASS|NOAUTH|NOPERM|ERR unknown command)/i.test(message) || refusesInScript.test(message);
+}
+
+/** The user lacks a right, by the words of several versions; or the command is not there. */
+const refusesInScript =
+  /can't run this command or subcommand|ACL failure in script|Unknown (?:Redis )?command called from/;
+
+/** Names the command that a script may not use, as Redis tells only the line. */
+export function nameRefused(error: Error, script: string): void {
+  const line = /@user_script: ?(\d+)/.exec(error.message)?.[1];
+  if (line === undefined || !refusesInScript.test(error.message)) return;
+  const command = /redis\.p?call\('(\w+)'/.exec(script.split('\n')[Number(line) - 1] ?? '')?.[1];
+  if (command !== undefined) error.message += ` (the command is ${command})`;
 }
 
 /** Resolves when it is ready; rejects with what went wrong. `ended` is called once it is over, however it ends. */

@@ -32,7 +32,7 @@ end
 /**
  * Appends publications. Returns a single word where it did nothing: \`stale\` (the node does not know this server, this
  * numbering or this term; or the server lacks commits that the node has heard of) or \`fenced\` (the node has given the
- * batch up). Otherwise returns the newest commit and a line for each request.
+ * batch up). Otherwise returns the newest commit and a line for each request, and one more where the feed was not told.
  *
  * A call of Redis costs as much as most of what is done between two of them: there are eight for one publication.
  */
@@ -274,7 +274,8 @@ local isFirst = redis.call('HSET', mine, slot, batch .. '\\n' .. reply) == 1
 -- From then on by \`hello\`.
 if isFirst then redis.call('PEXPIRE', mine, 3600000) end
 -- Where it is large, nodes read it from the log at their own pace.
-if #fed > 0 then redis.pcall('PUBLISH', feed, fedBytes <= 1048576 and table.concat(fed) or '') end
+local told = #fed > 0 and redis.pcall('PUBLISH', feed, fedBytes <= 1048576 and table.concat(fed) or '')
+if type(told) == 'table' then reply = reply .. '\\n' .. told.err end
 return reply
 `;
 
@@ -325,6 +326,7 @@ end
 
 -- Something else has written to the log. Or it has stopped a commit, which nodes may have heard of all the same.
 local newest = redis.pcall('XREVRANGE', log, '+', '-', 'COUNT', 1)
+if newest.err and not string.find(newest.err, '^WRONGTYPE') then redis.call('XREVRANGE', log, '+', '-') end
 if epoch and (newest.err or newest[1] and newest[1][1] ~= last) then
   redis.call('DEL', log)
   renumber()

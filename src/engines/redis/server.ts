@@ -3,7 +3,7 @@ import { Packr } from 'msgpackr';
 import type { StoredTopic } from '../../topics/engine.ts';
 import type { Acknowledgement, Picture, UpstreamHead } from '../replica/upstream.ts';
 import type { EncodedBatch } from './batch.ts';
-import { type Argument, isRefusal, type RedisConnection } from './connection.ts';
+import { type Argument, isRefusal, nameRefused, type RedisConnection } from './connection.ts';
 import { buryScript, countScript, silentScript } from './count-scripts.ts';
 import { FormatError, type Formats } from './formats.ts';
 import type { Keys } from './keys.ts';
@@ -296,11 +296,16 @@ export class Server {
   }
 
   async #run({ text, sha }: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    const call = (command: string, script: string) =>
+      this.#connection.call(command, script, keys.length, ...keys, ...args);
     try {
-      return await this.#connection.call('EVALSHA', sha, keys.length, ...keys, ...args);
+      return await call('EVALSHA', sha).catch((error: unknown) => {
+        if (!isRefusal(error) || !error.message.startsWith('NOSCRIPT')) throw error;
+        return call('EVAL', text);
+      });
     } catch (error) {
-      if (!isRefusal(error) || !error.message.startsWith('NOSCRIPT')) throw error;
-      return this.#connection.call('EVAL', text, keys.length, ...keys, ...args);
+      if (isRefusal(error)) nameRefused(error, text);
+      throw error;
     }
   }
 }

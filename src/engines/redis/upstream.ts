@@ -16,6 +16,7 @@ import { type LogEntry, type Reading, readEntries } from './log.ts';
 import type { RedisOptions } from './options.ts';
 import { SentBatches } from './sent-batches.ts';
 import { type Greeting, type Read, replySlots, type Self, Server, type ServerPicture } from './server.ts';
+import { Warnings } from './warnings.ts';
 
 /** Entries of the log that are kept, about: a node that is away for longer looks at everything anew. */
 const logMaxEntries = '10000';
@@ -60,7 +61,7 @@ export class RedisUpstream implements Upstream, LinkListener {
   #joinedAtMs = 0;
   /** The delay before the next attempt to connect. */
   #delayMs = 0;
-  readonly #warned = new Set<string>();
+  readonly #warnings = new Warnings();
   readonly #closing = new AbortController();
   #joining: Promise<void> | undefined;
 
@@ -127,7 +128,11 @@ export class RedisUpstream implements Upstream, LinkListener {
       if (!isRefusal(error) || !isPassing(error)) link.lose(error as Error);
       throw error;
     }
-    if (reply !== 'stale' && reply !== 'fenced') return readReply(reply, batch.requests);
+    if (reply !== 'stale' && reply !== 'fenced') {
+      const read = readReply(reply, batch.requests);
+      if (read.untold !== undefined) this.#warnings.untold(this.#keys.feed, read.untold);
+      return read;
+    }
     const error = new Error(`Redis became another one: ${reply}`);
     link.lose(error);
     throw error;
@@ -192,7 +197,7 @@ export class RedisUpstream implements Upstream, LinkListener {
         const problem = `Redis can't be used at ${placesOf(this.#options.server)}: ${cause.message}`;
         const waitedMs = performance.now() + delayMs - beganMs;
         if (isFinal(cause) || waitedMs > withinMs) throw new Error(problem, { cause });
-        if (waitedMs > openWithinMs.unreached) this.#warn('not-ready', `${problem}. It is tried again.`);
+        if (waitedMs > openWithinMs.unreached) this.#warnings.notReady(problem);
         await after(delayMs);
       }
     }
@@ -217,7 +222,8 @@ export class RedisUpstream implements Upstream, LinkListener {
       tail = await serverOf('tail');
       if (tail.pushes) await tail.subscribe();
       greeting = await this.#greet(commands);
-      this.#warnOfEviction(await commands.evicts());
+      const policy = await commands.evicts();
+      if (policy !== undefined) this.#warnings.evicts(policy);
       this.bus.last ??= await commands.lastMessage();
       await this.counts.joined(commands);
       await this.#settleUnreplied(commands);
@@ -304,7 +310,7 @@ export class RedisUpstream implements Upstream, LinkListener {
 
   read(link: RedisLink, { log, messages }: Read): string {
     const last = log.length > 0 ? this.#hear(link, log) : link.last;
-    this.#guard(() => this.bus.read(messages, () => this.#warnOfForeign()));
+    this.#guard(() => this.bus.read(messages, () => this.#warnings.foreignMessage(this.#keys.messages)));
     return last;
   }
 
@@ -328,7 +334,7 @@ export class RedisUpstream implements Upstream, LinkListener {
 
   readonly #acceptedAtMs: Reading['acceptedAtMs'] = (node, batch, index) =>
     node === this.#node ? this.#sent.acceptedAtMs(batch, index) : undefined;
-  readonly #unknown: Reading['unknown'] = (kind) => this.#warnOf(kind);
+  readonly #unknown: Reading['unknown'] = (kind) => this.#warnings.newerGateway(kind);
 
   #hear({ term, last: from }: RedisLink, entries: readonly LogEntry[]): string {
     const [acceptedAtMs, unknown] = [this.#acceptedAtMs, this.#unknown];
@@ -336,32 +342,6 @@ export class RedisUpstream implements Upstream, LinkListener {
     this.#heard = { epoch: this.#heard.epoch, term: this.#heard.term, seq: Number.parseInt(last, 10) };
     this.#guard(() => this.#listener?.changes(changes));
     return last;
-  }
-
-  #warnOfForeign(): void {
-    this.#warn(
-      'foreign-message',
-      `Something other than a gateway writes to ${this.#keys.messages} in Redis. What it says is ignored.`,
-    );
-  }
-
-  #warnOfEviction(policy: string | undefined): void {
-    if (policy !== undefined)
-      this.#warn('evicts', `maxmemory-policy ${policy} lets Redis drop publications: set it to noeviction.`);
-  }
-
-  #warnOf(kind: string): void {
-    this.#warn(
-      'newer-gateway',
-      `The log in Redis has entries of the kind "${kind}", which this version does not know: a newer one runs beside it.`,
-    );
-  }
-
-  /** Warns once for each text and start. */
-  #warn(about: keyof typeof warningCodes, text: string): void {
-    if (this.#warned.has(text)) return;
-    this.#warned.add(text);
-    process.emitWarning(text, { type: 'SluiceWarning', code: warningCodes[about] });
   }
 
   /** A fault of the listener is not one of Redis. */
@@ -375,13 +355,6 @@ export class RedisUpstream implements Upstream, LinkListener {
     }
   }
 }
-
-const warningCodes = {
-  evicts: 'SLUICE_REDIS_EVICTS',
-  'foreign-message': 'SLUICE_FOREIGN_MESSAGE',
-  'newer-gateway': 'SLUICE_NEWER_GATEWAY',
-  'not-ready': 'SLUICE_REDIS_NOT_READY',
-} as const;
 
 function newId(): string {
   return randomBytes(6).toString('base64url');

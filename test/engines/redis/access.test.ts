@@ -87,3 +87,46 @@ test.each([
   const openWithinMs = { unreached: 600_000, reached: 600_000 };
   await expect(openNode({ server: server(user, tlsFiles), openWithinMs })).rejects.toThrow(why);
 });
+
+test.each(['INFO', 'TIME', 'HMGET', 'HSET', 'XREVRANGE'])(
+  'a node whose user lacks the command %s does not start, and names it at once',
+  async (command) => {
+    await admin.acl('SETUSER', 'poorer', 'reset', ...rules, `-${command}`);
+    const openWithinMs = { unreached: 600_000, reached: 600_000 };
+    const opened = openNode({ server: server('poorer:SECRET'), openWithinMs });
+    await expect(opened).rejects.toThrow(new RegExp(`\\b${command}\\b`, 'i'));
+  },
+);
+
+test('while a user lacks a right, nothing begins anew, and the cause names the command', async () => {
+  const node = await openNode({ server: server('sluice:SECRET') });
+  const before = await node.publish('rights', '1');
+  await admin.acl('SETUSER', 'sluice', '-xrevrange');
+  await until(() => node.feed.cause !== undefined, node);
+  expect(node.feed.cause?.message).toContain('XREVRANGE');
+  await admin.acl('SETUSER', 'sluice', '+xrevrange');
+  const after = await node.publish('rights', '2');
+  expect(after).toEqual({ ...before, offset: 2 });
+  expect([node.feed.resets, node.feed.faults]).toEqual([[], []]);
+  await node.engine.close();
+});
+
+test('a user who may no longer publish to the feed: nodes hear of everything all the same, and warn', async () => {
+  const [a, b] = [
+    await openNode({ server: server('sluice:SECRET') }),
+    await openNode({ server: server('sluice:SECRET') }),
+  ];
+  const warnings: string[] = [];
+  const warned = ({ message }: Error) => warnings.push(message);
+  process.on('warning', warned);
+  await admin.acl('SETUSER', 'sluice', '-publish');
+  const outcome = await a.publish('unfed', '1', { messageId: 'm' });
+  await until(() => b.feed.topics.get('unfed')?.offset === 1, b);
+  await expect
+    .poll(() => warnings)
+    .toEqual([expect.stringMatching(/^Redis refuses to publish to \{test\}:feed \(.*once a second\.$/)]);
+  process.off('warning', warned);
+  expect([outcome.ok, a.feed.cause, a.feed.faults]).toEqual([true, undefined, []]);
+  await admin.acl('SETUSER', 'sluice', '+publish');
+  await Promise.all([a.engine.close(), b.engine.close()]);
+});

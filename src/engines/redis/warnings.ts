@@ -1,0 +1,50 @@
+const codes = {
+  evicts: 'SLUICE_REDIS_EVICTS',
+  foreignMessage: 'SLUICE_FOREIGN_MESSAGE',
+  newerGateway: 'SLUICE_NEWER_GATEWAY',
+  notReady: 'SLUICE_REDIS_NOT_READY',
+  untold: 'SLUICE_REDIS_FEED',
+} as const;
+
+/** Warns of each thing once for each text. */
+export class Warnings {
+  readonly #given = new Set<string>();
+
+  /** `key`: of the messages of gateways. */
+  foreignMessage(key: string): void {
+    this.#give(
+      'foreignMessage',
+      `Something other than a gateway writes to ${key} in Redis. What it says is ignored.`,
+    );
+  }
+
+  evicts(policy: string): void {
+    this.#give('evicts', `maxmemory-policy ${policy} lets Redis drop publications: set it to noeviction.`);
+  }
+
+  /** `kind`: of an entry of the log. */
+  newerGateway(kind: string): void {
+    this.#give(
+      'newerGateway',
+      `The log in Redis has entries of the kind "${kind}", which this version does not know: a newer one runs beside it.`,
+    );
+  }
+
+  notReady(problem: string): void {
+    this.#give('notReady', `${problem}. It is tried again.`);
+  }
+
+  /** `refusal`: of a PUBLISH to the feed. */
+  untold(feed: string, refusal: string): void {
+    this.#give(
+      'untold',
+      `Redis refuses to publish to ${feed} (${refusal}): gateways hear of publications only once a second.`,
+    );
+  }
+
+  #give(about: keyof typeof codes, text: string): void {
+    if (this.#given.has(text)) return;
+    this.#given.add(text);
+    process.emitWarning(text, { type: 'SluiceWarning', code: codes[about] });
+  }
+}
