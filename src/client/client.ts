@@ -31,6 +31,11 @@ export class SluiceClient {
     this.#core = new Core(url, options ?? {});
   }
 
+  /** Vue then keeps it as it is: through a proxy of Vue private fields can't be read. */
+  protected get __v_skip(): true {
+    return true;
+  }
+
   /**
    * Begins to connect; a client that waits to reconnect tries at once. The client keeps trying by itself, so the
    * promise may be ignored. It resolves when the client is connected. It rejects with the reason when the first attempt

@@ -20,8 +20,6 @@ export interface PublishOptions {
 const lacking: readonly Exclude<FieldName, keyof PublishOptions | 'except' | 'expectedOffset'>[] = [];
 lacking satisfies readonly never[];
 
-const unread = Symbol('unread');
-
 /** A publication as a plain object, which can be cloned to another tab or worker. */
 export interface PlainPublication extends Publication {
   readonly topic: string;
@@ -43,7 +41,7 @@ export class ReceivedPublication<T = unknown> {
   readonly removed: boolean;
   readonly format: 'json' | 'binary';
   #payload: Payload;
-  #data: T | typeof unread = unread;
+  #data: T | undefined;
 
   constructor(topic: string, publication: Publication) {
     this.topic = topic;
@@ -55,6 +53,11 @@ export class ReceivedPublication<T = unknown> {
     this.removed = publication.removed ?? false;
     this.format = publication.payload.format;
     this.#payload = publication.payload;
+  }
+
+  /** Vue then keeps it as it is: through a proxy of Vue private fields can't be read. */
+  protected get __v_skip(): true {
+    return true;
   }
 
   /** The payload as it was published: JSON text in UTF-8, or any bytes. Each use makes a copy, which may be changed. */
@@ -70,8 +73,8 @@ export class ReceivedPublication<T = unknown> {
   /** The parsed payload, the same value at each use, or a copy of the bytes of a binary one. Not checked against T. */
   get data(): T {
     if (this.format === 'binary') return this.bytes as T;
-    if (this.#data === unread) this.#data = readPayload(this.#payload) as T;
-    return this.#data as T;
+    this.#data ??= readPayload(this.#payload) as T;
+    return this.#data;
   }
 
   /** A copy for another receiver, with `data` of its own. */
@@ -86,9 +89,8 @@ export class ReceivedPublication<T = unknown> {
   }
 
   /** Copies the payload out of its message, so that keeping this publication does not keep the message alive. */
-  detach(): this {
+  detach(): void {
     const { format, bytes } = this.#payload;
     if (bytes.buffer.byteLength > bytes.byteLength) this.#payload = { format, bytes: bytes.slice() };
-    return this;
   }
 }

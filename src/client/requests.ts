@@ -35,7 +35,7 @@ export function checkedPublish(
     expectedOffset: undefined,
   });
   if (!typePattern.test(fields.type) || isControlName(fields.type))
-    throw ownError('invalid_type', `type must match ${typePattern.source} and name no control frame`);
+    throw ownError('invalid_type', `type must match ${typePattern} and name no control frame`);
   return fields;
 }
 

@@ -136,6 +136,11 @@ export class JsonClient {
     });
   }
 
+  /** Vue then keeps it as it is: through a proxy of Vue private fields can't be read. */
+  protected get __v_skip(): true {
+    return true;
+  }
+
   get state(): ConnectionState {
     return this.#connection.state;
   }

@@ -75,6 +75,11 @@ export class PageClient implements Client {
     );
   }
 
+  /** Vue then keeps it as it is: through a proxy of Vue private fields can't be read. */
+  protected get __v_skip(): true {
+    return true;
+  }
+
   /** Whether this tab shares its connection, and who holds it. */
   get sharing(): Sharing {
     return this.#holder.sharing;

@@ -69,6 +69,11 @@ export class Feed<P extends FeedPublication> {
     for (const { topic: name = topic, epoch, offset } of starts) this.topics.set(name, { epoch, offset });
   }
 
+  /** Vue then keeps it as it is: through a proxy of Vue private fields can't be read. */
+  protected get __v_skip(): true {
+    return true;
+  }
+
   at(topic: string): Position | undefined {
     const known = this.extras?.wishes.has(topic) ? undefined : this.topics.get(topic);
     return known && { epoch: known.epoch, offset: Math.max(known.offset, known.seen ?? 0) };
