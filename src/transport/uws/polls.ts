@@ -5,39 +5,28 @@ import { whenDone } from '../../awaitable.ts';
 import { SluiceError } from '../../errors.ts';
 import { concatBytes } from '../../protocol/bytes.ts';
 import type { Holder } from '../../sessions/connection-caps.ts';
-import { Lifecycle, type LifecycleOptions } from '../../sessions/lifecycle.ts';
+import { Lifecycle } from '../../sessions/lifecycle.ts';
 import type { Peer } from '../../sessions/peer.ts';
-import type { Sessions } from '../../sessions/sessions.ts';
-import type { StreamCursors } from '../../sessions/stream-cursors.ts';
 import { formerSessionOf, type StreamStart, streamStart } from '../../sessions/stream-start.ts';
 import type { Exchange } from './exchange.ts';
 import { type Poll, PollConnection, type PollResponse } from './poll-connection.ts';
-import { countRefusal, type RefusalMetrics } from './refusals.ts';
+import { countRefusal } from './refusals.ts';
 import type { SocketKind } from './request-head.ts';
 import {
   type IdentifiedRequest,
   refusalOf,
   StreamAdmission,
-  type StreamAdmissionOptions,
   type StreamExchange,
+  type StreamOptions,
   saysWhatItHad,
 } from './stream-admission.ts';
-import { StreamSink, type StreamSinkOptions } from './stream-sink.ts';
+import { StreamSink } from './stream-sink.ts';
 
-export interface PollsOptions extends StreamAdmissionOptions {
-  readonly sessions: Sessions;
-  readonly cursors: StreamCursors;
-  /** Lets pages of listed origins read a response. */
-  readonly withCors: (response: ApiResponse, origin: string) => ApiResponse;
-  readonly backpressureMaxBytes: number;
+export interface PollsOptions extends StreamOptions {
   /** See `PollConnectionOptions`. */
   readonly responseMaxBytes: number;
   /** Called when a client continues here whose session, of this id, is not here. */
   readonly replaced?: ((session: string, client: Holder) => void) | undefined;
-  readonly metrics: LifecycleOptions['metrics'] &
-    StreamAdmissionOptions['metrics'] &
-    RefusalMetrics &
-    StreamSinkOptions<unknown>['metrics'];
 }
 
 /** A session that polls is gone when it has not polled for this long. */

@@ -4,41 +4,30 @@ import { sseBody, sseQuery } from '../../api/stream-request.ts';
 import { whenDone } from '../../awaitable.ts';
 import { SluiceError } from '../../errors.ts';
 import type { SubscribeResult } from '../../protocol/frames.ts';
-import { Lifecycle, type LifecycleOptions } from '../../sessions/lifecycle.ts';
+import { Lifecycle } from '../../sessions/lifecycle.ts';
 import type { Peer } from '../../sessions/peer.ts';
 import type { Session } from '../../sessions/session.ts';
-import type { Sessions } from '../../sessions/sessions.ts';
-import type { StreamCursors } from '../../sessions/stream-cursors.ts';
 import { streamStart } from '../../sessions/stream-start.ts';
 import { wireErrorOf } from '../../sessions/wire-error.ts';
 import { jsonEvent, retryLine } from '../event-stream.ts';
-import { countRefusal, type RefusalMetrics } from './refusals.ts';
+import { countRefusal } from './refusals.ts';
 import type { SocketKind } from './request-head.ts';
 import { type SharedByStreams, SseConnection } from './sse-connection.ts';
 import {
   type IdentifiedRequest,
   refusalOf,
   StreamAdmission,
-  type StreamAdmissionOptions,
   type StreamExchange,
+  type StreamOptions,
   saysWhatItHad,
 } from './stream-admission.ts';
-import { StreamSink, type StreamSinkOptions } from './stream-sink.ts';
+import { StreamSink } from './stream-sink.ts';
 
-export interface SseOptions extends StreamAdmissionOptions {
-  readonly sessions: Sessions;
-  readonly cursors: StreamCursors;
-  /** Lets pages of listed origins read a response. */
-  readonly withCors: (response: ApiResponse, origin: string) => ApiResponse;
-  readonly backpressureMaxBytes: number;
+export interface SseOptions extends StreamOptions {
   /** A stream is never silent for longer. */
   readonly heartbeatMs: number;
   /** Clients reconnect within this time, each at another moment. */
   readonly reconnectSpreadMs: number;
-  readonly metrics: LifecycleOptions['metrics'] &
-    StreamAdmissionOptions['metrics'] &
-    RefusalMetrics &
-    StreamSinkOptions<unknown>['metrics'];
 }
 
 const reconnectMinMs = 1000;

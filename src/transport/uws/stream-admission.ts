@@ -1,6 +1,6 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { ReadApplicant } from '../../api/applicant.ts';
-import type { RequestHead } from '../../api/http.ts';
+import type { ApiResponse, RequestHead } from '../../api/http.ts';
 import {
   formerOfQuery,
   type pollBody,
@@ -15,19 +15,37 @@ import { type Awaitable, whenDone } from '../../awaitable.ts';
 import { type ErrorCode, SluiceError } from '../../errors.ts';
 import type { SubscribeResult } from '../../protocol/frames.ts';
 import { type Admission, type Applicant, chargedAccount } from '../../sessions/admission.ts';
+import type { LifecycleOptions } from '../../sessions/lifecycle.ts';
 import { type Peer, shownUserOf } from '../../sessions/peer.ts';
+import type { Sessions } from '../../sessions/sessions.ts';
+import type { StreamCursors } from '../../sessions/stream-cursors.ts';
 import { formerSessionOf } from '../../sessions/stream-start.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { endsUnclear } from './framing.ts';
+import type { RefusalMetrics } from './refusals.ts';
 import { type BodyOptions, RequestBody } from './request-body.ts';
 import { type SocketKind, UwsRequestHead } from './request-head.ts';
 import type { StreamReads } from './stream-reads.ts';
+import type { StreamSinkOptions } from './stream-sink.ts';
 
 export interface StreamAdmissionOptions extends BodyOptions, ExchangeOptions {
   readonly readApplicant: ReadApplicant;
   readonly admission: Admission;
   readonly bodyMaxBytes: number;
   readonly reads: StreamReads;
+}
+
+/** What streams and polls need. */
+export interface StreamOptions extends StreamAdmissionOptions {
+  readonly sessions: Sessions;
+  readonly cursors: StreamCursors;
+  /** Lets pages of listed origins read a response. */
+  readonly withCors: (response: ApiResponse, origin: string) => ApiResponse;
+  readonly backpressureMaxBytes: number;
+  readonly metrics: LifecycleOptions['metrics'] &
+    StreamAdmissionOptions['metrics'] &
+    RefusalMetrics &
+    StreamSinkOptions<unknown>['metrics'];
 }
 
 /** The allowed shapes of a route's requests. */
