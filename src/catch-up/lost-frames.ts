@@ -12,7 +12,7 @@ import { TopicBacklog } from './topic-backlog.ts';
  */
 export function backlogOfLost(view: View, lost: ReadonlyMap<Feed, Position>, broker: Broker): Backlog {
   if (!view.isPattern) {
-    const [feed] = view.feeds.values() as Iterable<Feed> as [Feed];
+    const { feed } = view;
     const { epoch, offset } = lost.get(feed) ?? sentPosition(feed);
     return new TopicBacklog(feed, epoch, offset);
   }

@@ -115,6 +115,12 @@ export class View {
     return this.#feeds;
   }
 
+  /** That of an exact view, which has it for as long as it is in use. */
+  get feed(): Feed {
+    const [feed] = this.#feeds.values();
+    return feed as Feed;
+  }
+
   addFeed(topic: Topic): Feed {
     const feed = new Feed(this, topic);
     this.#feeds.set(topic, feed);

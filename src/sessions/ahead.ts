@@ -83,13 +83,9 @@ function patternSeq({ waiting }: View, newest: number): number | undefined {
   return waiting.size === 0 ? undefined : newest;
 }
 
-function topicSeq({ feeds }: View, backlog: Backlog | undefined, newest: number): number | undefined {
+function topicSeq({ feed }: View, backlog: Backlog | undefined, newest: number): number | undefined {
   if (!(backlog instanceof TopicBacklog)) return undefined;
-  for (const feed of feeds.values()) {
-    const { epoch, position } = feed;
-    if (!isOf(feed, epoch) || backlog.position <= position) return undefined;
-    const next = feed.seqAfter(backlog.position);
-    return next === undefined ? newest : next - 1;
-  }
-  return undefined;
+  if (!isOf(feed, feed.epoch) || backlog.position <= feed.position) return undefined;
+  const next = feed.seqAfter(backlog.position);
+  return next === undefined ? newest : next - 1;
 }

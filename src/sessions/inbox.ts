@@ -45,7 +45,7 @@ export class Inbox {
   isInboxOf({ identity: { user } }: Session, view: View): boolean {
     const { target, filter, conflate } = view.options;
     if (user === undefined || view.isPattern || filter !== undefined || conflate) return false;
-    return this.#options.isOn(target) && topicOf(view)?.state === undefined;
+    return this.#options.isOn(target) && view.feed.topic.state === undefined;
   }
 
   /**
@@ -59,10 +59,10 @@ export class Inbox {
     replaced: Position | undefined,
   ): Subscription {
     const { since, last, cursor } = subscription;
-    const topic = topicOf(view);
+    const { topic } = view.feed;
     const { user } = session.identity;
     if (since !== undefined || last !== undefined || cursor !== undefined) return subscription;
-    if (topic === undefined || user === undefined) return subscription;
+    if (user === undefined) return subscription;
     const sent = replaced?.epoch === topic.epoch ? replaced.offset : undefined;
     // A client with offsets passes over the frames of the subscription that it replaces.
     const hasOffsets = session.codec.name === 'protobuf' || session.saysWhatItHad;
@@ -136,9 +136,9 @@ export class Inbox {
    */
   #toldEmpty({ view, target }: SessionView, user: string): void {
     const { acknowledged } = this.#options.broker;
-    const topic = topicOf(view);
+    const { topic } = view.feed;
     const known = acknowledged.get(target, user);
-    if (topic === undefined || known === undefined || knewAsEmpty(topic, known)) return;
+    if (known === undefined || knewAsEmpty(topic, known)) return;
     acknowledged.set(target, user, { epoch: '', offset: topic.bornAfterSeq });
   }
 
@@ -187,10 +187,4 @@ function startIn(
 function isNews(sent: Position | undefined, { acknowledged }: Drained): sent is Position {
   if (sent === undefined || sent.epoch === '') return false;
   return sent.epoch !== acknowledged?.epoch || sent.offset !== acknowledged.offset;
-}
-
-/** The topic of an exact view. */
-function topicOf({ feeds }: View) {
-  for (const { topic } of feeds.values()) return topic;
-  return undefined;
 }

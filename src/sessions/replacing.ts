@@ -59,7 +59,7 @@ export function continuedAfter(
   options: StartOptions,
 ): Started | undefined {
   if ((since ?? last ?? cursor ?? positions) !== undefined) return undefined;
-  if (!view.isPattern) return continuedTopic(feedOfTopic(view), former);
+  if (!view.isPattern) return continuedTopic(view.feed, former);
   const had = former.hadIn(view.options.target, options.broker.commits.seq);
   return had && continuePattern(view, had, options);
 }
@@ -86,10 +86,4 @@ export function replacedBy(session: Session, { topic: target }: Subscription): r
     ({ automatic, watches, target: existing }) =>
       !automatic && watches === undefined && (covers(target, existing) || covers(existing, target)),
   );
-}
-
-/** An exact view has the feed of its topic from the beginning. */
-export function feedOfTopic({ feeds }: View): Feed {
-  const [feed] = feeds.values() as Iterable<Feed> as [Feed];
-  return feed;
 }

@@ -110,9 +110,8 @@ export class SessionView {
       const backlog = this.#backlog instanceof TopicBacklog ? this.#backlog : undefined;
       return backlog && { epoch: backlog.epoch, offset: backlog.position };
     }
-    for (const { topic, position } of this.view.feeds.values())
-      return { epoch: topic.epoch, offset: position };
-    return undefined;
+    const { topic, position } = this.view.feed;
+    return { epoch: topic.epoch, offset: position };
   }
 
   /** `sentUpto`, if it was sent all values up to there. */

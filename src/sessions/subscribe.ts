@@ -18,7 +18,7 @@ import { Former } from './former.ts';
 import type { Inbox } from './inbox.ts';
 import { nothingToKnow, Preparation, type Prepared } from './preparation.ts';
 import type { Presence } from './presence.ts';
-import { continuedAfter, equalTo, feedOfTopic, holdReplaced, replacedBy, type Started } from './replacing.ts';
+import { continuedAfter, equalTo, holdReplaced, replacedBy, type Started } from './replacing.ts';
 import type { Session } from './session.ts';
 import { SessionView } from './session-view.ts';
 import { targetProblem } from './target.ts';
@@ -145,7 +145,7 @@ export class Subscriber {
     if (equalTo(session, options) !== undefined)
       throw new SluiceError('already_subscribed', `already subscribed to these keys of ${target}`);
     const view = this.#replace(session, before, options);
-    const feed = feedOfTopic(view);
+    const { feed } = view;
     const nowMs = this.#options.broker.nowMs();
     const backlog = new TopicBacklog(
       feed,
@@ -164,7 +164,7 @@ export class Subscriber {
   }
 
   #changed({ view, target, sentUpto }: SessionView, at: Position | undefined): Granted {
-    const { topic } = feedOfTopic(view);
+    const { topic } = view.feed;
     const { epoch, offset } = at ?? sentUpto ?? { epoch: topic.epoch, offset: topic.ring.newest };
     return {
       ...{ topic: target, view: view.id, mode: topic.options.mode, epoch, offset },
@@ -249,7 +249,7 @@ export class Subscriber {
     const view = this.#options.fanout.attach(options, payer);
     const { inbox } = this.#options;
     const isInbox = inbox.isInboxOf(session, view);
-    const replaced = view.isPattern ? undefined : command.former.positionIn(feedOfTopic(view));
+    const replaced = view.isPattern ? undefined : command.former.positionIn(view.feed);
     const from = isInbox ? inbox.startOf(session, view, subscription, replaced) : subscription;
     const continued = isInbox ? undefined : continuedAfter(view, subscription, command.former, this.#options);
     const { backlog, result } = continued ?? this.#start(view, from, command);
@@ -280,7 +280,7 @@ export class Subscriber {
 
   /** What the subscriber lacks of the view, and what it is told. */
   #start(view: View, subscription: Subscription, command: SubscribeCommand): Started {
-    if (!view.isPattern) return startTopic(feedOfTopic(view), subscription, this.#options);
+    if (!view.isPattern) return startTopic(view.feed, subscription, this.#options);
     const started = startPattern(view, subscription, { ...this.#options, listedMax: command.topics });
     command.topics -= Math.min(command.topics, started.result.topics?.length ?? 0);
     return started;
