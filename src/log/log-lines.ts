@@ -7,6 +7,12 @@ const retryMs = 100;
 /** The time that a reader has, when the gateway ends, to take what waits. */
 const flushMs = 1000;
 
+/**
+ * Characters that end a line, hide it or turn its direction where it is shown. JSON does not escape them, and the name
+ * of a user may contain them.
+ */
+const misleading = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
 export interface LogLinesOptions {
   /** Writes to the descriptor, without waiting for its reader. Returns the number of bytes that it took. */
   readonly write: (bytes: Uint8Array) => number;
@@ -34,7 +40,8 @@ export class LogLines implements DestinationStream {
 
   write(json: string): void {
     const { format } = this.#options;
-    const bytes = Buffer.from(format === undefined ? json : format(json));
+    const text = format === undefined ? json : format(json);
+    const bytes = Buffer.from(text.replace(misleading, escaped));
     if (this.#waitingBytes + bytes.length > waitingMaxBytes) {
       this.#leftOut++;
     } else {
@@ -88,6 +95,10 @@ export class LogLines implements DestinationStream {
       return 0;
     }
   }
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 /** To standard output. */

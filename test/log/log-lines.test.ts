@@ -26,6 +26,15 @@ test('writes each line at once, and by itself', () => {
   expect(taken).toEqual(['a\n', 'b\n']);
 });
 
+test('escapes characters that end, hide or turn a line where it is shown', () => {
+  const { lines, it } = descriptor(Number.POSITIVE_INFINITY);
+  const user = 'a\u2028\u2029{}\u009b2J\u007f\u202eb\u2066\u200f\u061c ünï 漢字 😀';
+  lines.write(`${JSON.stringify({ user })}\n`);
+  expect(it.text()).toMatch(/^[^\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*\n$/);
+  expect(it.text()).toContain('ünï 漢字 😀');
+  expect(JSON.parse(it.text())).toEqual({ user });
+});
+
 test('lines that were not taken follow in order, also the rest of one that was taken in part', async () => {
   const { lines, it } = descriptor(3);
   lines.write('abcd\n');
