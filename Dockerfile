@@ -14,7 +14,9 @@ RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json LICENSE ./
 COPY src src
 # The workspace of the client is a link into src, which the image does not hold: dist has the built files.
-RUN npm run build && npm prune --omit=dev && rm node_modules/sluice-client
+# `react` is an optional peer of the client, for pages.
+RUN npm run build && npm prune --omit=dev && rm -r node_modules/sluice-client node_modules/react \
+ && find node_modules -type d -empty -delete
 # uWebSockets.js brings a binary for every platform and version of Node, 250 MB in all. One is used.
 RUN cd node_modules/uWebSockets.js \
  && find . -name '*.node' ! -name "uws_$(node -p 'process.platform + "_" + process.arch + "_" + process.versions.modules').node" -delete \
@@ -22,6 +24,9 @@ RUN cd node_modules/uWebSockets.js \
  && node -e 'require(".")'
 
 FROM node:24-trixie-slim
+LABEL org.opencontainers.image.title="Sluice" \
+      org.opencontainers.image.description="Self-hosted real-time push gateway for dashboards" \
+      org.opencontainers.image.licenses="Apache-2.0"
 ENV NODE_ENV=production
 ENV SLUICE_HOST=0.0.0.0
 ENV SLUICE_RUN_FILE=/tmp/sluice.json
@@ -32,7 +37,8 @@ WORKDIR /app
 COPY package.json LICENSE ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
-USER node
+# `node`, as a number: with `runAsNonRoot` Kubernetes refuses a name.
+USER 1000
 EXPOSE 8080
 # The run file says where the gateway listens, whatever its flags are. A large data folder takes its time to load.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \

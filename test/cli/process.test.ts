@@ -230,6 +230,10 @@ describe('the image’s health check', () => {
 
   const credentials = ['--api-key', 'k'.repeat(20)];
 
+  test('runs beside a gateway whose user Kubernetes can tell from root', () => {
+    expect(/^USER (.*)$/m.exec(dockerfile)?.[1]).toMatch(/^[1-9]\d*$/);
+  });
+
   test('is a command of the same program', () => {
     expect(entry).toEqual(['node', 'dist/cli.js']);
     expect(command.slice(0, entry.length)).toEqual(entry);
