@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { logStrangers, ProxyPort } from '../transport/proxy-port.ts';
 import { SocketRelay } from '../transport/socket-relay.ts';
@@ -10,6 +9,7 @@ import type { Entrance } from '../workers/passed-sockets.ts';
 import { type CertificateFiles, checkCertificate, stampOf } from './certificate.ts';
 import type { Environment, Swept } from './environment.ts';
 import { OpenApps } from './open-apps.ts';
+import { makeRelayFolder, relaySocket } from './relay-folder.ts';
 import { ReplacedCertificate } from './replaced-certificate.ts';
 import { ReservedPorts } from './reserved-ports.ts';
 import type { Serving } from './transport.ts';
@@ -172,9 +172,9 @@ async function openRelay(
   { config, metrics }: Around,
   serving: Serving,
 ): Promise<SocketRelay> {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-proxies-'));
+  const folder = await makeRelayFolder(tmpdir());
   opened.atClose(() => rmSync(folder, { recursive: true, force: true }));
-  const socketPath = join(folder, 'app');
+  const socketPath = relaySocket(folder);
   // What was accepted before the end is still served.
   opened.atClose(await opened.listenUnixApp(socketPath, 0o600));
   const relay = new SocketRelay({

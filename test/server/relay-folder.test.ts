@@ -1,0 +1,45 @@
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { makeRelayFolder, relaySocket } from '../../src/server/relay-folder.ts';
+
+let parent: string;
+
+beforeEach(() => {
+  parent = mkdtempSync(join(tmpdir(), 'sluice-relay-'));
+});
+afterEach(() => rmSync(parent, { recursive: true }));
+
+const listen = (path: string) =>
+  `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+
+test('folders of processes that were killed are removed, all others stay', async () => {
+  const living = await makeRelayFolder(parent);
+  const server = createServer().listen(relaySocket(living));
+  await once(server, 'listening');
+  const killed = await makeRelayFolder(parent);
+  spawnSync(process.execPath, ['-e', listen(relaySocket(killed))]);
+  const beginning = await makeRelayFolder(parent);
+  const killedEarly = join(parent, 'sluice-proxies-early');
+  mkdirSync(killedEarly);
+  utimesSync(killedEarly, 0, 0);
+  const foreign = join(parent, 'foreign');
+  mkdirSync(foreign);
+  utimesSync(foreign, 0, 0);
+  const file = join(parent, 'sluice-proxies-file');
+  writeFileSync(file, '');
+  const own = await makeRelayFolder(parent);
+  const there = { living, killed, beginning, killedEarly, foreign, file, own };
+  expect(Object.entries(there).flatMap(([name, path]) => (existsSync(path) ? [name] : []))).toEqual([
+    'living',
+    'beginning',
+    'foreign',
+    'file',
+    'own',
+  ]);
+  server.close();
+});
