@@ -130,12 +130,12 @@ function createPresence(
 
 function createSubscriber(
   { config, metrics }: Environment,
-  { broker, fanout, access }: SessionStageParts,
+  { broker, fanout, access, turnBudget }: SessionStageParts,
   { presence, inbox }: Members,
 ): Subscriber {
   const { authorize, topicTokens, application } = access;
   return new Subscriber({
-    ...{ broker, fanout, authorize, presence, inbox, topicTokens, application, metrics },
+    ...{ broker, fanout, authorize, presence, inbox, topicTokens, application, metrics, turnBudget },
     dictionaries: config.compressMinBytes > 0 && config.dictionaryMinBytes > 0,
     conflates: (target) => optionsOf(config, target).conflate,
     modeOf: (topic) => optionsOf(config, topic).mode,

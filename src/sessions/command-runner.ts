@@ -18,7 +18,7 @@ import { isUnauthenticated } from './unauthenticated.ts';
 import { wireError, wireErrorOf } from './wire-error.ts';
 
 export interface CommandRunnerOptions {
-  readonly commands: Omit<CommandOptions, 'repliedLarge'>;
+  readonly commands: Omit<CommandOptions, 'repliedLarge' | 'timed'>;
   readonly frameMaxBytes: number;
   readonly commandsPerSecond: number;
   /** Messages that wait to be decoded. */
@@ -54,6 +54,7 @@ export class CommandRunner {
     this.#commands = {
       ...options.commands,
       repliedLarge: (session, bytes) => this.#limits.replied(session, bytes),
+      timed: (session, run) => this.#limits.timed(session, run),
     };
     this.#intake = new Intake({
       turnBudget,

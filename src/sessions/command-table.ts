@@ -2,7 +2,7 @@ import type { Verdict } from '../auth/credentials.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError, throwIf } from '../errors.ts';
 import type { ClientFrame, CommandKind } from '../protocol/client-frames.ts';
-import type { Granted, Payload } from '../protocol/frames.ts';
+import type { Granted, Payload, SubscribeResult } from '../protocol/frames.ts';
 import { jsonPayloadProblem, nullPayload } from '../protocol/payload.ts';
 import { publishFrom } from '../protocol/publication.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
@@ -11,7 +11,6 @@ import { publishProblem, topicNameProblem } from '../topics/publish-problem.ts';
 import { readingOf } from './application.ts';
 import { connect, identify, introduce, refresh } from './authentication.ts';
 import type { CommandOptions, CommandReply, Fields } from './command.ts';
-import type { Prepared } from './preparation.ts';
 import type { Session } from './session.ts';
 
 /** The most publications in one page of history, and the most bytes: a larger page ends before, with `more`. */
@@ -22,7 +21,7 @@ const defaultHistoryPublications = 100;
 /** The results of `begin`, by command. */
 interface Begun {
   readonly connect: Verdict | undefined;
-  readonly subscribe: Prepared;
+  readonly subscribe: readonly SubscribeResult[];
   readonly publish: readonly AppendOutcome[];
   readonly history: HistoryPage;
   readonly call: Payload;
@@ -68,8 +67,8 @@ export const commandTable: CommandTable = {
   subscribe: {
     order: 'changes',
     summary: 'Subscribes to topics or patterns, optionally from a position.',
-    begin: loadTopics,
-    run: subscribe,
+    begin: subscribe,
+    run: subscribed,
   },
   unsubscribe: { order: 'changes', summary: 'Ends subscriptions, by view or topic.', run: unsubscribe },
   publish: {
@@ -133,26 +132,29 @@ export function runCommand(
   return run(session, frame as Fields<CommandKind>, options, begun);
 }
 
-function loadTopics(
-  session: Session,
-  { subscriptions }: Fields<'subscribe'>,
-  { subscriber }: CommandOptions,
-): Awaitable<Prepared> {
-  if (subscriptions.length === 0)
-    throw new SluiceError('invalid_request', 'subscribe must name at least one topic');
-  return subscriber.prepare(session, subscriptions);
-}
-
 function subscribe(
   session: Session,
+  { subscriptions }: Fields<'subscribe'>,
+  { subscriber, timed }: CommandOptions,
+): Awaitable<readonly SubscribeResult[]> {
+  if (subscriptions.length === 0)
+    throw new SluiceError('invalid_request', 'subscribe must name at least one topic');
+  return whenDone(subscriber.prepare(session, subscriptions), (prepared) =>
+    session.closed
+      ? []
+      : subscriber.subscribe(session, subscriptions, prepared, (run) => timed(session, run)),
+  );
+}
+
+function subscribed(
+  session: Session,
   command: Fields<'subscribe'>,
-  { subscriber }: CommandOptions,
-  prepared: Prepared,
+  _options: CommandOptions,
+  results: readonly SubscribeResult[],
 ): CommandReply {
   if (session.closed) return undefined;
-  const results = subscriber.subscribe(session, command.subscriptions, prepared);
   session.reply(command, { kind: 'subscribed', results });
-  session.pump();
+  session.views.resume();
   return undefined;
 }
 

@@ -45,6 +45,8 @@ export interface CommandOptions {
   readonly answerCall?: (session: Session, method: string) => Payload | undefined;
   /** Charges a large reply. */
   readonly repliedLarge: (session: Session, bytes: number) => void;
+  /** Runs a part of a command that `begin` has left for later, and charges its time. */
+  readonly timed: (session: Session, run: () => void) => void;
 }
 
 /** A command of this kind. */

@@ -1,9 +1,9 @@
+import { whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { SubscribeResult, Subscription } from '../protocol/frames.ts';
-import type { Prepared } from './preparation.ts';
 import type { Session } from './session.ts';
 import type { Subscriber } from './subscribe.ts';
-import { Failure } from './task.ts';
+import { Failure, settled } from './task.ts';
 import { wireError } from './wire-error.ts';
 
 /** What connections are subscribed to because of their request rather than by a command. */
@@ -18,16 +18,11 @@ export class OpeningSubscriptions {
 
   /** Subscribes a session to the topic of its path, and tells it, also why it is not. */
   toPath(session: Session, topic: string): void {
-    const subscriptions = [{ topic }];
-    const finish = (loaded: Prepared | Failure) => {
-      if (session.closed) return;
-      const subscribed = this.#resultsOf(session, subscriptions, loaded);
+    this.#subscribe(session, [{ topic }], (subscribed) => {
       const results =
         subscribed instanceof SluiceError ? [{ topic, error: wireError(subscribed) }] : subscribed;
       session.outbox.sendFrame({ kind: 'subscribed', id: 0, results });
-      session.pump();
-    };
-    session.commands.add(this.#subscriber.afterLoad(session, subscriptions, 'client', finish));
+    });
   }
 
   /** See `Sessions.subscribeStream`. */
@@ -36,24 +31,37 @@ export class OpeningSubscriptions {
     subscriptions: readonly Subscription[],
     finish: (results: readonly SubscribeResult[] | SluiceError) => void,
   ): void {
-    const subscribe = (loaded: Prepared | Failure) => {
-      if (!session.closed) finish(this.#resultsOf(session, subscriptions, loaded));
-    };
-    session.commands.add(this.#subscriber.afterLoad(session, subscriptions, 'client', subscribe));
+    this.#subscribe(session, subscriptions, finish);
   }
 
-  #resultsOf(
+  #subscribe(
     session: Session,
     subscriptions: readonly Subscription[],
-    loaded: Prepared | Failure,
+    finish: (results: readonly SubscribeResult[] | SluiceError) => void,
+  ): void {
+    const subscriber = this.#subscriber;
+    const subscribe = () =>
+      whenDone(subscriber.prepare(session, subscriptions), (prepared) =>
+        subscriber.subscribe(session, subscriptions, prepared),
+      );
+    session.commands.add({
+      begin: () => settled(subscribe),
+      finish: (subscribed: readonly SubscribeResult[] | Failure) => {
+        if (session.closed) return;
+        finish(this.#told(session, subscribed));
+        session.views.resume();
+      },
+    });
+  }
+
+  #told(
+    session: Session,
+    subscribed: readonly SubscribeResult[] | Failure,
   ): readonly SubscribeResult[] | SluiceError {
-    try {
-      if (loaded instanceof Failure) throw loaded.error;
-      return this.#subscriber.subscribe(session, subscriptions, loaded);
-    } catch (error) {
-      if (error instanceof SluiceError) return error;
-      this.#fault(error, session);
-      return new SluiceError('internal');
-    }
+    if (!(subscribed instanceof Failure)) return subscribed;
+    const { error } = subscribed;
+    if (error instanceof SluiceError) return error;
+    this.#fault(error, session);
+    return new SluiceError('internal');
   }
 }

@@ -95,7 +95,7 @@ export class OwnTopics {
       else this.#fault(loaded.error, session);
     };
     if (this.#subscriber.isLoaded(subscriptions)) finish(nothingToKnow);
-    else session.commands.add(this.#subscriber.afterLoad(session, subscriptions, 'gateway', finish));
+    else session.commands.add(this.#subscriber.afterLoad(session, subscriptions, finish));
   }
 
   /** A fault here must not keep a connection from opening. */

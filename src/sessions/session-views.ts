@@ -75,6 +75,7 @@ export class SessionViews implements CatchUpReceiver, Receiver {
   #ahead: Ahead | undefined;
   #isTurnAsked = false;
   #isParked = false;
+  #isPaused = false;
   /**
    * While it catches up: when it has to stop in this turn, on the monotonic clock. Otherwise undefined, which takes no
    * memory.
@@ -152,7 +153,7 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     return had;
   }
 
-  /** Takes part in a view. Call the owner's `pump` once the reply is sent. */
+  /** Takes part in a view. Call the owner's `pump`, or `resume`, once the reply is sent. */
   add(sessionView: SessionView): void {
     const { automatic, target } = sessionView;
     const { presence, events } = this.#options;
@@ -224,6 +225,20 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     this.#owner.pump();
   }
 
+  /** Its client has not been told yet what it is subscribed to: it is caught up only after `resume`. */
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#owner.pump();
+  }
+
   /** Catches up as far as the buffer takes it, in this turn of the event loop or one of the next. */
   catchUpSoon(): void {
     if (this.#isTurnAsked) return;
@@ -288,7 +303,7 @@ export class SessionViews implements CatchUpReceiver, Receiver {
 
   #catchUp(): void {
     this.#isTurnAsked = false;
-    if (this.#state === 'ended' || this.#isParked || this.#outbox.isWaiting) return;
+    if (this.#state === 'ended' || this.#isParked || this.#isPaused || this.#outbox.isWaiting) return;
     this.#turnEndsAtMs = this.#options.monotonicMs() + catchUpTurnMs;
     if (this.#catchUpViews()) this.#caughtUp();
     this.#turnEndsAtMs = undefined;

@@ -279,7 +279,9 @@ export class Session implements ViewsOwner, CommandsOwner {
 
   /** Since when it has waited without a byte of progress, on the monotonic clock. Call it regularly. */
   stuckSinceMs(): number | undefined {
-    if (this.isWaiting && !this.views.isParked) return this.outbox.stuckSinceMs(this.#context.monotonicMs());
+    const { isParked, isPaused } = this.views;
+    if (this.isWaiting && !isParked && !isPaused)
+      return this.outbox.stuckSinceMs(this.#context.monotonicMs());
     this.outbox.progressed();
     return undefined;
   }

@@ -27,7 +27,7 @@ export interface SessionsOptions
   readonly connectionLimits: ConnectionLimits;
   readonly context: Omit<SessionContext, 'originMs' | 'commandFailed' | 'commandRate' | 'refusalRate'>;
   readonly subscriber: Subscriber;
-  readonly commands: Omit<CommandOptions, 'identities' | 'repliedLarge' | 'subscriber'>;
+  readonly commands: Omit<CommandOptions, 'identities' | 'repliedLarge' | 'timed' | 'subscriber'>;
   readonly limits: Limits;
   /** Messages that wait to be decoded. */
   readonly waitingMessages: HeldBytes;

@@ -21,16 +21,23 @@ import type { Presence } from './presence.ts';
 import { continuedAfter, equalTo, holdReplaced, replacedBy, type Started } from './replacing.ts';
 import type { Session } from './session.ts';
 import { SessionView } from './session-view.ts';
+import { subscribeEach } from './subscribe-each.ts';
 import { targetProblem } from './target.ts';
 import { type Failure, settled, type Task } from './task.ts';
 import { isOfUser, TopicPermits, type TopicTokens } from './topic-permits.ts';
+import type { TurnBudget } from './turn-budget.ts';
 import { wireError } from './wire-error.ts';
 
 /** What the subscriptions of one command share. */
-class SubscribeCommand {
+export class SubscribeCommand {
+  readonly prepared: Prepared;
   /** The number of topics that its patterns may still list in its reply. */
   topics = maxTopicsListed;
   readonly former = new Former();
+
+  constructor(prepared: Prepared = nothingToKnow) {
+    this.prepared = prepared;
+  }
 }
 
 export interface SubscriberOptions extends StartOptions {
@@ -43,13 +50,14 @@ export interface SubscriberOptions extends StartOptions {
   /** Whether sessions that know shared dictionaries get them. */
   readonly dictionaries: boolean;
   readonly subscriptionsPerSession: number;
+  readonly turnBudget: TurnBudget;
   /** Absent: the gateway takes none. */
   readonly topicTokens?: TopicTokens;
   /** As of `PreparationOptions`. */
   readonly application?: Pick<Application, 'subscribe'>;
 }
 
-/** Subscribes sessions to views. Everything from reading a ring to joining a view happens in one turn. */
+/** Subscribes sessions to views. Of each, everything from reading a ring to joining a view happens in one turn. */
 export class Subscriber {
   readonly #options: SubscriberOptions;
   readonly #permits: TopicPermits;
@@ -78,53 +86,50 @@ export class Subscriber {
     this.#permits.sweep();
   }
 
-  /** Loads the topics, and then runs `finish`. `by`: who asks for the subscriptions. */
+  /** Loads the topics that the gateway subscribes the session to, and then runs `finish`. */
   afterLoad(
     session: Session,
     subscriptions: readonly Subscription[],
-    by: 'client' | 'gateway',
     finish: (loaded: Prepared | Failure) => void,
   ): Task<Prepared | Failure> {
-    const load = () =>
-      by === 'gateway'
-        ? this.#preparation.load(session, subscriptions)
-        : this.prepare(session, subscriptions);
-    return { begin: () => settled(load), finish };
+    return { begin: () => settled(() => this.#preparation.load(session, subscriptions)), finish };
   }
 
   /**
-   * Returns a result for each. The caller sends them, and then pumps the session. If it throws, none of these
-   * subscriptions exists.
+   * For subscriptions of a client, after `prepare`. Returns a result for each, later if they take more than the time of
+   * a turn. The caller sends them, and then calls `SessionViews.resume`. If it throws or rejects, none of these
+   * subscriptions exists. `timed`: runs each part of the work, to charge its time.
    */
   subscribe(
     session: Session,
     subscriptions: readonly Subscription[],
-    prepared: Prepared = nothingToKnow,
-  ): SubscribeResult[] {
-    const results: SubscribeResult[] = [];
-    const command = new SubscribeCommand();
-    try {
-      for (const [index, subscription] of subscriptions.entries())
-        results.push(
-          this.#result(session, subscription, false, command, prepared, prepared.verdicts?.[index]),
-        );
-    } catch (fault) {
-      for (const result of results) {
-        const made = 'view' in result ? session.views.get(result.view) : undefined;
-        if (made !== undefined) session.views.remove(made, 'refused');
-      }
-      throw fault;
-    }
-    return results;
+    prepared?: Prepared,
+    timed = (run: () => void) => run(),
+  ): Awaitable<readonly SubscribeResult[]> {
+    const command = new SubscribeCommand(prepared);
+    const one = (subscription: Subscription, index: number) =>
+      this.begin(session, subscription, command, prepared?.verdicts?.[index]);
+    const { turnBudget } = this.#options;
+    return subscribeEach(session, subscriptions, one, { turnBudget, timed });
+  }
+
+  /** One of them, in one turn. */
+  protected begin(
+    session: Session,
+    subscription: Subscription,
+    command: SubscribeCommand,
+    verdict: SubscribeGrant | SluiceError | undefined,
+  ): SubscribeResult {
+    return this.#result(session, subscription, false, command, verdict);
   }
 
   /** For a subscription that the gateway makes by itself. It needs no permission. */
   subscribeAutomatically(
     session: Session,
     subscription: Pick<Subscription, 'topic' | 'cursor'>,
-    prepared: Prepared = nothingToKnow,
+    prepared?: Prepared,
   ): SubscribeResult {
-    return this.#result(session, subscription, true, new SubscribeCommand(), prepared);
+    return this.#result(session, subscription, true, new SubscribeCommand(prepared));
   }
 
   /** Gives a subscription other keys, by a new view from where the client is. If refused, the former one stays. */
@@ -216,9 +221,9 @@ export class Subscriber {
     subscription: Subscription,
     automatic: boolean,
     command: SubscribeCommand,
-    { problems }: Prepared,
     verdict?: SubscribeGrant | SluiceError,
   ): SubscribeResult {
+    const { problems } = command.prepared;
     try {
       throwIf(problems.get(subscription.topic) ?? problems.get(subscription.token ?? ''));
       if (verdict instanceof SluiceError) throw verdict;

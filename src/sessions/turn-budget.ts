@@ -34,6 +34,32 @@ export class TurnBudget {
     this.#askForTurn();
   }
 
+  /**
+   * Works piece by piece until `piece` returns false: at once for the time of a turn, then in the next turns, between
+   * the work of others. Resolves when it is done, or rejects with what a piece throws; undefined: it is done already.
+   */
+  inPieces(piece: () => boolean): Promise<void> | undefined {
+    if (this.#workOn(piece)) return undefined;
+    return new Promise((resolve, reject) => {
+      const goOn = () => {
+        try {
+          if (this.#workOn(piece)) resolve();
+          else this.later(goOn);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      this.later(goOn);
+    });
+  }
+
+  /** Returns whether all of it is done, rather than the time of a turn over. */
+  #workOn(piece: () => boolean): boolean {
+    const startMs = this.#turns.nowMs();
+    while (piece()) if (this.#turns.nowMs() - startMs >= this.#perTurnMs) return false;
+    return true;
+  }
+
   /** Other work has taken this much of the turn. */
   charge(ms: number): void {
     this.#spentMs += ms;

@@ -1,5 +1,6 @@
 import { authorizer } from '../../src/auth/authorize.ts';
 import { localIdentity } from '../../src/auth/identity.ts';
+import type { Awaitable } from '../../src/awaitable.ts';
 import { PageCache } from '../../src/catch-up/page-cache.ts';
 import type { CloseCode } from '../../src/errors.ts';
 import { SluiceError } from '../../src/errors.ts';
@@ -9,6 +10,7 @@ import type { RefreshPlan } from '../../src/fanout/refresher.ts';
 import { createMetrics, type Metrics } from '../../src/metrics.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import type { SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
+import type { SubscribeGrant } from '../../src/sessions/application.ts';
 import { HeldBytes } from '../../src/sessions/charges.ts';
 import type { TakenSeat } from '../../src/sessions/connection-caps.ts';
 import { ConnectionLimits } from '../../src/sessions/connection-limits.ts';
@@ -17,7 +19,7 @@ import { Presence } from '../../src/sessions/presence.ts';
 import { leaveRefilled } from '../../src/sessions/refills.ts';
 import type { Session } from '../../src/sessions/session.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
-import { Subscriber, type SubscriberOptions } from '../../src/sessions/subscribe.ts';
+import { type SubscribeCommand, Subscriber, type SubscriberOptions } from '../../src/sessions/subscribe.ts';
 import { TurnBudget } from '../../src/sessions/turn-budget.ts';
 import { Broker } from '../../src/topics/broker.ts';
 import type { Poll } from '../../src/transport/uws/poll-connection.ts';
@@ -170,6 +172,7 @@ export class Gateway {
         dictionaries: options.compresses,
         modeOf: (topic) => (isState(topic) ? 'state' : 'stream'),
         subscriptionsPerSession: 100,
+        turnBudget,
         metrics,
       }),
       context: {
@@ -332,7 +335,7 @@ export class Gateway {
   }
 }
 
-/** Notes what the rings hold when a subscribe command is run, which may be some turns after it was said. */
+/** Notes what the rings hold when each subscription begins, which may be some turns after it was said. */
 class WatchedSubscriber extends Subscriber {
   readonly #broker: Broker;
   readonly #held: Map<string, Seen[][]>;
@@ -343,9 +346,18 @@ class WatchedSubscriber extends Subscriber {
     this.#held = held;
   }
 
-  override subscribe(session: Session, subscriptions: readonly Subscription[]): SubscribeResult[] {
-    const held = subscriptions.map(({ topic }) => look(this.#broker, topic));
-    this.#held.set(session.id, [...(this.#held.get(session.id) ?? []), held]);
-    return super.subscribe(session, subscriptions);
+  override subscribe(session: Session, ...more: unknown[]): Awaitable<readonly SubscribeResult[]> {
+    this.#held.set(session.id, [...(this.#held.get(session.id) ?? []), []]);
+    return super.subscribe(session, ...(more as [readonly Subscription[]]));
+  }
+
+  protected override begin(
+    session: Session,
+    subscription: Subscription,
+    command: SubscribeCommand,
+    verdict: SubscribeGrant | SluiceError | undefined,
+  ): SubscribeResult {
+    this.#held.get(session.id)?.at(-1)?.push(look(this.#broker, subscription.topic));
+    return super.begin(session, subscription, command, verdict);
   }
 }

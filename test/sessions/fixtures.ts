@@ -179,9 +179,11 @@ export async function makeGateway(options: GatewayOptions = {}) {
   const pendingCommands = new HeldBytes(options.pendingCommands ?? { perPayer: 1e9, total: 1e9 });
   const authorize = authorizer(namespaces);
   const inbox = new Inbox({ broker, isOn: (topic) => /^(user|orders):/.test(topic) });
+  const turnBudget = new TurnBudget(turns, options.turnBudgetMs ?? 5);
   const subscriber = new Subscriber({
     broker,
     fanout,
+    turnBudget,
     authorize,
     presence,
     inbox,
@@ -222,7 +224,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
       backpressureMaxBytes: limitBytes,
       presence,
       metrics,
-      turnBudget: new TurnBudget(turns, options.turnBudgetMs ?? 5),
+      turnBudget,
       turn: {
         isFlooded: false,
         get sinceMs() {
