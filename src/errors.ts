@@ -202,3 +202,7 @@ export class SluiceError extends Error {
 export function throwIf(problem: SluiceError | undefined): void {
   if (problem !== undefined) throw problem;
 }
+
+export function credentialNeeded(): SluiceError {
+  return new SluiceError('unauthorized', 'a token or an API key is needed');
+}

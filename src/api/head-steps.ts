@@ -1,9 +1,9 @@
 import type { Identity } from '../auth/identity.ts';
-import { mediaType } from '../auth/loopback-access.ts';
 import type { OriginPolicy } from '../auth/origins.ts';
 import type { RequestAccess } from '../auth/request-access.ts';
 import { isPending } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
+import { mediaType } from '../protocol/media-type.ts';
 import { preflight } from './cors.ts';
 import { type ApiResponse, errorResponse, type RequestHead } from './http.ts';
 import type { ApiPorts } from './ports.ts';

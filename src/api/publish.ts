@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import { mediaType } from '../auth/loopback-access.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError, throwIf } from '../errors.ts';
 import type { PublishFields } from '../protocol/frames.ts';
 import { JsonScanner, type JsonText, type ScanFault } from '../protocol/json/scanner.ts';
+import { mediaType } from '../protocol/media-type.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
 import { publishFor } from './application.ts';
 import { ArrayItems, type BatchItems, LineItems } from './batch-items.ts';

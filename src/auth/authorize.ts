@@ -1,4 +1,4 @@
-import { SluiceError } from '../errors.ts';
+import { credentialNeeded, SluiceError } from '../errors.ts';
 import {
   broadcastTopic,
   isPattern,
@@ -56,10 +56,6 @@ export function publishingAuthorizer(namespaces: NamespaceAccessTable): Authoriz
     identity.scopes.includes(scopeFor.publish) || mayAnywhere(identity, 'publish', namespaces)
       ? undefined
       : new SluiceError('forbidden', 'not allowed to publish to any topic');
-}
-
-export function credentialNeeded(): SluiceError {
-  return new SluiceError('unauthorized', 'a token or an API key is needed');
 }
 
 function isAllowed(

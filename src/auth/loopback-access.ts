@@ -1,4 +1,5 @@
 import { isAddress } from '../config/values.ts';
+import { mediaType } from '../protocol/media-type.ts';
 import { parseUrl } from '../url.ts';
 import { isLoopbackAddress } from './client-address.ts';
 import { isSameOrigin, type OriginPolicy } from './origins.ts';
@@ -163,10 +164,4 @@ function bodyProblem(request: RequestFacts, mediaTypes: readonly string[]): stri
   if (request.method === 'GET' || request.method === 'HEAD') return undefined;
   if (mediaTypes.includes(mediaType(request.header('content-type')))) return undefined;
   return `its Content-Type is not ${mediaTypes.join(' or ')}`;
-}
-
-/** `application/json` of `Application/JSON; charset=utf-8`. */
-export function mediaType(contentType: string): string {
-  const semicolon = contentType.indexOf(';');
-  return (semicolon === -1 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase();
 }

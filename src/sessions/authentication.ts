@@ -1,8 +1,7 @@
-import { credentialNeeded } from '../auth/authorize.ts';
 import type { Verdict } from '../auth/credentials.ts';
 import type { Identity } from '../auth/identity.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
-import { SluiceError, throwIf } from '../errors.ts';
+import { credentialNeeded, SluiceError, throwIf } from '../errors.ts';
 import type { ConnectReason } from './application.ts';
 import type { CommandOptions, CommandReply, Fields } from './command.ts';
 import type { Session } from './session.ts';

@@ -1,6 +1,5 @@
-import { credentialNeeded } from '../auth/authorize.ts';
 import type { Awaitable } from '../awaitable.ts';
-import { SluiceError } from '../errors.ts';
+import { credentialNeeded, SluiceError } from '../errors.ts';
 import type { ErrorLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ClientFrame, CommandHead } from '../protocol/client-frames.ts';

@@ -1,8 +1,7 @@
-import { credentialNeeded } from '../auth/authorize.ts';
 import type { Identity } from '../auth/identity.ts';
 import type { ReportRefusal } from '../auth/refusals.ts';
 import type { Awaitable } from '../awaitable.ts';
-import type { SluiceError } from '../errors.ts';
+import { credentialNeeded, type SluiceError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Limits } from '../protocol/frames.ts';
 import type { Broker } from '../topics/broker.ts';

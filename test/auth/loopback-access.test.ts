@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { isLoopbackHost, loopbackAccess, mediaType } from '../../src/auth/loopback-access.ts';
+import { isLoopbackHost, loopbackAccess } from '../../src/auth/loopback-access.ts';
 import { originPolicy } from '../../src/auth/origins.ts';
+import { mediaType } from '../../src/protocol/media-type.ts';
 import { request } from './request.ts';
 
 const json = { mediaTypes: ['application/json'] };

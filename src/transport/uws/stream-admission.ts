@@ -12,8 +12,9 @@ import {
   type sseQuery,
 } from '../../api/stream-request.ts';
 import { type Awaitable, whenDone } from '../../awaitable.ts';
-import { type ErrorCode, SluiceError } from '../../errors.ts';
+import { credentialNeeded, type ErrorCode, SluiceError } from '../../errors.ts';
 import type { SubscribeResult } from '../../protocol/frames.ts';
+import { mediaType } from '../../protocol/media-type.ts';
 import { type Admission, type Applicant, chargedAccount } from '../../sessions/admission.ts';
 import type { LifecycleOptions } from '../../sessions/lifecycle.ts';
 import { type Peer, shownUserOf } from '../../sessions/peer.ts';
@@ -133,7 +134,7 @@ export class StreamAdmission {
       void this.#identify({ applicant, length: query.length, read, continues }, request);
       return;
     }
-    if (!isJson(head.header('content-type'))) {
+    if (mediaType(head.header('content-type')) !== 'application/json') {
       const error = new SluiceError('unsupported_media_type', 'the Content-Type must be application/json');
       this.#route.refuse(request, error);
       return;
@@ -218,14 +219,6 @@ function authenticated(peer: Peer | SluiceError): Peer | SluiceError {
   if (peer instanceof SluiceError || peer.identity.unauthenticated !== true) return peer;
   peer.seat.leave();
   return credentialNeeded();
-}
-
-function credentialNeeded(): SluiceError {
-  return new SluiceError('unauthorized', 'a token or an API key is needed');
-}
-
-function isJson(contentType: string): boolean {
-  return contentType.split(';', 1)[0]?.trim().toLowerCase() === 'application/json';
 }
 
 /** Whether the client acknowledges by requests; these must show the same user as the session. */
