@@ -1,21 +1,37 @@
 import type { SluiceError } from '../errors.ts';
 import type { AppendOutcome, AppendRequest } from '../topics/engine.ts';
 
+/** One call of `add`, resolved once all its requests have their outcomes. */
+interface Added {
+  readonly outcomes: AppendOutcome[];
+  readonly resolve: (outcomes: readonly AppendOutcome[]) => void;
+  missing: number;
+}
+
 /** A request that waits for its outcome. */
 export interface QueuedAppend {
   readonly request: AppendRequest;
-  readonly settle: (outcome: AppendOutcome) => void;
+  readonly added: Added;
+  /** Of its outcome. */
+  readonly index: number;
 }
 
 export function failed(error: SluiceError): AppendOutcome {
   return { ok: false, error };
 }
 
+/** Topics without requests are dropped when this many topics are counted, or later. */
+const pruneAtLeast = 2000;
+
 /** Requests in the order of their calls, until each has its outcome. */
 export class AppendQueue {
   #queue: QueuedAppend[] = [];
-  /** Requests without an outcome, per topic. */
+  /**
+   * Requests without an outcome, per topic. Topics stay with a count of 0: V8 replaces the table of a `Map` whose
+   * entries come and go, and once one table is old, all later ones survive until the next mark-compact.
+   */
   readonly #unsettled = new Map<string, number>();
+  #pruneAt = pruneAtLeast;
 
   /** Number of requests that were not taken yet. */
   get count(): number {
@@ -24,7 +40,7 @@ export class AppendQueue {
 
   /** Whether a request of this topic has no outcome yet. */
   has(topic: string): boolean {
-    return this.#unsettled.has(topic);
+    return (this.#unsettled.get(topic) ?? 0) > 0;
   }
 
   /** Resolves with the outcomes, in the order of the requests. */
@@ -32,15 +48,11 @@ export class AppendQueue {
     if (requests.length === 0) return Promise.resolve([]);
     return new Promise((resolve) => {
       const outcomes = new Array<AppendOutcome>(requests.length);
-      let missing = requests.length;
-      for (const [i, request] of requests.entries()) {
-        const { topic } = request.fields;
-        this.#unsettled.set(topic, (this.#unsettled.get(topic) ?? 0) + 1);
-        const settle = (outcome: AppendOutcome) => {
-          outcomes[i] = outcome;
-          if (--missing === 0) resolve(outcomes);
-        };
-        this.#queue.push({ request, settle });
+      const added = { outcomes, resolve, missing: requests.length };
+      for (let index = 0; index < requests.length; index++) {
+        const request = requests[index] as AppendRequest;
+        this.#count(request.fields.topic);
+        this.#queue.push({ request, added, index });
       }
     });
   }
@@ -54,12 +66,23 @@ export class AppendQueue {
   }
 
   settle(taken: readonly QueuedAppend[], outcomeOf: (index: number) => AppendOutcome): void {
-    for (const [i, { request, settle }] of taken.entries()) {
+    for (let i = 0; i < taken.length; i++) {
+      const { request, added, index } = taken[i] as QueuedAppend;
       const { topic } = request.fields;
-      const left = (this.#unsettled.get(topic) ?? 1) - 1;
-      if (left === 0) this.#unsettled.delete(topic);
-      else this.#unsettled.set(topic, left);
-      settle(outcomeOf(i));
+      this.#unsettled.set(topic, (this.#unsettled.get(topic) ?? 1) - 1);
+      added.outcomes[index] = outcomeOf(i);
+      if (--added.missing === 0) added.resolve(added.outcomes);
     }
+  }
+
+  #count(topic: string): void {
+    const count = this.#unsettled.get(topic);
+    if (count === undefined && this.#unsettled.size >= this.#pruneAt) this.#prune();
+    this.#unsettled.set(topic, (count ?? 0) + 1);
+  }
+
+  #prune(): void {
+    for (const [topic, count] of this.#unsettled) if (count === 0) this.#unsettled.delete(topic);
+    this.#pruneAt = Math.max(pruneAtLeast, 2 * this.#unsettled.size);
   }
 }

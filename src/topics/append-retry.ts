@@ -24,8 +24,10 @@ export class AppendRetry {
 
   /** Returns an outcome for each, in order; at once if the engine does. */
   append(requests: readonly AppendRequest[]): Awaitable<readonly AppendOutcome[]> {
-    const outcomes = this.once(requests);
-    if (outcomes instanceof Promise) return this.#retriedLater(requests, outcomes);
+    const startMs = this.#options.monotonicMs();
+    const outcomes = this.#options.engine.append(requests);
+    if (outcomes instanceof Promise) return this.#retriedLater(requests, outcomes, startMs);
+    this.#timed(outcomes, startMs);
     return outcomes.some(isRetryable) ? this.#again(requests, outcomes) : outcomes;
   }
 
@@ -42,8 +44,9 @@ export class AppendRetry {
   async #retriedLater(
     requests: readonly AppendRequest[],
     outcome: Promise<readonly AppendOutcome[]>,
+    startMs: number,
   ): Promise<readonly AppendOutcome[]> {
-    const outcomes = await outcome;
+    const outcomes = this.#timed(await outcome, startMs);
     return outcomes.some(isRetryable) ? this.#again(requests, outcomes) : outcomes;
   }
 

@@ -39,6 +39,8 @@ export interface PublishPathOptions {
   readonly monotonicMs: () => number;
 }
 
+const none: readonly string[] = [];
+
 /** When publishes were accepted, and who pays for them. */
 interface Accepted {
   readonly nowMs: number;
@@ -135,17 +137,26 @@ export class PublishPath {
     admitted: readonly (AppendRequest | SluiceError)[],
     requests: readonly AppendRequest[],
     appending: Promise<readonly AppendOutcome[]>,
-    begun: Iterable<string> = [],
+    begun: ReadonlySet<string> | undefined,
   ): Promise<readonly AppendOutcome[]> {
     // One of these publishes may begin a topic that another client was to begin, and that is refused.
-    const coming = requests
-      .map(({ fields }) => fields.topic)
-      .filter((name) => this.#options.topics.find(name)?.holdsContent !== true);
-    this.#expect(coming, undefined);
+    const coming = this.#withoutContent(requests);
+    if (coming.length > 0) this.#expect(coming, undefined);
     const appended = await appending;
-    this.#arrived(begun);
-    this.#arrived(coming);
+    if (begun !== undefined) this.#arrived(begun);
+    if (coming.length > 0) this.#arrived(coming);
     return merged(admitted, appended);
+  }
+
+  /** The topics of these requests that have nothing yet: mostly none. */
+  #withoutContent(requests: readonly AppendRequest[]): readonly string[] {
+    let names: string[] | undefined;
+    for (const { fields } of requests) {
+      if (this.#options.topics.find(fields.topic)?.holdsContent === true) continue;
+      names ??= [];
+      names.push(fields.topic);
+    }
+    return names ?? none;
   }
 
   #expect(names: Iterable<string>, payer: Payer | undefined): void {

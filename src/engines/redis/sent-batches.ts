@@ -35,6 +35,8 @@ export class SentBatches {
   /** Batches of connections that are over, by which no reply came. */
   #unreplied: SentBatch[] = [];
   readonly #fates = new WeakMap<AppendRequest, Fate>();
+  /** There was one. */
+  #hasFates = false;
 
   /** Some have no reply. */
   get hasUnreplied(): boolean {
@@ -81,12 +83,14 @@ export class SentBatches {
 
   /** Keeps the outcomes for when the requests come again. */
   keep(requests: readonly UpstreamRequest[], { epoch, seq, outcomes }: BatchReply): void {
+    this.#hasFates = true;
     for (const [i, { request }] of requests.entries())
       this.#fates.set(request, { epoch, seq, outcome: outcomes[i] as AppendOutcome });
   }
 
   /** Those whose outcomes are not known, or that the server has lost since: they have to be done. */
   undone(requests: readonly UpstreamRequest[], commits: Commits): readonly UpstreamRequest[] {
+    if (!this.#hasFates) return requests;
     return requests.filter(({ request }) => !this.#isDone(request, commits));
   }
 

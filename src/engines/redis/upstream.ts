@@ -84,8 +84,8 @@ export class RedisUpstream implements Upstream, LinkListener {
   async commit(batch: Batch): Promise<BatchReply> {
     const link = this.#living();
     const requests = this.#sent.undone(batch.requests, link);
-    const reply = await this.#ask(link, { ...batch, requests });
-    await this.#replicate(link, requests, reply);
+    const reply = await this.#ask(link, requests === batch.requests ? batch : { ...batch, requests });
+    if (this.#options.minReplicas > 0) await this.#replicate(link, requests, reply);
     return this.#sent.merge(batch.requests, requests, reply);
   }
 
@@ -171,7 +171,6 @@ export class RedisUpstream implements Upstream, LinkListener {
    */
   async #replicate(link: RedisLink, requests: readonly UpstreamRequest[], reply: BatchReply): Promise<void> {
     const { minReplicas, server } = this.#options;
-    if (minReplicas === 0) return;
     const have = await link.commits
       .replicas(this.#node, minReplicas, Math.ceil(server.timeoutMs / 2))
       .catch(() => 0);

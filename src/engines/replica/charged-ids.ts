@@ -10,6 +10,15 @@ export interface Charged {
   readonly settle: (outcomes: readonly AppendOutcome[]) => void;
 }
 
+const nothing = () => undefined;
+
+const hasId = ({ request }: QueuedAppend) => request.fields.messageId !== undefined;
+
+const unlimited = ({ request }: Pick<QueuedAppend, 'request'>): UpstreamRequest => ({
+  request,
+  refusedForMs: undefined,
+});
+
 /**
  * Charges message ids to the payers of this node, before the store remembers them; each node limits its own. A request
  * whose payer is over its limit is sent all the same, because the store may know the id already.
@@ -22,14 +31,15 @@ export class ChargedIds {
   }
 
   charge(queued: readonly QueuedAppend[], nowMs: number): Charged {
+    if (!queued.some(hasId)) return { requests: queued.map(unlimited), settle: nothing };
     const charged = new Map<number, number>();
     const requests = queued.map(({ request }, i): UpstreamRequest => {
-      if (request.fields.messageId === undefined) return { request, refusedForMs: undefined };
+      if (request.fields.messageId === undefined) return unlimited({ request });
       const payer = request.payer ?? gatewayPayer;
       const refusal = this.#budget.refusal(payer, nowMs);
       if (refusal !== undefined) return { request, refusedForMs: refusal.retryAfterMs };
       charged.set(i, this.#budget.charge(payer, nowMs));
-      return { request, refusedForMs: undefined };
+      return unlimited({ request });
     });
     return { requests, settle: (outcomes) => this.#settle(charged, outcomes) };
   }

@@ -18,7 +18,7 @@ import { ChargedIds } from './charged-ids.ts';
 import { Heard } from './heard.ts';
 import { Replica } from './replica.ts';
 import { Unsent } from './unsent.ts';
-import type { Batch, BatchReply, Change, Picture, Upstream } from './upstream.ts';
+import type { BatchReply, Change, Picture, Upstream } from './upstream.ts';
 
 /** Maximum publications per batch, so that other nodes and the event loop get their turn. */
 const requestsPerBatch = 500;
@@ -227,18 +227,19 @@ export class ReplicaEngine implements Engine {
     while (this.#underWay < batchesAtOnce && this.#hasWork) {
       const queued = this.#withoutCommitted(this.#queue.take(requestsPerBatch));
       if (queued.length === 0 && !this.#unsent.has) continue;
-      const { requests, settle } = this.#ids.charge(queued, this.#nowMs());
-      this.#track(this.#commit({ requests, ...this.#unsent.take() }, queued, settle));
+      void this.#track(this.#commit(queued));
     }
   }
 
-  #track(work: Promise<void>): void {
+  async #track(work: Promise<void>): Promise<void> {
     this.#underWay++;
-    void work.finally(() => {
+    try {
+      await work;
+    } finally {
       this.#underWay--;
       this.#idle?.();
       this.#send();
-    });
+    }
   }
 
   /**
@@ -249,7 +250,7 @@ export class ReplicaEngine implements Engine {
     const committed = queued.filter(({ request }) => this.#committed.has(request));
     for (const each of committed) {
       const commit = this.#committed.get(each.request) as Committed;
-      this.#track(this.#hear([each], { ...commit, outcomes: [commit.outcome] }));
+      void this.#track(this.#hear([each], { ...commit, outcomes: [commit.outcome] }));
     }
     return queued.filter(({ request }) => !this.#committed.has(request));
   }
@@ -264,21 +265,20 @@ export class ReplicaEngine implements Engine {
     this.#idle?.();
   }
 
-  async #commit(
-    batch: Batch,
-    queued: readonly QueuedAppend[],
-    settleIds: (outcomes: readonly AppendOutcome[]) => void,
-  ): Promise<void> {
+  async #commit(queued: readonly QueuedAppend[]): Promise<void> {
+    const { requests, settle } = this.#ids.charge(queued, this.#nowMs());
+    const { forgets, acknowledged, unacknowledged } = this.#unsent.take();
+    const batch = { forgets, requests, acknowledged, unacknowledged };
     let reply: BatchReply;
     try {
       reply = await this.#upstream.commit(batch);
     } catch (cause) {
       this.#unsent.putBack(batch);
-      settleIds([]);
+      settle([]);
       this.#fail(queued, cause);
       return;
     }
-    settleIds(reply.outcomes);
+    settle(reply.outcomes);
     await this.#hear(queued, reply);
   }
 
@@ -286,7 +286,8 @@ export class ReplicaEngine implements Engine {
   async #hear(queued: readonly QueuedAppend[], reply: BatchReply): Promise<void> {
     const { epoch, seq, outcomes } = reply;
     try {
-      await this.#heard.of({ epoch, seq });
+      const heard = this.#heard.of({ epoch, seq });
+      if (heard !== undefined) await heard;
     } catch (cause) {
       this.#hasCommitted = true;
       for (const [i, { request }] of queued.entries())

@@ -52,6 +52,21 @@ export class Heads {
     this.#heads.set(topic, head);
   }
 
+  /**
+   * A publication of the epoch that a topic with content has. Its head is changed in place: if each publication made a
+   * new one, most of them would outlive a scavenge (`bench -- cluster`). False: the topic has no content.
+   */
+  advance(topic: string, offset: number, seq: number, idsUntilMs: number, isFed: boolean): boolean {
+    const head = this.#heads.get(topic);
+    if (head === undefined) return false;
+    head.offset = offset;
+    head.seq = seq;
+    head.idsUntilMs = idsUntilMs;
+    head.isFed = isFed;
+    head.isDropped = false;
+    return true;
+  }
+
   /** The content of the topic is gone. Keeps its numbering. */
   setIdle(topic: string, { epoch, offset, seq, bornAfterSeq }: Numbering, atSeq: number): void {
     this.#heads.delete(topic);

@@ -115,6 +115,7 @@ export class Replica {
     } else later?.push({ epoch, publication });
     const latestIdMs = Math.max(isSame ? (head?.idsUntilMs ?? 0) : 0, idsUntilMs);
     const isFed = later === undefined && !isUnfed;
+    if (isSame && this.heads.advance(topic, offset, seq, latestIdMs, isFed)) return;
     // One literal: for each publication, an object of spread parts takes several times as long.
     const next = { epoch, offset, seq, bornAfterSeq, idsUntilMs: latestIdMs, isFed, isDropped: false };
     this.heads.set(topic, next);

@@ -2,6 +2,8 @@ import type { Acknowledgement, Batch, Forget } from './upstream.ts';
 
 type Told = Pick<Batch, 'forgets' | 'acknowledged' | 'unacknowledged'>;
 
+const nothing: Told = { forgets: [], acknowledged: [], unacknowledged: [] };
+
 /** What a node tells its upstream without waiting for a reply: the newest value of each, until a batch takes it. */
 export class Unsent {
   #forgets: Forget[] = [];
@@ -31,6 +33,8 @@ export class Unsent {
   }
 
   take(): Told {
+    // For each batch. Clearing an empty map would give it a new table.
+    if (!this.has) return nothing;
     const told = {
       forgets: this.#forgets,
       acknowledged: [...this.#acknowledged.values()],

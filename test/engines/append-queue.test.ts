@@ -1,0 +1,52 @@
+import { expect, it } from 'vitest';
+import { AppendQueue } from '../../src/engines/append-queue.ts';
+import { publishOf } from '../../src/protocol/publication.ts';
+import type { AppendOutcome, AppendRequest } from '../../src/topics/engine.ts';
+import { outlivingShare } from '../support/memory.ts';
+
+function requestOf(topic: string): AppendRequest {
+  const payload = { format: 'json', bytes: Buffer.from('1') } as const;
+  return { fields: publishOf({ topic, type: 'update', payload }), publishedAtMs: 0, acceptedAtMs: 0 };
+}
+
+const outcomeAt = (offset: number): AppendOutcome => ({ ok: true, epoch: 'e', offset, duplicate: false });
+
+it('resolves each call with the outcomes of its requests, in their order', async () => {
+  const queue = new AppendQueue();
+  const first = queue.add([requestOf('a'), requestOf('b')]);
+  const second = queue.add([requestOf('a')]);
+  const [early, late] = [queue.take(1), queue.take(10)];
+  queue.settle(late, (i) => outcomeAt(10 + i));
+  queue.settle(early, () => outcomeAt(1));
+  expect(await Promise.all([first, second])).toEqual([[outcomeAt(1), outcomeAt(10)], [outcomeAt(11)]]);
+});
+
+it('knows the topics of requests without an outcome, among any number of others', () => {
+  const queue = new AppendQueue();
+  void queue.add([requestOf('kept'), requestOf('kept'), requestOf('done')]);
+  const taken = queue.take(10);
+  queue.settle([taken[0], taken[2]] as typeof taken, outcomeAt);
+  for (let i = 0; i < 5000; i++) {
+    void queue.add([requestOf(`other-${i}`)]);
+    queue.settle(queue.take(1), outcomeAt);
+  }
+  expect(['kept', 'done', 'other-0', 'other-4999'].map((topic) => queue.has(topic))).toEqual([
+    true,
+    false,
+    false,
+    false,
+  ]);
+});
+
+it('leaves nothing of settled requests to mark-compacts', () => {
+  const queue = new AppendQueue();
+  const request = requestOf('t');
+  // Of each object's length: what one request leaves is small.
+  const churn = () => {
+    for (let i = 0; i < 40; i++) {
+      void queue.add([request]);
+      queue.settle(queue.take(1), outcomeAt);
+    }
+  };
+  expect(outlivingShare(churn)).toBeLessThan(0.2);
+});
