@@ -109,3 +109,12 @@ test('a server counts as the former master only while it is one, and says itself
   expect(await server.hasMoved(await runOf(replaced))).toBe(false);
   server.close();
 });
+
+test('a cluster is reached though one of its servers is not, whichever is asked first', async () => {
+  await cluster.servers[0]?.kill();
+  const server = { ...reached(), timeoutMs: 60_000 };
+  const connections = await Promise.all(
+    Array.from({ length: 12 }, () => connect(server, 'commands', () => undefined)),
+  );
+  for (const connection of connections) connection.close();
+});
