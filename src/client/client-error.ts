@@ -26,6 +26,8 @@ type Unmarked<Code extends string> = Code extends `${infer Bare}!` ? Bare : Code
  */
 export type LocalErrorCode = Unmarked<Split<typeof localCodes>>;
 
+type Told = Omit<WireError, 'message'> & { readonly message?: string | undefined };
+
 /** Every error that the SDK rejects with or reports. `code` is stable; the message is for people. */
 export class ClientError extends Error {
   readonly code: string;
@@ -35,8 +37,9 @@ export class ClientError extends Error {
   /** How long the gateway asks to wait before that, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 
-  constructor(error: WireError, cause?: unknown) {
-    super(error.message, cause ? { cause } : undefined);
+  /** Without a message it has the words of the code. */
+  constructor(error: Told, cause?: unknown) {
+    super(error.message || error.code.replace(/_/g, ' '), cause ? { cause } : undefined);
     this.name = 'ClientError';
     this.code = error.code;
     this.number = error.number;
@@ -45,16 +48,13 @@ export class ClientError extends Error {
   }
 }
 
-/** `message`: by default the words of the code. */
-export function localError(code: LocalErrorCode, message = wordsOf(code), cause?: unknown): ClientError {
+/** `message`: by default that of an error that is the cause. */
+export function localError(code: LocalErrorCode, message?: string, cause?: unknown): ClientError {
   const marked = localCodes.split(' ');
   const retry = marked.includes(`${code}!`);
   const number = 1000 + marked.indexOf(retry ? `${code}!` : code);
-  return new ClientError({ code, number, retry, message }, cause);
-}
-
-function wordsOf(code: string): string {
-  return code.replaceAll('_', ' ');
+  const told = message || (cause as Partial<Error> | undefined)?.message;
+  return new ClientError({ code, number, retry, message: told }, cause);
 }
 
 /** Errors of the gateway's table that the client raises itself, with their numbers in `src/errors/numbers.ts`. */
@@ -68,6 +68,6 @@ const refusals = {
 } as const;
 
 /** An error of the gateway's table, raised by the client. The same call fails again. */
-export function ownError(code: keyof typeof refusals, message = wordsOf(code)): ClientError {
+export function ownError(code: keyof typeof refusals, message?: string): ClientError {
   return new ClientError({ code, message, number: refusals[code], retry: false });
 }

@@ -1,4 +1,6 @@
 import type { Client } from './client.ts';
+import type { PageClient } from './page/page-client.ts';
+import type { PageSubscribeOptions } from './page/page-subscription.ts';
 import type { SubscribeOptions } from './subscriptions/subscribe-options.ts';
 import type { PublicationListener, Subscription } from './subscriptions/subscription.ts';
 
@@ -6,10 +8,11 @@ import type { PublicationListener, Subscription } from './subscriptions/subscrip
 type TopicOf<Topics> = Extract<keyof Topics, string>;
 
 /** A client whose topics have types: `{ stats: Stats; [server: `server:${string}`]: Server }`. */
-export interface TypedClient<Topics> extends Omit<Client, 'subscribe' | 'publish'> {
+export interface TypedClient<Topics, Options extends SubscribeOptions = SubscribeOptions>
+  extends Omit<Client, 'subscribe' | 'publish'> {
   subscribe<K extends TopicOf<Topics>>(
     topic: K,
-    options?: SubscribeOptions | PublicationListener<Topics[K]>,
+    options?: Options | PublicationListener<Topics[K]>,
     listener?: PublicationListener<Topics[K]>,
   ): Subscription<Topics[K]>;
   publish<K extends TopicOf<Topics>>(
@@ -21,6 +24,8 @@ export interface TypedClient<Topics> extends Omit<Client, 'subscribe' | 'publish
 }
 
 /** The same client, with the types of its topics. Nothing is checked at run time. */
+export function typed<Topics>(client: PageClient): TypedClient<Topics, PageSubscribeOptions>;
+export function typed<Topics>(client: Client): TypedClient<Topics>;
 export function typed<Topics>(client: Client): TypedClient<Topics> {
   return client as TypedClient<Topics>;
 }

@@ -88,6 +88,32 @@ describe('a page is told why its client does not connect', () => {
     expect(await connecting(page, site.url)).toEqual({ rejected: code, told: code, state: 'reconnecting' });
   });
 
+  it('where its own Content-Security-Policy blocks the gateway', async () => {
+    const page = await openWithSdk(site.url);
+    await page.evaluate(() => {
+      const policy = document.createElement('meta');
+      policy.httpEquiv = 'Content-Security-Policy';
+      policy.content = "connect-src 'self'";
+      document.head.append(policy);
+    });
+    const url = `ws://127.0.0.1:${port}/ws`;
+    // Chromium reports no end of a WebSocket that it blocks, so the attempt has to time out.
+    const told = await page.evaluate(
+      (target) =>
+        new Promise<readonly string[]>((resolve) => {
+          const { SluiceClient } = (globalThis as Window).sdk;
+          const client = new SluiceClient(target, { connectTimeoutMs: 500 });
+          client.onError(({ code, message }) => resolve([code, message]));
+          client.connect().catch(() => undefined);
+        }),
+      url,
+    );
+    expect(told).toEqual([
+      'socket_refused',
+      `The page's Content-Security-Policy (connect-src) allows no request to ${url.replace('ws', 'http')}.`,
+    ]);
+  });
+
   it('where the path is wrong', async () => {
     const page = await openWithSdk(`http://127.0.0.1:${port}/healthz`);
     const code = 'not_found';

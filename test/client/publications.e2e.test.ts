@@ -1,5 +1,6 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { publications, type ReceivedPublication, type Subscription, typed } from '../../src/client/index.ts';
+import type { PageClient } from '../../src/client/page/index.ts';
 import { clientOfTest, gatewayOfTest, state } from '../support/sdk.ts';
 
 interface Topics {
@@ -72,4 +73,8 @@ it('topics have the types that the application gives them', async () => {
   // @ts-expect-error There is no such topic.
   client.subscribe('other');
   expect(subscription.topic).toBe('server:1');
+  // @ts-expect-error Frames are an option of pages.
+  client.subscribe('server:2', { deliver: 'frame' });
+  const ofPage = (page: PageClient) => typed<Topics>(page).subscribe('server:1', { deliver: 'frame' });
+  expectTypeOf(ofPage).returns.toEqualTypeOf<Subscription<{ cpu: number }>>();
 });

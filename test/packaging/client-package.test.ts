@@ -182,6 +182,7 @@ describe('the package sluice-client', () => {
           stats: { visitors: number };
         }
         typed<Topics>(new SluiceClient('/ws')).subscribe('stats', ({ data }) => data.visitors.toFixed());
+        typed<Topics>(new PageClient('/ws')).subscribe('stats', { deliver: 'frame' }, ({ data }) => data.visitors.toFixed());
         export const clients = [new JsonClient('/ws'), new PageClient('/ws')];
         // Each option takes what is perhaps undefined.
         type Perhaps<T> = { [K in keyof T]: T[K] | undefined };
@@ -192,7 +193,7 @@ describe('the package sluice-client', () => {
         export const given: [ClientOptions, ClientOptions, JsonClientOptions, PageClientOptions, SubscribeOptions, PageSubscribeOptions, PublishOptions] =
           [client, { reconnect, heartbeat, offlineQueue }, json, page, subscribe, frame, publish];
         export const visitors = (): number | undefined =>
-          typedHooks<Topics>().useLatest('stats')?.data.visitors;`;
+          typedHooks<Topics>().useLatest('stats', { deliver: 'frame' })?.data.visitors;`;
       for (const file of files) writeFileSync(join(application, file), code);
       const always = [
         '--noEmit',

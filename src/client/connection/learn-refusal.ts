@@ -27,17 +27,47 @@ const timeoutMs = 5_000;
 export async function learnRefusal(url: string, get: typeof fetch): Promise<Refusal> {
   const address = url.replace(/^ws/, 'http');
   const asked = { cache: 'no-store' } as const;
+  const policy = watchPolicy(address);
   let response: Response;
   try {
     response = await get(address, { ...asked, headers: { accept: 'application/json' }, signal: deadline() });
   } catch (cause) {
-    return {
-      error: await noResponse(address, cause, () =>
-        get(address, { ...asked, mode: 'no-cors', signal: deadline() }),
-      ),
-    };
+    const error = await noResponse(address, cause, () =>
+      get(address, { ...asked, mode: 'no-cors', signal: deadline() }),
+    );
+    return { error: (await policy.refusal()) ?? error };
+  } finally {
+    policy.end();
   }
   return (await toldByGateway(response)) ?? { error: ofStatus(response.status, address) };
+}
+
+/** The event of a blocked request comes soon after the request has failed. */
+const eventWithinMs = 50;
+
+/**
+ * To a page, a request that its own Content-Security-Policy blocks looks like an absent server; an event tells them
+ * apart.
+ */
+function watchPolicy(address: string) {
+  const { origin } = new URL(address);
+  let refusal: LocalRefusal | undefined;
+  const heard = ({ blockedURI, effectiveDirective }: SecurityPolicyViolationEvent) => {
+    if (!blockedURI.startsWith(origin)) return;
+    const message = `The page's Content-Security-Policy (${effectiveDirective}) allows no request to ${address}.`;
+    refusal = { code: 'socket_refused', message };
+  };
+  const hasPolicies = 'SecurityPolicyViolationEvent' in globalThis;
+  if (hasPolicies) addEventListener('securitypolicyviolation', heard);
+  return {
+    async refusal(): Promise<LocalRefusal | undefined> {
+      if (hasPolicies) await new Promise((resolve) => setTimeout(resolve, eventWithinMs));
+      return refusal;
+    },
+    end(): void {
+      if (hasPolicies) removeEventListener('securitypolicyviolation', heard);
+    },
+  };
 }
 
 function deadline(): AbortSignal | undefined {
@@ -88,7 +118,8 @@ async function readError(
 
 const noUpgrade: LocalRefusal = {
   code: 'upgrade_failed',
-  message: 'A proxy drops the headers Upgrade and Connection, or the gateway is just back.',
+  message:
+    'A proxy drops the headers Upgrade and Connection, the Content-Security-Policy allows no ws:, or the gateway is just back.',
 };
 
 /** The reason by the status alone: another server than a gateway responded. */

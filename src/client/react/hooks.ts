@@ -1,15 +1,9 @@
 import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
-import type {
-  PublicationListener,
-  ReceivedPublication,
-  StateChange,
-  StateMap,
-  SubscribeOptions,
-} from '../index.ts';
+import type { PublicationListener, ReceivedPublication, StateChange, StateMap } from '../index.ts';
 import { useClient } from './context.tsx';
-import { type Follow, TopicStore, type TopicView } from './topic-store.ts';
+import { type Follow, type HookOptions, TopicStore, type TopicView } from './topic-store.ts';
 
-export const noOptions: SubscribeOptions = {};
+export const noOptions: HookOptions = {};
 const noEntries: StateMap<never> = new Map();
 
 /**
@@ -18,7 +12,7 @@ const noEntries: StateMap<never> = new Map();
  */
 export function useTopicStore<T, V>(
   topic: string | null | undefined,
-  options: SubscribeOptions,
+  options: HookOptions,
   initial: V,
   follow: Follow<T, V>,
 ): TopicStore<T, V> {
@@ -51,7 +45,7 @@ export function useView<T, V>(store: TopicStore<T, V>): TopicView<T, V> {
 export function useTopic<T = unknown>(
   topic: string | null | undefined,
   listener?: PublicationListener<T>,
-  options: SubscribeOptions = noOptions,
+  options: HookOptions = noOptions,
 ): Omit<TopicView<T, unknown>, 'value'> {
   const latest = useRef(listener);
   useEffect(() => {
@@ -68,13 +62,13 @@ export function useTopic<T = unknown>(
 /** The newest publication of a topic or pattern; undefined before the first. */
 export function useLatest<T = unknown>(
   topic: string | null | undefined,
-  options: SubscribeOptions = latestOptions,
+  options: HookOptions = latestOptions,
 ): ReceivedPublication<T> | undefined {
   const store = useTopicStore<T, ReceivedPublication<T> | undefined>(topic, options, undefined, followLatest);
   return useView(store).value;
 }
 
-const latestOptions: SubscribeOptions = { last: 1 };
+const latestOptions: HookOptions = { last: 1 };
 
 function followLatest<T>(
   ...[subscription, set]: Parameters<Follow<T, ReceivedPublication<T> | undefined>>
@@ -98,7 +92,7 @@ export function useTopicState<T = unknown, S = StateMap<T>>(
   topic: string | null | undefined,
   selector: (entries: StateMap<T>) => S,
   isEqual: (a: S, b: S) => boolean = Object.is,
-  options: SubscribeOptions = noOptions,
+  options: HookOptions = noOptions,
 ): S {
   if (topic?.endsWith('*')) throw new TypeError(`${topic} is a pattern: useTopics selects from its topics.`);
   const store = useTopicStore<T, StateMap<T>>(topic, options, noEntries, followMap);

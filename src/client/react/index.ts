@@ -13,5 +13,5 @@ export {
   useRecent,
   useTopics,
 } from './lists.ts';
-export type { TopicView } from './topic-store.ts';
+export type { HookOptions, TopicView } from './topic-store.ts';
 export { type TypedHooks, typedHooks } from './typed-hooks.ts';

@@ -1,14 +1,7 @@
-import type {
-  ClientError,
-  PresenceMember,
-  ReceivedPublication,
-  StateMap,
-  SubscribeOptions,
-  Subscription,
-} from '../index.ts';
+import type { ClientError, PresenceMember, ReceivedPublication, StateMap, Subscription } from '../index.ts';
 import { useClient } from './context.tsx';
 import { noOptions, useSelection, useTopicStore, useView } from './hooks.ts';
-import type { Follow } from './topic-store.ts';
+import type { Follow, HookOptions } from './topic-store.ts';
 
 const nothing: readonly never[] = [];
 
@@ -19,7 +12,7 @@ const nothing: readonly never[] = [];
 export function useRecent<T = unknown>(
   topic: string | null | undefined,
   count: number,
-  options: SubscribeOptions = noOptions,
+  options: HookOptions = noOptions,
 ): readonly ReceivedPublication<T>[] {
   const wanted = { last: count, ...options };
   const store = useTopicStore<T, readonly ReceivedPublication<T>[]>(
@@ -49,7 +42,7 @@ export function useTopics<T = unknown, S = StateMaps<T>>(
   pattern: string | null | undefined,
   selector: (topics: StateMaps<T>) => S,
   isEqual: (a: S, b: S) => boolean = Object.is,
-  options: SubscribeOptions = noOptions,
+  options: HookOptions = noOptions,
 ): S {
   const store = useTopicStore<T, StateMaps<T>>(pattern, options, noTopics, followTopics);
   return useSelection(store, selector, isEqual);
@@ -83,7 +76,7 @@ export interface PresenceView {
   readonly error: ClientError | undefined;
 }
 
-const withPresence: SubscribeOptions = { presence: true };
+const withPresence: HookOptions = { presence: true };
 const noMembers: PresenceView = { members: nothing, error: undefined };
 
 /** The sessions that are subscribed to a topic now. Only by WebSocket: over HTTP there is no presence. */

@@ -1,4 +1,8 @@
 import type { Client, ClientError, SubscribeOptions, Subscription, SubscriptionState } from '../index.ts';
+import type { PageSubscribeOptions } from '../page/page-subscription.ts';
+
+/** `deliver` is an option of a `PageClient`; other clients deliver everything at once. */
+export type HookOptions = SubscribeOptions & Pick<PageSubscribeOptions, 'deliver'>;
 
 /** What a component sees of a subscription. A new object after each change. */
 export interface TopicView<T, V> {
@@ -19,7 +23,7 @@ export type Follow<T, V> = (subscription: Subscription<T>, set: (value: V) => vo
  */
 export class TopicStore<T, V> {
   #view: TopicView<T, V>;
-  #keys: SubscribeOptions['keys'];
+  #keys: HookOptions['keys'];
   readonly #initial: TopicView<T, V>;
   readonly #notify = new Set<() => void>();
   readonly #begin: () => Subscription<T> | undefined;
@@ -27,7 +31,7 @@ export class TopicStore<T, V> {
 
   constructor(
     client: Client | undefined,
-    wanted: { readonly topic: string | undefined; readonly options: SubscribeOptions },
+    wanted: { readonly topic: string | undefined; readonly options: HookOptions },
     initial: V,
     follow: Follow<T, V>,
   ) {

@@ -1,6 +1,7 @@
-import type { PublicationListener, ReceivedPublication, StateMap, SubscribeOptions } from '../index.ts';
+import type { PublicationListener, ReceivedPublication, StateMap } from '../index.ts';
 import { useLatest, useTopic, useTopicState } from './hooks.ts';
 import { type StateMaps, useRecent, useTopics } from './lists.ts';
+import type { HookOptions } from './topic-store.ts';
 
 type TopicOf<Topics> = Extract<keyof Topics, string>;
 
@@ -9,28 +10,28 @@ export interface TypedHooks<Topics> {
   useTopic<K extends TopicOf<Topics>>(
     topic: K | null | undefined,
     listener?: PublicationListener<Topics[K]>,
-    options?: SubscribeOptions,
+    options?: HookOptions,
   ): ReturnType<typeof useTopic<Topics[K]>>;
   useLatest<K extends TopicOf<Topics>>(
     topic: K | null | undefined,
-    options?: SubscribeOptions,
+    options?: HookOptions,
   ): ReceivedPublication<Topics[K]> | undefined;
   useRecent<K extends TopicOf<Topics>>(
     topic: K | null | undefined,
     count: number,
-    options?: SubscribeOptions,
+    options?: HookOptions,
   ): readonly ReceivedPublication<Topics[K]>[];
   useTopicState<K extends TopicOf<Topics>, S>(
     topic: K | null | undefined,
     selector: (entries: StateMap<Topics[K]>) => S,
     isEqual?: (a: S, b: S) => boolean,
-    options?: SubscribeOptions,
+    options?: HookOptions,
   ): S;
   useTopics<K extends TopicOf<Topics>, S>(
     pattern: K | null | undefined,
     selector: (topics: StateMaps<Topics[K]>) => S,
     isEqual?: (a: S, b: S) => boolean,
-    options?: SubscribeOptions,
+    options?: HookOptions,
   ): S;
 }
 

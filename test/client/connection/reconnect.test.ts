@@ -174,14 +174,16 @@ describe('a reason that the application is told', () => {
       },
     });
     client.onError(() => {});
-    await expect(client.connect()).rejects.toMatchObject({ code: 'socket_refused' });
+    const reason = { code: 'socket_refused', message: 'insecure' };
+    await expect(client.connect()).rejects.toMatchObject(reason);
     expect(client.getStatus().state).toBe('closed');
   });
 
   it('by the promise of connect(), while the client goes on trying', async () => {
     const h = harness({ token: () => Promise.reject(new Error('no session')) });
     errorsOf(h);
-    await expect(h.client.connect()).rejects.toMatchObject({ code: 'token_failed' });
+    const reason = { code: 'token_failed', message: 'no session', cause: new Error('no session') };
+    await expect(h.client.connect()).rejects.toMatchObject(reason);
     const changes: StateChange[] = [];
     h.client.on('state', (change) => changes.push(change));
     await h.runtime.advance(1_000);
