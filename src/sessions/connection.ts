@@ -19,6 +19,11 @@ export interface Connection extends Member {
   readonly acknowledges?: 'by receipt' | 'by request' | undefined;
   /** Its client does not compare offsets: what it has had must not come again. */
   readonly comparesNoOffsets?: true;
+  /**
+   * Its client gets publications only once the transport has called `SessionViews.unpark`: before, no cursor covers all
+   * that it subscribes to, and without one publications may come again.
+   */
+  readonly beginsParked?: true;
   /** Catch-up and large replies wait while more than this is buffered. Absent: a quarter of what it may buffer. */
   readonly roomBytes?: number | undefined;
   /**

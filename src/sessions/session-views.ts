@@ -74,7 +74,7 @@ export class SessionViews implements CatchUpReceiver, Receiver {
   /** Undefined if it is ahead of no view, as in most sessions, because it is looked at for each frame. */
   #ahead: Ahead | undefined;
   #isTurnAsked = false;
-  #isParked = false;
+  #isParked: boolean;
   #isPaused = false;
   /**
    * While it catches up: when it has to stop in this turn, on the monotonic clock. Otherwise undefined, which takes no
@@ -87,6 +87,7 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     this.#connection = connection;
     this.#outbox = outbox;
     this.#options = options;
+    this.#isParked = connection.beginsParked === true;
   }
 
   get state(): DeliveryState {

@@ -117,7 +117,6 @@ export class Streams {
         () => undefined,
         () => session.outbox.sendFrame({ kind: 'subscribed', id: 0, results }),
       );
-      session.pump();
     });
     return response;
   }

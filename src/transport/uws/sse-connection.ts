@@ -76,6 +76,7 @@ const probeAfterMs = 1000;
 export class SseConnection implements Connection, StreamMember {
   readonly codec: Codec = codecs.json;
   readonly comparesNoOffsets = true;
+  readonly beginsParked = true;
   readonly sink: StreamSink<SseConnection>;
   readonly names: EventNames;
   readonly acknowledges: 'by request' | undefined;
@@ -140,7 +141,7 @@ export class SseConnection implements Connection, StreamMember {
 
   /**
    * The response may begin: `writeHead` writes its head, and `subscribed` sends what the client is told first. Only now
-   * the client's cursor covers all that it subscribes to.
+   * the client's cursor covers all that it subscribes to, and it is sent publications.
    */
   begin(session: Session, writeHead: () => void, subscribed: () => void): void {
     this.#corked(() => {
@@ -154,6 +155,7 @@ export class SseConnection implements Connection, StreamMember {
       this.#holder = { session, subscriptions: this.#subscriptions };
       this.#idEnd = utf8(`${cursorEnd(this.#holder)}\n`);
       subscribed();
+      session.views.unpark();
     });
   }
 

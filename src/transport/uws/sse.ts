@@ -156,7 +156,6 @@ export class EventStreams {
     connection.begin(session, writeHead, () =>
       session.outbox.sendFrame({ kind: 'subscribed', id: 0, results }),
     );
-    session.pump();
   }
 
   /**

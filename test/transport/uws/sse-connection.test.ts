@@ -26,7 +26,7 @@ function open() {
     { response, names: 'message', acknowledges: undefined, subscriptions: '' },
   );
   connection.begin(
-    { pump: () => undefined } as unknown as Session,
+    { views: { unpark: () => undefined } } as unknown as Session,
     () => undefined,
     () => undefined,
   );
