@@ -79,7 +79,7 @@ const mayImportBesideSrc: Readonly<Record<string, readonly string[]>> = {
   'test/server': ['test/support'],
   'test/sessions': ['test/support', 'test/topics', 'test/fanout'],
   'test/api': ['test/support', 'test/sessions'],
-  'test/model': ['test/support', 'test/fanout'],
+  'test/model': ['test/engines', 'test/fanout', 'test/sessions', 'test/support', 'test/topics'],
   'test/e2e': ['test/support', 'test/engines'],
   'test/security': ['test/support'],
   'test/hooks': ['test/support'],

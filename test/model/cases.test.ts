@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { many, of, roomy, tight, to } from './case.ts';
 import { NodeEngine } from './engine.ts';
 import type { GatewayOptions } from './gateway.ts';
 import { promises } from './loop.ts';
@@ -10,40 +11,7 @@ import { type Fields, World } from './world.ts';
  * checks.
  */
 
-const roomy: GatewayOptions = {
-  topicHistoryMaxPublications: 200,
-  topicHistoryMaxBytes: 1_000_000,
-  historyMaxBytes: 1_000_000,
-  batchMaxDelayMs: 0,
-  batchMaxBytes: 65_536,
-  batchMaxPublications: 10_000,
-  refreshMs: 0,
-  refreshesChanged: false,
-  backpressureMaxBytes: 100_000,
-  kernelBytes: 100_000,
-  isSlowEngine: false,
-  numberingsMax: 1000,
-  turnBudgetMs: 5,
-  compresses: false,
-};
-const tight: GatewayOptions = {
-  ...roomy,
-  topicHistoryMaxPublications: 4,
-  batchMaxBytes: 200,
-  backpressureMaxBytes: 800,
-  kernelBytes: 100,
-};
 const end = { at: 'end' } as const;
-
-const to = (topic: string, more: Partial<Fields> = {}): Fields => ({ topic, size: 0, ...more });
-const many = (count: number, fields: Fields): Fields[] => new Array(count).fill(fields);
-const of = (target: string, more: Partial<Spec> = {}): Spec => ({
-  target,
-  filter: undefined,
-  conflate: false,
-  intervalMs: 0,
-  ...more,
-});
 
 async function live(options: GatewayOptions, ...specs: Spec[]): Promise<World> {
   const world = new World(options);

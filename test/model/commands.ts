@@ -1,3 +1,4 @@
+import { setTimeout as after } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { Start } from './client.ts';
 import { NodeEngine } from './engine.ts';
@@ -151,16 +152,35 @@ const engine = [
   }),
 ];
 
+const reloaded = fc.record(
+  {
+    topicHistoryMaxPublications: fc.constantFrom(4, 12, 200),
+    topicHistoryMaxBytes: fc.constantFrom(2000, 1_000_000),
+    batchMaxDelayMs: fc.constantFrom(0, 5, 50),
+    batchMaxBytes: fc.constantFrom(200, 65_536),
+    batchMaxPublications: fc.constantFrom(1, 3, 10_000),
+  },
+  { requiredKeys: [] },
+);
+
+const configuration = [
+  step('reload', fc.tuple(fc.nat(2), reloaded), (world, [i, limits]) => world.node(i).reload(limits)),
+];
+
 /** Of a gateway that has its engine alone. */
 const alone = [
   step('reset', fc.tuple(topic, fc.constantFrom(0, 0, 7)), (world, [name, base]) => world.reset(name, base)),
   step('restart', fc.constant(null), (world) => world.restart()),
 ];
 
-/** Of gateways that share a log. */
-const nodes = [
+const several = [
   step('move', client, (world, i) => world.move(i)),
   step('restartNode', fc.nat(2), (world, i) => world.restartNode(i)),
+];
+
+/** Of gateways that share a log. */
+const nodes = [
+  ...several,
   onNode('fall behind', (node) => {
     node.isBehind = true;
   }),
@@ -177,11 +197,32 @@ function onNode(name: string, run: (node: LogNode) => void | Promise<void>): fc.
   });
 }
 
-const common = [...publishes, ...publishes, ...subscriptions, ...connections, ...times, ...times, ...engine];
+const common = [
+  ...publishes,
+  ...publishes,
+  ...subscriptions,
+  ...connections,
+  ...times,
+  ...times,
+  ...engine,
+  ...configuration,
+];
+
+/** Of gateways that share a Redis. */
+const onRedis = [
+  ...several,
+  step('breathe', fc.nat(3), (_, ms) => after(ms)),
+  step('cut', fc.constant(null), async (world) => void (await world.elsewhere?.cut())),
+];
+
+const particular = { alone, nodes, redis: onRedis };
 
 /** At most this many steps; fast-check leaves out those that a failure does not need. */
-export const steps = (maxCommands: number, hasNodes = false): fc.Arbitrary<Iterable<Command>> =>
-  fc.commands([...common, ...(hasNodes ? nodes : alone)], {
+export const steps = (
+  maxCommands: number,
+  of: keyof typeof particular = 'alone',
+): fc.Arbitrary<Iterable<Command>> =>
+  fc.commands([...common, ...particular[of]], {
     maxCommands,
     size: 'max',
     replayPath: process.env['MODEL_REPLAY'],

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { test } from 'vitest';
 import { steps } from './commands.ts';
-import type { GatewayOptions } from './gateway.ts';
+import { options } from './options.ts';
 import { World } from './world.ts';
 
 /**
@@ -10,23 +10,6 @@ import { World } from './world.ts';
  */
 const { RUNS, MODEL_SEED, MODEL_PATH, MODEL_REPLAY } = process.env;
 const runs = Number(RUNS ?? 500);
-
-const options: fc.Arbitrary<GatewayOptions> = fc.record({
-  topicHistoryMaxPublications: fc.constantFrom(4, 12, 200),
-  topicHistoryMaxBytes: fc.constantFrom(2000, 1_000_000),
-  historyMaxBytes: fc.constantFrom(4000, 1_000_000),
-  batchMaxDelayMs: fc.constantFrom(0, 5, 50),
-  batchMaxBytes: fc.constantFrom(200, 65_536),
-  batchMaxPublications: fc.constantFrom(1, 3, 10_000),
-  refreshMs: fc.constantFrom(0, 1000, 5000),
-  refreshesChanged: fc.boolean(),
-  backpressureMaxBytes: fc.constantFrom(800, 3000, 100_000),
-  kernelBytes: fc.constantFrom(100, 1000, 100_000),
-  isSlowEngine: fc.boolean(),
-  numberingsMax: fc.constantFrom(0, 2, 1000),
-  turnBudgetMs: fc.constantFrom(0, 5),
-  compresses: fc.constant(false),
-});
 
 const lives = {
   endOnFailure: MODEL_PATH !== undefined,
@@ -93,7 +76,7 @@ test.each([
   'by $way, so does a client at gateways that share an engine, also as they come, go and fall behind',
   async ({ transports }) => {
     await fc.assert(
-      fc.asyncProperty(options, steps(60, true), async (gateway, commands) => {
+      fc.asyncProperty(options, steps(60, 'nodes'), async (gateway, commands) => {
         const world = new World(gateway, transports, 2);
         await world.open();
         await fc.asyncModelRun(() => ({ model: world, real: world }), commands);

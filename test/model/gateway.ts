@@ -9,7 +9,7 @@ import { Fanout } from '../../src/fanout/fanout.ts';
 import type { RefreshPlan } from '../../src/fanout/refresher.ts';
 import { createMetrics, type Metrics } from '../../src/metrics.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
-import type { SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
+import type { Mode, SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
 import type { SubscribeGrant } from '../../src/sessions/application.ts';
 import { HeldBytes } from '../../src/sessions/charges.ts';
 import type { TakenSeat } from '../../src/sessions/connection-caps.ts';
@@ -22,6 +22,7 @@ import { Sessions } from '../../src/sessions/sessions.ts';
 import { type SubscribeCommand, Subscriber, type SubscriberOptions } from '../../src/sessions/subscribe.ts';
 import { TurnBudget } from '../../src/sessions/turn-budget.ts';
 import { Broker } from '../../src/topics/broker.ts';
+import type { TopicOptions } from '../../src/topics/topic.ts';
 import type { Poll } from '../../src/transport/uws/poll-connection.ts';
 import { RequestTurn } from '../../src/transport/uws/request-turn.ts';
 import { UwsSink } from '../../src/transport/uws/sink.ts';
@@ -62,10 +63,25 @@ export interface GatewayOptions {
   readonly compresses: boolean;
 }
 
-const ringMaxAgeMs = 60_000;
+/** What a gateway takes from its configuration while it runs. */
+export type Reloadable = Pick<
+  GatewayOptions,
+  | 'topicHistoryMaxPublications'
+  | 'topicHistoryMaxBytes'
+  | 'batchMaxDelayMs'
+  | 'batchMaxBytes'
+  | 'batchMaxPublications'
+>;
+
+export const ringMaxAgeMs = 60_000;
 export const writeTimeoutMs = 30_000;
 export const sweepMs = 1000;
 const nothing = () => undefined;
+
+function topicOptions(mode: Mode, limits: Reloadable): TopicOptions {
+  const { topicHistoryMaxPublications: maxPublications, topicHistoryMaxBytes: maxBytes } = limits;
+  return { mode, maxPublications, maxAgeMs: ringMaxAgeMs, maxBytes, ttlMs: undefined };
+}
 
 function refreshPlansOf({ refreshMs, refreshesChanged }: GatewayOptions): RefreshPlan[] {
   if (refreshMs === 0) return [];
@@ -92,8 +108,13 @@ export class Gateway {
   readonly #streams: Streams;
   readonly #connectionLimits: ConnectionLimits;
   readonly #held = new Map<string, Seen[][]>();
+  readonly #limits: { -readonly [Name in keyof Reloadable]: Reloadable[Name] };
+  readonly #topics: { readonly [M in Mode]: TopicOptions };
 
   constructor(options: GatewayOptions, machine: Machine, engine: ModelEngine) {
+    const limits = { ...options };
+    this.#limits = limits;
+    this.#topics = { state: topicOptions('state', limits), stream: topicOptions('stream', limits) };
     this.#machine = machine;
     this.loop = machine.loop;
     const { nowMs: clock } = this.loop;
@@ -112,13 +133,7 @@ export class Gateway {
     };
     this.broker = new Broker({
       engine: this.engine,
-      namespace: (name) => ({
-        mode: isState(name) ? 'state' : 'stream',
-        maxPublications: options.topicHistoryMaxPublications,
-        maxAgeMs: ringMaxAgeMs,
-        maxBytes: options.topicHistoryMaxBytes,
-        ttlMs: undefined,
-      }),
+      namespace: (name) => this.#topics[isState(name) ? 'state' : 'stream'],
       metrics,
       payloadMaxBytes: 65_536,
       topicsMax: 1000,
@@ -131,7 +146,11 @@ export class Gateway {
     });
     const sink = new UwsSink(this.network.app, metrics);
     const turnBudget = new TurnBudget(this.#process, options.turnBudgetMs);
-    const pageBytes = Math.min(options.batchMaxBytes, options.backpressureMaxBytes / 4);
+    const pages = {
+      get pageBytes() {
+        return Math.min(limits.batchMaxBytes, options.backpressureMaxBytes / 4);
+      },
+    };
     const fanout = new Fanout({
       broker: this.broker,
       encoder: new Encoder({
@@ -142,11 +161,11 @@ export class Gateway {
       turns: this.#process,
       metrics,
       batch: () => ({
-        maxDelayMs: options.batchMaxDelayMs,
-        maxBytes: options.batchMaxBytes,
-        maxPublications: options.batchMaxPublications,
+        maxDelayMs: limits.batchMaxDelayMs,
+        maxBytes: limits.batchMaxBytes,
+        maxPublications: limits.batchMaxPublications,
       }),
-      refresh: { plans: refreshPlansOf(options), pageBytes, budget: turnBudget },
+      refresh: Object.assign(pages, { plans: refreshPlansOf(options), budget: turnBudget }),
       viewsPerTopic: 1000,
       viewsMax: 10_000,
     });
@@ -181,7 +200,9 @@ export class Gateway {
         presence,
         catchUp: {
           nowMs: clock,
-          pageBytes,
+          get pageBytes() {
+            return pages.pageBytes;
+          },
           modeOf: (topic) => (isState(topic) ? 'state' : 'stream'),
           pages: new PageCache({
             maxBytes: 7000,
@@ -310,6 +331,13 @@ export class Gateway {
 
   quiet(): Promise<void> {
     return this.#machine.quiet();
+  }
+
+  /** It reads its configuration again. */
+  reload(limits: Partial<Reloadable>): void {
+    Object.assign(this.#limits, limits);
+    for (const mode of ['state', 'stream'] as const)
+      Object.assign(this.#topics[mode], topicOptions(mode, this.#limits));
   }
 
   /** The process ends at this instant. */

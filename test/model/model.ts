@@ -74,6 +74,15 @@ export class Model {
     numbering.publications.push(...publications);
   }
 
+  /** Of a numbering that begins with offset 1. They may come in any order, and several times. */
+  heard(topic: string, epoch: string, publications: readonly StoredPublication[]): void {
+    const epochs = this.#topics.get(topic) ?? new Map<string, Numbering>();
+    this.#topics.set(topic, epochs);
+    const numbering = epochs.get(epoch) ?? { epoch, engine: this.engines, start: 0, publications: [] };
+    epochs.set(epoch, numbering);
+    for (const each of publications) numbering.publications[each.offset - 1] ??= each;
+  }
+
   numbering(topic: string, epoch: string): Numbering | undefined {
     return this.#topics.get(topic)?.get(epoch);
   }
@@ -95,7 +104,9 @@ export class Model {
   range(topic: string, epoch: string, after: number, upto: number): readonly StoredPublication[] {
     const numbering = this.numbering(topic, epoch);
     if (numbering === undefined) return [];
-    return numbering.publications.slice(Math.max(0, after - numbering.start), upto - numbering.start);
+    const { publications, start } = numbering;
+    // Without holes, where not all were heard yet.
+    return publications.slice(Math.max(0, after - start), upto - start).filter(() => true);
   }
 
   get(topic: string, epoch: string, offset: number): StoredPublication | undefined {

@@ -10,6 +10,7 @@ import type { StoredPublication } from '../../src/topics/publication.ts';
 import { Client, type ModelClient } from './client.ts';
 import { type ModelEngine, NodeEngine, ScriptedEngine } from './engine.ts';
 import { Gateway, type GatewayOptions } from './gateway.ts';
+import { promises } from './loop.ts';
 import { Machine } from './machine.ts';
 import { isState, Model, type Numbering } from './model.ts';
 import { LogNode, SharedLog } from './shared-log.ts';
@@ -24,26 +25,46 @@ const noise = createHash('shake256', { outputLength: 300 }).update('').digest('b
 /** By several streams a client goes on with one cursor. */
 export type Transports = 'websocket' | readonly StreamTransport[];
 
+/** What nodes share, if it is not a `SharedLog`. */
+export interface Elsewhere {
+  engineOf(world: World): ModelEngine;
+  /** All connections to it break. */
+  cut(): Promise<unknown>;
+}
+
 /** Clients, a gateway, and the model that both are compared with. */
 export class World {
   readonly model = new Model();
   readonly options: GatewayOptions;
   readonly clients: readonly ModelClient[];
   readonly gateways: Gateway[];
+  readonly elsewhere: Elsewhere | undefined;
   readonly #transports: Transports;
-  readonly #log: SharedLog | undefined;
+  readonly #isShared: boolean;
+  readonly #engine: () => ModelEngine;
+  /** Publishes without an outcome yet. */
+  readonly #underWay = new Map<object, Gateway>();
   readonly #outcomes = new Map<number, AppendOutcome>();
+  #log: SharedLog | undefined;
   #machine = new Machine(1_000_000);
   #published = 0;
 
-  /** `nodes`: the number of gateways that share a log, which outlives them; 0: one with a memory of its own. */
-  constructor(options: GatewayOptions, transports: Transports = 'websocket', nodes = 0) {
+  /**
+   * `nodes`: the number of gateways that share a log, or what is `elsewhere`, which outlives them; 0: one with a memory
+   * of its own.
+   */
+  constructor(
+    options: GatewayOptions,
+    transports: Transports = 'websocket',
+    nodes = 0,
+    elsewhere?: Elsewhere,
+  ) {
     this.options = options;
     this.#transports = transports;
-    const { topicHistoryMaxPublications: keptMax, numberingsMax } = options;
-    const { nowMs } = this.#machine.loop;
-    if (nodes > 0)
-      this.#log = new SharedLog({ keptMax, numberingsMax, nowMs, isState, committed: this.#committed });
+    this.#isShared = nodes > 0;
+    const ownEngine = () => (this.#isShared ? this.#logEngine() : this.#aloneEngine());
+    this.elsewhere = elsewhere;
+    this.#engine = elsewhere === undefined ? ownEngine : () => elsewhere.engineOf(this);
     if (nodes > 0) {
       this.model.engines++;
       this.model.showsOldValues = true;
@@ -62,6 +83,9 @@ export class World {
     for (const { opened } of this.gateways) await opened;
     for (const client of this.clients) client.connect();
   }
+
+  /** Milliseconds since 1970, on the clock of all gateways. */
+  readonly nowMs = (): number => this.#machine.loop.nowMs();
 
   get gateway(): Gateway {
     return this.gateways[0] as Gateway;
@@ -91,7 +115,10 @@ export class World {
           },
         }),
     );
+    const publish = {};
+    this.#underWay.set(publish, gateway);
     void whenDone(gateway.broker.publish(publishes), (outcomes) => {
+      this.#underWay.delete(publish);
       // The process has ended: no publisher hears of it.
       if (!this.gateways.includes(gateway)) return;
       for (const [i, outcome] of outcomes.entries()) this.#outcomes.set(numbers[i] as number, outcome);
@@ -149,9 +176,13 @@ export class World {
       if (engine instanceof NodeEngine) await engine.node.recover();
     }
     for (const client of this.clients) client.read(Number.POSITIVE_INFINITY);
+    await this.#heard();
     await this.#pass(3);
     for (const client of this.clients) client.connect();
+    await this.#heard();
     await this.#pass(24);
+    await this.#heard();
+    await this.#pass(1);
     for (const { faults } of this.gateways)
       check(faults.length === 0, 'a fault in the gateway', faults.map(String));
     for (const { wanted, gateway } of this.clients)
@@ -160,7 +191,18 @@ export class World {
     this.#checkPublished();
     this.#checkExpiries();
     this.#checkDeliveries();
-    if (this.#log !== undefined) for (const gateway of this.gateways) gateway.kill();
+    if (this.#isShared) for (const gateway of this.gateways) gateway.kill();
+  }
+
+  /** What is elsewhere takes real time: all publishes have their outcome, and all nodes have heard of them. */
+  async #heard(): Promise<void> {
+    if (!this.#isShared) return;
+    const isWaiting = () => [...this.#underWay.values()].some((gateway) => this.gateways.includes(gateway));
+    while (isWaiting() || this.gateways.some(({ broker }) => broker.degradedBy !== undefined)) {
+      await this.gateway.advance(10);
+      await promises();
+    }
+    for (const { broker } of this.gateways) await broker.commits.level();
   }
 
   async #pass(seconds: number): Promise<void> {
@@ -178,9 +220,15 @@ export class World {
     return new Gateway(this.options, this.#machine, this.#engine());
   }
 
-  #engine(): ModelEngine {
-    const { nowMs } = this.#machine.loop;
-    if (this.#log !== undefined) return new NodeEngine(new LogNode(this.#log), nowMs);
+  #logEngine(): ModelEngine {
+    const { topicHistoryMaxPublications: keptMax, numberingsMax } = this.options;
+    const { nowMs } = this;
+    this.#log ??= new SharedLog({ keptMax, numberingsMax, nowMs, isState, committed: this.#committed });
+    return new NodeEngine(new LogNode(this.#log), nowMs);
+  }
+
+  #aloneEngine(): ModelEngine {
+    const { nowMs } = this;
     this.model.engines++;
     const { numberingsMax } = this.options;
     return new ScriptedEngine(new MemoryEngine({ nowMs, isState, numberingsMax }), this.#committed);
@@ -258,7 +306,7 @@ export class World {
       }
     for (const [n, outcome] of this.#outcomes) {
       // What a node had asked for when it lost its connection may have been done.
-      if (!outcome.ok && this.#log !== undefined) continue;
+      if (!outcome.ok && this.#isShared) continue;
       check(
         commits.get(n) === (outcome.ok ? 1 : undefined),
         'committed more than once',
@@ -296,7 +344,7 @@ export class World {
       received += client.received;
       cutOff += client.cutOff;
     }
-    if (this.#log !== undefined) return;
+    if (this.#isShared) return;
     const { deliveries } = this.gateway;
     const waiting = [...this.gateway.network.sockets].reduce((sum, socket) => sum + socket.unread.length, 0);
     if (waiting > 0) return;

@@ -11,7 +11,7 @@ import type { View } from '../../src/fanout/view.ts';
 import type { ClientFrame } from '../../src/protocol/client-frames.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import { codecs } from '../../src/protocol/codecs.ts';
-import type { Position } from '../../src/protocol/frames.ts';
+import type { Mode, Position } from '../../src/protocol/frames.ts';
 import { namespaceOf } from '../../src/protocol/namespace.ts';
 import type { ServerFrame, ServerKind } from '../../src/protocol/server-frames.ts';
 import { type ByteLimits, HeldBytes } from '../../src/sessions/charges.ts';
@@ -152,6 +152,8 @@ export interface GatewayOptions extends WorldOptions {
   readonly turnBudgetMs?: number;
   readonly presence?: ByteLimits;
   readonly pendingCommands?: ByteLimits;
+  /** By default only the namespace `state` has state topics. */
+  readonly modeOf?: (topic: string) => Mode;
 }
 
 /** Everything between connections and the engine, with a fake event loop, clock, sink and wire. */
@@ -160,6 +162,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
   const { broker, fanout, turns, sink, counts } = world;
   const { metrics } = counts;
   const faults: unknown[] = [];
+  const modeOf = options.modeOf ?? ((topic) => (namespaceOf(topic) === 'state' ? 'state' : 'stream'));
   const monotonicMs = () => turns.nowMs();
   const limitBytes = options.backpressureMaxBytes ?? 1_048_576;
   const connectionLimits = new ConnectionLimits(
@@ -189,7 +192,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
     inbox,
     conflates: () => false,
     dictionaries: true,
-    modeOf: (topic) => (namespaceOf(topic) === 'state' ? 'state' : 'stream'),
+    modeOf,
     subscriptionsPerSession: options.subscriptionsPerSession ?? 100,
     metrics,
   });
@@ -212,7 +215,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
       catchUp: {
         nowMs: () => broker.nowMs(),
         pageBytes: options.pageBytes ?? 65_536,
-        modeOf: (topic) => (topic.startsWith('state') ? 'state' : 'stream'),
+        modeOf,
         pages: new PageCache({
           maxBytes: 65_536,
           compressMinBytes: 256,

@@ -25,6 +25,11 @@ interface Options {
 
 type Gateway = Awaited<ReturnType<typeof makeGateway>>;
 
+interface Place extends Position {
+  /** The session that does not get it, as its device has made it. */
+  readonly except: string | undefined;
+}
+
 /** A device that acknowledges by itself, or one that compares no offsets and acknowledges nothing. */
 class Device {
   readonly session: ReturnType<Gateway['connect']>['session'];
@@ -55,6 +60,10 @@ class Device {
     if (!this.acknowledges || this.#newest === 0) return;
     const acks = [{ view: this.#view, epoch: this.#epoch, offset: this.#newest }];
     this.command({ kind: 'ping', id: this.#id++, acks });
+  }
+
+  covers({ epoch, offset }: Position): boolean {
+    return epoch === this.#epoch && offset <= this.#newest;
   }
 
   /** What has left its buffer. Returns whether it was told of a loss. */
@@ -102,7 +111,7 @@ class Life {
   readonly had = new Set<number>();
   /** What was gone when a device was told that something may be. */
   readonly named = new Set<number>();
-  readonly #places = new Map<number, Position>();
+  readonly #places = new Map<number, Place>();
 
   constructor(gateway: Gateway) {
     this.gateway = gateway;
@@ -124,12 +133,12 @@ class Life {
     return this.devices[pick % Math.max(1, this.devices.length)];
   }
 
-  async publish(count: number): Promise<void> {
+  async publish(count: number, except?: string): Promise<void> {
     for (let i = 0; i < count; i++) {
       const n = this.#places.size;
-      const [outcome] = await this.gateway.publish(alice, { payload: json(n) });
+      const [outcome] = await this.gateway.publish(alice, { payload: json(n), except });
       if (outcome?.ok !== true) throw new Error('not published');
-      this.#places.set(n, { epoch: outcome.epoch, offset: outcome.offset });
+      this.#places.set(n, { epoch: outcome.epoch, offset: outcome.offset, except });
     }
   }
 
@@ -148,7 +157,13 @@ class Life {
   read(): void {
     for (const device of this.devices) {
       const isTold = device.read();
-      for (const n of device.had) this.had.add(n);
+      for (const n of device.had) {
+        expect(this.#places.get(n)?.except, 'its own').not.toBe(device.session.id);
+        this.had.add(n);
+      }
+      // One that its device has made is no news to the user once the device was told that it is there.
+      for (const [n, { except, ...position }] of this.#places)
+        if (except === device.session.id && device.covers(position)) this.had.add(n);
       if (!device.acknowledges) expect(device.had, 'twice').toEqual([...new Set(device.had)]);
       if (isTold) for (const n of this.#places.keys()) if (this.#isGone(n)) this.named.add(n);
     }
@@ -174,9 +189,10 @@ class Life {
     expect(lost, 'lost in silence').toEqual([]);
   }
 
-  #checkComplete({ from, had }: Device): void {
+  #checkComplete({ from, had, session }: Device): void {
     const due = [...this.#places].filter(
-      ([, { epoch, offset }]) => epoch === from?.epoch && offset > from.offset,
+      ([, { epoch, offset, except }]) =>
+        epoch === from?.epoch && offset > from.offset && except !== session.id,
     );
     expect(
       due.map(([n]) => n).filter((n) => !had.includes(n)),
@@ -185,7 +201,7 @@ class Life {
   }
 
   #isGone(n: number): boolean {
-    const { epoch, offset } = this.#places.get(n) as Position;
+    const { epoch, offset } = this.#places.get(n) as Place;
     const topic = this.gateway.broker.find(alice);
     return topic === undefined || topic.epoch !== epoch || offset <= topic.ring.reach;
   }
@@ -197,6 +213,7 @@ function numberOf(payload: Uint8Array): number {
 
 const steps: Readonly<Record<string, (life: Life, pick: number) => unknown>> = {
   publish: (life, pick) => life.publish(1 + (pick % 3)),
+  publishExcept: (life, pick) => life.publish(1, life.device(pick)?.session.id),
   connect: (life, pick) => life.connect(pick % 2 === 0),
   leave: (life, pick) => life.leave(pick),
   stall: (life, pick) => {
