@@ -18,9 +18,16 @@ export function resultsOf(
   const body = parsed(response.text);
   if (response.status < 200 || response.status > 299) return refusalOf(response, body);
   const results = isBatch ? body?.['results'] : [body];
-  if (!Array.isArray(results) || results.length !== count || !results.every(isMembers))
+  if (!Array.isArray(results) || results.length !== count || !results.every(isResult))
     return localError('unexpected_response', `${response.status} without a result for each publication`);
   return results.map((result) => ('error' in result ? itemError(result['error']) : result));
+}
+
+/** Any other object is not the gateway's: taken for an acknowledgement, it would lose the publication. */
+function isResult(value: unknown): value is Members {
+  if (!isMembers(value)) return false;
+  const { epoch, offset } = value;
+  return 'error' in value || (typeof epoch === 'string' && typeof offset === 'number');
 }
 
 function refusalOf({ status, retryAfterMs }: GatewayResponse, body: Members | undefined): PublishError {

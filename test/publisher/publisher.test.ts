@@ -275,6 +275,22 @@ describe('what fails for now', () => {
     expect(front.requests).toHaveLength(4);
   });
 
+  it.each(['<h1>Sign in</h1>', '{}', '[]', '{"status":"ok"}', '{"results":[{},{}]}', '{"epoch":"e"}'])(
+    'is not taken for published by a server that responds %s',
+    async (body) => {
+      front.intercept = (_, response) => {
+        response.end(body);
+        return true;
+      };
+      const publisher = publisherOf();
+      const one = await publisher.publish(topic, 't').catch(codeOf);
+      // In one request.
+      const two = [1, 2].map((data) => publisher.publish(topic, 't', data).catch(codeOf));
+      expect([one, ...(await Promise.all(two))]).toEqual(Array(3).fill('unexpected_response'));
+      expect(await dataOf(topic)).toEqual([]);
+    },
+  );
+
   it('is given up after totalTimeoutMs, and what comes after it goes its way', async () => {
     front.intercept = () => true;
     const publisher = publisherOf({ totalTimeoutMs: 300 });
