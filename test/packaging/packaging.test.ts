@@ -92,6 +92,14 @@ async function expectToWork(folder: string): Promise<void> {
     'import("sluice").then((it) => console.log(Object.keys(it).sort().join()))',
   );
   expect(library.stdout.trim()).toBe('ConfigError,SluiceError,createGateway');
+  // Since 20.19 Node lets CommonJS require an ES module that awaits nothing while it loads.
+  const required = await workshop.run(
+    folder,
+    'node',
+    '--eval',
+    'console.log(typeof require("sluice").createGateway, typeof require("sluice/publisher").Publisher)',
+  );
+  expect(required.stdout.trim()).toBe('function function');
 }
 
 test('the package is built by its git repository, packed, and works where its tarball is installed', async () => {
