@@ -88,6 +88,15 @@ test.each([
   await expect(openNode({ server: server(user, tlsFiles), openWithinMs })).rejects.toThrow(why);
 });
 
+test('the name and the password of a user may hold any characters, percent-encoded in the URL', async () => {
+  const [name, password] = ['us:er@host', 'p@ss/w:rd%?#'];
+  await admin.acl('SETUSER', name, 'reset', ...rules, `>${password}`);
+  const user = [name, password].map(encodeURIComponent).join(':');
+  const node = await openNode({ server: server(user) });
+  expect(await node.publish('odd', '1')).toMatchObject({ ok: true });
+  await node.engine.close();
+});
+
 test.each(['INFO', 'TIME', 'HMGET', 'HSET', 'XREVRANGE'])(
   'a node whose user lacks the command %s does not start, and names it at once',
   async (command) => {
