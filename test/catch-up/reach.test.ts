@@ -123,3 +123,27 @@ test.each([
     expect(startTopic(feed, { topic: 'a', cursor }, options).result).toMatchObject(told);
   },
 );
+
+describe('how far a subscriber is that values are sent to', () => {
+  async function withValues() {
+    const { broker, live, publish } = await makeWorld();
+    const view = live('state');
+    await publish('state', { key: 'a' }, { key: 'b' });
+    const feed = view.feeds.get(topicOf(broker, 'state')) as Feed;
+    return new TopicBacklog(feed, feed.topic.epoch, feed.topic.ring.newest);
+  }
+
+  test('says that it lacks values until the last of them was sent', async () => {
+    const backlog = await withValues();
+    expect(backlog.lag).toBeUndefined();
+    backlog.takeSnapshot(0);
+    expect(backlog.lag).toEqual({ seq: 2, lacksValues: true });
+    backlog.snapshotSent();
+    expect(backlog.lag).toBeUndefined();
+  });
+
+  test('says so before its turn has come', async () => {
+    const { feed } = await withValues();
+    expect(TopicBacklog.ofAllValues(feed).lag).toEqual({ seq: 2, lacksValues: true });
+  });
+});

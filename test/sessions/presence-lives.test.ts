@@ -27,14 +27,19 @@ afterEach(() => void vi.useRealTimers());
 class Watch {
   readonly members: Set<string>;
   readonly view = {} as View;
+  /** Who joined twice, or left without having joined. */
+  readonly faults: string[] = [];
 
   constructor(members: Iterable<string>) {
     this.members = new Set(members);
   }
 
   hear(frame: ServerFrame): void {
-    if (frame.kind === 'joined') this.members.add(frame.member.session);
-    if (frame.kind === 'left') this.members.delete(frame.member.session);
+    if (frame.kind !== 'joined' && frame.kind !== 'left') return;
+    const { session } = frame.member;
+    if (this.members.has(session) !== (frame.kind === 'left')) this.faults.push(`${session} ${frame.kind}`);
+    if (frame.kind === 'joined') this.members.add(session);
+    else this.members.delete(session);
   }
 }
 
@@ -177,7 +182,8 @@ class Cluster {
       for (const { name, presence, watches } of this.machines) {
         const listed = presence.list(topic).map(({ session }) => session);
         expect([name, listed.toSorted()], 'listed').toEqual([name, real]);
-        expect([name, [...(watches.get(topic)?.members ?? [])].toSorted()], 'told').toEqual([name, real]);
+        const { members, faults } = watches.get(topic) as Watch;
+        expect([name, [...members].toSorted(), faults], 'told').toEqual([name, real, []]);
       }
     }
   }
@@ -214,6 +220,25 @@ const earlyQuestion: Life = [
   ['join', 3, 0],
   ['read', 1, 0],
 ];
+
+test('a machine that the others do not notice learns their members when it asks', async () => {
+  const cluster = new Cluster();
+  for (let i = 0; i < 3; i++) cluster.start();
+  const [known, , newcomer] = cluster.machines as [Machine, Machine, Machine];
+  // Of the first two, each knows the other; only the third one knows of itself.
+  for (let i = 0; i < 2; i++) known.hearNews();
+  while (newcomer.news.length > 0) newcomer.hearNews();
+  cluster.join(0, 'room:1');
+  for (const texts of newcomer.unread.values()) texts.length = 0;
+  void newcomer.presence.learn();
+  const asked = known.unread.get(newcomer.name) ?? [];
+  // Not the news that it came.
+  asked.splice(0, asked.length - 1);
+  known.read(newcomer.name);
+  await vi.advanceTimersByTimeAsync(0);
+  newcomer.read(known.name);
+  expect(newcomer.presence.list('room:1')).toMatchObject([{ session: 's1' }]);
+});
 
 test(
   'in the end all machines list the members that there are, and so do those that were told who joined and left',
