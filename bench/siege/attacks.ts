@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { floodOldSystems } from './old-clients.ts';
 import { askOn, flood, floodFrames, join, open, post, type Target } from './sockets.ts';
+import { pollOn, resumeOn, subscribeOn } from './subscribing.ts';
 
 export type Who = 'no credential' | 'anonymous' | 'poorest token' | 'publisher';
 
@@ -108,6 +109,30 @@ export const attacks = {
         await setTimeout(50);
       }
     },
+  },
+  crowd: {
+    sentence: '95 clients that subscribe to 10 patterns over 100 000 topics, again and again',
+    as: members,
+    topics: 100_000,
+    run: (target) => subscribeOn(target, 95),
+  },
+  lastOfPatterns: {
+    sentence: 'the same with the last 1000 of each topic',
+    as: members,
+    topics: 100_000,
+    run: (target) => subscribeOn(target, 95, { last: 1000 }),
+  },
+  resumption: {
+    sentence: 'the same by cursors of the first commit',
+    as: members,
+    topics: 100_000,
+    run: (target) => resumeOn(target, 95),
+  },
+  patternPolls: {
+    sentence: '95 clients that poll 10 patterns over 100 000 topics, again and again',
+    as: members,
+    topics: 100_000,
+    run: (target) => pollOn(target, 95),
   },
   positions: {
     sentence: '5 patterns with 1000 positions each, again and again',

@@ -29,23 +29,21 @@ export type BacklogOf = (topic: Topic) => TopicBacklog;
 /** Topics whose backlogs are made in their turn, and how far the subscriber is until then. */
 export interface LaterTopics {
   readonly started?: StartedTopics | undefined;
-  /**
-   * Taken one by one: a list of all topics for each of many subscribers would be much memory. With exceptions it is an
-   * array.
-   */
+  /** Taken one by one: a list of all topics for each of many subscribers would be much memory. */
   readonly topics: Iterable<Topic>;
   readonly backlogOf: BacklogOf;
   /** In all topics but the exceptions. */
   readonly had: Had;
+  /** The subscriber is further in some topics than `had` says. */
+  readonly isRounded?: boolean;
   readonly exceptions?:
     | {
-        hadOf(topic: string): Had;
-        /** The topics of `topics`. */
-        readonly all: readonly Topic[];
+        /** Topics of `topics`, in their order; `place`: which of them it is. */
+        readonly later: readonly { readonly place: number; readonly name: string; readonly had: Had }[];
         /** No topic is behind this. */
         readonly lowest: Had;
         /** Topics that lack nothing, though they would by `had`. */
-        readonly level: readonly Topic[];
+        readonly level: readonly string[];
       }
     | undefined;
 }
@@ -69,6 +67,7 @@ export class PatternBacklog {
   #backlogOf: BacklogOf;
   #had: Had;
   #exceptions: LaterTopics['exceptions'];
+  #isRounded: boolean;
   #current: BacklogItem | undefined;
   /** Topics that were sent, by name: a later pass continues where they ended. */
   readonly #sent = new Map<string, TopicBacklog>();
@@ -88,6 +87,7 @@ export class PatternBacklog {
     this.#backlogOf = later?.backlogOf ?? ((topic) => backlogAfter(view, topic, broker.commits.seq));
     this.#had = later?.had ?? { seq: broker.commits.seq, lacksValues: false };
     this.#exceptions = later?.exceptions;
+    this.#isRounded = later?.isRounded === true;
   }
 
   /** If more topics are at other positions than a cursor can name, it is the earliest position of all. */
@@ -96,14 +96,14 @@ export class PatternBacklog {
     // A topic that is sent again is further in its new backlog.
     for (const item of [...this.#sent.values(), ...this.#notBegun(), ...this.#items, this.#current])
       if (item instanceof TopicBacklog) this.#addLag(topics, item);
-    for (const { name } of this.#exceptions?.level ?? []) {
+    const { level = [], later = [] } = this.#exceptions ?? {};
+    for (const name of level) {
       if (topics.size > exceptionsMax) break;
       topics.set(name, { seq: this.#seq, lacksValues: false });
     }
-    const all = this.#exceptions?.all ?? [];
-    for (let i = this.#taken; i < all.length && topics.size <= exceptionsMax; i++)
-      this.#addLater(topics, all[i] as Topic);
-    if (topics.size <= exceptionsMax) return { ...this.#had, topics };
+    for (const { place, name, had } of later) if (place >= this.#taken) topics.set(name, had);
+    const isRounded = this.#isRounded || undefined;
+    if (topics.size <= exceptionsMax) return { ...this.#had, topics, isRounded };
     return {
       ...lowestOf([this.#exceptions?.lowest ?? this.#had, ...topics.values()]),
       isRounded: true,
@@ -120,11 +120,6 @@ export class PatternBacklog {
     const { name, seq: newest } = feed.topic;
     const now = { seq: this.#broker.commits.seq, lacksValues: false };
     if (lag !== undefined || lacksValues || newest > seq) topics.set(name, lag ?? now);
-  }
-
-  #addLater(topics: Map<string, Had>, { name }: Topic): void {
-    const had = this.#exceptions?.hadOf(name) ?? this.#had;
-    if (had.seq !== this.#had.seq || had.lacksValues !== this.#had.lacksValues) topics.set(name, had);
   }
 
   /** What is to be sent next; undefined: nothing is lacking at this moment. */
@@ -166,9 +161,11 @@ export class PatternBacklog {
     this.#taken = 0;
     this.#had = { seq, lacksValues: false };
     this.#exceptions = undefined;
+    this.#isRounded = false;
     this.#backlogOf = (topic) =>
       this.#afterSent(topic) ?? backlogAfter(this.#view, topic, seq, topic.resetAt > changes);
-    this.#items.push(...goneAfter(this.#broker, this.#view, seq).filter((gone) => !this.#wasSent(gone)));
+    for (const gone of goneAfter(this.#broker, this.#view, seq))
+      if (!this.#wasSent(gone)) this.#items.push(gone);
   }
 
   #afterSent(topic: Topic): TopicBacklog | undefined {
@@ -183,12 +180,9 @@ export class PatternBacklog {
 }
 
 /** The topics of a pattern whose content is gone, with publications after this commit. */
-export function goneAfter(broker: Broker, { options }: View, seq: number): GoneTopic[] {
-  const gone: GoneTopic[] = [];
-  for (const [name, numbering] of broker.commits.numberings(seq)) {
-    if (patternMatches(options.target, name)) gone.push({ name, numbering });
-  }
-  return gone;
+export function* goneAfter({ commits }: Broker, { options }: View, seq: number): Generator<GoneTopic> {
+  for (const [name, numbering] of commits.numberings(seq))
+    if (patternMatches(options.target, name)) yield { name, numbering };
 }
 
 /**

@@ -23,17 +23,31 @@ import {
 import { StartedTopics } from './started-topics.ts';
 import { TopicBacklog } from './topic-backlog.ts';
 
+/**
+ * A cursor with exceptions is exact among this many topics. Its keys do not tell which topics they are about, so each
+ * topic is looked up by its digest. Among more topics the client is taken to be at the earliest position in all, and
+ * gets some publications again.
+ */
+const maxExact = 5000;
+/** What a topic that waits for its turn costs, and one that is gone. */
+const bytesOfTopic = 8;
+const bytesOfGone = 40;
+
 /** Topics that the patterns of one reply list; the others introduce themselves with their first frame. */
 export const maxTopicsListed = 1000;
 
 export interface PatternStarted {
   readonly backlog: PatternBacklog;
   readonly result: StartResult;
+  /** Of lists that the backlog keeps. */
+  readonly heldBytes?: number;
 }
 
 interface PatternOptions extends StartOptions {
   /** How many topics the reply may list for it. */
   readonly listedMax: number;
+  /** Throws if the backlog may not keep lists of this many bytes. Absent: it may keep any. */
+  readonly checkRoom?: (bytes: number) => void;
 }
 
 /** Where a subscription to a pattern starts. */
@@ -55,8 +69,9 @@ function startAtCursor(
   view: View,
   text: string,
   positions: readonly TopicPosition[],
-  { broker, modeOf, metrics }: StartOptions,
+  options: PatternOptions,
 ): PatternStarted {
+  const { broker, modeOf, metrics } = options;
   const cursor = validCursor(broker.commits, text);
   const { target } = view.options;
   const had = cursor === undefined ? hadOfNone : new Resumption(cursor, target, view.deliveryKey);
@@ -67,17 +82,15 @@ function startAtCursor(
     const topic = patternMatches(target, position.topic) && broker.find(position.topic);
     return topic ? [{ topic, start: startSince(topic, position, broker.commits) }] : [];
   });
-  const lost = goneAfter(broker, view, lowest.lacksValues ? 0 : lowest.seq).filter(
-    ({ name, numbering }) =>
-      numbering.seq > had.hadOf(name).seq || (modeOf(name) === 'state' && had.hadOf(name).lacksValues),
-  );
-  const { backlog, cursor: now } = startAfter(view, had, broker, {
-    own,
-    lost,
+  const lacksGone = ({ name, numbering }: GoneTopic, { seq, lacksValues }: Had) =>
+    numbering.seq > seq || (lacksValues && modeOf(name) === 'state');
+  const goneSeq = lowest.lacksValues ? 0 : lowest.seq;
+  const { cursor: now, ...started } = startAfter(view, had, options, {
+    ...{ own, goneSeq, lacksGone },
     isKnown: cursor !== undefined,
   });
   const listed = own.length > 0 ? own.map(({ topic, start }) => resultOf(topic, start)) : undefined;
-  return { backlog, result: { ...noTopic, recovered, topics: listed, cursor: now } };
+  return { ...started, result: { ...noTopic, recovered, topics: listed, cursor: now } };
 }
 
 /** How far a subscriber is in the topics of a pattern. */
@@ -100,12 +113,9 @@ const hadOfNone: PatternHad = {
 };
 
 /** For a new subscriber, which lacks all values, that was sent the publications of streams up to here. */
-export function continuePattern(view: View, had: PatternHad, { broker }: StartOptions): PatternStarted {
+export function continuePattern(view: View, had: PatternHad, options: StartOptions): PatternStarted {
   const withoutValues = ({ seq }: Had) => ({ seq, lacksValues: true });
-  const lost = goneAfter(broker, view, had.lowest.seq).filter(
-    ({ name, numbering }) => numbering.seq > had.hadOf(name).seq,
-  );
-  const { backlog, cursor } = startAfter(
+  const { cursor, ...started } = startAfter(
     view,
     {
       base: withoutValues(had.base),
@@ -113,59 +123,114 @@ export function continuePattern(view: View, had: PatternHad, { broker }: StartOp
       lowest: withoutValues(had.lowest),
       hasExceptions: had.hasExceptions,
     },
-    broker,
-    { own: [], lost, isKnown: true },
+    options,
+    {
+      own: [],
+      goneSeq: had.lowest.seq,
+      lacksGone: ({ numbering }, { seq }) => numbering.seq > seq,
+      isKnown: true,
+    },
   );
-  return { backlog, result: { ...noTopic, recovered: undefined, topics: undefined, cursor } };
+  return { ...started, result: { ...noTopic, recovered: undefined, topics: undefined, cursor } };
 }
 
 interface Beside {
   /** Topics that start at positions of their own. */
   readonly own: readonly { readonly topic: Topic; readonly start: Start }[];
-  readonly lost: readonly GoneTopic[];
+  /** Topics that are gone are looked at if they were published to after this commit. */
+  readonly goneSeq: number;
+  readonly lacksGone: (gone: GoneTopic, had: Had) => boolean;
   /** The commits that the subscriber has had are of this numbering. */
   readonly isKnown: boolean;
 }
 
-/** The cursor says that the subscriber lacks nothing. */
+interface StartedAfter extends Omit<PatternStarted, 'result'> {
+  /** It says that the subscriber lacks nothing. */
+  readonly cursor: string | undefined;
+}
+
 function startAfter(
   view: View,
   had: PatternHad,
-  broker: Broker,
-  { own, lost, isKnown }: Beside,
-): { readonly backlog: PatternBacklog; readonly cursor: string | undefined } {
-  const { target } = view.options;
-  const { base, lowest, hasExceptions } = had;
-  const hadOf = (topic: string) => had.hadOf(topic);
-  const lacksValues = (topic: Topic) => topic.state !== undefined && hadOf(topic.name).lacksValues;
-  const backlogOfTopic = (topic: Topic) =>
-    lacksValues(topic)
-      ? TopicBacklog.ofAllValues(feedOf(view, topic))
-      : backlogAfter(view, topic, hadOf(topic.name).seq, !isKnown);
-  const published = isKnown
-    ? matching(target, broker.commits.publishedAfter(lowest.seq))
-    : broker.topicsOf(target);
+  { broker, checkRoom }: Pick<PatternOptions, 'broker' | 'checkRoom'>,
+  { own, goneSeq, lacksGone, isKnown }: Beside,
+): StartedAfter {
+  const { lowest, hasExceptions } = had;
   const owned = new Set(own.map(({ topic }) => topic));
-  const topics = new Set<Topic>();
-  const level = new Set<Topic>();
-  const place = (topic: Topic) => {
-    if (owned.has(topic)) return;
-    const lacks = ({ seq, lacksValues }: Had) =>
-      topic.seq > seq || (lacksValues && topic.state !== undefined);
-    if (lacks(hadOf(topic.name))) topics.add(topic);
-    else if (lacks(base)) level.add(topic);
+  // Counted before they are listed: a list that may not be kept would cost as much.
+  const goneBytes = countOf(goneAfter(broker, view, goneSeq)) * bytesOfGone;
+  checkRoom?.(countOf(changedSince(view, broker, lowest, isKnown)) * bytesOfTopic + goneBytes);
+  const gone = [...goneAfter(broker, view, goneSeq)];
+  const changed: Topic[] = [];
+  for (const topic of changedSince(view, broker, lowest, isKnown)) if (!owned.has(topic)) changed.push(topic);
+  const isExact = !hasExceptions || changed.length + gone.length <= maxExact;
+  const hadOf = (topic: string) => (isExact ? had.hadOf(topic) : lowest);
+  const elsewhere = new Elsewhere(isExact ? had.base : lowest);
+  const topics = changed.filter((topic) => elsewhere.lacks(topic, hadOf(topic.name)));
+  const lost = gone.filter((each) => lacksGone(each, hadOf(each.name)));
+  const backlogOf = (topic: Topic) => {
+    const { seq, lacksValues } = hadOf(topic.name);
+    return lacksValues && topic.state !== undefined
+      ? TopicBacklog.ofAllValues(feedOf(view, topic))
+      : backlogAfter(view, topic, seq, !isKnown);
   };
-  for (const topic of published) place(topic);
-  if (lowest.lacksValues) for (const topic of broker.topicsOf(target)) place(topic);
   const backlog = new PatternBacklog(broker, view, lost, {
+    ...{ topics, backlogOf, had: isExact ? had.base : lowest, isRounded: !isExact },
     started: new StartedTopics(view, own),
-    topics: [...topics],
-    backlogOf: backlogOfTopic,
-    had: base,
-    exceptions: hasExceptions ? { hadOf, all: [...topics], lowest, level: [...level] } : undefined,
+    exceptions: hasExceptions && isExact ? elsewhere.exceptions(lowest) : undefined,
   });
-  const isLevel = topics.size + lost.length + own.length === 0;
-  return { backlog, cursor: isLevel ? cursorNow(broker.commits) : undefined };
+  const isLevel = topics.length + lost.length + own.length === 0;
+  return {
+    backlog,
+    cursor: isLevel ? cursorNow(broker.commits) : undefined,
+    heldBytes: topics.length * bytesOfTopic + lost.length * bytesOfGone,
+  };
+}
+
+/** Topics in which a subscriber may lack something that has had this. `isKnown`: in the numbering of now. */
+function* changedSince(view: View, broker: Broker, had: Had, isKnown: boolean): Generator<Topic> {
+  const { target } = view.options;
+  if (!isKnown) yield* broker.topicsOf(target);
+  else if (!had.lacksValues) yield* matching(target, broker.commits.publishedAfter(had.seq));
+  else
+    for (const topic of broker.topicsOf(target))
+      if (topic.state !== undefined || topic.seq > had.seq) yield topic;
+}
+
+function countOf(items: Iterable<unknown>): number {
+  let count = 0;
+  for (const _ of items) count++;
+  return count;
+}
+
+/** Of the topics of a cursor with exceptions, those that are elsewhere than the others. */
+class Elsewhere {
+  readonly #base: Had;
+  readonly #later: { readonly place: number; readonly name: string; readonly had: Had }[] = [];
+  readonly #level: string[] = [];
+  #lacking = 0;
+
+  constructor(base: Had) {
+    this.#base = base;
+  }
+
+  /** Whether a client that has had this of the topic lacks something of it. */
+  lacks({ name, seq, state }: Topic, had: Had): boolean {
+    const lacksAt = (at: Had) => seq > at.seq || (at.lacksValues && state !== undefined);
+    if (!lacksAt(had)) {
+      if (lacksAt(this.#base)) this.#level.push(name);
+      return false;
+    }
+    const { seq: baseSeq, lacksValues } = this.#base;
+    if (had.seq !== baseSeq || had.lacksValues !== lacksValues)
+      this.#later.push({ place: this.#lacking, name, had });
+    this.#lacking++;
+    return true;
+  }
+
+  exceptions(lowest: Had): LaterTopics['exceptions'] {
+    return { later: this.#later, level: this.#level, lowest };
+  }
 }
 
 /** For a client that knows no cursors. Topics that it does not name were born since it knew the pattern. */

@@ -108,6 +108,7 @@ export const table = {
   backpressure_bytes: gauge('Unsent bytes of all sessions.'),
 
   subscription_errors_total: counter('Refused subscriptions, by error code.', { code: 'open' }),
+  pattern_backlog_bytes: gauge('Bytes of lists of the topics that subscribers of patterns still lack.'),
   pending_command_bytes: gauge(
     'Bytes of commands that wait for earlier commands, the engine or the application.',
   ),

@@ -136,6 +136,7 @@ function createSubscriber(
   const { authorize, topicTokens, application } = access;
   return new Subscriber({
     ...{ broker, fanout, authorize, presence, inbox, topicTokens, application, metrics, turnBudget },
+    backlogs: createBacklogs(metrics),
     dictionaries: config.compressMinBytes > 0 && config.dictionaryMinBytes > 0,
     conflates: (target) => optionsOf(config, target).conflate,
     modeOf: (topic) => optionsOf(config, topic).mode,
@@ -143,6 +144,13 @@ function createSubscriber(
       return config.subscriptionsPerSession;
     },
   });
+}
+
+/** The bound on lists of topics that subscribers of patterns lack. The longest list takes about 5 MB. */
+function createBacklogs(metrics: Environment['metrics']): HeldBytes {
+  const backlogs = new HeldBytes({ perPayer: 8 * 2 ** 20, total: 32 * 2 ** 20, leavesRoom: true });
+  metrics.onScrape(() => metrics.patternBacklogBytes.set(backlogs.total));
+  return backlogs;
 }
 
 /** What all sessions share. */

@@ -75,3 +75,24 @@ export class HeldBytes implements ByteCharges {
     else this.#byAccount.delete(account);
   }
 }
+
+/** Bytes that a payer is charged until their end. */
+export class Charge {
+  readonly #held: HeldBytes;
+  readonly #account: string;
+  #bytes: number;
+
+  /** Charges them, even above the limits. */
+  constructor(held: HeldBytes, account: string, bytes: number) {
+    this.#held = held;
+    this.#account = account;
+    this.#bytes = bytes;
+    held.charge(account, bytes);
+  }
+
+  /** They are free again. More calls do nothing. */
+  end(): void {
+    this.#held.give(this.#account, this.#bytes);
+    this.#bytes = 0;
+  }
+}

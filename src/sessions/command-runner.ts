@@ -4,7 +4,7 @@ import type { ErrorLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ClientFrame, CommandHead } from '../protocol/client-frames.ts';
 import type { Decoded } from '../protocol/fields.ts';
-import type { HeldBytes } from './charges.ts';
+import { Charge, type HeldBytes } from './charges.ts';
 import type { CommandOptions } from './command.ts';
 import { CommandLimits } from './command-limits.ts';
 import { beginCommand, commandTable, runCommand } from './command-table.ts';
@@ -201,25 +201,6 @@ export class CommandRunner {
     metrics.commandErrorsTotal.inc({ code: wire.code });
     session.reply(command, { kind: 'error', ...wire });
     if (!wire.retry) this.#commands.identities.refusedForGood(session);
-  }
-}
-
-/** What the payer of a command is charged while it waits. */
-class Charge {
-  readonly #held: HeldBytes;
-  readonly #account: string;
-  #bytes: number;
-
-  constructor(held: HeldBytes, account: string, bytes: number) {
-    this.#held = held;
-    this.#account = account;
-    this.#bytes = bytes;
-    held.charge(account, bytes);
-  }
-
-  end(): void {
-    this.#held.give(this.#account, this.#bytes);
-    this.#bytes = 0;
   }
 }
 

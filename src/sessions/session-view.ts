@@ -8,6 +8,7 @@ import type { Reply } from '../protocol/server-frames.ts';
 import type { Broker } from '../topics/broker.ts';
 import { cursorNow } from '../topics/cursor.ts';
 import type { Payer } from '../topics/payer.ts';
+import type { Charge } from './charges.ts';
 
 /**
  * `catching up`: its frames come from its backlog. `live`: it gets the view's frames by themselves. `left`: it gets
@@ -39,6 +40,8 @@ export interface SessionViewFields {
   readonly payer?: Payer;
   /** What the subscriber lacks before it goes live. */
   readonly backlog: Backlog;
+  /** Of the lists that the backlog keeps. It ends with the backlog. */
+  readonly charge?: Charge | undefined;
 }
 
 /**
@@ -54,6 +57,7 @@ export class SessionView {
   #state: ViewState = 'catching up';
   /** While it is catching up. */
   #backlog: Backlog | undefined;
+  #charge: Charge | undefined;
   /** The client is told when this subscription is live: it lagged, or needs the cursor of its pattern. */
   #announcesLive: boolean;
   /** What `view.frames` was when it went live. */
@@ -66,13 +70,14 @@ export class SessionView {
   #dictionary = 0;
 
   constructor(fields: SessionViewFields) {
-    const { view, origin, watches, payer, permit, backlog } = fields;
+    const { view, origin, watches, payer, permit, backlog, charge } = fields;
     this.view = view;
     this.origin = origin;
     this.#watching = watches === undefined ? undefined : { topic: watches, subscriptions: 0 };
     this.payer = payer;
     this.permit = permit;
     this.#backlog = backlog;
+    this.#charge = charge;
     this.#announcesLive = view.isPattern && backlog.current !== undefined;
   }
 
@@ -144,7 +149,7 @@ export class SessionView {
     this.#state = 'live';
     this.#framesBefore = this.view.frames;
     this.#announcesLive = false;
-    this.#backlog = undefined;
+    this.#lacks(undefined);
     return caughtUp;
   }
 
@@ -154,7 +159,7 @@ export class SessionView {
    */
   lag(lost: ReadonlyMap<Feed, Position>, broker: Broker): void {
     this.#state = 'catching up';
-    this.#backlog = backlogOfLost(this.view, lost, broker);
+    this.#lacks(backlogOfLost(this.view, lost, broker));
     this.#announcesLive = true;
   }
 
@@ -163,7 +168,7 @@ export class SessionView {
    */
   park(lost: ReadonlyMap<Feed, Position>, broker: Broker): void {
     this.#state = 'catching up';
-    this.#backlog = backlogOfLost(this.view, lost, broker);
+    this.#lacks(backlogOfLost(this.view, lost, broker));
   }
 
   /** From now on `watch` tells this subscriber which sessions join and leave, until `unwatch`. */
@@ -183,7 +188,13 @@ export class SessionView {
 
   leave(): void {
     this.#state = 'left';
-    this.#backlog = undefined;
+    this.#lacks(undefined);
+  }
+
+  #lacks(backlog: Backlog | undefined): void {
+    this.#backlog = backlog;
+    this.#charge?.end();
+    this.#charge = undefined;
   }
 
   #caughtUp(broker: Broker): Reply {

@@ -1,8 +1,7 @@
 import type { Authorize } from '../auth/authorize.ts';
 import type { Identity } from '../auth/identity.ts';
 import { type Awaitable, whenDone } from '../awaitable.ts';
-import { maxTopicsListed, startPattern } from '../catch-up/start-pattern.ts';
-import { type StartOptions, startTopic } from '../catch-up/start-topic.ts';
+import { maxTopicsListed } from '../catch-up/start-pattern.ts';
 import { TopicBacklog } from '../catch-up/topic-backlog.ts';
 import { SluiceError, throwIf } from '../errors.ts';
 import type { Fanout } from '../fanout/fanout.ts';
@@ -18,9 +17,10 @@ import { Former } from './former.ts';
 import type { Inbox } from './inbox.ts';
 import { nothingToKnow, Preparation, type Prepared } from './preparation.ts';
 import type { Presence } from './presence.ts';
-import { continuedAfter, equalTo, holdReplaced, replacedBy, type Started } from './replacing.ts';
+import { continuedAfter, equalTo, holdReplaced, replacedBy } from './replacing.ts';
 import type { Session } from './session.ts';
 import { SessionView } from './session-view.ts';
+import { type ChargedStart, Starts, type StartsOptions } from './starts.ts';
 import { subscribeEach } from './subscribe-each.ts';
 import { targetProblem } from './target.ts';
 import { type Failure, settled, type Task } from './task.ts';
@@ -40,8 +40,8 @@ export class SubscribeCommand {
   }
 }
 
-export interface SubscriberOptions extends StartOptions {
-  readonly metrics: StartOptions['metrics'] & Pick<Metrics, 'subscriptionErrorsTotal'>;
+export interface SubscriberOptions extends StartsOptions {
+  readonly metrics: StartsOptions['metrics'] & Pick<Metrics, 'subscriptionErrorsTotal'>;
   readonly fanout: Fanout;
   readonly authorize: Authorize;
   readonly presence: Presence;
@@ -61,11 +61,13 @@ export interface SubscriberOptions extends StartOptions {
 export class Subscriber {
   readonly #options: SubscriberOptions;
   readonly #permits: TopicPermits;
+  readonly #starts: Starts;
   readonly #preparation: Preparation;
 
   constructor(options: SubscriberOptions) {
     this.#options = options;
     this.#permits = new TopicPermits(options.topicTokens);
+    this.#starts = new Starts(options);
     this.#preparation = new Preparation(options, this.#permits);
   }
 
@@ -257,9 +259,10 @@ export class Subscriber {
     const replaced = view.isPattern ? undefined : command.former.positionIn(view.feed);
     const from = isInbox ? inbox.startOf(session, view, subscription, replaced) : subscription;
     const continued = isInbox ? undefined : continuedAfter(view, subscription, command.former, this.#options);
-    const { backlog, result } = continued ?? this.#start(view, from, command);
+    const started: ChargedStart = continued ?? this.#starts.charged(view, from, command, payer);
+    const { backlog, result, charge } = started;
     const origin = automatic ? 'gateway' : verdict?.grant === true ? 'granted' : 'client';
-    const sessionView = new SessionView({ view, origin, payer, permit, backlog });
+    const sessionView = new SessionView({ view, origin, payer, permit, backlog, charge });
     session.views.add(sessionView);
     if (permit !== undefined) this.#permits.began({ session, sessionView, permit });
     if (isInbox) inbox.joined(session, sessionView, subscription);
@@ -281,14 +284,6 @@ export class Subscriber {
       cursor,
       inbox: isInbox || undefined,
     } satisfies Record<keyof Granted, unknown>;
-  }
-
-  /** What the subscriber lacks of the view, and what it is told. */
-  #start(view: View, subscription: Subscription, command: SubscribeCommand): Started {
-    if (!view.isPattern) return startTopic(view.feed, subscription, this.#options);
-    const started = startPattern(view, subscription, { ...this.#options, listedMax: command.topics });
-    command.topics -= Math.min(command.topics, started.result.topics?.length ?? 0);
-    return started;
   }
 
   /** Returns the topic token that permits the subscription, if one does. Throws the refusal. */
@@ -344,7 +339,7 @@ export class Subscriber {
       sessionView.watchBy(shared);
       return;
     }
-    const { backlog } = this.#start(view, { topic: target }, new SubscribeCommand());
+    const { backlog } = this.#starts.of(view, { topic: target }, new SubscribeCommand());
     const watch = new SessionView({ view, origin: 'gateway', watches: target, backlog });
     sessionView.watchBy(watch);
     session.views.add(watch);

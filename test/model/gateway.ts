@@ -192,6 +192,7 @@ export class Gateway {
         modeOf: (topic) => (isState(topic) ? 'state' : 'stream'),
         subscriptionsPerSession: 100,
         turnBudget,
+        backlogs: new HeldBytes({ perPayer: many, total: many }),
         metrics,
       }),
       context: {

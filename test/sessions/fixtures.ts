@@ -154,6 +154,7 @@ export interface GatewayOptions extends WorldOptions {
   readonly pendingCommands?: ByteLimits;
   /** By default only the namespace `state` has state topics. */
   readonly modeOf?: (topic: string) => Mode;
+  readonly backlogs?: ByteLimits;
 }
 
 /** Everything between connections and the engine, with a fake event loop, clock, sink and wire. */
@@ -182,11 +183,13 @@ export async function makeGateway(options: GatewayOptions = {}) {
   const pendingCommands = new HeldBytes(options.pendingCommands ?? { perPayer: 1e9, total: 1e9 });
   const authorize = authorizer(namespaces);
   const inbox = new Inbox({ broker, isOn: (topic) => /^(user|orders):/.test(topic) });
+  const backlogs = new HeldBytes(options.backlogs ?? { perPayer: 1e9, total: 1e9 });
   const turnBudget = new TurnBudget(turns, options.turnBudgetMs ?? 5);
   const subscriber = new Subscriber({
     broker,
     fanout,
     turnBudget,
+    backlogs,
     authorize,
     presence,
     inbox,
@@ -300,6 +303,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
     presence,
     presenceHeld,
     pendingCommands,
+    backlogs,
     inbox,
     tokens,
     faults,

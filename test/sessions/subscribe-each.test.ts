@@ -129,3 +129,50 @@ test('the time of all turns is charged to the client', async () => {
   await settle();
   expect(connection.replies(2)).toMatchObject([{ kind: 'error', code: 'rate_limited' }]);
 });
+
+/** Two clients that have had nothing of 2000 topics, and there is room for the lists of one of them. */
+async function farBack() {
+  const gateway = await makeGateway({
+    backlogs: { perPayer: 20_000, total: 20_000, leavesRoom: true },
+    broker: { topicsMax: 2000 },
+  });
+  const { connect, publish, settle, broker } = gateway;
+  for (let i = 0; i < 2000; i++) await publish(`p:${i}`, {});
+  const cursor = `${broker.commits.epoch}.0`;
+  const clients = [connect(), connect()] as const;
+  await settle();
+  const subscribe = async ({ command, connection }: (typeof clients)[number], id: number) => {
+    connection.stalled = true;
+    connection.buffered = connection.limitBytes / 2;
+    command({ kind: 'subscribe', id, subscriptions: [{ topic: 'p:*', cursor }] });
+    await settle();
+    const [reply] = connection.replies(id);
+    return reply?.kind === 'subscribed' ? reply.results[0] : undefined;
+  };
+  return { ...gateway, clients, subscribe };
+}
+
+test('while the lists of subscribers that are far back take all room, others are refused for a moment', async () => {
+  const { clients, subscribe, settle, backlogs } = await farBack();
+  const [one, other] = clients;
+  expect([await subscribe(one, 1), await subscribe(other, 2)]).toMatchObject([
+    { view: expect.any(Number) },
+    { error: { code: 'rate_limited', retry: true } },
+  ]);
+  expect(backlogs.total).toBe(2000 * 8);
+  one.connection.stalled = false;
+  one.connection.drain();
+  await settle();
+  expect([backlogs.total, one.session.views.isBehind]).toEqual([0, false]);
+  expect(await subscribe(other, 3)).toMatchObject({ view: expect.any(Number) });
+});
+
+test('a subscriber that leaves frees its lists, and one that is refused leaves no view', async () => {
+  const { clients, subscribe, sessions, fanout, backlogs } = await farBack();
+  const [one, other] = clients;
+  await subscribe(one, 1);
+  await subscribe(other, 2);
+  const { viewCount } = fanout;
+  sessions.close(one.session);
+  expect([backlogs.total, fanout.viewCount]).toEqual([0, viewCount - 1]);
+});

@@ -219,6 +219,7 @@ export const sections: readonly Section[] = [
       lines('Messages and commands that wait', 'bytes', [
         now('waiting_message_bytes', 'messages'),
         now('pending_command_bytes', 'commands'),
+        now('pattern_backlog_bytes', 'patterns'),
       ]),
       lines('Presence', 'bytes', [now('presence_bytes', 'members')]),
       lines('Message ids', 'bytes', [now('message_id_bytes', 'message ids')]),
