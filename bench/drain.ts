@@ -28,9 +28,16 @@ const mostInWindow = 0.12;
  */
 const mostReturned = 0.3;
 
+/** New connections between two looks after the restart. */
+interface Window {
+  readonly untilMs: number;
+  /** A busy machine looks later than it was asked to. */
+  readonly ms: number;
+  readonly count: number;
+}
+
 interface Seen extends Accounts {
-  /** New connections in each window after the restart. */
-  readonly windows: readonly number[];
+  readonly windows: readonly Window[];
   readonly drainMs: number;
 }
 
@@ -44,7 +51,7 @@ async function run(chosen: Options, folder: string, say: (line: string) => void)
   ];
   let gateway = await startGateway(flags);
   const { port } = gateway;
-  const windows: number[] = [];
+  const windows: Window[] = [];
   let drainMs = 0;
   const restart = async () => {
     await setTimeout(calmSeconds * 1000);
@@ -55,12 +62,13 @@ async function run(chosen: Options, folder: string, say: (line: string) => void)
     say(`drained after ${Math.round(drainMs)} ms; started again`);
     gateway = await startGateway(flags, port);
     say(`ready again ${Math.round(performance.now() - startMs)} ms after SIGTERM`);
-    let before = 0;
-    for (const untilMs = performance.now() + 3 * drainSeconds * 1000; performance.now() < untilMs; ) {
+    const readyMs = performance.now();
+    let before = { ms: readyMs, total: 0 };
+    while (before.ms < readyMs + 3 * drainSeconds * 1000) {
       await setTimeout(windowMs);
-      const total = await gateway.metric('sluice_connections_total');
-      windows.push(total - before);
-      before = total;
+      const now = { total: await gateway.metric('sluice_connections_total'), ms: performance.now() };
+      windows.push({ untilMs: now.ms - readyMs, ms: now.ms - before.ms, count: now.total - before.total });
+      before = now;
     }
   };
   try {
@@ -97,7 +105,9 @@ export default scenario(options, async (chosen, say) => {
         {
           title: 'connections since the restart',
           columns: ['until, ms', 'new'],
-          rows: windows.map((count, i) => [(i + 1) * windowMs, count]).filter(([, count]) => count! > 0),
+          rows: windows
+            .filter(({ count }) => count > 0)
+            .map(({ untilMs, count }) => [Math.round(untilMs), count]),
         },
       ],
       claims: [
@@ -109,7 +119,7 @@ export default scenario(options, async (chosen, say) => {
         ),
         atMost(
           `share of the clients that came within the same ${windowMs} ms after the restart`,
-          Math.max(...windows) / chosen.clients,
+          Math.max(...windows.map(({ count, ms }) => (count * windowMs) / ms)) / chosen.clients,
           mostReturned,
         ),
         // Clients between two polls are told by their next poll, if the gateway still runs.
