@@ -113,7 +113,7 @@ export function createServing(environment: Environment, served: Served): Serving
     httpConnections.watch(app, kind);
     const sink = new UwsSink(app, metrics);
     sinks.push(sink);
-    if (role === 'apart') webSockets.servePaths(app, sink, compat.pathsApart);
+    if (role === 'apart') webSockets.servePathsAlone(app, sink, compat.pathsApart);
     else {
       webSockets.serve(app, sink, kind);
       webSockets.servePaths(app, sink, compat.paths, kind);

@@ -182,6 +182,19 @@ test('B7: a client that sends too much is told so in its own words, and harms no
   expect(calm.lost).toEqual([]);
 });
 
+test('a request without an upgrade is told what the port is for, and why a client may not connect', async () => {
+  const ask = async (path: string, init: RequestInit = {}) => {
+    const response = await fetch(`http://127.0.0.1:${gateway.compatPort}${path}`, init);
+    const { error } = (await response.json()) as { error: { code: string } };
+    return [response.status, error.code];
+  };
+  const headers = { authorization: `Bearer ${apiKey}` };
+  for (const path of ['/', '/market/stats', '/a/b?c'])
+    expect([path, ...(await ask(path, { headers }))]).toEqual([path, 426, 'upgrade_required']);
+  expect(await ask('/', { method: 'POST', body: '{}', headers })).toEqual([426, 'upgrade_required']);
+  expect(await ask('/?token=wrong')).toEqual([401, 'unauthorized']);
+});
+
 test('a client needs a token, also on the port of its own, and is told what is wrong with a message', async () => {
   for (const url of urls) expect(await new MarketFeed(url).refused()).toBe(401);
   const feed = await open(

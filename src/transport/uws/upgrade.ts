@@ -107,7 +107,12 @@ export class UpgradeHandler {
    * `GET` of a WebSocket route without an upgrade: says whether, and if not why not, a client may connect. Browsers
    * tell a page nothing of a refused upgrade, so pages of listed origins may read this.
    */
-  explain(response: HttpResponse, request: HttpRequest, kind: SocketKind): void {
+  explain(
+    response: HttpResponse,
+    request: HttpRequest,
+    kind: SocketKind,
+    read: ReadWebSocketRequest = readWebSocketRequest,
+  ): void {
     const { readApplicant, admission, withCors } = this.#options;
     const head = new UwsRequestHead(response, request, kind, this.#options.requestIds);
     const exchange = new Exchange(response, this.#options, head.requestId);
@@ -115,7 +120,7 @@ export class UpgradeHandler {
     const respond = (error = new SluiceError('upgrade_required')) =>
       exchange.respond(withCors(refusal(error), origin), noPayer);
     const applicant = readApplicant(head);
-    const asked = applicant instanceof SluiceError ? applicant : readWebSocketRequest(head);
+    const asked = applicant instanceof SluiceError ? applicant : read(head);
     if (applicant instanceof SluiceError || asked instanceof SluiceError) respond(asked as SluiceError);
     else void whenDone(admission.inquire(applicant, exchange), respond);
   }

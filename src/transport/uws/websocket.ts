@@ -64,6 +64,14 @@ export class WebSockets {
       app.ws<SocketData>(path.replaceAll(/\{(\w+)\}/g, ':$1'), this.#behavior(sink, kind, read));
   }
 
+  /** The same, on an app that serves nothing else: a request without an upgrade is told what the port is for. */
+  servePathsAlone(app: TemplatedApp, sink: UwsSink, paths: readonly WebSocketPath[]): void {
+    const { upgradeHandler } = this.#options;
+    this.servePaths(app, sink, paths);
+    for (const { path, read } of paths)
+      app.any(path, (response, request) => upgradeHandler.explain(response, request, 'tcp', read));
+  }
+
   #behavior(sink: UwsSink, kind: SocketKind, read: ReadWebSocketRequest): WebSocketBehavior<SocketData> {
     const options = this.#options;
     const { upgradeHandler, turn } = options;
