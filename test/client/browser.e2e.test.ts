@@ -109,9 +109,23 @@ describe('a page is told why its client does not connect', () => {
       url,
     );
     expect(told).toEqual([
-      'socket_refused',
+      'gateway_unreachable',
       `The page's Content-Security-Policy (connect-src) allows no request to ${url.replace('ws', 'http')}.`,
     ]);
+  });
+
+  it('where that allows the WebSocket alone, and keeps trying', async () => {
+    const page = await openWithSdk(site.url);
+    await page.evaluate((allowed) => {
+      const policy = document.createElement('meta');
+      policy.httpEquiv = 'Content-Security-Policy';
+      policy.content = `connect-src ${allowed}`;
+      document.head.append(policy);
+    }, `ws://127.0.0.1:${port}`);
+    // The gateway refuses the origin of this page.
+    const code = 'gateway_unreachable';
+    const url = `ws://127.0.0.1:${port}/ws`;
+    expect(await connecting(page, url)).toEqual({ rejected: code, told: code, state: 'reconnecting' });
   });
 
   it('where the path is wrong', async () => {

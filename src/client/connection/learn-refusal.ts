@@ -47,7 +47,7 @@ const eventWithinMs = 50;
 
 /**
  * To a page, a request that its own Content-Security-Policy blocks looks like an absent server; an event tells them
- * apart.
+ * apart. The policy may allow the WebSocket all the same, whose gateway may be back soon: so the reason is not final.
  */
 function watchPolicy(address: string) {
   const { origin } = new URL(address);
@@ -55,7 +55,7 @@ function watchPolicy(address: string) {
   const heard = ({ blockedURI, effectiveDirective }: SecurityPolicyViolationEvent) => {
     if (!blockedURI.startsWith(origin)) return;
     const message = `The page's Content-Security-Policy (${effectiveDirective}) allows no request to ${address}.`;
-    refusal = { code: 'socket_refused', message };
+    refusal = { code: 'gateway_unreachable', message };
   };
   const hasPolicies = 'SecurityPolicyViolationEvent' in globalThis;
   if (hasPolicies) addEventListener('securitypolicyviolation', heard);
