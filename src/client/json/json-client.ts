@@ -87,6 +87,7 @@ export type JsonClientOptions = Pick<
  * - publishing bytes, the payload's own text (numbers beyond 2^53 are rounded), and a check that JSON carries a value;
  * - checks of arguments before they are sent: the gateway refuses them;
  * - a fresh token on an open connection: when the token expires the client reconnects with the next one;
+ * - a change of user: the topic of the user before is asked for again at each connect, and its refusal is an `error`;
  * - other transports than WebSocket; the reason of a refused upgrade; the gateway's clock; statistics;
  * - compression. Publications of an inbox that came without a listener go to the next session, not to a later listener.
  *   The state topics of a pattern are kept as long as it is subscribed.
