@@ -133,7 +133,7 @@ export class Broker implements EngineFeed {
     this.#listener = listener;
     await this.#engine.open(feedOf(this), signal);
     // Patterns, lists, limits and the sweep are about all topics, not only about those that a client has asked for.
-    await this.#loads.loadAll(this.#engine.names?.() ?? [], signal);
+    await this.#loadAll(signal);
     // Other nodes may have committed more meanwhile.
     this.#order.begin(this.#topics.values(), this.#engine.seq);
     this.#options.metrics.engineUp.set(1);
@@ -347,6 +347,19 @@ export class Broker implements EngineFeed {
     if (numbering !== undefined) topic.resume(numbering);
     this.#topics.set(name, topic);
     return topic;
+  }
+
+  async #loadAll(signal: AbortSignal | undefined): Promise<void> {
+    for (;;) {
+      try {
+        await this.#loads.loadAll(this.#engine.names?.() ?? [], signal);
+        return;
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (this.#engine.reopened === undefined) throw error;
+        await this.#engine.reopened(error as Error, signal);
+      }
+    }
   }
 
   async #load(name: string): Promise<Topic | undefined> {

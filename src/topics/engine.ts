@@ -194,6 +194,12 @@ export interface Engine {
   append(requests: readonly AppendRequest[]): Awaitable<readonly AppendOutcome[]>;
   load(topic: string): Promise<StoredTopic | undefined>;
   /**
+   * For a node that starts, after a `load` that was rejected with `cause`: resolves once the engine can be reached
+   * again. Rejects if it can't within the time that `open` takes for it, if that is no use, or as `open` does by the
+   * signal. Absent: there is nothing to wait for.
+   */
+  reopened?(cause: Error, signal?: AbortSignal): Promise<void>;
+  /**
    * Where other nodes may have heard of a commit before this one: true once the feed has heard of everything that was
    * committed by now, false where it can't be told for the moment. Never rejects.
    */

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { Packr } from 'msgpackr';
-import type { StoredTopic } from '../../topics/engine.ts';
 import type { Acknowledgement, Picture, UpstreamHead } from '../replica/upstream.ts';
 import type { EncodedBatch } from './batch.ts';
 import { type Argument, isRefusal, nameRefused, type RedisConnection } from './connection.ts';
@@ -10,7 +9,7 @@ import type { Keys } from './keys.ts';
 import { entriesIn, entriesOf, type LogEntry } from './log.ts';
 import type { RedisRetention } from './options.ts';
 import { commitScript, helloScript, loadScript, pictureScript } from './scripts.ts';
-import { readHead, readStored } from './stored.ts';
+import { readHead } from './stored.ts';
 
 /**
  * Packs the texts and numbers of a commit into one argument. Redis and its client take longer for an argument than it
@@ -188,11 +187,11 @@ export class Server {
     return this.#connection.replicate(['PEXPIRE', this.#keys.replies(node), repliesKeptMs], min, timeoutMs);
   }
 
-  async load(topic: string, retention: RedisRetention, nowMs: number): Promise<StoredTopic | undefined> {
+  /** Returns what `readStored` reads; null: there is no such topic. */
+  load(topic: string, retention: RedisRetention): Promise<unknown> {
     const keys = [this.#keys.heads, this.#keys.content(topic), this.#keys.values(topic)];
     const args = [topic, retention.mode, retention.maxPublications + 1];
-    const reply = await this.#run(scripts.load, keys, args);
-    return reply === null ? undefined : readStored(topic, reply, retention, nowMs);
+    return this.#run(scripts.load, keys, args);
   }
 
   /** Subscribes to the feed. Rejects if this user may not, or may not publish to it. */

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { setTimeout as after } from 'node:timers/promises';
 import { steadyNowMs } from '../../clock.ts';
 import type { StoredTopic } from '../../topics/engine.ts';
@@ -6,30 +7,25 @@ import { messageIdWindowMs } from '../../topics/message-id-budget.ts';
 import type { Batch, BatchReply, Upstream, UpstreamListener, UpstreamRequest } from '../replica/upstream.ts';
 import { type EncodedBatch, encodeBatch, readReply } from './batch.ts';
 import { RedisBus } from './bus.ts';
-import { isFinal, isPassing } from './causes.ts';
-import { connect, databaseOf, isRefusal, placesOf } from './connection.ts';
+import { isPassing } from './causes.ts';
+import { connect, databaseOf, isRefusal } from './connection.ts';
 import { RedisCounts } from './counts.ts';
 import { formats as knownFormats } from './formats.ts';
 import { Keys } from './keys.ts';
 import { type LinkListener, RedisLink } from './link.ts';
 import { type LogEntry, type Reading, readEntries } from './log.ts';
-import type { RedisOptions } from './options.ts';
+import type { RedisOptions, RedisRetention } from './options.ts';
+import { nextDelay, Patience } from './patience.ts';
 import { SentBatches } from './sent-batches.ts';
 import { type Greeting, type Read, replySlots, type Self, Server, type ServerPicture } from './server.ts';
+import { readStored } from './stored.ts';
 import { Warnings } from './warnings.ts';
 
 /** Entries of the log that are kept, about: a node that is away for longer looks at everything anew. */
 const logMaxEntries = '10000';
 const censusPollMs = 100;
-/** The delay between two attempts to connect. */
-const retryMs = { least: 50, most: 1000 };
 /** A connection that has lasted this long is replaced at once. */
 const steadyMs = 5000;
-/**
- * How long a gateway that starts tries. A Redis that is reached, and refuses the work or is slow with it, will be
- * ready: a cluster is moving the slot, or has no master of it at the moment.
- */
-const openWithinMsDefault = { unreached: 5000, reached: 60_000 };
 const numberingsMaxDefault = 100_000;
 const nodeTimeoutMsDefault = 10_000;
 
@@ -51,17 +47,22 @@ export class RedisUpstream implements Upstream, LinkListener {
   readonly counts = new RedisCounts(this.#node);
   #listener: UpstreamListener | undefined;
   #link: RedisLink | undefined;
-  /** Whether the newest attempt to connect has reached Redis. */
-  #isReached = false;
   /** The server of a link that is being made. */
   #loading: Server | undefined;
   /** The newest of the log that the listener has had. */
   #heard = { epoch: '', term: '', seq: 0 };
   readonly #sent = new SentBatches();
+  /** Why topics could not be read from Redis. */
+  readonly #unread = new WeakSet<Error>();
+  /** When a start has lost Redis; undefined: it has read a topic since. */
+  #unreadSinceMs: number | undefined;
+  /** Emits `over` after each attempt to connect again, with its error if it has failed. */
+  readonly #attempts = new EventEmitter();
   #joinedAtMs = 0;
   /** The delay before the next attempt to connect. */
   #delayMs = 0;
   readonly #warnings = new Warnings();
+  readonly #patience: Patience;
   readonly #closing = new AbortController();
   #joining: Promise<void> | undefined;
 
@@ -69,6 +70,7 @@ export class RedisUpstream implements Upstream, LinkListener {
     this.#options = options;
     this.#keys = new Keys(options.prefix, databaseOf(options.server));
     this.#nowMs = options.nowMs ?? steadyNowMs;
+    this.#patience = new Patience(options, this.#warnings);
   }
 
   async open(listener: UpstreamListener, signal?: AbortSignal): Promise<void> {
@@ -94,8 +96,24 @@ export class RedisUpstream implements Upstream, LinkListener {
   }
 
   async load(topic: string): Promise<StoredTopic | undefined> {
-    const server = this.#loading ?? this.#living().commands;
-    return server.load(topic, this.#options.retention(topic), this.#nowMs());
+    const retention = this.#options.retention(topic);
+    const reply = await this.#read(topic, retention);
+    return reply === null ? undefined : readStored(topic, reply, retention, this.#nowMs());
+  }
+
+  async reopened(cause: Error, signal?: AbortSignal): Promise<void> {
+    if (!this.#unread.has(cause)) throw cause;
+    this.#unreadSinceMs ??= performance.now();
+    if (isRefusal(cause)) {
+      this.#patience.wait(cause, performance.now() - this.#unreadSinceMs);
+      this.#link?.lose(cause);
+    }
+    while (this.#link === undefined) {
+      const [failure] = (await once(this.#attempts, 'over')) as [Error | undefined];
+      signal?.throwIfAborted();
+      if (failure !== undefined)
+        this.#patience.wait(failure, performance.now() + this.#delayMs - this.#unreadSinceMs);
+    }
   }
 
   async close(): Promise<void> {
@@ -109,7 +127,20 @@ export class RedisUpstream implements Upstream, LinkListener {
     link.end();
   }
 
-  // ---- commits
+  // ---- commits and loads
+
+  async #read(topic: string, retention: RedisRetention): Promise<unknown> {
+    const link = this.#link;
+    try {
+      const reply = await (this.#loading ?? this.#living().commands).load(topic, retention);
+      if (link !== undefined) this.#unreadSinceMs = undefined;
+      return reply;
+    } catch (error) {
+      this.#unread.add(error as Error);
+      if (!isRefusal(error)) link?.lose(error as Error);
+      throw error;
+    }
+  }
 
   #living(): RedisLink {
     if (this.#link === undefined) throw new Error('Redis is away');
@@ -183,7 +214,6 @@ export class RedisUpstream implements Upstream, LinkListener {
 
   /** Redis may be about to start, or to move what is asked for. */
   async #joinFirst(signal: AbortSignal | undefined): Promise<void> {
-    const { openWithinMs = openWithinMsDefault } = this.#options;
     const beganMs = performance.now();
     for (let delayMs = nextDelay(0); ; delayMs = nextDelay(delayMs)) {
       try {
@@ -191,12 +221,7 @@ export class RedisUpstream implements Upstream, LinkListener {
         return;
       } catch (error) {
         signal?.throwIfAborted();
-        const cause = error as Error;
-        const withinMs = this.#isReached ? openWithinMs.reached : openWithinMs.unreached;
-        const problem = `Redis can't be used at ${placesOf(this.#options.server)}: ${cause.message}`;
-        const waitedMs = performance.now() + delayMs - beganMs;
-        if (isFinal(cause) || waitedMs > withinMs) throw new Error(problem, { cause });
-        if (waitedMs > openWithinMs.unreached) this.#warnings.notReady(problem);
+        this.#patience.wait(error as Error, performance.now() + delayMs - beganMs);
         await after(delayMs);
       }
     }
@@ -212,9 +237,9 @@ export class RedisUpstream implements Upstream, LinkListener {
     };
     const serverOf = async (role: 'commands' | 'tail') =>
       new Server(await connect(server, role, ended), this.#keys, nodeTimeoutMs, formats);
-    this.#isReached = false;
+    this.#patience.isReached = false;
     const commands = await serverOf('commands');
-    this.#isReached = true;
+    this.#patience.isReached = true;
     let tail: Server | undefined;
     let greeting: Greeting;
     try {
@@ -290,9 +315,11 @@ export class RedisUpstream implements Upstream, LinkListener {
       try {
         await after(this.#delayMs, undefined, { signal: this.#closing.signal });
         await this.#join();
+        this.#attempts.emit('over');
         return;
       } catch (error) {
         if (!this.#closing.signal.aborted) this.#listener?.degraded(error as Error);
+        this.#attempts.emit('over', error);
       }
     }
   }
@@ -357,9 +384,4 @@ export class RedisUpstream implements Upstream, LinkListener {
 
 function newId(): string {
   return randomBytes(6).toString('base64url');
-}
-
-function nextDelay(delayMs: number): number {
-  const doubled = Math.max(retryMs.least, Math.min(retryMs.most, 2 * delayMs));
-  return doubled * (0.75 + Math.random() / 2);
 }

@@ -146,6 +146,11 @@ export class ReplicaEngine implements Engine {
     return this.#replica.load(topic, (name) => this.#upstream.load(name));
   }
 
+  async reopened(cause: Error, signal?: AbortSignal): Promise<void> {
+    if (this.#upstream.reopened === undefined) throw cause;
+    await this.#upstream.reopened(cause, signal);
+  }
+
   async level(): Promise<boolean> {
     if (this.#isAway) return false;
     const late = after(levelWithinMs, false, { ref: false });

@@ -129,6 +129,8 @@ export interface Upstream {
   newest(): Promise<Pick<BatchReply, 'epoch' | 'seq'>>;
   /** Returns what is kept of the topic, within the retention of this node; undefined: it has no content. */
   load(topic: string): Promise<StoredTopic | undefined>;
+  /** See `Engine.reopened`. */
+  reopened?(cause: Error, signal?: AbortSignal): Promise<void>;
   /** Ends it; the listener is not called any more. The node has no batch under way. */
   close(): Promise<void>;
 }
