@@ -50,10 +50,10 @@ const eventWithinMs = 50;
  * apart. The policy may allow the WebSocket all the same, whose gateway may be back soon: so the reason is not final.
  */
 function watchPolicy(address: string) {
-  const { origin } = new URL(address);
   let refusal: LocalRefusal | undefined;
   const heard = ({ blockedURI, effectiveDirective }: SecurityPolicyViolationEvent) => {
-    if (!blockedURI.startsWith(origin)) return;
+    // Only where there are policies: the URL of React Native has no origin.
+    if (!blockedURI.startsWith(new URL(address).origin)) return;
     const message = `The page's Content-Security-Policy (${effectiveDirective}) allows no request to ${address}.`;
     refusal = { code: 'gateway_unreachable', message };
   };

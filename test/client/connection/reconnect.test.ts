@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { ClientError, StateChange } from '../../../src/client/index.ts';
 import { FakeRuntime, type Harness, harness, settled } from '../support/fakes.ts';
 
@@ -127,6 +127,23 @@ describe('a reason that the application is told', () => {
     expect(codes).toEqual([code]);
     const state = isFinal ? 'closed' : 'reconnecting';
     expect(h.client.getStatus()).toMatchObject({ state, reason: code });
+  });
+
+  it('an absent gateway, in React Native, whose URL has no origin', async () => {
+    class NativeUrl extends URL {
+      override get origin(): string {
+        throw new Error('URL.origin is not implemented');
+      }
+    }
+    vi.stubGlobal('URL', NativeUrl);
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const h = harness({ reconnect: false });
+    errorsOf(h);
+    const connecting = h.client.connect();
+    await settled();
+    h.socket.end();
+    await expect(connecting).rejects.toMatchObject({ code: 'gateway_unreachable' });
+    expect(h.client.getStatus()).toMatchObject({ state: 'closed', reason: 'gateway_unreachable' });
   });
 
   it('a response that a page of this origin may not read', async () => {
