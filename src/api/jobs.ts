@@ -100,7 +100,9 @@ function jobOf(topic: string, { type, payload, timestampMs }: StoredPublication)
   const usual = end ?? (type === 'job_progress' ? 'running' : undefined);
   try {
     const told: Readonly<Record<string, unknown>> = JSON.parse(Buffer.from(payload.bytes).toString());
-    const given = Object.fromEntries(Object.entries(told).filter(([, value]) => value !== null));
+    // `details` may be any value.
+    const isGiven = ([name, value]: [string, unknown]) => value !== null || name === 'details';
+    const given = Object.fromEntries(Object.entries(told).filter(isGiven));
     const { progress = usual && usualProgress(usual), status = usual, timestamp } = given;
     return reported.safeParse({
       ...given,

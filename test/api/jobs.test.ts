@@ -109,11 +109,12 @@ describe('PUT /api/jobs/{id}', () => {
 
   test('changes nothing if it repeats a report, also after the end', async () => {
     const api = await startApi();
-    for (const report of [{ progress: 5 }, { status: 'completed' }]) {
+    const last = { status: 'completed', details: null };
+    for (const report of [{ progress: 5 }, { progress: 6, details: null }, last]) {
       const first = (await put(api, '42', report)).json();
       expect((await put(api, '42', report)).json()).toEqual(first);
     }
-    expect(await history(api, '42')).toHaveLength(2);
+    expect(await history(api, '42')).toHaveLength(3);
   });
 
   test('orders concurrent reports: none is lost, none goes backwards', async () => {
