@@ -42,7 +42,9 @@ export class Subscriptions extends Wires implements WirePort, SubscriptionHome {
     const wire = this.wireFor(member.topic, member.options);
     wire.extras?.welcome(member);
     if (wire.join(member)) this.askAgain(wire);
-    else if (wire.state === 'needed') this.planFlush();
+    // The newcomer is to learn why others were refused.
+    else if (wire.state === 'off') this.askRefused();
+    else this.planFlush();
     // Later, so that the caller can add listeners first.
     queueMicrotask(() => extras.loaded?.showAll(member));
   }

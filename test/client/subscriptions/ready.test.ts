@@ -60,6 +60,19 @@ describe('`ready` of a subscription', () => {
     expect(await outcome(subscription.ready)).toBe('ready');
   });
 
+  it('rejects also where an equal subscription was refused before', async () => {
+    const h = harness();
+    h.client.subscribe('a').on('error', () => undefined);
+    refuse(await h.arrive());
+    const second = h.client.subscribe('a');
+    second.on('error', () => undefined);
+    const { ready } = second;
+    await settled();
+    expect(h.socket.count('subscribe')).toBe(2);
+    refuse(h.socket);
+    expect([await outcome(ready), second.state]).toEqual(['forbidden', 'refused']);
+  });
+
   it('rejects with `closed` once it has ended', async () => {
     const subscription = harness().client.subscribe('a');
     const { ready } = subscription;
