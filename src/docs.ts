@@ -154,9 +154,10 @@ function systemSections(): string[] {
         ]),
     ),
     'Clients get as `data` what the body of a request has as `data`, byte for byte. Members beside an object `data` are ' +
-      'added to it, except those that name the type, the time or the receivers. A body without `data` is the `data` ' +
-      'itself; then system d has the type `notification`, `sync_update` or `system_message` also where the body has a ' +
-      'type of its own. A `timestamp` in RFC 3339 is kept.',
+      'added to it, except those that name the type, the time or the receivers. A body without `data`, or with such members ' +
+      'beside a `data` that is no object, is the `data` itself; then system d has the type `notification`, ' +
+      '`sync_update` or `system_message` also where the body has a type of its own. A `timestamp` in RFC 3339 is kept, ' +
+      'except one before 1970.',
     'On `/ws` the JSON codec takes these names beside its own: ' +
       `${Object.keys(aliasesIn({ rooms: 'room', jobs: 'job' }))
         .map(code)

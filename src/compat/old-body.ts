@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { SluiceError } from '../errors.ts';
+import { maxInstantMs } from '../protocol/fields.ts';
 import { fromInstant } from '../protocol/instant.ts';
 import { cutObject, memberValue, scanObject } from '../protocol/json/envelope.ts';
 import { type JsonMember, type JsonText, memberName, scanJson } from '../protocol/json/scanner.ts';
@@ -22,7 +23,7 @@ export interface OldBody {
   /** The payload is `data`, not the whole body. */
   readonly isEnvelope: boolean;
   readonly payload: Uint8Array;
-  /** Its `timestamp`, where that is RFC 3339. */
+  /** Its `timestamp`, where that is RFC 3339 and none before 1970, such as the zero of a language. */
   readonly timestampMs: number | undefined;
 }
 
@@ -85,7 +86,8 @@ function textIn(value: unknown, name: string): string {
 }
 
 function instantOf(timestamp: unknown): number | undefined {
-  return typeof timestamp === 'string' ? fromInstant(timestamp) : undefined;
+  const ms = typeof timestamp === 'string' ? fromInstant(timestamp) : undefined;
+  return ms !== undefined && ms >= 0 && ms <= maxInstantMs ? ms : undefined;
 }
 
 function objectIn(json: Uint8Array): JsonText | undefined {

@@ -81,6 +81,13 @@ describe('the clients of server monitoring', () => {
     ]);
   });
 
+  test('get an update whose time is the zero of its backend’s language with that of the gateway', async () => {
+    const panel = await open('ws/monitoring/zero');
+    const body = { server_id: 'zero', data: { cpu: 1 }, timestamp: '0001-01-01T00:00:00Z' };
+    expect(await gateway.send('POST', '/api/v1/websocket/broadcast', body)).toMatchObject({ success: true });
+    expect((await panel.message('monitoring_update'))['timestamp']).toMatch(/^20/);
+  });
+
   test('of several servers get a broadcast that names these', async () => {
     const [one, two, all] = [await open('ws/monitoring/n-1'), await open('ws/monitoring/n-2'), await open()];
     for (const each of [one, two, all]) await each.heartbeat();
