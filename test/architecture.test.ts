@@ -8,7 +8,7 @@ import { findCycle, readSources, requestsOf } from './support/imports.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 const leaves = [
-  ...['awaitable', 'clock', 'digest', 'errors', 'config'],
+  ...['awaitable', 'clock', 'digest', 'errors', 'config', 'group-by'],
   ...['log', 'metrics', 'peers', 'protocol', 'url', 'version'],
 ];
 
@@ -21,6 +21,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   clock: [],
   digest: [],
   errors: [],
+  'group-by': [],
   config: ['errors', 'url'],
   log: ['config', 'errors'],
   metrics: ['errors'],

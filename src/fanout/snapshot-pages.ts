@@ -1,3 +1,4 @@
+import { groupBy } from '../group-by.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic } from '../topics/topic.ts';
 import type { Outlets } from './outlets.ts';
@@ -84,15 +85,11 @@ export class SnapshotPages {
 
 /** Those that match the view's filter; the ones that except a session come last, session by session. */
 function valuesFor(view: View, topic: Topic, nowMs: number): readonly StoredPublication[] {
-  const forAll: StoredPublication[] = [];
-  const bySession = new Map<string, StoredPublication[]>();
-  for (const value of topic.snapshot(nowMs)) {
-    if (!view.matches(value)) continue;
-    const { except } = value;
-    if (except === undefined) forAll.push(value);
-    else bySession.set(except, [...(bySession.get(except) ?? []), value]);
-  }
-  return bySession.size === 0 ? forAll : [...forAll, ...[...bySession.values()].flat()];
+  const matching = [...topic.snapshot(nowMs)].filter((value) => view.matches(value));
+  const bySession = groupBy(matching, ({ except }) => except);
+  const forAll = bySession.get(undefined) ?? [];
+  bySession.delete(undefined);
+  return [forAll, ...bySession.values()].flat();
 }
 
 /** A value may reach the members by the snapshot before its batch: its removal is due to them. */

@@ -2,6 +2,7 @@ import type { Lag } from '../catch-up/lag.ts';
 import { hadUpto } from '../catch-up/reach.ts';
 import type { OutFrame } from '../fanout/sink.ts';
 import type { View } from '../fanout/view.ts';
+import { groupBy } from '../group-by.ts';
 import type { Commits } from '../topics/commits.ts';
 import {
   exceptionKey,
@@ -128,11 +129,8 @@ export class StreamCursors {
    * with other options.
    */
   #ofSharedTargets(session: Session): Start {
-    const byTarget = new Map<string, SessionView[]>();
-    for (const sessionView of session.views.values()) {
-      const { target, watches } = sessionView;
-      if (watches === undefined) byTarget.set(target, [...(byTarget.get(target) ?? []), sessionView]);
-    }
+    const delivered = [...session.views.values()].filter(({ watches }) => watches === undefined);
+    const byTarget = groupBy(delivered, ({ target }) => target);
     const found = new Found();
     for (const [target, views] of byTarget) {
       const isShared = views.length > 1;
