@@ -78,6 +78,11 @@ export class RedisLink implements Listening {
     void this.#keepGreeting();
   }
 
+  /** The feed was not told of a commit. */
+  missed(): void {
+    this.#tail.missed?.();
+  }
+
   take(read: Read): void {
     this.#last = this.#options.listener.read(this, read);
   }

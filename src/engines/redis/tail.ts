@@ -7,6 +7,8 @@ export interface Tail {
   start(): Promise<void>;
   /** Called after each greeting, with the newest entry of the log. Rejects if the log is not heard any more. */
   check(newest: string): Promise<void>;
+  /** The feed was not told of a commit. Absent: it hears of everything without a feed. */
+  missed?(): void;
 }
 
 /** The link whose log is heard. */
@@ -28,7 +30,8 @@ const waitingMax = 1000;
 
 /**
  * Hears of the log by its feed, over the connection that batches and greetings go by as well: whatever answers there
- * has told of all earlier commits. What the feed leaves out is read from the log, and once after each greeting.
+ * has told of all earlier commits. What the feed leaves out is read from the log, and once after each greeting and
+ * after each batch of this node that the feed was not told of.
  */
 export class PushedTail implements Tail {
   readonly #tail: Server;
@@ -59,6 +62,10 @@ export class PushedTail implements Tail {
     return this.#reading;
   }
 
+  missed(): void {
+    this.check().catch((error: Error) => this.#link.lose(error));
+  }
+
   #hear(entries: readonly LogEntry[]): void {
     if (this.#link.isOver) return;
     try {
@@ -68,7 +75,7 @@ export class PushedTail implements Tail {
       return;
     }
     if (this.#waiting.length < waitingMax) this.#waiting.push(entries);
-    this.check().catch((error: Error) => this.#link.lose(error));
+    this.missed();
   }
 
   /** Returns false if entries before these are missing. */

@@ -161,7 +161,10 @@ export class RedisUpstream implements Upstream, LinkListener {
     }
     if (reply !== 'stale' && reply !== 'fenced') {
       const read = readReply(reply, batch.requests);
-      if (read.untold !== undefined) this.#warnings.untold(this.#keys.feed, read.untold);
+      if (read.untold !== undefined) {
+        this.#warnings.untold(this.#keys.feed, read.untold);
+        link.missed();
+      }
       return read;
     }
     const error = new Error(`Redis became another one: ${reply}`);

@@ -38,7 +38,7 @@ export class Warnings {
   untold(feed: string, refusal: string): void {
     this.#give(
       'untold',
-      `Redis refuses to publish to ${feed} (${refusal}): gateways hear of publications only once a second.`,
+      `Redis refuses to publish to ${feed} (${refusal}): gateways hear of publications by others only once a second.`,
     );
   }
 

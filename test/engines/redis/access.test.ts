@@ -2,8 +2,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { RedisServer } from '../../../src/engines/redis/options.ts';
+import { Server } from '../../../src/engines/redis/server.ts';
 import { makeCertificate } from '../../support/certificate.ts';
 import { type RedisProcess, startRedisBy } from '../../support/redis-server.ts';
 import { openNode, single, until } from './fixtures.ts';
@@ -117,6 +118,29 @@ test('while a user lacks a right, nothing begins anew, and the cause names the c
   const after = await node.publish('rights', '2');
   expect(after).toEqual({ ...before, offset: 2 });
   expect([node.feed.resets, node.feed.faults]).toEqual([[], []]);
+  await node.engine.close();
+});
+
+test('a node whose user may no longer publish to the feed reads its own publications before its next heartbeat', async () => {
+  const node = await openNode({ server: server('sluice:SECRET') });
+  const { hello } = Server.prototype;
+  let release: () => void = () => undefined;
+  const published = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const greet = vi.spyOn(Server.prototype, 'hello').mockImplementation(async function (
+    this: Server,
+    ...about
+  ) {
+    await published;
+    return hello.apply(this, about);
+  });
+  await admin.acl('SETUSER', 'sluice', '-publish');
+  for (const value of ['1', '2']) expect(await node.publish('own', value)).toMatchObject({ ok: true });
+  release();
+  await admin.acl('SETUSER', 'sluice', '+publish');
+  greet.mockRestore();
+  expect([node.feed.cause, node.feed.faults]).toEqual([undefined, []]);
   await node.engine.close();
 });
 
