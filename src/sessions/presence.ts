@@ -28,10 +28,9 @@ export interface PresenceCalls {
   present(topics: readonly TopicMembers[]): void;
   /**
    * Nodes of an earlier version reply with the members that they have themselves, and so does this one where `how` is
-   * absent, as they ask. To `told` it tells them by `present` instead; to `came` nothing, as it tells them when it
-   * notices that the other node has come.
+   * absent, as they ask. To `told` it tells them by `present` instead.
    */
-  members(how: 'told' | 'came' | undefined): {
+  members(how: 'told' | undefined): {
     readonly node: string;
     readonly topics: readonly TopicMembers[];
   };
@@ -137,15 +136,19 @@ export class Presence {
     };
   }
 
-  /** Other nodes came. They do the same, and so learn of each other's members. */
+  /**
+   * Other nodes came. They may not do the same: one that was away from the engine for a moment has not noticed that
+   * others took it for gone.
+   */
   peersCame(): Promise<void> {
     this.#tellOwn();
-    return this.#ask('came');
+    return this.learn();
   }
 
   /** Learns the members of the other nodes, of which some do not notice that this one has come. */
-  learn(): Promise<void> {
-    return this.#ask('told');
+  async learn(): Promise<void> {
+    for (const { node, topics } of (await this.#options.peers?.ask('members', 'told')) ?? [])
+      this.#joinedAllAt(node, topics);
   }
 
   /** Another node has ended, and its sessions with it; or a machine, whose nodes are called `MACHINE/…`. */
@@ -183,11 +186,6 @@ export class Presence {
 
   #tellOwn(): void {
     this.#options.peers?.tell('present', [...this.#own()]);
-  }
-
-  async #ask(how: 'told' | 'came'): Promise<void> {
-    for (const { node, topics } of (await this.#options.peers?.ask('members', how)) ?? [])
-      this.#joinedAllAt(node, topics);
   }
 
   /** The node has these members, and no others. */

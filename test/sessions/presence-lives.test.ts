@@ -263,3 +263,13 @@ test(
   },
   20_000 + runs * 100,
 );
+
+test('a machine that another took for gone, and that noticed nothing, is listed there again', async () => {
+  const cluster = new Cluster();
+  for (let i = 0; i < 2; i++) cluster.start();
+  for (const pick of [0, 1]) cluster.join(pick, 'room:1');
+  await cluster.settle();
+  const [first, away] = cluster.machines as [Machine, Machine];
+  first.news.push([first.name], [first.name, away.name]);
+  await cluster.settle();
+});
