@@ -269,7 +269,8 @@ if #news > 0 then tell('a', '[' .. table.concat(news, ',') .. ']') end
 
 redis.call('HSET', meta, 'seq', text(seq), 'minor', text(minor), 'last', last, 'forgotten', text(forgotten),
   'idled', text(idled))
-local reply = text(seq) .. ' ' .. epoch .. '\\n' .. table.concat(lines, '\\n')
+table.insert(lines, 1, text(seq) .. ' ' .. epoch)
+local reply = table.concat(lines, '\\n')
 local isFirst = redis.call('HSET', mine, slot, batch .. '\\n' .. reply) == 1
 -- From then on by \`hello\`.
 if isFirst then redis.call('PEXPIRE', mine, 3600000) end

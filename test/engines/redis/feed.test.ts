@@ -102,6 +102,20 @@ test('where Redis lacks what the feed needs, nodes wait for the log', async () =
   await poor.remove();
 });
 
+test('a batch that has no publications is not taken for one that the feed was not told of', async () => {
+  const [a] = nodes;
+  const warnings: string[] = [];
+  const warned = ({ message }: Error) => warnings.push(message);
+  process.on('warning', warned);
+  await a.publish('a', '1');
+  a.engine.forget('a');
+  await new Promise(setImmediate);
+  await a.publish('b', '1');
+  await new Promise(setImmediate);
+  process.off('warning', warned);
+  expect(warnings).toEqual([]);
+});
+
 test('nodes of other databases of the same Redis are not heard, though they commit the same numbers', async () => {
   const others = [
     await openNode({ server: single(`${redis.url}/1`) }),
