@@ -12,13 +12,25 @@ export function relaySocket(folder: string): string {
   return join(folder, 'app');
 }
 
-/** Makes a folder that is closed to other users. Removes those of processes that were killed, first. */
+/** Makes a folder that is closed to other users. First removes those of processes that were killed, where it may. */
 export async function makeRelayFolder(parent: string): Promise<string> {
-  for (const name of readdirSync(parent)) {
-    const folder = join(parent, name);
-    if (name.startsWith(prefix) && (await isLeft(folder))) rmSync(folder, { recursive: true, force: true });
+  for (const folder of foldersIn(parent)) {
+    try {
+      if (await isLeft(folder)) rmSync(folder, { recursive: true, force: true });
+    } catch {
+      // Another user's.
+    }
   }
   return mkdtempSync(join(parent, prefix));
+}
+
+function foldersIn(parent: string): readonly string[] {
+  try {
+    const names = readdirSync(parent).filter((name) => name.startsWith(prefix));
+    return names.map((name) => join(parent, name));
+  } catch {
+    return [];
+  }
 }
 
 /** Asks the socket and not for the process, which may be another container's. */

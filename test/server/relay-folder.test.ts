@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,3 +43,18 @@ test('folders of processes that were killed are removed, all others stay', async
   ]);
   server.close();
 });
+
+const user = 65_534;
+
+test.skipIf(process.getuid?.() !== 0)(
+  'a folder that another user left does not keep it from its own',
+  async () => {
+    chmodSync(parent, 0o1777);
+    const others = join(parent, 'sluice-proxies-others');
+    mkdirSync(others);
+    utimesSync(others, 0, 0);
+    process.seteuid?.(user);
+    const made = await makeRelayFolder(parent).finally(() => process.seteuid?.(0));
+    expect([existsSync(others), existsSync(made)]).toEqual([true, true]);
+  },
+);
