@@ -103,7 +103,7 @@ function escaped(character: string): string {
 
 /** To standard output. */
 export function standardOutput(options: Omit<LogLinesOptions, 'write'>): LogLines {
-  // Node makes a pipe non-blocking when its stream is first used.
-  const { fd } = process.stdout;
+  // Node makes a pipe non-blocking when its stream is first used. In a worker thread the stream has no descriptor.
+  const { fd = 1 }: { readonly fd?: number } = process.stdout;
   return new LogLines({ ...options, write: (bytes) => writeSync(fd, bytes) });
 }
