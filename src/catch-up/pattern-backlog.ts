@@ -92,18 +92,27 @@ export class PatternBacklog {
 
   /** If more topics are at other positions than a cursor can name, it is the earliest position of all. */
   get lag(): Lag {
+    return this.#lagNaming(exceptionsMax);
+  }
+
+  /** The same, with however many topics it names. */
+  get exactLag(): Lag {
+    return this.#lagNaming(Number.POSITIVE_INFINITY);
+  }
+
+  #lagNaming(most: number): Lag {
     const topics = new Map<string, Had>();
     // A topic that is sent again is further in its new backlog.
     for (const item of [...this.#sent.values(), ...this.#notBegun(), ...this.#items, this.#current])
       if (item instanceof TopicBacklog) this.#addLag(topics, item);
     const { level = [], later = [] } = this.#exceptions ?? {};
     for (const name of level) {
-      if (topics.size > exceptionsMax) break;
+      if (topics.size > most) break;
       topics.set(name, { seq: this.#seq, lacksValues: false });
     }
     for (const { place, name, had } of later) if (place >= this.#taken) topics.set(name, had);
     const isRounded = this.#isRounded || undefined;
-    if (topics.size <= exceptionsMax) return { ...this.#had, topics, isRounded };
+    if (topics.size <= most) return { ...this.#had, topics, isRounded };
     return {
       ...lowestOf([this.#exceptions?.lowest ?? this.#had, ...topics.values()]),
       isRounded: true,

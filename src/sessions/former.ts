@@ -1,5 +1,6 @@
 import { covers } from '../auth/permissions.ts';
 import type { Lag } from '../catch-up/lag.ts';
+import { PatternBacklog } from '../catch-up/pattern-backlog.ts';
 import { hadUpto } from '../catch-up/reach.ts';
 import type { PatternHad } from '../catch-up/start-pattern.ts';
 import type { Feed } from '../fanout/view.ts';
@@ -21,7 +22,8 @@ export class Former {
 
   /** Call it before the subscription ends, while it is held. */
   ends({ target, backlog, sentUpto }: SessionView): void {
-    this.#ended.push({ target, lag: backlog?.lag, sentUpto });
+    const lag = backlog instanceof PatternBacklog ? backlog.exactLag : backlog?.lag;
+    this.#ended.push({ target, lag, sentUpto });
   }
 
   /** Up to where it was sent this topic; undefined: it was not subscribed to it. */

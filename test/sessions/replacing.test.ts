@@ -109,6 +109,33 @@ test('a pattern that goes on after the one of the gateway begins with all values
   expect(streams.flatMap(({ publications }) => publications.map(({ offset }) => offset))).toEqual([1, 2]);
 });
 
+test('a pattern that goes on while more topics wait than a cursor names repeats none of the others', async () => {
+  const { turns, settle, publish, connect } = await makeGateway();
+  const { connection, command } = connect(user('alice', { joins: ['room:*'] }), codecs.json);
+  await settle();
+  const rooms = Array.from({ length: 60 }, (_, i) => `room:${i}`);
+  const publishAll = async () => {
+    for (const room of rooms) await publish(room);
+  };
+  await publishAll();
+  await settle();
+  turns.advance(100);
+  await publishAll();
+  for (let i = 0; i < 4; i++) turns.turn();
+  await publishAll();
+  await publish('room:quiet');
+  for (let i = 0; i < 2; i++) turns.turn();
+  const had = () =>
+    connection
+      .of('batch')
+      .flatMap(({ topic, publications }) => publications.map(({ offset }) => `${topic} ${offset}`));
+  expect(had().filter((each) => each === 'room:quiet 1' || each === 'room:0 3')).toEqual(['room:quiet 1']);
+  command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'room:*' }] });
+  await settle();
+  const published = rooms.flatMap((room) => [1, 2, 3].map((offset) => `${room} ${offset}`));
+  expect(had().toSorted()).toEqual([...published, 'room:quiet 1'].toSorted());
+});
+
 describe('a client of server monitoring that subscribes again, with a filter', () => {
   const one = { server_ids: ['1'] };
   const both = { server_ids: ['2', '1'] };
