@@ -1,7 +1,7 @@
 import type { AttackerCalls } from './siege/attacker.ts';
 import { type Attack, type AttackName, attacks, type Who } from './siege/attacks.ts';
 import { storm } from './siege/storm.ts';
-import { credentials, publish, tokenOf, Victim } from './siege/victim.ts';
+import { credentials, hookSecret, publish, tokenOf, Victim } from './siege/victim.ts';
 import { loadCore } from './support/core.ts';
 import { type Gateway, startGateway } from './support/gateway.ts';
 import { type Claim, claim, scenario } from './support/scenario.ts';
@@ -71,11 +71,13 @@ const permissionsOf: Readonly<Record<Who, readonly object[] | undefined>> = {
 
 async function besiege(
   name: AttackName,
-  { topics = 0, flags: more = [] }: Attack,
+  { topics = 0, flags: more = [], calls = false }: Attack,
   who: Who,
   seconds: number,
 ): Promise<Besieged> {
+  const attacker = new Worker<AttackerCalls>(new URL('./siege/attacker.ts', import.meta.url), loadCore);
   const flags = [...credentials, '--no-canary', '--connections-max-per-ip=100'];
+  if (calls) flags.push(`--hook-call=${await attacker.call('application')}`, `--hook-secret=${hookSecret}`);
   const gateway = await startGateway([
     ...flags,
     ...more,
@@ -85,7 +87,6 @@ async function besiege(
     '--topics-max=200000',
     ...(who === 'no credential' ? [] : ['--anonymous']),
   ]);
-  const attacker = new Worker<AttackerCalls>(new URL('./siege/attacker.ts', import.meta.url), loadCore);
   const victim = await Victim.join(gateway);
   try {
     await fill(gateway, topics);

@@ -1,10 +1,13 @@
 import { connect } from 'node:net';
 import { serveCalls } from '../support/worker.ts';
 import { type AttackName, attacks } from './attacks.ts';
+import { drippingApplication } from './calling.ts';
 import type { Target } from './sockets.ts';
 
 export interface AttackerCalls extends Readonly<Record<string, (argument: never) => unknown>> {
   readonly attack: (argument: { readonly name: AttackName; readonly target: Target }) => Promise<void>;
+  /** Resolves with its URL. */
+  readonly application: () => Promise<string>;
   readonly storm: (argument: Handshakes) => Promise<Handshaken>;
 }
 
@@ -30,6 +33,7 @@ process.on('uncaughtException', () => undefined);
 serveCalls({
   attack: ({ name, target }: { readonly name: AttackName; readonly target: Target }) =>
     attacks[name].run(target),
+  application: drippingApplication,
   storm,
 } satisfies AttackerCalls);
 

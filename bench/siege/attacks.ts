@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import { callOn } from './calling.ts';
 import { floodOldSystems } from './old-clients.ts';
 import { askOn, flood, floodFrames, join, open, post, type Target } from './sockets.ts';
 import { pollOn, resumeOn, subscribeOn } from './subscribing.ts';
@@ -15,6 +16,8 @@ export interface Attack {
   readonly topics?: number;
   /** Of the gateway, besides those of all attacks. */
   readonly flags?: readonly string[];
+  /** Calls go to an application that drips its responses. */
+  readonly calls?: boolean;
   /** Opens what it needs and sends it. What it opened stays until the attacker's process ends. */
   readonly run: (target: Target) => Promise<void>;
 }
@@ -133,6 +136,13 @@ export const attacks = {
     as: members,
     topics: 100_000,
     run: (target) => pollOn(target, 95),
+  },
+  calls: {
+    sentence:
+      '95 clients that call an application that drips its responses, with 60 kB each, again and again',
+    as: members,
+    calls: true,
+    run: (target) => callOn(target, 95),
   },
   positions: {
     sentence: '5 patterns with 1000 positions each, again and again',

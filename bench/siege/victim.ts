@@ -6,6 +6,8 @@ import { rssBytes } from '../support/proc.ts';
 
 const secret = 'a secret of the siege, and long enough';
 const apiKey = 'an-api-key-of-the-siege';
+/** Signs the questions to an application. */
+export const hookSecret = 'another secret of the siege, and long enough';
 const pingEveryMs = 20;
 
 /** Flags of the attacked gateway. */

@@ -1,0 +1,49 @@
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
+import { join, type Target } from './sockets.ts';
+
+/** Calls of one client that wait for their replies. */
+const callsAtATime = 32;
+/** Pieces of one byte of each response, and the time between two of them. */
+const pieces = 400;
+const pieceEveryMs = 2;
+
+/** Starts an application that drips its responses. Resolves with its URL. */
+export function drippingApplication(): Promise<string> {
+  const server = createServer((request, response) => {
+    request.resume().once('end', () => void drip(response));
+  });
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () =>
+      resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`),
+    );
+  });
+}
+
+async function drip(response: ServerResponse): Promise<void> {
+  response.write('{"data":"');
+  for (let piece = 0; piece < pieces && !response.destroyed; piece++) {
+    response.write('x');
+    await setTimeout(pieceEveryMs);
+  }
+  response.end('"}');
+}
+
+/** Clients that call with 60 kB, as often as they may at a time, and again once they have a reply, for 3 s. */
+export async function callOn(target: Target, clients: number): Promise<void> {
+  const endMs = performance.now() + 3000;
+  const data = 'x'.repeat(60_000);
+  const one = async (): Promise<void> => {
+    const socket = await join(target);
+    let id = 10;
+    const call = () => {
+      if (performance.now() < endMs)
+        socket.send(JSON.stringify({ type: 'call', id: ++id, method: 'any', data }));
+    };
+    socket.on('message', call);
+    for (let i = 0; i < callsAtATime; i++) call();
+    await setTimeout(endMs - performance.now());
+  };
+  await Promise.all(Array.from({ length: clients }, one));
+}
