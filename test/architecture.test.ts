@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 const leaves = [
   ...['awaitable', 'clock', 'digest', 'errors', 'config', 'group-by'],
-  ...['log', 'metrics', 'peers', 'protocol', 'url', 'version'],
+  ...['joined-bytes', 'log', 'metrics', 'peers', 'protocol', 'url', 'version'],
 ];
 
 /**
@@ -23,6 +23,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   'group-by': [],
   config: ['errors', 'url'],
+  'joined-bytes': [],
   log: ['config', 'errors'],
   metrics: ['errors'],
   peers: [],

@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
+import { joinedBytes } from '../joined-bytes.ts';
 
 const documentMaxBytes = 256 * 1024;
 const fetchTimeoutMs = 5_000;
@@ -22,15 +23,8 @@ export async function fetchKeyDocument(url: string): Promise<string> {
 }
 
 async function readBounded(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength;
-    // Leaving the loop cancels the body.
-    if (bytes > documentMaxBytes) throw new RangeError(`it is larger than ${documentMaxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return textOf(Buffer.concat(chunks));
+  const tooLarge = () => new RangeError(`it is larger than ${documentMaxBytes} bytes`);
+  return textOf(await joinedBytes(response.body ?? [], documentMaxBytes, tooLarge));
 }
 
 /** Without the byte order mark that some editors and servers put before it. */

@@ -11,7 +11,7 @@ import { answerSchemas, parseJson, readAnswer, readAnswers, readBody } from './a
 import type { CallHandler, Denial, HookName, Hooks } from './contract.ts';
 import type { Endpoint } from './endpoint.ts';
 import { HookFailure } from './failure.ts';
-import type { Gate } from './gate.ts';
+import type { Gate, Hold } from './gate.ts';
 import { callQuestion, clientOf, plainQuestion, publishQuestion, type Question } from './questions.ts';
 
 /** What is asked: a function of this process, or a URL. */
@@ -98,10 +98,10 @@ function outcomeOf(
   responseMaxBytes: number,
 ): Promise<unknown> {
   const { endpoint } = answerer;
-  const run = async (signal: AbortSignal) =>
+  const run = async (signal: AbortSignal, hold: Hold) =>
     endpoint === undefined
       ? answerer.ask(question.value() as never, { signal })
-      : endpoint.post(question.body(), responseMaxBytes, signal);
+      : endpoint.post(question.body(), responseMaxBytes, signal, hold);
   return gate.ask<unknown>(payer, question.bytes, run, onGone);
 }
 

@@ -1,4 +1,6 @@
+import { joinedBytes } from '../joined-bytes.ts';
 import { HookFailure } from './failure.ts';
+import type { Hold } from './gate.ts';
 import { signed } from './signature.ts';
 
 export interface EndpointOptions {
@@ -17,13 +19,17 @@ export class Endpoint {
 
   /**
    * Resolves with the body of a 2xx response. Rejects with a `HookFailure` for any other, for a redirect (which is not
-   * followed), and for a body of more than `responseMaxBytes`, which is not read to its end.
+   * followed), and for a body of more than `responseMaxBytes`, which is not read to its end. `hold` is told what both
+   * bodies take.
    */
   async post(
     body: Uint8Array<ArrayBuffer>,
     responseMaxBytes: number,
     signal: AbortSignal,
+    hold: Hold = () => undefined,
   ): Promise<Uint8Array> {
+    // `fetch` copies it.
+    hold(2 * body.length);
     const { url, secret, userAgent } = this.#options;
     const headers = {
       'content-type': 'application/json',
@@ -34,7 +40,7 @@ export class Endpoint {
     try {
       const response = await fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal });
       const { status } = response;
-      if (status >= 200 && status < 300) return await bodyOf(response, responseMaxBytes);
+      if (status >= 200 && status < 300) return await bodyOf(response, responseMaxBytes, hold);
       void response.body?.cancel().catch(() => undefined);
       throw new HookFailure(
         status >= 300 && status < 400 ? 'redirect' : 'status',
@@ -53,19 +59,7 @@ export class Endpoint {
   }
 }
 
-async function bodyOf(response: Response, maxBytes: number): Promise<Uint8Array> {
-  if (response.body === null) return new Uint8Array(0);
-  const reader = response.body.getReader();
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return Buffer.concat(chunks);
-    length += value.length;
-    if (length > maxBytes) {
-      void reader.cancel().catch(() => undefined);
-      throw new HookFailure('too_large', `its answer has more than ${maxBytes} bytes`);
-    }
-    chunks.push(value);
-  }
+function bodyOf({ body }: Response, maxBytes: number, hold: Hold): Promise<Uint8Array> {
+  const tooLarge = () => new HookFailure('too_large', `its answer has more than ${maxBytes} bytes`);
+  return joinedBytes(body ?? [], maxBytes, tooLarge, hold);
 }

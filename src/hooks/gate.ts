@@ -21,6 +21,12 @@ export interface GateOptions {
   readonly log: WarningLog;
 }
 
+/**
+ * Charges the payer of a question for more bytes until its end, or, by a negative number, for fewer. Throws if there is
+ * no room for them: the question is refused then, and its signal aborted.
+ */
+export type Hold = (bytes: number) => void;
+
 /** Questions of all payers that may wait. */
 const waitingMax = 1000;
 /** What a question costs besides its bytes. */
@@ -51,17 +57,17 @@ export class Gate {
 
   /**
    * Asks, and resolves with the answer, with a `HookFailure`, or with a `SluiceError` if the client asks for too much
-   * at a time or leaves meanwhile. Never rejects. `run` must end soon after its signal is aborted, but is not awaited
-   * then.
+   * at a time or leaves meanwhile. Never rejects. `bytes`: what is kept of the client's request; `run` tells `hold`
+   * what it holds besides. It must end soon after its signal is aborted, but is not awaited then.
    */
   ask<T>(
     payer: Payer,
     bytes: number,
-    run: (signal: AbortSignal) => Promise<T>,
+    run: (signal: AbortSignal, hold: Hold) => Promise<T>,
     onGone?: Departing['onGone'],
   ): Promise<T | HookFailure | SluiceError> {
     const { held, monotonicMs, timeoutMs } = this.#options;
-    const charge = bytes + overheadBytes;
+    let charge = bytes + overheadBytes;
     const account = addressOf(payer);
     const free = waitingMax - this.#waiting.size;
     if (!this.#counts.hasRoom(payer, Math.max(1, free))) return Promise.resolve(tooMuch());
@@ -95,10 +101,19 @@ export class Gate {
         settle(failure);
         controller.abort(failure);
       };
+      const hold: Hold = (more) => {
+        controller.signal.throwIfAborted();
+        if (more <= 0) held.give(account, -more);
+        else if (!held.take(account, more)) {
+          giveUp(tooMuch());
+          controller.signal.throwIfAborted();
+        }
+        charge += more;
+      };
       const start = () => {
         isStarted = true;
         this.#running++;
-        run(controller.signal).then(settle, (error: unknown) => settle(failureOf(error)));
+        run(controller.signal, hold).then(settle, (error: unknown) => settle(failureOf(error)));
       };
       this.#waiting.add(start);
       if (onGone !== undefined) forget = onGone(() => giveUp(clientGone()));

@@ -9,7 +9,7 @@ import { type CallHandler, type HookName, type Hooks, hookNames } from '../hooks
 import { Endpoint } from '../hooks/endpoint.ts';
 import { Gate } from '../hooks/gate.ts';
 import type { Application } from '../sessions/application.ts';
-import { HeldBytes } from '../sessions/charges.ts';
+import { type ByteLimits, HeldBytes } from '../sessions/charges.ts';
 import { version } from '../version.ts';
 import { isCanary } from './canary.ts';
 import type { Environment } from './environment.ts';
@@ -85,9 +85,21 @@ export function createApplication(
   return { application, reload };
 }
 
+/**
+ * At least what one question about a whole body needs: the payload, the request (longer by a third in base64), the copy
+ * that `fetch` makes of it, and the response with the buffer from which it grew.
+ */
+function questionBounds(config: Config): ByteLimits {
+  const largestBytes = 4 * config.bodyMaxBytes + 3 * config.payloadMaxBytes + 128 * 1024;
+  return {
+    perPayer: Math.max(config.requestsMaxBytesPerClient, largestBytes),
+    total: Math.max(config.requestsMaxBytes, 2 * largestBytes),
+  };
+}
+
 /** The gate of each hook, the same whatever URL it has; made when it is needed. */
 function gates({ config, metrics, log, monotonicMs }: Environment): (hook: HookName) => Gate {
-  const held = new HeldBytes({ perPayer: config.requestsMaxBytesPerClient, total: config.requestsMaxBytes });
+  const held = new HeldBytes(questionBounds(config));
   const made = new Map<HookName, Gate>();
   metrics.onScrape(() => {
     for (const [hook, gate] of made) metrics.hooksWaiting.set({ hook }, gate.size);

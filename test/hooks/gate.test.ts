@@ -116,6 +116,44 @@ describe('a gate', () => {
     },
   );
 
+  test.each([
+    [-1, true],
+    [0, true],
+    [1, false],
+  ])(
+    'bytes held for a question while it is asked: of %i bytes over what its client may hold, taken is %j',
+    async (over, isTaken) => {
+      const { gate, held } = makeGate({ perPayer: 2000 });
+      let reason: unknown;
+      const asked = gate.ask(user('a'), 1000 - overheadBytes, async (signal, hold) => {
+        signal.addEventListener('abort', () => {
+          reason = signal.reason;
+        });
+        hold(900);
+        hold(-900);
+        hold(1000 + over);
+        return held.total;
+      });
+      const other = gate.ask(user('b'), 1000 - overheadBytes, async () => 'yes');
+      const outcome = await asked;
+      if (isTaken) expect([outcome, reason]).toEqual([2000 + over, undefined]);
+      else expect([kindOf(outcome), reason]).toEqual(['rate_limited', outcome]);
+      expect([await other, gate.size, held.total]).toEqual(['yes', 0, 0]);
+    },
+  );
+
+  test('bytes held for a question that is over: are refused, and nothing is charged', async () => {
+    const { gate, held } = makeGate({ timeoutMs: 20 });
+    let late: (bytes: number) => void = () => undefined;
+    const asked = gate.ask(user('a'), 0, (_, hold) => {
+      late = hold;
+      return new Promise(() => undefined);
+    });
+    expect(kindOf(await asked)).toBe('timeout');
+    expect(() => late(1)).toThrow('no answer within 20 ms');
+    expect(held.total).toBe(0);
+  });
+
   test('time of a question: it fails without an answer, also in the queue, and nothing is held', async () => {
     const { ask, gate, held, begun } = makeGate({ timeoutMs: 20 });
     expect((await Promise.all([ask('a'), ask('b')])).map(kindOf)).toEqual(['timeout', 'timeout']);

@@ -105,7 +105,7 @@ export const requestLimits: readonly Limit[] = [
     tests: [[limits, 'a body that publishes nothing']],
   },
   {
-    what: 'bodies under way, unread responses, commands that wait, questions to the application: each',
+    what: 'bodies under way, unread responses, commands that wait, questions to the application with their responses: each',
     at: 'requestsMaxBytesPerClient',
     of: 'key, user, session or address',
     over: '429, or an error',
@@ -119,6 +119,8 @@ export const requestLimits: readonly Limit[] = [
         'are charged to their payer, refused above its limit, and given back',
       ],
       [gate, 'bytes of questions'],
+      [gate, 'bytes held for a question while it is asked'],
+      ['hooks/endpoint.test.ts', 'a %s without room is given up with the reason of its signal'],
     ],
   },
   {

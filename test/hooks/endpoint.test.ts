@@ -1,0 +1,45 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { Endpoint } from '../../src/hooks/endpoint.ts';
+import { HookServer, hookSecret } from '../support/hook-server.ts';
+
+/** Asks with this body, and returns what was held while the answer came and at its end. */
+async function asked(bodyBytes: number, roomBytes: number) {
+  const hooks = await HookServer.start();
+  onTestFinished(() => hooks.close());
+  hooks.rude = (response) => {
+    for (let i = 0; i < 3000; i++) response.write('x');
+    response.end();
+  };
+  const endpoint = new Endpoint({ url: hooks.url, secret: hookSecret, userAgent: 'test' });
+  const stop = new AbortController();
+  let heldBytes = 0;
+  let mostBytes = 0;
+  const answered = endpoint.post(new Uint8Array(bodyBytes), 3000, stop.signal, (bytes) => {
+    heldBytes += bytes;
+    mostBytes = Math.max(mostBytes, heldBytes);
+    if (heldBytes <= roomBytes) return;
+    stop.abort(new Error('no room'));
+    stop.signal.throwIfAborted();
+  });
+  const outcome = await answered.then(
+    ({ length }) => length,
+    ({ message }: Error) => message,
+  );
+  return { outcome, mostBytes };
+}
+
+describe('what a request to the application holds', () => {
+  test('the request twice, and the response as it grows', async () => {
+    const { outcome, mostBytes } = await asked(10_000, 1e9);
+    expect(outcome).toBe(3000);
+    expect(mostBytes).toBeGreaterThanOrEqual(20_000 + 3000);
+    expect(mostBytes).toBeLessThanOrEqual(20_000 + 3 * 3000);
+  });
+
+  test.each([
+    ['request', 19_999],
+    ['response', 20_000],
+  ])('a %s without room is given up with the reason of its signal', async (_, roomBytes) => {
+    expect(await asked(10_000, roomBytes)).toMatchObject({ outcome: 'no room' });
+  });
+});
