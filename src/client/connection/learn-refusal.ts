@@ -94,8 +94,9 @@ async function noResponse(
   return { code: 'gateway_unreachable', message: `No server responds at ${address}.`, cause };
 }
 
-/** The gateway's own error. Undefined: the response is not the gateway's. */
+/** The gateway's own error, never with a status of success. Undefined: the response is not the gateway's. */
 async function toldByGateway(response: Response): Promise<Refusal | undefined> {
+  if (response.ok) return undefined;
   const told = await readError(response);
   if (told === undefined || errorNumber(told.code) === undefined) return undefined;
   if (told.code === 'upgrade_required') return { error: noUpgrade };

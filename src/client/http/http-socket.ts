@@ -4,7 +4,7 @@ import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import type { Runtime, Socket } from '../runtime.ts';
 import { gatewayError } from '../told-error.ts';
 import { readHttpFrame, requestBody } from './json-frames.ts';
-import { errorOf, type HttpMemory, type Receive } from './receive.ts';
+import { errorOf, type HttpMemory, isAcknowledged, type Receive } from './receive.ts';
 
 interface Wanted {
   readonly topic: string;
@@ -317,7 +317,8 @@ export class HttpSocket implements Socket {
         this.#reply(readHttpFrame({ ...reply, type, id }));
       } else this.#fail(id, await errorOf(response));
     } catch {
-      // Without a reply the command times out, or is sent again by the next connection.
+      // No response, or one of another server. Without a reply the command times out, or is sent again by the next
+      // connection.
     }
   }
 
@@ -346,10 +347,8 @@ export class HttpSocket implements Socket {
       const path = `api/connections/${this.#session}/acks`;
       // Sent even if the page goes away.
       const more = { keepalive: true };
-      const response = await this.#fetch(path, JSON.stringify({ acks: sayable }), more).catch(
-        () => undefined,
-      );
-      isDone = response?.ok === true && sayable.length === mine.length;
+      const response = this.#fetch(path, JSON.stringify({ acks: sayable }), more);
+      isDone = (await isAcknowledged(response)) && sayable.length === mine.length;
     }
     if (isDone) this.#reply({ kind: 'pong', id, timeMs: this.#runtime.now() });
     else this.#fail(id, gatewayError('rate_limited', 'Not acknowledged yet.'));

@@ -12,9 +12,24 @@ type Raw = Readonly<Record<string, unknown>>;
 /** Arguments of one call: engines take at least 65 535. */
 const charactersPerCall = 0x8000;
 
-/** A parsed frame of the JSON codec as the protobuf codec has it. Payloads are written again: `1.0` becomes `1`. */
+/** What each of these frames has. One that lacks it is not the gateway's: another server has responded. */
+const needed: { readonly [kind: string]: readonly string[] } = {
+  connected: ['session', 'limits'],
+  subscribed: ['results'],
+  published: ['epoch', 'offset'],
+  result: ['data'],
+  history: ['epoch', 'publications'],
+  error: ['code'],
+};
+
+/**
+ * A parsed frame of the JSON codec as the protobuf codec has it. Payloads are written again: `1.0` becomes `1`. Throws
+ * if it is not a frame of the gateway.
+ */
 export function readHttpFrame(parsed: Record<string, unknown>): ServerFrame {
   const frame = readJsonFrame(parsed) as unknown as Raw;
+  const lacking = needed[frame['kind'] as string]?.find((name) => !(name in frame));
+  if (lacking) throw new TypeError(`no ${lacking}`);
   const publications = frame['publications'] as readonly Raw[] | undefined;
   if (publications)
     return { ...frame, publications: publications.map(withPayload) } as unknown as ServerFrame;

@@ -90,20 +90,30 @@ export const receivePolls =
         acks: request.acks,
         former: cursor === undefined ? request.former : undefined,
       });
+      const { events, cursor: next } = await readPoll(response);
       request.heard();
-      cursor = response.headers.get('sluice-cursor') ?? cursor;
-      if (response.status === 200) {
-        const answer = (await response.json()) as {
-          readonly events: Record<string, unknown>[];
-          readonly cursor: string;
-        };
-        cursor = answer.cursor;
-        for (const event of answer.events) request.frame(readHttpFrame(event), undefined);
-        request.covered(cursor);
-      }
+      cursor = next;
+      for (const event of events) request.frame(readHttpFrame(event), undefined);
+      request.covered(cursor);
       if (intervalMs > 0) await wait(intervalMs, request.signal);
     }
   };
+
+interface PollResult {
+  readonly events: readonly Record<string, unknown>[];
+  /** Of the next poll. */
+  readonly cursor: string;
+}
+
+/** Throws if there is no cursor: another server has responded, and polling it would not wait for anything. */
+async function readPoll(response: Response): Promise<PollResult> {
+  const isEmpty = response.status === 204;
+  const { events, cursor }: { readonly [K in keyof PollResult]?: PollResult[K] | null } = isEmpty
+    ? { events: [], cursor: response.headers.get('sluice-cursor') }
+    : await response.json();
+  if (!events || !cursor) throw new TypeError('no cursor');
+  return { events, cursor };
+}
 
 /** Shorter than the time that proxies wait for a response by default. */
 const longPollSeconds = 25;
@@ -113,8 +123,19 @@ export async function errorOf(response: Response): Promise<WireError> {
   const retryAfterMs = Number(response.headers.get('retry-after')) * 1000 || undefined;
   try {
     const { error } = (await response.json()) as { error: { code: string; message: string } };
+    if (typeof error.code !== 'string') throw new TypeError('no code');
     return gatewayError(error.code, error.message, retryAfterMs);
   } catch {
     return gatewayError('internal', `The server returned ${response.status}.`, retryAfterMs);
+  }
+}
+
+/** Whether the gateway, and not another server, has taken the acknowledgement. */
+export async function isAcknowledged(response: Promise<Response>): Promise<boolean> {
+  try {
+    const body = (await (await response).json()) as { readonly acknowledged?: unknown };
+    return body.acknowledged === true;
+  } catch {
+    return false;
   }
 }

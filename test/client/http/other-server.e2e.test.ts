@@ -1,0 +1,133 @@
+import { setImmediate } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
+import { learnRefusal } from '../../../src/client/connection/learn-refusal.ts';
+import { errorOf } from '../../../src/client/http/receive.ts';
+import { type ClientOptions, SluiceClient } from '../../../src/client/index.ts';
+import { platformRuntime } from '../../../src/client/runtime.ts';
+import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import { signToken, tokenSecret } from '../../support/tokens.ts';
+
+let gateway: TestGateway;
+const ends: (() => void)[] = [];
+let topics = 0;
+
+beforeAll(async () => {
+  const open = { tokenSecret, anonymous: true };
+  gateway = await startGateway({ ...open, connectionsMaxPerIp: 1000, handshakesPerSecondPerIp: 10_000 });
+});
+afterEach(() => {
+  for (const end of ends.splice(0)) end();
+});
+afterAll(() => gateway.close());
+
+const bodies = ['{"status":"ok"}', '{}', '[]', 'null', '<h1>Sign in</h1>'];
+
+/** A client, and the server that responds in place of the gateway to the requests that `isOthers` names. */
+function clientBeside(isOthers: (path: string) => boolean, respond: () => Response, options: ClientOptions) {
+  const requests: string[] = [];
+  const fetchEither: typeof fetch = async (input, init) => {
+    const { pathname } = new URL(String(input));
+    if (!isOthers(pathname)) return fetch(input, init);
+    requests.push(pathname);
+    // As a response over a network, so that timers run even where the client asks without a pause.
+    await setImmediate();
+    return respond();
+  };
+  const runtime = { ...platformRuntime(), fetch: fetchEither };
+  const client = new SluiceClient(gateway.wsUrl, { WebSocket, jitter: 'none', runtime, ...options });
+  client.onError(() => undefined);
+  ends.push(() => client.close());
+  return { client, requests };
+}
+
+async function historyOf(topic: string): Promise<unknown[]> {
+  const response = await fetch(`${gateway.url}/api/topics/${topic}/history`);
+  const page = (await response.json()) as { readonly messages: readonly { readonly data: unknown }[] };
+  return page.messages.map(({ data }) => data);
+}
+
+const codeOf = ({ code }: { readonly code: string }) => code;
+
+describe.each(['sse', 'poll'] as const)('to a client by %s, of another server', (transport) => {
+  it.each([...bodies, '{"epoch":"e"}', '{"epoch":"e","after":0,"upto":0}'])(
+    'a response of 200 with %s is no reply to a command',
+    async (body) => {
+      const options = { transports: [transport], commandTimeoutMs: 300 };
+      const isOthers = (path: string) => path.startsWith('/api/');
+      const { client, requests } = clientBeside(isOthers, () => new Response(body), options);
+      await client.connect();
+      const topic = `replies-${transport}`;
+      const replies = [client.publish(topic, 't', 1), client.call('m'), client.history(topic)];
+      expect(await Promise.all(replies.map((reply) => reply.catch(codeOf)))).toEqual(
+        Array(3).fill('timeout'),
+      );
+      expect(requests).toHaveLength(3);
+      expect(await historyOf(topic)).toEqual([]);
+    },
+  );
+});
+
+describe('of another server', () => {
+  it.each([
+    ...bodies.map((body) => [200, body] as const),
+    [200, '{"events":[]}'] as const,
+    [200, '{"cursor":"c"}'] as const,
+    [204, null] as const,
+  ])(
+    'a response of %i with %s ends the polls, and what was published then is sent again',
+    async (status, body) => {
+      let isThere = false;
+      const options = { fallbackPollingInterval: 10, reconnect: { delaysMs: [10] } };
+      const { client } = clientBeside(
+        () => isThere,
+        () => new Response(body, { status }),
+        { ...options, transports: ['poll'] },
+      );
+      await client.connect();
+      const topic = `again-${++topics}`;
+      const lost = new Promise((resolve) => client.onDisconnect(resolve));
+      isThere = true;
+      const published = client.publish(topic, 't', 'once');
+      await lost;
+      isThere = false;
+      expect(await published).toMatchObject({ offset: 1 });
+      expect(await historyOf(topic)).toEqual(['once']);
+    },
+  );
+
+  it.each(['{"type":"connected"}', '{"type":"error"}', '{"status":"ok"}'])(
+    'a stream of %s is no connection',
+    async (data) => {
+      const stream = () =>
+        new Response(`data: ${data}\n\n`, { headers: { 'content-type': 'text/event-stream' } });
+      const { client } = clientBeside(() => true, stream, { transports: ['sse'] });
+      expect(await client.connect().catch(codeOf)).toBe('not_a_gateway');
+    },
+  );
+
+  it('a response of 200 acknowledges nothing, and the client acknowledges again', async () => {
+    const token = await signToken({ sub: 'ann' });
+    const isOthers = (path: string) => path.endsWith('/acks');
+    const ok = () => new Response('{"status":"ok"}');
+    const { client, requests } = clientBeside(isOthers, ok, { transports: ['sse'], token });
+    client.subscribe('user:ann', {}, () => undefined);
+    await client.connect();
+    await gateway.post('/api/users/ann/notify', '{"data":1}');
+    await expect.poll(() => requests.length).toBeGreaterThan(1);
+  });
+
+  it('a response of 200 gives no reason to give up, even if it has an error', async () => {
+    const respond = async () => Response.json({ error: { code: 'unauthorized', message: 'no' } });
+    const { error } = await learnRefusal('ws://127.0.0.1:1/ws', respond);
+    expect(error.code).toBe('not_a_gateway');
+  });
+
+  it.each(['{"error":"none"}', '{"error":{"code":404}}', '{"error":{}}', '{"error":null}'])(
+    'an error %s is told by its status',
+    async (body) => {
+      const error = await errorOf(new Response(body, { status: 404 }));
+      expect(error).toMatchObject({ code: 'internal', message: 'The server returned 404.' });
+    },
+  );
+});
