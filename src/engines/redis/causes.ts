@@ -20,6 +20,11 @@ const finalCodes: ReadonlySet<string> = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 
+/** Redis reads its data, however long that takes. */
+export function isLoading({ message }: Error): boolean {
+  return message.startsWith('LOADING ');
+}
+
 /** Refusals that pass without a new connection. */
 export function isPassing({ message }: Error): boolean {
   return /^(?:OOM|MISCONF|NOREPLICAS|TRYAGAIN|CLUSTERDOWN|BUSY)/.test(message);

@@ -231,6 +231,9 @@ function commonOptions(
     disableClientInfo: true,
     retryStrategy: never,
     maxRetriesPerRequest: 0,
+    // The library asks by INFO, and writes to standard error where the user may not. It needs the reply behind a
+    // Sentinel, for the role. A Redis that is still loading refuses the first script.
+    enableReadyCheck: kind !== 'single',
     maxLoadingRetryTime: timeoutMs,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,

@@ -1,4 +1,4 @@
-import { isFinal } from './causes.ts';
+import { isFinal, isLoading } from './causes.ts';
 import { placesOf } from './connection.ts';
 import type { RedisOptions } from './options.ts';
 import type { Warnings } from './warnings.ts';
@@ -27,8 +27,8 @@ export class Patience {
   wait(cause: Error, waitedMs: number): void {
     const { unreached, reached } = this.#options.openWithinMs ?? withinMsDefault;
     const problem = `Redis can't be used at ${placesOf(this.#options.server)}: ${cause.message}`;
-    if (isFinal(cause) || waitedMs > (this.isReached ? reached : unreached))
-      throw new Error(problem, { cause });
+    const isOver = !isLoading(cause) && waitedMs > (this.isReached ? reached : unreached);
+    if (isFinal(cause) || isOver) throw new Error(problem, { cause });
     if (waitedMs > unreached) this.#warnings.notReady(problem);
   }
 }

@@ -92,6 +92,19 @@ test('a start whose connections end while it loads the topics makes new ones', a
   expect([await kept('a'), await kept('b')]).toEqual([1, 1]);
 });
 
+test('a start that meets a Redis that still loads its data waits for it, however long', async () => {
+  const commands = commandsTo(redis.url);
+  await Promise.all(Array.from({ length: 12_000 }, (_, i) => commands.set(`other${i}`, i)));
+  commands.disconnect();
+  await redis.kill();
+  // It takes more than a second, and answers after each thousand keys.
+  const slow = ['--key-load-delay', '100'];
+  const restarted = redis.start(...slow);
+  await start(async () => undefined, { reached: 0 });
+  await restarted;
+  expect([await kept('a'), await kept('b')]).toEqual([1, 1]);
+});
+
 test('a start that loses Redis for too long says at which address', async () => {
   const started = start(() => redis.kill(), { unreached: 0 });
   await expect(started).rejects.toThrow(`Redis can't be used at 127.0.0.1:${redis.port}: `);
