@@ -73,10 +73,15 @@ export function hookedApplication(options: HookedOptions): Application {
     ...((call !== undefined || options.handlerGate !== undefined) && {
       call: (asker, method, payload) => {
         if (payload.bytes.length > payloadMaxBytes) return new SluiceError('payload_too_large');
-        const handler = handlers.get(method);
-        const question = callQuestion(clientOf(asker), method, payload);
-        if (handler !== undefined && options.handlerGate !== undefined)
-          return handled(handler, options.handlerGate, asker, question, payloadMaxBytes);
+        const handler = options.handlerGate && handlers.get(method);
+        const gate = handler === undefined ? call?.gate : options.handlerGate;
+        if (gate === undefined) return undefined;
+        const refused = gate.refusal(asker.payer);
+        if (refused !== undefined) return refused instanceof SluiceError ? refused : unavailable();
+        // Copied only if it is asked: a client may call far more often than it may be answered.
+        const kept = { ...payload, bytes: payload.bytes.slice() };
+        const question = callQuestion(clientOf(asker), method, kept);
+        if (handler !== undefined) return handled(handler, gate, asker, question, payloadMaxBytes);
         return call && called(call, asker, question, payloadMaxBytes);
       },
     }),

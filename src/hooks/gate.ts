@@ -69,10 +69,8 @@ export class Gate {
     const { held, monotonicMs, timeoutMs } = this.#options;
     let charge = bytes + overheadBytes;
     const account = addressOf(payer);
-    const free = waitingMax - this.#waiting.size;
-    if (!this.#counts.hasRoom(payer, Math.max(1, free))) return Promise.resolve(tooMuch());
-    if (free === 0)
-      return Promise.resolve(this.failed(new HookFailure('overloaded', 'too many questions wait')));
+    const refused = this.refusal(payer);
+    if (refused !== undefined) return Promise.resolve(refused);
     if (!held.take(account, charge)) return Promise.resolve(tooMuch());
     this.#counts.add(payer);
     const startedAtMs = monotonicMs();
@@ -119,6 +117,13 @@ export class Gate {
       if (onGone !== undefined) forget = onGone(() => giveUp(clientGone()));
       this.#startNext();
     });
+  }
+
+  /** Why no further question of this payer is taken now, whatever its bytes. */
+  refusal(payer: Payer): HookFailure | SluiceError | undefined {
+    const free = waitingMax - this.#waiting.size;
+    if (!this.#counts.hasRoom(payer, Math.max(1, free))) return tooMuch();
+    return free > 0 ? undefined : this.failed(new HookFailure('overloaded', 'too many questions wait'));
   }
 
   denied(): void {

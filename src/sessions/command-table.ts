@@ -306,7 +306,7 @@ function ask(
 ): Awaitable<Payload> {
   const own = answerCall?.(session, method);
   if (own !== undefined) return own;
-  const answer = application.call?.(session.asker, method, ownPayload(session, payload ?? nullPayload));
+  const answer = application.call?.(session.asker, method, checked(session, payload ?? nullPayload));
   if (answer === undefined) throw new SluiceError('not_supported');
   return whenDone(answer, (result) => {
     if (result instanceof SluiceError) throw result;
@@ -315,9 +315,12 @@ function ask(
 }
 
 /** The bytes of the message are valid in this turn only. */
-function ownPayload({ codec }: Session, { format, bytes }: Payload): Payload {
-  const payload = { format, bytes: bytes.slice() };
-  if (format === 'json' && codec.name === 'protobuf') {
+function ownPayload(session: Session, { format, bytes }: Payload): Payload {
+  return checked(session, { format, bytes: bytes.slice() });
+}
+
+function checked({ codec }: Session, payload: Payload): Payload {
+  if (payload.format === 'json' && codec.name === 'protobuf') {
     const problem = jsonPayloadProblem(payload.bytes);
     if (problem !== undefined) throw new SluiceError('invalid_json', problem);
   }
