@@ -1,16 +1,20 @@
-import { writeSync } from 'node:fs';
-import { expect, test, vi } from 'vitest';
-import { createLog } from '../../src/log.ts';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
 
-vi.mock('node:fs', async (original) => ({
-  ...(await original<typeof import('node:fs')>()),
-  writeSync: vi.fn((_: number, bytes: Uint8Array) => bytes.length),
-}));
+/** Logs a line in a worker thread. */
+const script = `
+  const { Worker } = require('node:worker_threads');
+  const inThread = \`import('tsx/esm/api').then(async ({ register }) => {
+    register();
+    const { createLog } = await import(process.argv[2]);
+    createLog({ logLevel: 'info', logFormat: 'json' }).info('ready');
+  })\`;
+  new Worker(inThread, { eval: true, argv: [process.argv[1]] });
+`;
 
-test('the log goes to standard output in a worker thread too, where its stream has no descriptor', () => {
-  const { stdout } = process;
-  const inThread = vi.spyOn(process, 'stdout', 'get').mockReturnValue(Object.create(stdout, { fd: {} }));
-  createLog({ logLevel: 'info', logFormat: 'json' }).info('ready');
-  inThread.mockRestore();
-  expect(writeSync).toHaveBeenCalledWith(1, expect.anything());
+test('the log goes to standard output in a worker thread too, where its stream has no descriptor', async () => {
+  const log = new URL('../../src/log.ts', import.meta.url).href;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--eval', script, log]);
+  expect(stdout).toContain('"msg":"ready"');
 });
