@@ -14,7 +14,7 @@ interface Fate {
 
 interface SentBatch {
   readonly number: number;
-  readonly requests: readonly UpstreamRequest[];
+  requests: readonly UpstreamRequest[];
 }
 
 /** How a server numbers its commits. */
@@ -29,7 +29,8 @@ export class SentBatches {
   #count = 0;
   // Arrays, because V8 replaces the table of a `Map` that changes often. Once one table is old, it keeps all later ones
   // and what was in them until the next mark-compact.
-  readonly #recent: SentBatch[] = [];
+  /** The requests of the latest batches, each at its number modulo `recentBatches`. */
+  readonly #recent: (readonly UpstreamRequest[])[] = [];
   /** Batches whose reply may still come. */
   #open: SentBatch[] = [];
   /** Batches of connections that are over, by which no reply came. */
@@ -51,16 +52,18 @@ export class SentBatches {
   /** Returns the number of the batch. */
   add(requests: readonly UpstreamRequest[]): number {
     const number = ++this.#count;
-    const batch = { number, requests };
-    this.#recent[number % recentBatches] = batch;
-    this.#open.push(batch);
+    this.#recent[number % recentBatches] = requests;
+    this.#open.push({ number, requests });
     return number;
   }
 
   /** The server has done the batch, or refused it. */
   replied(number: number): void {
     const at = this.#open.findIndex((batch) => batch.number === number);
-    if (at !== -1) this.#open.splice(at, 1);
+    if (at === -1) return;
+    const [batch] = this.#open.splice(at, 1) as [SentBatch];
+    // Where batches mostly live long, V8 makes them old from the start: a done one would keep its requests, too.
+    batch.requests = [];
   }
 
   /**
@@ -111,8 +114,8 @@ export class SentBatches {
 
   /** When the request of a batch was accepted; 0: it is not known any more. */
   acceptedAtMs(batch: number, index: number): number {
-    const recent = this.#recent[batch % recentBatches];
-    return recent?.number === batch ? (recent.requests[index]?.request.acceptedAtMs ?? 0) : 0;
+    if (batch > this.#count || batch <= this.#count - recentBatches) return 0;
+    return this.#recent[batch % recentBatches]?.[index]?.request.acceptedAtMs ?? 0;
   }
 
   #isDone(request: AppendRequest, commits: Commits): boolean {
