@@ -24,11 +24,12 @@ test('a worker that is stopped is replaced once it has 64 MiB to read, and the p
       fetch(`${gateway.url}/api/publish/batch`, { ...request, signal: AbortSignal.timeout(2000) })
         .then(({ status }) => status)
         .catch(() => 0);
-    // The histories of these topics take 25 MiB of it at most, and one copy each of what waits.
+    // The histories of these topics take 25 MiB of it at most, and one copy each of what waits. Without the bound on
+    // what waits it is 666 MiB.
     let batches = 0;
     while (workers().includes(stopped) && batches < 60) if ((await publish()) === 200) batches++;
     expect(batches).toBeLessThan(30);
-    expect(parentMiB() - beforeMiB).toBeLessThan(220);
+    expect(parentMiB() - beforeMiB).toBeLessThan(300);
     await expect.poll(() => workers().length).toBe(2);
     // All processes answer, so none is waited for in vain.
     const stats = () => fetch(`${gateway.url}/api/stats`, { headers: { 'x-api-key': apiKey } });
