@@ -29,7 +29,7 @@ export interface OldBody {
 
 /**
  * Reads a body. The members `envelope`, and some that all systems share, say what the message is and whom it is for.
- * Where no other member stands beside `data`, the payload is `data`, byte for byte. An object `data` is given the other
+ * Where `data` has no other member beside it, the payload is `data`, byte for byte. An object `data` is given the other
  * members too, unless it has a member of that name. Where there is no `data`, or one that is no object and has others
  * beside it, the payload is the whole body.
  */

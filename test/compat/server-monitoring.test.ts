@@ -64,7 +64,7 @@ describe('the clients of server monitoring', () => {
     expect([...panel.cpu]).toEqual([['beside', 3]]);
   });
 
-  test('get what stands beside `data`: what they filter by as members of the message, the rest in `data`', async () => {
+  test('get what comes with `data`: what they filter by as members of the message, the rest in `data`', async () => {
     const panel = await open('ws/monitoring/envelope');
     await panel.heartbeat();
     const send = (members: object) =>
