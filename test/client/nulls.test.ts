@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { SluiceClient } from '../../src/client/index.ts';
 import { JsonClient } from '../../src/client/json/index.ts';
 import { PageClient } from '../../src/client/page/index.ts';
-import { FakeRuntime, FakeSocket, settled } from './support/fakes.ts';
+import { FakeRuntime, FakeSocket, recordedSockets, settled } from './support/fakes.ts';
 
 // In plain JavaScript null often means "none", where the types have `undefined`.
 
@@ -13,13 +13,7 @@ const clients = { SluiceClient, JsonClient, PageClient };
 /** A client of this class whose every option is null, but for the fakes. */
 function harness(name: keyof typeof clients, more: object = {}) {
   const runtime = new FakeRuntime();
-  const sockets: FakeSocket[] = [];
-  class Recorded extends FakeSocket {
-    constructor(url: string, protocols?: string[]) {
-      super(url, protocols);
-      sockets.push(this);
-    }
-  }
+  const { sockets, Recorded } = recordedSockets();
   const none = {
     ...{ token: null, reconnect: null, maxReconnectAttempts: null, jitter: null, transports: null },
     ...{ enableWebSocket: null, fallbackPollingInterval: null, heartbeat: null, offlineQueue: null },

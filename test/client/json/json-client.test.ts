@@ -1,17 +1,11 @@
 import { expect, it, vi } from 'vitest';
 import { JsonClient, type JsonSubscription } from '../../../src/client/json/index.ts';
 import type { Granted, TopicResult } from '../../../src/protocol/frames.ts';
-import { FakeRuntime, FakeSocket, publication, settled } from '../support/fakes.ts';
+import { FakeRuntime, type FakeSocket, publication, recordedSockets, settled } from '../support/fakes.ts';
 
 function harness() {
   const runtime = new FakeRuntime();
-  const sockets: FakeSocket[] = [];
-  class Recorded extends FakeSocket {
-    constructor(url: string, protocols?: string[]) {
-      super(url, protocols);
-      sockets.push(this);
-    }
-  }
+  const { sockets, Recorded } = recordedSockets();
   const client = new JsonClient('ws://gateway.test/ws', { WebSocket: Recorded, runtime });
   const errors: string[] = [];
   client.on('error', ({ code }) => errors.push(code));

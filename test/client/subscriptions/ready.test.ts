@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PageClient } from '../../../src/client/page/index.ts';
-import { FakeRuntime, FakeSocket, harness, settled } from '../support/fakes.ts';
+import { FakeRuntime, type FakeSocket, harness, recordedSockets, settled } from '../support/fakes.ts';
 
 const result = { topic: 'a', view: 7, mode: 'stream', epoch: 'e1', offset: 0 } as const;
 
@@ -96,13 +96,7 @@ describe('`ready` of a subscription', () => {
 });
 
 function pageHarness() {
-  const sockets: FakeSocket[] = [];
-  class Recorded extends FakeSocket {
-    constructor(url: string, protocols?: string[]) {
-      super(url, protocols);
-      sockets.push(this);
-    }
-  }
+  const { sockets, Recorded } = recordedSockets();
   const client = new PageClient('ws://gateway.test/ws', { WebSocket: Recorded, runtime: new FakeRuntime() });
   return { client, socket: () => sockets.at(-1) as FakeSocket };
 }

@@ -166,6 +166,18 @@ export class FakeSocket implements Socket {
   }
 }
 
+/** A class of sockets, and all that are made of it. */
+export function recordedSockets() {
+  const sockets: FakeSocket[] = [];
+  class Recorded extends FakeSocket {
+    constructor(url: string, protocols?: string[]) {
+      super(url, protocols);
+      sockets.push(this);
+    }
+  }
+  return { sockets, Recorded };
+}
+
 const greeting = {
   kind: 'connected',
   session: 's1',
@@ -195,13 +207,7 @@ export function harness({
   url = 'ws://gateway.test/ws',
   ...options
 }: Omit<ClientOptions, 'runtime'> & { runtime?: FakeRuntime; url?: string } = {}): Harness {
-  const sockets: FakeSocket[] = [];
-  class Recorded extends FakeSocket {
-    constructor(url: string, protocols?: string[]) {
-      super(url, protocols);
-      sockets.push(this);
-    }
-  }
+  const { sockets, Recorded } = recordedSockets();
   const client = new SluiceClient(url, { WebSocket: Recorded, runtime, ...options });
   return {
     client,
