@@ -90,7 +90,8 @@ it.each([hourMs, -hourMs])(
     const ended = () => lines.find((line) => line.includes('a connection ended'));
     await expect.poll(ended).toBeDefined();
     const { seconds } = JSON.parse(ended() ?? '') as { readonly seconds: number };
-    expect(seconds).toBeGreaterThan(0);
-    expect(seconds).toBeLessThanOrEqual((performance.now() - startMs) / 1000);
+    // Whole milliseconds are logged: a fast machine may see the connection open and close within half of one.
+    expect(seconds).toBeGreaterThanOrEqual(0);
+    expect(seconds).toBeLessThan(1 + (performance.now() - startMs) / 1000);
   },
 );
