@@ -8,11 +8,9 @@ import { compatRoutes } from './compat/routes.ts';
 import { rows as systemRows, systemTests } from './compat/rows.ts';
 import { systemsOf } from './compat/systems.ts';
 import { namespaceSentences } from './config/namespaces.ts';
-import { type OptionName, options, reloadable } from './config.ts';
+import { options, reloadable } from './config.ts';
 import { dashboardPath, dashboardText } from './docs/dashboard.ts';
 import { errorNumbersModule, errorNumbersPath } from './docs/error-numbers.ts';
-import type { Limit } from './docs/limits/limit.ts';
-import { limitGroups } from './docs/limits.ts';
 import { closeTable, errorTable } from './errors.ts';
 import { metricRows } from './metrics.ts';
 import { aliasesIn } from './protocol/json/aliases.ts';
@@ -98,21 +96,6 @@ function routeRows(): string[][] {
     access === 'none' ? '' : `${access}${byToken ? ', or a token' : ''}`,
     summary,
   ]);
-}
-
-function limitRows(limits: readonly Limit[]): string[][] {
-  return limits.map(({ what, at, of, over, codes = [], countedBy, tests }) => [
-    what,
-    typeof at === 'string' ? `${code(at)}: ${defaultOf(at)}` : at.value,
-    of,
-    [over, codes.map(code).join(', ')].filter((part) => part !== '').join(': '),
-    countedBy.map(code).join(', '),
-    tests.map(([file, title]) => `${code(file)}: ${title}`).join('; '),
-  ]);
-}
-
-function defaultOf(option: OptionName): string {
-  return options.find(({ name }) => name === option)?.defaultText ?? '';
 }
 
 const noStats = () => {
@@ -268,26 +251,6 @@ export const pages: readonly DocsPage[] = [
       '`GET /metrics` in the text format of Prometheus; `grafana/dashboard.json` shows them. Besides these it has the ' +
         '`process_…` and `nodejs_…` metrics of prom-client.',
       table(['metric', 'type', 'labels', 'what it says'], metricCells()),
-    ],
-  },
-  {
-    path: 'src/LIMITS.md',
-    title: 'Limits',
-    sections: () => [
-      'Whatever a client uses is charged to it, and bounded by count, bytes or time. A client without key or token is ' +
-        'charged as its session, and over HTTP as its address. What exceeds a limit is refused with a code that says ' +
-        'whether and when to try again; connections are refused before their upgrade. A connected client is not ' +
-        'affected by what others use, with one exception: when the unsent bytes of all sessions are too many, the ' +
-        'sessions with the most are cut.',
-      'Metrics are named without their prefix `sluice_`, tests relative to `test/`. `npm run bench -- siege` measures ' +
-        'how much clients that use all of their limits affect others.',
-      ...limitGroups.flatMap(({ title, limits }) => [
-        `## ${title}`,
-        table(
-          ['limit of', 'option or value', 'charged to', 'above it', 'counted by', 'tests'],
-          limitRows(limits),
-        ),
-      ]),
     ],
   },
   {

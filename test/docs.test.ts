@@ -6,7 +6,6 @@ import { rows, systemTests } from '../src/compat/rows.ts';
 import type { SystemName } from '../src/compat/systems.ts';
 import { options } from '../src/config.ts';
 import { errorNumbersModule, errorNumbersPath } from '../src/docs/error-numbers.ts';
-import { limitGroups, noLimits } from '../src/docs/limits.ts';
 import { pages, render } from '../src/docs.ts';
 import { closeTable, errorTable } from '../src/errors.ts';
 import { metricRows } from '../src/metrics.ts';
@@ -86,32 +85,56 @@ describe('the rows of the older systems', () => {
   });
 });
 
-describe('the limits', () => {
-  const limits = limitGroups.flatMap((group) => group.limits);
+describe('the page of limits', () => {
+  const rows = [...read('src/LIMITS.md').matchAll(/^\| (?!limit of|---)(.+) \|$/gm)].map(([, cells]) =>
+    cells!.split(' | '),
+  );
+  const names = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name!);
 
-  test('are those of all options with a number that limit something, each once', () => {
-    const numbers = options.filter(({ kind }) => kind.placeholder === 'N' || kind.placeholder === 'SIZE');
-    const told = limits.flatMap(({ at }) => (typeof at === 'string' ? at : []));
-    expect([...told, ...noLimits].toSorted()).toEqual(numbers.map(({ name }) => name).toSorted());
+  /** Options with a number that limit nothing that a client can take. */
+  const noLimits = [
+    ...[
+      'port',
+      'proxyPort',
+      'adminPort',
+      'compatPort',
+      'workers',
+      'tokenClockToleranceSeconds',
+      'drainSeconds',
+    ],
+    ...[
+      'shutdownGraceSeconds',
+      'readyLoopDelayMaxMs',
+      'redisMinReplicas',
+      'redisTimeoutMs',
+      'redisNodeTimeoutMs',
+    ],
+    ...['sourceHostIntervalMs', 'batchMaxDelayMs', 'compressMinBytes', 'dictionaryMinBytes'],
+  ];
+
+  test('has all options with a number that limit something, each once with its default', () => {
+    const numbers = options.filter(
+      ({ kind, name }) => ['N', 'SIZE'].includes(kind.placeholder!) && !noLimits.includes(name),
+    );
+    const told = rows.map(([, at]) => at!).filter((at) => /^`\w+`: /.test(at));
+    expect(told.toSorted()).toEqual(
+      numbers.map(({ name, defaultText }) => `\`${name}\`: ${defaultText}`).toSorted(),
+    );
   });
 
-  test('have codes, metrics and labels that exist', () => {
-    const known = new Map(metricRows.map(({ name, labels }) => [name, labels]));
-    const wrong = limits.flatMap(({ codes = [], countedBy }) => [
-      ...codes.filter((code) => !(code in errorTable) && !(code in closeTable)),
-      ...countedBy.filter((series) => {
+  test('names codes, metrics and labels that exist', () => {
+    const labelsOf = new Map(metricRows.map(({ name, labels }) => [name, labels]));
+    const wrong = rows.flatMap(([, , , over, countedBy]) => [
+      ...names(over!).filter(
+        (code) => /^[a-z_]+$/.test(code) && !(code in errorTable) && !(code in closeTable),
+      ),
+      ...names(countedBy!).filter((series) => {
         const [, name = '', label] = /^(\w+)(?:\{(\w+)="\w+"\})?$/.exec(series) ?? [];
-        const labels = known.get(`sluice_${name}`);
+        const labels = labelsOf.get(`sluice_${name}`);
         return labels === undefined || (label !== undefined && !labels.includes(label));
       }),
     ]);
     expect(wrong).toEqual([]);
-  });
-
-  test('name tests that exist, each some', () => {
-    expect(limits.filter(({ tests }) => tests.length === 0)).toEqual([]);
-    const named = limits.flatMap(({ tests }) => tests);
-    expect(named.filter(([file, title]) => !read(`test/${file}`).includes(title))).toEqual([]);
   });
 });
 
