@@ -76,8 +76,8 @@ function readCall(body: Uint8Array): { readonly method: string; readonly payload
   );
   const [data] = values;
   if (dataBase64 !== undefined)
-    return { method, payload: { format: 'binary', bytes: Buffer.from(dataBase64, 'base64') } };
-  return { method, payload: data === undefined ? nullPayload : { format: 'json', bytes: data } };
+    return { method, payload: { format: 'binary', bytes: Buffer.from(dataBase64, 'base64'), lasts: true } };
+  return { method, payload: data === undefined ? nullPayload : { format: 'json', bytes: data, lasts: true } };
 }
 
 function answerPieces({ format, bytes }: Payload): Uint8Array[] {

@@ -5,7 +5,8 @@ import { SluiceError } from '../errors.ts';
 import type { Payload } from '../protocol/frames.ts';
 import { fromBase64 } from '../protocol/json/base64.ts';
 import { cutMembers } from '../protocol/json/envelope.ts';
-import type { Application, Asker, SubscribeGrant } from '../sessions/application.ts';
+import { lastingPayload } from '../protocol/lasting-payload.ts';
+import type { Application, Asker, ConnectFacts, SubscribeGrant } from '../sessions/application.ts';
 import { isReserved } from '../topics/topic-name.ts';
 import { answerSchemas, parseJson, readAnswer, readAnswers, readBody } from './answers.ts';
 import type { CallHandler, Denial, HookName, Hooks } from './contract.ts';
@@ -78,9 +79,8 @@ export function hookedApplication(options: HookedOptions): Application {
         if (gate === undefined) return undefined;
         const refused = gate.refusal(asker.payer);
         if (refused !== undefined) return refused instanceof SluiceError ? refused : unavailable();
-        // Copied only if it is asked: a client may call far more often than it may be answered.
-        const kept = { ...payload, bytes: payload.bytes.slice() };
-        const question = callQuestion(clientOf(asker), method, kept);
+        // Only now does it have to last: a client may call far more often than it may be answered.
+        const question = callQuestion(clientOf(asker), method, lastingPayload(payload));
         if (handler !== undefined) return handled(handler, gate, asker, question, payloadMaxBytes);
         return call && called(call, asker, question, payloadMaxBytes);
       },
@@ -116,6 +116,10 @@ async function asked(hook: AskedHook, asker: Asker, question: Question): Promise
   return hook.answerer.endpoint === undefined ? outcome : parseJson(outcome as Uint8Array);
 }
 
+function lengthOf(texts: readonly string[]): number {
+  return texts.reduce((sum, text) => sum + text.length, 0);
+}
+
 /** The decision of a hook; `otherwise`: the result if it fails open. */
 async function decided<T>(
   hook: AskedHook,
@@ -133,10 +137,11 @@ async function decided<T>(
   }
 }
 
-function connectVerdict(hook: AskedHook, asker: Asker, facts: object): Promise<Identity | SluiceError> {
+function connectVerdict(hook: AskedHook, asker: Asker, facts: ConnectFacts): Promise<Identity | SluiceError> {
   const { identity } = asker;
   const ask = async () => {
-    const question = plainQuestion('connect', { client: clientOf(asker), ...facts });
+    const bytes = lengthOf([facts.origin, ...Object.values(facts.headers)]);
+    const question = plainQuestion('connect', { client: clientOf(asker), ...facts }, bytes);
     const answer = readAnswer(answerSchemas.connect, await asked(hook, asker, question));
     if (!answer.allow) return denied(hook, answer);
     const { user, topics = [], permissions = [] } = answer;
@@ -158,7 +163,7 @@ function subscribeVerdicts(
   wanted: Parameters<NonNullable<Application['subscribe']>>[1],
 ): Promise<readonly (SubscribeGrant | SluiceError)[]> {
   const ask = async () => {
-    const bytes = wanted.reduce((sum, { topic }) => sum + topic.length, 0);
+    const bytes = lengthOf(wanted.map(({ topic }) => topic));
     const question = plainQuestion('subscribe', { client: clientOf(asker), subscriptions: wanted }, bytes);
     const answer = await asked(hook, asker, question);
     return readAnswers(answerSchemas.subscribe, answer, wanted.length).map((each, index) => {

@@ -157,11 +157,11 @@ export class ApplicationEvents implements ToldEvents {
     }
   }
 
-  async #isTaken(body: Uint8Array<ArrayBuffer>): Promise<boolean> {
+  async #isTaken(body: Uint8Array): Promise<boolean> {
     const { endpoint, timeoutMs } = this.#options;
     const late = AbortSignal.timeout(timeoutMs);
     try {
-      await endpoint.post(body, responseMaxBytes, AbortSignal.any([late, this.#stop.signal]));
+      await endpoint.post([body], responseMaxBytes, AbortSignal.any([late, this.#stop.signal]));
       return true;
     } catch (error) {
       this.#failed(late.aborted ? `no answer within ${timeoutMs} ms` : (error as Error).message);

@@ -11,15 +11,15 @@ function payloadValue({ format, bytes }: Payload): unknown {
   return format === 'json' ? JSON.parse(Buffer.from(bytes).toString()) : bytes.slice();
 }
 
-/** A payload as a member of a JSON object: JSON byte for byte. */
-function dataMember({ format, bytes }: Payload): Buffer[] {
+/** A payload as a member of a JSON object: JSON byte for byte, and not copied. */
+function dataMember({ format, bytes }: Payload): Uint8Array[] {
   return format === 'json'
-    ? [Buffer.from('"data":'), Buffer.from(bytes)]
+    ? [Buffer.from('"data":'), bytes]
     : [Buffer.from(`"dataBase64":"${Buffer.from(bytes).toString('base64')}"`)];
 }
 
 /** An object in JSON, with one more member. */
-function withMember(object: object, pieces: readonly Buffer[]): Buffer[] {
+function withMember(object: object, pieces: readonly Uint8Array[]): Uint8Array[] {
   return [Buffer.from(`${JSON.stringify(object).slice(0, -1)},`), ...pieces, Buffer.from('}')];
 }
 
@@ -30,7 +30,8 @@ function described({ topic, type, key, tags }: PublishFields) {
 /** The question of a hook, for a function or a URL. Built when its turn comes. */
 export interface Question {
   readonly value: () => unknown;
-  readonly body: () => Uint8Array<ArrayBuffer>;
+  /** Its pieces. */
+  readonly body: () => readonly Uint8Array[];
   /** The bytes of the client's request that it keeps. */
   readonly bytes: number;
 }
@@ -38,7 +39,7 @@ export interface Question {
 export function plainQuestion(hook: HookName, question: object, bytes = 0): Question {
   return {
     value: () => question,
-    body: () => Buffer.from(JSON.stringify({ hook, ...question })),
+    body: () => [Buffer.from(JSON.stringify({ hook, ...question }))],
     bytes,
   };
 }
@@ -55,7 +56,7 @@ export function publishQuestion(client: HookClient, publishes: readonly PublishF
         ...withMember(described(fields), dataMember(fields.payload)),
       ]);
       const publications = [Buffer.from('"publications":['), ...items, Buffer.from(']')];
-      return Buffer.concat(withMember({ hook: 'publish', client }, publications));
+      return withMember({ hook: 'publish', client }, publications);
     },
     bytes: publishes.reduce((sum, { payload }) => sum + payload.bytes.length, 0),
   };
@@ -64,7 +65,7 @@ export function publishQuestion(client: HookClient, publishes: readonly PublishF
 export function callQuestion(client: HookClient, method: string, payload: Payload): Question {
   return {
     value: () => ({ client, method, data: payloadValue(payload) }),
-    body: () => Buffer.concat(withMember({ hook: 'call', client, method }, dataMember(payload))),
+    body: () => withMember({ hook: 'call', client, method }, dataMember(payload)),
     bytes: payload.bytes.length,
   };
 }

@@ -4,6 +4,8 @@ import { maxFieldLengths } from './publish-limits.ts';
 export interface Payload {
   readonly format: 'json' | 'binary';
   readonly bytes: Uint8Array;
+  /** The bytes stay valid. Otherwise those of a client's message are valid only in the turn in which it is decoded. */
+  readonly lasts?: boolean;
 }
 
 export type Tags = Readonly<Record<string, string>>;

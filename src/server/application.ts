@@ -86,11 +86,11 @@ export function createApplication(
 }
 
 /**
- * At least what one question about a whole body needs: the payload, the request (longer by a third in base64), the copy
- * that `fetch` makes of it, and the response with the buffer from which it grew.
+ * At least what one question about a whole body needs: the payload, the request (longer by a third in base64), and the
+ * response with the buffer from which it grew.
  */
 function questionBounds(config: Config): ByteLimits {
-  const largestBytes = 4 * config.bodyMaxBytes + 3 * config.payloadMaxBytes + 128 * 1024;
+  const largestBytes = 3 * config.bodyMaxBytes + 3 * config.payloadMaxBytes + 128 * 1024;
   return {
     perPayer: Math.max(config.requestsMaxBytesPerClient, largestBytes),
     total: Math.max(config.requestsMaxBytes, 2 * largestBytes),

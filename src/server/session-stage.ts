@@ -3,7 +3,7 @@ import { PageCache } from '../catch-up/page-cache.ts';
 import { type Config, namespaceOptions } from '../config.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import { namespaceOf } from '../protocol/namespace.ts';
-import { HeldBytes } from '../sessions/charges.ts';
+import { HeldByPayers, HeldBytes } from '../sessions/charges.ts';
 import { ConnectionLimits } from '../sessions/connection-limits.ts';
 import { logConnections } from '../sessions/connection-log.ts';
 import { Inbox } from '../sessions/inbox.ts';
@@ -196,7 +196,7 @@ function waitingBytes(config: Config): Pick<SessionsOptions, 'waitingMessages' |
   const largestBytes = 2 * config.frameMaxBytes;
   const pendingMaxBytes = Math.max(config.requestsMaxBytesPerClient, largestBytes);
   return {
-    waitingMessages: new HeldBytes({
+    waitingMessages: new HeldByPayers({
       perPayer: largestBytes,
       total: Math.max(waitingMessagesMaxBytes, largestBytes),
     }),

@@ -59,7 +59,7 @@ export interface Application {
     asker: Asker,
     publishes: readonly PublishFields[],
   ) => Awaitable<readonly (SluiceError | undefined)[]>;
-  /** Undefined: the application takes no calls. The bytes of the payload need to be valid only until it returns. */
+  /** Undefined: the application takes no calls. Copies the payload unless it lasts. */
   readonly call?: (
     asker: Asker,
     method: string,

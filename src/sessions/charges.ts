@@ -1,3 +1,5 @@
+import type { Payer } from '../topics/payer.ts';
+
 /** Charges bytes that the gateway holds to the clients that cause it. */
 export interface ByteCharges {
   /** Charges these bytes. False: the payer, or all payers together, would exceed their limit. */
@@ -73,6 +75,40 @@ export class HeldBytes implements ByteCharges {
     this.#total -= bytes;
     if (held > 0) this.#byAccount.set(account, held);
     else this.#byAccount.delete(account);
+  }
+}
+
+/**
+ * Counts bytes by payer, and those of unverified payers by address too: together these may hold a quarter of the total,
+ * or as much as one payer.
+ */
+export class HeldByPayers {
+  readonly #held: HeldBytes;
+  readonly #ofAddresses: HeldBytes;
+
+  constructor(limits: ByteLimits) {
+    const { perPayer, total } = limits;
+    this.#held = new HeldBytes(limits);
+    this.#ofAddresses = new HeldBytes({ perPayer: Math.max(perPayer, total / 4), total });
+  }
+
+  /** The bytes of all payers. */
+  get total(): number {
+    return this.#held.total;
+  }
+
+  /** Charges these bytes. False: the payer, its address or all payers together would exceed their limit. */
+  take({ account, address = account, isVerified }: Payer, bytes: number): boolean {
+    if (!this.#held.take(account, bytes)) return false;
+    if (isVerified || this.#ofAddresses.take(address, bytes)) return true;
+    this.#held.give(account, bytes);
+    return false;
+  }
+
+  /** Gives the bytes back. */
+  give({ account, address = account, isVerified }: Payer, bytes: number): void {
+    this.#held.give(account, bytes);
+    if (!isVerified) this.#ofAddresses.give(address, bytes);
   }
 }
 

@@ -4,7 +4,8 @@ import type { ErrorLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ClientFrame, CommandHead } from '../protocol/client-frames.ts';
 import type { Decoded } from '../protocol/fields.ts';
-import { Charge, type HeldBytes } from './charges.ts';
+import { lastingPayload } from '../protocol/lasting-payload.ts';
+import { Charge, type HeldByPayers, type HeldBytes } from './charges.ts';
 import type { CommandOptions } from './command.ts';
 import { CommandLimits } from './command-limits.ts';
 import { beginCommand, commandTable, runCommand } from './command-table.ts';
@@ -21,7 +22,7 @@ export interface CommandRunnerOptions {
   readonly frameMaxBytes: number;
   readonly commandsPerSecond: number;
   /** Messages that wait to be decoded. */
-  readonly waitingMessages: HeldBytes;
+  readonly waitingMessages: HeldByPayers;
   /** Commands that wait for those before them, for the engine or for the application. */
   readonly pendingCommands: HeldBytes;
   readonly turnBudget: TurnBudget;
@@ -58,7 +59,7 @@ export class CommandRunner {
     this.#intake = new Intake({
       turnBudget,
       held: waitingMessages,
-      take: (session, message, isBinary) => this.#take(session, message, isBinary),
+      take: (session, message, isBinary, lasts) => this.#take(session, message, isBinary, lasts),
     });
   }
 
@@ -138,13 +139,13 @@ export class CommandRunner {
       );
   }
 
-  #take(session: Session, message: Uint8Array, isBinary: boolean): void {
-    this.#limits.timed(session, () => this.#takeNow(session, message, isBinary));
+  #take(session: Session, message: Uint8Array, isBinary: boolean, lasts: boolean): void {
+    this.#limits.timed(session, () => this.#takeNow(session, message, isBinary, lasts));
   }
 
-  #takeNow(session: Session, message: Uint8Array, isBinary: boolean): void {
+  #takeNow(session: Session, message: Uint8Array, isBinary: boolean, lasts: boolean): void {
     const decoded = this.#decode(session, message, isBinary);
-    if (decoded.ok) this.#run(session, decoded.frame, message.length);
+    if (decoded.ok) this.#run(session, lasts ? lasting(decoded.frame, true) : decoded.frame, message.length);
     else {
       this.#options.metrics.commandErrorsTotal.inc({ code: decoded.code });
       session.reply(decoded, { kind: 'error', ...wireErrorOf(decoded.code, decoded.message) });
@@ -277,9 +278,8 @@ function tooManyWaiting(): SluiceError {
   });
 }
 
-/** A copy for a command that begins in a later turn: the bytes of its message are valid in this turn only. */
-function lasting(frame: ClientFrame): ClientFrame {
+/** For a command that begins in a later turn. `lasts`: the bytes of its message stay valid. */
+function lasting(frame: ClientFrame, lasts = false): ClientFrame {
   if ((frame.kind !== 'publish' && frame.kind !== 'call') || frame.payload === undefined) return frame;
-  const { format, bytes } = frame.payload;
-  return { ...frame, payload: { format, bytes: bytes.slice() } };
+  return { ...frame, payload: lastingPayload({ ...frame.payload, lasts: lasts || frame.payload.lasts }) };
 }

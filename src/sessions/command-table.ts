@@ -3,6 +3,7 @@ import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError, throwIf } from '../errors.ts';
 import type { ClientFrame, CommandKind } from '../protocol/client-frames.ts';
 import type { Granted, Payload, SubscribeResult } from '../protocol/frames.ts';
+import { lastingPayload } from '../protocol/lasting-payload.ts';
 import { jsonPayloadProblem, nullPayload } from '../protocol/payload.ts';
 import { publishFrom } from '../protocol/publication.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
@@ -205,7 +206,7 @@ function append(
 ): Awaitable<readonly AppendOutcome[]> {
   const { authorize, broker, application } = options;
   throwIf(authorize(session.identity, 'publish', fields.topic));
-  const wanted = publishFrom(fields, ownPayload(session, fields.payload));
+  const wanted = publishFrom(fields, checked(session, lastingPayload(fields.payload)));
   const commit = () => broker.publish([wanted], session.payer);
   if (application.publish === undefined) return commit();
   throwIf(topicNameProblem(wanted.topic) ?? publishProblem(wanted, options.payloadMaxBytes));
@@ -312,11 +313,6 @@ function ask(
     if (result instanceof SluiceError) throw result;
     return result;
   });
-}
-
-/** The bytes of the message are valid in this turn only. */
-function ownPayload(session: Session, { format, bytes }: Payload): Payload {
-  return checked(session, { format, bytes: bytes.slice() });
 }
 
 function checked({ codec }: Session, payload: Payload): Payload {

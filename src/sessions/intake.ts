@@ -1,4 +1,5 @@
-import type { ByteCharges } from './charges.ts';
+import type { Payer } from '../topics/payer.ts';
+import type { HeldByPayers } from './charges.ts';
 import type { Session } from './session.ts';
 import type { TurnBudget } from './turn-budget.ts';
 
@@ -8,14 +9,15 @@ export const smallMessageBytes = 4096;
 export interface IntakeOptions {
   readonly turnBudget: TurnBudget;
   /** Messages that wait. */
-  readonly held: ByteCharges;
-  readonly take: (session: Session, message: Uint8Array, isBinary: boolean) => void;
+  readonly held: Pick<HeldByPayers, 'take' | 'give'>;
+  /** `lasts`: the bytes of the message stay valid. */
+  readonly take: (session: Session, message: Uint8Array, isBinary: boolean, lasts: boolean) => void;
 }
 
 interface Waiting {
   readonly message: Uint8Array;
   readonly isBinary: boolean;
-  readonly account: string;
+  readonly payer: Payer;
 }
 
 /**
@@ -38,16 +40,16 @@ export class Intake {
     const { turnBudget, take } = this.#options;
     const before = this.#waiting.get(session);
     if (before !== undefined) return this.#keep(session, before, message, isBinary);
-    if (message.length <= smallMessageBytes) take(session, message, isBinary);
-    else if (turnBudget.isFree) turnBudget.run(() => take(session, message, isBinary));
+    if (message.length <= smallMessageBytes) take(session, message, isBinary, false);
+    else if (turnBudget.isFree) turnBudget.run(() => take(session, message, isBinary, false));
     else return this.#keep(session, [], message, isBinary);
     return true;
   }
 
   #keep(session: Session, waiting: Waiting[], message: Uint8Array, isBinary: boolean): boolean {
-    const { account } = session.payer;
-    if (!this.#options.held.take(account, message.length)) return false;
-    waiting.push({ message: message.slice(), isBinary, account });
+    const { payer } = session;
+    if (!this.#options.held.take(payer, message.length)) return false;
+    waiting.push({ message: message.slice(), isBinary, payer });
     if (waiting.length === 1) {
       this.#waiting.set(session, waiting);
       this.#askForTurn(session, waiting);
@@ -62,8 +64,8 @@ export class Intake {
   #takeNext(session: Session, waiting: Waiting[]): void {
     const { held, take } = this.#options;
     const next = waiting[0] as Waiting;
-    held.give(next.account, next.message.length);
-    if (!session.closed) take(session, next.message, next.isBinary);
+    held.give(next.payer, next.message.length);
+    if (!session.closed) take(session, next.message, next.isBinary, true);
     waiting.shift();
     if (waiting.length > 0) this.#askForTurn(session, waiting);
     else this.#waiting.delete(session);

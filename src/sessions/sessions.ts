@@ -4,7 +4,7 @@ import type { CloseCode, SluiceError } from '../errors.ts';
 import type { ErrorLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Ack, Limits, SubscribeResult, Subscription } from '../protocol/frames.ts';
-import type { HeldBytes } from './charges.ts';
+import type { HeldByPayers, HeldBytes } from './charges.ts';
 import type { CommandOptions } from './command.ts';
 import { commandRate, refusalRate } from './command-limits.ts';
 import { CommandRunner, type CommandRunnerOptions } from './command-runner.ts';
@@ -30,7 +30,7 @@ export interface SessionsOptions
   readonly commands: Omit<CommandOptions, 'identities' | 'repliedLarge' | 'timed' | 'subscriber'>;
   readonly limits: Limits;
   /** Messages that wait to be decoded. */
-  readonly waitingMessages: HeldBytes;
+  readonly waitingMessages: HeldByPayers;
   /** Commands that wait for those before them, for the engine or for the application. */
   readonly pendingCommands: HeldBytes;
   /** The clock by which payers are charged for the time of their commands. */

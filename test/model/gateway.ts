@@ -11,7 +11,7 @@ import { createMetrics, type Metrics } from '../../src/metrics.ts';
 import type { Codec } from '../../src/protocol/codec.ts';
 import type { Mode, SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
 import type { SubscribeGrant } from '../../src/sessions/application.ts';
-import { HeldBytes } from '../../src/sessions/charges.ts';
+import { HeldByPayers, HeldBytes } from '../../src/sessions/charges.ts';
 import type { TakenSeat } from '../../src/sessions/connection-caps.ts';
 import { ConnectionLimits } from '../../src/sessions/connection-limits.ts';
 import { Inbox } from '../../src/sessions/inbox.ts';
@@ -236,7 +236,7 @@ export class Gateway {
         commandsPerSecond: many,
         idleTimeoutMs: 60_000,
       },
-      waitingMessages: new HeldBytes({ perPayer: 131_072, total: 1_048_576 }),
+      waitingMessages: new HeldByPayers({ perPayer: 131_072, total: 1_048_576 }),
       pendingCommands: new HeldBytes({ perPayer: many, total: many }),
       version: 'test',
       writeTimeoutMs,

@@ -14,7 +14,7 @@ import { codecs } from '../../src/protocol/codecs.ts';
 import type { Mode, Position } from '../../src/protocol/frames.ts';
 import { namespaceOf } from '../../src/protocol/namespace.ts';
 import type { ServerFrame, ServerKind } from '../../src/protocol/server-frames.ts';
-import { type ByteLimits, HeldBytes } from '../../src/sessions/charges.ts';
+import { type ByteLimits, HeldByPayers, HeldBytes } from '../../src/sessions/charges.ts';
 import type { Connection } from '../../src/sessions/connection.ts';
 import type { TakenSeat } from '../../src/sessions/connection-caps.ts';
 import { ConnectionLimits } from '../../src/sessions/connection-limits.ts';
@@ -253,7 +253,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
       metrics,
     },
     limits,
-    waitingMessages: new HeldBytes({ perPayer: 131_072, total: 1_048_576 }),
+    waitingMessages: new HeldByPayers({ perPayer: 131_072, total: 1_048_576 }),
     pendingCommands,
     workMs: monotonicMs,
     version: '0',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { HeldBytes } from '../../src/sessions/charges.ts';
+import { HeldByPayers } from '../../src/sessions/charges.ts';
 import { Intake, smallMessageBytes } from '../../src/sessions/intake.ts';
 import type { Session } from '../../src/sessions/session.ts';
 import { TurnBudget } from '../../src/sessions/turn-budget.ts';
@@ -8,16 +8,18 @@ import { FakeTurns } from '../fanout/fixtures.ts';
 function makeIntake(limits = { perPayer: 100_000, total: 1_000_000 }) {
   const turns = new FakeTurns();
   const turnBudget = new TurnBudget(turns, 5);
-  const held = new HeldBytes(limits);
+  const held = new HeldByPayers(limits);
   const taken: string[] = [];
   const intake = new Intake({
     turnBudget,
     held,
-    take: (session, message) =>
-      taken.push(`${session.payer.account} ${String.fromCharCode(message[0] as number)}`),
+    take: (session, message, _, lasts) =>
+      taken.push(
+        `${session.payer.account} ${String.fromCharCode(message[0] as number)}${lasts ? ' lasts' : ''}`,
+      ),
   });
-  const session = (payer: string) =>
-    ({ payer: { account: payer, isVerified: false }, closed: false }) as unknown as Session;
+  const session = (account: string, more: object = { isVerified: true }) =>
+    ({ payer: { account, ...more }, closed: false }) as unknown as Session;
   const large = (letter: string) => new Uint8Array(smallMessageBytes + 1).fill(letter.charCodeAt(0));
   const small = (letter: string) => new Uint8Array(smallMessageBytes).fill(letter.charCodeAt(0));
   /** This turn has no time left. */
@@ -33,7 +35,7 @@ describe('messages', () => {
     expect(taken).toEqual(['a 1', 'a 2', 'a 3']);
   });
 
-  test('that are small are taken at once in any case, and large ones wait, as copies', () => {
+  test('that are small are taken at once in any case, and large ones wait, as copies that last', () => {
     const { intake, taken, session, large, small, busy, turns, held } = makeIntake();
     busy();
     const message = large('1');
@@ -42,7 +44,7 @@ describe('messages', () => {
     intake.receive(session('b'), small('2'), true);
     expect([taken, held.total]).toEqual([['b 2'], smallMessageBytes + 1]);
     turns.settle();
-    expect([taken, held.total]).toEqual([['b 2', 'a 1'], 0]);
+    expect([taken, held.total]).toEqual([['b 2', 'a 1 lasts'], 0]);
   });
 
   test('of one session are taken in their order, small ones after the large one before', () => {
@@ -51,7 +53,7 @@ describe('messages', () => {
     const a = session('a');
     for (const message of [large('1'), small('2'), large('3'), small('4')]) intake.receive(a, message, true);
     turns.settle();
-    expect(taken).toEqual(['a 1', 'a 2', 'a 3', 'a 4']);
+    expect(taken).toEqual(['a 1 lasts', 'a 2 lasts', 'a 3 lasts', 'a 4 lasts']);
   });
 
   test('are refused above what their payer may have waiting, and no other’s are', () => {
@@ -63,6 +65,23 @@ describe('messages', () => {
     const a = session('a');
     expect([1, 2, 3].map(() => intake.receive(a, large('1'), true))).toEqual([true, true, false]);
     expect(intake.receive(session('b'), large('1'), true)).toBe(true);
+  });
+
+  test('of unverified sessions of one address are refused above a quarter of all, and no other’s are', () => {
+    const { intake, session, large, busy, turns } = makeIntake({
+      perPayer: smallMessageBytes + 1,
+      total: 8 * (smallMessageBytes + 1),
+    });
+    busy();
+    const at = (account: string, address: string) => session(account, { address, isVerified: false });
+    const receive = (sender: Session) => intake.receive(sender, large('1'), true);
+    const ofOne = () => ['a', 'b', 'c'].map((account) => receive(at(account, 'one')));
+    expect(ofOne()).toEqual([true, true, false]);
+    expect(receive(at('d', 'two'))).toBe(true);
+    expect(['e', 'f', 'g'].map((user) => receive(session(user)))).toEqual([true, true, true]);
+    turns.settle();
+    busy();
+    expect(ofOne()).toEqual([true, true, false]);
   });
 
   test('of a session that has ended are dropped, and charged no more', () => {
