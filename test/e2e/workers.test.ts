@@ -2,9 +2,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { GatewayProcess, lastingPort } from '../support/gateway-process.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { Opened } from '../support/opened.ts';
 import { clientOfTest, state } from '../support/sdk.ts';
 import { apiKey } from '../support/tokens.ts';
 
@@ -47,7 +48,7 @@ async function get<T>(path: string): Promise<T> {
 
 /** The kernel spreads connections over the workers by their ports: of many, each worker has some. */
 function openClients(count: number): Promise<JsonClient[]> {
-  return Promise.all(Array.from({ length: count }, () => JsonClient.open(wsUrl)));
+  return Promise.all(Array.from({ length: count }, () => open(wsUrl)));
 }
 
 /** Live subscriptions of the SDK to a topic, and the offsets that each sees. */
@@ -66,11 +67,15 @@ function openSdkClients(count: number, topic: string) {
   );
 }
 
-async function closeAll(clients: readonly JsonClient[]): Promise<void> {
-  await Promise.all(clients.map((client) => client.close()));
-  // The gateway gives the places back when it has heard of it.
-  await expect.poll(() => active()).toBe(0);
-}
+const opened = new Opened();
+const open = (...args: Parameters<typeof JsonClient.open>) => opened.open(JsonClient.open(...args));
+
+afterEach(async () => {
+  await opened.close();
+});
+
+// A test counts its own connections: the gateway has heard of the end of all others.
+beforeEach(() => expect.poll(active).toBe(0));
 
 async function active(): Promise<number> {
   return (await get<{ connections: { active: number } }>('/api/stats')).connections.active;
@@ -113,17 +118,15 @@ describe('a gateway of two processes', () => {
       await client.call({ type: 'subscribe', topic: 'shared', last: 3 });
       expect((await client.count('shared', 3)).map(({ offset }) => offset)).toEqual([198, 199, 200]);
     }
-    await closeAll([...clients, ...late]);
   });
 
   test('holds all processes together to one cap, exactly', async () => {
-    const asked = await Promise.allSettled(upto(maxPerIp + 20).map(() => JsonClient.open(wsUrl)));
-    const opened = asked.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
-    expect(opened).toHaveLength(maxPerIp);
-    await opened[0]?.close();
-    const next = await eventually(() => JsonClient.open(wsUrl));
-    await expect(JsonClient.open(wsUrl)).rejects.toThrow();
-    await closeAll([...opened.slice(1), next]);
+    const asked = await Promise.allSettled(upto(maxPerIp + 20).map(() => open(wsUrl)));
+    const admitted = asked.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    expect(admitted).toHaveLength(maxPerIp);
+    await admitted[0]?.close();
+    await eventually(() => open(wsUrl));
+    await expect(open(wsUrl)).rejects.toThrow();
   });
 
   test('says of all processes together how many there are, and lists them', async () => {
@@ -157,28 +160,27 @@ describe('a gateway of two processes', () => {
       expect(response.status).toBe(200);
     }
     await expect.poll(() => clients.filter(({ closed }) => closed !== undefined).length).toBe(4);
-    await closeAll(clients);
   });
 
   test('knows in every process who is in a topic', async () => {
-    const watcher = await JsonClient.open(wsUrl);
+    const watcher = await open(wsUrl);
     await watcher.call({ type: 'subscribe', topic: 'room', presence: true });
     const clients = await openClients(12);
     for (const client of clients) await client.call({ type: 'subscribe', topic: 'room' });
     await expect.poll(() => watcher.frames.filter(({ type }) => type === 'joined').length).toBe(12);
+    // The other process is told of the last ones on its own.
     for (const client of clients)
-      expect(await client.call({ type: 'presence', topic: 'room' })).toMatchObject({ count: 13 });
-    await closeAll([...clients, watcher]);
+      await expect.poll(() => client.call({ type: 'presence', topic: 'room' })).toMatchObject({ count: 13 });
   });
 
   test('shares the unix socket and the proxy port, whose clients count by the address that the proxy names', async () => {
     const bySocket = upto(6).map((n) =>
-      JsonClient.open(`ws+unix://${unixSocket}:/ws?token=${apiKey}`, [], {
+      open(`ws+unix://${unixSocket}:/ws?token=${apiKey}`, [], {
         headers: { 'x-forwarded-for': `203.0.113.${n}` },
       }),
     );
     const byProxy = upto(6).map((n) =>
-      JsonClient.open(`ws://127.0.0.1:${proxyPort}/ws?token=${apiKey}`, [], {
+      open(`ws://127.0.0.1:${proxyPort}/ws?token=${apiKey}`, [], {
         createConnection: () => {
           const socket = connect({ port: proxyPort, host: '127.0.0.1', localAddress: '127.0.0.2' });
           socket.write(`PROXY TCP4 198.51.100.${n} 127.0.0.1 1 2\r\n`);
@@ -193,8 +195,7 @@ describe('a gateway of two processes', () => {
       ...upto(6).map((n) => `198.51.100.${n}`),
       ...upto(6).map((n) => `203.0.113.${n}`),
     ]);
-    await expect(JsonClient.open(`ws://127.0.0.1:${proxyPort}/ws?token=${apiKey}`)).rejects.toThrow();
-    await closeAll(clients);
+    await expect(open(`ws://127.0.0.1:${proxyPort}/ws?token=${apiKey}`)).rejects.toThrow();
   });
 
   test('serves polls by whichever process they come to, as one connection, without loss', async () => {
@@ -237,15 +238,15 @@ describe('a gateway of two processes', () => {
     await flow(20);
     process.kill(before[0] as number, 'SIGKILL');
     await flow(40);
-    const open = () => watcher.filter(({ closed }) => closed === undefined);
+    const unclosed = () => watcher.filter(({ closed }) => closed === undefined);
     const told = (client: JsonClient) => client.frames.filter(({ type }) => type === 'left').length;
     // All connections of the killed process end, and each that is left is told of each of them.
     const isToldOfAll = () => {
-      const gone = watcher.length - open().length;
-      return gone > 0 && open().every((client) => told(client) === gone);
+      const gone = watcher.length - unclosed().length;
+      return gone > 0 && unclosed().every((client) => told(client) === gone);
     };
     await expect.poll(isToldOfAll).toBe(true);
-    const left = open();
+    const left = unclosed();
     for (const { closed } of watcher) if (closed !== undefined) expect(closed.code).toBe(1006);
     await expect.poll(() => workers().filter((pid) => !before.includes(pid)).length).toBe(1);
     // Whichever process it comes to has all that was published.
@@ -270,7 +271,6 @@ describe('a gateway of two processes', () => {
     expect(await gateway.metric('sluice_publications_total', headers)).toBe(
       200 + 1 + 12 + 6 + (withSdk[0]?.seen.length ?? 0),
     );
-    await Promise.all([...returned, ...left].map((client) => client.close()));
   });
 
   test('tells every client to come back, and ends', async () => {
