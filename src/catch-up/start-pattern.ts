@@ -43,11 +43,15 @@ export interface PatternStarted {
   readonly heldBytes?: number;
 }
 
-interface PatternOptions extends StartOptions {
-  /** How many topics the reply may list for it. */
-  readonly listedMax: number;
+/** Where a subscription to a pattern continues. */
+export interface ContinuationOptions extends StartOptions {
   /** Throws if the backlog may not keep lists of this many bytes. Absent: it may keep any. */
   readonly checkRoom?: (bytes: number) => void;
+}
+
+interface PatternOptions extends ContinuationOptions {
+  /** How many topics the reply may list for it. */
+  readonly listedMax: number;
 }
 
 /** Where a subscription to a pattern starts. */
@@ -113,7 +117,7 @@ const hadOfNone: PatternHad = {
 };
 
 /** For a new subscriber, which lacks all values, that was sent the publications of streams up to here. */
-export function continuePattern(view: View, had: PatternHad, options: StartOptions): PatternStarted {
+export function continuePattern(view: View, had: PatternHad, options: ContinuationOptions): PatternStarted {
   const withoutValues = ({ seq }: Had) => ({ seq, lacksValues: true });
   const { cursor, ...started } = startAfter(
     view,
@@ -152,7 +156,7 @@ interface StartedAfter extends Omit<PatternStarted, 'result'> {
 function startAfter(
   view: View,
   had: PatternHad,
-  { broker, checkRoom }: Pick<PatternOptions, 'broker' | 'checkRoom'>,
+  { broker, checkRoom }: Pick<ContinuationOptions, 'broker' | 'checkRoom'>,
   { own, goneSeq, lacksGone, isKnown }: Beside,
 ): StartedAfter {
   const { lowest, hasExceptions } = had;

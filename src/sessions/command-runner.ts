@@ -71,6 +71,11 @@ export class CommandRunner {
       this.#refuse(session, message, isBinary, tooManyWaiting());
   }
 
+  /** Runs a part of what the session asks for, and charges its payer for the time. */
+  timed(session: Session, run: () => void): void {
+    this.#limits.timed(session, run);
+  }
+
   /** Changes how much the commands of a payer may take. */
   limit(commandsPerSecond: number): void {
     this.#limits.limit(commandsPerSecond);

@@ -6,19 +6,25 @@ import type { Subscriber } from './subscribe.ts';
 import { Failure, settled } from './task.ts';
 import { wireError } from './wire-error.ts';
 
+export interface OpeningOptions {
+  readonly subscriber: Subscriber;
+  readonly fault: (error: unknown, session: Session) => void;
+  /** Runs a part of what a session asks for, to charge its time to the payer of the session. */
+  readonly timed: (session: Session, run: () => void) => void;
+}
+
 /** What connections are subscribed to because of their request rather than by a command. */
 export class OpeningSubscriptions {
-  readonly #subscriber: Subscriber;
-  readonly #fault: (error: unknown, session: Session) => void;
+  readonly #options: OpeningOptions;
 
-  constructor(subscriber: Subscriber, fault: (error: unknown, session: Session) => void) {
-    this.#subscriber = subscriber;
-    this.#fault = fault;
+  constructor(options: OpeningOptions) {
+    this.#options = options;
   }
 
   /** Subscribes a session to the topic of its path, and tells it, also why it is not. */
   toPath(session: Session, topic: string): void {
-    this.#subscribe(session, [{ topic }], (subscribed) => {
+    const timed = (run: () => void) => this.#options.timed(session, run);
+    this.#subscribe(session, [{ topic }], timed, (subscribed) => {
       const results =
         subscribed instanceof SluiceError ? [{ topic, error: wireError(subscribed) }] : subscribed;
       session.outbox.sendFrame({ kind: 'subscribed', id: 0, results });
@@ -29,20 +35,22 @@ export class OpeningSubscriptions {
   ofStream(
     session: Session,
     subscriptions: readonly Subscription[],
+    timed: (run: () => void) => void,
     finish: (results: readonly SubscribeResult[] | SluiceError) => void,
   ): void {
-    this.#subscribe(session, subscriptions, finish);
+    this.#subscribe(session, subscriptions, timed, finish);
   }
 
   #subscribe(
     session: Session,
     subscriptions: readonly Subscription[],
+    timed: (run: () => void) => void,
     finish: (results: readonly SubscribeResult[] | SluiceError) => void,
   ): void {
-    const subscriber = this.#subscriber;
+    const { subscriber } = this.#options;
     const subscribe = () =>
       whenDone(subscriber.prepare(session, subscriptions), (prepared) =>
-        subscriber.subscribe(session, subscriptions, prepared),
+        subscriber.subscribe(session, subscriptions, prepared, timed),
       );
     session.commands.add({
       begin: () => settled(subscribe),
@@ -61,7 +69,7 @@ export class OpeningSubscriptions {
     if (!(subscribed instanceof Failure)) return subscribed;
     const { error } = subscribed;
     if (error instanceof SluiceError) return error;
-    this.#fault(error, session);
+    this.#options.fault(error, session);
     return new SluiceError('internal');
   }
 }

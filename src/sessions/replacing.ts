@@ -46,6 +46,8 @@ export function holdReplaced(
 export interface Started {
   readonly backlog: Backlog;
   readonly result: StartResult;
+  /** Of lists that the backlog keeps; absent: it keeps none. */
+  readonly heldBytes?: number;
 }
 
 /**
@@ -57,11 +59,12 @@ export function continuedAfter(
   { since, last, cursor, positions }: Subscription,
   former: Former,
   options: StartOptions,
+  checkRoom: (bytes: number) => void,
 ): Started | undefined {
   if ((since ?? last ?? cursor ?? positions) !== undefined) return undefined;
   if (!view.isPattern) return continuedTopic(view.feed, former);
   const had = former.hadIn(view.options.target, options.broker.commits.seq);
-  return had && continuePattern(view, had, options);
+  return had && continuePattern(view, had, { ...options, checkRoom });
 }
 
 function continuedTopic(feed: Feed, former: Former): Started | undefined {

@@ -71,7 +71,8 @@ export class Sessions {
       commandFailed: (error, session) => this.#fault(error, session),
     };
     const fault = (error: unknown, session: Session) => this.#fault(error, session);
-    this.#opening = new OpeningSubscriptions(subscriber, fault);
+    const timed = (session: Session, run: () => void) => this.#runner.timed(session, run);
+    this.#opening = new OpeningSubscriptions({ subscriber, fault, timed });
     this.#identities = new SessionIdentities({
       broker: options.commands.broker,
       ownTopics: new OwnTopics(subscriber, fault),
@@ -160,15 +161,17 @@ export class Sessions {
 
   /**
    * Subscribes the session of a stream, which has no commands. Calls `finish` with the results, or with the error,
-   * unless the session has ended meanwhile. `finish` tells the client, and then pumps the session.
+   * unless the session has ended meanwhile. `finish` tells the client, and then pumps the session. `timed`: runs each
+   * part of the work, to charge its time.
    */
   subscribeStream(
     session: Session,
     subscriptions: readonly Subscription[],
+    timed: (run: () => void) => void,
     finish: (results: readonly SubscribeResult[] | SluiceError) => void,
   ): void {
     session.peer.seat.name?.(session.id);
-    this.#opening.ofStream(session, subscriptions, finish);
+    this.#opening.ofStream(session, subscriptions, timed, finish);
   }
 
   /** A message or pong has come. */

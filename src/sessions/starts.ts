@@ -20,10 +20,6 @@ interface ReplyRoom {
   topics: number;
 }
 
-interface Counted extends Started {
-  readonly heldBytes?: number;
-}
-
 export interface ChargedStart extends Started {
   readonly charge?: Charge;
 }
@@ -42,7 +38,7 @@ export class Starts {
   }
 
   /** What a subscriber lacks of the view, and what it is told. */
-  of(view: View, subscription: Subscription, room: ReplyRoom, checkRoom?: (bytes: number) => void): Counted {
+  of(view: View, subscription: Subscription, room: ReplyRoom, checkRoom?: (bytes: number) => void): Started {
     if (!view.isPattern) return startTopic(view.feed, subscription, this.#options);
     const started = startPattern(view, subscription, {
       ...this.#options,
@@ -53,8 +49,17 @@ export class Starts {
     return started;
   }
 
-  /** The same, and charges the payer what the backlog keeps. If that is too much, it detaches the view and throws. */
-  charged(view: View, subscription: Subscription, room: ReplyRoom, payer: Payer): ChargedStart {
+  /**
+   * The same, or what `continued` returns, and charges the payer what the backlog keeps. If that is too much, it
+   * detaches the view and throws.
+   */
+  charged(
+    view: View,
+    subscription: Subscription,
+    room: ReplyRoom,
+    payer: Payer,
+    continued: (checkRoom: (bytes: number) => void) => Started | undefined,
+  ): ChargedStart {
     const { fanout, backlogs } = this.#options;
     const { account } = payer;
     const checkRoom = (bytes: number) => {
@@ -62,7 +67,7 @@ export class Starts {
       fanout.detach(view, payer);
       throw new SluiceError('rate_limited', 'too many topics wait to be sent', { retryAfterMs });
     };
-    const started = this.of(view, subscription, room, checkRoom);
+    const started = continued(checkRoom) ?? this.of(view, subscription, room, checkRoom);
     const { heldBytes = 0 } = started;
     if (heldBytes <= freeBytes) return started;
     return { ...started, charge: new Charge(backlogs, account, heldBytes) };

@@ -1,6 +1,7 @@
 import { subscriptionKey } from '../protocol/equal-subscriptions.ts';
 import type { Subscription } from '../protocol/frames.ts';
 import { type Cursor, formatCursor, type Had, parseCursor, subscriptionsKey } from '../topics/cursor.ts';
+import { isPattern } from '../topics/topic-name.ts';
 
 /** Where a stream continues that was another session before. */
 export interface Continuation {
@@ -62,4 +63,9 @@ export function formerSessionOf({
     if (session !== undefined) return session;
   }
   return undefined;
+}
+
+/** Patterns take long to subscribe to. */
+export function hasPattern(subscriptions: readonly Subscription[]): boolean {
+  return subscriptions.some(({ topic }) => isPattern(topic));
 }

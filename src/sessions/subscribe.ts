@@ -20,7 +20,7 @@ import type { Presence } from './presence.ts';
 import { continuedAfter, equalTo, holdReplaced, replacedBy } from './replacing.ts';
 import type { Session } from './session.ts';
 import { SessionView } from './session-view.ts';
-import { type ChargedStart, Starts, type StartsOptions } from './starts.ts';
+import { Starts, type StartsOptions } from './starts.ts';
 import { subscribeEach } from './subscribe-each.ts';
 import { targetProblem } from './target.ts';
 import { type Failure, settled, type Task } from './task.ts';
@@ -258,9 +258,9 @@ export class Subscriber {
     const isInbox = inbox.isInboxOf(session, view);
     const replaced = view.isPattern ? undefined : command.former.positionIn(view.feed);
     const from = isInbox ? inbox.startOf(session, view, subscription, replaced) : subscription;
-    const continued = isInbox ? undefined : continuedAfter(view, subscription, command.former, this.#options);
-    const started: ChargedStart = continued ?? this.#starts.charged(view, from, command, payer);
-    const { backlog, result, charge } = started;
+    const continued = (checkRoom: (bytes: number) => void) =>
+      isInbox ? undefined : continuedAfter(view, subscription, command.former, this.#options, checkRoom);
+    const { backlog, result, charge } = this.#starts.charged(view, from, command, payer, continued);
     const origin = automatic ? 'gateway' : verdict?.grant === true ? 'granted' : 'client';
     const sessionView = new SessionView({ view, origin, payer, permit, backlog, charge });
     session.views.add(sessionView);

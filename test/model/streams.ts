@@ -172,12 +172,17 @@ export class Streams {
     { subscriptions }: StreamStart,
     finish: (results: readonly SubscribeResult[] | SluiceError) => void,
   ): void {
-    this.#options.sessions.subscribeStream(session, subscriptions, (results) => {
-      // A gateway that is away refuses a client that has heard of more elsewhere.
-      const isPassing = results instanceof SluiceError && results.code === 'engine_unavailable';
-      if (results instanceof SluiceError && !isPassing) throw results;
-      finish(results);
-    });
+    this.#options.sessions.subscribeStream(
+      session,
+      subscriptions,
+      (run) => run(),
+      (results) => {
+        // A gateway that is away refuses a client that has heard of more elsewhere.
+        const isPassing = results instanceof SluiceError && results.code === 'engine_unavailable';
+        if (results instanceof SluiceError && !isPassing) throw results;
+        finish(results);
+      },
+    );
   }
 
   #peer(): Peer {

@@ -167,6 +167,16 @@ test('while the lists of subscribers that are far back take all room, others are
   expect(await subscribe(other, 3)).toMatchObject({ view: expect.any(Number) });
 });
 
+test('a subscriber that continues where another subscription of its session was is charged for its lists', async () => {
+  const { clients, subscribe, subscriber, backlogs } = await farBack();
+  const [{ session }] = clients;
+  await subscribe(clients[0], 1);
+  const other = [{ topic: 'p:*', intervalMs: 1000, replaces: true }];
+  const prepared = await subscriber.prepare(session, other);
+  expect(await subscriber.subscribe(session, other, prepared)).toMatchObject([{ intervalMs: 1000 }]);
+  expect(backlogs.total).toBe(2000 * 8);
+});
+
 test('a subscriber that leaves frees its lists, and one that is refused leaves no view', async () => {
   const { clients, subscribe, sessions, fanout, backlogs } = await farBack();
   const [one, other] = clients;

@@ -166,7 +166,7 @@ export class Polls {
     // The client polls with this cursor again when the response is lost.
     if (formerSession !== undefined && !this.#connections.has(formerSession))
       this.#connections.set(formerSession, connection);
-    sessions.subscribeStream(session, start.subscriptions, (results) => {
+    sessions.subscribeStream(session, start.subscriptions, identified.timed, (results) => {
       const refusal = refusalOf(results);
       if (refusal !== undefined) {
         connection.gone();

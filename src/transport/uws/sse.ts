@@ -106,15 +106,15 @@ export class EventStreams {
     this.#probing = undefined;
   }
 
-  #accept(request: StreamExchange, { asked, admit }: IdentifiedRequest): void {
-    void whenDone(admit(), (peer) => {
+  #accept(request: StreamExchange, identified: IdentifiedRequest): void {
+    void whenDone(identified.admit(), (peer) => {
       if (request.exchange.isOver) return;
       if (peer instanceof SluiceError) this.#refuse(request, peer);
-      else this.#open(request, asked, peer);
+      else this.#open(request, identified, peer);
     });
   }
 
-  #open(request: StreamExchange, asked: IdentifiedRequest['asked'], peer: Peer): void {
+  #open(request: StreamExchange, { asked, timed }: IdentifiedRequest, peer: Peer): void {
     const { response, exchange, startedAtMs } = request;
     const start = streamStart(asked.subscriptions, asked.cursor);
     const connection = new SseConnection(this.#shared, {
@@ -127,7 +127,7 @@ export class EventStreams {
     const session = this.#lifecycle.open(peer, connection, startedAtMs, start.continuation);
     connection.opened(session);
     this.sink.add(connection);
-    this.#options.sessions.subscribeStream(session, start.subscriptions, (results) => {
+    this.#options.sessions.subscribeStream(session, start.subscriptions, timed, (results) => {
       if (exchange.isOver) return;
       const refusal = refusalOf(results);
       if (refusal !== undefined) {

@@ -20,7 +20,7 @@ import type { LifecycleOptions } from '../../sessions/lifecycle.ts';
 import { type Peer, shownUserOf } from '../../sessions/peer.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import type { StreamCursors } from '../../sessions/stream-cursors.ts';
-import { formerSessionOf } from '../../sessions/stream-start.ts';
+import { formerSessionOf, hasPattern } from '../../sessions/stream-start.ts';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
 import { endsUnclear } from './framing.ts';
 import type { RefusalMetrics } from './refusals.ts';
@@ -57,13 +57,16 @@ export interface StreamShapes {
 
 /**
  * A request that was read and whose client is known. `admit` takes the place of a new connection; `former`: the id of
- * the session that it replaces, whose place it takes over.
+ * the session that it replaces, whose place it takes over. One for patterns, which take long, is refused while its
+ * client has no time left.
  */
 export interface IdentifiedRequest {
   readonly applicant: Applicant;
   readonly asked: StreamRequest;
   readonly identity: Peer['identity'];
   admit(former?: string): Awaitable<Peer | SluiceError>;
+  /** Runs a part of what the request asks for, and charges the client for the time. */
+  readonly timed: (run: () => void) => void;
 }
 
 /** A request whose client is not known yet. */
@@ -187,7 +190,7 @@ export class StreamAdmission {
     request: StreamExchange,
     late: SluiceError | undefined,
   ): void {
-    const { admission } = this.#options;
+    const { admission, reads } = this.#options;
     const asked = late ?? read();
     if (asked instanceof SluiceError) {
       this.#route.refuse(request, asked);
@@ -195,10 +198,13 @@ export class StreamAdmission {
     }
     const continues = isKnown || this.#goesOn(applicant, formerSessionOf(asked));
     if (continues && !isKnown) admission.hasConnection(applicant);
+    const account = chargedAccount(applicant, identity);
     const admit = (former?: string) =>
+      (hasPattern(asked.subscriptions) ? reads.refusal(account) : undefined) ??
       (continues ? admission.ask(applicant) : undefined) ??
       whenDone(admission.admit(applicant, identity, request.exchange, former), authenticated);
-    this.#route.accept(request, { applicant, asked, identity, admit });
+    const timed = (run: () => void) => reads.timed(account, run);
+    this.#route.accept(request, { applicant, asked, identity, admit, timed });
   }
 }
 

@@ -53,15 +53,25 @@ export class StreamReads {
   }
 
   #charged(account: string | undefined, read: (refusal: SluiceError | undefined) => void): void {
-    const { limits, workMs, metrics } = this.#options;
+    const refusal = this.refusal(account);
+    if (refusal === undefined) this.timed(account, () => read(undefined));
+    else read(refusal);
+  }
+
+  /** Why this account may not ask for more work now. */
+  refusal(account: string | undefined): SluiceError | undefined {
+    const { limits, metrics } = this.#options;
     const retryAfterMs = account === undefined ? 0 : limits.workWaitMs(account);
-    if (retryAfterMs > 0) {
-      metrics.rateLimitedTotal.inc({ scope: 'http' });
-      read(new SluiceError('rate_limited', undefined, { retryAfterMs }));
-      return;
-    }
+    if (retryAfterMs === 0) return undefined;
+    metrics.rateLimitedTotal.inc({ scope: 'http' });
+    return new SluiceError('rate_limited', undefined, { retryAfterMs });
+  }
+
+  /** Runs a part of what a client asks for, and charges its account for the time. */
+  timed(account: string | undefined, run: () => void): void {
+    const { limits, workMs } = this.#options;
     const startMs = workMs();
-    read(undefined);
+    run();
     if (account !== undefined) limits.spent(account, workMs() - startMs, 0);
   }
 }

@@ -32,7 +32,13 @@ function makeReads(debts: Readonly<Record<string, number>> = {}) {
       if (refusal === undefined) nowMs += 2;
       done.push(refusal === undefined ? id : `${refusal.code} ${refusal.retryAfterMs}`);
     });
-  return { turns, counts, spent, done, read };
+  /** Subscribes for 2 ms. */
+  const subscribe = (account?: string) => {
+    reads.timed(account, () => {
+      nowMs += 2;
+    });
+  };
+  return { turns, counts, spent, done, reads, read, subscribe };
 }
 
 describe('a long request for a stream', () => {
@@ -77,5 +83,22 @@ describe('the session that a query continues', () => {
     ['former=s2', cursor, 's1'],
   ])('is found without reading the rest: %s, %s', (query, lastEventId, session) => {
     expect(formerOfQuery(query, lastEventId)).toEqual(session);
+  });
+});
+
+describe('the subscriptions of a stream', () => {
+  test('are charged to its client', () => {
+    const { spent, subscribe } = makeReads();
+    subscribe('user u');
+    subscribe();
+    expect(spent).toEqual([['user u', 2]]);
+  });
+
+  test('are refused, and counted, to a client that has no time left', () => {
+    const { counts, reads } = makeReads({ 'address a': 70 });
+    expect(['address a', 'user u', undefined].map((account) => reads.refusal(account)?.retryAfterMs)).toEqual(
+      [70, undefined, undefined],
+    );
+    expect(counts.of('rateLimitedTotal')).toBe(1);
   });
 });

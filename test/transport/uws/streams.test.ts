@@ -34,6 +34,7 @@ async function start(turnBudgetMs = 5) {
   const uws = loadUws();
   const app: TemplatedApp = uws.App();
   const clock = { nowMs: 1_000_000 };
+  const work = { nowMs: 0, spentMs: 0, debtMs: 0 };
   const held = new HeldBytes({ perPayer: 1e6, total: 1e6 });
   const source = { address: '192.0.2.1', addressKey: '192.0.2.1', account: '', origin: '', credential: '' };
   const common = {
@@ -53,8 +54,13 @@ async function start(turnBudgetMs = 5) {
     requestIds: new RequestIds({ hasProxies: () => false, isProxy: () => false }),
     turn: new RequestTurn(eventLoop),
     reads: new StreamReads({
-      limits: { workWaitMs: () => 0, spent: () => undefined },
-      workMs: () => 0,
+      limits: {
+        workWaitMs: () => work.debtMs,
+        spent: (_, ms) => {
+          work.spentMs += ms;
+        },
+      },
+      workMs: () => work.nowMs,
       turns: eventLoop,
       metrics: counts.metrics,
     }),
@@ -92,7 +98,8 @@ async function start(turnBudgetMs = 5) {
     gateway.turns.advance(20);
     await nextTurn();
   };
-  return { ...gateway, clock, streams, polls, turning, stream, asked, poll, publish };
+  const ask = (path: string) => turning(fetch(`http://127.0.0.1:${port}${path}`));
+  return { ...gateway, clock, work, streams, polls, turning, stream, asked, ask, poll, publish };
 }
 
 describe('a stream', () => {
@@ -143,6 +150,25 @@ describe('a stream', () => {
     await turning(client.until(() => session!.unsentBytes === 0));
     expect(session!.views.state).toBe('live');
   });
+});
+
+describe('subscriptions to patterns', () => {
+  test.each(['/sse', '/poll'])(
+    'by %s are charged to the client, and refused if it has no time left',
+    async (path) => {
+      const { work, broker, ask } = await start();
+      const topicsOf = broker.topicsOf.bind(broker);
+      broker.topicsOf = (pattern) => {
+        work.nowMs += 4;
+        return topicsOf(pattern);
+      };
+      expect((await ask(`${path}?topic=p:*`)).status).toBe(200);
+      expect(work.spentMs).toBeGreaterThanOrEqual(4);
+      work.debtMs = 70;
+      expect(await (await ask(`${path}?topic=p:*`)).text()).toContain('rate_limited');
+      expect((await ask(`${path}?topic=t`)).status).toBe(200);
+    },
+  );
 });
 
 describe('the session of polls', () => {
