@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Config, ConfigError, type LiveConfig } from '../config.ts';
 import type { Log } from '../log.ts';
 import type { RunningGateway } from './deps.ts';
@@ -17,6 +18,8 @@ export async function reload(
 ): Promise<void> {
   try {
     const next = load((sentence) => log.warn(sentence));
+    // Reading thousands of namespaces takes most of the time that a turn may take.
+    await nextTurn();
     const { changed, needRestart } = live.take(next);
     // Even without a changed option: certificates and public keys are separate files.
     const problem = await server.reload();
@@ -33,11 +36,32 @@ export async function reload(
   }
 }
 
-/** Runs one reload at a time. Requests during the start are merged into one, which runs after it. */
+/** The time of other work between two reloads, as a multiple of the time that the first one took. */
+const restFactor = 9;
+
+export interface ReloadClock {
+  readonly nowMs: () => number;
+  readonly after: (ms: number, run: () => void) => void;
+}
+
+const realClock: ReloadClock = {
+  nowMs: () => performance.now(),
+  after: (ms, run) => void setTimeout(run, ms).unref(),
+};
+
+/**
+ * Runs one reload at a time. Requests during the start, a reload and the rest after it are merged into one: however
+ * often it is asked to reload, the gateway does its other work most of the time.
+ */
 export class ReloadsInTurn {
+  readonly #clock: ReloadClock;
   #run: (() => Promise<void>) | undefined;
   #isAsked = false;
-  #isRunning = false;
+  #isBusy = false;
+
+  constructor(clock = realClock) {
+    this.#clock = clock;
+  }
 
   ask(): void {
     this.#isAsked = true;
@@ -51,14 +75,18 @@ export class ReloadsInTurn {
   }
 
   async #next(): Promise<void> {
-    if (this.#run === undefined || this.#isRunning || !this.#isAsked) return;
+    if (this.#run === undefined || this.#isBusy || !this.#isAsked) return;
+    const { nowMs, after } = this.#clock;
+    const startMs = nowMs();
     this.#isAsked = false;
-    this.#isRunning = true;
+    this.#isBusy = true;
     try {
       await this.#run();
     } finally {
-      this.#isRunning = false;
+      after(restFactor * (nowMs() - startMs), () => {
+        this.#isBusy = false;
+        void this.#next();
+      });
     }
-    await this.#next();
   }
 }

@@ -52,5 +52,6 @@ function differences(name: string, before: Config, next: Config): NamespaceOptio
 }
 
 export function isSame(one: unknown, another: unknown): boolean {
-  return JSON.stringify(one) === JSON.stringify(another);
+  if (one === another) return true;
+  return typeof one === 'object' && JSON.stringify(one) === JSON.stringify(another);
 }

@@ -247,6 +247,11 @@ describe('a document of keys', () => {
     expect(() => readKeySet(JSON.stringify(document))).toThrow(message);
   });
 
+  test('is refused in PEM with 101 keys, without reading one', () => {
+    const block = '-----BEGIN PUBLIC KEY-----\nnone\n-----END PUBLIC KEY-----\n';
+    expect(() => readKeySet(block.repeat(101))).toThrow('more than 100 keys');
+  });
+
   test('loses keys that are damaged, and no others', async () => {
     const good = await jwkOf(other, { kid: 'a' });
     const damaged = [
