@@ -5,6 +5,7 @@ import { toInstant } from '../protocol/instant.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
 import { type ApiResponse, json } from './http.ts';
 import { readJsonBody, readMembers } from './json-body.ts';
+import { inOwnTurn } from './own-turn.ts';
 import type { ApiPorts, ConnectionInfo } from './ports.ts';
 import { acksBody, type connectionParams, type connectionsQuery, emptyBody } from './request-schemas.ts';
 import type { Call } from './route.ts';
@@ -12,12 +13,15 @@ import { validated } from './validate.ts';
 
 /** `GET /api/connections` */
 export async function listConnections(
-  { query }: Call<unknown, z.output<typeof connectionsQuery>>,
-  { sessions }: ApiPorts,
+  call: Call<unknown, z.output<typeof connectionsQuery>>,
+  ports: ApiPorts,
 ): Promise<ApiResponse> {
+  const { query } = call;
+  const { sessions } = ports;
   const topic = query.topic === undefined ? undefined : canonicalTopic(query.topic);
-  const { connections, next } = await sessions.list({ ...query, topic });
-  return json({ count: await sessions.count(), connections: connections.map(connectionBody), next });
+  const { connections, next } = await inOwnTurn(call, ports, () => sessions.list({ ...query, topic }));
+  const count = await sessions.count();
+  return inOwnTurn(call, ports, () => json({ count, connections: connections.map(connectionBody), next }));
 }
 
 export function connectionBody({ connectedAtMs, lastSeenAtMs, ...info }: ConnectionInfo) {

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { SluiceError } from '../errors.ts';
 import { toInstant } from '../protocol/instant.ts';
 import { type ApiResponse, json } from './http.ts';
+import { inOwnTurn } from './own-turn.ts';
 import type { ApiPorts } from './ports.ts';
 import type { readiness, stats } from './response-schemas.ts';
 import type { Call } from './route.ts';
@@ -32,8 +33,8 @@ export async function showReadiness(_call: Call, { service }: ApiPorts): Promise
 }
 
 /** `GET /metrics` */
-export async function showMetrics(_call: Call, { service }: ApiPorts): Promise<ApiResponse> {
-  const { contentType, body } = await service.metricsText();
+export async function showMetrics(call: Call, ports: ApiPorts): Promise<ApiResponse> {
+  const { contentType, body } = await inOwnTurn(call, ports, () => ports.service.metricsText());
   return {
     status: 200,
     headers: {

@@ -4,6 +4,7 @@ import { SluiceError } from '../errors.ts';
 import { toInstant } from '../protocol/instant.ts';
 import { type ApiResponse, json } from './http.ts';
 import { readJsonBody } from './json-body.ts';
+import { inOwnTurn } from './own-turn.ts';
 import type { ApiPorts } from './ports.ts';
 import { restoreBody, revokeBody } from './request-schemas.ts';
 import type { revocation } from './response-schemas.ts';
@@ -33,11 +34,14 @@ export async function restoreTokens({ body }: Call, { tokens }: ApiPorts): Promi
 }
 
 /** `GET /api/tokens/revocations` */
-export function listRevocations(_: Call, { tokens }: ApiPorts): ApiResponse {
-  return json({
-    revocations: [...tokens.revocations()].map(revocationBody),
-    survivesRestarts: tokens.survivesRestarts,
-  });
+export function listRevocations(call: Call, ports: ApiPorts): Promise<ApiResponse> {
+  const { tokens } = ports;
+  return inOwnTurn(call, ports, () =>
+    json({
+      revocations: [...tokens.revocations()].map(revocationBody),
+      survivesRestarts: tokens.survivesRestarts,
+    }),
+  );
 }
 
 function oneOf(jti: string | undefined, user: string | undefined): Pick<Revocation, 'kind' | 'id'> {

@@ -202,25 +202,31 @@ describe('a page of', () => {
   }
 
   test.each([
-    ['/api/topics?prefix=a', 1],
-    ['/api/topics/a/history', 2],
-    ['/api/topics/server:1/latest', 2],
-  ])('%s is made in %i turns of its own, which its client pays and a key does not', async (path, pieces) => {
-    const { get, next, spent, byKey, byToken } = await withTurns();
-    const settled = { count: 0 };
-    const asked = [byToken, byToken, byKey].map((headers) =>
-      get(path, headers).finally(() => {
-        settled.count++;
-      }),
-    );
-    for (let turn = 1; turn <= 3 * pieces; turn++) {
-      await expect.poll(() => next.length).toBe(1);
-      expect(settled.count).toBeLessThan(3);
-      next.shift()?.();
-    }
-    expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 200, 200]);
-    expect([next, spent]).toEqual([[], Array.from({ length: 2 * pieces }, () => ['user alice', 1])]);
-  });
+    ['/api/topics?prefix=a', 1, 2],
+    ['/api/topics/a/history', 2, 2],
+    ['/api/topics/server:1/latest', 2, 2],
+    ['/api/connections', 2, 0],
+    ['/api/tokens/revocations', 1, 0],
+    ['/metrics', 1, 0],
+  ])(
+    '%s is made in %i turns of its own, which its client pays and a key does not',
+    async (path, pieces, clients) => {
+      const { get, next, spent, byKey, byToken } = await withTurns();
+      const settled = { count: 0 };
+      const asked = Array.from({ length: 3 }, (_, i) => (i < clients ? byToken : byKey)).map((headers) =>
+        get(path, headers).finally(() => {
+          settled.count++;
+        }),
+      );
+      for (let turn = 1; turn <= 3 * pieces; turn++) {
+        await expect.poll(() => next.length).toBe(1);
+        expect(settled.count).toBeLessThan(3);
+        next.shift()?.();
+      }
+      expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 200, 200]);
+      expect([next, spent]).toEqual([[], Array.from({ length: clients * pieces }, () => ['user alice', 1])]);
+    },
+  );
 
   test('topics begins where it should, whatever their number and order', async () => {
     const name = fc.stringMatching(/^[a-c]{1,3}$/);
