@@ -11,12 +11,12 @@ import { TopicBacklog } from './topic-backlog.ts';
  * without members skip what they have not sent.
  */
 export function backlogOfLost(view: View, lost: ReadonlyMap<Feed, Position>, broker: Broker): Backlog {
-  if (!view.isPattern) {
+  if (view.unsent === undefined) {
     const { feed } = view;
     const { epoch, offset } = lost.get(feed) ?? sentPosition(feed);
     return new TopicBacklog(feed, epoch, offset);
   }
-  const unsent = new Set(view.waiting.keys());
+  const unsent = new Set(view.unsent.feeds);
   for (const feed of lost.keys()) if (feed.view === view) unsent.add(feed);
   const items = [...unsent].map((feed) => ofPattern(feed, lost.get(feed) ?? sentPosition(feed)));
   return new PatternBacklog(broker, view, items);

@@ -99,8 +99,8 @@ export class Fanout implements TopicListener {
 
   /** The cursor of a live member of a pattern's view. */
   cursorOf(view: View): string {
-    const { epoch } = this.#options.broker.commits;
-    return formatCursor({ epoch, seq: view.sentSeq(this.#options.broker.commits.seq), lacksValues: false });
+    const { epoch, seq } = this.#options.broker.commits;
+    return formatCursor({ epoch, seq: view.unsent?.sentSeq(seq) ?? seq, lacksValues: false });
   }
 
   /**

@@ -222,7 +222,7 @@ export class Flusher {
     const { view } = feed;
     const after = feed.position;
     const publications = forOthers;
-    if (upto === feed.topic.ring.newest) view.lacksNothing(feed);
+    if (upto === feed.topic.ring.newest) view.unsent?.delete(feed);
     const header = batchHeader(feed, after, upto, this.#cursorFor(view, nowMs));
     const bytes = this.#encoder.batch(feed, header, publications, view.members);
     const frame = { view, bytes, feed, epoch: feed.epoch, after, upto, publications: publications.length };

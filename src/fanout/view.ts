@@ -4,6 +4,7 @@ import { isPattern } from '../topics/topic-name.ts';
 import type { AnnouncedDictionary } from './dictionary.ts';
 import { HeldKeys } from './held-keys.ts';
 import { Scheduled } from './schedule.ts';
+import { UnsentFeeds } from './unsent-feeds.ts';
 import { deliveryKey, type ViewOptions, viewKey } from './view-options.ts';
 
 /**
@@ -16,6 +17,8 @@ export class View {
   readonly deliveryKey: string;
   readonly options: ViewOptions;
   readonly isPattern: boolean;
+  /** Of a pattern: what its members have not been sent yet. */
+  readonly unsent: UnsentFeeds<Feed> | undefined;
   /** When its members were told their cursor last, on the monotonic clock, where they are not with each batch. */
   cursorAtMs = Number.NEGATIVE_INFINITY;
   /** A name of this view alone, for transports that publish by name. */
@@ -27,10 +30,6 @@ export class View {
   #frames = 0;
   #dictionary: AnnouncedDictionary | undefined;
   #patternNumber = 0;
-  readonly #waiting = new Map<Feed, number>();
-  /** Those of them whose topics began anew, and the earliest commit of these since there were any. */
-  readonly #begunAnew = new Set<Feed>();
-  #begunAnewSeq = Number.POSITIVE_INFINITY;
   readonly #feeds = new Map<Topic, Feed>();
 
   constructor(id: number, options: ViewOptions) {
@@ -39,6 +38,7 @@ export class View {
     this.deliveryKey = deliveryKey(options);
     this.options = options;
     this.isPattern = isPattern(options.target);
+    this.unsent = this.isPattern ? new UnsentFeeds() : undefined;
     this.channel = `v${id}`;
   }
 
@@ -129,7 +129,7 @@ export class View {
 
   removeFeed(feed: Feed): void {
     this.#feeds.delete(feed.topic);
-    this.lacksNothing(feed);
+    this.unsent?.delete(feed);
   }
 
   // ---- patterns
@@ -141,44 +141,6 @@ export class View {
 
   numberPattern(number: number): void {
     this.#patternNumber = number;
-  }
-
-  /**
-   * A pattern's feeds that the members have not been sent all coverage of, by the `seq` of the first commit that they
-   * lack: the longest waiting first. Feeds with nothing for this view wait too: a member's position stays until their
-   * coverage is sent.
-   */
-  get waiting(): ReadonlyMap<Feed, number> {
-    return this.#waiting;
-  }
-
-  /** The members lack the feed from this commit on. */
-  lacks(feed: Feed, seq: number): void {
-    if (this.isPattern && !this.#waiting.has(feed)) this.#waiting.set(feed, seq);
-  }
-
-  /**
-   * The topic of the feed began anew after this commit, which may be older than those from which other feeds wait. A
-   * feed that waits already keeps its place: the feeds are in the order of their commits.
-   */
-  lacksAnew(feed: Feed, seq: number): void {
-    if (!this.isPattern) return;
-    this.lacks(feed, seq);
-    this.#begunAnew.add(feed);
-    this.#begunAnewSeq = Math.min(this.#begunAnewSeq, seq);
-  }
-
-  /** The members have been sent all coverage of the feed. */
-  lacksNothing(feed: Feed): void {
-    this.#waiting.delete(feed);
-    if (this.#begunAnew.delete(feed) && this.#begunAnew.size === 0)
-      this.#begunAnewSeq = Number.POSITIVE_INFINITY;
-  }
-
-  /** The members have been sent everything up to this commit, where `newest` is the newest of all. */
-  sentSeq(newest: number): number {
-    for (const seq of this.#waiting.values()) return Math.min(seq, this.#begunAnewSeq) - 1;
-    return newest;
   }
 }
 
@@ -303,7 +265,7 @@ export class Feed extends Scheduled {
     this.#epoch = this.topic.epoch;
     this.#moveTo(this.topic.ring.newest);
     this.#nothingPending();
-    this.view.lacksNothing(this);
+    this.view.unsent?.delete(this);
   }
 
   /**
@@ -326,13 +288,13 @@ export class Feed extends Scheduled {
     this.#moveTo(this.topic.ring.newest);
     this.#nothingPending();
     // A member that lags before the flush has not been told.
-    this.view.lacksAnew(this, this.topic.seq);
+    this.view.unsent?.addAnew(this, this.topic.seq);
     this.held?.clear();
   }
 
   /** This many more publications, of `bytes` bytes, wait for a flush; `seq` is the first one's. */
   queued(publications: number, bytes: number, seq: number): void {
-    this.view.lacks(this, seq);
+    this.view.unsent?.add(this, seq);
     this.#pendingPublications += publications;
     this.#pendingBytes += bytes;
   }
@@ -358,7 +320,7 @@ export class Feed extends Scheduled {
   finished(): void {
     this.#examined = this.topic.ring.newest;
     this.#nothingPending();
-    if (this.#position === this.#examined) this.view.lacksNothing(this);
+    if (this.#position === this.#examined) this.view.unsent?.delete(this);
   }
 
   #nothingPending(): void {

@@ -2,6 +2,7 @@ import type { Backlog } from '../catch-up/catch-up.ts';
 import { hadUpto } from '../catch-up/reach.ts';
 import { TopicBacklog } from '../catch-up/topic-backlog.ts';
 import type { OutFrame } from '../fanout/sink.ts';
+import type { UnsentFeeds } from '../fanout/unsent-feeds.ts';
 import type { Feed, View } from '../fanout/view.ts';
 import type { Position } from '../protocol/frames.ts';
 
@@ -26,7 +27,7 @@ export class Ahead {
   /** The session has had its backlog and is about to join the view. */
   joins(view: View, backlog: Backlog | undefined, { seq: newest, changes }: AheadAt): void {
     if (view.members === 0) return;
-    const seq = view.isPattern ? patternSeq(view, newest) : topicSeq(view, backlog, newest);
+    const seq = view.unsent ? patternSeq(view.unsent, newest) : topicSeq(view, backlog, newest);
     if (seq !== undefined) this.#views.set(view, { seq, changes });
   }
 
@@ -49,7 +50,7 @@ export class Ahead {
     if (seq === undefined || !isOf(feed, epoch)) return 'nothing';
     const offset = hadUpto(feed, seq) ?? 0;
     if (offset > after) return offset >= upto ? 'all' : 'some';
-    if (!view.isPattern || view.sentSeq(seq) >= seq) this.#views.delete(view);
+    if ((view.unsent?.sentSeq(seq) ?? seq) >= seq) this.#views.delete(view);
     return 'nothing';
   }
 
@@ -62,7 +63,7 @@ export class Ahead {
     const seq = this.#views.get(view)?.seq;
     if (seq === undefined) return lost;
     const lacking = new Map(lost);
-    for (const feed of view.isPattern ? [...view.waiting.keys(), ...lost.keys()] : view.feeds.values()) {
+    for (const feed of view.unsent ? [...view.unsent.feeds, ...lost.keys()] : view.feeds.values()) {
       const { epoch, offset } = lost.get(feed) ?? { epoch: feed.epoch, offset: feed.position };
       if (feed.view !== view || !isOf(feed, epoch)) continue;
       const had = hadUpto(feed, seq) ?? 0;
@@ -79,8 +80,8 @@ function isOf({ topic }: Feed, epoch: string): boolean {
 }
 
 /** A session that goes live in a pattern has everything of all topics, also of those that are new to its members. */
-function patternSeq({ waiting }: View, newest: number): number | undefined {
-  return waiting.size === 0 ? undefined : newest;
+function patternSeq(unsent: UnsentFeeds<Feed>, newest: number): number | undefined {
+  return unsent.isEmpty ? undefined : newest;
 }
 
 function topicSeq({ feed }: View, backlog: Backlog | undefined, newest: number): number | undefined {

@@ -213,7 +213,7 @@ export class StreamCursors {
     const now = this.#commits.seq;
     const isNamed = base !== view.options.target;
     const topics = new Map<string, Had>();
-    for (const feed of view.isPattern ? view.waiting.keys() : view.feeds.values()) {
+    for (const feed of view.unsent?.feeds ?? view.feeds.values()) {
       const sent = frame?.feed === feed ? frame.upto : feed.examined;
       const had = ahead === undefined ? 0 : (hadUpto(feed, ahead.seq) ?? 0);
       const upto = Math.max(sent, had);
@@ -221,11 +221,11 @@ export class StreamCursors {
       const lacking = knowsNumbering ? feed.seqAfter(upto) : feed.lackingAfter(upto);
       if (lacking === undefined) continue;
       const lag = { seq: lacking - 1, lacksValues: false };
-      if (!view.isPattern) return this.#ofLag(base, isNamed, lag);
+      if (view.unsent === undefined) return this.#ofLag(base, isNamed, lag);
       topics.set(feed.topic.name, lag);
       if (topics.size > exceptionsMax)
         return this.#ofLag(base, isNamed, {
-          seq: Math.max(view.sentSeq(now), ahead?.seq ?? 0),
+          seq: Math.max(view.unsent.sentSeq(now), ahead?.seq ?? 0),
           lacksValues: false,
         });
     }
