@@ -292,6 +292,7 @@ describe('the hooks of an embedded gateway', () => {
           return new Promise(() => undefined);
         },
         call: ({ method }) => {
+          if (method === 'refuses') throw new SluiceError('not_found', 'not that');
           if (method === 'throws') throw new Error('a fault of the application');
           return { data: { method } };
         },
@@ -318,6 +319,7 @@ describe('the hooks of an embedded gateway', () => {
     const call = (method: string, data?: unknown) => client.call({ type: 'call', method, data });
     expect(await call('double', 21)).toMatchObject({ type: 'result', data: 42 });
     expect(await call('refuse')).toMatchObject({ code: 'denied', message: 'not now' });
+    expect(await call('refuses')).toMatchObject({ code: 'not_found', message: 'not that' });
     expect(await call('throws')).toMatchObject({ code: 'application_unavailable' });
     remove();
     expect(await call('double', 21)).toMatchObject({ data: { method: 'double' } });

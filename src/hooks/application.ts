@@ -1,6 +1,5 @@
 import { type Identity, isOperator } from '../auth/identity.ts';
 import { isOthersTopic } from '../auth/permissions.ts';
-
 import { SluiceError } from '../errors.ts';
 import type { Payload } from '../protocol/frames.ts';
 import { fromBase64 } from '../protocol/json/base64.ts';
@@ -9,7 +8,7 @@ import { lastingPayload } from '../protocol/lasting-payload.ts';
 import type { Application, Asker, ConnectFacts, SubscribeGrant } from '../sessions/application.ts';
 import { isReserved } from '../topics/topic-name.ts';
 import { answerSchemas, parseJson, readAnswer, readAnswers, readBody } from './answers.ts';
-import type { CallHandler, Denial, HookName, Hooks } from './contract.ts';
+import type { Denial, HookName, Hooks } from './contract.ts';
 import type { Endpoint } from './endpoint.ts';
 import { HookFailure } from './failure.ts';
 import type { Gate, Hold } from './gate.ts';
@@ -29,10 +28,8 @@ export interface AskedHook {
 
 export interface HookedOptions {
   readonly hooks: { readonly [N in HookName]?: AskedHook };
-  /** Methods that are handled in this process. They go through the gate of calls too. */
-  readonly handlers: ReadonlyMap<string, CallHandler>;
-  /** Bounds the calls of `handlers`; absent: there can be none. */
-  readonly handlerGate?: Gate | undefined;
+  /** The function of this process that handles calls of this method; undefined: the call hook does. */
+  readonly handlerOf: (method: string) => AskedHook | undefined;
   /** Whether the identity is the gateway's own. */
   readonly isOwn: (identity: Identity) => boolean;
   /** Why the credential is no longer valid: it may have been revoked while the application was asked. */
@@ -45,57 +42,49 @@ const decisionMaxBytes = 64 * 1024;
 
 /** The application, represented by its hooks. */
 export function hookedApplication(options: HookedOptions): Application {
-  const { hooks, handlers, isOwn, payloadMaxBytes } = options;
-  const { connect, subscribe, publish, call } = hooks;
+  const { hooks, handlerOf, isOwn, payloadMaxBytes } = options;
+  const { connect, subscribe, publish } = hooks;
   // A client with an API key is the application itself. So is this machine over HTTP if no key is needed.
   const isExempt = ({ identity, transport }: Asker) =>
     identity.apiKey !== undefined || isOwn(identity) || (transport === 'http' && isOperator(identity));
   return {
-    ...(connect && {
-      connect: (asker, facts) =>
+    connect:
+      connect &&
+      ((asker, facts) =>
         isExempt(asker)
           ? asker.identity
           : connectVerdict(connect, asker, facts).then(
               (verdict) => options.refusal(asker.identity) ?? verdict,
-            ),
-    }),
-    ...(subscribe && {
-      subscribe: (asker, wanted) =>
+            )),
+    subscribe:
+      subscribe &&
+      ((asker, wanted) =>
         isExempt(asker) || wanted.length === 0
           ? wanted.map(() => plainGrant)
-          : subscribeVerdicts(subscribe, asker, wanted),
-    }),
-    ...(publish && {
-      publish: (asker, publishes) =>
+          : subscribeVerdicts(subscribe, asker, wanted)),
+    publish:
+      publish &&
+      ((asker, publishes) =>
         isExempt(asker) || publishes.length === 0
           ? publishes.map(() => undefined)
-          : publishVerdicts(publish, withoutEnd(asker), publishes),
-    }),
-    ...((call !== undefined || options.handlerGate !== undefined) && {
-      call: (asker, method, payload) => {
-        if (payload.bytes.length > payloadMaxBytes) return new SluiceError('payload_too_large');
-        const handler = options.handlerGate && handlers.get(method);
-        const gate = handler === undefined ? call?.gate : options.handlerGate;
-        if (gate === undefined) return undefined;
-        const refused = gate.refusal(asker.payer);
-        if (refused !== undefined) return refused instanceof SluiceError ? refused : unavailable();
-        // Only now does it have to last: a client may call far more often than it may be answered.
-        const question = callQuestion(clientOf(asker), method, lastingPayload(payload));
-        if (handler !== undefined) return handled(handler, gate, asker, question, payloadMaxBytes);
-        return call && called(call, asker, question, payloadMaxBytes);
-      },
-    }),
+          : // A publication is committed even if its client leaves.
+            publishVerdicts(publish, { ...asker, onGone: undefined }, publishes)),
+    call: (asker, method, payload) => {
+      const hook = handlerOf(method) ?? hooks.call;
+      if (hook === undefined) return undefined;
+      if (payload.bytes.length > payloadMaxBytes) return new SluiceError('payload_too_large');
+      const refused = hook.gate.refusal(asker.payer);
+      if (refused !== undefined) return refused instanceof SluiceError ? refused : unavailable();
+      // Only now does it have to last: a client may call far more often than it may be answered.
+      const question = callQuestion(clientOf(asker), method, lastingPayload(payload));
+      return called(hook, asker, question, payloadMaxBytes);
+    },
   };
 }
 
 const plainGrant: SubscribeGrant = { grant: false };
 
-/** A publication is committed even if its client leaves. */
-function withoutEnd({ onGone: _, ...asker }: Asker): Asker {
-  return asker;
-}
-
-/** Resolves with the result of a function, the bytes that a URL responds with, or an error of `Gate.ask`. */
+/** Resolves with the result of a function, the bytes that a URL responds with, or an error. */
 function outcomeOf(
   { answerer, gate }: AskedHook,
   { payer, onGone }: Asker,
@@ -103,11 +92,19 @@ function outcomeOf(
   responseMaxBytes: number,
 ): Promise<unknown> {
   const { endpoint } = answerer;
-  const run = async (signal: AbortSignal, hold: Hold) =>
+  const run = (signal: AbortSignal, hold: Hold) =>
     endpoint === undefined
-      ? answerer.ask(question.value() as never, { signal })
+      ? resultOf(async () => answerer.ask(question.value() as never, { signal }))
       : endpoint.post(question.body(), responseMaxBytes, signal, hold);
   return gate.ask<unknown>(payer, question.bytes, run, onGone);
+}
+
+/** A `SluiceError` that a function throws is its refusal, which the client gets. */
+function resultOf(ask: () => Promise<unknown>): Promise<unknown> {
+  return ask().catch((error: unknown) => {
+    if (error instanceof SluiceError) return error;
+    throw error;
+  });
 }
 
 async function asked(hook: AskedHook, asker: Asker, question: Question): Promise<unknown> {
@@ -213,35 +210,6 @@ async function called(
   } catch (error) {
     if (!(error instanceof HookFailure)) throw error;
     hook.gate.failed(error);
-    return unavailable();
-  }
-}
-
-/** A handler's `SluiceError` goes to the client. */
-async function handled(
-  handler: CallHandler,
-  gate: Gate,
-  { payer, onGone }: Asker,
-  question: Question,
-  payloadMaxBytes: number,
-): Promise<Payload | SluiceError> {
-  const run = async (signal: AbortSignal) => {
-    try {
-      return { data: await handler(question.value() as never, { signal }) };
-    } catch (error) {
-      if (error instanceof SluiceError) return { error };
-      throw error;
-    }
-  };
-  const outcome = await gate.ask<unknown>(payer, question.bytes, run, onGone);
-  if (outcome instanceof SluiceError) return outcome;
-  if (outcome instanceof HookFailure) return unavailable();
-  const { data, error } = outcome as { readonly data?: unknown; readonly error?: SluiceError };
-  try {
-    return error ?? fitting(payloadOf(data), payloadMaxBytes);
-  } catch (failure) {
-    if (!(failure instanceof HookFailure)) throw failure;
-    gate.failed(failure);
     return unavailable();
   }
 }

@@ -43,7 +43,12 @@ export function createApplication(
 ): ApplicationStage {
   const { config } = environment;
   const gateOf = gates(environment);
-  const handlers = embedded?.handlers ?? new Map();
+  const handlerOf = (method: string): AskedHook | undefined => {
+    const handler = embedded?.handlers.get(method);
+    if (handler === undefined) return undefined;
+    const ask: Hooks['call'] = async (question, asked) => ({ data: await handler(question, asked) });
+    return { answerer: { ask }, gate: gateOf('call'), failsOpen: false };
+  };
   const answererOf = (hook: HookName): Answerer | undefined => {
     const ask = embedded?.hooks[hook];
     if (ask !== undefined) return { ask };
@@ -58,8 +63,7 @@ export function createApplication(
       hooks[hook] = { answerer, gate: gateOf(hook), failsOpen: config.hookFailOpen.includes(hook) };
     }
     return hookedApplication({
-      ...{ hooks, handlers, refusal },
-      handlerGate: embedded && gateOf('call'),
+      ...{ hooks, handlerOf, refusal },
       isOwn: isCanary,
       payloadMaxBytes: config.payloadMaxBytes,
     });

@@ -16,7 +16,7 @@ export interface Asker {
   /** Charged for questions and payloads that wait for the application. */
   readonly payer: Payer;
   /** See `Departing`. */
-  readonly onGone?: Departing['onGone'];
+  readonly onGone?: Departing['onGone'] | undefined;
 }
 
 /**
@@ -48,17 +48,18 @@ export interface SubscribeGrant {
  */
 export interface Application {
   /** Returns who the client is from now on: what its credential says, and what the application adds. */
-  readonly connect?: (asker: Asker, facts: ConnectFacts) => Awaitable<Identity | SluiceError>;
+  readonly connect?: ((asker: Asker, facts: ConnectFacts) => Awaitable<Identity | SluiceError>) | undefined;
   /** Returns a result for each topic or pattern, in order. */
-  readonly subscribe?: (
-    asker: Asker,
-    wanted: readonly SubscribeWish[],
-  ) => Awaitable<readonly (SubscribeGrant | SluiceError)[]>;
+  readonly subscribe?:
+    | ((
+        asker: Asker,
+        wanted: readonly SubscribeWish[],
+      ) => Awaitable<readonly (SubscribeGrant | SluiceError)[]>)
+    | undefined;
   /** Returns for each, in order, why it may not; undefined: it may. Keeps the payload bytes while it runs. */
-  readonly publish?: (
-    asker: Asker,
-    publishes: readonly PublishFields[],
-  ) => Awaitable<readonly (SluiceError | undefined)[]>;
+  readonly publish?:
+    | ((asker: Asker, publishes: readonly PublishFields[]) => Awaitable<readonly (SluiceError | undefined)[]>)
+    | undefined;
   /** Undefined: the application takes no calls. Copies the payload unless it lasts. */
   readonly call?: (
     asker: Asker,

@@ -23,7 +23,7 @@ function makeGate(hook: HookName, held = new HeldBytes({ perPayer: 1e9, total: 1
 
 function application(more: Partial<HookedOptions>) {
   return hookedApplication({
-    ...{ hooks: {}, handlers: new Map(), payloadMaxBytes: 100, ...more },
+    ...{ hooks: {}, handlerOf: () => undefined, payloadMaxBytes: 100, ...more },
     isOwn: () => false,
     refusal: () => undefined,
   });
@@ -38,8 +38,13 @@ test.each([
     answer = resolve;
   });
   const { call } = application({
-    handlers: new Map([['any', () => answered]]),
-    handlerGate: makeGate('call'),
+    hooks: {
+      call: {
+        answerer: { ask: async () => ({ data: await answered }) },
+        gate: makeGate('call'),
+        failsOpen: false,
+      },
+    },
   });
   let copies = 0;
   const bytes = new Uint8Array(Buffer.from('1'));
