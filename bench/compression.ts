@@ -1,8 +1,9 @@
 import { SluiceClient } from '../src/client/client.ts';
 import { LightSocket } from './support/light-socket.ts';
 import { cpuSeconds } from './support/proc.ts';
-import { median, percentText } from './support/report.ts';
-import { atMost, claim, type OptionsOf, scenario } from './support/scenario.ts';
+import { percentText } from './support/report.ts';
+import { inTurn } from './support/runs.ts';
+import { atMost, claim, type OptionsOf, scenario, usual } from './support/scenario.ts';
 import { readTrace, type TracedFields } from './support/trace.ts';
 import { startSluice } from './trials/subject.ts';
 import { startReceivers, withWorkers } from './trials/trial.ts';
@@ -10,7 +11,7 @@ import { startReceivers, withWorkers } from './trials/trial.ts';
 const options = {
   connections: { default: 1000, sentence: 'Subscribers of the topic.' },
   everyMs: { default: 10, sentence: 'Between two batches.' },
-  runs: { default: 3, sentence: 'Runs of each row; the table has their medians.' },
+  runs: usual.runs,
 } as const;
 type Options = OptionsOf<typeof options>;
 
@@ -115,49 +116,31 @@ class Witness {
 }
 
 export default scenario(options, async (chosen, say) => {
-  const runs = new Map<Kind, Seen[]>(kinds.map((kind) => [kind, []]));
-  for (let i = 0; i < chosen.runs; i++) {
-    for (const [kind, done] of runs) {
-      say(`${kind.name}, run ${i + 1} of ${chosen.runs}`);
-      done.push(await measure(kind, chosen));
-    }
-  }
-  const of = (kind: Kind, pick: (seen: Seen) => number) => median(runs.get(kind)!.map(pick));
-  const share = (kind: Kind) => of(kind, ({ bytes }) => bytes) / payloadBytes;
-  const wrong = [...runs.values()].flat().reduce((sum, seen) => sum + seen.wrong, 0);
+  const runs = await inTurn(kinds, chosen.runs, say, (kind) => measure(kind, chosen));
+  const share = (kind: Kind) => runs.of(kind, ({ bytes }) => bytes) / payloadBytes;
+  const wrong = runs.sum((seen) => seen.wrong);
+  const cpuUs = (kind: Kind) => runs.of(kind, (seen) => seen.cpuUs);
   const rows = kinds.map((kind) => [
     kind.name,
-    of(kind, ({ bytes }) => bytes),
+    runs.of(kind, ({ bytes }) => bytes),
     percentText(share(kind)),
-    of(kind, ({ otherBytes }) => otherBytes),
-    of(kind, ({ cpuUs }) => cpuUs),
-    of(kind, ({ cpuUs }) => cpuUs) - of(plainOf(kind), ({ cpuUs }) => cpuUs),
+    runs.of(kind, ({ otherBytes }) => otherBytes),
+    cpuUs(kind),
+    cpuUs(kind) - cpuUs(plainOf(kind)),
   ]);
   const columns = ['', 'bytes/delivery', 'of payload', '… no batches', 'CPU us/publication', '… over plain'];
   const title = `${measured.length} publications of a recorded trace, ${payloadBytes.toFixed(0)} bytes each, to ${chosen.connections} connections`;
+  const nameOf = ({ name }: Kind) => `bytes on the wire to raw payload, ${name}`;
   return {
     tables: [{ title, columns, rows }],
     claims: [
       claim('a client on the SDK gets all of them as they were', wrong === 0, wrong),
       ...kinds.flatMap((kind) =>
-        kind.limit === undefined
-          ? []
-          : [
-              atMost(
-                `bytes on the wire to raw payload, ${kind.name}`,
-                share(kind) * 100,
-                kind.limit * 100,
-                '%',
-              ),
-            ],
+        kind.limit === undefined ? [] : [atMost(nameOf(kind), share(kind) * 100, kind.limit * 100, '%')],
       ),
     ],
-    ratios: kinds.map((kind) => ({
-      name: `bytes on the wire to raw payload, ${kind.name}`,
-      value: share(kind),
-      better: 'lower',
-    })),
-    facts: { runs: Object.fromEntries([...runs].map(([{ name }, done]) => [name, done])) },
+    ratios: kinds.map((kind) => ({ name: nameOf(kind), value: share(kind), better: 'lower' })),
+    facts: { runs: runs.facts },
   };
 });
 

@@ -6,14 +6,14 @@ import { engines } from '../src/engines/engines.ts';
 import { publishOf } from '../src/protocol/publication.ts';
 import type { AppendRequest, Engine } from '../src/topics/engine.ts';
 import { median } from './support/report.ts';
-import { numbers, scenario } from './support/scenario.ts';
+import { numbers, scenario, usual } from './support/scenario.ts';
 
 const options = {
   publishers: { default: '1,10,100', sentence: 'Appends under way at the same time, one publication each.' },
   topics: { default: 20, sentence: 'Topics that they take turns with.' },
   bytes: { default: 250, sentence: 'Size of a payload.' },
   seconds: { default: 2, sentence: 'How long a run takes.' },
-  runs: { default: 3, sentence: 'Runs of each row; the table has their medians.' },
+  runs: usual.runs,
   dir: { default: tmpdir(), sentence: 'Where the data folders are made: the disk that is measured.' },
 } as const;
 

@@ -1,12 +1,13 @@
-import { median, percentText } from './support/report.ts';
+import { percentText } from './support/report.ts';
+import { inTurn, nothingLost, type Runs } from './support/runs.ts';
 import {
   atMost,
   type Claim,
-  claim,
   numbers,
   type OptionsOf,
   type Ratio,
   scenario,
+  usual,
 } from './support/scenario.ts';
 import { publisherOption, publishFrom } from './trials/publish-from.ts';
 import { peers, rawBatch, rawEach, type Subject, sluice } from './trials/subject.ts';
@@ -24,8 +25,8 @@ const options = {
     sentence: 'Also ws and socket.io, where the rate is one that they can do (--no-peers: not).',
   },
   peersRate: { default: 100, sentence: 'The highest such rate, with 1000 connections.' },
-  seconds: { default: 5, sentence: 'Measured time of each run.' },
-  runs: { default: 3, sentence: 'Runs of each row; the table has their medians.' },
+  seconds: usual.seconds,
+  runs: usual.runs,
   probes: { default: 10, sentence: 'Connections that take the time.' },
 } as const;
 type Options = OptionsOf<typeof options>;
@@ -52,52 +53,25 @@ function measure(subject: Subject, rate: number, bytes: number, options: Options
   );
 }
 
-interface Figures {
+/** One row of the table. */
+interface Load {
+  readonly name: string;
   readonly subject: Subject;
   readonly rate: number;
   readonly bytes: number;
-  readonly cpu: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly perSecond: number;
-  readonly bytesEach: number;
-  readonly lost: number;
-  readonly loadCpu: number;
-  readonly loadDelayMs: number;
-  readonly latestMs: number;
 }
 
-function figures(
-  subject: Subject,
-  rate: number,
-  bytes: number,
-  runs: readonly Trial[],
-  seconds: number,
-): Figures {
-  const of = (pick: (run: Trial) => number) => median(runs.map(pick));
-  return {
-    subject,
-    rate,
-    bytes,
-    cpu: of((run) => run.cpu),
-    p50Ms: of(({ received }) => received.latency.p50Ms),
-    p99Ms: of(({ received }) => received.latency.p99Ms),
-    perSecond: of(({ received }) => received.publications / seconds),
-    bytesEach: of(({ received }) => received.bytes / received.publications),
-    // Every run counts, not the median.
-    lost: runs.reduce((sum, run) => sum + run.lost, 0),
-    loadCpu: of(({ received }) => received.cpu),
-    loadDelayMs: of(({ received }) => received.loopDelayP99Ms),
-    latestMs: of((run) => run.latestMs),
-  };
+type Seen = Runs<Load, Trial>;
+
+/** The row of another subject with the same load. */
+function beside(runs: Seen, { rate, bytes }: Load, subject: Subject): Load {
+  const isIt = (load: Load) => load.subject === subject && load.rate === rate && load.bytes === bytes;
+  return runs.subjects.find(isIt)!;
 }
 
-type BaseOf = (each: Figures, subject: Subject) => Figures;
-
-function baseOf(all: readonly Figures[]): BaseOf {
-  return (each, subject) =>
-    all.find((other) => other.subject === subject && other.rate === each.rate && other.bytes === each.bytes)!;
-}
+const cpuToRaw = (runs: Seen, load: Load) => runs.ratio(load, beside(runs, load, rawBatch), (run) => run.cpu);
+const p50ToRaw = (runs: Seen, load: Load) =>
+  runs.ratio(load, beside(runs, load, rawEach), ({ received }) => received.latency.p50Ms);
 
 const columns = [
   'subject',
@@ -116,88 +90,74 @@ const columns = [
   'publisher late ms',
 ];
 
-function row(each: Figures, base: BaseOf): (string | number)[] {
+function row(runs: Seen, load: Load, seconds: number): (string | number)[] {
+  const of = (pick: (run: Trial) => number) => runs.of(load, pick);
   return [
-    each.subject.name,
-    each.rate,
-    each.bytes,
-    percentText(each.cpu),
-    each.cpu / base(each, rawBatch).cpu,
-    each.p50Ms,
-    each.p50Ms / base(each, rawEach).p50Ms,
-    each.p99Ms,
-    Math.round(each.perSecond),
-    each.bytesEach,
-    each.lost,
-    percentText(each.loadCpu),
-    each.loadDelayMs,
-    each.latestMs,
+    load.subject.name,
+    load.rate,
+    load.bytes,
+    percentText(of((run) => run.cpu)),
+    cpuToRaw(runs, load),
+    of(({ received }) => received.latency.p50Ms),
+    p50ToRaw(runs, load),
+    of(({ received }) => received.latency.p99Ms),
+    Math.round(of(({ received }) => received.publications / seconds)),
+    of(({ received }) => received.bytes / received.publications),
+    runs.sum((run) => run.lost, load),
+    percentText(of(({ received }) => received.cpu)),
+    of(({ received }) => received.loopDelayP99Ms),
+    of((run) => run.latestMs),
   ];
 }
 
-function ratios(all: readonly Figures[], base: BaseOf): Ratio[] {
-  const own = all.filter(({ subject }) => subject.peer === 'sluice');
-  return own.flatMap((each) => {
-    const where = `${each.subject.name}, ${each.rate}/s of ${each.bytes} bytes`;
+function ratios(runs: Seen, own: readonly Load[]): Ratio[] {
+  return own.flatMap((load): Ratio[] => {
+    const where = `${load.subject.name}, ${load.rate}/s of ${load.bytes} bytes`;
     return [
-      {
-        name: `${where}: CPU to raw in 5 ms frames`,
-        value: each.cpu / base(each, rawBatch).cpu,
-        better: 'lower',
-      },
-      {
-        name: `${where}: p50 to raw a frame each`,
-        value: each.p50Ms / base(each, rawEach).p50Ms,
-        better: 'lower',
-      },
-    ] as const;
+      { name: `${where}: CPU to raw in 5 ms frames`, value: cpuToRaw(runs, load), better: 'lower' },
+      { name: `${where}: p50 to raw a frame each`, value: p50ToRaw(runs, load), better: 'lower' },
+    ];
   });
 }
 
 /** The rows that the claims are about, and the CPU that they allow. */
 const cpuLimit = { protobuf: 1.3, json: 1.5 } as const;
 
-function claims(all: readonly Figures[], base: BaseOf, { connections }: Options): Claim[] {
-  const own = all.filter(({ subject }) => subject.peer === 'sluice');
-  const lost = own.reduce((sum, each) => sum + each.lost, 0);
-  const made = [claim('nothing is lost, repeated or out of place on any connection', lost === 0, lost)];
-  for (const each of own) {
-    if (each.bytes !== 200 || connections !== 1000) continue;
-    const { name, dialect } = each.subject;
-    const where = `${name}, 1000 connections x ${each.rate}/s`;
-    if (each.rate === 1000) {
-      const ratio = each.cpu / base(each, rawBatch).cpu;
-      made.push(atMost(`${where}: CPU to raw uWS in 5 ms frames`, ratio, cpuLimit[dialect as 'json'], 'x'));
-      if (dialect === 'protobuf') made.push(atMost(`${where}: p99`, each.p99Ms, 15, 'ms'));
-    } else if (each.rate === 100) {
-      const ratio = each.p50Ms / base(each, rawEach).p50Ms;
-      made.push(atMost(`${where}: p50 to raw uWS a frame each`, ratio, 1.5, 'x'));
-    }
+function claims(runs: Seen, own: readonly Load[], { connections }: Options): Claim[] {
+  const made = [nothingLost(own.reduce((sum, load) => sum + runs.sum((run) => run.lost, load), 0))];
+  for (const load of own) {
+    if (load.bytes !== 200 || connections !== 1000) continue;
+    const { name, dialect } = load.subject;
+    const where = `${name}, 1000 connections x ${load.rate}/s`;
+    if (load.rate === 1000) {
+      const limit = cpuLimit[dialect as 'json'];
+      made.push(atMost(`${where}: CPU to raw uWS in 5 ms frames`, cpuToRaw(runs, load), limit, 'x'));
+      const p99Ms = runs.of(load, ({ received }) => received.latency.p99Ms);
+      if (dialect === 'protobuf') made.push(atMost(`${where}: p99`, p99Ms, 15, 'ms'));
+    } else if (load.rate === 100)
+      made.push(atMost(`${where}: p50 to raw uWS a frame each`, p50ToRaw(runs, load), 1.5, 'x'));
   }
   return made;
 }
 
 export default scenario(options, async (chosen, say) => {
-  const all: Figures[] = [];
-  for (const bytes of numbers(chosen.bytes)) {
-    for (const rate of numbers(chosen.rates)) {
-      const runs = new Map<Subject, Trial[]>(subjects(chosen, rate).map((subject) => [subject, []]));
-      // In turn, so that a temporary disturbance of the machine affects all of them.
-      for (let i = 0; i < chosen.runs; i++) {
-        for (const [subject, done] of runs) {
-          say(`${subject.name}: ${rate}/s of ${bytes} bytes, run ${i + 1} of ${chosen.runs}`);
-          done.push(await measure(subject, rate, bytes, chosen));
-        }
-      }
-      for (const [subject, done] of runs) all.push(figures(subject, rate, bytes, done, chosen.seconds));
-    }
-  }
-  const base = baseOf(all);
+  const loads = numbers(chosen.bytes).flatMap((bytes) =>
+    numbers(chosen.rates).flatMap((rate) =>
+      subjects(chosen, rate).map((subject): Load => {
+        const name = `${subject.name}: ${rate}/s of ${bytes} bytes`;
+        return { name, subject, rate, bytes };
+      }),
+    ),
+  );
+  const runs = await inTurn(loads, chosen.runs, say, ({ subject, rate, bytes }) =>
+    measure(subject, rate, bytes, chosen),
+  );
+  const own = loads.filter(({ subject }) => subject.peer === 'sluice');
   const title = `${chosen.connections} connections on one topic; publisher of the gateway: ${chosen.publisher}`;
   return {
-    tables: [{ title, columns, rows: all.map((each) => row(each, base)) }],
-    claims: claims(all, base, chosen),
-    ratios: ratios(all, base),
-    facts: { figures: all },
+    tables: [{ title, columns, rows: loads.map((load) => row(runs, load, chosen.seconds)) }],
+    claims: claims(runs, own, chosen),
+    ratios: ratios(runs, own),
+    facts: { runs: runs.facts },
   };
 });

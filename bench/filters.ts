@@ -1,15 +1,14 @@
 import type { Filter } from '../src/protocol/frames.ts';
-import { median, percentText } from './support/report.ts';
-import { atMost, claim, type OptionsOf, scenario } from './support/scenario.ts';
+import { percentText } from './support/report.ts';
+import { inTurn, nothingLost } from './support/runs.ts';
+import { atMost, type OptionsOf, scenario, usual } from './support/scenario.ts';
 import { sluice, startSubject } from './trials/subject.ts';
 import { startReceivers, type Trial, topicNames, trial, withWorkers } from './trials/trial.ts';
 
 const options = {
   clientsEach: { default: 100, sentence: 'Connections that share a filter.' },
   rate: { default: 1000, sentence: 'Publications per second.' },
-  bytes: { default: 200, sentence: 'Size of a payload.' },
-  seconds: { default: 5, sentence: 'Measured time of each run.' },
-  runs: { default: 3, sentence: 'Runs of each row; the table has their medians.' },
+  ...usual,
   probes: { default: 2, sentence: 'Connections of each filter that take the time.' },
 } as const;
 type Options = OptionsOf<typeof options>;
@@ -42,14 +41,19 @@ const filters: readonly Filter[] = [
     ],
   },
 ];
-const none: readonly undefined[] = filters.map(() => undefined);
 
-const subjects = { 'no filter': none, '10 filters': filters } as const;
-type SubjectName = keyof typeof subjects;
+interface Kind {
+  readonly name: string;
+  readonly filters: readonly (Filter | undefined)[];
+}
+
+const none: Kind = { name: 'no filter', filters: filters.map(() => undefined) };
+const ten: Kind = { name: '10 filters', filters };
+const kinds = [none, ten];
 
 const cpuLimit = 2;
 
-function measure(chosen: readonly (Filter | undefined)[], options: Options): Promise<Trial> {
+function measure({ filters: chosen }: Kind, options: Options): Promise<Trial> {
   const { clientsEach, rate, bytes, seconds, probes } = options;
   return withWorkers(async (keep) => {
     const topics = topicNames(1);
@@ -70,41 +74,28 @@ function measure(chosen: readonly (Filter | undefined)[], options: Options): Pro
   });
 }
 
+const cpu = (run: Trial) => run.cpu;
+
 export default scenario(options, async (chosen, say) => {
-  const runs: Record<SubjectName, Trial[]> = { 'no filter': [], '10 filters': [] };
-  const names = Object.keys(subjects) as SubjectName[];
-  for (let i = 0; i < chosen.runs; i++) {
-    for (const name of names) {
-      say(`${name}, run ${i + 1} of ${chosen.runs}`);
-      runs[name].push(await measure(subjects[name], chosen));
-    }
-  }
-  const of = (name: SubjectName, pick: (run: Trial) => number) => median(runs[name].map(pick));
-  const cpu = (run: Trial) => run.cpu;
-  const ratio = of('10 filters', cpu) / of('no filter', cpu);
-  const lost = Object.values(runs)
-    .flat()
-    .reduce((sum, run) => sum + run.lost, 0);
+  const runs = await inTurn(kinds, chosen.runs, say, (kind) => measure(kind, chosen));
+  const ratio = runs.ratio(ten, none, cpu);
   const columns = ['', 'CPU', 'x none', 'p50 ms', 'p99 ms', 'lost', 'load CPU', 'load loop p99 ms'];
-  const rows = names.map((name) => [
-    name,
-    percentText(of(name, cpu)),
-    of(name, cpu) / of('no filter', cpu),
-    of(name, ({ received }) => received.latency.p50Ms),
-    of(name, ({ received }) => received.latency.p99Ms),
-    runs[name].reduce((sum, run) => sum + run.lost, 0),
-    percentText(of(name, ({ received }) => received.cpu)),
-    of(name, ({ received }) => received.loopDelayP99Ms),
+  const rows = kinds.map((kind) => [
+    kind.name,
+    percentText(runs.of(kind, cpu)),
+    runs.ratio(kind, none, cpu),
+    runs.of(kind, ({ received }) => received.latency.p50Ms),
+    runs.of(kind, ({ received }) => received.latency.p99Ms),
+    runs.sum(({ lost }) => lost, kind),
+    percentText(runs.of(kind, ({ received }) => received.cpu)),
+    runs.of(kind, ({ received }) => received.loopDelayP99Ms),
   ]);
   const count = filters.length * chosen.clientsEach;
   const name = `${filters.length} filters that match, ${chosen.clientsEach} clients each: CPU to no filter`;
   return {
     tables: [{ title: `${count} connections x ${chosen.rate}/s`, columns, rows }],
-    claims: [
-      claim('nothing is lost, repeated or out of place on any connection', lost === 0, lost),
-      atMost(name, ratio, cpuLimit, 'x'),
-    ],
+    claims: [nothingLost(runs.sum(({ lost }) => lost)), atMost(name, ratio, cpuLimit, 'x')],
     ratios: [{ name: 'CPU to no filter', value: ratio, better: 'lower' }],
-    facts: { runs },
+    facts: { runs: runs.facts },
   };
 });

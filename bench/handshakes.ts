@@ -3,8 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cpuSeconds } from './support/proc.ts';
-import { median, percentText } from './support/report.ts';
-import { atLeast, claim, type OptionsOf, scenario } from './support/scenario.ts';
+import { percentText } from './support/report.ts';
+import { inTurn } from './support/runs.ts';
+import { atLeast, claim, type OptionsOf, scenario, usual } from './support/scenario.ts';
 import type { TokenSigner } from './support/tokens.ts';
 import { sluice, startSubject } from './trials/subject.ts';
 import { startReceivers, withWorkers } from './trials/trial.ts';
@@ -13,7 +14,7 @@ const options = {
   handshakes: { default: 10_000, sentence: 'Handshakes of each row, each with a token of its own.' },
   together: { default: 2000, sentence: 'Connections that are opened before they are closed again.' },
   inFlight: { default: 200, sentence: 'Handshakes under way at a time.' },
-  runs: { default: 3, sentence: 'Runs of each row; the table has their medians.' },
+  runs: usual.runs,
 } as const;
 type Options = OptionsOf<typeof options>;
 
@@ -97,56 +98,37 @@ async function measure(
   }
 }
 
-function medianOf(seen: readonly Handshakes[]): Handshakes {
-  const of = (pick: (each: Handshakes) => number) => median(seen.map(pick));
-  return {
-    perSecond: of(({ perSecond }) => perSecond),
-    perCoreSecond: of(({ perCoreSecond }) => perCoreSecond),
-    loadCpu: of(({ loadCpu }) => loadCpu),
-    p99Ms: of(({ p99Ms }) => p99Ms),
-    failed: seen.reduce((sum, each) => sum + each.failed, 0),
-  };
-}
-
 export default scenario(options, async (chosen, say) => {
   const all = kinds();
-  const runs = new Map<Kind, Handshakes[]>(all.map((kind) => [kind, []]));
-  for (let i = 0; i < chosen.runs; i++) {
-    for (const [kind, done] of runs) {
-      say(`${kind.name}, run ${i + 1} of ${chosen.runs}`);
-      done.push(await measure(kind, chosen));
-    }
-  }
-  const figures = new Map([...runs].map(([kind, done]) => [kind, medianOf(done)]));
-  const [none, hs256] = all.map((kind) => figures.get(kind)!) as [Handshakes, Handshakes];
-  const rows = [...figures].map(([{ name }, each]) => [
-    ...[name, Math.round(each.perSecond), each.perSecond / none.perSecond],
-    ...[Math.round(each.perCoreSecond), each.perCoreSecond / none.perCoreSecond],
-    ...[each.p99Ms, percentText(each.loadCpu), each.failed],
+  const [none, secret] = all;
+  const runs = await inTurn(all, chosen.runs, say, (kind) => measure(kind, chosen));
+  const perSecond = (seen: Handshakes) => seen.perSecond;
+  const perCoreSecond = (seen: Handshakes) => seen.perCoreSecond;
+  const rows = all.map((kind) => [
+    ...[kind.name, Math.round(runs.of(kind, perSecond)), runs.ratio(kind, none, perSecond)],
+    ...[Math.round(runs.of(kind, perCoreSecond)), runs.ratio(kind, none, perCoreSecond)],
+    ...[runs.of(kind, ({ p99Ms }) => p99Ms), percentText(runs.of(kind, ({ loadCpu }) => loadCpu))],
+    runs.sum(({ failed }) => failed, kind),
   ]);
-  const failed = [...figures.values()].reduce((sum, each) => sum + each.failed, 0);
-  const ratio = hs256.perSecond / none.perSecond;
-  const coreRatio = hs256.perCoreSecond / none.perCoreSecond;
-  const columns = [
-    '',
-    'handshakes/s',
-    'x none',
-    '… per second of its core',
-    'x none',
-    'p99 ms',
-    'load CPU',
-    'failed',
-  ];
+  const failed = runs.sum((seen) => seen.failed);
+  const coreRatio = runs.ratio(secret, none, perCoreSecond);
+  const perCore = '… per second of its core';
+  const columns = ['', 'handshakes/s', 'x none', perCore, 'x none', 'p99 ms', 'load CPU', 'failed'];
   return {
     tables: [{ title: `${chosen.handshakes} handshakes, each with a token of its own`, columns, rows }],
     claims: [
       claim('every handshake succeeds', failed === 0, `${failed} did not`),
-      atLeast('handshakes per second with distinct HS256 tokens, to those without', ratio, limit, 'x'),
+      atLeast(
+        'handshakes per second with distinct HS256 tokens, to those without',
+        runs.ratio(secret, none, perSecond),
+        limit,
+        'x',
+      ),
       atLeast('… per second of the server’s core', coreRatio, limit, 'x'),
     ],
     ratios: [
       { name: 'handshakes per second of the core, HS256 to none', value: coreRatio, better: 'higher' },
     ],
-    facts: { runs: Object.fromEntries([...runs].map(([{ name }, done]) => [name, done])) },
+    facts: { runs: runs.facts },
   };
 });

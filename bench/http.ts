@@ -2,14 +2,14 @@ import type { CannonCalls, CannonReport } from './load/cannon.ts';
 import type { RawHttpCalls } from './peers/raw-http.ts';
 import { loadCore, serverCore } from './support/core.ts';
 import { startGateway } from './support/gateway.ts';
-import { median } from './support/report.ts';
-import { atLeast, claim, type Ratio, scenario } from './support/scenario.ts';
+import { inTurn } from './support/runs.ts';
+import { atLeast, claim, type Ratio, scenario, usual } from './support/scenario.ts';
 import { Worker } from './support/worker.ts';
 
 const options = {
   connections: { default: 50, sentence: 'Keep-alive connections of autocannon.' },
-  seconds: { default: 5, sentence: 'Measured time of each run.' },
-  runs: { default: 3, sentence: 'Runs of each row, in turn; the table has their medians.' },
+  seconds: usual.seconds,
+  runs: usual.runs,
   batch: { default: 100, sentence: 'Publications in one body of the batch route.' },
 } as const;
 
@@ -54,34 +54,28 @@ export default scenario(options, async ({ connections, seconds, runs, batch }, s
       { name: `raw uWS, JSON.parse, ${batch}`, url: rawUrl, body: many, publications: batch },
       { name: `sluice, ${batch}`, url: `${own}/batch`, body: many, publications: batch },
     ];
-    const reports = new Map<string, CannonReport[]>(rows.map(({ name }) => [name, []]));
-    for (let run = 0; run < runs; run++) {
-      for (const { name, url, body: sent } of rows) {
-        say(`${name}, run ${run + 1} of ${runs}`);
-        if (run === 0)
-          await cannon.call('fire', { url, headers, body: sent, connections, seconds: warmUpSeconds });
-        reports
-          .get(name)
-          ?.push(await cannon.call('fire', { url, headers, body: sent, connections, seconds }));
-      }
-    }
-    const figure = (name: string, of: (report: CannonReport) => number) =>
-      median((reports.get(name) ?? []).map(of));
-    const perSecond = (index: number) => figure((rows[index] as Row).name, (report) => report.perSecond);
-    const table = rows.map(({ name, publications }, i) => [
-      name,
-      perSecond(i),
-      perSecond(i) * publications,
-      figure(name, (report) => report.p50Ms),
-      figure(name, (report) => report.p99Ms),
-      perSecond(i) / perSecond(i - (i % 2)),
+    const fire = ({ url, body: sent }: Row, forSeconds: number) =>
+      cannon.call('fire', { url, headers, body: sent, connections, seconds: forSeconds });
+    for (const row of rows) await fire(row, warmUpSeconds);
+    const all = await inTurn(rows, runs, say, (row) => fire(row, seconds));
+    const perSecond = (report: CannonReport) => report.perSecond;
+    const rawOf = (row: Row) => rows[rows.indexOf(row) & ~1] as Row;
+    const table = rows.map((row) => [
+      row.name,
+      all.of(row, perSecond),
+      all.of(row, perSecond) * row.publications,
+      all.of(row, (report) => report.p50Ms),
+      all.of(row, (report) => report.p99Ms),
+      all.ratio(row, rawOf(row), perSecond),
     ]);
-    const ratios: Ratio[] = [1, 3].map((i) => ({
-      name: `${(rows[i] as Row).name}: requests/s to the raw handler`,
-      value: perSecond(i) / perSecond(i - 1),
-      better: 'higher',
-    }));
-    const failed = [...reports.values()].flat().reduce((sum, report) => sum + report.failed, 0);
+    const ratios: Ratio[] = rows
+      .filter((row) => row !== rawOf(row))
+      .map((row) => ({
+        name: `${row.name}: requests/s to the raw handler`,
+        value: all.ratio(row, rawOf(row), perSecond),
+        better: 'higher',
+      }));
+    const failed = all.sum((report) => report.failed);
     return {
       tables: [
         {

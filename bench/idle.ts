@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { cpuMeter } from './support/proc.ts';
-import { median, percentText } from './support/report.ts';
+import { percentText } from './support/report.ts';
+import { inTurn } from './support/runs.ts';
 import { claim, type OptionsOf, scenario } from './support/scenario.ts';
 import { rawEach, type Subject, sluice, startSubject } from './trials/subject.ts';
 import { startReceivers, topicNames, withWorkers } from './trials/trial.ts';
@@ -20,10 +21,11 @@ interface Kind {
 }
 
 const sdkBeatMs = 30_000;
-const raw: Kind = { name: 'raw uWS, silent clients', subject: rawEach };
-const silent: Kind = { name: 'sluice, silent clients', subject: sluice('protobuf') };
-const beating: Kind = { name: 'sluice, the SDK’s clients', subject: sluice('protobuf'), beatMs: sdkBeatMs };
-const kinds = [raw, silent, beating] as const;
+const kinds: readonly Kind[] = [
+  { name: 'raw uWS, silent clients', subject: rawEach },
+  { name: 'sluice, silent clients', subject: sluice('protobuf') },
+  { name: 'sluice, the SDK’s clients', subject: sluice('protobuf'), beatMs: sdkBeatMs },
+];
 
 const baseSeconds = 10;
 
@@ -55,31 +57,22 @@ function measure({ subject, beatMs }: Kind, { connections, seconds }: Options): 
 }
 
 export default scenario(options, async (chosen, say) => {
-  const runs = new Map<Kind, Seen[]>(kinds.map((kind) => [kind, []]));
-  for (let i = 0; i < chosen.runs; i++) {
-    for (const [kind, done] of runs) {
-      say(`${kind.name}, run ${i + 1} of ${chosen.runs}`);
-      done.push(await measure(kind, chosen));
-    }
-  }
-  const of = (kind: Kind, pick: (seen: Seen) => number) => median(runs.get(kind)!.map(pick));
-  const more = (kind: Kind) => of(kind, ({ cpu, base }) => cpu - base);
-  const closed = [...runs.values()].flat().reduce((sum, seen) => sum + seen.closed, 0);
-  const rows = kinds.map((kind) => [
-    kind.name,
-    percentText(of(kind, ({ base }) => base)),
-    percentText(of(kind, ({ cpu }) => cpu)),
-    percentText(more(kind)),
-  ]);
+  const runs = await inTurn(kinds, chosen.runs, say, (kind) => measure(kind, chosen));
+  const closed = runs.sum((seen) => seen.closed);
   return {
     tables: [
       {
         title: `${chosen.connections} connections that hear nothing, for ${chosen.seconds} s`,
         columns: ['', 'CPU without them', 'with them', 'more'],
-        rows,
+        rows: kinds.map((kind) => [
+          kind.name,
+          percentText(runs.of(kind, ({ base }) => base)),
+          percentText(runs.of(kind, ({ cpu }) => cpu)),
+          percentText(runs.of(kind, ({ cpu, base }) => cpu - base)),
+        ]),
       },
     ],
     claims: [claim('all connections stay', closed === 0, `${closed} lost`)],
-    facts: { runs: Object.fromEntries([...runs].map(([{ name }, done]) => [name, done])) },
+    facts: { runs: runs.facts },
   };
 });

@@ -1,5 +1,5 @@
 import { median } from './support/report.ts';
-import { atMost, numbers, type OptionsOf, type Ratio, scenario } from './support/scenario.ts';
+import { atMost, numbers, type OptionsOf, type Ratio, scenario, usual } from './support/scenario.ts';
 import { rawEach, type Subject, sluice, startSubject } from './trials/subject.ts';
 import { startReceivers, topicNames, withWorkers } from './trials/trial.ts';
 
@@ -7,7 +7,7 @@ const options = {
   connections: { default: 8000, sentence: 'Idle connections.' },
   topics: { default: '0,1,10,100', sentence: 'Subscriptions of each.' },
   stored: { default: 200_000, sentence: 'Publications to store; 0: look at connections only.' },
-  runs: { default: 3, sentence: 'Runs of each row; the table has their medians.' },
+  runs: usual.runs,
 } as const;
 type Options = OptionsOf<typeof options>;
 

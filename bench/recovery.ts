@@ -2,7 +2,8 @@ import { setTimeout } from 'node:timers/promises';
 import type { Position } from '../src/protocol/frames.ts';
 import type { Received } from './load/receivers.ts';
 import { median, percentText } from './support/report.ts';
-import { atMost, claim, type OptionsOf, scenario } from './support/scenario.ts';
+import { nothingLost } from './support/runs.ts';
+import { atMost, type OptionsOf, scenario, usual } from './support/scenario.ts';
 import { type Started, sluice, startSubject } from './trials/subject.ts';
 import { startReceivers, topicNames, withWorkers } from './trials/trial.ts';
 
@@ -11,7 +12,7 @@ const options = {
   behind: { default: 500, sentence: 'Publications that each of them has missed.' },
   others: { default: 100, sentence: 'Clients that stayed; their latency is taken.' },
   rate: { default: 100, sentence: 'Publications per second all the while.' },
-  bytes: { default: 200, sentence: 'Size of a payload.' },
+  bytes: usual.bytes,
   inFlight: { default: 400, sentence: 'Handshakes under way at a time.' },
   rounds: { default: 3, sentence: 'Storms; the claims are about their median.' },
 } as const;
@@ -109,7 +110,7 @@ export default scenario(options, async (chosen, say) => {
   return {
     tables: [{ title: `${name}, at ${chosen.rate}/s`, columns, rows }],
     claims: [
-      claim('nothing is lost, repeated or out of place on any connection', lost === 0, lost),
+      nothingLost(lost),
       atMost(
         `${name}: all have everything`,
         of(({ tookMs }) => tookMs),

@@ -2,7 +2,8 @@ import { setTimeout } from 'node:timers/promises';
 import type { Received } from './load/receivers.ts';
 import { cpuMeter, cpuSeconds } from './support/proc.ts';
 import { median, percentText } from './support/report.ts';
-import { atMost, claim, type OptionsOf, type Ratio, scenario } from './support/scenario.ts';
+import { nothingLost } from './support/runs.ts';
+import { atMost, type OptionsOf, type Ratio, scenario, usual } from './support/scenario.ts';
 import { publisherOption, publishFrom } from './trials/publish-from.ts';
 import { type Started, type Subject, sluice, startSubject } from './trials/subject.ts';
 import { lostOf, settled, startReceivers, topicNames, withWorkers } from './trials/trial.ts';
@@ -14,7 +15,7 @@ const options = {
     default: 40,
     sentence: 'A rate at which every publication is a frame of its own, as the gateway is never late.',
   },
-  bytes: { default: 200, sentence: 'Size of a payload.' },
+  bytes: usual.bytes,
   publisher: publisherOption,
   warmUp: {
     default: 3,
@@ -177,7 +178,7 @@ export default scenario(options, async (chosen, say) => {
       },
     ],
     claims: [
-      claim('nothing is lost, repeated or out of place on any connection', lost === 0, lost),
+      nothingLost(lost),
       atMost(
         'CPU of a delivery, streams to WebSockets of the JSON codec',
         ratio(rate, perDelivery),

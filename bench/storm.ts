@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { cpuSeconds } from './support/proc.ts';
 import { median, percentText } from './support/report.ts';
-import { atLeast, claim, type OptionsOf, scenario } from './support/scenario.ts';
+import { inTurn } from './support/runs.ts';
+import { atLeast, claim, type OptionsOf, scenario, usual } from './support/scenario.ts';
 import { rawEach, type Subject, sluice, startSubject } from './trials/subject.ts';
 import { startReceivers, topicNames, withWorkers } from './trials/trial.ts';
 
@@ -19,7 +20,7 @@ const options = {
     default: 3,
     sentence: 'Times before that: the storm meets a gateway that has been running for a while.',
   },
-  runs: { default: 3, sentence: 'Runs of each row; the table has their medians.' },
+  runs: usual.runs,
 } as const;
 type Options = OptionsOf<typeof options>;
 
@@ -125,30 +126,23 @@ function medianOf(seen: readonly Storm[]): Storm {
 }
 
 export default scenario(options, async (chosen, say) => {
-  const runs = new Map<Kind, Storm[]>(kinds.map((kind) => [kind, []]));
-  for (let i = 0; i < chosen.runs; i++) {
-    for (const [kind, done] of runs) {
-      say(`${kind.name}, run ${i + 1} of ${chosen.runs}`);
-      done.push(await measure(kind, chosen));
-    }
-  }
-  const figures = new Map([...runs].map(([kind, done]) => [kind, medianOf(done)]));
-  const base = figures.get(raw)!;
-  const rows = [...figures].map(([{ name }, storm]) => [
-    name,
-    Math.round(storm.perSecond),
-    storm.perSecond / base.perSecond,
-    Math.round(storm.perCoreSecond),
-    storm.perCoreSecond / base.perCoreSecond,
-    storm.readyP50Ms,
-    storm.readyP99Ms,
-    percentText(storm.loadCpu),
-    storm.failed,
+  const runs = await inTurn(kinds, chosen.runs, say, (kind) => measure(kind, chosen));
+  const perSecond = (storm: Storm) => storm.perSecond;
+  const perCoreSecond = (storm: Storm) => storm.perCoreSecond;
+  const rows = kinds.map((kind) => [
+    kind.name,
+    Math.round(runs.of(kind, perSecond)),
+    runs.ratio(kind, raw, perSecond),
+    Math.round(runs.of(kind, perCoreSecond)),
+    runs.ratio(kind, raw, perCoreSecond),
+    runs.of(kind, ({ readyP50Ms }) => readyP50Ms),
+    runs.of(kind, ({ readyP99Ms }) => readyP99Ms),
+    percentText(runs.of(kind, ({ loadCpu }) => loadCpu)),
+    runs.sum(({ failed }) => failed, kind),
   ]);
-  const seen = figures.get(own)!;
-  const failed = [...figures.values()].reduce((sum, each) => sum + each.failed, 0);
-  const ratio = seen.perSecond / base.perSecond;
-  const coreRatio = seen.perCoreSecond / base.perCoreSecond;
+  const failed = runs.sum((storm) => storm.failed);
+  const ratio = runs.ratio(own, raw, perSecond);
+  const coreRatio = runs.ratio(own, raw, perCoreSecond);
   const perCore = '… per second of its core';
   const columns = ['', 'connections/s', 'x raw', perCore, 'x raw', 'p50 ms', 'p99 ms', 'load CPU', 'failed'];
   return {
@@ -162,6 +156,6 @@ export default scenario(options, async (chosen, say) => {
       { name: 'connections/s to raw', value: ratio, better: 'higher' },
       { name: 'connections per second of the core to raw', value: coreRatio, better: 'higher' },
     ],
-    facts: { runs: Object.fromEntries([...runs].map(([{ name }, done]) => [name, done])) },
+    facts: { runs: runs.facts },
   };
 });

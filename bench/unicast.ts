@@ -2,7 +2,8 @@ import type { PeerCalls } from './peers/peer.ts';
 import type { Allocations } from './support/allocations.ts';
 import { allocationsTable, gapsTable, longestOwnMs } from './support/looks.ts';
 import type { LoopTrace } from './support/loop-watch.ts';
-import { median, percentText } from './support/report.ts';
+import { percentText } from './support/report.ts';
+import { inTurn, type Runs } from './support/runs.ts';
 import {
   atLeast,
   atMost,
@@ -12,6 +13,7 @@ import {
   type Ratio,
   scenario,
   type Table,
+  usual,
 } from './support/scenario.ts';
 import type { Worker } from './support/worker.ts';
 import { publisherOption, publishFrom } from './trials/publish-from.ts';
@@ -22,7 +24,7 @@ import { settled, type Trial, topicNames, trial, withLoad, withWorkers } from '.
 const options = {
   topics: { default: 1000, sentence: 'Topics, each with one subscriber of its own.' },
   rate: { default: 20_000, sentence: 'Publications per second, to the topics in turn.' },
-  bytes: { default: 200, sentence: 'Size of a payload.' },
+  bytes: usual.bytes,
   codecs: { default: 'protobuf,json', sentence: 'Codecs of the gateway to look at.' },
   publisher: publisherOption,
   ring: {
@@ -33,8 +35,8 @@ const options = {
     default: 12,
     sentence: 'Seconds before: the compiler works on the core of the gateway, and a gateway runs for long.',
   },
-  seconds: { default: 5, sentence: 'Measured time of each run.' },
-  runs: { default: 3, sentence: 'Runs of each row; the table has their medians.' },
+  seconds: usual.seconds,
+  runs: usual.runs,
   probes: { default: 20, sentence: 'Connections that take the time.' },
   saturation: {
     default: true,
@@ -119,132 +121,107 @@ const columns = [
 ];
 const fullColumns = ['subject', 'most msg/s', 'x raw', 'CPU', 'p50 ms', 'p99 ms', 'load CPU'];
 
-/** The medians of all runs of each subject. */
-class Figures {
-  readonly #runs: ReadonlyMap<Subject, readonly Seen[]>;
-
-  constructor(runs: ReadonlyMap<Subject, readonly Seen[]>) {
-    this.#runs = runs;
-  }
-
-  of(subject: Subject, pick: (seen: Seen) => number): number {
-    return median(this.#runs.get(subject)!.map(pick));
-  }
-
-  toRaw(subject: Subject, pick: (seen: Seen) => number): number {
-    return this.of(subject, pick) / this.of(rawEach, pick);
-  }
-
-  /** Every run counts, not the median. */
-  lost(subject: Subject): number {
-    const runs = this.#runs.get(subject)!;
-    return runs.reduce((sum, { steady, full }) => sum + steady.lost + (full?.lost ?? 0), 0);
-  }
-
-  steadyRow(subject: Subject): (string | number)[] {
-    return [
-      subject.name,
-      percentText(this.of(subject, cpu)),
-      this.toRaw(subject, cpu),
-      this.of(subject, ({ steady }) => steady.received.latency.p50Ms),
-      this.of(subject, p99),
-      this.toRaw(subject, p99),
-      this.of(subject, ({ steady }) => steady.received.latency.maxMs),
-      percentText(this.of(subject, ({ steady }) => steady.received.cpu)),
-      this.of(subject, ({ steady }) => steady.received.loopDelayP99Ms),
-      this.lost(subject),
-    ];
-  }
-
-  fullRow(subject: Subject): (string | number)[] {
-    return [
-      subject.name,
-      Math.round(this.of(subject, most)),
-      this.toRaw(subject, most),
-      percentText(this.of(subject, ({ full }) => full!.cpu)),
-      this.of(subject, ({ full }) => full!.received.latency.p50Ms),
-      this.of(subject, ({ full }) => full!.received.latency.p99Ms),
-      percentText(this.of(subject, ({ full }) => full!.received.cpu)),
-    ];
-  }
-}
-
 const cpu = ({ steady }: Seen): number => steady.cpu;
 const p99 = ({ steady }: Seen): number => steady.received.latency.p99Ms;
 const most = ({ full }: Seen): number => full!.publicationsPerSecond;
 
+/** Every run counts, not the median. */
+function lostOf(runs: Runs<Subject, Seen>, subject: Subject): number {
+  return runs.sum(({ steady, full }) => steady.lost + (full?.lost ?? 0), subject);
+}
+
+function steadyRow(runs: Runs<Subject, Seen>, subject: Subject): (string | number)[] {
+  return [
+    subject.name,
+    percentText(runs.of(subject, cpu)),
+    runs.ratio(subject, rawEach, cpu),
+    runs.of(subject, ({ steady }) => steady.received.latency.p50Ms),
+    runs.of(subject, p99),
+    runs.ratio(subject, rawEach, p99),
+    runs.of(subject, ({ steady }) => steady.received.latency.maxMs),
+    percentText(runs.of(subject, ({ steady }) => steady.received.cpu)),
+    runs.of(subject, ({ steady }) => steady.received.loopDelayP99Ms),
+    lostOf(runs, subject),
+  ];
+}
+
+function fullRow(runs: Runs<Subject, Seen>, subject: Subject): (string | number)[] {
+  return [
+    subject.name,
+    Math.round(runs.of(subject, most)),
+    runs.ratio(subject, rawEach, most),
+    percentText(runs.of(subject, ({ full }) => full!.cpu)),
+    runs.of(subject, ({ full }) => full!.received.latency.p50Ms),
+    runs.of(subject, ({ full }) => full!.received.latency.p99Ms),
+    percentText(runs.of(subject, ({ full }) => full!.received.cpu)),
+  ];
+}
+
 /** What the last run of each told of its process. */
-function looks(runs: ReadonlyMap<Subject, readonly Seen[]>): Table[] {
-  return [...runs].flatMap(([{ name }, seen]) => {
-    const { trace, allocated } = seen.at(-1)!;
+function looks(runs: Runs<Subject, Seen>): Table[] {
+  return runs.subjects.flatMap((subject) => {
+    const { trace, allocated } = runs.all(subject).at(-1)!;
     return [
-      ...(trace === undefined ? [] : [gapsTable(name, trace)]),
-      ...(allocated === undefined ? [] : [allocationsTable(name, allocated, allocated.publications)]),
+      ...(trace === undefined ? [] : [gapsTable(subject.name, trace)]),
+      ...(allocated === undefined ? [] : [allocationsTable(subject.name, allocated, allocated.publications)]),
     ];
   });
 }
 
-function claims(figures: Figures, subject: Subject, seen: readonly Seen[], chosen: Options): Claim[] {
+function claims(runs: Runs<Subject, Seen>, subject: Subject, chosen: Options): Claim[] {
   const { name } = subject;
-  const lost = figures.lost(subject);
+  const lost = lostOf(runs, subject);
   const made = [claim(`${name}: nothing is lost, repeated or out of place`, lost === 0, lost)];
-  if (subject.dialect === 'protobuf')
-    made.push(
-      atMost(`${name}: CPU at ${chosen.rate}/s to raw uWS`, figures.toRaw(subject, cpu), cpuLimit, 'x'),
-    );
+  if (subject.dialect === 'protobuf') {
+    const ratio = runs.ratio(subject, rawEach, cpu);
+    made.push(atMost(`${name}: CPU at ${chosen.rate}/s to raw uWS`, ratio, cpuLimit, 'x'));
+  }
   if (chosen.saturation && subject.dialect === 'protobuf') {
-    const ratio = figures.toRaw(subject, most);
+    const ratio = runs.ratio(subject, rawEach, most);
     made.push(atLeast(`${name}: publications/s at saturation to raw uWS`, ratio, saturationLimit, 'x'));
   }
-  for (const { trace, allocated } of seen.slice(-1)) {
-    if (trace !== undefined)
-      made.push(atMost(`${name}: longest stall of its own`, longestOwnMs(trace), ownStallMaxMs, 'ms'));
-    if (allocated !== undefined) {
-      const each = allocated.ownBytes / allocated.publications;
-      made.push(atMost(`${name}: garbage per publication`, each, ownBytesMax, 'bytes'));
-    }
+  const { trace, allocated } = runs.all(subject).at(-1)!;
+  if (trace !== undefined)
+    made.push(atMost(`${name}: longest stall of its own`, longestOwnMs(trace), ownStallMaxMs, 'ms'));
+  if (allocated !== undefined) {
+    const each = allocated.ownBytes / allocated.publications;
+    made.push(atMost(`${name}: garbage per publication`, each, ownBytesMax, 'bytes'));
   }
   return made;
 }
 
-function ratios(figures: Figures, subject: Subject, { rate, saturation }: Options): Ratio[] {
+function ratios(runs: Runs<Subject, Seen>, subject: Subject, { rate, saturation }: Options): Ratio[] {
   // The names of the first subject are older than the second.
   const prefix = subject.dialect === 'protobuf' ? '' : `${subject.name}: `;
+  const toRaw = (pick: (seen: Seen) => number) => runs.ratio(subject, rawEach, pick);
   const steady = [
-    { name: `${prefix}CPU at ${rate}/s to raw`, value: figures.toRaw(subject, cpu), better: 'lower' },
-    { name: `${prefix}p99 at ${rate}/s to raw`, value: figures.toRaw(subject, p99), better: 'lower' },
+    { name: `${prefix}CPU at ${rate}/s to raw`, value: toRaw(cpu), better: 'lower' },
+    { name: `${prefix}p99 at ${rate}/s to raw`, value: toRaw(p99), better: 'lower' },
   ] as const;
   if (!saturation) return [...steady];
   const name = `${prefix}publications/s at saturation to raw`;
-  return [...steady, { name, value: figures.toRaw(subject, most), better: 'higher' }];
+  return [...steady, { name, value: toRaw(most), better: 'higher' }];
 }
 
 export default scenario(options, async (chosen, say) => {
   const own = chosen.codecs.split(',').map((codec) => sluice(codec as 'protobuf' | 'json'));
   const subjects = [rawEach, ...own];
-  const runs = new Map<Subject, Seen[]>(subjects.map((subject) => [subject, []]));
-  for (let i = 0; i < chosen.runs; i++) {
-    for (const [subject, done] of runs) {
-      say(`${subject.name}, run ${i + 1} of ${chosen.runs}`);
-      done.push(await measure(subject, chosen));
-    }
-  }
-  const figures = new Figures(runs);
+  const runs = await inTurn(subjects, chosen.runs, say, (subject) => measure(subject, chosen));
   const where = `${chosen.topics} topics with one subscriber each; publisher of the gateway: ${chosen.publisher}`;
   const steady = {
     title: `${where}; at ${chosen.rate}/s`,
     columns,
-    rows: subjects.map((subject) => figures.steadyRow(subject)),
+    rows: subjects.map((subject) => steadyRow(runs, subject)),
   };
   const full = {
     title: 'at saturation',
     columns: fullColumns,
-    rows: chosen.saturation ? subjects.map((subject) => figures.fullRow(subject)) : [],
+    rows: chosen.saturation ? subjects.map((subject) => fullRow(runs, subject)) : [],
   };
   return {
     tables: [steady, ...(chosen.saturation ? [full] : []), ...looks(runs)],
-    claims: own.flatMap((subject) => claims(figures, subject, runs.get(subject)!, chosen)),
-    ratios: own.flatMap((subject) => ratios(figures, subject, chosen)),
-    facts: { runs: Object.fromEntries([...runs].map(([{ name }, done]) => [name, done])) },
+    claims: own.flatMap((subject) => claims(runs, subject, chosen)),
+    ratios: own.flatMap((subject) => ratios(runs, subject, chosen)),
+    facts: { runs: runs.facts },
   };
 });

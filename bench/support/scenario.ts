@@ -7,6 +7,13 @@ export interface OptionSpec<T extends number | string | boolean = number | strin
   readonly choices?: readonly string[];
 }
 
+/** Options that most scenarios have. */
+export const usual = {
+  bytes: { default: 200, sentence: 'Size of a payload.' },
+  seconds: { default: 5, sentence: 'Measured time of each run.' },
+  runs: { default: 3, sentence: 'Runs of each row; the table has their medians.' },
+} as const;
+
 export type OptionTable = Readonly<Record<string, OptionSpec>>;
 
 type Widened<T> = T extends number ? number : T extends string ? string : boolean;
