@@ -5,12 +5,12 @@ import type { Field } from './tables.ts';
 /** The fields of a message as they came, without defaults. A oneof is a pair of name and value. */
 export type Raw = Record<string, unknown>;
 
-const maxDepth = 100;
 const maxLength = 0x7fff_ffff;
 
 /**
  * Parses protobuf by the tables, as protobufjs does: skips unknown fields, takes the last of several values, and merges
- * a message that comes twice. Throws where protobufjs throws. Bytes are views into the message.
+ * a message that comes twice. Throws where protobufjs throws, and at a group, which proto3 has not. Bytes are views
+ * into the message.
  */
 export class Parser {
   #at = 0;
@@ -22,30 +22,30 @@ export class Parser {
     this.#end = bytes.length;
   }
 
-  message(fields: readonly Field[], raw: Raw, depth = 0): Raw {
+  message(fields: readonly Field[], raw: Raw): Raw {
     while (this.#at < this.#end) {
       const tag = this.#uint(maxUint32);
       const wireType = tag & 7;
       const field = fields[(tag >>> 3) - 1];
-      if (field?.wireType === wireType) this.#field(field, raw, depth);
-      else if (field?.isList && field.type === 'u' && wireType === 2) this.#packed(field, raw, depth);
-      else this.#skip(tag, depth);
+      if (field?.wireType === wireType) this.#field(field, raw);
+      else if (field?.isList && field.type === 'u' && wireType === 2) this.#packed(field, raw);
+      else this.#skip(tag);
     }
     return raw;
   }
 
   /** A packed list of integers. */
-  #packed(field: Field, raw: Raw, depth: number): void {
+  #packed(field: Field, raw: Raw): void {
     const end = this.#enter();
-    while (this.#at < this.#end) this.#field(field, raw, depth);
+    while (this.#at < this.#end) this.#field(field, raw);
     this.#end = end;
   }
 
-  #field(field: Field, raw: Raw, depth: number): void {
+  #field(field: Field, raw: Raw): void {
     const { name, fields, isList, oneOf } = field;
     const [last, one] = (oneOf ? (raw[oneOf] ?? []) : [name, raw[name]]) as readonly unknown[];
     const before = isList || last !== name ? undefined : one;
-    const value = fields ? this.#inner(fields, (before ?? {}) as Raw, depth) : this.#value(field);
+    const value = fields ? this.#inner(fields, (before ?? {}) as Raw) : this.#value(field);
     if (oneOf) raw[oneOf] = [name, value];
     else if (!isList) raw[name] = value;
     else if (raw[name]) (raw[name] as unknown[]).push(value);
@@ -60,9 +60,9 @@ export class Parser {
     return wireType === 1 ? view.getFloat64(0, true) : view.getUint32(0, true);
   }
 
-  #inner(fields: readonly Field[], raw: Raw, depth: number): Raw {
+  #inner(fields: readonly Field[], raw: Raw): Raw {
     const end = this.#enter();
-    this.message(fields, raw, depth + 1);
+    this.message(fields, raw);
     this.#end = end;
     return raw;
   }
@@ -113,18 +113,10 @@ export class Parser {
     throw new RangeError();
   }
 
-  #skip(tag: number, depth: number): void {
-    const number = tag >>> 3;
+  #skip(tag: number): void {
     const wireType = tag & 7;
-    if (number === 0 || depth > maxDepth) throw new RangeError();
+    if (tag < 8 || wireType === 3 || wireType === 4 || wireType > 5) throw new RangeError();
     if (wireType === 0) while (this.#byte() > 127);
-    else if (wireType === 3) {
-      for (let inner = 0; (inner & 7) !== 4; ) {
-        inner = this.#uint(maxUint32);
-        if ((inner & 7) !== 4) this.#skip(inner, depth + 1);
-        else if (inner >>> 3 !== number) throw new RangeError();
-      }
-    } else if (wireType === 4 || wireType > 5) throw new RangeError();
     else this.#sized(wireType);
   }
 }

@@ -26,7 +26,7 @@ function fieldsOf(kind: string): readonly Field[] {
 /** Decodes a run: a batch that has only publications. Throws if it is malformed. */
 export function decodeRun(run: Uint8Array): readonly Publication[] {
   const fields = fieldsOf('batch');
-  const { publications } = read(fields, new Parser(run).message(fields, {}, 1));
+  const { publications } = read(fields, new Parser(run).message(fields, {}));
   return publications as readonly Publication[];
 }
 

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { Reader } from 'protobufjs/minimal.js';
 import { describe, expect, it } from 'vitest';
 import { decodeRun, protobufCodec as small } from '../../../src/client/wire/protobuf.ts';
 import { commandKinds } from '../../../src/protocol/client-frames.ts';
@@ -18,9 +19,18 @@ function bySmall(message: Uint8Array): Result {
   }
 }
 
+/** protobufjs has skipped a group. Proto3 has none, so the client refuses them. */
+let hasGroup = false;
+const { skipType } = Reader.prototype;
+Reader.prototype.skipType = function (...args) {
+  hasGroup ||= args[0] === 3;
+  return skipType.apply(this, args);
+};
+
 function byReference(message: Uint8Array): Result {
+  hasGroup = false;
   const decoded = protobufCodec.decodeServerFrame(message);
-  return decoded.ok ? decoded.frame : 'refused';
+  return decoded.ok && !hasGroup ? decoded.frame : 'refused';
 }
 
 function expectAlike(message: Uint8Array): void {
@@ -173,11 +183,10 @@ describe("the client's protobuf, beside protobufjs", () => {
     );
   });
 
-  it.each([99, 100, 101, 102])('skips or refuses groups %i deep alike', (depth) => {
-    const groups = [...Array(depth).fill(0x3b), ...Array(depth).fill(0x3c)];
-    const pong = [0x52, 0];
-    expectAlike(Uint8Array.from([...groups, ...pong]));
-    expectAlike(Uint8Array.from([0x52, ...varint(BigInt(groups.length)), ...groups]));
+  it('refuses groups, which proto3 has not', () => {
+    const group = [0x3b, 0x3c];
+    expect(bySmall(Uint8Array.from([...group, 0x52, 0]))).toBe('refused');
+    expect(bySmall(Uint8Array.from([0x52, 2, ...group]))).toBe('refused');
   });
 
   it('reads the publications of a compressed batch alike', () => {
@@ -185,9 +194,10 @@ describe("the client's protobuf, beside protobufjs", () => {
       fc.property(fc.array(publication, { maxLength: 4 }), fc.option(damage), (publications, changes) => {
         const encoded = publications.flatMap((one) => [...protobufCodec.encodePublication('t', one)]);
         const run = changes ? damaged(Uint8Array.from(encoded), changes) : Uint8Array.from(encoded);
+        hasGroup = false;
         const reference = referenceRun(run);
-        const expected =
-          reference.ok && 'publications' in reference.frame ? reference.frame.publications : undefined;
+        const isRead = reference.ok && 'publications' in reference.frame && !hasGroup;
+        const expected = isRead ? reference.frame.publications : undefined;
         let read: unknown;
         try {
           read = decodeRun(run);
