@@ -1,5 +1,5 @@
 import { type GatewayConnection, type GatewayResponse, NoResponse } from './connection.ts';
-import type { Settings } from './options.ts';
+import { isCredential, type Settings } from './options.ts';
 import { backoffMs, Orders } from './orders.ts';
 import { localError, PublishError } from './publish-error.ts';
 import type { Entry, Queue } from './queue.ts';
@@ -252,8 +252,9 @@ export class Delivery {
     const { credential } = this.#settings;
     const headers = { 'content-type': 'application/json' };
     try {
-      const value = typeof credential === 'function' ? await credential() : credential;
-      return value ? { ...headers, authorization: `Bearer ${value}` } : headers;
+      const value: unknown = (typeof credential === 'function' ? await credential() : credential) ?? '';
+      if (!isCredential(value)) throw new TypeError('It returned no text in visible ASCII.');
+      return value === '' ? headers : { ...headers, authorization: `Bearer ${value}` };
     } catch (cause) {
       throw localError('credential_failed', undefined, cause);
     }

@@ -8,11 +8,11 @@ export interface EventSource {
 
 /**
  * Where an event goes. A topic: the type is the name of the event, and the data its argument, or a list of several
- * arguments. A function: its result for the arguments is published; undefined: nothing.
+ * arguments. A function: its result for the arguments is published; undefined or null: nothing.
  */
 export type Route =
   | string
-  | ((...args: never[]) => PublicationInput | readonly PublicationInput[] | undefined);
+  | ((...args: never[]) => PublicationInput | readonly PublicationInput[] | null | undefined);
 
 /** By name of the event. */
 export type Routes = Readonly<Record<string, Route>>;
@@ -29,6 +29,10 @@ export function forwardEvents(
   publish: Publish,
   onError: (error: Error) => void,
 ): () => void {
+  if (typeof onError !== 'function') throw new TypeError('onError must be a function');
+  for (const [event, route] of Object.entries(routes))
+    if (typeof route !== 'string' && typeof route !== 'function')
+      throw new TypeError(`the route of ${event} must be a topic or a function`);
   const listeners = Object.entries(routes).map(([event, route]) => {
     const listener = (...args: unknown[]) => {
       try {
@@ -49,6 +53,6 @@ function publicationsOf(event: string, route: Route, args: readonly unknown[]): 
   if (typeof route === 'string')
     return [{ topic: route, type: event, data: args.length > 1 ? args : args[0] }];
   const made = route(...(args as never[]));
-  if (made === undefined) return [];
+  if (made === undefined || made === null) return [];
   return Array.isArray(made) ? made : [made as PublicationInput];
 }

@@ -5,11 +5,14 @@ import { parseUrl } from '../url.ts';
 export interface PublisherOptions {
   /** The gateway's URL, with the path below which a proxy serves it: `http://127.0.0.1:8080`. */
   readonly url: string;
-  /** An API key or token, or a function that returns it, which is called for each request. */
+  /** An API key or token in visible ASCII, or a function that returns it, which is called for each request. */
   readonly credential?: string | (() => string | Promise<string>) | undefined;
   /** Maximum number of unacknowledged publications. Default: 10 000. Further ones are refused with `queue_full`. */
   readonly queueMaxPublications?: number | undefined;
-  /** Maximum bytes of unacknowledged publications. Default: 16 MiB. */
+  /**
+   * Maximum bytes of unacknowledged publications, as the JSON that is sent. Default: 16 MiB. Further ones are refused
+   * with `queue_full`.
+   */
   readonly queueMaxBytes?: number | undefined;
   /** Maximum number of publications per request, 1 to 1000. Default: 1000. */
   readonly batchMaxPublications?: number | undefined;
@@ -71,10 +74,13 @@ export function settingsOf(wanted: PublisherOptions): Settings {
     return [name, value];
   });
   const { credential, messageIds = true, broadcastNamespace, onError } = options;
-  if (!['undefined', 'string', 'function'].includes(typeof credential))
-    faults.push('credential must be a text or a function');
+  if (credential !== undefined && typeof credential !== 'function' && !isCredential(credential))
+    faults.push('credential must be a text in visible ASCII, or a function');
   if (typeof messageIds !== 'boolean') faults.push('messageIds must be true or false');
-  if (broadcastNamespace !== undefined && !/^[\w.-]+$/.test(broadcastNamespace))
+  if (
+    broadcastNamespace !== undefined &&
+    !(typeof broadcastNamespace === 'string' && /^[\w.-]+$/.test(broadcastNamespace))
+  )
     faults.push('broadcastNamespace must be what precedes the first ":" of a topic');
   if (onError !== undefined && typeof onError !== 'function') faults.push('onError must be a function');
   const known = [...Object.keys(numbers), ...others];
@@ -85,6 +91,11 @@ export function settingsOf(wanted: PublisherOptions): Settings {
   );
   if (faults.length > 0) throw new TypeError(`The options of the publisher: ${faults.join('; ')}`);
   return { ...Object.fromEntries(entries), url, credential, messageIds, broadcastNamespace, onError };
+}
+
+/** Whether a header can hold it. */
+export function isCredential(value: unknown): value is string {
+  return typeof value === 'string' && /^[\x21-\x7e]*$/.test(value);
 }
 
 function urlOf(text: unknown, faults: string[]): URL {

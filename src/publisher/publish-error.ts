@@ -6,7 +6,7 @@ const localErrors = {
   timed_out: { retry: true, summary: 'The gateway did not acknowledge it in time.' },
   unreachable: { retry: true, summary: 'The request ended without a response.' },
   unexpected_response: { retry: false, summary: 'The response is none of a Sluice gateway.' },
-  credential_failed: { retry: true, summary: 'The function that gives the credential threw.' },
+  credential_failed: { retry: true, summary: 'The function that gives the credential failed.' },
   unsupported_value: { retry: false, summary: 'The value can not be carried as JSON.' },
   closed: { retry: false, summary: 'The publisher is closed.' },
 } as const;
@@ -43,6 +43,11 @@ export class PublishError extends Error {
 export function localError(code: LocalErrorCode, message?: string, cause?: unknown): PublishError {
   const { retry, summary } = localErrors[code];
   return new PublishError(code, message ?? summary, retry, { cause });
+}
+
+/** An argument that the gateway could not take for what it is meant to be. */
+export function argumentError(message: string): PublishError {
+  return new PublishError('invalid_request', message, errorTable.invalid_request.retry);
 }
 
 /** An error that the gateway returned. For a code that is not known here, `mayRetry` says whether to try again. */

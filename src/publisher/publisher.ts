@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { isWellFormed } from '../protocol/utf8.ts';
 import { Broadcasts } from './broadcasts.ts';
 import { GatewayConnection } from './connection.ts';
 import { batchable, Delivery } from './delivery.ts';
@@ -11,7 +12,7 @@ import {
   type Published,
   publicationText,
 } from './publication.ts';
-import { localError, PublishError } from './publish-error.ts';
+import { argumentError, localError, PublishError } from './publish-error.ts';
 import { type Entry, Queue } from './queue.ts';
 
 /** The body of `PUT /api/jobs/{id}`. */
@@ -82,7 +83,7 @@ export class Publisher {
   /** Publishes to all sessions, in the topic `$all`. */
   broadcast(type: string, data?: unknown, options?: PublicationOptions): Promise<Published> {
     const target = { method: 'POST', path: '/api/broadcast', order: '$all' } as const;
-    return this.#message(target, { ...options, type, data });
+    return this.#message(() => target, { ...options, type, data });
   }
 
   /** Publishes to all devices of a user, including those that connect later. */
@@ -99,21 +100,25 @@ export class Publisher {
    * Reports the progress of a job. Rejects with `job_conflict` if the job has ended or its progress would go backwards.
    */
   reportJob(id: string, report: JobReport): Promise<Published> {
-    const path = `/api/jobs/${encodeURIComponent(id)}`;
     const messageId = this.#settings.messageIds ? this.#newId() : undefined;
-    const target = { method: 'PUT', path, order: path } as const;
-    return this.#enqueue(target, () => JSON.stringify({ ...report, messageId }), true);
+    return this.#enqueue(
+      () => targetOf('PUT', '/api/jobs', 'id', id),
+      () => JSON.stringify({ ...report, messageId }),
+      true,
+    );
   }
 
   /**
    * Publishes the events of an `EventEmitter`, until the function that it returns is called. Errors go to `onError`, by
-   * default that of the publisher; without one they become warnings of the process.
+   * default that of the publisher; without one they become warnings of the process. Throws a `TypeError` if `routes` or
+   * `onError` are not what they must be.
    */
   forward(
     emitter: EventSource,
     routes: Routes,
-    { onError = this.#settings.onError ?? warn }: { readonly onError?: (error: Error) => void } = {},
+    options?: { readonly onError?: ((error: Error) => void) | undefined },
   ): () => void {
+    const onError = options?.onError ?? this.#settings.onError ?? warn;
     return forwardEvents(emitter, routes, (publication) => this.#publication(publication), onError);
   }
 
@@ -126,17 +131,20 @@ export class Publisher {
   }
 
   #publication(publication: PublicationInput): Promise<Published> {
-    return this.#message({ method: 'POST', path: batchable, order: publication.topic }, publication);
+    const target = { method: 'POST', path: batchable, order: publication.topic } as const;
+    return this.#message(() => target, publication);
   }
 
   #toUser(user: string, action: 'notify' | 'sync', message: object): Promise<UserPublished> {
-    const path = `/api/users/${encodeURIComponent(user)}`;
-    const target = { method: 'POST', path: `${path}/${action}`, order: path } as const;
+    const target = (): Target => {
+      const of = targetOf('POST', '/api/users', 'user', user);
+      return { ...of, path: `${of.path}/${action}` };
+    };
     return this.#message(target, message as BroadcastInput);
   }
 
   /** The publication with a messageId. */
-  #message<T extends Published>(target: Target, input: PublicationInput | BroadcastInput): Promise<T> {
+  #message<T extends Published>(target: () => Target, input: PublicationInput | BroadcastInput): Promise<T> {
     const hasOwnId = input.messageId !== undefined || !this.#settings.messageIds;
     const message = hasOwnId ? input : { ...input, messageId: this.#newId() };
     return this.#enqueue(target, () => publicationText(message), !hasOwnId);
@@ -146,11 +154,11 @@ export class Publisher {
     return `${this.#idPrefix}-${(this.#nextId++).toString(36)}`;
   }
 
-  #enqueue<T>(target: Target, write: () => string, hidesDuplicate: boolean): Promise<T> {
+  #enqueue<T>(target: () => Target, write: () => string, hidesDuplicate: boolean): Promise<T> {
     const promise = new Promise<T>((resolve, reject) => {
       if (this.#closing !== undefined) throw localError('closed');
       this.#queue.add({
-        ...target,
+        ...target(),
         body: bodyOf(write),
         expiresAtMs: performance.now() + this.#settings.totalTimeoutMs,
         hidesDuplicate,
@@ -165,6 +173,14 @@ export class Publisher {
     if (onError !== undefined) promise.catch(onError);
     return promise;
   }
+}
+
+/** Throws if the name is no text: `undefined` would reach a user of that name. */
+function targetOf(method: Target['method'], folder: string, what: string, name: unknown): Target {
+  if (typeof name !== 'string' || name === '' || !isWellFormed(name))
+    throw argumentError(`${what} must be a text that is not empty`);
+  const path = `${folder}/${encodeURIComponent(name)}`;
+  return { method, path, order: path };
 }
 
 function bodyOf(write: () => string): Uint8Array {

@@ -1,4 +1,4 @@
-import { localError, type PublishError } from './publish-error.ts';
+import { localError, PublishError } from './publish-error.ts';
 
 /** A publication or report that waits for its acknowledgement. */
 export interface Entry {
@@ -51,6 +51,8 @@ export class Queue {
   add(entry: Entry): void {
     const { queueMaxPublications, queueMaxBytes } = this.#limits;
     const { length } = entry.body;
+    if (length > queueMaxBytes)
+      throw new PublishError('queue_full', `it has ${length} bytes: more than queueMaxBytes`, false);
     if (this.#entries.length >= queueMaxPublications)
       throw localError('queue_full', `${queueMaxPublications} publications wait already`);
     if (this.#bytes + length > queueMaxBytes)

@@ -376,6 +376,28 @@ describe('the queue', () => {
     expect(await Promise.all([99, 100, 101].map(outcomes))).toEqual(['taken', 'taken', 'queue_full']);
   });
 
+  it('is bounded while the gateway is away, and has room again once it has given up', async () => {
+    const data = 'x'.repeat(1_000);
+    const bytes = JSON.stringify({ topic, type: 't', data }).length;
+    const url = `http://127.0.0.1:${await lastingPort()}`;
+    const publisher = publisherOf({ url, queueMaxBytes: 3 * bytes, messageIds: false, totalTimeoutMs: 500 });
+    const publish = (value: unknown) =>
+      publisher.publish(topic, 't', value).catch((error: PublishError) => [error.code, error.retry]);
+    const waiting = numbers(3).map(() => publish(data));
+    expect(publisher.queued).toBe(3);
+    // One that can never fit is not worth a retry.
+    const refused = [await publish(data), await publish(''), await publish(data.repeat(4))];
+    expect(refused).toEqual([
+      ['queue_full', true],
+      ['queue_full', true],
+      ['queue_full', false],
+    ]);
+    expect(await Promise.all(waiting)).toEqual(numbers(3).map(() => ['timed_out', true]));
+    const next = publish(data);
+    expect(publisher.queued).toBe(1);
+    expect(await next).toEqual(['timed_out', true]);
+  });
+
   it('is flushed by close, after which nothing is accepted', async () => {
     const publisher = publisherOf();
     const sent = publishAll(publisher, 100);
@@ -434,6 +456,22 @@ describe('the helpers', () => {
     ]);
   });
 
+  it.each([undefined, null, '', '\ud800', 5])(
+    'refuse the user or job %j, and reach no other',
+    async (name) => {
+      const publisher = publisherOf();
+      const calls = [
+        publisher.notifyUser(name as never, 1),
+        publisher.syncUser(name as never, 's', 1),
+        publisher.reportJob(name as never, { progress: 1 }),
+      ];
+      expect(await Promise.all(calls.map((call) => call.catch(codeOf)))).toEqual(
+        calls.map(() => 'invalid_request'),
+      );
+      expect(front.requests).toEqual([]);
+    },
+  );
+
   it('report the progress of a job', async () => {
     const publisher = publisherOf();
     const id = `import/${topics}`.replace('/', '-');
@@ -467,6 +505,23 @@ describe('forward', () => {
       ['saved', [1, 2]],
       ['move', { from: 'a', to: 'b' }],
     ]);
+  });
+
+  it('refuses what can be no route or listener at once, and takes null for none', async () => {
+    const publisher = publisherOf();
+    const emitter = new EventEmitter();
+    expect(() => publisher.forward(emitter, { saved: 5 } as never)).toThrow(
+      /saved must be a topic or a function/,
+    );
+    expect(() => publisher.forward(emitter, {}, { onError: 'log' as never })).toThrow(
+      /onError must be a function/,
+    );
+    expect(emitter.listenerCount('saved')).toBe(0);
+    const errors: Error[] = [];
+    publisher.forward(emitter, { saved: () => null }, null as never);
+    publisher.forward(emitter, { saved: () => null }, { onError: (error) => errors.push(error) });
+    emitter.emit('saved');
+    expect([publisher.queued, errors]).toEqual([0, []]);
   });
 
   it('tells onError of what can not be published, and never throws into the emitter', async () => {
@@ -514,13 +569,35 @@ describe('the options', () => {
   });
 
   it.each([
-    [{ credential: 5 }, 'credential must be a text or a function'],
+    [{ credential: 5 }, 'credential must be a text in visible ASCII, or a function'],
     [{ messageIds: 'no' }, 'messageIds must be true or false'],
     [{ broadcastNamespace: 'a:b' }, 'broadcastNamespace must be what precedes'],
     [{ onError: 'log' }, 'onError must be a function'],
-    [{ queueMaxBytes: 1.5 }, 'queueMaxBytes must be an integer'],
+    [{ broadcastNamespace: 5 }, 'broadcastNamespace must be what precedes'],
+    [{ credential: 'two\nlines' }, 'credential must be a text'],
+    [{ credential: 'ключ' }, 'credential must be a text'],
   ])('%j is refused', (option, fault) => {
-    expect(() => new Publisher({ url: 'http://a', ...option } as never)).toThrow(fault);
+    expect(() => new Publisher({ url: 'http://a', ...option } as never)).toThrow(
+      new RegExp(`^[^;]*${fault}`),
+    );
+  });
+
+  it.each([
+    ...['queueMaxPublications', 'queueMaxBytes', 'batchMaxPublications', 'batchMaxBytes'],
+    ...['totalTimeoutMs', 'requestTimeoutMs'],
+  ])('%s is refused unless it is an integer in its range', (name) => {
+    const wrong = [Number.NaN, 0, -1, 1.5, Number.POSITIVE_INFINITY, 1e300, '5', 5n, true, {}, [], [5]];
+    for (const value of wrong)
+      expect(() => new Publisher({ url: 'http://a', [name]: value } as never)).toThrow(
+        `The options of the publisher: ${name} must be an integer from 1 to `,
+      );
+    expect(() => new Publisher({ url: 'http://a', [name]: 1 })).not.toThrow();
+  });
+
+  it.each([5, 'two words', 'two\nlines', {}])('credential may return no %j', async (value) => {
+    const publisher = publisherOf({ credential: () => value as string, totalTimeoutMs: 300 });
+    expect(await publisher.publish(topic, 't').catch(codeOf)).toBe('credential_failed');
+    expect(front.requests).toEqual([]);
   });
 
   it('may name the path below which a proxy serves the gateway', async () => {
