@@ -10,7 +10,7 @@ export interface InquiryOptions {
   /** The reason if the platform has no `fetch` to inquire with. */
   readonly error: ClientError;
   /** The error that the application gets. */
-  errorOf(error: Refusal['error']): ClientError;
+  errorOf(refusal: Refusal): ClientError;
 }
 
 /** The reason that was reported last, and after which connection, so that each is reported once. */
@@ -20,23 +20,20 @@ const reported = new WeakMap<Connection, string>();
 export async function inquire(
   connection: Connection,
   port: ConnectionPort,
-  { url, runtime, isLastAttempt, error: known, errorOf }: InquiryOptions,
+  { url, runtime, isLastAttempt, error, errorOf }: InquiryOptions,
 ): Promise<void> {
   const { run } = connection;
-  const { error, retryAfterMs = 0 } = runtime.fetch
-    ? await learnRefusal(url, runtime.fetch)
-    : { error: known };
+  const reason = runtime.fetch ? errorOf(await learnRefusal(url, runtime.fetch)) : error;
   if (run !== connection.run || connection.state === 'closed') return;
-  const reason = errorOf(error);
   if (isLastAttempt || !reason.retry) {
     connection.failed(reason);
     return;
   }
-  port.failed?.(reason);
+  port.failed(reason);
   const what = `${reason.code} ${connection.connectedAtMs}`;
   if (reported.get(connection) !== what) port.report(reason);
   reported.set(connection, what);
+  const { retryAfterMs = 0 } = reason;
   const remainingMs = connection.waitsUntilMs - runtime.monotonicMs();
   connection.waitFor(Math.max(retryAfterMs, remainingMs, 0), reason, retryAfterMs > 0);
-  port.attemptFailed(reason);
 }

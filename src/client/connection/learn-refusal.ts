@@ -1,7 +1,6 @@
-import { errorNumber } from '../../errors/numbers.ts';
 import type { WireError } from '../../protocol/frames.ts';
 import type { LocalErrorCode } from '../client-error.ts';
-import { gatewayError } from '../told-error.ts';
+import { readError } from '../told-error.ts';
 
 /** A reason that the gateway itself did not give. */
 export interface LocalRefusal {
@@ -12,11 +11,7 @@ export interface LocalRefusal {
 }
 
 /** Why an upgrade failed. */
-export interface Refusal {
-  readonly error: WireError | LocalRefusal;
-  /** How long to wait before the next attempt. */
-  readonly retryAfterMs?: number;
-}
+export type Refusal = WireError | LocalRefusal;
 
 const timeoutMs = 5_000;
 
@@ -35,11 +30,11 @@ export async function learnRefusal(url: string, get: typeof fetch): Promise<Refu
     const error = await noResponse(address, cause, () =>
       get(address, { ...asked, mode: 'no-cors', signal: deadline() }),
     );
-    return { error: (await policy.refusal()) ?? error };
+    return (await policy.refusal()) ?? error;
   } finally {
     policy.end();
   }
-  return (await toldByGateway(response)) ?? { error: ofStatus(response.status, address) };
+  return (await toldByGateway(response)) ?? ofStatus(response.status, address);
 }
 
 /** The event of a blocked request comes soon after the request has failed. */
@@ -97,24 +92,10 @@ async function noResponse(
 /** The gateway's own error, never with a status of success. Undefined: the response is not the gateway's. */
 async function toldByGateway(response: Response): Promise<Refusal | undefined> {
   if (response.ok) return undefined;
-  const told = await readError(response);
-  if (told === undefined || errorNumber(told.code) === undefined) return undefined;
-  if (told.code === 'upgrade_required') return { error: noUpgrade };
-  const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
-  const retryAfterMs = Number.isFinite(seconds) ? seconds * 1_000 : undefined;
-  return { error: gatewayError(told.code, told.message, retryAfterMs), retryAfterMs };
-}
-
-async function readError(
-  response: Response,
-): Promise<{ readonly code: string; readonly message: string } | undefined> {
-  try {
-    const body = (await response.json()) as { error?: { code?: unknown; message?: unknown } } | null;
-    const { code, message } = body?.error ?? {};
-    return typeof code === 'string' ? { code, message: String(message ?? code) } : undefined;
-  } catch {
-    return undefined;
-  }
+  const error = await readError(response);
+  // A code without a number is not of the gateway's table.
+  if (!error?.number) return undefined;
+  return error.code === 'upgrade_required' ? noUpgrade : error;
 }
 
 const noUpgrade: LocalRefusal = {

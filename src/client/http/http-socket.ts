@@ -4,7 +4,7 @@ import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import type { Runtime, Socket } from '../runtime.ts';
 import { gatewayError } from '../told-error.ts';
 import { readHttpFrame, requestBody } from './json-frames.ts';
-import { errorOf, type HttpMemory, isAcknowledged, type Receive } from './receive.ts';
+import { type HttpMemory, type Receive, Refused, request, type Target } from './receive.ts';
 
 interface Wanted {
   readonly topic: string;
@@ -172,9 +172,7 @@ export class HttpSocket implements Socket {
     let subscribed = 0;
     try {
       await this.#receive({
-        base: this.#base,
-        fetch: this.#runtime.fetch as typeof fetch,
-        headers: this.#credential(),
+        ...this.#target,
         subscriptions: asked.map(({ selection, start }) => start ?? { ...selection, cursor: this.#cursor }),
         acks: this.#token !== undefined,
         former: this.#memory.session,
@@ -311,25 +309,23 @@ export class HttpSocket implements Socket {
   /** Sends a command as a request, whose response is the reply: a frame of this type. */
   async #ask(id: number, type: string, path: string, body?: string): Promise<void> {
     try {
-      const response = await this.#fetch(path, body);
-      if (response.ok) {
-        const reply = (await response.json()) as Record<string, unknown>;
-        this.#reply(readHttpFrame({ ...reply, type, id }));
-      } else this.#fail(id, await errorOf(response));
-    } catch {
-      // No response, or one of another server. Without a reply the command times out, or is sent again by the next
+      this.#reply(readHttpFrame({ ...(await this.#fetch(path, body)), type, id }));
+    } catch (cause) {
+      // No response, or one of another server: without a reply the command times out, or is sent again by the next
       // connection.
+      if (cause instanceof Refused) this.#fail(id, cause.error);
     }
   }
 
-  #credential(): Record<string, string> {
-    return this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
+  get #target(): Target {
+    const headers: Target['headers'] =
+      this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
+    return { base: this.#base, fetch: this.#runtime.fetch as typeof fetch, headers };
   }
 
-  #fetch(path: string, body: string | undefined, more: RequestInit = {}): Promise<Response> {
-    const headers = { ...this.#credential(), ...(body && { 'content-type': 'application/json' }) };
-    const method = body === undefined ? 'GET' : 'POST';
-    return (this.#runtime.fetch as typeof fetch)(this.#base + path, { method, headers, body, ...more });
+  async #fetch(path: string, body?: string, options: RequestInit = {}): Promise<Record<string, unknown>> {
+    const response = await request(this.#target, path, body, options);
+    return (await response.json()) as Record<string, unknown>;
   }
 
   /**
@@ -346,9 +342,9 @@ export class HttpSocket implements Socket {
     if (!isDone && sayable.length > 0) {
       const path = `api/connections/${this.#session}/acks`;
       // Sent even if the page goes away.
-      const more = { keepalive: true };
-      const response = this.#fetch(path, JSON.stringify({ acks: sayable }), more);
-      isDone = (await isAcknowledged(response)) && sayable.length === mine.length;
+      const reply = this.#fetch(path, JSON.stringify({ acks: sayable }), { keepalive: true });
+      const told = await reply.catch(() => undefined);
+      isDone = told?.['acknowledged'] === true && sayable.length === mine.length;
     }
     if (isDone) this.#reply({ kind: 'pong', id, timeMs: this.#runtime.now() });
     else this.#fail(id, gatewayError('rate_limited', 'Not acknowledged yet.'));

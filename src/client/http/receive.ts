@@ -1,16 +1,20 @@
 import type { Subscription, WireError } from '../../protocol/frames.ts';
 import type { ServerFrame } from '../../protocol/server-frames.ts';
-import { gatewayError } from '../told-error.ts';
+import { gatewayError, readError, retryAfterMsOf } from '../told-error.ts';
 import { EventReader } from './event-reader.ts';
 import { readHttpFrame } from './json-frames.ts';
 
 /** Receives frames until the gateway ends them. Throws if the connection is lost. */
 export type Receive = (request: ReceiveRequest) => Promise<void>;
 
-export interface ReceiveRequest {
+/** Where requests go, with which credential. */
+export interface Target {
   readonly base: string;
   readonly fetch: typeof fetch;
   readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface ReceiveRequest extends Target {
   readonly subscriptions: readonly Subscription[];
   /** The client acknowledges by requests of its own. */
   readonly acks: boolean;
@@ -32,7 +36,7 @@ export interface HttpMemory {
 }
 
 /** The gateway refused the request. */
-class Refused extends Error {
+export class Refused extends Error {
   readonly error: WireError;
 
   constructor(error: WireError) {
@@ -41,28 +45,32 @@ class Refused extends Error {
   }
 }
 
-async function post(
-  { base, fetch, headers, signal }: ReceiveRequest,
+/** Makes a request: a POST if there is a body, which is JSON. Throws `Refused` at a status of failure. */
+export async function request(
+  { base, fetch, headers }: Target,
   path: string,
-  body: object,
+  body: string | undefined,
+  options: RequestInit,
 ): Promise<Response> {
-  const response = await fetch(base + path, {
-    method: 'POST',
-    headers: { ...headers, 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-    cache: 'no-store',
-    signal,
-  });
-  if (!response.ok) throw new Refused(await errorOf(response));
-  return response;
+  const how = body
+    ? { method: 'POST', body, headers: { ...headers, 'content-type': 'application/json' } }
+    : { headers };
+  const response = await fetch(base + path, { ...how, ...options });
+  if (response.ok) return response;
+  const unknown = `The server returned ${response.status}.`;
+  throw new Refused(
+    (await readError(response)) ?? gatewayError('internal', unknown, retryAfterMsOf(response)),
+  );
+}
+
+function post(to: ReceiveRequest, path: string, body: object): Promise<Response> {
+  return request(to, path, JSON.stringify(body), { cache: 'no-store', signal: to.signal });
 }
 
 /** Receives frames as Server-Sent Events. */
 export const receiveStream: Receive = async (request) => {
-  const response = await post(request, 'sse', {
-    subscriptions: request.subscriptions,
-    acks: request.acks,
-  });
+  const { subscriptions, acks } = request;
+  const response = await post(request, 'sse', { subscriptions, acks });
   const reader = response.body?.getReader();
   const decoder = new TextDecoder();
   const events = new EventReader();
@@ -117,25 +125,3 @@ async function readPoll(response: Response): Promise<PollResult> {
 
 /** Shorter than the time that proxies wait for a response by default. */
 const longPollSeconds = 25;
-
-/** The gateway's error in a response, or one that names the status of another server. */
-export async function errorOf(response: Response): Promise<WireError> {
-  const retryAfterMs = Number(response.headers.get('retry-after')) * 1000 || undefined;
-  try {
-    const { error } = (await response.json()) as { error: { code: string; message: string } };
-    if (typeof error.code !== 'string') throw new TypeError('no code');
-    return gatewayError(error.code, error.message, retryAfterMs);
-  } catch {
-    return gatewayError('internal', `The server returned ${response.status}.`, retryAfterMs);
-  }
-}
-
-/** Whether the gateway, and not another server, has taken the acknowledgement. */
-export async function isAcknowledged(response: Promise<Response>): Promise<boolean> {
-  try {
-    const body = (await (await response).json()) as { readonly acknowledged?: unknown };
-    return body.acknowledged === true;
-  } catch {
-    return false;
-  }
-}

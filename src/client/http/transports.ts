@@ -39,7 +39,7 @@ export class Transports implements HttpHome {
   constructor(options: TransportsOptions, port: TransportsPort) {
     const { fetch } = port.runtime;
     const wanted = (options.transports ?? allTransports).filter((each) =>
-      each === 'websocket' ? (options.enableWebSocket ?? true) : fetch,
+      each === 'websocket' ? (options.enableWebSocket ?? true) : fetch && allTransports.includes(each),
     );
     this.transports = wanted.length > 0 ? wanted : ['websocket'];
     this.pollIntervalMs = options.fallbackPollingInterval ?? 0;

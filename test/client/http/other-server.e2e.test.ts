@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { learnRefusal } from '../../../src/client/connection/learn-refusal.ts';
-import { errorOf } from '../../../src/client/http/receive.ts';
+import { request } from '../../../src/client/http/receive.ts';
 import { type ClientOptions, SluiceClient } from '../../../src/client/index.ts';
 import { platformRuntime } from '../../../src/client/runtime.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
@@ -119,15 +119,17 @@ describe('of another server', () => {
 
   it('a response of 200 gives no reason to give up, even if it has an error', async () => {
     const respond = async () => Response.json({ error: { code: 'unauthorized', message: 'no' } });
-    const { error } = await learnRefusal('ws://127.0.0.1:1/ws', respond);
+    const error = await learnRefusal('ws://127.0.0.1:1/ws', respond);
     expect(error.code).toBe('not_a_gateway');
   });
 
   it.each(['{"error":"none"}', '{"error":{"code":404}}', '{"error":{}}', '{"error":null}'])(
     'an error %s is told by its status',
     async (body) => {
-      const error = await errorOf(new Response(body, { status: 404 }));
-      expect(error).toMatchObject({ code: 'internal', message: 'The server returned 404.' });
+      const fetch = async () => new Response(body, { status: 404 });
+      const asked = request({ base: '', fetch, headers: {} }, 'api/call', '{}', {});
+      const error = { code: 'internal', message: 'The server returned 404.' };
+      await expect(asked).rejects.toMatchObject({ error });
     },
   );
 });
