@@ -1,6 +1,13 @@
 import type { Client } from '../client.ts';
 import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
-import type { Attachment, CallName, Calls, Delegate, DelegateEvent } from './delegate.ts';
+import {
+  type Attachment,
+  type CallName,
+  type Calls,
+  type Delegate,
+  type DelegateEvent,
+  handedOn,
+} from './delegate.ts';
 
 /** Delegates to a client in this tab or worker. */
 export class ClientDelegate implements Delegate {
@@ -22,31 +29,20 @@ export class ClientDelegate implements Delegate {
       if (isOver) return;
       const events = arrived;
       arrived = [];
-      listener([...events, { kind: 'at', position: subscription.position, cursor: subscription.cursor }]);
+      listener([...events, ['at', subscription.position, subscription.cursor]]);
     };
     const tell = (event: DelegateEvent): void => {
       if (arrived.push(event) === 1) queueMicrotask(flush);
     };
-    subscription.on('publication', (publication, meta) => tell({ kind: 'publication', publication, meta }));
-    subscription.on('snapshot', (entries, at) =>
-      tell({ kind: 'snapshot', publications: [...entries.values()], at }),
-    );
+    for (const name of handedOn)
+      subscription.on(name, (...args: unknown[]) => tell([name, ...args] as unknown as DelegateEvent));
     const stopMap = subscription.on('map', (_, name) => {
-      tell({ kind: 'isState', topic: name });
+      tell(['isState', name]);
       // All topics of a namespace have one mode, so once is enough. While `map` has a listener each change copies it.
       if (!topic.endsWith('*') || topic.includes(':')) stopMap();
     });
-    subscription.on('gap', (gap) => tell({ kind: 'gap', gap }));
-    subscription.on('recovered', (at) => tell({ kind: 'recovered', at }));
-    subscription.on('caughtUp', (at) => tell({ kind: 'caughtUp', at }));
-    subscription.on('lagging', () => tell({ kind: 'lagging' }));
-    subscription.on('reset', (at) => tell({ kind: 'reset', at }));
-    subscription.on('joined', (member, name) => tell({ kind: 'joined', member, topic: name }));
-    subscription.on('left', (member, name) => tell({ kind: 'left', member, topic: name }));
-    subscription.on('error', (error) => tell({ kind: 'error', error }));
-    subscription.on('state', (state) => tell({ kind: 'state', state }));
     // It may be live already: another page of this client has the same one.
-    tell({ kind: 'state', state: subscription.state });
+    tell(['state', subscription.state]);
     return {
       setKeys: (keys) => subscription.setKeys(keys),
       end: () => {

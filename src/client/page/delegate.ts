@@ -1,25 +1,23 @@
-import type { Position, PresenceMember, TopicPosition } from '../../protocol/frames.ts';
+import type { Position } from '../../protocol/frames.ts';
 import type { SluiceClient } from '../client.ts';
-import type { ClientError } from '../client-error.ts';
-import type { ReceivedPublication } from '../publication.ts';
 import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
-import type { Gap, PublicationMeta, SubscriptionState } from '../subscriptions/subscription.ts';
+import type { SubscriptionEvents } from '../subscriptions/subscription.ts';
 
-/** An event of a subscription. `P` and `E`: publications and errors, as objects of their class or as plain data. */
-export type DelegateEvent<P = ReceivedPublication, E = ClientError> =
-  | { readonly kind: 'publication'; readonly publication: P; readonly meta: PublicationMeta }
-  | { readonly kind: 'snapshot'; readonly publications: readonly P[]; readonly at: TopicPosition }
+/** The events that a delegate hands on as they are. */
+export const handedOn = [
+  ...(['publication', 'snapshot', 'gap', 'recovered', 'caughtUp', 'lagging'] as const),
+  ...(['reset', 'joined', 'left', 'error', 'state'] as const),
+] as const;
+
+type HandedOn = (typeof handedOn)[number];
+
+/** An event of a subscription: its name and its arguments. */
+export type DelegateEvent =
+  | { [K in HandedOn]: readonly [name: K, ...args: SubscriptionEvents<unknown>[K]] }[HandedOn]
   /** The topic has the mode `state`. Follows the publications or the snapshot that showed it. */
-  | { readonly kind: 'isState'; readonly topic: string }
-  | { readonly kind: 'gap'; readonly gap: Gap }
-  | { readonly kind: 'recovered' | 'caughtUp'; readonly at: TopicPosition }
-  | { readonly kind: 'lagging' }
-  | { readonly kind: 'reset'; readonly at: TopicPosition }
-  | { readonly kind: 'joined' | 'left'; readonly member: PresenceMember; readonly topic: string }
-  | { readonly kind: 'error'; readonly error: E }
-  | { readonly kind: 'state'; readonly state: SubscriptionState }
+  | readonly ['isState', topic: string]
   /** The position after all earlier events. */
-  | { readonly kind: 'at'; readonly position: Position | undefined; readonly cursor: string | undefined };
+  | readonly ['at', position: Position | undefined, cursor: string | undefined];
 
 /** Calls that a page delegates. If the delegate goes before its reply, they are repeated with the next. */
 export type Calls = Pick<SluiceClient, 'publish' | 'history' | 'presence' | 'status' | 'call'>;

@@ -1,10 +1,10 @@
-import type { Client } from '../client.ts';
+import type { Client, HistoryPage } from '../client.ts';
 import { ClientError, localError } from '../client-error.ts';
 import type { StateChange } from '../connection/connection.ts';
 import type { Greeting } from '../connection/socket-session.ts';
 import { ClientDelegate } from './client-delegate.ts';
 import type { Attachment, CallName, Calls } from './delegate.ts';
-import { type FromHost, plainChange, plainError, plainEvent, plainReply, type ToHost } from './messages.ts';
+import type { FromHost, ToHost } from './messages.ts';
 
 /** The state of the connection. */
 export interface Connected {
@@ -33,12 +33,10 @@ export class Host {
 
   receive(message: ToHost): void {
     switch (message.kind) {
-      case 'hello': {
-        const { greeting, change } = this.#connected();
-        this.#post({ kind: 'welcome', greeting, change: plainChange(change) });
+      case 'hello':
+        this.#post({ kind: 'welcome', ...this.#connected() });
         this.#status('status');
         break;
-      }
       case 'attach':
         this.#attach(message);
         break;
@@ -55,7 +53,7 @@ export class Host {
       case 'connect':
         this.#client
           .connect()
-          .catch((fault) => this.#post({ kind: 'unconnected', error: plainError(asClientError(fault)) }));
+          .catch((fault) => this.#post({ kind: 'unconnected', error: asClientError(fault) }));
         break;
       case 'ping':
         this.#status('pong');
@@ -75,31 +73,29 @@ export class Host {
   #attach({ id, topic, options }: ToHost & { kind: 'attach' }): void {
     try {
       const attachment = this.#delegate.subscribe(topic, options, (events) =>
-        this.#post({ kind: 'events', id, events: events.map(plainEvent) }),
+        this.#post({ kind: 'events', id, events }),
       );
       this.#attachments.set(id, attachment);
     } catch (fault) {
-      const error = plainError(asClientError(fault));
-      this.#post({ kind: 'events', id, events: [{ kind: 'error', error }] });
+      this.#post({ kind: 'events', id, events: [['error', asClientError(fault)]] });
     }
   }
 
   async #call(id: number, name: CallName, args: readonly unknown[]): Promise<void> {
     try {
       const value = await this.#delegate.call(name, args as Parameters<Calls[CallName]>);
-      this.#post({ kind: 'reply', id, value: plainReply(value) });
+      this.#post(
+        name === 'history'
+          ? { kind: 'page', id, value: value as HistoryPage<unknown> }
+          : { kind: 'reply', id, value },
+      );
     } catch (fault) {
-      this.#post({ kind: 'refusal', id, error: plainError(asClientError(fault)) });
+      this.#post({ kind: 'refusal', id, error: asClientError(fault) });
     }
   }
 
   #status(kind: 'pong' | 'status'): void {
-    const { error, ...status } = this.#client.getStatus();
-    this.#post({
-      kind,
-      status: { ...status, error: error && plainError(error) },
-      stats: this.#client.getStats(),
-    });
+    this.#post({ kind, status: this.#client.getStatus(), stats: this.#client.getStats() });
   }
 }
 

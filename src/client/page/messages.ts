@@ -1,15 +1,14 @@
 import type { WireError } from '../../protocol/frames.ts';
-import type { HistoryPage } from '../client.ts';
+import type { Client, HistoryPage } from '../client.ts';
 import { ClientError } from '../client-error.ts';
-import type { ClosedBy } from '../connection/close-code.ts';
 import type { StateChange } from '../connection/connection.ts';
 import type { Greeting } from '../connection/socket-session.ts';
+import type { ClientEvents } from '../events.ts';
 import { type PlainPublication, ReceivedPublication } from '../publication.ts';
 import type { ClientStats, ClientStatus } from '../status.ts';
 import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
+import type { StateMap } from '../subscriptions/subscription.ts';
 import type { CallName, DelegateEvent } from './delegate.ts';
-
-export type PlainEvent = DelegateEvent<PlainPublication, WireError>;
 
 /** From a page to the tab or worker that holds the client. */
 export type ToHost =
@@ -26,87 +25,102 @@ export type ToHost =
 
 /** From the holder of the client to a page. */
 export type FromHost =
-  | { readonly kind: 'welcome'; readonly greeting: Greeting | undefined; readonly change: PlainChange }
-  | { readonly kind: 'events'; readonly id: number; readonly events: readonly PlainEvent[] }
+  | { readonly kind: 'welcome'; readonly greeting: Greeting | undefined; readonly change: StateChange }
+  | { readonly kind: 'events'; readonly id: number; readonly events: readonly DelegateEvent[] }
   | { readonly kind: 'reply'; readonly id: number; readonly value: unknown }
-  | { readonly kind: 'refusal'; readonly id: number; readonly error: WireError }
-  | { readonly kind: 'told'; readonly told: PlainClientEvent }
+  /** The reply to `history`. */
+  | { readonly kind: 'page'; readonly id: number; readonly value: HistoryPage<unknown> }
+  | { readonly kind: 'refusal'; readonly id: number; readonly error: ClientError }
+  | { readonly kind: 'told'; readonly told: Told }
   /** The page's `connect` has failed. */
-  | { readonly kind: 'unconnected'; readonly error: WireError }
-  | { readonly kind: 'pong' | 'status'; readonly status: PlainStatus; readonly stats: ClientStats };
+  | { readonly kind: 'unconnected'; readonly error: ClientError }
+  | { readonly kind: 'pong' | 'status'; readonly status: ClientStatus; readonly stats: ClientStats };
 
-export type PlainChange = Omit<StateChange, 'error'> & { readonly error?: WireError };
-export type PlainStatus = Omit<ClientStatus, 'error'> & { readonly error: WireError | undefined };
+const toldEvents = ['connect', 'disconnect', 'error', 'state', 'roundTrip', 'degraded', 'message'] as const;
+type ToldEvent = (typeof toldEvents)[number];
 
-/** Events of the client, which every page gets. */
-export type PlainClientEvent =
-  | { readonly event: 'connect'; readonly greeting: Greeting }
-  | { readonly event: 'disconnect'; readonly closed: ClosedBy }
-  | { readonly event: 'error'; readonly error: WireError }
-  | { readonly event: 'state'; readonly change: PlainChange }
-  | { readonly event: 'roundTrip'; readonly milliseconds: number }
-  | { readonly event: 'degraded'; readonly degraded: boolean }
-  | { readonly event: 'message'; readonly message: { readonly type: string; readonly data: unknown } };
+/** An event of the client, which every page gets: its name and its argument. */
+export type Told = { [K in ToldEvent]: readonly [event: K, ...args: ClientEvents[K]] }[ToldEvent];
 
-function plainPublication(publication: ReceivedPublication): PlainPublication {
-  const plain = publication.plain();
-  // Copied, because a clone of a view would hold all of the message.
-  return { ...plain, payload: { ...plain.payload, bytes: publication.bytes } };
+/** Calls `tell` with every event of the client. Returns a function to stop. */
+export function watchClient(client: Client, tell: (told: Told) => void): () => void {
+  const stops = toldEvents.map((event) =>
+    client.on(event, (arg: unknown) => tell([event, arg] as unknown as Told)),
+  );
+  return () => {
+    for (const stop of stops) stop();
+  };
 }
 
-export function plainError({ code, number, message, retry, retryAfterMs }: ClientError): WireError {
-  return { code, number, message, retry, retryAfterMs };
+// -- objects of classes, which structured cloning can't carry ---------------------------------------------
+
+/** How to replace each object of a class in a message. */
+interface Conversion {
+  error(error: WireError): WireError;
+  publication(publication: unknown): unknown;
 }
 
-export function plainChange({ error, ...change }: StateChange): PlainChange {
-  return { ...change, error: error && plainError(error) };
+/** The message as structured cloning carries it. */
+export function plain(message: FromHost): FromHost {
+  return converted(message, {
+    error: ({ code, number, message, retry, retryAfterMs }) => ({
+      code,
+      number,
+      message,
+      retry,
+      retryAfterMs,
+    }),
+    publication(publication) {
+      const { payload, ...fields } = (publication as ReceivedPublication).plain();
+      // Copied, because a clone of a view would hold all of the frame.
+      return { ...fields, payload: { ...payload, bytes: payload.bytes.slice() } };
+    },
+  });
 }
 
-export function liveChange({ error, ...change }: PlainChange): StateChange {
-  return { ...change, error: error && new ClientError(error) };
+/** Makes the objects of a cloned message anew. */
+export function live(message: FromHost): FromHost {
+  return converted(message, {
+    error: (error) => new ClientError(error),
+    publication: (publication) =>
+      new ReceivedPublication((publication as PlainPublication).topic, publication as PlainPublication),
+  });
 }
 
-export function plainEvent(event: DelegateEvent): PlainEvent {
-  switch (event.kind) {
-    case 'publication':
-      return { ...event, publication: plainPublication(event.publication) };
-    case 'snapshot':
-      return { ...event, publications: event.publications.map(plainPublication) };
-    case 'error':
-      return { ...event, error: plainError(event.error) };
+function converted(message: FromHost, by: Conversion): FromHost {
+  switch (message.kind) {
+    case 'welcome':
+      return { ...message, change: withError(message.change, by) };
+    case 'events':
+      return { ...message, events: message.events.map((event) => convertedEvent(event, by)) };
+    case 'told':
+      return { ...message, told: convertedEvent(message.told, by) };
+    case 'page': {
+      const publications = message.value.publications.map(by.publication) as ReceivedPublication[];
+      return { ...message, value: { ...message.value, publications } };
+    }
+    case 'refusal':
+    case 'unconnected':
+      return withError(message, by);
+    case 'pong':
+    case 'status':
+      return { ...message, status: withError(message.status, by) };
     default:
-      return event;
+      return message;
   }
 }
 
-export function liveEvent(event: PlainEvent): DelegateEvent {
-  switch (event.kind) {
-    case 'publication':
-      return { ...event, publication: livePublication(event.publication) };
-    case 'snapshot':
-      return { ...event, publications: event.publications.map(livePublication) };
-    case 'error':
-      return { ...event, error: new ClientError(event.error) };
-    default:
-      return event;
-  }
+function withError<T extends { readonly error?: WireError | undefined }>(value: T, { error }: Conversion): T {
+  return { ...value, error: value.error && error(value.error) };
 }
 
-/** The result of a call as plain data. Only pages of history hold publications. */
-export function plainReply(value: unknown): unknown {
-  return isPage(value) ? { ...value, publications: value.publications.map(plainPublication) } : value;
-}
-
-export function liveReply(name: CallName, value: unknown): unknown {
-  if (name !== 'history') return value;
-  const page = value as { readonly publications: readonly PlainPublication[] };
-  return { ...page, publications: page.publications.map(livePublication) };
-}
-
-function isPage(value: unknown): value is HistoryPage<unknown> {
-  return typeof value === 'object' && value !== null && 'publications' in value;
-}
-
-function livePublication(plain: PlainPublication): ReceivedPublication {
-  return new ReceivedPublication(plain.topic, plain);
+function convertedEvent<E extends DelegateEvent | Told>(event: E, by: Conversion): E {
+  const [name, first, ...rest] = event as readonly [string, ...unknown[]];
+  let value = first;
+  if (name === 'publication') value = by.publication(first);
+  else if (name === 'snapshot')
+    value = new Map([...(first as StateMap)].map(([key, publication]) => [key, by.publication(publication)]));
+  else if (name === 'error') value = by.error(first as WireError);
+  else if (name === 'state' && typeof first === 'object') value = withError(first as StateChange, by);
+  return [name, value, ...rest] as unknown as E;
 }

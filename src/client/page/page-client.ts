@@ -1,5 +1,5 @@
 import type { Client, HistoryPage } from '../client.ts';
-import { ClientError, localError } from '../client-error.ts';
+import { type ClientError, localError } from '../client-error.ts';
 import { Arrivals } from '../connection/arrivals.ts';
 import type { ClosedBy } from '../connection/close-code.ts';
 import type { StateChange } from '../connection/connection.ts';
@@ -7,6 +7,7 @@ import type { Greeting } from '../connection/socket-session.ts';
 import { Emitter } from '../emitter.ts';
 import type { ClientEvents } from '../events.ts';
 import type { Published } from '../offline-queue.ts';
+import { checkOptions } from '../option-check.ts';
 import { absoluteUrl } from '../options.ts';
 import type { PublishOptions } from '../publication.ts';
 import { checkedPublish, checkedSubscribe } from '../requests.ts';
@@ -14,9 +15,8 @@ import { platformRuntime, type Runtime } from '../runtime.ts';
 import type { ClientStats, ClientStatus } from '../status.ts';
 import type { PublicationListener, Subscription } from '../subscriptions/subscription.ts';
 import { Calling } from './calling.ts';
-import { emitTold } from './client-events.ts';
 import type { CallName, Calls, Delegate } from './delegate.ts';
-import { liveChange, type PlainClientEvent } from './messages.ts';
+import type { Told } from './messages.ts';
 import { PageHolder } from './page-holder.ts';
 import type { PageClientOptions, Sharing } from './page-options.ts';
 import type { PageSubscribeOptions } from './page-subscription.ts';
@@ -33,7 +33,7 @@ export class PageClient implements Client {
   #greeting: Greeting | undefined;
   #change: StateChange = idle;
   readonly #events: Emitter<ClientEvents>;
-  readonly #arrivals = new Arrivals();
+  readonly #arrivals = new Arrivals<Greeting>();
   readonly #calling = new Calling();
   readonly #subscriptions: PageSubscriptions;
   readonly #holder: PageHolder;
@@ -44,6 +44,7 @@ export class PageClient implements Client {
   /** `url`: `wss://host/ws`, or a path. */
   constructor(url: string, wanted?: PageClientOptions) {
     const options = wanted ?? {};
+    checkOptions(options);
     this.#options = options;
     this.#runtime = options.runtime ?? platformRuntime();
     this.#surroundings = options.surroundings ?? pageSurroundings();
@@ -148,22 +149,23 @@ export class PageClient implements Client {
   }
 
   getStatus(): ClientStatus {
-    const { state, retryAtMs, attempts, error, reason } = this.#change;
-    const known = this.#holder.status;
+    const { previous, ...now } = this.#change;
+    const {
+      transport = 'websocket',
+      serverOffsetMs = 0,
+      queued = 0,
+      ...known
+    }: Partial<ClientStatus> = this.#holder.status ?? {};
     return {
-      state,
-      transport: known?.transport ?? 'websocket',
+      ...now,
+      transport,
       session: this.#greeting?.session,
       user: this.#greeting?.user,
-      connectedAtMs: known?.connectedAtMs,
-      retryAtMs,
-      attempts,
-      error,
-      reason,
-      roundTripMs: known?.roundTripMs,
-      serverOffsetMs: known?.serverOffsetMs ?? 0,
+      connectedAtMs: known.connectedAtMs,
+      roundTripMs: known.roundTripMs,
+      serverOffsetMs,
       subscriptions: this.#subscriptions.size,
-      queued: known?.queued ?? 0,
+      queued,
     };
   }
 
@@ -202,20 +204,20 @@ export class PageClient implements Client {
     if (greeting && change.state === 'connected') this.#events.emit('connect', greeting);
   }
 
-  #told(told: PlainClientEvent): void {
-    if (told.event === 'state') {
-      this.#changed(liveChange(told.change));
+  #told(told: Told): void {
+    if (told[0] === 'state') {
+      this.#changed(told[1]);
       return;
     }
-    if (told.event === 'connect') {
-      this.#greeting = told.greeting;
-      this.#arrivals.arrived(told.greeting);
+    if (told[0] === 'connect') {
+      this.#greeting = told[1];
+      this.#arrivals.arrived(told[1]);
       this.#listenToGivenTopics();
     }
-    if (told.event === 'disconnect') this.#greeting = undefined;
-    const heard = emitTold(this.#events, told);
+    if (told[0] === 'disconnect') this.#greeting = undefined;
+    const heard = this.#events.emit(...(told as ['error', ClientError]));
     // Where tabs share, the one that holds the client reports what no listener hears.
-    if (told.event === 'error' && !heard && this.#holder.isOwn) console.error(new ClientError(told.error));
+    if (told[0] === 'error' && !heard && this.#holder.isOwn) console.error(told[1]);
   }
 
   #changed(change: StateChange): void {
@@ -224,7 +226,9 @@ export class PageClient implements Client {
       this.#arrivals.arrived(this.#greeting);
       this.#listenToGivenTopics();
     }
-    if (change.state === 'closed') this.#arrivals.failed(change.error ?? localError('closed'));
+    const closedBy = change.state === 'closed' ? (change.error ?? localError('closed')) : undefined;
+    if (closedBy) this.#arrivals.failed(closedBy);
+    this.#subscriptions.clientChanged(closedBy);
     this.#events.emit('state', change);
   }
 

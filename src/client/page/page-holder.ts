@@ -1,22 +1,15 @@
 import { SluiceClient } from '../client.ts';
-import { ClientError, localError } from '../client-error.ts';
+import { type ClientError, localError } from '../client-error.ts';
 import type { StateChange } from '../connection/connection.ts';
 import type { Greeting } from '../connection/socket-session.ts';
 import type { ClientOptions } from '../options.ts';
 import type { Runtime } from '../runtime.ts';
 import { type ClientStats, type ClientStatus, noStats } from '../status.ts';
 import { ClientDelegate } from './client-delegate.ts';
-import { watchClient } from './client-events.ts';
 import type { Delegate } from './delegate.ts';
 import { type Connected, Host } from './host.ts';
 import { firstThen, identityOf } from './identity.ts';
-import {
-  type FromHost,
-  liveChange,
-  type PlainClientEvent,
-  type PlainStatus,
-  type ToHost,
-} from './messages.ts';
+import { type FromHost, type ToHost, type Told, watchClient } from './messages.ts';
 import type { PageClientOptions, Sharing } from './page-options.ts';
 import { RemoteDelegate } from './remote-delegate.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -35,7 +28,7 @@ export interface PageHolderPort {
   use(delegate: Delegate | undefined): void;
   /** The page was shown or hidden. */
   attachAll(): void;
-  told(told: PlainClientEvent): void;
+  told(told: Told): void;
   /** Another holder has told the state of its connection. */
   welcomed(greeting: Greeting | undefined, change: StateChange): void;
   /** An attempt to connect has failed. */
@@ -57,6 +50,7 @@ type Holder =
   | { readonly kind: 'remote'; readonly delegate: RemoteDelegate; readonly post: (message: ToHost) => void };
 
 const none: Holder = { kind: 'none' };
+
 /** Finds out who holds the page's connection (the page itself, another tab or a worker) and makes it the delegate. */
 export class PageHolder {
   #holder: Holder = none;
@@ -101,7 +95,7 @@ export class PageHolder {
     return this.#holder.kind === 'own';
   }
 
-  get status(): ClientStatus | PlainStatus | undefined {
+  get status(): ClientStatus | undefined {
     return this.#holder.kind === 'own' ? this.#holder.client.getStatus() : this.#remoteStatus?.status;
   }
 
@@ -252,13 +246,13 @@ export class PageHolder {
     if (holder.kind !== 'remote') return;
     switch (message.kind) {
       case 'welcome':
-        this.#port.welcomed(message.greeting, liveChange(message.change));
+        this.#port.welcomed(message.greeting, message.change);
         break;
       case 'told':
         this.#port.told(message.told);
         break;
       case 'unconnected':
-        this.#port.failed(new ClientError(message.error));
+        this.#port.failed(message.error);
         break;
       case 'pong':
       case 'status':

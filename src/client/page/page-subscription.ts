@@ -1,12 +1,11 @@
 import type { TopicPosition } from '../../protocol/frames.ts';
 import { namespaceOf } from '../../protocol/namespace.ts';
-import type { ClientError } from '../client-error.ts';
 import type { ReceivedPublication } from '../publication.ts';
 import { otherKeys } from '../requests.ts';
-import { ApplicationSubscription } from '../subscriptions/application-subscription.ts';
+import { ApplicationSubscription, type SubscriptionHome } from '../subscriptions/application-subscription.ts';
 import { LiveMap } from '../subscriptions/live-map.ts';
 import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
-import type { Gap, PublicationMeta, Subscription } from '../subscriptions/subscription.ts';
+import type { Gap, PublicationMeta, StateMap, Subscription } from '../subscriptions/subscription.ts';
 import type { Attachment, Delegate, DelegateEvent } from './delegate.ts';
 
 export interface PageSubscribeOptions extends SubscribeOptions {
@@ -14,14 +13,13 @@ export interface PageSubscribeOptions extends SubscribeOptions {
   readonly deliver?: 'frame' | undefined;
 }
 
-export interface PageSubscriptionPort {
+export interface PageSubscriptionPort extends SubscriptionHome {
   remove(subscription: PageSubscription): void;
-  report(error: ClientError): void;
   nextFrame(run: () => void): void;
   /** Whether this page published it with `exceptSelf`. */
   isOwn(position: TopicPosition): boolean;
-  /** Whether such a publication was sent and its offset is not known yet. */
-  isUnsettled(): boolean;
+  /** Whether such a publication was sent to the topic, or one of the pattern's, and its offset is not known yet. */
+  isUnsettled(topic: string): boolean;
 }
 
 /** If more events wait they are delivered at once: a page that is not painted has no animation frames. */
@@ -42,7 +40,7 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
   readonly #port: PageSubscriptionPort;
 
   constructor(topic: string, options: PageSubscribeOptions, port: PageSubscriptionPort) {
-    super(topic, options, (error) => port.report(error));
+    super(topic, options, port);
     this.#port = port;
     this.#cursor = options.cursor;
     this.#keys = options.keys && new Set(options.keys);
@@ -101,7 +99,7 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
 
   /** Delivers what waits, unless a publication that may be among it must not be delivered and is not acknowledged. */
   settled(): void {
-    if (this.#waiting.length === 0 || this.#port.isUnsettled()) return;
+    if (this.#waiting.length === 0 || this.#port.isUnsettled(this.topic)) return;
     const events = this.#waiting;
     this.#waiting = [];
     this.#take(events);
@@ -129,18 +127,18 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
     const changed = new Set<string>();
     for (const event of events) {
       if (this.state === 'closed') return;
-      switch (event.kind) {
+      switch (event[0]) {
         case 'publication':
-          if (this.#deliver(event.publication, event.meta)) arrived.push(event.publication);
+          if (this.#deliver(event[1], event[2])) arrived.push(event[1]);
           break;
         case 'snapshot':
           this.#apply(arrived.splice(0), changed);
-          this.#snapshot(event.publications, event.at);
-          changed.add(event.at.topic);
+          this.#snapshot(event[1], event[2]);
+          changed.add(event[2].topic);
           break;
         case 'reset':
           this.#apply(arrived.splice(0), changed);
-          if (this.#reset(event.at)) changed.add(event.at.topic);
+          if (this.#reset(event[1])) changed.add(event[1].topic);
           break;
         default:
           this.#hear(event);
@@ -151,33 +149,27 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
   }
 
   /** Takes an event that changes no map. */
-  #hear(event: Exclude<DelegateEvent, { readonly kind: 'publication' | 'snapshot' | 'reset' }>): void {
-    switch (event.kind) {
+  #hear(event: DelegateEvent): void {
+    switch (event[0]) {
       case 'isState':
-        this.#stateNamespaces.add(namespaceOf(event.topic));
+        this.#stateNamespaces.add(namespaceOf(event[1]));
         break;
       case 'gap':
-        this.#gap(event.gap);
+        this.#gap(event[1]);
         break;
       case 'at':
-        if (event.position) this.#moveTo({ topic: this.topic, ...event.position });
-        this.#cursor = event.cursor ?? this.#cursor;
+        if (event[1]) this.#moveTo({ topic: this.topic, ...event[1] });
+        this.#cursor = event[2] ?? this.#cursor;
         break;
       case 'state':
-        if (event.state !== 'closed') this.enter(event.state);
+        if (event[1] !== 'closed') this.enter(event[1]);
         break;
       case 'error':
-        this.refuse(event.error);
-        break;
-      case 'recovered':
-      case 'caughtUp':
-        this.emitter.emit(event.kind, event.at);
-        break;
-      case 'lagging':
-        this.emitter.emit('lagging');
+        this.refuse(event[1]);
         break;
       default:
-        this.emitter.emit(event.kind, event.member, event.topic);
+        // One of those that change nothing here.
+        this.emitter.emit(...(event as ['lagging']));
     }
   }
 
@@ -223,9 +215,9 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
     return known.map;
   }
 
-  #snapshot(publications: readonly ReceivedPublication[], at: TopicPosition): void {
+  #snapshot(entries: StateMap, at: TopicPosition): void {
     this.#stateNamespaces.add(namespaceOf(at.topic));
-    const shown = publications.filter((each) => this.#isShown(each));
+    const shown = [...entries.values()].filter((each) => this.#isShown(each));
     this.#mapOf(at.topic).page(shown, { first: true, last: true });
     this.stand(at.topic, { epoch: at.epoch, offset: at.offset });
     this.emitter.emit('snapshot', this.entries(at.topic), at);

@@ -1,3 +1,4 @@
+import type { TopicPosition } from '../../protocol/frames.ts';
 import { userTopicName } from '../../protocol/user-topics.ts';
 import type { ClientError } from '../client-error.ts';
 import type { Greeting } from '../connection/socket-session.ts';
@@ -5,7 +6,11 @@ import type { Published } from '../offline-queue.ts';
 import { OwnPublications } from '../own-publications.ts';
 import type { PublicationListener } from '../subscriptions/subscription.ts';
 import type { Delegate } from './delegate.ts';
-import { type PageSubscribeOptions, PageSubscription } from './page-subscription.ts';
+import {
+  type PageSubscribeOptions,
+  PageSubscription,
+  type PageSubscriptionPort,
+} from './page-subscription.ts';
 
 export interface PageSubscriptionsPort {
   report(error: ClientError): void;
@@ -15,7 +20,8 @@ export interface PageSubscriptionsPort {
 }
 
 /** All subscriptions of a page, and its own publications that they leave out. */
-export class PageSubscriptions {
+export class PageSubscriptions implements PageSubscriptionPort {
+  closedBy: ClientError | undefined;
   readonly #all = new Set<PageSubscription>();
   /** The gateway's own subscriptions that the page has made, because the application listens to them. */
   readonly #given = new Set<string>();
@@ -33,17 +39,17 @@ export class PageSubscriptions {
   }
 
   add<T>(topic: string, options: PageSubscribeOptions): PageSubscription<T> {
-    const subscription = new PageSubscription<T>(topic, options, {
-      remove: (gone) => this.#all.delete(gone),
-      report: (error) => this.#port.report(error),
-      nextFrame: (run) => this.#port.nextFrame(run),
-      isOwn: (position) => this.#own.has(position),
-      isUnsettled: () => this.#isUnsettled(topic),
-    });
+    const subscription = new PageSubscription<T>(topic, options, this);
     this.#all.add(subscription as PageSubscription);
     // Later, so that the caller can add listeners first.
     queueMicrotask(() => this.#port.attachAll());
     return subscription;
+  }
+
+  /** The state of the client has changed; `reason`: why it is closed. */
+  clientChanged(reason: ClientError | undefined): void {
+    this.closedBy = reason;
+    for (const subscription of this.#all) subscription.settle();
   }
 
   /** Changes the delegate of all subscriptions; undefined: there is none. */
@@ -82,7 +88,25 @@ export class PageSubscriptions {
     }
   }
 
-  #isUnsettled(topic: string): boolean {
+  // -- PageSubscriptionPort ---------------------------------------------------------------------------
+
+  remove(subscription: PageSubscription): void {
+    this.#all.delete(subscription);
+  }
+
+  report(error: ClientError): void {
+    this.#port.report(error);
+  }
+
+  nextFrame(run: () => void): void {
+    this.#port.nextFrame(run);
+  }
+
+  isOwn(position: TopicPosition): boolean {
+    return this.#own.has(position);
+  }
+
+  isUnsettled(topic: string): boolean {
     if (!topic.endsWith('*')) return this.#unsettled.has(topic);
     const prefix = topic.slice(0, -1);
     return [...this.#unsettled.keys()].some((name) => name.startsWith(prefix));

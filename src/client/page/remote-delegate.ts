@@ -1,10 +1,9 @@
-import { ClientError } from '../client-error.ts';
+import type { ClientError } from '../client-error.ts';
 import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
 import type { Attachment, CallName, Calls, Delegate, DelegateEvent } from './delegate.ts';
-import { type FromHost, liveEvent, liveReply, type ToHost } from './messages.ts';
+import type { FromHost, ToHost } from './messages.ts';
 
 interface Waiting {
-  readonly name: CallName;
   resolve(value: unknown): void;
   reject(error: ClientError): void;
 }
@@ -42,7 +41,7 @@ export class RemoteDelegate implements Delegate {
   call<K extends CallName>(name: K, args: Parameters<Calls[K]>): Promise<Awaited<ReturnType<Calls[K]>>> {
     const id = this.#newId();
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { name, resolve: resolve as (value: unknown) => void, reject });
+      this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
       this.#post({ kind: 'call', id, name, args });
     });
   }
@@ -51,15 +50,14 @@ export class RemoteDelegate implements Delegate {
   receive(message: FromHost): void {
     switch (message.kind) {
       case 'events':
-        this.#listeners.get(message.id)?.(message.events.map(liveEvent));
+        this.#listeners.get(message.id)?.(message.events);
         break;
-      case 'reply': {
-        const waiting = this.#take(message.id);
-        waiting?.resolve(liveReply(waiting.name, message.value));
+      case 'reply':
+      case 'page':
+        this.#take(message.id)?.resolve(message.value);
         break;
-      }
       case 'refusal':
-        this.#take(message.id)?.reject(new ClientError(message.error));
+        this.#take(message.id)?.reject(message.error);
         break;
     }
   }

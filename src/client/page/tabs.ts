@@ -2,7 +2,7 @@ import type { Runtime, TimerHandle } from '../runtime.ts';
 import type { Channel, OpenChannel } from './channel.ts';
 import { Election, type Locks } from './election.ts';
 import type { Host } from './host.ts';
-import type { FromHost, ToHost } from './messages.ts';
+import { type FromHost, live, plain, type ToHost } from './messages.ts';
 
 export interface TabsOptions {
   /** Equal for tabs that share: made of the URL and the identity. */
@@ -153,7 +153,7 @@ export class Tabs {
     // Messages of a deposed leader come too late.
     if (fromHost === undefined || from !== this.#leader) return;
     this.#heardNow();
-    this.#port.receive(fromHost);
+    this.#port.receive(live(fromHost));
   }
 
   #hostOf(tab: string): Host {
@@ -161,7 +161,8 @@ export class Tabs {
     if (known) return known;
     const host = this.#port.hostFor((fromHost) => {
       // A reply to a tab that is gone must not open its channel again.
-      if (this.#hosts.has(tab)) this.#outboxOf(tab).post({ from: this.#tab, fromHost });
+      if (this.#hosts.has(tab))
+        this.#outboxOf(tab).post({ from: this.#tab, fromHost: plain(fromHost) } satisfies Letter);
     });
     this.#hosts.set(tab, host);
     const { signal } = this.#alive;

@@ -3,9 +3,8 @@ import { ClientError, localError } from '../client-error.ts';
 import type { StateChange } from '../connection/connection.ts';
 import type { Greeting } from '../connection/socket-session.ts';
 import type { ClientOptions } from '../options.ts';
-import { watchClient } from './client-events.ts';
 import { Host } from './host.ts';
-import { type FromHost, plainError, type ToHost } from './messages.ts';
+import { type FromHost, live, plain, type ToHost, watchClient } from './messages.ts';
 
 /** Options that can be cloned to a worker. */
 export type WorkerOptions = Omit<ClientOptions, 'token' | 'WebSocket' | 'runtime'>;
@@ -32,7 +31,6 @@ export interface WorkerScope {
 
 /** Holds the client of the page that started this worker, whose whole script is `serveWorker(globalThis)`. */
 export function serveWorker(scope: WorkerScope): void {
-  const post = (message: FromWorker): void => scope.postMessage(message);
   const tokens = new Map<number, (token: string | undefined) => void>();
   let lastToken = 0;
   const askToken = (): Promise<string> =>
@@ -42,12 +40,12 @@ export function serveWorker(scope: WorkerScope): void {
         if (token === undefined) reject(localError('token_failed'));
         else resolve(token);
       });
-      post({ kind: 'token', id });
+      scope.postMessage({ kind: 'token', id } satisfies FromWorker);
     });
   let held: { readonly client: SluiceClient; readonly host: Host } | undefined;
   scope.onmessage = ({ data }) => {
     const message = data as ToWorker;
-    if (message.kind === 'open') held = hold(message, askToken, post);
+    if (message.kind === 'open') held = hold(message, askToken, (told) => scope.postMessage(plain(told)));
     else if (message.kind === 'token') {
       tokens.get(message.id)?.(message.token);
       tokens.delete(message.id);
@@ -65,12 +63,10 @@ function hold(
   let change: StateChange = { state: 'idle', previous: 'idle', attempts: 0 };
   let greeting: Greeting | undefined;
   watchClient(client, (told) => {
-    if (told.event === 'connect') greeting = told.greeting;
-    if (told.event === 'disconnect') greeting = undefined;
+    if (told[0] === 'connect') greeting = told[1];
+    if (told[0] === 'disconnect') greeting = undefined;
+    if (told[0] === 'state') change = told[1];
     post({ kind: 'told', told });
-  });
-  client.on('state', (changed) => {
-    change = changed;
   });
   return { client, host: new Host(client, () => ({ greeting, change }), post) };
 }
@@ -86,7 +82,7 @@ export function openWorker(
   worker.onmessage = ({ data }) => {
     const message = data as FromWorker;
     if (message.kind !== 'token') {
-      receive(message);
+      receive(live(message));
       return;
     }
     const { id } = message;
@@ -97,7 +93,7 @@ export function openWorker(
         (cause: unknown) => {
           post({ kind: 'token', id, token: undefined });
           const error = cause instanceof ClientError ? cause : localError('token_failed', undefined, cause);
-          receive({ kind: 'told', told: { event: 'error', error: plainError(error) } });
+          receive({ kind: 'told', told: ['error', error] });
         },
       );
   };

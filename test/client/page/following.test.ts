@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { DelegateEvent } from '../../../src/client/page/delegate.ts';
 import { PageClient } from '../../../src/client/page/index.ts';
-import { type FromHost, plainEvent, type ToHost } from '../../../src/client/page/messages.ts';
+import { plain, type ToHost } from '../../../src/client/page/messages.ts';
 import type { Surroundings } from '../../../src/client/page/surroundings.ts';
 import { ReceivedPublication } from '../../../src/client/publication.ts';
 import { FakeRuntime, publication, settled } from '../support/fakes.ts';
@@ -42,13 +42,13 @@ async function following() {
     lead: () => receivers.get('sluice/pages')?.({ kind: 'leader', tab: 'x' }),
     send(id: number, after: number, upto: number) {
       const meta = { view: 1, epoch: 'e1' };
-      const events: DelegateEvent[] = range(after, upto).map((offset) => ({
-        kind: 'publication',
-        publication: new ReceivedPublication('t', publication(offset)),
+      const events: DelegateEvent[] = range(after, upto).map((offset) => [
+        'publication',
+        new ReceivedPublication('t', publication(offset)),
         meta,
-      }));
-      events.push({ kind: 'at', position: { epoch: 'e1', offset: upto }, cursor: undefined });
-      const fromHost: FromHost = { kind: 'events', id, events: events.map(plainEvent) };
+      ]);
+      events.push(['at', { epoch: 'e1', offset: upto }, undefined]);
+      const fromHost = plain({ kind: 'events', id, events });
       for (const [name, receive] of receivers) if (name !== 'sluice/pages') receive({ from: 'x', fromHost });
     },
   };
