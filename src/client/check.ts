@@ -5,7 +5,7 @@ import { canonicalTopic } from '../protocol/user-topics.ts';
 import { ownError } from './client-error.ts';
 import { checkedFilter, isText } from './filter-check.ts';
 import type { Raw } from './wire/parse.ts';
-import { defaults, unlessAbsent } from './wire/read.ts';
+import { defaults, maxInteger, unlessAbsent } from './wire/read.ts';
 import type { Field } from './wire/tables.ts';
 
 const maxTextLength = 1024;
@@ -22,9 +22,9 @@ const maxLengths: Readonly<Record<string, number>> = {
 const maxNumbers: Readonly<Record<string, number>> = {
   U: maxUint32,
   I: maxInstantMs,
-  P: Number.MAX_SAFE_INTEGER,
-  N: Number.MAX_SAFE_INTEGER,
-  n: Number.MAX_SAFE_INTEGER,
+  P: maxInteger,
+  N: maxInteger,
+  n: maxInteger,
 };
 
 /**

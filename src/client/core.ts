@@ -19,6 +19,7 @@ import { Transports, type TransportsPort } from './http/transports.ts';
 import { Inflow } from './inflow.ts';
 import { later } from './later.ts';
 import { OfflineQueue, type OfflineQueuePort } from './offline-queue.ts';
+import { checkOptions } from './option-check.ts';
 import { absoluteUrl, backoffOptions, type ClientOptions } from './options.ts';
 import { OwnPublications } from './own-publications.ts';
 import { readPayload } from './payload.ts';
@@ -32,7 +33,6 @@ import type { SubscriptionsPort } from './subscriptions/wires.ts';
 import { Timer } from './timer.ts';
 import { clientVersion } from './version.ts';
 import { protobufCodec } from './wire/protobuf.ts';
-import { replyKinds } from './wire/tables.ts';
 
 /** Finds out why no WebSocket opens. If this code can't be loaded, the gateway can't be reached either. */
 export const inquiring = later(() => import('./connection/inquiry.ts'));
@@ -62,7 +62,7 @@ export class Core
   readonly subscriptions: Subscriptions;
   readonly queue: OfflineQueue;
   readonly clock: ServerClock;
-  readonly arrivals = new Arrivals();
+  readonly arrivals = new Arrivals<Greeting>();
   readonly own = new OwnPublications();
   readonly stats: Counters = { ...noStats };
   greeting: Greeting | undefined;
@@ -82,6 +82,7 @@ export class Core
   #refresh: TokenRefresh | undefined;
 
   constructor(url: string, options: ClientOptions) {
+    checkOptions(options);
     const runtime = options.runtime ?? platformRuntime();
     this.runtime = runtime;
     this.#url = absoluteUrl(url);
@@ -90,12 +91,7 @@ export class Core
       client: options.clientName,
     });
     this.clock = new ServerClock(runtime);
-    this.commands = new PendingCommands(
-      runtime,
-      options.commandTimeoutMs,
-      (frame) => this.#send(frame),
-      replyKinds,
-    );
+    this.commands = new PendingCommands(runtime, options.commandTimeoutMs, (frame) => this.#send(frame));
     this.#backoff = new Backoff(backoffOptions(options), runtime);
     this.transports = new Transports(options, this);
     this.connection = new Connection(
@@ -104,8 +100,10 @@ export class Core
         url: this.#url,
         clientName,
         capabilities: ['dictionary', 'acks'],
+        codec: protobufCodec,
+        open: (...opening) => this.transports.open(...opening),
+        runtime,
       },
-      { codec: protobufCodec, open: (...opening) => this.transports.open(...opening), runtime },
       this.#backoff,
       this,
     );
@@ -139,14 +137,11 @@ export class Core
     return socketFactory(this.#options.WebSocket)(url, protocol);
   }
 
-  greeted({ timeMs }: Greeting): void {
-    this.clock.greeted(timeMs);
-  }
-
   connected(greeting: Greeting): void {
     this.greeting = greeting;
     this.limits = greeting.limits;
     this.connectedAtMs = this.runtime.now();
+    this.clock.greeted(greeting.timeMs);
     this.stats.connects++;
     this.commands.open();
     this.subscriptions.connected();
@@ -172,6 +167,7 @@ export class Core
   state(change: StateChange): void {
     const { state, error = localError('closed') } = change;
     this.lastChange = change;
+    this.subscriptions.clientChanged(state === 'closed' ? error : undefined);
     if (state === 'closed') {
       this.#wake.stop();
       this.arrivals.failed(error);
@@ -187,9 +183,6 @@ export class Core
 
   failed(error: ClientError): void {
     this.transports.failed(error);
-  }
-
-  attemptFailed(error: ClientError): void {
     if (!this.#backoff.ends) this.arrivals.failed(error);
   }
 
@@ -206,7 +199,7 @@ export class Core
         if (run !== connection.run) return;
         const reason = localError('gateway_unreachable', undefined, cause);
         if (isLastAttempt) connection.failed(reason);
-        else this.attemptFailed(reason);
+        else this.failed(reason);
       },
     );
   }
@@ -340,9 +333,9 @@ export class Core
   }
 }
 
-function errorOf(error: Refusal['error']): ClientError {
-  if (error.number === undefined) return localError(error.code, error.message, error.cause);
-  return new ClientError(error);
+function errorOf(refusal: Refusal): ClientError {
+  if (refusal.number === undefined) return localError(refusal.code, refusal.message, refusal.cause);
+  return new ClientError(refusal);
 }
 
 /** Longer than the id of any session: the frame of a publish with `exceptSelf` holds one. */

@@ -1,4 +1,4 @@
 /** Whether another token or key may succeed: the codes with `auth: 'credential'` that are not worth a retry. */
 export function needsOtherCredential(code: string): boolean {
-  return code === 'unauthorized' || code === 'token_expired' || code === 'token_revoked';
+  return /^(unauthorized|token_(expired|revoked))$/.test(code);
 }

@@ -133,27 +133,31 @@ export class OfflineQueue {
     });
   }
 
-  #transmit(entry: Entry, next = (): void => {}): void {
+  #transmit(entry: Entry, next?: () => void): void {
     const { fields, exceptSelf } = entry;
     // Limits and session may have changed since the call.
     const problem = this.#port.problem(fields) ?? this.#tooLate(entry);
     if (problem) {
       this.#settle(entry, { ok: false, error: problem });
-      next();
+      next?.();
       return;
     }
     const sentAtMs = this.#runtime.monotonicMs();
     const except = exceptSelf ? this.#port.greeting?.session : undefined;
     this.#port.commands.send('publish', { ...fields, except }, (outcome) => {
-      const code = outcome.ok || outcome.error.code;
-      if (!outcome.ok && code === 'disconnected') {
-        entry.lostAtMs ??= sentAtMs;
-        this.#keep(entry, outcome.error);
-        return;
+      const error = outcome.ok ? undefined : outcome.error;
+      const isLost = error?.code === 'disconnected';
+      if (isLost) entry.lostAtMs ??= sentAtMs;
+      const mayRepeat = isLost
+        ? !this.#tooLate(entry)
+        : error?.code === 'rate_limited' && this.size < this.#maxEntries;
+      if (!mayRepeat) this.#settle(entry, outcome);
+      else {
+        this.#insert(entry);
+        if (!isLost) this.#timer.set(error?.retryAfterMs ?? 1_000, () => this.#drain());
+        else if (exceptSelf) this.#unsettled.add(entry);
       }
-      if (!outcome.ok && code === 'rate_limited') this.#putOff(entry, outcome.error);
-      else this.#settle(entry, outcome);
-      next();
+      if (!isLost) next?.();
     });
   }
 
@@ -173,26 +177,7 @@ export class OfflineQueue {
     if (this.#unsettled.delete(entry)) this.#port.settled();
   }
 
-  /** Puts it back into the queue, if the gateway still remembers its messageId. */
-  #keep(entry: Entry, error: ClientError): void {
-    if (this.#tooLate(entry)) {
-      this.#settle(entry, { ok: false, error });
-      return;
-    }
-    if (entry.exceptSelf) this.#unsettled.add(entry);
-    this.#insert(entry);
-  }
-
-  /** The gateway limits the rate: this publication and later ones wait for the time that it names. */
-  #putOff(entry: Entry, error: ClientError): void {
-    if (this.size >= this.#maxEntries) {
-      this.#settle(entry, { ok: false, error });
-      return;
-    }
-    this.#insert(entry);
-    this.#timer.set(error.retryAfterMs ?? 1_000, () => this.#drain());
-  }
-
+  /** Puts it back into the queue, in the order of the calls. */
   #insert(entry: Entry): void {
     const at = this.#waiting.findIndex(({ number }) => number > entry.number);
     this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, entry);

@@ -5,6 +5,7 @@ import type { Transport } from './http/transports.ts';
 import type { OfflineQueueOptions } from './offline-queue.ts';
 import type { Runtime, WebSocketClass } from './runtime.ts';
 
+/** A number that can't be used throws a `TypeError` that names the option. Null counts as absent. */
 export interface ClientOptions {
   /**
    * A JSON Web Token, or a function that returns one: it is called before each attempt to connect, and before the token
@@ -27,8 +28,8 @@ export interface ClientOptions {
   readonly jitter?: BackoffOptions['jitter'] | undefined;
   /**
    * The transports in the order in which they are tried: by default `websocket`, `sse`, `poll`. If something on the way
-   * refuses one, the next is used until the first works again. Payloads that come over HTTP are JSON written again:
-   * equal, but not byte for byte.
+   * refuses one, the next is used until the first works again. Other names are left out. Payloads that come over HTTP
+   * are JSON written again: equal, but not byte for byte.
    */
   readonly transports?: readonly Transport[] | undefined;
   /** `false`: the same as `transports` without `websocket`. */

@@ -2,21 +2,34 @@ import type { ClientFrame, CommandKind, Commands } from '../protocol/client-fram
 import type { ServerFrame, ServerKinds } from '../protocol/server-frames.ts';
 import { ClientError, localError } from './client-error.ts';
 import type { Runtime, TimerHandle } from './runtime.ts';
-import type { replyKinds } from './wire/tables.ts';
 
-export type ReplyTo<K extends CommandKind> = ServerKinds[(typeof replyKinds)[K]];
+/** The kind of frame that replies to each command. */
+interface ReplyKinds {
+  connect: 'connected';
+  subscribe: 'subscribed';
+  unsubscribe: 'unsubscribed';
+  publish: 'published';
+  history: 'history';
+  presence: 'presence';
+  status: 'status';
+  refresh: 'refreshed';
+  ping: 'pong';
+  call: 'result';
+  setKeys: 'subscribed';
+}
+
+export type ReplyTo<K extends CommandKind> = ServerKinds[ReplyKinds[K]];
 
 export type Outcome<K extends CommandKind> =
   | { readonly ok: true; readonly reply: ReplyTo<K> }
   | { readonly ok: false; readonly error: ClientError };
 
 interface Pending {
-  /** Undefined: it is not sent, but waits to be sent again. */
-  readonly kind?: CommandKind;
-  readonly timer: TimerHandle;
   readonly settle: (outcome: Outcome<CommandKind>) => void;
-  /** Sends it once the client is connected; undefined: it was sent. */
-  start?: (() => void) | undefined;
+  /** Sends it once the client is connected; absent: it waits for the gateway to take more. */
+  readonly start?: () => void;
+  isSent?: boolean;
+  timer?: TimerHandle;
 }
 
 /**
@@ -32,35 +45,25 @@ export class PendingCommands {
   readonly #runtime: Runtime;
   readonly #timeoutMs: number;
   readonly #transmit: (frame: ClientFrame) => void;
-  readonly #replies: Partial<typeof replyKinds>;
 
-  /**
-   * `transmit` throws a `ClientError` if the frame can't be sent. `replies`: the kind of frame that replies to each
-   * command; a reply to one that is not among them is not checked.
-   */
-  constructor(
-    runtime: Runtime,
-    timeoutMs: number | undefined,
-    transmit: (frame: ClientFrame) => void,
-    replies: Partial<typeof replyKinds> = {},
-  ) {
+  /** `transmit` throws a `ClientError` if the frame can't be sent. */
+  constructor(runtime: Runtime, timeoutMs: number | undefined, transmit: (frame: ClientFrame) => void) {
     this.#runtime = runtime;
     this.#timeoutMs = timeoutMs ?? 10_000;
     this.#transmit = transmit;
-    this.#replies = replies;
   }
 
   /** The client is connected: sends the commands that waited. */
   open(): void {
     this.#open = true;
-    for (const { start } of [...this.#pending.values()]) start?.();
+    for (const { start, isSent } of [...this.#pending.values()]) if (!isSent) start?.();
   }
 
   /** The connection is lost: fails the commands that were sent. Those that wait keep waiting. */
   disconnected(): void {
     this.#open = false;
     const error = localError('disconnected');
-    for (const [id, { kind, start }] of [...this.#pending]) if (kind && !start) this.#fail(id, error);
+    for (const [id, { isSent }] of [...this.#pending]) if (isSent) this.#fail(id, error);
   }
 
   /** The client closes: fails the commands that wait. */
@@ -78,19 +81,19 @@ export class PendingCommands {
     settle: (outcome: Outcome<K>) => void,
     timeoutMs = this.#timeoutMs,
   ): void {
-    const id = this.#wait({ kind, settle: settle as Pending['settle'] }, timeoutMs, () => {
-      this.#fail(id, localError('timeout', pending.start ? 'no connection' : undefined));
-    });
-    const pending = this.#pending.get(id) as Pending;
-    pending.start = () => {
-      pending.start = undefined;
+    const start = (): void => {
+      pending.isSent = true;
       try {
         this.#transmit({ kind, id, ...fields } as unknown as ClientFrame);
       } catch (cause) {
         this.#fail(id, asClientError(cause));
       }
     };
-    if (this.#open) pending.start();
+    const pending: Pending = { settle: settle as Pending['settle'], start };
+    const id = this.#wait(pending, timeoutMs, () =>
+      this.#fail(id, localError('timeout', pending.isSent ? undefined : 'no connection')),
+    );
+    if (this.#open) start();
   }
 
   /**
@@ -102,21 +105,16 @@ export class PendingCommands {
     return new Promise((resolve, reject) => {
       const deadlineMs = this.#runtime.monotonicMs() + this.#timeoutMs;
       const leftMs = (): number => deadlineMs - this.#runtime.monotonicMs();
-      const refused = ({ error }: { readonly error: ClientError }): void => reject(error);
-      const begin = (): void =>
-        this.send(
-          kind,
-          fields,
-          (outcome) => {
-            if (outcome.ok) resolve(outcome.reply);
-            else {
-              const { code, retryAfterMs = 1_000 } = outcome.error;
-              if (code !== 'rate_limited' || retryAfterMs >= leftMs()) refused(outcome);
-              else this.#wait({ settle: refused as Pending['settle'] }, retryAfterMs, begin);
-            }
-          },
-          leftMs(),
-        );
+      const settle = (outcome: Outcome<K>): void => {
+        if (outcome.ok) {
+          resolve(outcome.reply);
+          return;
+        }
+        const { code, retryAfterMs = 1_000 } = outcome.error;
+        if (code !== 'rate_limited' || retryAfterMs >= leftMs()) reject(outcome.error);
+        else this.#wait({ settle: settle as Pending['settle'] }, retryAfterMs, begin);
+      };
+      const begin = (): void => this.send(kind, fields, settle, leftMs());
       begin();
     });
   }
@@ -124,19 +122,23 @@ export class PendingCommands {
   /** Returns whether the frame was the reply to a pending command. */
   resolve(frame: ServerFrame): boolean {
     const pending = this.#end(frame.id);
-    pending?.settle(outcomeOf(frame, pending.kind && this.#replies[pending.kind]));
+    if (frame.kind === 'error') pending?.settle({ ok: false, error: new ClientError(frame) });
+    else {
+      const { kind: _kind, id: _id, ...reply } = frame;
+      pending?.settle({ ok: true, reply: reply as ReplyTo<CommandKind> });
+    }
     return pending !== undefined;
   }
 
   /** Calls `over` after the delay. Returns the command's id. */
-  #wait(pending: Omit<Pending, 'timer'>, delayMs: number, over: () => void): number {
+  #wait(pending: Pending, delayMs: number, over: () => void): number {
     this.#lastId = this.#lastId >= 0xffff_ffff ? 2 : this.#lastId + 1;
     const id = this.#lastId;
-    const timer = this.#runtime.setTimeout(() => {
+    pending.timer = this.#runtime.setTimeout(() => {
       over();
       this.#end(id);
     }, delayMs);
-    this.#pending.set(id, { ...pending, timer });
+    this.#pending.set(id, pending);
     return id;
   }
 
@@ -150,13 +152,6 @@ export class PendingCommands {
     this.#pending.delete(id);
     return pending;
   }
-}
-
-function outcomeOf(frame: ServerFrame, wanted = frame.kind as string): Outcome<CommandKind> {
-  if (frame.kind === 'error') return { ok: false, error: new ClientError(frame) };
-  const { kind: replied, id: _, ...fields } = frame;
-  if (replied === wanted) return { ok: true, reply: fields as ReplyTo<CommandKind> };
-  return { ok: false, error: localError('invalid_message', `${replied} came, not ${wanted}`) };
 }
 
 /** `cause`: thrown by an encoder or a socket. */

@@ -24,7 +24,7 @@ export async function* publications<T>(
   ];
   try {
     while (subscription.state !== 'closed' || waiting.length > 0) {
-      if (waiting.length > max) throw new RangeError(`over ${max} publications wait`);
+      if (!(waiting.length <= max)) throw new RangeError(`over ${max} publications wait`);
       const next = waiting.shift();
       if (next) yield next;
       else {

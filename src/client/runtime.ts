@@ -72,8 +72,6 @@ function watchPage(noticed: () => void): () => void {
 /** Returns a function that opens sockets, of the given class or the platform's own. Throws if there is neither. */
 export function socketFactory(given?: WebSocketClass): (url: string, protocol: string) => Socket {
   const found = given ?? (globalThis as { WebSocket?: WebSocketClass }).WebSocket;
-  if (!found) {
-    throw new TypeError('Pass the option WebSocket');
-  }
+  if (typeof found !== 'function') throw new TypeError('Pass the option WebSocket');
   return (url, protocol) => new found(url, [protocol]) as Socket;
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { SluiceClient } from '../../src/client/index.ts';
 import { TestBrowser } from '../support/browser.ts';
 import { GatewayProcess, lastingPort } from '../support/gateway-process.ts';
@@ -13,12 +13,13 @@ let gateway: GatewayProcess;
 let port: number;
 /** Another server, whose pages come with the SDK. */
 let site: Site;
+let files: Parameters<typeof startSite>[1];
 
 beforeAll(async () => {
   port = await lastingPort();
   gateway = await GatewayProcess.start('--port', String(port));
-  const script = { type: 'text/javascript', content: await readFile(bundle, 'utf8') };
-  site = await startSite('<!doctype html><title>Elsewhere</title>', { '/client.js': script });
+  files = { '/client.js': { type: 'text/javascript', content: await readFile(bundle, 'utf8') } };
+  site = await startSite('<!doctype html><title>Elsewhere</title>', files);
   browser = await TestBrowser.launch();
 });
 
@@ -89,20 +90,17 @@ describe('a page is told why its client does not connect', () => {
   });
 
   it('where its own Content-Security-Policy blocks the gateway', async () => {
-    const page = await openWithSdk(site.url);
-    await page.evaluate(() => {
-      const policy = document.createElement('meta');
-      policy.httpEquiv = 'Content-Security-Policy';
-      policy.content = "connect-src 'self'";
-      document.head.append(policy);
-    });
+    const policy = { 'content-security-policy': "connect-src 'self'" };
+    const strict = await startSite('<!doctype html><title>Strict</title>', files, policy);
+    onTestFinished(() => strict.close());
+    const page = await openWithSdk(strict.url);
     const url = `ws://127.0.0.1:${port}/ws`;
-    // Chromium reports no end of a WebSocket that it blocks, so the attempt has to time out.
+    // Of a WebSocket that it blocks, Chromium reports an error and no end. The attempt must not wait for its timeout.
     const told = await page.evaluate(
       (target) =>
         new Promise<readonly string[]>((resolve) => {
           const { SluiceClient } = (globalThis as Window).sdk;
-          const client = new SluiceClient(target, { connectTimeoutMs: 500 });
+          const client = new SluiceClient(target, { connectTimeoutMs: 3_600_000 });
           client.onError(({ code, message }) => resolve([code, message]));
           client.connect().catch(() => undefined);
         }),

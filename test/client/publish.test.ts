@@ -392,14 +392,6 @@ describe('other commands', () => {
     expect(h.client.getStatus().state).toBe('connected');
   });
 
-  it('fail when the reply is of another kind', async () => {
-    const h = harness();
-    const socket = await h.arrive();
-    const status = h.client.status();
-    socket.reply('status', { kind: 'presence', topic: 'a', members: [], count: 0 });
-    await expect(status).rejects.toMatchObject({ code: 'invalid_message' });
-  });
-
   it('are sent again when the rate is limited, as soon as the gateway says', async () => {
     const h = harness();
     const socket = await h.arrive();

@@ -1,21 +1,20 @@
 import type { ClientError } from '../client-error.ts';
-import type { Greeting } from './socket-session.ts';
 
-type Arrival = readonly [resolve: (greeting: Greeting) => void, reject: (error: ClientError) => void];
+type Arrival<T> = readonly [resolve: (value: T) => void, reject: (error: ClientError) => void];
 
-/** The promises of `connect()`: each settles once. */
-export class Arrivals {
-  readonly #waiting: Arrival[] = [];
+/** The promises of `connect()` or `ready`: each settles once. */
+export class Arrivals<T> {
+  readonly #waiting: Arrival<T>[] = [];
 
-  add(): Promise<Greeting> {
-    const settled = new Promise<Greeting>((...arrival) => this.#waiting.push(arrival));
+  add(): Promise<T> {
+    const settled = new Promise<T>((...arrival) => this.#waiting.push(arrival));
     // The promise may be ignored: the state and the event `error` tell the same.
     settled.catch(() => {});
     return settled;
   }
 
-  arrived(greeting: Greeting): void {
-    for (const [resolve] of this.#waiting.splice(0)) resolve(greeting);
+  arrived(value: T): void {
+    for (const [resolve] of this.#waiting.splice(0)) resolve(value);
   }
 
   failed(error: ClientError): void {

@@ -5,8 +5,8 @@ export interface BackoffOptions {
   readonly delaysMs?: readonly number[] | undefined;
   /**
    * How each delay is drawn, so that the clients of a gateway that crashed don't come back as one. `half`,
-   * the default: between half of the delay and all of it; `full`: between 0 and all of it; `none`: the delay
-   * itself.
+   * the default and what any other word means: between half of the delay and all of it; `full`: between 0 and all of
+   * it; `none`: the delay itself.
    */
   readonly jitter?: 'half' | 'full' | 'none' | undefined;
   /** Attempts in a row to come back; then the client closes. Unlimited by default. */
@@ -31,7 +31,7 @@ export class Backoff {
 
   constructor({ delaysMs, jitter, maxAttempts }: BackoffOptions, runtime: Pick<Runtime, 'random'>) {
     this.#delaysMs = delaysMs?.length ? delaysMs : defaultDelaysMs;
-    this.#leastShare = leastShares[jitter ?? 'half'];
+    this.#leastShare = leastShares[jitter as 'half'] ?? leastShares.half;
     this.#maxAttempts = maxAttempts ?? unlimited;
     this.#runtime = runtime;
   }

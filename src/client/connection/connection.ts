@@ -2,6 +2,7 @@ import type { ClientFrame } from '../../protocol/client-frames.ts';
 import type { ServerFrame } from '../../protocol/server-frames.ts';
 import { type ClientError, localError } from '../client-error.ts';
 import { needsOtherCredential } from '../gateway-errors.ts';
+import type { Runtime } from '../runtime.ts';
 import { Timer } from '../timer.ts';
 import type { Backoff } from './backoff.ts';
 import { type ClosedBy, isFinal } from './close-code.ts';
@@ -9,7 +10,6 @@ import {
   type Greeting,
   SocketSession,
   type SocketSessionOptions,
-  type SocketSessionParts,
   type SocketSessionPort,
 } from './socket-session.ts';
 
@@ -35,15 +35,12 @@ export interface StateChange {
 
 export interface ConnectionPort {
   frame(frame: ServerFrame, message: unknown): void;
-  greeted?(greeting: Greeting): void;
   connected(greeting: Greeting): void;
   disconnected(closed: ClosedBy): void;
   state(change: StateChange): void;
   report(error: ClientError): void;
-  /** An attempt to connect has failed, also one whose reason is not known yet. */
-  failed?(error: ClientError): void;
   /** An attempt to connect has failed for this reason, as far as it can be found out. */
-  attemptFailed(error: ClientError): void;
+  failed(error: ClientError): void;
   /**
    * No WebSocket opened, and a browser doesn't say why. Calls `failed` or `toReconnecting` of the connection. If the
    * method is absent the connection calls `failed` itself.
@@ -78,21 +75,16 @@ export class Connection implements SocketSessionPort {
   /** Why the last attempt or connection ended, until the next success. */
   #lastError: ClientError | undefined;
   readonly #options: SocketSessionOptions;
-  readonly #parts: SocketSessionParts;
+  readonly #runtime: Runtime;
   readonly #backoff: Backoff;
   readonly #timer: Timer;
   readonly port: ConnectionPort;
 
-  constructor(
-    options: SocketSessionOptions,
-    parts: SocketSessionParts,
-    backoff: Backoff,
-    port: ConnectionPort,
-  ) {
+  constructor(options: SocketSessionOptions, backoff: Backoff, port: ConnectionPort) {
     this.#options = options;
-    this.#parts = parts;
+    this.#runtime = options.runtime;
     this.#backoff = backoff;
-    this.#timer = new Timer(parts.runtime);
+    this.#timer = new Timer(options.runtime);
     this.port = port;
   }
 
@@ -114,7 +106,7 @@ export class Connection implements SocketSessionPort {
     if (this.#timer.isSet) {
       if (!this.#waitIsTold) this.#toRetrying();
     } else if (this.#socketSession && !this.#up) {
-      if (this.#parts.runtime.monotonicMs() - this.#beganAtMs < staleAttemptMs) {
+      if (this.#runtime.monotonicMs() - this.#beganAtMs < staleAttemptMs) {
         this.#nextDelayMs = 0;
         return;
       }
@@ -155,7 +147,7 @@ export class Connection implements SocketSessionPort {
   }
 
   accepted(greeting: Greeting): void {
-    this.connectedAtMs = this.#parts.runtime.monotonicMs();
+    this.connectedAtMs = this.#runtime.monotonicMs();
     this.#nextDelayMs = undefined;
     this.#up = true;
     this.port.connected(greeting);
@@ -163,7 +155,7 @@ export class Connection implements SocketSessionPort {
   }
 
   toReconnecting(error: ClientError): void {
-    const livedMs = this.#parts.runtime.monotonicMs() - this.connectedAtMs;
+    const livedMs = this.#runtime.monotonicMs() - this.connectedAtMs;
     if (this.#state === 'connected' && livedMs >= stableAfterMs) this.#backoff.reset();
     const delayMs = this.#backoff.next();
     if (delayMs === undefined) {
@@ -201,8 +193,8 @@ export class Connection implements SocketSessionPort {
 
   #begin(): void {
     this.run++;
-    this.#beganAtMs = this.#parts.runtime.monotonicMs();
-    this.#socketSession = new SocketSession(this.#options, this.#parts, this);
+    this.#beganAtMs = this.#runtime.monotonicMs();
+    this.#socketSession = new SocketSession(this.#options, this);
   }
 
   ended(closed: ClosedBy, opened: boolean): void {
@@ -220,27 +212,22 @@ export class Connection implements SocketSessionPort {
     else this.port.unopened(error);
   }
 
-  refused(error: ClientError): void {
-    if (!this.#lose({ code: 1000, reason: error.code })) return;
-    const freshToken = needsOtherCredential(error.code) && typeof this.#options.token === 'function';
-    this.failed(error, freshToken);
-  }
-
-  /** An attempt has failed. `mayMend`: another one may succeed although the error is final. */
-  failed(error: ClientError, mayMend = false): void {
+  /** An attempt has failed. If the gateway has refused the token, another one may succeed. */
+  failed(error: ClientError, isRefused = false): void {
     this.#socketSession = undefined;
-    this.port.failed?.(error);
-    if (error.retry || mayMend) this.toReconnecting(error);
+    this.port.failed(error);
+    const freshToken =
+      isRefused && needsOtherCredential(error.code) && typeof this.#options.token === 'function';
+    if (error.retry || freshToken) this.toReconnecting(error);
     else this.#toClosed(error);
-    this.port.attemptFailed(error);
   }
 
   /** Plans the next attempt, in place of one that is planned. `isTold`: the gateway named the delay. */
   waitFor(delayMs: number, error: ClientError, isTold: boolean): void {
     this.#stopTimer();
     this.#waitIsTold = isTold;
-    this.#retryAtMs = this.#parts.runtime.now() + delayMs;
-    this.waitsUntilMs = this.#parts.runtime.monotonicMs() + delayMs;
+    this.#retryAtMs = this.#runtime.now() + delayMs;
+    this.waitsUntilMs = this.#runtime.monotonicMs() + delayMs;
     this.#timer.set(delayMs, () => this.#toRetrying());
     this.#enter('reconnecting', error);
   }

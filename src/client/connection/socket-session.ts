@@ -13,24 +13,24 @@ export interface SocketSessionOptions {
   /** A function is called before each attempt. */
   readonly token?: string | (() => string | Promise<string>) | undefined;
   readonly clientName: string;
-  readonly capabilities?: readonly string[];
+  readonly capabilities: readonly string[];
   /** From the beginning of an attempt until the gateway has replied to `connect`: 10 000 by default. */
   readonly connectTimeoutMs?: number | undefined;
+  readonly codec: ClientCodec;
+  /** Returns a promise if the code of the transport has to be loaded first. It rejects with a `ClientError`. */
+  readonly open: (url: string, protocol: string, token: string | undefined) => Socket | Promise<Socket>;
+  readonly runtime: Runtime;
 }
 
-/** What a socket session reports. It reports nothing after `refused`, `failed`, `ended` or `drop()`. */
+/** What a socket session reports. It reports nothing after `failed`, `ended` or `drop()`. */
 export interface SocketSessionPort {
   /** The gateway has accepted the client. */
   accepted(greeting: Greeting): void;
-  /** The gateway replied to `connect` with an error. */
-  refused(error: ClientError): void;
-  /** There is no token, or the client was not accepted in time. */
-  failed(error: ClientError): void;
+  /** There is no token, the client was not accepted in time, or the gateway has refused it by this error. */
+  failed(error: ClientError, isRefused: boolean): void;
   /** The socket closed; `opened`: the upgrade had succeeded. */
   ended(closed: ClosedBy, opened: boolean): void;
   readonly port: {
-    /** The gateway's greeting, before it has accepted the client. */
-    greeted?(greeting: Greeting): void;
     /** Each frame except those of the handshake, and the message that it came in. */
     frame(frame: ServerFrame, message: unknown): void;
     /** A message was not a frame. The connection goes on. */
@@ -38,13 +38,8 @@ export interface SocketSessionPort {
   };
 }
 
-/** What a socket session uses. */
-export interface SocketSessionParts {
-  readonly codec: ClientCodec;
-  /** Returns a promise if the code of the transport has to be loaded first. It rejects with a `ClientError`. */
-  readonly open: (url: string, protocol: string, token: string | undefined) => Socket | Promise<Socket>;
-  readonly runtime: Runtime;
-}
+/** After an error a socket closes at once, unless the page's Content-Security-Policy forbids it in Chromium. */
+const closesWithinMs = 1_000;
 
 /** The ids of `PendingCommands` are larger. */
 const handshakeId = 1;
@@ -58,15 +53,13 @@ export class SocketSession {
   /** What is to blame where it takes too long. */
   #late: LocalErrorCode = 'token_failed';
   readonly #options: SocketSessionOptions;
-  readonly #parts: SocketSessionParts;
   readonly #timer: Timer;
   readonly #port: SocketSessionPort;
 
-  constructor(options: SocketSessionOptions, parts: SocketSessionParts, port: SocketSessionPort) {
+  constructor(options: SocketSessionOptions, port: SocketSessionPort) {
     this.#options = options;
-    this.#parts = parts;
     this.#port = port;
-    this.#timer = new Timer(parts.runtime);
+    this.#timer = new Timer(options.runtime);
     this.#timer.set(options.connectTimeoutMs ?? 10_000, () => this.#fail(localError(this.#late)));
     void this.#begin();
   }
@@ -87,7 +80,8 @@ export class SocketSession {
     if (!socket) return;
     socket.onmessage = null;
     socket.onclose = null;
-    // `onerror` stays: the package `ws` throws where errors have no listener.
+    // Not null: the package `ws` throws where errors have no listener.
+    socket.onerror = () => {};
     socket.close(1000, reason);
   }
 
@@ -111,8 +105,8 @@ export class SocketSession {
   }
 
   async #open(): Promise<void> {
-    const { open, codec } = this.#parts;
-    const opening = open(this.#options.url, codec.subprotocol, this.#token);
+    const { open, codec, url } = this.#options;
+    const opening = open(url, codec.subprotocol, this.#token);
     // Not awaited otherwise: a WebSocket may report before a turn has passed.
     const socket = opening instanceof Promise ? await opening : opening;
     if (this.#over) {
@@ -126,18 +120,18 @@ export class SocketSession {
       opened = true;
     };
     socket.onmessage = ({ data }) => this.#received(data);
-    socket.onerror = () => {};
-    socket.onclose = ({ code, reason }) => {
-      this.#over = true;
-      this.#timer.stop();
+    const closed = ({ code, reason }: ClosedBy): void => {
+      this.drop();
       this.#port.ended({ code, reason }, opened);
     };
+    socket.onclose = closed;
+    socket.onerror = () => this.#timer.set(closesWithinMs, () => closed({ code: 1006, reason: '' }));
   }
 
   #received(data: unknown): void {
     let frame: ServerFrame;
     try {
-      frame = this.#socket?.sendFrame ? (data as ServerFrame) : this.#parts.codec.decode(data);
+      frame = this.#socket?.sendFrame ? (data as ServerFrame) : this.#options.codec.decode(data);
     } catch (cause) {
       this.#port.port.report(localError('invalid_message', undefined, cause));
       return;
@@ -149,26 +143,25 @@ export class SocketSession {
   #handshake(frame: ServerFrame): boolean {
     const { kind, id } = frame;
     if (kind === 'connected' && id === 0) {
-      this.#port.port.greeted?.(frame);
       this.#sayHello();
     } else if (id !== handshakeId) return false;
     else if (kind === 'connected') {
       this.#accepted = true;
       this.#timer.stop();
       this.#port.accepted(frame);
-    } else if (kind === 'error') this.#port.refused(new ClientError(frame));
+    } else if (kind === 'error') this.#fail(new ClientError(frame), true);
     return true;
   }
 
   #sayHello(): void {
-    const { clientName: client, capabilities } = this.#options;
+    const { clientName: client, capabilities, codec } = this.#options;
     const frame = { kind: 'connect', id: handshakeId, token: this.#token, client, capabilities } as const;
-    this.send(frame, this.#parts.codec.encode(frame));
+    this.send(frame, codec.encode(frame));
   }
 
-  #fail(error: ClientError): void {
+  #fail(error: ClientError, isRefused = false): void {
     if (this.#over) return;
     this.drop(error.code);
-    this.#port.failed(error);
+    this.#port.failed(error, isRefused);
   }
 }

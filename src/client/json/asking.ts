@@ -1,4 +1,4 @@
-import type { SubscribeResult, Subscription as WireSubscription } from '../../protocol/frames.ts';
+import type { SubscribeResult } from '../../protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import { ClientError, localError } from '../client-error.ts';
 import { Emitter } from '../emitter.ts';
@@ -6,11 +6,10 @@ import type { Outcome, PendingCommands } from '../pending-commands.ts';
 import type { Runtime } from '../runtime.ts';
 import { caughtUp, resetFeed, snapshot } from '../subscriptions/extras/feed-frames.ts';
 import { minRecoveryIntervalMs } from '../subscriptions/feed.ts';
+import { partsOf } from '../subscriptions/parts-of.ts';
 import type { JsonPublication } from './codec.ts';
 import { JsonFeed as Feed, type FeedOptions } from './feed.ts';
 
-/** Half of the gateway's limit for a list in a command. */
-const entriesPerCommand = 500;
 const ackIntervalMs = 1_000;
 /** The size of a command without its subscriptions, at most. */
 const commandBytes = 64;
@@ -76,7 +75,7 @@ export class Asking {
     this.#frameMaxBytes = 0;
     this.#run++;
     this.#byView.clear();
-    for (const feed of this.#feeds.values()) this.#toPending(feed);
+    for (const feed of this.#feeds.values()) feed.toOff('pending');
   }
 
   /** The connection is about to be closed. */
@@ -131,27 +130,21 @@ export class Asking {
     const due = [...this.#feeds.values()].filter(
       ({ state, isAsked, retry }) => state === 'pending' && !isAsked && !retry.isSet,
     );
-    let feeds: Feed[] = [];
-    let subscriptions: WireSubscription[] = [];
-    let bytes = commandBytes;
-    const send = (): void => {
-      const asked = feeds;
-      if (asked.length > 0)
-        this.#port.commands.send('subscribe', { subscriptions }, (outcome) => this.#replied(asked, outcome));
-      feeds = [];
-      subscriptions = [];
-      bytes = commandBytes;
-    };
-    for (const feed of due) {
+    const requests = due.map((feed) => {
       const request = feed.toAsked();
       // An upper bound: three bytes for each UTF-16 unit.
-      const own = 3 * JSON.stringify(request).length;
-      if (feeds.length === entriesPerCommand || bytes + own > this.#frameMaxBytes) send();
-      feeds.push(feed);
-      subscriptions.push(request);
-      bytes += own;
-    }
-    send();
+      return { feed, request, bytes: 3 * JSON.stringify(request).length };
+    });
+    for (const part of partsOf(requests, this.#frameMaxBytes - commandBytes))
+      this.#port.commands.send(
+        'subscribe',
+        { subscriptions: part.map(({ request }) => request) },
+        (outcome) =>
+          this.#replied(
+            part.map(({ feed }) => feed),
+            outcome,
+          ),
+      );
   }
 
   #replied(feeds: readonly Feed[], outcome: Outcome<'subscribe'>): void {
@@ -182,25 +175,17 @@ export class Asking {
   #refuse(feed: Feed, error: ClientError): void {
     const { code, retry, retryAfterMs = 0 } = error;
     const passes = code === 'rate_limited' || code === 'already_subscribed';
-    if (passes) feed.toOff('pending');
+    feed.toOff(passes ? 'pending' : 'refused', passes ? undefined : error);
     if (retry || passes) this.#askLater(feed, Math.max(feed.backoff.next() ?? 0, retryAfterMs));
-    if (!passes) {
-      feed.toOff('refused', error);
-      this.#port.report(error);
-    }
+    if (!passes) this.#port.report(error);
     this.plan();
   }
 
   #askLater(feed: Feed, delayMs: number): void {
     feed.retry.set(delayMs, () => {
-      this.#toPending(feed);
+      feed.toOff('pending');
       this.#flush();
     });
-  }
-
-  #toPending(feed: Feed): void {
-    feed.retry.stop();
-    feed.toOff('pending');
   }
 
   /** Fetches what is missing by subscribing again, at intervals: batches that never fit must not make a storm. */
@@ -218,7 +203,6 @@ export class Asking {
 
   #drop(key: string, feed: Feed): void {
     this.#feeds.delete(key);
-    feed.retry.stop();
     this.#release(feed);
     feed.toOff('closed');
   }

@@ -113,10 +113,11 @@ export class JsonFeed extends Feed<JsonPublication> {
     beginFeed(this, result, this.#starts, this.#isByCursor);
   }
 
-  /** There is no view. Positions stay. `pending`: to be subscribed again. */
+  /** There is no view, and no retry planned. Positions stay. `pending`: to be subscribed again. */
   toOff(state: 'pending' | 'refused' | 'closed', error?: ClientError): void {
     this.view = 0;
     this.isAsked = false;
+    this.retry.stop();
     this.enter(state, error);
   }
 

@@ -85,7 +85,7 @@ export type JsonClientOptions = Pick<
  * - presence (`joined`, `left`), `ready`, and the events `lagging`, `caughtUp` and `error`: see `state`. The client
  *   emits the `error` of a refusal;
  * - publishing bytes, the payload's own text (numbers beyond 2^53 are rounded), and a check that JSON carries a value;
- * - checks of arguments before they are sent: the gateway refuses them;
+ * - checks of options, and of arguments before they are sent: the gateway refuses them;
  * - a fresh token on an open connection: when the token expires the client reconnects with the next one;
  * - a change of user: the topic of the user before is asked for again at each connect, and its refusal is an `error`;
  * - other transports than WebSocket; the reason of a refused upgrade; the gateway's clock; statistics;
@@ -100,7 +100,7 @@ export class JsonClient {
   readonly #heartbeat: ReturnType<typeof heartbeat>;
   readonly #connection: Connection;
   readonly #asking: Asking;
-  readonly #arrivals = new Arrivals();
+  readonly #arrivals = new Arrivals<Greeting>();
   #greeting: Greeting | undefined;
   #unwatch: (() => void) | undefined;
 
@@ -117,8 +117,10 @@ export class JsonClient {
         url: absoluteUrl(url),
         clientName: options.clientName ?? `sluice-js/${clientVersion}`,
         capabilities: ['acks'],
+        codec: jsonCodec,
+        open: socketFactory(options.WebSocket),
+        runtime,
       },
-      { codec: jsonCodec, open: socketFactory(options.WebSocket), runtime },
       this.#backoff,
       this.#port(),
     );
@@ -277,7 +279,7 @@ export class JsonClient {
       },
       state: (change) => this.#changed(change),
       report: (error) => this.#report(error),
-      attemptFailed: (error) => {
+      failed: (error) => {
         if (!this.#backoff.ends) this.#arrivals.failed(error);
       },
     };
@@ -322,10 +324,14 @@ function heartbeat(
   const timer = new Timer(runtime);
   let heardAtMs = 0;
   let beats = 0;
-  const beat = (): void => {
-    const run = ++beats;
-    const sentAtMs = runtime.monotonicMs();
+  const stop = (): void => {
+    beats++;
     timer.stop();
+  };
+  const beat = (): void => {
+    stop();
+    const run = beats;
+    const sentAtMs = runtime.monotonicMs();
     const settle = (outcome: Outcome<'ping'>): void => {
       if (run !== beats) return;
       const isSilent = !outcome.ok && outcome.error.code === 'timeout' && heardAtMs <= sentAtMs;
@@ -336,10 +342,6 @@ function heartbeat(
   };
   const heard = (): void => {
     heardAtMs = runtime.monotonicMs();
-  };
-  const stop = (): void => {
-    beats++;
-    timer.stop();
   };
   return { beat, heard, stop };
 }

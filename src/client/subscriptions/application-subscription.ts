@@ -1,22 +1,31 @@
 import type { Position } from '../../protocol/frames.ts';
 import { type ClientError, localError } from '../client-error.ts';
+import { Arrivals } from '../connection/arrivals.ts';
 import { Emitter } from '../emitter.ts';
 import type { ReceivedPublication } from '../publication.ts';
 import { Feed } from './feed.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
-import type { FeedEvents, StateMap, SubscriptionEvents } from './subscription.ts';
+import type { FeedEvents, StateMap, SubscriptionEvents, SubscriptionState } from './subscription.ts';
+
+/** What a subscription needs from its client. */
+export interface SubscriptionHome {
+  /** Why the client is closed. */
+  readonly closedBy: ClientError | undefined;
+  /** Refusals that no listener of the subscription has heard, and listeners that threw. */
+  report(error: ClientError): void;
+}
 
 /** The part of `Subscription` that all clients share. */
 export class ApplicationSubscription<T> extends Feed<ReceivedPublication> {
-  readonly #report: (error: ClientError) => void;
+  readonly #established = new Arrivals<void>();
+  readonly #home: SubscriptionHome;
 
-  /** `report`: called with refusals that no listener of the subscription has heard, and for listeners that threw. */
-  constructor(topic: string, options: SubscribeOptions, report: (error: ClientError) => void) {
+  constructor(topic: string, options: SubscribeOptions, home: SubscriptionHome) {
     const events = new Emitter<FeedEvents<ReceivedPublication>>((fault) =>
-      report(localError('listener_failed', `listener to ${topic} failed`, fault)),
+      home.report(localError('listener_failed', `listener to ${topic} failed`, fault)),
     );
     super(topic, options, events);
-    this.#report = report;
+    this.#home = home;
   }
 
   get position(): Position | undefined {
@@ -24,19 +33,23 @@ export class ApplicationSubscription<T> extends Feed<ReceivedPublication> {
   }
 
   get ready(): Promise<void> {
-    return this.#established();
+    const ready = this.#established.add();
+    this.settle();
+    return ready;
   }
 
-  async #established(): Promise<void> {
-    while (this.state === 'pending')
-      await new Promise<void>((resolve) => {
-        const off = this.on('state', () => {
-          off();
-          resolve();
-        });
-      });
-    if (this.state === 'closed') throw localError('closed');
-    if (this.error) throw this.error;
+  override enter(state: SubscriptionState, error?: ClientError): void {
+    super.enter(state, error);
+    this.settle();
+  }
+
+  /** Settles the promises of `ready`, as far as the states of subscription and client allow. */
+  settle(): void {
+    const { state } = this;
+    const ended = state === 'closed' ? localError('closed') : undefined;
+    const error = state === 'pending' ? this.#home.closedBy : (this.error ?? ended);
+    if (error) this.#established.failed(error);
+    else if (state !== 'pending') this.#established.arrived();
   }
 
   current(topic = this.topic): StateMap<T> {
@@ -59,6 +72,6 @@ export class ApplicationSubscription<T> extends Feed<ReceivedPublication> {
 
   refuse(error: ClientError): void {
     this.enter('refused', error);
-    if (!this.emitter.emit('error', error)) this.#report(error);
+    if (!this.emitter.emit('error', error)) this.#home.report(error);
   }
 }

@@ -26,10 +26,6 @@ export class LiveMap<P extends Entry = ReceivedPublication> {
     return this.own;
   }
 
-  get size(): number {
-    return this.own.size;
-  }
-
   /** Adds a page of a snapshot. Returns whether it was the last one, so that the entries have changed. */
   page(publications: readonly P[], page: { readonly first: boolean; readonly last: boolean }): boolean {
     if (page.first) this.pages = new Map();

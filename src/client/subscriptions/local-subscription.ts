@@ -1,9 +1,8 @@
 import type { Granted, TopicPosition } from '../../protocol/frames.ts';
 import type { ServerKinds } from '../../protocol/server-frames.ts';
-import type { ClientError } from '../client-error.ts';
 import type { ReceivedPublication } from '../publication.ts';
 import { otherKeys } from '../requests.ts';
-import { ApplicationSubscription } from './application-subscription.ts';
+import { ApplicationSubscription, type SubscriptionHome } from './application-subscription.ts';
 import { type Code, extras } from './extras.ts';
 import type { Known } from './feed.ts';
 import type { Member, MemberExtras } from './member.ts';
@@ -12,12 +11,10 @@ import type { Subscription } from './subscription.ts';
 import type { Wire } from './wire.ts';
 
 /** What a subscription needs from `Subscriptions`. */
-export interface SubscriptionHome {
+export interface LocalHome extends SubscriptionHome {
   remove(subscription: LocalSubscription): void;
   /** Its keys have changed. */
   keysChanged(subscription: LocalSubscription): void;
-  /** Errors that no listener of the subscription heard, and listeners that threw. */
-  report(error: ClientError): void;
 }
 
 /** A subscription of this client's application. Equal ones share one subscription on the wire. */
@@ -30,10 +27,10 @@ export class LocalSubscription<T = unknown>
   wire: Wire | undefined;
   isUnserved = false;
   isHeard = (): boolean => this.emitter.hears('publication');
-  readonly #home: SubscriptionHome;
+  readonly #home: LocalHome;
 
-  constructor(topic: string, options: SubscribeOptions, home: SubscriptionHome) {
-    super(topic, options, (error) => home.report(error));
+  constructor(topic: string, options: SubscribeOptions, home: LocalHome) {
+    super(topic, options, home);
     this.#home = home;
   }
 

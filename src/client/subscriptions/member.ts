@@ -3,15 +3,19 @@ import type {
   Position,
   Publication,
   TopicPosition,
+  WireError,
   Subscription as WireSubscription,
 } from '../../protocol/frames.ts';
 import type { ServerKinds } from '../../protocol/server-frames.ts';
 import type { ClientError } from '../client-error.ts';
+import type { PendingCommands } from '../pending-commands.ts';
 import type { ReceivedPublication } from '../publication.ts';
+import type { Runtime } from '../runtime.ts';
+import type { Timer } from '../timer.ts';
+import type { Acknowledging } from './extras/acknowledging.ts';
 import type { Feed, FeedExtras, Known } from './feed.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { StateMap } from './subscription.ts';
-import type { WirePort } from './wire-port.ts';
 
 type Topic = Known<ReceivedPublication>;
 
@@ -81,7 +85,7 @@ export interface Shared {
   cursor: string | undefined;
   starts: readonly TopicPosition[];
   readonly extras: WireExtras | undefined;
-  readonly port: WirePort;
+  readonly registry: Registry;
   /** Adds a member. Returns whether the wire has to go back to serve its `since` or `last`. */
   join(member: Member): boolean;
   /** The publications as the application gets them. */
@@ -140,4 +144,42 @@ export interface Keyed {
     publications: readonly ReceivedPublication[],
     member: Member,
   ): readonly ReceivedPublication[];
+}
+
+/** All subscriptions on the wire. */
+export interface Registry {
+  readonly byKey: Map<string, Shared>;
+  readonly byView: Map<number, Shared>;
+  readonly runtime: Runtime;
+  readonly commands: PendingCommands;
+  readonly dictionaries: { forget(view: number): void } | undefined;
+  /** Present from the first inbox on. */
+  acknowledging: Acknowledging | undefined;
+  newTimer(): Timer;
+  all(): readonly Shared[];
+  /** Equal for equal subscriptions. */
+  keyOf(topic: string, options: SubscribeOptions): string;
+  /** The publications of a batch, inflated; undefined: its compressed body is damaged. */
+  expand(batch: ServerKinds['batch']): readonly Publication[] | undefined;
+  /** Whether this client published it with `exceptSelf`. */
+  isOwn(position: TopicPosition): boolean;
+  /** Sends those that are needed. */
+  flush(): void;
+  /** Ends its view and subscribes again, from the positions of its members. */
+  askAgain(wire: Shared): void;
+  askLater(wire: Shared, delayMs: number): void;
+  /** Sends it as soon as an equal one has ended, rather than at the planned time. */
+  unplan(wire: Shared): void;
+  /** The gateway has refused or ended it. */
+  end(wire: Shared, error: WireError): void;
+  /** Ends the view of a subscription. */
+  release(wire: Shared): void;
+  /** Ends a view of a subscription with this key. */
+  releaseView(view: number, key: string): void;
+  /** Whether the gateway may still have a subscription with this key, which the client is about to end. */
+  isEnding(key: string): boolean;
+  /** Forgets a subscription without members. */
+  drop(wire: Shared): void;
+  /** The gateway doesn't reply: the connection is of no use. */
+  abandon(error: ClientError): void;
 }

@@ -61,8 +61,8 @@ export interface Subscription<T = unknown> {
   readonly error: ClientError | undefined;
   /**
    * Resolves when the gateway has established the subscription, at once if it is. Rejects if the gateway refuses it,
-   * even for now, and with `closed` if it ends. Each read makes another promise. It waits while there is no connection,
-   * also after the client was closed for good: the `state` of the client tells that.
+   * even for now, with `closed` if it ends, and with the reason if the client closes. Each read makes another promise.
+   * It waits while there is no connection.
    */
   readonly ready: Promise<void>;
   /** Everything up to here was delivered. Given as the option `since`, a later subscription continues here. */

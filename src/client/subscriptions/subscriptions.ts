@@ -1,20 +1,16 @@
-import type { Position, SubscribeResult, TopicPosition } from '../../protocol/frames.ts';
+import type { Position, SubscribeResult } from '../../protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import { ClientError } from '../client-error.ts';
 import { checkedSubscribe } from '../requests.ts';
-import { Timer } from '../timer.ts';
-import type { Acknowledging } from './extras/acknowledging.ts';
 import { extras, needsExtras } from './extras.ts';
-import { LocalSubscription, type SubscriptionHome } from './local-subscription.ts';
+import { type LocalHome, LocalSubscription } from './local-subscription.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import { Wire } from './wire.ts';
-import type { WirePort } from './wire-port.ts';
 import { Wires } from './wires.ts';
 
 /** All subscriptions of a client. Hands each frame to the subscription that it is for. */
-export class Subscriptions extends Wires implements WirePort, SubscriptionHome {
-  /** Present from the first inbox on. */
-  acknowledging: Acknowledging | undefined;
+export class Subscriptions extends Wires implements LocalHome {
+  closedBy: ClientError | undefined;
   readonly #members = new Set<LocalSubscription>();
 
   get size(): number {
@@ -71,7 +67,7 @@ export class Subscriptions extends Wires implements WirePort, SubscriptionHome {
     return wire;
   }
 
-  // -- SubscriptionHome -------------------------------------------------------------------------------
+  // -- LocalHome --------------------------------------------------------------------------------------
 
   remove(member: LocalSubscription): void {
     this.#members.delete(member);
@@ -82,23 +78,10 @@ export class Subscriptions extends Wires implements WirePort, SubscriptionHome {
     extras.loaded?.changeKeys(this, member);
   }
 
-  // -- WirePort ---------------------------------------------------------------------------------------
-
-  expand(batch: ServerKinds['batch']): ServerKinds['batch']['publications'] | undefined {
-    return batch.compressed ? this.dictionaries?.expand(batch) : batch.publications;
-  }
-
-  newTimer(): Timer {
-    return new Timer(this.runtime);
-  }
-
-  isOwn(position: TopicPosition): boolean {
-    return this.port.own.has(position);
-  }
-
-  override disconnected(): void {
-    this.acknowledging?.clear();
-    super.disconnected();
+  /** The state of the client has changed; `reason`: why it is closed. */
+  clientChanged(reason: ClientError | undefined): void {
+    this.closedBy = reason;
+    for (const member of this.#members) member.settle();
   }
 
   // -- pushes -----------------------------------------------------------------------------------------

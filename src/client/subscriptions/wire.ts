@@ -10,9 +10,8 @@ import { Backoff } from '../connection/backoff.ts';
 import { ReceivedPublication } from '../publication.ts';
 import { type Code, extras } from './extras.ts';
 import { minRecoveryIntervalMs } from './feed.ts';
-import type { Member, Shared, WireExtras, WireState } from './member.ts';
+import type { Member, Registry, Shared, WireExtras, WireState } from './member.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
-import type { WirePort } from './wire-port.ts';
 
 /** One subscription on the wire, shared by its members: what to send to the gateway, and who gets what comes. */
 export class Wire implements Shared {
@@ -35,14 +34,14 @@ export class Wire implements Shared {
   /** Where the gateway was asked to begin last. */
   starts: readonly TopicPosition[] = [];
   #recoveredAtMs = -minRecoveryIntervalMs;
-  readonly port: WirePort;
+  readonly registry: Registry;
 
-  constructor(topic: string, key: string, options: SubscribeOptions, port: WirePort) {
+  constructor(topic: string, key: string, options: SubscribeOptions, registry: Registry) {
     this.topic = topic;
     this.options = options;
     this.key = key;
-    this.backoff = new Backoff({}, port.runtime);
-    this.port = port;
+    this.backoff = new Backoff({}, registry.runtime);
+    this.registry = registry;
   }
 
   get isPattern(): boolean {
@@ -128,10 +127,10 @@ export class Wire implements Shared {
       from = Math.min(from, at.offset);
     }
     if (from < upto) {
-      const publications = this.port.expand(batch);
+      const publications = this.registry.expand(batch);
       if (!publications) return extras?.lacks(topic);
       const isFresh = ({ offset }: Publication) =>
-        offset > from && !this.port.isOwn({ topic, epoch, offset });
+        offset > from && !this.registry.isOwn({ topic, epoch, offset });
       fresh = this.received(topic, publications.filter(isFresh));
       for (const member of members) {
         const at = member.place(topic, batch);

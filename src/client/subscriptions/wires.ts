@@ -1,11 +1,7 @@
 import type { Commands } from '../../protocol/client-frames.ts';
-import type {
-  SubscribeResult,
-  TopicPosition,
-  WireError,
-  Subscription as WireSubscription,
-} from '../../protocol/frames.ts';
+import type { Publication, SubscribeResult, TopicPosition, WireError } from '../../protocol/frames.ts';
 import { snapInterval } from '../../protocol/selection-key.ts';
+import type { ServerKinds } from '../../protocol/server-frames.ts';
 import { ClientError, localError, ownError } from '../client-error.ts';
 import { Backoff } from '../connection/backoff.ts';
 import { inflating } from '../inflow.ts';
@@ -14,10 +10,12 @@ import type { Runtime } from '../runtime.ts';
 import { Timer } from '../timer.ts';
 import { decodeRun } from '../wire/protobuf.ts';
 import type { Dictionaries } from './dictionaries.ts';
+import type { Acknowledging } from './extras/acknowledging.ts';
 import type { Retries } from './extras/retries.ts';
 import { type Code, extras } from './extras.ts';
 import type { LocalSubscription } from './local-subscription.ts';
-import type { Registry } from './registry.ts';
+import type { Registry } from './member.ts';
+import { entriesPerCommand, partsOf } from './parts-of.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { Wire } from './wire.ts';
 
@@ -40,9 +38,6 @@ export interface SubscriptionsPort {
   bytesOf(kind: 'subscribe', fields: Commands['subscribe']): number;
 }
 
-/** Half of the gateway's limit for a list in a command. */
-const entriesPerCommand = 500;
-
 /**
  * All subscriptions on the wire. Sends them to the gateway, in as few commands as possible, sends them again if that
  * may succeed, and ends those that have no member left.
@@ -52,6 +47,7 @@ export class Wires implements Registry {
   readonly runtime: Runtime;
   readonly byKey = new Map<string, Wire>();
   readonly byView = new Map<number, Wire>();
+  acknowledging: Acknowledging | undefined;
   #isOnline = false;
   /** Present from the first dictionary or compressed batch on. */
   #dictionaries: Dictionaries | undefined;
@@ -62,9 +58,8 @@ export class Wires implements Registry {
   /** Set after `rate_limited`: until it fires no view is ended. */
   readonly #ending: Timer;
   #isFlushPlanned = false;
-  /** Called when the code is loaded. */
+  /** Called when the code is loaded, which has failed. */
   readonly #waiting: ((code: Code) => void)[] = [];
-  #isLoading = false;
   readonly #reload: Timer;
   readonly #backoff: Backoff;
   protected readonly port: SubscriptionsPort;
@@ -97,6 +92,18 @@ export class Wires implements Registry {
     this.port.connection.abandon(error);
   }
 
+  newTimer(): Timer {
+    return new Timer(this.runtime);
+  }
+
+  isOwn(position: TopicPosition): boolean {
+    return this.port.own.has(position);
+  }
+
+  expand(batch: ServerKinds['batch']): readonly Publication[] | undefined {
+    return batch.compressed ? this.dictionaries?.expand(batch) : batch.publications;
+  }
+
   // -- the connection ---------------------------------------------------------------------------------
 
   /** Subscribes to all, each from its own position. Those that the gateway made exist already. */
@@ -110,6 +117,7 @@ export class Wires implements Registry {
   disconnected(): void {
     this.#isOnline = false;
     this.#reload.stop();
+    this.acknowledging?.clear();
     this.byView.clear();
     this.#dictionaries?.clear();
     this.#unwanted.clear();
@@ -125,27 +133,15 @@ export class Wires implements Registry {
 
   /** If the code does not load, loads it again with a backoff while connected, and at the next connect. */
   withExtras(run: (code: Code) => void): void {
-    if (extras.loaded) run(extras.loaded);
-    else {
-      this.#waiting.push(run);
-      this.#load();
-    }
+    extras.use(run, (cause) => {
+      if (this.#waiting.push(run) > 1) return;
+      this.report(localError('code_unavailable', undefined, cause));
+      if (this.#isOnline) this.#reload.set(this.#backoff.next() ?? 0, () => this.#load());
+    });
   }
 
   #load(): void {
-    if (this.#isLoading || this.#waiting.length === 0) return;
-    this.#isLoading = true;
-    extras.use(
-      (code) => {
-        this.#isLoading = false;
-        for (const run of this.#waiting.splice(0)) run(code);
-      },
-      (cause) => {
-        this.#isLoading = false;
-        this.report(localError('code_unavailable', undefined, cause));
-        if (this.#isOnline) this.#reload.set(this.#backoff.next() ?? 0, () => this.#load());
-      },
-    );
+    for (const run of this.#waiting.splice(0)) this.withExtras(run);
   }
 
   /** Present if its code is loaded: the frame that needs it has waited for that. */
@@ -171,41 +167,28 @@ export class Wires implements Registry {
     if (!this.#isOnline) return;
     this.#endUnwanted();
     const { frameMaxBytes } = this.port.limits;
-    const tooLarge: Wire[] = [];
-    let wires: Wire[] = [];
-    let subscriptions: WireSubscription[] = [];
-    let bytes = 0;
-    const send = (): void => {
-      if (wires.length > 0) this.#ask(wires, subscriptions);
-      wires = [];
-      subscriptions = [];
-      bytes = 0;
-    };
-    for (const wire of this.all().filter((each) => this.#isDue(each))) {
-      const request = wire.toAsked();
-      // An upper bound: the size of a command of its own.
-      const own = this.port.bytesOf('subscribe', { subscriptions: [request] });
-      if (own > frameMaxBytes) {
-        tooLarge.push(wire);
-        continue;
-      }
-      if (wires.length === entriesPerCommand || bytes + own > frameMaxBytes) send();
-      wires.push(wire);
-      subscriptions.push(request);
-      bytes += own;
-    }
-    send();
-    for (const wire of tooLarge) this.#refuse(wire, ownError('frame_too_large'));
+    const due = this.all()
+      .filter((wire) => this.#isDue(wire))
+      .map((wire) => {
+        const request = wire.toAsked();
+        // An upper bound: the size of a command of its own.
+        return { wire, request, bytes: this.port.bytesOf('subscribe', { subscriptions: [request] }) };
+      });
+    const fits = ({ bytes }: { readonly bytes: number }): boolean => bytes <= frameMaxBytes;
+    for (const part of partsOf(due.filter(fits), frameMaxBytes))
+      this.commands.send('subscribe', { subscriptions: part.map(({ request }) => request) }, (outcome) =>
+        this.#replied(
+          part.map(({ wire }) => wire),
+          outcome,
+        ),
+      );
+    for (const each of due) if (!fits(each)) this.#refuse(each.wire, ownError('frame_too_large'));
   }
 
   #isDue({ state, members, key, topic, isPattern }: Wire): boolean {
     if (state !== 'needed' || members.size === 0 || this.isEnding(key)) return false;
     const prefix = topic.slice(0, -1);
     return !this.port.queue.isUnsettled((one) => (isPattern ? one.startsWith(prefix) : one === topic));
-  }
-
-  #ask(wires: readonly Wire[], subscriptions: readonly WireSubscription[]): void {
-    this.commands.send('subscribe', { subscriptions }, (outcome) => this.#replied(wires, outcome));
   }
 
   #replied(wires: readonly Wire[], outcome: Outcome<'subscribe'>): void {

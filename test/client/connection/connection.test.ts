@@ -97,6 +97,34 @@ describe('connecting', () => {
     expect(h.client.getStatus()).toMatchObject({ state: 'reconnecting', error: { code: 'timeout' } });
   });
 
+  it('ends an attempt a second after an error of its socket, even if no end of that is reported', async () => {
+    const h = harness();
+    const states = statesOf(h);
+    void h.client.connect();
+    await settled();
+    h.socket.onerror?.();
+    await h.runtime.advance(999);
+    expect([states, h.socket.closedBy]).toEqual([['connecting'], undefined]);
+    await h.runtime.advance(1);
+    expect([states[1], h.socket.closedBy?.code]).toEqual(['reconnecting', 1000]);
+  });
+
+  it('ends an attempt once by an error and the end that follows', async () => {
+    const h = harness();
+    void h.client.connect();
+    await settled();
+    h.socket.onerror?.();
+    h.socket.end();
+    h.socket.onerror?.();
+    await h.runtime.advance(999);
+    expect(h.sockets).toHaveLength(1);
+    await h.runtime.advance(1);
+    expect(h.sockets).toHaveLength(2);
+    h.socket.greet();
+    await h.runtime.advance(1_000);
+    expect([h.client.getStatus().state, h.sockets.length]).toEqual(['connected', 2]);
+  });
+
   it('closes when the gateway refuses the token', async () => {
     const h = harness({ token: 'bad' });
     const connecting = h.client.connect();

@@ -75,12 +75,13 @@ describe('a subscription that is more than one topic from now on', () => {
 
   it('reports that its code does not load, and tries again while connected', async () => {
     const { client, socket, runtime, errors } = await arrived();
-    vi.spyOn(extras, 'load').mockRejectedValueOnce(missing).mockRejectedValueOnce(missing);
+    const load = vi.spyOn(extras, 'load').mockRejectedValue(missing);
     client.subscribe('a:*');
     client.subscribe('b:*');
     await settled();
     await runtime.advance(1_000);
     expect(errors).toEqual(['code_unavailable', 'code_unavailable']);
+    load.mockRestore();
     await runtime.advance(1_999);
     expect(socket.count('subscribe')).toBe(0);
     await runtime.advance(1);

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { PageClient } from '../../../src/client/page/index.ts';
-import { FakeRuntime, type FakeSocket, harness, recordedSockets, settled } from '../support/fakes.ts';
+import {
+  FakeRuntime,
+  type FakeSocket,
+  type Harness,
+  harness,
+  recordedSockets,
+  settled,
+} from '../support/fakes.ts';
 
 const result = { topic: 'a', view: 7, mode: 'stream', epoch: 'e1', offset: 0 } as const;
 
@@ -80,6 +87,26 @@ describe('`ready` of a subscription', () => {
     expect([await outcome(ready), await outcome(subscription.ready)]).toEqual(['closed', 'closed']);
   });
 
+  it.each([
+    ['closed', (h: Harness) => h.client.close()],
+    ['connection_ended', (h: Harness) => h.socket.end(4500)],
+  ])(
+    'rejects with `%s` where that closes the client, and waits again once it connects',
+    async (code, close) => {
+      const h = harness();
+      h.client.onError(() => undefined);
+      const subscription = h.client.subscribe('a');
+      await h.arrive();
+      const { ready } = subscription;
+      close(h);
+      expect([await outcome(ready), await outcome(subscription.ready)]).toEqual([code, code]);
+      await h.arrive();
+      expect(await outcome(subscription.ready)).toBe('waits');
+      grant(h.socket);
+      expect(await outcome(subscription.ready)).toBe('ready');
+    },
+  );
+
   it('is the same of a page that shares a connection', async () => {
     const { client, socket } = pageHarness();
     const subscription = client.subscribe('a');
@@ -92,6 +119,7 @@ describe('`ready` of a subscription', () => {
     grant(socket());
     expect(await outcome(ready)).toBe('ready');
     client.close();
+    expect(await outcome(subscription.ready)).toBe('closed');
   });
 });
 

@@ -181,7 +181,7 @@ function learn<P extends FeedPublication>(feed: Feed<P>, topic: string, mode: Mo
 
 function clearMap<P extends FeedPublication>(feed: Feed<P>, topic: string): void {
   const map = feed.topics.get(topic)?.map;
-  const wasEmpty = map?.size === 0;
+  const wasEmpty = map?.own.size === 0;
   map?.clear();
   if (!wasEmpty) feed.tellMap(topic, map);
 }

@@ -100,7 +100,7 @@ export class MemberExtras implements Port {
     for (const [topic, atMs] of this.#heardAtMs) {
       if (topics.size <= topicsRemembered || atMs >= sinceMs || ++looked > topicsPerLook) return;
       const map = topics.get(topic)?.map;
-      if (map?.size) this.#heard(topic);
+      if (map?.own.size) this.#heard(topic);
       else {
         this.#heardAtMs.delete(topic);
         topics.delete(topic);

@@ -1,7 +1,6 @@
 import type { WireError } from '../../../protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../../protocol/server-frames.ts';
-import type { Member, Shared } from '../member.ts';
-import type { Registry } from '../registry.ts';
+import type { Member, Registry, Shared } from '../member.ts';
 import { caughtUp, snapshot } from './feed-frames.ts';
 
 /** Hands a frame, other than a batch, to the subscription that it is for. */

@@ -1,5 +1,4 @@
-import type { Shared } from '../member.ts';
-import type { Registry } from '../registry.ts';
+import type { Registry, Shared } from '../member.ts';
 import { showAll } from './member-extras.ts';
 
 /**

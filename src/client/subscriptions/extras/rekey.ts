@@ -1,5 +1,4 @@
-import type { Member, Shared } from '../member.ts';
-import type { Registry } from '../registry.ts';
+import type { Member, Registry, Shared } from '../member.ts';
 import type { SubscribeOptions } from '../subscribe-options.ts';
 
 /** What a change of keys needs from `Subscriptions`. */

@@ -39,7 +39,7 @@ export class WireExtras implements Port {
     if (!since || options.since || options.last || options.cursor) return;
     member.options = { ...options, since };
     member.topics.set(topic, { ...since });
-    member.extras ??= new MemberExtras(member, this.#wire.port.runtime);
+    member.extras ??= new MemberExtras(member, this.#wire.registry.runtime);
   }
 
   toAsked(): Omit<WireSubscription, 'topic'> {
@@ -105,9 +105,9 @@ export class WireExtras implements Port {
 
   /** The application has received everything of this view up to this position. */
   #acknowledge(view: number, position: Position): void {
-    const { port } = this.#wire;
-    port.acknowledging ??= new Acknowledging(port.commands, port.newTimer());
-    port.acknowledging.note(view, position);
+    const { registry } = this.#wire;
+    registry.acknowledging ??= new Acknowledging(registry.commands, registry.newTimer());
+    registry.acknowledging.note(view, position);
   }
 
   get #wantsPresence(): boolean {

@@ -113,3 +113,66 @@ describe.each(Object.keys(clients) as (keyof typeof clients)[])(
     });
   },
 );
+
+const numbers = [
+  ...[['commandTimeoutMs'], ['connectTimeoutMs'], ['maxReconnectAttempts'], ['fallbackPollingInterval']],
+  ...[
+    ['heartbeat', 'intervalMs'],
+    ['heartbeat', 'timeoutMs'],
+    ['reconnect', 'maxAttempts'],
+  ],
+  ['offlineQueue', 'maxEntries'],
+] as const;
+const wrongNumbers = [
+  Number.NaN,
+  -1,
+  Number.NEGATIVE_INFINITY,
+  '5',
+  5n,
+  true,
+  {},
+  [],
+  [5],
+  Symbol('5'),
+  () => 5,
+];
+
+const withOption = ([name, inner]: readonly [string, string?], value: unknown): object => ({
+  [name]: inner === undefined ? value : { [inner]: value },
+});
+
+describe.each(['SluiceClient', 'PageClient'] as const)('a wrong option of %s', (name) => {
+  it.each(numbers)('is told at once by its name: %s %s', (...path) => {
+    for (const value of wrongNumbers) {
+      const make = () => harness(name, withOption(path as unknown as [string, string?], value));
+      expect(make).toThrow(TypeError);
+      expect(make).toThrow(`The option ${path.at(-1)} must be`);
+    }
+    for (const value of [1, 0.5 + 1, 1e12, Number.POSITIVE_INFINITY, undefined, null])
+      expect(() => harness(name, withOption(path as unknown as [string, string?], value))).not.toThrow();
+  });
+
+  it('may be one of the delays', () => {
+    expect(() => harness(name, { reconnect: { delaysMs: [1_000, Number.NaN] } })).toThrow('delaysMs must be');
+  });
+
+  it('that is no known word counts as none', async () => {
+    const words = { jitter: 'some', transports: ['carrier', 'websocket'] };
+    const { client, runtime, sockets, socket, arrive } = harness(name, words);
+    runtime.randomValue = 0;
+    await arrive();
+    expect(client.getStatus().transport).toBe('websocket');
+    socket().end();
+    await runtime.advance(499);
+    expect(sockets).toHaveLength(1);
+    await runtime.advance(1);
+    expect(sockets).toHaveLength(2);
+    client.close();
+  });
+
+  it('is not one that says "at once" or "none"', () => {
+    const least = { reconnect: { delaysMs: [0], maxAttempts: 0 }, offlineQueue: { maxEntries: 0 } };
+    expect(() => harness(name, { ...least, fallbackPollingInterval: 0, transports: [] })).not.toThrow();
+    expect(() => harness(name, { reconnect: false })).not.toThrow();
+  });
+});
