@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { callOn } from './calling.ts';
 import { floodOldSystems } from './old-clients.ts';
-import { askOn, flood, floodFrames, join, open, post, type Target } from './sockets.ts';
+import { askOn, flood, floodFrames, join, open, post, postOn, type Target } from './sockets.ts';
 import { pollOn, resumeOn, subscribeOn } from './subscribing.ts';
 
 export type Who = 'no credential' | 'anonymous' | 'poorest token' | 'publisher';
@@ -241,28 +241,31 @@ export const attacks = {
   topics: {
     sentence: 'batches of 1000 publications to new topics, for 3 s',
     as: publishers,
-    run: async (target) => {
-      const endMs = performance.now() + 3000;
-      for (let batch = 0; performance.now() < endMs; batch++) {
+    run: (target) =>
+      postOn(target, '/api/publish/batch', 1, (batch) => {
         const item = (i: number) => `{"topic":"t:${batch}:${i}","type":"x","data":1}`;
-        const items = Array.from({ length: 1000 }, (_, i) => item(i));
-        await post(target, '/api/publish/batch', 1, `[${items.join()}]`);
-        await setTimeout(20);
-      }
-    },
+        return `[${Array.from({ length: 1000 }, (_, i) => item(i)).join()}]`;
+      }),
   },
   contents: {
     sentence: 'batches of 100 publications of 64 KB, each to a topic of its own, for 3 s',
     as: publishers,
-    run: async (target) => {
-      const endMs = performance.now() + 3000;
+    run: (target) => {
       const data = 'x'.repeat(65_000);
-      for (let batch = 0; performance.now() < endMs; batch++) {
+      return postOn(target, '/api/publish/batch', 1, (batch) => {
         const item = (i: number) => `{"topic":"c:${batch}:${i}","type":"x","data":"${data}"}`;
-        const items = Array.from({ length: 100 }, (_, i) => item(i));
-        await post(target, '/api/publish/batch', 1, `[${items.join()}]`);
-        await setTimeout(20);
-      }
+        return `[${Array.from({ length: 100 }, (_, i) => item(i)).join()}]`;
+      });
+    },
+  },
+  copies: {
+    sentence: '10 notifications of 8 kB at a time, each for 1000 rooms of an older system, for 3 s',
+    as: publishers,
+    flags: ['--compat=d'],
+    run: (target) => {
+      const room_ids = Array.from({ length: 1000 }, (_, i) => `r${i}`);
+      const body = JSON.stringify({ type: 'notification', room_ids, data: 'x'.repeat(8000) });
+      return postOn(target, '/api/v1/ws/broadcast', 10, () => body);
     },
   },
   frames: {

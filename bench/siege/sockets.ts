@@ -74,6 +74,20 @@ export async function post(
   for (let i = 0; i < count; i++) (await open(port)).write(head + body);
 }
 
+/** The same again and again, for 3 s. */
+export async function postOn(
+  target: Target,
+  path: string,
+  count: number,
+  bodyOf: (batch: number) => string,
+): Promise<void> {
+  const endMs = performance.now() + 3000;
+  for (let batch = 0; performance.now() < endMs; batch++) {
+    await post(target, path, count, bodyOf(batch));
+    await setTimeout(20);
+  }
+}
+
 /** Sends frames without a payload on 40 WebSockets, for 3 s. One that is ended is replaced. */
 export async function floodFrames(target: Target, head: number): Promise<void> {
   const frames = Buffer.concat(Array(60_000).fill(Buffer.from([head, 0x80, 0, 0, 0, 0])));

@@ -18,8 +18,25 @@ function askerOf({ identity, payer, departure }: Call): Asker {
   return { identity, transport: 'http', payer, onGone };
 }
 
+/** Charges the caller for bytes that are published, before they are. An operator pays nothing. */
+export function chargeBytes({ identity, payer }: Call, { turns }: ApiPorts, bytes: number): void {
+  if (!isOperator(identity)) turns.charge(payer, bytes);
+}
+
 /** Publishes for the caller what the application does not refuse. Returns an outcome for each, in order. */
 export function publishFor(
+  call: Call,
+  ports: ApiPorts,
+  publishes: readonly PublishFields[],
+  expected?: Position,
+): Awaitable<readonly AppendOutcome[]> {
+  const bytes = publishes.reduce((sum, { payload }) => sum + payload.bytes.length, 0);
+  chargeBytes(call, ports, bytes);
+  return publishCharged(call, ports, publishes, expected);
+}
+
+/** The same for what was charged before. */
+export function publishCharged(
   call: Call,
   { publisher, application, payloadMaxBytes }: ApiPorts,
   publishes: readonly PublishFields[],

@@ -14,7 +14,7 @@ export interface RequestRateLimits {
    * address.
    */
   take(account: string, isAddress: boolean): number;
-  spent(account: string, ms: number, responseBytes: number): void;
+  spent(account: string, ms: number, bytes: number): void;
 }
 
 export interface RequestRatesOptions {

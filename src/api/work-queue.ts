@@ -5,8 +5,8 @@ export interface WorkQueueOptions {
   readonly nextTurn: (callback: () => void) => void;
   /** Milliseconds on a clock that counts only this thread's work. */
   readonly workMs: () => number;
-  /** Told how long the work of this account took. */
-  readonly spent: (account: string, ms: number) => void;
+  /** Told how long the work of this account took, and how many bytes it has to do with. */
+  readonly spent: (account: string, ms: number, bytes: number) => void;
 }
 
 /**
@@ -32,10 +32,15 @@ export class WorkQueue {
         } catch (error) {
           reject(error);
         }
-        if (payer !== undefined) this.#options.spent(payer.account, this.#options.workMs() - startMs);
+        if (payer !== undefined) this.#options.spent(payer.account, this.#options.workMs() - startMs, 0);
       });
       this.#schedule();
     });
+  }
+
+  /** Charges the payer for bytes that are published, which cost time later: when they are evicted and collected. */
+  charge(payer: Payer, bytes: number): void {
+    this.#options.spent(payer.account, 0, bytes);
   }
 
   #schedule(): void {

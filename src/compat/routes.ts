@@ -29,7 +29,7 @@ const publishing = {
   byToken: true,
   body,
   response: published,
-  errors: ['invalid_json', 'invalid_topic', 'invalid_type', 'engine_unavailable'],
+  errors: ['invalid_json', 'invalid_topic', 'invalid_type', 'payload_too_large', 'engine_unavailable'],
 } as const;
 /** Maximum number of users, rooms or servers in one request. */
 const receiversMax = 1000;

@@ -94,7 +94,7 @@ export function createHttpApi(
       turns: new WorkQueue({
         nextTurn: setImmediate,
         workMs,
-        spent: (account, ms) => limits.spent(account, ms, 0),
+        spent: (account, ms, bytes) => limits.spent(account, ms, bytes),
       }),
       bodyMaxBytes: config.bodyMaxBytes,
     },

@@ -8,7 +8,7 @@ export interface RequestRates {
 /** The time per second that the requests of one payer may take, and its burst. */
 const workMsPerSecond = 250;
 const workBurstMs = 100;
-/** A response of this size is charged as a millisecond. An estimate: `bench -- siege` shows that it suffices. */
+/** Of this size a response or publication is charged as a millisecond. `bench -- siege` shows that it suffices. */
 const bytesPerMs = 200 * 1024;
 
 /**
@@ -46,9 +46,9 @@ export class RequestLimits {
     return this.#work.waitMs(account);
   }
 
-  /** Charges what a response has cost. */
-  spent(account: string, ms: number, responseBytes: number): void {
-    this.#work.spend(account, ms + responseBytes / bytesPerMs);
+  /** Charges what a request has cost. `bytes`: of its response, or of what it publishes. */
+  spent(account: string, ms: number, bytes: number): void {
+    this.#work.spend(account, ms + bytes / bytesPerMs);
   }
 
   sweep(): void {

@@ -241,7 +241,7 @@ describe('a large body', () => {
     const turns = new WorkQueue({
       nextTurn: (callback) => next.push(callback),
       workMs: () => nowMs++,
-      spent: (account, ms) => spent.push(`${account} ${ms}`),
+      spent: (account, ms, bytes) => spent.push(`${account} ${ms} ${bytes}`),
     });
     const api = await startApi({ ports: { turns, bodyMaxBytes: 10 * large } });
     return { ...api, spent, turn: () => next.splice(0).map((callback) => callback()).length };
@@ -270,23 +270,23 @@ describe('a large body', () => {
     },
   );
 
-  test('of a user is charged to the user', async () => {
+  test('of a user is charged to the user, by time and by the bytes that are published', async () => {
     const { ports, turn, spent } = await startWithTurns();
     const call: Call = {
       params: {},
       query: {},
-      body: Buffer.from(padded('[{"topic":"a"}]')),
+      body: Buffer.from(padded('[{"topic":"a","data":12345},{"topic":"b","data":67}]')),
       contentType: 'application/json',
       ifNoneMatch: '',
       acceptEncoding: '',
-      identity: { ...localIdentity, scopes: [] },
+      identity: { user: 'a', scopes: [], permissions: [{ pattern: '*', allow: ['publish'] }] },
       payer: { account: 'user a', isVerified: true },
       departure: new Departure(),
     };
     const answer = publishBatch(call, ports);
     expect(turn()).toBe(1);
     await answer;
-    expect(spent).toEqual(['user a 1']);
+    expect(spent).toEqual(['user a 1 0', 'user a 0 7']);
   });
 
   test('is answered in the turn in which it comes, unless it is large', async () => {

@@ -4,12 +4,12 @@ import { gatewayPayer, type Payer } from '../../src/topics/payer.ts';
 
 function startTurns() {
   const next: (() => void)[] = [];
-  const spent: (readonly [account: string, ms: number])[] = [];
+  const spent: (readonly [account: string, ms: number, bytes: number])[] = [];
   const clock = { nowMs: 0 };
   const turns = new WorkQueue({
     nextTurn: (callback) => next.push(callback),
     workMs: () => clock.nowMs,
-    spent: (account, ms) => spent.push([account, ms]),
+    spent: (...work) => spent.push(work),
   });
   return { turns, spent, clock, next, turn: () => next.shift()?.() };
 }
@@ -40,8 +40,8 @@ describe('turns', () => {
     turn();
     await Promise.all(work);
     expect(spent).toEqual([
-      ['user a', 7],
-      ['gateway', 2],
+      ['user a', 7, 0],
+      ['gateway', 2, 0],
     ]);
   });
 

@@ -152,6 +152,17 @@ describe('the clients of the knowledge platform', () => {
       await expect(gateway.send('POST', '/api/v1/ws/broadcast', wrong)).rejects.toThrow('400');
   });
 
+  test('of as many rooms as a body may name get a message, unless all its copies are larger than a body may be', async () => {
+    const rooms = Array.from({ length: 1000 }, (_, i) => `many-${i}`);
+    const say = (length: number) =>
+      gateway.send('POST', '/api/v1/ws/broadcast', { rooms, data: 'x'.repeat(length - 2) });
+    const limit = Math.floor((8 * 1024 * 1024) / 1000);
+    const said = await say(limit);
+    expect(said).toMatchObject({ success: true });
+    expect((said as { topics: string[] }).topics).toHaveLength(1000);
+    await expect(say(limit + 1)).rejects.toThrow('413');
+  });
+
   test('ask for stats, which count connections, users and rooms', async () => {
     const bell = await open('gus', 'stats-room');
     const reply = await bell.enter('stats-room');

@@ -8,7 +8,7 @@ import { TurnBudget } from '../../sessions/turn-budget.ts';
 export interface WorkLimits {
   /** In how many milliseconds this account may ask for more work; 0: now. */
   workWaitMs(account: string): number;
-  spent(account: string, ms: number, responseBytes: number): void;
+  spent(account: string, ms: number, bytes: number): void;
 }
 
 export interface StreamReadsOptions {
