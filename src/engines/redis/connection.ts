@@ -2,7 +2,7 @@ import { lookup } from 'node:dns';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
-import { type RedisOptions as ClientOptions, Cluster, Redis } from 'ioredis';
+import { type RedisOptions as ClientOptions, Cluster, Redis, type SentinelConnector } from 'ioredis';
 import type { RedisServer, TlsFiles } from './options.ts';
 
 export type Argument = string | number | Buffer;
@@ -166,7 +166,7 @@ function clientOf(server: ReachedServer, role: 'commands' | 'tail', identity: Id
   // Others of the group have names of their own.
   const { tls, username, password } = addressOf(url, { ...server.tls, checkServerIdentity: identity.check });
   if (server.kind === 'sentinel') {
-    return new Redis({
+    const client = new Redis({
       ...common,
       name: server.sentinelName,
       sentinels: server.urls.map((each) => addressOf(each)).map(({ host, port }) => ({ host, port })),
@@ -177,6 +177,8 @@ function clientOf(server: ReachedServer, role: 'commands' | 'tail', identity: Id
       sentinelCommandTimeout: server.timeoutMs,
       failoverDetector: true,
     });
+    handleSentinelErrors(client);
+    return client;
   }
   const credentials = {
     ...(username !== undefined && { username }),
@@ -211,6 +213,16 @@ function handleAsking(node: Redis): void {
     asked.catch(() => undefined);
     return asked;
   };
+}
+
+/**
+ * The library waits at all Sentinels for a failover, and prints each failed connection to one of them. One that answers
+ * is enough.
+ */
+function handleSentinelErrors(client: Redis): void {
+  const connector = client['connector'] as SentinelConnector;
+  const connectTo = connector['connectToSentinel'].bind(connector) as (...about: unknown[]) => Redis;
+  connector['connectToSentinel'] = (...about: unknown[]) => connectTo(...about).on('error', () => undefined);
 }
 
 function commonOptions(

@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Cluster, Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { connect } from '../../../src/engines/redis/connection.ts';
 import type { RedisServer } from '../../../src/engines/redis/options.ts';
 import { makeCertificate } from '../../support/certificate.ts';
@@ -99,6 +101,28 @@ describe.each(['cluster', 'sentinel'] as const)('a %s by TLS', (kind) => {
     ]);
     await Promise.all([enough.engine.close(), short.engine.close()]);
   });
+});
+
+test('a Sentinel that does not answer is passed over, without a word on the console', async () => {
+  const printed = vi.spyOn(console, 'error').mockReturnValue(undefined);
+  let reached = 0;
+  const gone = createServer((socket) => {
+    socket.resetAndDestroy();
+    gone.emit(`reached ${++reached}`);
+  });
+  await once(gone.listen(0, '127.0.0.1'), 'listening');
+  const { port } = gone.address() as AddressInfo;
+  const server = serverOf('sentinel');
+  // The first connection asks for the master, the second one waits for a failover.
+  const waits = once(gone, 'reached 2');
+  const urls = [`rediss://localhost:${port}`, ...server.urls];
+  const connection = await connect({ ...server, urls }, 'commands', () => undefined);
+  await waits;
+  for (let i = 0; i < 3; i++) expect(String(await connection.call('PING'))).toBe('PONG');
+  expect(printed.mock.calls).toEqual([]);
+  printed.mockRestore();
+  connection.close();
+  gone.close();
 });
 
 /** The slot of this prefix is of the master that has a replica, that of `test` is not. */
