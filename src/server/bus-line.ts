@@ -41,7 +41,8 @@ interface Question {
 export interface LineListener {
   /** Whether this version knows what is told or asked by this name. */
   knows(name: string): boolean;
-  told(name: string, body: unknown, from: string): void;
+  /** Throws, or returns a promise that rejects, if it does not understand the body. */
+  told(name: string, body: unknown, from: string): unknown;
   /** Resolves with the replies of all nodes of this machine that reply. */
   asked(name: string, body: unknown, from: string): Promise<readonly unknown[]>;
   /** Machines came, or came back: they know nothing of this one, nor this one of them. */
@@ -130,12 +131,11 @@ export class BusLine {
   }
 
   readonly #hearers: {
-    readonly [K in Message['kind']]: (message: Extract<Message, { kind: K }>, from: string) => void;
+    readonly [K in Message['kind']]: (message: Extract<Message, { kind: K }>, from: string) => unknown;
   } = {
-    tell: ({ name, body, by }, from) => {
-      if (this.#knows(name, from)) this.#listener?.told(name, body, nameOf(from, by));
-    },
-    ask: (message, from) => void this.#answer(message, from),
+    tell: ({ name, body, by }, from) =>
+      this.#knows(name, from) && this.#listener?.told(name, body, nameOf(from, by)),
+    ask: (message, from) => this.#answer(message, from),
     gone: ({ by }, from) => this.#listener?.gone(nameOf(from, by)),
     reply: (message, from) => {
       if (message.to === this.#bus.node) this.#take(message, from);
@@ -202,7 +202,7 @@ export function answeredBy<C extends PeerCalls<C>>(
   const handlerOf = (name: string) => handlers[name as keyof C] as (body: unknown, from: string) => unknown;
   return {
     knows: (name) => Object.hasOwn(handlers, name),
-    told: (name, body, from) => void handlerOf(name)(body, from),
+    told: (name, body, from) => handlerOf(name)(body, from),
     asked: async (name, body, from) => {
       try {
         return [await handlerOf(name)(body, from)];

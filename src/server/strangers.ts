@@ -18,12 +18,14 @@ export class Strangers {
     this.#log.warn({ from, what }, 'ignored a message of a gateway of another version');
   }
 
-  /** Runs a handler that may not understand what it is told. */
-  guard(name: string, from: string, hear: () => void): void {
+  /** Runs a handler that may not understand what it is told, be it only after a while. */
+  guard(name: string, from: string, hear: () => unknown): void {
+    const ignore = (error: unknown) => this.ignore(`${name}: ${(error as Error).message}`, from);
     try {
-      hear();
+      const heard = hear();
+      if (heard instanceof Promise) heard.catch(ignore);
     } catch (error) {
-      this.ignore(`${name}: ${(error as Error).message}`, from);
+      ignore(error);
     }
   }
 }

@@ -110,7 +110,7 @@ function peerCalls(
   };
   return {
     peerTold: ([name, body, from]) =>
-      served.neighbour?.strangers.guard(name, from, () => void handlerOf(name)?.(body, from)),
+      served.neighbour?.strangers.guard(name, from, () => handlerOf(name)?.(body, from)),
     peerAsked: ([name, body, from]) => {
       const handler = handlerOf(name);
       if (handler === undefined) throw new Error(`not ready to be asked ${name}`);

@@ -24,6 +24,7 @@ beforeEach(() => {
   const handlers = {
     note: (body: { readonly items: readonly string[] }) => void told.push(...body.items),
     count: (body: number) => body + 1,
+    list: async ({ limit }: { readonly limit: number }) => Array(limit),
   };
   line.listen({ ...answeredBy(handlers), gone: (name) => told.push(`gone ${name}`), came: () => undefined });
   bus.nodes(['there']);
@@ -49,22 +50,13 @@ test('messages of a newer version or an unknown kind are ignored, and logged onc
     hear({ kind: 'shout', name: 'note' });
     hear({ kind: 'tell', name: 'toString', body: 1 });
     hear({ kind: 'tell', name: 'note', body: { things: ['a'] } });
+    hear({ kind: 'tell', name: 'list', body: null });
     hear(null);
     bus.message('not JSON', 'there');
   }
   expect(told).toEqual([]);
-  expect(logged).toEqual(
-    [
-      'version 2',
-      'kind shout',
-      'name toString',
-      "note: Cannot read properties of undefined (reading 'Symbol(Symbol.iterator)')",
-      'no JSON',
-    ].map((what) => ({
-      from: 'there',
-      what: what.startsWith('note') ? expect.stringMatching(/^note: /) : what,
-    })),
-  );
+  const whats = () => logged.map((line) => (line as { readonly what: string }).what.replace(/(?<=:).*/, ''));
+  await expect.poll(whats).toEqual(['version 2', 'kind shout', 'name toString', 'note:', 'no JSON', 'list:']);
 });
 
 test('an unknown question gets an empty reply, so that its asker need not wait', async () => {
