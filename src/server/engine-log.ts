@@ -4,8 +4,13 @@ import type { EngineFeed } from '../topics/engine.ts';
 
 /** An engine that fails now and then, as on a faulty disk, does not fill the log. */
 const lineRate = { linesAtOnce: 5, everyMs: 10_000 };
+/** Reasons that are logged of one outage. */
+const reasonsMax = 10;
 
-/** The same feed, which logs once that the engine of this name is away, and once that it is back. */
+/**
+ * The same feed, which logs that the engine of this name is away, once for each reason: what ended a connection is
+ * rarely what keeps it from being made again. And it logs once that it is back.
+ */
 export function loggedFeed(
   feed: EngineFeed,
   engine: string,
@@ -13,20 +18,28 @@ export function loggedFeed(
   monotonicMs: () => number,
 ): EngineFeed {
   const budget = new LineBudget(lineRate, monotonicMs);
-  let isDegraded = false;
+  /** Of this outage; empty: there is none. */
+  const reasons = new Set<string>();
   let isTold = false;
   const away = ({ message: reason }: Error) => {
+    if (reasons.has(reason) || reasons.size === reasonsMax) return;
+    reasons.add(reason);
     const unlogged = budget.take('away');
-    isTold = unlogged !== undefined;
-    if (isTold) log.warn({ engine, reason, ...unlogged }, 'the engine is away: publishes fail');
+    if (unlogged === undefined) return;
+    isTold = true;
+    log.warn({ engine, reason, ...unlogged }, 'the engine is away: publishes fail');
+  };
+  const back = () => {
+    if (isTold) log.info({ engine }, 'the engine is back');
+    isTold = false;
+    reasons.clear();
   };
   return {
     appended: (topic, epoch, publications) => feed.appended(topic, epoch, publications),
     reset: (topic, epoch, offset, stored) => feed.reset(topic, epoch, offset, stored),
     degraded: (cause) => {
-      if (cause !== undefined && !isDegraded) away(cause);
-      if (cause === undefined && isDegraded && isTold) log.info({ engine }, 'the engine is back');
-      isDegraded = cause !== undefined;
+      if (cause === undefined) back();
+      else away(cause);
       feed.degraded(cause);
     },
   };
