@@ -107,7 +107,7 @@ export function createServing(environment: Environment, served: Served): Serving
     if (role === 'admin') {
       httpConnections.watchApart(app);
       // They have places of their own.
-      serveHttp(app, { ...http, connections: { areScarce: false }, api: served.adminApi });
+      serveHttp(app, { ...http, connections: { areEnding: false }, api: served.adminApi });
       return;
     }
     httpConnections.watch(app, kind);
@@ -210,7 +210,7 @@ function createStreams(
 }
 
 function countConnections(
-  { config, log, metrics, arrival }: Environment,
+  { config, log, metrics, arrival, isDraining }: Environment,
   access: Access,
   sessions: Pick<SessionStage['sessions'], 'count'>,
 ) {
@@ -225,6 +225,7 @@ function countConnections(
         `(connectionsMax): from ${socketsMax} on, new ones are closed.`,
     );
   const httpConnections = new HttpConnections({
+    isDraining,
     get max() {
       return config.httpConnectionsMax;
     },

@@ -30,6 +30,9 @@ test('a gateway that drains is not ready, takes no clients, and finishes what is
   // All in the turn in which the drain begins, and most clients are told in later ones.
   for (const [i, request] of requests.entries()) void asking[i]!.send(request);
   const [ready, healthy, refused, published] = await Promise.all(asking.map((each) => each.answer()));
+  // A balancer sends no further request over a connection that is about to be closed.
+  for (const answer of [ready, healthy, refused, published])
+    expect(answer!.headers.get('connection')).toBe('close');
   const error = ({ body: text }: { body: string }) => (JSON.parse(text) as { error: unknown }).error;
   expect(ready!.status).toBe(503);
   expect(error(ready!)).toMatchObject({ details: { checks: { gateway: 'draining' } } });

@@ -17,7 +17,7 @@ export interface ExchangeOptions {
   readonly writeTimeoutMs: number;
   readonly requestIds: RequestIds;
   readonly turn: RequestTurn;
-  readonly connections: { readonly areScarce: boolean };
+  readonly connections: { readonly areEnding: boolean };
 }
 
 /** A client must read at least this much per second; the library demands the same of what clients send. */
@@ -142,7 +142,7 @@ export class Exchange implements Departing {
     if (status !== 200) response.writeStatus(statusLine(status));
     this.#writeHeaders(headers);
     const isEmpty = status === 204 || omitBody === true;
-    if (this.#options.connections.areScarce && (isEmpty || length <= smallBytes))
+    if (this.#options.connections.areEnding && (isEmpty || length <= smallBytes))
       this.#endWithConnection(isEmpty ? '' : body);
     else if (status === 204) response.endWithoutBody();
     else if (omitBody === true) this.#endWithLength(length);

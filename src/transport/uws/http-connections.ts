@@ -8,6 +8,8 @@ export interface HttpConnectionOptions {
   readonly filesFree: () => number;
   /** Counts a new connection of this peer. False: it has opened too many recently. */
   readonly admits: (peerAddress: string) => boolean;
+  /** The gateway is about to end. */
+  readonly isDraining: () => boolean;
   /** One of this peer was closed at once. */
   readonly refused: (code: 'too_many_connections' | 'rate_limited', peerAddress: string) => void;
   readonly metrics: Pick<
@@ -63,11 +65,12 @@ export class HttpConnections {
   }
 
   /**
-   * More than half of the places are taken. A client that sends a request now and then would keep its connections for
-   * ever: now they end with their responses, so that an address has no more than it may open in 10 s.
+   * Whether connections end with their responses. They do when more than half of the places are taken: a client that
+   * sends a request now and then would keep its connections for ever, and this way an address has no more than it may
+   * open in 10 s. They do when the gateway drains: a balancer would send a request as the gateway closes.
    */
-  get areScarce(): boolean {
-    return this.#count > this.#most() / 2;
+  get areEnding(): boolean {
+    return this.#options.isDraining() || this.#count > this.#most() / 2;
   }
 
   /** One became a WebSocket: the library no longer counts it. */

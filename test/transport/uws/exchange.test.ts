@@ -73,12 +73,12 @@ class FakeResponse {
 
 const requestIds = new RequestIds({ hasProxies: () => false, isProxy: () => false });
 
-function exchange(areScarce = false) {
+function exchange(areEnding = false) {
   const response = new FakeResponse();
   const unread = new HeldBytes({ perPayer: 1_000_000, total: 1_000_000 });
   const turns = new FakeTurns();
   const turn = new RequestTurn(turns);
-  const connections = { areScarce };
+  const connections = { areEnding };
   const options = { unread, monotonicMs: () => 0, writeTimeoutMs: 30_000, requestIds, turn, connections };
   const made = new Exchange(response as unknown as HttpResponse, options, 'id');
   return { response, unread, turns, turn, exchange: made };

@@ -6,6 +6,7 @@ import { RecordedMetrics } from '../../support/metrics.ts';
 interface Limits {
   max: number;
   filesFree: number;
+  isDraining?: boolean;
 }
 
 function makeConnections(limits: Limits, watch: 'watch' | 'watchApart' = 'watch', admits = () => true) {
@@ -19,6 +20,7 @@ function makeConnections(limits: Limits, watch: 'watch' | 'watchApart' = 'watch'
   const options = {
     max: limits.max,
     filesFree: () => limits.filesFree,
+    isDraining: () => limits.isDraining === true,
     admits,
     refused: (code: string) => refused.push(code),
   };
@@ -68,13 +70,16 @@ describe('connections that speak HTTP', () => {
     expect(counts.of('connectionsRejectedTotal', 'too_many_connections')).toBe(2);
   });
 
-  test('are scarce when more than half of them are taken', () => {
-    const { open, connections } = makeConnections({ max: 4, filesFree: 100 });
-    const scarce = [0, 1, 2, 3].map(() => {
+  test('end with their responses when more than half of them are taken, or the gateway drains', () => {
+    const limits: Limits = { max: 4, filesFree: 100 };
+    const { open, connections } = makeConnections(limits);
+    const ending = [0, 1, 2, 3].map(() => {
       open();
-      return connections.areScarce;
+      return connections.areEnding;
     });
-    expect(scarce).toEqual([false, false, true, true]);
+    expect(ending).toEqual([false, false, true, true]);
+    Object.assign(limits, { max: 100, isDraining: true });
+    expect(connections.areEnding).toBe(true);
   });
 
   test('make room for WebSockets, which take a file, too', () => {

@@ -55,7 +55,7 @@ async function open(gateway: Gateway, backpressureMaxBytes: number): Promise<Tra
     writeTimeoutMs: 1e9,
     requestIds: new RequestIds({ hasProxies: () => false, isProxy: () => false }),
     turn: new RequestTurn(eventLoop),
-    connections: { areScarce: false },
+    connections: { areEnding: false },
     reconnectSpreadMs: 1000,
     monotonicMs: () => 0,
     metrics: counts.metrics,

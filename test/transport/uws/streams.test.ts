@@ -64,7 +64,7 @@ async function start(turnBudgetMs = 5) {
       turns: eventLoop,
       metrics: counts.metrics,
     }),
-    connections: { areScarce: false },
+    connections: { areEnding: false },
   };
   const streams = new EventStreams({ ...common, heartbeatMs, writeTimeoutMs, reconnectSpreadMs: 1000 });
   const polls = new Polls({ ...common, writeTimeoutMs, responseMaxBytes: 4 * backpressureMaxBytes });

@@ -35,7 +35,7 @@ function makeUpgrades() {
     writeTimeoutMs: 1000,
     requestIds: new RequestIds({ hasProxies: () => false, isProxy: () => false }),
     turn: new RequestTurn(turns),
-    connections: { areScarce: false },
+    connections: { areEnding: false },
   });
   const request = {
     getCaseSensitiveMethod: () => 'GET',
