@@ -1,5 +1,4 @@
 import type { ChildProcess } from 'node:child_process';
-import { steadyNowMs } from '../clock.ts';
 import type { ApplicationEvents } from '../hooks/events.ts';
 import type { Log } from '../log.ts';
 import { MetricsTogether } from '../metrics/together.ts';
@@ -74,7 +73,7 @@ export class WorkerPool {
 
   /** Starts the process of the worker with this index. */
   spawn(index: number, ports: Pick<WorkerStart, 'port' | 'compatPort' | 'adminPort'>): WorkerProcess {
-    const { commandLine, count, passer, line } = this.#options;
+    const { commandLine, count, hub, passer, line } = this.#options;
     const machineName = `worker-${index}`;
     const node = line?.nameOf(machineName) ?? machineName;
     const { child, channel } = spawnWorker(commandLine, passer !== undefined);
@@ -86,7 +85,7 @@ export class WorkerPool {
         index,
         count,
         canaryKey: this.#canaryKey,
-        steadyAheadMs: steadyNowMs() - toMachineMs(performance.now()),
+        steadyAheadMs: hub.nowMs() - toMachineMs(performance.now()),
       }),
       serving: () => void this.#links.set(node, worker.link),
       metricsText: () => this.#scrape(),

@@ -93,10 +93,10 @@ export class Broker implements EngineFeed {
     this.#options = options;
     this.#engine = options.engine;
     this.commits = new Commits(options.engine, this.#topics, this.#order);
-    this.#nowMs = options.nowMs ?? steadyNowMs;
+    const { engine, metrics, wait = setTimeout } = options;
+    this.#nowMs = options.nowMs ?? engine.nowMs?.bind(engine) ?? steadyNowMs;
     this.#wallMs = options.wallMs ?? options.nowMs ?? (() => Date.now());
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
-    const { engine, metrics, wait = setTimeout } = options;
     this.#places = new TopicPlaces(options);
     const clocks = { nowMs: this.#nowMs, wallMs: this.#wallMs, monotonicMs: this.#monotonicMs };
     this.#appendRetry = new AppendRetry({ engine, metrics, wait, monotonicMs: this.#monotonicMs });

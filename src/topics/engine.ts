@@ -11,7 +11,7 @@ import type { StoredPublication } from './publication.ts';
 export interface AppendRequest {
   readonly fields: PublishFields;
   /**
-   * When the node accepted it, milliseconds since 1970 on a clock that does not jump (`steadyNowMs`). Ages and TTLs
+   * When the node accepted it, milliseconds since 1970 on the clock of the broker, which does not jump. Ages and TTLs
    * count from here, never from `fields.timestampMs`.
    */
   readonly publishedAtMs: number;
@@ -190,6 +190,11 @@ export interface Engine {
   readonly counts?: NodeCounts | undefined;
   /** The engine can't be reached. Retries are useless until the feed reports that it works again. */
   readonly isAway?: boolean;
+  /**
+   * Milliseconds since 1970 on the clock that all nodes share once `open` has resolved. Absent: the node has its own
+   * clock (`steadyNowMs`).
+   */
+  nowMs?(): number;
   open(feed: EngineFeed, signal?: AbortSignal): Promise<void>;
   append(requests: readonly AppendRequest[]): Awaitable<readonly AppendOutcome[]>;
   load(topic: string): Promise<StoredTopic | undefined>;

@@ -46,6 +46,11 @@ export class EngineHub {
     this.#options = options;
   }
 
+  /** Milliseconds since 1970 on the clock of ages and TTLs. */
+  nowMs(): number {
+    return this.#options.broker.nowMs();
+  }
+
   /** Wraps the broker's feed: workers hear of everything after the broker. */
   feedOf(broker: EngineFeed): EngineFeed {
     return {

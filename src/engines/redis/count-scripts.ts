@@ -11,7 +11,7 @@ local hasNews = false
 local function text(n) return string.format('%.0f', n) end
 
 local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + tonumber(redis.call('HGET', meta, 'ahead') or 0)
 local function isDead(name)
   local heard = redis.call('HGET', nodes, name)
   return not heard or now - tonumber(heard) > timeoutMs

@@ -52,6 +52,6 @@ export interface RedisOptions {
   readonly formats?: Formats | undefined;
   /** Numberings of topics without content that are kept. */
   readonly numberingsMax?: number | undefined;
-  /** Milliseconds since 1970 on a clock that does not jump. */
+  /** Milliseconds since 1970 on a clock that does not jump. Absent: the clock that all nodes of the Redis share. */
   readonly nowMs?: (() => number) | undefined;
 }

@@ -5,10 +5,11 @@ import type { EncodedBatch } from './batch.ts';
 import { type Argument, isRefusal, nameRefused, type RedisConnection } from './connection.ts';
 import { buryScript, countScript, silentScript } from './count-scripts.ts';
 import { FormatError, type Formats } from './formats.ts';
+import { helloScript } from './hello-script.ts';
 import type { Keys } from './keys.ts';
 import { entriesIn, entriesOf, type LogEntry } from './log.ts';
 import type { RedisRetention } from './options.ts';
-import { commitScript, helloScript, loadScript, pictureScript } from './scripts.ts';
+import { commitScript, loadScript, pictureScript } from './scripts.ts';
 import { readHead } from './stored.ts';
 
 /**
@@ -51,6 +52,8 @@ export interface Greeting {
   readonly waitsAfter: string | undefined;
   /** The format of its data. */
   readonly format: number;
+  /** Milliseconds since 1970 on the clock of all nodes. */
+  readonly nowMs: number;
   /** Nodes that were heard of lately. */
   readonly nodes: readonly string[];
 }
@@ -65,6 +68,8 @@ export interface Self {
   readonly salt: string;
   /** Batches up to this one are given up; 0: none. */
   readonly fence: number;
+  /** Milliseconds since 1970 on the clock of all nodes; 0: this node has not learnt the time yet. */
+  readonly nowMs: number;
 }
 
 /** A picture, and where its log continues. */
@@ -109,18 +114,18 @@ export class Server {
   }
 
   /** `living`: a server that is known to run as a master of the cluster; empty: none. */
-  async hello({ node, epoch, seq, term, salt, fence }: Self, living = ''): Promise<Greeting> {
+  async hello({ node, epoch, seq, term, salt, fence, nowMs }: Self, living = ''): Promise<Greeting> {
     const { meta, log, heads, idle, acknowledged, nodes, census } = this.#keys;
     const keys = [meta, log, heads, idle, acknowledged, this.#keys.replies(node), nodes, census];
     const known = [node, epoch, seq, term === '' ? 0 : term, salt, fence];
     const { oldest, newest } = this.#formats;
-    const args = [...known, this.#nodeTimeoutMs, censusMs, newest, oldest, living];
+    const args = [...known, this.#nodeTimeoutMs, censusMs, newest, oldest, living, nowMs];
     const reply = String(await this.#run(scripts.hello, keys, args));
     if (reply.startsWith('format ')) throw new FormatError(Number(reply.slice(7)), this.#formats);
-    const [newEpoch = '', newTerm = '', last = '', state = '', format, others = ''] = reply.split(' ');
+    const [newEpoch = '', newTerm = '', last = '', state = '', format, now, others = ''] = reply.split(' ');
     return {
       ...{ epoch: newEpoch, term: newTerm, last, waitsAfter: /^census:(.*)/.exec(state)?.[1] },
-      ...{ format: Number(format), nodes: others.split(',') },
+      ...{ format: Number(format), nowMs: Number(now), nodes: others.split(',') },
     };
   }
 

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as after } from 'node:timers/promises';
-import { steadyNowMs } from '../../clock.ts';
 import type { StoredTopic } from '../../topics/engine.ts';
 import { messageIdWindowMs } from '../../topics/message-id-budget.ts';
 import type { Batch, BatchReply, Upstream, UpstreamListener, UpstreamRequest } from '../replica/upstream.ts';
@@ -18,6 +17,7 @@ import type { RedisOptions, RedisRetention } from './options.ts';
 import { nextDelay, Patience } from './patience.ts';
 import { SentBatches } from './sent-batches.ts';
 import { type Greeting, type Read, replySlots, type Self, Server, type ServerPicture } from './server.ts';
+import { SharedClock } from './shared-clock.ts';
 import { readStored } from './stored.ts';
 import { Warnings } from './warnings.ts';
 
@@ -37,7 +37,7 @@ export class RedisUpstream implements Upstream, LinkListener {
   readonly name = 'redis';
   readonly #options: RedisOptions;
   readonly #keys: Keys;
-  readonly #nowMs: () => number;
+  readonly nowMs: () => number;
   readonly #node = newId();
   readonly bus = new RedisBus(this.#node, () => {
     const link = this.#link;
@@ -62,14 +62,15 @@ export class RedisUpstream implements Upstream, LinkListener {
   /** The delay before the next attempt to connect. */
   #delayMs = 0;
   readonly #warnings = new Warnings();
+  readonly #clock = new SharedClock(this.#warnings);
   readonly #patience: Patience;
   readonly #closing = new AbortController();
   #joining: Promise<void> | undefined;
 
   constructor(options: RedisOptions) {
     this.#options = options;
+    this.nowMs = options.nowMs ?? this.#clock.nowMs;
     this.#keys = new Keys(options.prefix, databaseOf(options.server));
-    this.#nowMs = options.nowMs ?? steadyNowMs;
     this.#patience = new Patience(options, this.#warnings);
   }
 
@@ -98,7 +99,7 @@ export class RedisUpstream implements Upstream, LinkListener {
   async load(topic: string): Promise<StoredTopic | undefined> {
     const retention = this.#options.retention(topic);
     const reply = await this.#read(topic, retention);
-    return reply === null ? undefined : readStored(topic, reply, retention, this.#nowMs());
+    return reply === null ? undefined : readStored(topic, reply, retention, this.nowMs());
   }
 
   async reopened(cause: Error, signal?: AbortSignal): Promise<void> {
@@ -185,7 +186,7 @@ export class RedisUpstream implements Upstream, LinkListener {
       String(number),
       String(number % replySlots),
     ];
-    own.push(this.#nowMs(), messageIdWindowMs, salt, this.#node);
+    own.push(this.nowMs(), messageIdWindowMs, salt, this.#node);
     own.push(
       logMaxEntries,
       numberingsMax,
@@ -284,6 +285,7 @@ export class RedisUpstream implements Upstream, LinkListener {
     for (;;) {
       const greeting = await commands.hello(this.self(), living);
       const { waitsAfter } = greeting;
+      this.#clock.learn(greeting.nowMs);
       if (waitsAfter === undefined) return greeting;
       living = (await commands.hasMoved(waitsAfter)) ? waitsAfter : '';
       await after(censusPollMs, undefined, { signal: this.#closing.signal });
@@ -330,7 +332,8 @@ export class RedisUpstream implements Upstream, LinkListener {
   // ---- LinkListener
 
   self(): Self {
-    return { node: this.#node, ...this.#heard, salt: newId(), fence: this.#sent.fence };
+    const { fence } = this.#sent;
+    return { node: this.#node, ...this.#heard, salt: newId(), fence, nowMs: this.#clock.toldMs };
   }
 
   get lastMessage(): string {

@@ -1,4 +1,5 @@
 const codes = {
+  clock: 'SLUICE_CLOCK',
   evicts: 'SLUICE_REDIS_EVICTS',
   foreignMessage: 'SLUICE_FOREIGN_MESSAGE',
   newerGateway: 'SLUICE_NEWER_GATEWAY',
@@ -9,6 +10,15 @@ const codes = {
 /** Warns of each thing once for each text. */
 export class Warnings {
   readonly #given = new Set<string>();
+
+  /** The clock that the gateways share is ahead of this machine's by this. */
+  clock(aheadMs: number): void {
+    const seconds = Math.round(Math.abs(aheadMs) / 1000);
+    this.#give(
+      'clock',
+      `The clock of this machine is ${seconds} s ${aheadMs > 0 ? 'behind' : 'ahead of'} the clock of Redis. Ages and TTLs go by the latter; tokens expire, and timestamps are given, by the former.`,
+    );
+  }
 
   /** `key`: of the messages of gateways. */
   foreignMessage(key: string): void {

@@ -47,7 +47,7 @@ export class ReplicaEngine implements Engine {
   readonly retains = true;
   readonly acknowledged: Acknowledged;
   readonly #upstream: Upstream;
-  readonly #nowMs: () => number;
+  readonly nowMs: () => number;
   readonly #queue = new AppendQueue();
   readonly #unsent = new Unsent();
   readonly #heard = new Heard();
@@ -68,7 +68,7 @@ export class ReplicaEngine implements Engine {
   constructor({ upstream, messageIds, acknowledged, nowMs }: ReplicaOptions) {
     this.name = upstream.name;
     this.#upstream = upstream;
-    this.#nowMs = nowMs ?? steadyNowMs;
+    this.nowMs = nowMs ?? upstream.nowMs?.bind(upstream) ?? steadyNowMs;
     this.acknowledged = new Acknowledged(acknowledged, {
       noted: (topic, user, position) => this.#unsent.acknowledge({ topic, user, position }),
       dropped: (topic, user) => this.#unsent.unacknowledge(topic, user),
@@ -125,7 +125,7 @@ export class ReplicaEngine implements Engine {
   }
 
   get messageIdBytes(): number {
-    return this.#budget.bytesAt(this.#nowMs());
+    return this.#budget.bytesAt(this.nowMs());
   }
 
   append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
@@ -166,7 +166,7 @@ export class ReplicaEngine implements Engine {
     if (replica === undefined || this.#closing !== undefined || this.#queue.has(topic)) return false;
     const head = replica.heads.get(topic);
     if (head === undefined) return true;
-    if (head.idsUntilMs > this.#nowMs() || replica.isLoading(topic)) return false;
+    if (head.idsUntilMs > this.nowMs() || replica.isLoading(topic)) return false;
     replica.forget(topic);
     if (!head.isDropped) {
       const { epoch, offset } = head;
@@ -271,7 +271,7 @@ export class ReplicaEngine implements Engine {
   }
 
   async #commit(queued: readonly QueuedAppend[]): Promise<void> {
-    const { requests, settle } = this.#ids.charge(queued, this.#nowMs());
+    const { requests, settle } = this.#ids.charge(queued, this.nowMs());
     const { forgets, acknowledged, unacknowledged } = this.#unsent.take();
     const batch = { forgets, requests, acknowledged, unacknowledged };
     let reply: BatchReply;

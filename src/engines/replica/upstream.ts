@@ -118,6 +118,8 @@ export interface Upstream {
   readonly name: string;
   readonly bus?: NodeBus | undefined;
   readonly counts?: NodeCounts | undefined;
+  /** See `Engine.nowMs`. */
+  nowMs?(): number;
   /** Resolves when the listener has taken the first picture. `signal`: see `Engine.open`. */
   open(listener: UpstreamListener, signal?: AbortSignal): Promise<void>;
   /**

@@ -30,7 +30,7 @@ export function countsSuite(redis: () => CountedRedis): void {
   }
 
   async function hello(node: string): Promise<void> {
-    await server.hello({ node, epoch: '', seq: 0, term: '', salt: 'salt', fence: 0 });
+    await server.hello({ node, epoch: '', seq: 0, term: '', salt: 'salt', fence: 0, nowMs: 0 });
   }
 
   async function join(node: string): Promise<RedisCounts> {

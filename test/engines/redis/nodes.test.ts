@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type RedisProcess, startRedis } from '../../support/redis-server.ts';
 import { commandsTo, type Node, openNode, single, until, valued } from './fixtures.ts';
 
@@ -160,6 +160,31 @@ describe('nodes of one Redis', () => {
     await b.publish('a', '1');
     await until(() => offsetOf(a, 'a') === 1, a);
     expect(faults()).toEqual([]);
+    commands.disconnect();
+  });
+
+  test('nodes go by one clock, whatever the clocks of their machines and of Redis say', async () => {
+    const hourMs = 3_600_000;
+    const commands = commandsTo(redis.url);
+    const ahead = async () => Math.round(Number(await commands.hget('{test}:meta', 'ahead')) / hourMs);
+    await commands.hset('{test}:meta', 'ahead', hourMs);
+    const warned = vi.spyOn(process, 'emitWarning').mockReturnValue(undefined);
+    const a = await open();
+    expect(Math.round((a.engine.nowMs() - Date.now()) / hourMs)).toBe(1);
+    expect(String(warned.mock.calls)).toContain(
+      'The clock of this machine is 3600 s behind the clock of Redis',
+    );
+    // As if the clock of Redis were set back.
+    await commands.hset('{test}:meta', 'ahead', -hourMs);
+    await expect.poll(ahead).toBe(1);
+    const b = await open();
+    warned.mockRestore();
+    expect(Math.abs(b.engine.nowMs() - a.engine.nowMs())).toBeLessThan(hourMs / 2);
+    const first = await a.publish('a', '1', { messageId: 'once' });
+    expect(await b.publish('a', '1', { messageId: 'once' })).toEqual({ ...first, duplicate: true });
+    // One that went by a clock of its own would take the other for one that is gone.
+    const heard = await commands.hvals('{test}:nodes');
+    expect(heard.map((ms) => Math.round((Number(ms) - Date.now()) / hourMs))).toEqual([1, 1]);
     commands.disconnect();
   });
 

@@ -1,0 +1,114 @@
+import { shared } from './scripts.ts';
+
+/**
+ * A node reports that it is alive and which commits it has heard of. Returns the state of the server. A server that
+ * took over from another one, or that has lost data, first waits for the reports of all nodes that were there
+ * (`census`). If a node has heard of more than the server has, or does not report, the server begins a new numbering
+ * of everything. Where the former server still runs as a master of the cluster, which a node says by `living`, the
+ * slot was moved with all its data, and no more reports are needed. Times to come are of a clock that was set back.
+ *
+ * All nodes go by one clock: the one of the server when the first of them asked. `ahead` is what the server's clock
+ * lacks since it was set, or since another server has taken over; nodes tell by `clock` that it was (0: this node has
+ * not learnt the time yet).
+ */
+export const helloScript = `${shared}
+local meta, log, heads, idle, acks, mine, nodes, census = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7],
+  KEYS[8]
+local node, knownEpoch, knownSeq, knownTerm, salt, fence = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]),
+  ARGV[5], tonumber(ARGV[6])
+local timeoutMs, censusMs = tonumber(ARGV[7]), tonumber(ARGV[8])
+local format, oldest, living, clock = tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11], tonumber(ARGV[12])
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local m = redis.call('HMGET', meta, 'epoch', 'term', 'seq', 'last', 'run', 'census', 'format', 'from', 'ahead')
+local written = tonumber(m[7] or format)
+if written > format or written < oldest then return 'format ' .. text(written) end
+local epoch, term, seq, last, before, waitsUntil = m[1], tonumber(m[2] or 0), tonumber(m[3] or 0), m[4], m[5], m[6]
+local from = waitsUntil and m[8] or ''
+local ahead = tonumber(m[9] or 0)
+-- More than what a report may take to arrive.
+if clock > 0 and math.abs(clock - now - ahead) > 5000 then
+  ahead = clock - now
+  redis.call('HSET', meta, 'ahead', string.format('%.0f', ahead))
+end
+now = now + ahead
+
+local function renumber()
+  redis.call('HSET', meta, 'former', epoch, 'kept', text(seq))
+  epoch, term = salt, term + 1
+  seq = math.max(seq, knownSeq)
+  local cursor = '0'
+  repeat
+    local page = redis.call('HSCAN', heads, cursor, 'COUNT', 1000)
+    cursor = page[1]
+    for i = 1, #page[2], 2 do
+      local head = parseHead(page[2][i + 1])
+      head.epoch = salt
+      redis.call('HSET', heads, page[2][i], formatHead(head))
+    end
+  until cursor == '0'
+  redis.call('HSET', meta, 'epoch', epoch, 'term', text(term), 'seq', text(seq), 'minor', '0')
+end
+
+local function endCensus()
+  waitsUntil, from = false, ''
+  redis.call('HDEL', meta, 'census', 'from')
+  redis.call('DEL', census)
+end
+
+-- Something else has written to the log. Or it has stopped a commit, which nodes may have heard of all the same.
+local newest = redis.pcall('XREVRANGE', log, '+', '-', 'COUNT', 1)
+if newest.err and not string.find(newest.err, '^WRONGTYPE') then redis.call('XREVRANGE', log, '+', '-') end
+if epoch and (newest.err or newest[1] and newest[1][1] ~= last) then
+  redis.call('DEL', log)
+  renumber()
+end
+
+if not epoch then
+  redis.call('DEL', log, heads, idle, acks, census)
+  epoch, term, seq, last, waitsUntil = salt, knownTerm + 1, knownSeq, '0-0', false
+  redis.call('HSET', meta, 'epoch', epoch, 'term', text(term), 'seq', text(seq), 'minor', '0', 'last', last,
+    'forgotten', '0', 'idled', '0', 'run', run(), 'format', text(format))
+elseif before ~= run() then
+  -- Of two servers in a row, the first may have been lost.
+  from = waitsUntil and '' or before
+  term, waitsUntil = term + 1, text(now + censusMs)
+  redis.call('HSET', meta, 'run', run(), 'term', text(term), 'census', waitsUntil, 'from', from)
+  redis.call('DEL', census)
+  local all = redis.call('HGETALL', nodes)
+  for i = 1, #all, 2 do
+    if tonumber(all[i + 1]) > now - timeoutMs then redis.call('SADD', census, all[i]) end
+  end
+end
+local isShort = knownEpoch == epoch and knownSeq > seq
+if waitsUntil then
+  local latest = now + censusMs
+  if tonumber(waitsUntil) > latest then redis.call('HSET', meta, 'census', text(latest)) end
+  redis.call('SREM', census, node)
+  local isComplete = redis.call('SCARD', census) == 0 or from ~= '' and from == living
+  if isShort or (not isComplete and now > tonumber(waitsUntil)) then
+    renumber()
+    endCensus()
+  elseif isComplete then
+    endCensus()
+  end
+elseif isShort then
+  renumber()
+elseif knownEpoch ~= epoch and knownSeq > seq then
+  -- No node's numbers go back.
+  seq = knownSeq
+  redis.call('HSET', meta, 'seq', text(seq), 'minor', '0')
+end
+redis.call('HSET', nodes, node, text(now))
+local all, others = redis.call('HGETALL', nodes), {}
+for i = 1, #all, 2 do
+  local silentMs = now - tonumber(all[i + 1])
+  if silentMs < 0 then redis.call('HSET', nodes, all[i], text(now)) end
+  if silentMs > 3600000 then redis.call('HDEL', nodes, all[i])
+  elseif silentMs <= timeoutMs then others[#others + 1] = all[i] end
+end
+if fence > 0 then redis.call('HSET', mine, 'fence', text(fence)) end
+redis.call('PEXPIRE', mine, 3600000)
+local state = waitsUntil and 'census:' .. from or 'ready'
+return table.concat({ epoch, text(term), last, state, text(written), text(now), table.concat(others, ',') }, ' ')
+`;
