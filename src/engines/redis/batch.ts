@@ -93,8 +93,8 @@ function pushArgs(
 }
 
 interface ScriptReply extends BatchReply {
-  /** Why the feed was not told; undefined: it was, or nothing was to be told. */
-  readonly untold: string | undefined;
+  /** The command that was refused once all was committed, and why; undefined: there was none. */
+  readonly refused: string | undefined;
 }
 
 export function readReply(reply: string, requests: readonly UpstreamRequest[]): ScriptReply {
@@ -104,7 +104,7 @@ export function readReply(reply: string, requests: readonly UpstreamRequest[]): 
     epoch,
     seq: Number(seq),
     outcomes: requests.map((request, i) => readOutcome(lines[i] as string, request)),
-    untold: lines[requests.length],
+    refused: lines[requests.length],
   };
 }
 

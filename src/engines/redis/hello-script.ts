@@ -60,8 +60,9 @@ end
 local newest = redis.pcall('XREVRANGE', log, '+', '-', 'COUNT', 1)
 if newest.err and not string.find(newest.err, '^WRONGTYPE') then redis.call('XREVRANGE', log, '+', '-') end
 if epoch and (newest.err or newest[1] and newest[1][1] ~= last) then
-  redis.call('DEL', log)
+  -- Last, so that a hello that fails for lack of a right leaves the log as it was found.
   renumber()
+  redis.call('DEL', log)
 end
 
 if not epoch then
@@ -73,12 +74,12 @@ elseif before ~= run() then
   -- Of two servers in a row, the first may have been lost.
   from = waitsUntil and '' or before
   term, waitsUntil = term + 1, text(now + censusMs)
-  redis.call('HSET', meta, 'run', run(), 'term', text(term), 'census', waitsUntil, 'from', from)
   redis.call('DEL', census)
   local all = redis.call('HGETALL', nodes)
   for i = 1, #all, 2 do
     if tonumber(all[i + 1]) > now - timeoutMs then redis.call('SADD', census, all[i]) end
   end
+  redis.call('HSET', meta, 'run', run(), 'term', text(term), 'census', waitsUntil, 'from', from)
 end
 local isShort = knownEpoch == epoch and knownSeq > seq
 if waitsUntil then

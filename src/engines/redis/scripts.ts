@@ -32,7 +32,8 @@ end
 /**
  * Appends publications. Returns a single word where it did nothing: \`stale\` (the node does not know this server, this
  * numbering or this term; or the server lacks commits that the node has heard of) or \`fenced\` (the node has given the
- * batch up). Otherwise returns the newest commit and a line for each request, and one more where the feed was not told.
+ * batch up). Otherwise returns the newest commit and a line for each request, and one more with the last command that
+ * was refused once all was committed.
  *
  * A call of Redis costs as much as most of what is done between two of them: there are eight for one publication.
  */
@@ -171,6 +172,9 @@ local function trim(topic)
   redis.call('XTRIM', topic.content, 'MAXLEN', head.count)
 end
 
+-- Message ids of this batch.
+local ids = {}
+
 local function judge(topic, check, ofEpoch, ofOffset, key, idKey, digest, refused)
   local head = topic.head
   if check == 'newest' then
@@ -181,7 +185,7 @@ local function judge(topic, check, ofEpoch, ofOffset, key, idKey, digest, refuse
     if (head and head.epoch or '') ~= ofEpoch or (head and head.offset or 0) ~= ofOffset then return 'p' end
   end
   if idKey == '' then return nil end
-  local seen = redis.call('GET', idKey)
+  local seen = ids[idKey] or redis.call('GET', idKey)
   if seen and head then
     local atMs, offset, ofDigest = string.match(seen, '^(%d+) (%d+) (%S+)$')
     if now - tonumber(atMs) < window then
@@ -235,7 +239,7 @@ for i = 1, take() do
       else put('HSET', topic.values, key, offset .. ' ' .. commit .. ' ' .. record) end
     end
     if idKey ~= '' then
-      redis.call('SET', idKey, text(now) .. ' ' .. offset .. ' ' .. digest, 'PX', text(window + 60000))
+      ids[idKey] = text(now) .. ' ' .. offset .. ' ' .. digest
       head.ids = text(now)
     end
     topic.changed = true
@@ -269,6 +273,12 @@ if #news > 0 then tell('a', '[' .. table.concat(news, ',') .. ']') end
 
 redis.call('HSET', meta, 'seq', text(seq), 'minor', text(minor), 'last', last, 'forgotten', text(forgotten),
   'idled', text(idled))
+-- Once it is committed: an error before, for lack of a right, must not leave ids of what there is not.
+local refused
+for key, id in pairs(ids) do
+  local reply = redis.pcall('SET', key, id, 'PX', text(window + 60000))
+  refused = reply.err and 'SET ' .. reply.err or refused
+end
 table.insert(lines, 1, text(seq) .. ' ' .. epoch)
 local reply = table.concat(lines, '\\n')
 local isFirst = redis.call('HSET', mine, slot, batch .. '\\n' .. reply) == 1
@@ -276,7 +286,8 @@ local isFirst = redis.call('HSET', mine, slot, batch .. '\\n' .. reply) == 1
 if isFirst then redis.call('PEXPIRE', mine, 3600000) end
 -- Where it is large, nodes read it from the log at their own pace.
 local told = #fed > 0 and redis.pcall('PUBLISH', feed, fedBytes <= 1048576 and table.concat(fed) or '')
-if type(told) == 'table' then reply = reply .. '\\n' .. told.err end
+if type(told) == 'table' then refused = 'PUBLISH ' .. told.err end
+if refused then reply = reply .. '\\n' .. refused end
 return reply
 `;
 

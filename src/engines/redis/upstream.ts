@@ -162,8 +162,8 @@ export class RedisUpstream implements Upstream, LinkListener {
     }
     if (reply !== 'stale' && reply !== 'fenced') {
       const read = readReply(reply, batch.requests);
-      if (read.untold !== undefined) {
-        this.#warnings.untold(this.#keys.feed, read.untold);
+      if (read.refused !== undefined) {
+        this.#warnings.refused(this.#keys.feed, read.refused);
         link.missed();
       }
       return read;

@@ -4,7 +4,7 @@ const codes = {
   foreignMessage: 'SLUICE_FOREIGN_MESSAGE',
   newerGateway: 'SLUICE_NEWER_GATEWAY',
   notReady: 'SLUICE_REDIS_NOT_READY',
-  untold: 'SLUICE_REDIS_FEED',
+  refused: 'SLUICE_REDIS_REFUSES',
 } as const;
 
 /** Warns of each thing once for each text. */
@@ -44,12 +44,12 @@ export class Warnings {
     this.#give('notReady', `${problem}. It is tried again.`);
   }
 
-  /** `refusal`: of a PUBLISH to the feed. */
-  untold(feed: string, refusal: string): void {
-    this.#give(
-      'untold',
-      `Redis refuses to publish to ${feed} (${refusal}): gateways hear of publications by others only once a second.`,
-    );
+  /** `refusal`: of a PUBLISH to the feed, or of a SET of a message id, with the command. */
+  refused(feed: string, refusal: string): void {
+    const problem = refusal.startsWith('PUBLISH ')
+      ? `to publish to ${feed}: gateways hear of publications by others only once a second`
+      : 'to remember message ids: a publication that comes again is published again';
+    this.#give('refused', `Redis refuses ${problem} (${refusal}).`);
   }
 
   #give(about: keyof typeof codes, text: string): void {

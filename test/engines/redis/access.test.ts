@@ -7,7 +7,7 @@ import type { RedisServer } from '../../../src/engines/redis/options.ts';
 import { Server } from '../../../src/engines/redis/server.ts';
 import { makeCertificate } from '../../support/certificate.ts';
 import { type RedisProcess, startRedisBy } from '../../support/redis-server.ts';
-import { openNode, single, until } from './fixtures.ts';
+import { openNode, single, until, valued } from './fixtures.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-tls-'));
 const files = makeCertificate(folder, 'redis');
@@ -124,6 +124,42 @@ test('while a user lacks a right, nothing begins anew, and the cause names the c
   await node.engine.close();
 });
 
+test('a right that is lost in mid-commit: no offset is given twice, and a repeat is published', async () => {
+  const [a, b] = [
+    await openNode({ server: server('sluice:SECRET') }),
+    await openNode({ server: server('sluice:SECRET') }),
+  ];
+  const first = await a.publish('cut', '1');
+  await admin.acl('SETUSER', 'sluice', '-hset');
+  const cut = valued('cut', '2', { messageId: 'm' });
+  expect(await a.engine.append([cut])).toMatchObject([{ ok: false, error: { code: 'engine_unavailable' } }]);
+  // Until a heartbeat has failed by it, too.
+  await until(() => b.feed.cause?.message.includes('HSET') === true, b);
+  await admin.acl('SETUSER', 'sluice', '+hset');
+  const other = await b.publish('cut', '3');
+  const again = await a.publish('cut', '2', { messageId: 'm' });
+  expect([other, again]).toMatchObject([
+    { ok: true, offset: 2 },
+    { ok: true, offset: 3, duplicate: false },
+  ]);
+  expect(other).not.toMatchObject({ epoch: (first as { epoch: string }).epoch });
+  await until(() => [a, b].every(({ feed }) => feed.topics.get('cut')?.offset === 3), a, b);
+  expect([a.feed.faults, b.feed.faults]).toEqual([[], []]);
+  await Promise.all([a.engine.close(), b.engine.close()]);
+});
+
+test('a right that is lost after a commit: it is acknowledged, and what is missing is named', async () => {
+  const node = await openNode({ server: server('sluice:SECRET') });
+  const warned = vi.spyOn(process, 'emitWarning').mockReturnValue(undefined);
+  await admin.acl('SETUSER', 'sluice', '-set');
+  expect(await node.publish('unset', '1', { messageId: 'm' })).toMatchObject({ ok: true, offset: 1 });
+  await admin.acl('SETUSER', 'sluice', '+set');
+  expect(String(warned.mock.calls)).toContain('Redis refuses to remember message ids');
+  warned.mockRestore();
+  expect([node.feed.cause, node.feed.faults]).toEqual([undefined, []]);
+  await node.engine.close();
+});
+
 test('a node whose user may no longer publish to the feed reads its own publications before its next heartbeat', async () => {
   const node = await openNode({ server: server('sluice:SECRET') });
   const { hello } = Server.prototype;
@@ -160,7 +196,9 @@ test('a user who may no longer publish to the feed: nodes hear of everything all
   await until(() => b.feed.topics.get('unfed')?.offset === 1, b);
   await expect
     .poll(() => warnings)
-    .toEqual([expect.stringMatching(/^Redis refuses to publish to \{test\}:feed \(.*once a second\.$/)]);
+    .toEqual([
+      expect.stringMatching(/^Redis refuses to publish to \{test\}:feed: .*once a second \(PUBLISH .*\)\.$/),
+    ]);
   process.off('warning', warned);
   expect([outcome.ok, a.feed.cause, a.feed.faults]).toEqual([true, undefined, []]);
   await admin.acl('SETUSER', 'sluice', '+publish');
