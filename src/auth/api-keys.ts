@@ -17,14 +17,12 @@ export interface ApiKeys {
  * of the key with this name.
  */
 export function apiKeys(
-  keys: readonly (string | ConfiguredKey)[],
+  keys: readonly ConfiguredKey[],
   usesOf: (name: string) => { inc(): void } = () => notCounted,
 ): ApiKeys {
   const byDigest = new Map<string, { readonly identity: Identity; readonly uses: { inc(): void } }>();
   for (const [index, each] of keys.entries()) {
-    const { name = `key-${index + 1}`, ...rest }: ConfiguredKey =
-      typeof each === 'string' ? { key: each } : each;
-    const { key = '', sha256: hex, scopes = allScopes, topics } = rest;
+    const { name = `key-${index + 1}`, key = '', sha256: hex, scopes = allScopes, topics } = each;
     const digest = hex === undefined ? sha256Text(key) : Buffer.from(hex, 'hex').toString('base64');
     const identity: Identity = Object.freeze({ permissions: [], apiKey: name, scopes, topics });
     byDigest.set(digest, { identity, uses: usesOf(name) });

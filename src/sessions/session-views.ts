@@ -7,13 +7,12 @@ import type { Metrics } from '../metrics.ts';
 import type { Position } from '../protocol/frames.ts';
 import type { ServerFrame } from '../protocol/server-frames.ts';
 import type { Broker } from '../topics/broker.ts';
-import { isReserved } from '../topics/topic-name.ts';
 import { Ahead, type AheadAt, type HadOf } from './ahead.ts';
+import { type AttendanceOptions, type Attendant, tellSubscribed, tellUnsubscribed } from './attendance.ts';
 import type { Connection } from './connection.ts';
 import { countOf, noViews, viewOf, withoutView, withView } from './few-views.ts';
 import type { Outbox } from './outbox.ts';
-import type { Occupant, Presence } from './presence.ts';
-import type { ObservedSession, SessionEvents, UnsubscribeReason } from './session-events.ts';
+import type { UnsubscribeReason } from './session-events.ts';
 import type { SessionView } from './session-view.ts';
 import type { TurnBudget } from './turn-budget.ts';
 
@@ -26,23 +25,20 @@ import type { TurnBudget } from './turn-budget.ts';
  */
 export type DeliveryState = 'live' | 'lagging' | 'ended';
 
-export interface SessionViewsOptions {
+export interface SessionViewsOptions extends AttendanceOptions {
   readonly broker: Broker;
   readonly fanout: Fanout;
-  readonly presence: Presence;
   readonly catchUp: CatchUpOptions;
   readonly turnBudget: TurnBudget;
   /** Milliseconds on a monotonic clock. */
   readonly monotonicMs: () => number;
   readonly metrics: Pick<Metrics, 'sessionsLaggingTotal'>;
-  /** Called for subscriptions that clients have made. Absent: for none. */
-  readonly events?: SessionEvents | undefined;
 }
 
 const nothingLost: ReadonlyMap<Feed, Position> = new Map();
 
 /** The session that the views are of. */
-export interface ViewsOwner extends Occupant, ObservedSession {
+export interface ViewsOwner extends Attendant {
   readonly identity: Identity;
   /** The session that its client had before; undefined: it is not known. */
   readonly formerId: string | undefined;
@@ -156,16 +152,13 @@ export class SessionViews implements CatchUpReceiver, Receiver {
 
   /** Takes part in a view. Call the owner's `pump`, or `resume`, once the reply is sent. */
   add(sessionView: SessionView): void {
-    const { automatic, target } = sessionView;
-    const { presence, events } = this.#options;
     this.#views = withView(this.#views, sessionView);
     this.#fellBehind(sessionView);
-    if (isOfPresence(sessionView) && !this.#isPresentBy(sessionView)) presence.joined(this.#owner, target);
-    if (!automatic) events?.subscribed(this.#owner, target);
+    tellSubscribed(this.#owner, sessionView, this.values(), this.#options);
   }
 
   remove(sessionView: SessionView, reason: UnsubscribeReason): void {
-    const { view, payer, target, watches, isLive, automatic } = sessionView;
+    const { view, payer, isLive } = sessionView;
     if (this.get(view.id) !== sessionView) return;
     this.#views = withoutView(this.#views, view.id);
     this.#notBehind(sessionView);
@@ -173,16 +166,10 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     sessionView.leave();
     this.#ahead?.leaves(view);
     if (isLive) this.#leave(view);
-    const { fanout, presence, events } = this.#options;
-    fanout.detach(view, payer);
+    this.#options.fanout.detach(view, payer);
     const watch = sessionView.unwatch();
     if (watch !== undefined) this.remove(watch, reason);
-    if (watches !== undefined) presence.unwatched(watches, view);
-    // An ended session leaves all topics: the first of several subscriptions to a topic says so, and `left` ignores the
-    // others.
-    else if (isOfPresence(sessionView) && (this.#state === 'ended' || !this.#isPresentBy(sessionView)))
-      presence.left(this.#owner, target);
-    if (!automatic) events?.unsubscribed(this.#owner, target, reason);
+    tellUnsubscribed(this.#owner, sessionView, this.values(), reason, this.#options);
   }
 
   /** It leaves the view, if it is live there, and keeps its position there until the owner's next `pump`. */
@@ -273,13 +260,6 @@ export class SessionViews implements CatchUpReceiver, Receiver {
 
   sendFrame(frame: ServerFrame): void {
     this.#outbox.sendFrame(frame);
-  }
-
-  /** Whether another subscription than this one is presence in its topic. */
-  #isPresentBy(sessionView: SessionView): boolean {
-    for (const each of this.values())
-      if (each !== sessionView && each.target === sessionView.target && isOfPresence(each)) return true;
-    return false;
   }
 
   // ---- transitions
@@ -394,9 +374,4 @@ export class SessionViews implements CatchUpReceiver, Receiver {
   #leave(view: View): void {
     this.#options.fanout.removeMember(view, this.#connection);
   }
-}
-
-/** A subscription by name is presence in the topic; hearing `$all` or a pattern isn't. */
-function isOfPresence({ target, view }: SessionView): boolean {
-  return !view.isPattern && !isReserved(target);
 }

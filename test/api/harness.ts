@@ -119,7 +119,10 @@ export async function startApi(options: HarnessOptions = {}) {
   const api = new Dispatcher({
     ports,
     requestAccess: createRequestAccess({
-      credentials: createCredentials(apiKeys(options.keys ?? []), tokens),
+      credentials: createCredentials(
+        apiKeys((options.keys ?? []).map((key) => (typeof key === 'string' ? { key } : key))),
+        tokens,
+      ),
       origins,
       loopbackProblem: loopbackAccess({ origins, isProxy: () => false, suspected: () => undefined }),
       refused: (door, error, source) => refused.push({ door, code: error.code, who: error.who, ...source }),

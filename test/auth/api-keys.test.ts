@@ -7,7 +7,7 @@ const first = 'first-key-0123456789';
 const second = 'second-key-0123456789';
 
 test('each of several keys is known by its own name', () => {
-  const keys = apiKeys([first, { name: 'backend', key: second, scopes: ['publish'] }]);
+  const keys = apiKeys([{ key: first }, { name: 'backend', key: second, scopes: ['publish'] }]);
   expect(keys.size).toBe(2);
   expect(keys.identify(first)).toMatchObject({ apiKey: 'key-1', scopes: ['publish', 'read', 'admin'] });
   expect(keys.identify(second)).toMatchObject({ apiKey: 'backend', scopes: ['publish'] });
@@ -16,7 +16,7 @@ test('each of several keys is known by its own name', () => {
 test.each(['', 'x', first.slice(0, -1), `${first}x`, first.toUpperCase()])(
   '%j is an unknown key',
   (presented) => {
-    expect(apiKeys([first]).identify(presented)).toBeUndefined();
+    expect(apiKeys([{ key: first }]).identify(presented)).toBeUndefined();
   },
 );
 
@@ -25,7 +25,7 @@ test('without configured keys no text is a key', () => {
 });
 
 test('neither the keys nor an identity show a key when they are printed', () => {
-  const keys = apiKeys([first]);
+  const keys = apiKeys([{ key: first }]);
   const printed = inspect([keys, keys.identify(first)], { depth: 9, showHidden: true });
   expect(printed).not.toContain(first);
 });

@@ -81,7 +81,7 @@ describe('without keys', () => {
 });
 
 describe('with keys', () => {
-  const keys = apiKeys([key, { name: 'publisher', key: 'another-key-of-length', scopes: ['publish'] }]);
+  const keys = apiKeys([{ key }, { name: 'publisher', key: 'another-key-of-length', scopes: ['publish'] }]);
   const requestAccess = makeAccess(keys);
   const remote = (headers: Record<string, string> = {}) => request({ peerAddress: '192.0.2.1', headers });
 
@@ -185,7 +185,7 @@ describe('with tokens', () => {
 });
 
 describe('with anonymous access switched on', () => {
-  const keys = apiKeys([key]);
+  const keys = apiKeys([{ key }]);
   const requestAccess = makeAccess(keys, undefined, [], true);
   const remote = request({ peerAddress: '192.0.2.1' });
 
@@ -204,7 +204,7 @@ describe('with anonymous access switched on', () => {
 
 describe('opening a WebSocket', () => {
   const bare = makeAccess();
-  const keyed = makeAccess(apiKeys([key]));
+  const keyed = makeAccess(apiKeys([{ key }]));
   const tokened = makeAccess(noKeys, testTokens(secret));
   const listed = makeAccess(noKeys, undefined, ['https://dash.example.org']);
   const problem = (requestAccess: typeof bare, headers: Record<string, string>) =>
