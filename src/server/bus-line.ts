@@ -45,7 +45,7 @@ export interface LineListener {
   told(name: string, body: unknown, from: string): unknown;
   /** Resolves with the replies of all nodes of this machine that reply. */
   asked(name: string, body: unknown, from: string): Promise<readonly unknown[]>;
-  /** Machines came, or came back: they know nothing of this one, nor this one of them. */
+  /** Machines came, or came back, or forgot this one: they know nothing of it, nor it of those that came. */
   came(): void;
   /** A node is gone; or a machine, and all nodes on it. */
   gone(node: string): void;
@@ -88,6 +88,7 @@ export class BusLine {
     this.#bus.listen({
       message: (text, from) => this.#read(text, from),
       nodes: (names) => this.#know(new Set(names)),
+      returned: () => this.#listener?.came(),
     });
   }
 

@@ -81,6 +81,8 @@ export interface BusListener {
   message(text: string, from: string): void;
   /** The other nodes that are there by now: some may have come, some gone. */
   nodes(names: readonly string[]): void;
+  /** This node was silent for the time-out: the others took it for gone, and have forgotten it. */
+  returned(): void;
 }
 
 /** Messages between the nodes of an engine, apart from publications. A message may be lost. */

@@ -26,8 +26,13 @@ beforeEach(() => {
     count: (body: number) => body + 1,
     list: async ({ limit }: { readonly limit: number }) => Array(limit),
   };
-  line.listen({ ...answeredBy(handlers), gone: (name) => told.push(`gone ${name}`), came: () => undefined });
+  line.listen({
+    ...answeredBy(handlers),
+    gone: (name) => told.push(`gone ${name}`),
+    came: () => told.push('came'),
+  });
   bus.nodes(['there']);
+  told.length = 0;
 });
 
 const hear = (message: unknown) => bus.message(JSON.stringify(message), 'there');
@@ -57,6 +62,14 @@ test('messages of a newer version or an unknown kind are ignored, and logged onc
   expect(told).toEqual([]);
   const whats = () => logged.map((line) => (line as { readonly what: string }).what.replace(/(?<=:).*/, ''));
   await expect.poll(whats).toEqual(['version 2', 'kind shout', 'name toString', 'note:', 'no JSON', 'list:']);
+});
+
+test('when other machines come or have forgotten this one, the listener is told so', () => {
+  bus.nodes(['there', 'elsewhere']);
+  bus.nodes(['there', 'elsewhere']);
+  expect(told).toEqual(['came']);
+  bus.returned();
+  expect(told).toEqual(['came', 'came']);
 });
 
 test('an unknown question gets an empty reply, so that its asker need not wait', async () => {

@@ -35,8 +35,13 @@ export class RedisBus implements NodeBus {
     return send !== undefined;
   }
 
-  /** The nodes that are alive, this one among them. */
-  heardOf(names: readonly string[]): void {
+  /** The nodes that are alive, this one among them. `wasGone`: this one did not count as alive. */
+  heardOf(names: readonly string[], wasGone = false): void {
+    this.#know(names);
+    if (wasGone) this.#listener?.returned();
+  }
+
+  #know(names: readonly string[]): void {
     const others = names.filter((name) => name !== this.node).sort();
     if (others.join() === this.#nodes.join()) return;
     this.#nodes = others;
@@ -54,7 +59,7 @@ export class RedisBus implements NodeBus {
       }
       if (name === this.node) continue;
       // A node that joined since the last greeting.
-      if (!this.#nodes.includes(name)) this.heardOf([...this.#nodes, name]);
+      if (!this.#nodes.includes(name)) this.#know([...this.#nodes, name]);
       this.#listener?.message(text.toString(), name);
     }
   }

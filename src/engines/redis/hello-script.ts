@@ -100,6 +100,8 @@ elseif knownEpoch ~= epoch and knownSeq > seq then
   seq = knownSeq
   redis.call('HSET', meta, 'seq', text(seq), 'minor', '0')
 end
+local heard = tonumber(redis.call('HGET', nodes, node) or now)
+local gone = now - heard > timeoutMs and '1' or '0'
 redis.call('HSET', nodes, node, text(now))
 local all, others = redis.call('HGETALL', nodes), {}
 for i = 1, #all, 2 do
@@ -111,5 +113,5 @@ end
 if fence > 0 then redis.call('HSET', mine, 'fence', text(fence)) end
 redis.call('PEXPIRE', mine, 3600000)
 local state = waitsUntil and 'census:' .. from or 'ready'
-return table.concat({ epoch, text(term), last, state, text(written), text(now), table.concat(others, ',') }, ' ')
+return table.concat({ epoch, text(term), last, state, text(written), text(now), gone, table.concat(others, ',') }, ' ')
 `;

@@ -54,6 +54,8 @@ export interface Greeting {
   readonly format: number;
   /** Milliseconds since 1970 on the clock of all nodes. */
   readonly nowMs: number;
+  /** This node was not heard of for the time-out before. */
+  readonly wasGone: boolean;
   /** Nodes that were heard of lately. */
   readonly nodes: readonly string[];
 }
@@ -122,10 +124,12 @@ export class Server {
     const args = [...known, this.#nodeTimeoutMs, censusMs, newest, oldest, living, nowMs];
     const reply = String(await this.#run(scripts.hello, keys, args));
     if (reply.startsWith('format ')) throw new FormatError(Number(reply.slice(7)), this.#formats);
-    const [newEpoch = '', newTerm = '', last = '', state = '', format, now, others = ''] = reply.split(' ');
+    const [newEpoch = '', newTerm = '', last = '', state = '', format, now, gone, others = ''] =
+      reply.split(' ');
     return {
       ...{ epoch: newEpoch, term: newTerm, last, waitsAfter: /^census:(.*)/.exec(state)?.[1] },
-      ...{ format: Number(format), nowMs: Number(now), nodes: others.split(',') },
+      ...{ format: Number(format), nowMs: Number(now) },
+      ...{ wasGone: gone === '1', nodes: others.split(',') },
     };
   }
 

@@ -275,7 +275,7 @@ export class RedisUpstream implements Upstream, LinkListener {
     this.#link = link;
     this.#joinedAtMs = performance.now();
     this.#listener?.degraded(undefined);
-    this.#guard(() => this.bus.heardOf(greeting.nodes));
+    this.#guard(() => this.bus.heardOf(greeting.nodes, greeting.wasGone));
     link.start();
   }
 
@@ -346,8 +346,8 @@ export class RedisUpstream implements Upstream, LinkListener {
     return last;
   }
 
-  async greeted({ nodes }: Greeting): Promise<void> {
-    this.#guard(() => this.bus.heardOf(nodes));
+  async greeted({ nodes, wasGone }: Greeting): Promise<void> {
+    this.#guard(() => this.bus.heardOf(nodes, wasGone));
     await this.counts.heartbeat();
   }
 

@@ -188,6 +188,23 @@ describe('nodes of one Redis', () => {
     commands.disconnect();
   });
 
+  test('a node that was silent for so long that the others forgot it is told so', async () => {
+    const [a, b] = [await open(), await open()];
+    const commands = commandsTo(redis.url);
+    const returned: string[] = [];
+    for (const { bus } of [a.engine, b.engine])
+      bus?.listen({
+        message: () => undefined,
+        nodes: () => undefined,
+        returned: () => returned.push(bus.node),
+      });
+    const name = b.engine.bus?.node ?? '';
+    await commands.hset('{test}:nodes', name, a.engine.nowMs() - 600_000);
+    await expect.poll(() => returned).toContain(name);
+    expect(new Set(returned)).toEqual(new Set([name]));
+    commands.disconnect();
+  });
+
   test('when Redis has lost everything, all topics begin anew, and are told so', async () => {
     const [a, b] = [await open(), await open()];
     await a.publish('a', '1');

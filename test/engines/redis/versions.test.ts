@@ -88,6 +88,7 @@ test.each([
   node.engine.bus?.listen({
     message: (text, from) => heard.push(`${from}: ${text}`),
     nodes: () => undefined,
+    returned: () => undefined,
   });
   for (let times = 0; times < 2; times++) await commands.xadd('{test}:messages', '*', ...entry);
   await commands.xadd('{test}:messages', '*', 'from', 'other', 'text', 'hello');
