@@ -133,21 +133,16 @@ const cases: readonly Case[] = [
   },
 ];
 
-function promtool(series: Series, alert: string, expected: readonly object[]) {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-alerts-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const tests = [
-    {
-      interval: '30s',
-      input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
-      alert_rule_test: [{ eval_time: `${atSeconds}s`, alertname: alert, exp_alerts: expected }],
-    },
-  ];
-  const path = join(folder, 'tests.yml');
-  writeFileSync(path, JSON.stringify({ rule_files: [file], evaluation_interval: '30s', tests }));
-  const { status, stdout, stderr } = spawnSync('promtool', ['test', 'rules', path], { encoding: 'utf8' });
-  return { status, output: status === 0 ? '' : stdout + stderr };
-}
+/** Each case with its cause, and without it. */
+const ruleTests = cases.flatMap(({ alert, severity, bad, good, labels, summary }) => {
+  const fires = { exp_labels: { severity, instance: 'a', ...labels }, exp_annotations: { summary } };
+  const looked = (series: Series, expected: readonly object[]) => ({
+    interval: '30s',
+    input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
+    alert_rule_test: [{ eval_time: `${atSeconds}s`, alertname: alert, exp_alerts: expected }],
+  });
+  return [looked(bad, [fires]), looked(good, [])];
+});
 
 describe('the alerts for Prometheus', () => {
   test('are all in the table', () => {
@@ -159,15 +154,13 @@ describe('the alerts for Prometheus', () => {
     expect(names.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
   });
 
-  test.each(cases)('$alert fires where there is a cause', ({ alert, severity, bad, labels, summary }) => {
-    const expected = {
-      exp_labels: { severity, instance: 'a', ...labels },
-      exp_annotations: { summary },
-    };
-    expect(promtool(bad, alert, [expected])).toEqual({ status: 0, output: '' });
-  });
-
-  test.each(cases)('$alert does not fire where there is none', ({ alert, good }) => {
-    expect(promtool(good, alert, [])).toEqual({ status: 0, output: '' });
+  test('fire where there is a cause, and do not where there is none', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-alerts-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, 'tests.yml');
+    writeFileSync(path, JSON.stringify({ rule_files: [file], evaluation_interval: '30s', tests: ruleTests }));
+    const { status, stdout, stderr } = spawnSync('promtool', ['test', 'rules', path], { encoding: 'utf8' });
+    // It names the alerts that are wrong.
+    expect(status === 0 ? '' : stdout + stderr).toBe('');
   });
 });

@@ -22,114 +22,74 @@ function makeTopic(mode: 'stream' | 'state', reach: number, newest: number, epoc
 }
 
 const at = (epoch: string, offset: number): Position => ({ epoch, offset });
+/** Holds (3, 8]. */
+const stream = makeTopic('stream', 3, 8);
+const state = makeTopic('state', 3, 8);
+const unknown = makeTopic('stream', 0, 0, '');
+/** One that may have had another numbering up to commit 7. */
+const dropped = new Topic('t', { ...defaultTopic, mode: 'stream' }, new SegmentPool(), () => undefined, 7);
+
+/** What is told of a stream. */
+const recovered = (position: number) => ({ position, recovered: true, missing: undefined });
+const gap = (position: number, missing?: object) => ({ position, recovered: false, missing, outcome: 'gap' });
 
 describe('starting after a position', () => {
   test.each<[string, Topic, Position, object]>([
-    [
-      'within the ring',
-      makeTopic('stream', 3, 8),
-      at('E', 5),
-      { position: 5, recovered: true, missing: undefined },
-    ],
-    [
-      'at the ring’s reach',
-      makeTopic('stream', 3, 8),
-      at('E', 3),
-      { position: 3, recovered: true, missing: undefined },
-    ],
-    [
-      'one below the reach',
-      makeTopic('stream', 3, 8),
-      at('E', 2),
-      { position: 3, recovered: false, missing: { after: 2, upto: 3 }, outcome: 'gap' },
-    ],
-    [
-      'at the newest',
-      makeTopic('stream', 3, 8),
-      at('E', 8),
-      { position: 8, recovered: true, missing: undefined },
-    ],
-    [
-      'ahead of the newest',
-      makeTopic('stream', 3, 8),
-      at('E', 9),
-      { position: 8, recovered: false, missing: undefined, outcome: 'gap' },
-    ],
-    [
-      'of another epoch',
-      makeTopic('stream', 3, 8),
-      at('F', 5),
-      { position: 3, recovered: false, missing: undefined, outcome: 'gap' },
-    ],
-    [
-      'of a topic that held nothing then, all kept',
-      makeTopic('stream', 0, 8),
-      at('', 0),
-      { position: 0, recovered: true, missing: undefined },
-    ],
-    [
-      'of a topic that held nothing then, some gone',
-      makeTopic('stream', 3, 8),
-      at('', 0),
-      { position: 3, recovered: false, missing: { after: 0, upto: 3 } },
-    ],
+    ['within the ring', stream, at('E', 5), recovered(5)],
+    ['at the ring’s reach', stream, at('E', 3), recovered(3)],
+    ['one below the reach', stream, at('E', 2), gap(3, { after: 2, upto: 3 })],
+    ['at the newest', stream, at('E', 8), recovered(8)],
+    ['ahead of the newest', stream, at('E', 9), gap(8)],
+    ['of another epoch', stream, at('F', 5), gap(3)],
+    ['of a topic that held nothing then, all kept', makeTopic('stream', 0, 8), at('', 0), recovered(0)],
+    ['of a topic that held nothing then, some gone', stream, at('', 0), gap(3, { after: 0, upto: 3 })],
     [
       'of a topic that held nothing then, in an epoch that begins after 100',
       makeTopic('stream', 100, 105, 'E', 100),
       at('', 0),
-      { position: 100, recovered: true, missing: undefined },
+      recovered(100),
     ],
-    [
-      'of a topic that holds nothing still',
-      makeTopic('stream', 0, 0, ''),
-      at('', 0),
-      { epoch: '', position: 0, recovered: true },
-    ],
+    ['of a topic that holds nothing still', unknown, at('', 0), { epoch: '', position: 0, recovered: true }],
     [
       'of a topic that holds nothing still, or again: its numbering may have been dropped since',
-      new Topic('t', { ...defaultTopic, mode: 'stream' }, new SegmentPool(), () => undefined, 7),
+      dropped,
       at('', 0),
       { epoch: '', position: 0, recovered: false, missing: undefined, outcome: 'gap' },
     ],
     [
       'of a topic that was forgotten since',
-      makeTopic('stream', 0, 0, ''),
+      unknown,
       at('E', 4),
       { epoch: '', position: 0, recovered: false, missing: undefined },
     ],
-    [
-      'of an emptied ring, at the newest',
-      makeTopic('stream', 8, 8),
-      at('E', 8),
-      { position: 8, recovered: true, missing: undefined },
-    ],
+    ['of an emptied ring, at the newest', makeTopic('stream', 8, 8), at('E', 8), recovered(8)],
     [
       'of an emptied ring, one before the newest',
       makeTopic('stream', 8, 8),
       at('E', 7),
-      { position: 8, recovered: false, missing: { after: 7, upto: 8 } },
+      gap(8, { after: 7, upto: 8 }),
     ],
     [
       'in state mode within the ring',
-      makeTopic('state', 3, 8),
+      state,
       at('E', 3),
       { position: 3, recovered: true, needsSnapshot: false, outcome: 'recovered' },
     ],
     [
       'in state mode below the reach',
-      makeTopic('state', 3, 8),
+      state,
       at('E', 2),
       { position: 8, recovered: true, missing: undefined, needsSnapshot: true, outcome: 'snapshot' },
     ],
     [
       'in state mode of another epoch',
-      makeTopic('state', 3, 8),
+      state,
       at('F', 5),
       { position: 8, recovered: true, missing: undefined, needsSnapshot: true },
     ],
     [
       'in state mode ahead of the newest',
-      makeTopic('state', 3, 8),
+      state,
       at('E', 9),
       { position: 8, recovered: true, needsSnapshot: true },
     ],
@@ -143,14 +103,7 @@ describe('starting after a position', () => {
   ])(
     'a client that knew an empty topic at commit %i is told whether its numbering was dropped since',
     (knownSeq, recovered) => {
-      const topic = new Topic(
-        't',
-        { ...defaultTopic, mode: 'stream' },
-        new SegmentPool(),
-        () => undefined,
-        7,
-      );
-      expect(startSince(topic, at('', 0), { knownSeq }).recovered).toBe(recovered);
+      expect(startSince(dropped, at('', 0), { knownSeq }).recovered).toBe(recovered);
     },
   );
 
@@ -170,36 +123,16 @@ describe('starting anew', () => {
   }
 
   test.each<[string, Feed, number, object]>([
-    [
-      'where no member is live, after the newest',
-      feedOf(makeTopic('stream', 3, 8), 5, 0),
-      0,
-      { position: 8 },
-    ],
-    [
-      'where others are live, after what they were sent',
-      feedOf(makeTopic('stream', 3, 8), 5, 2),
-      0,
-      { position: 5 },
-    ],
-    ['with the last 2', feedOf(makeTopic('stream', 3, 8), 8, 0), 2, { position: 6 }],
-    ['with the last 5, which is all', feedOf(makeTopic('stream', 3, 8), 8, 0), 5, { position: 3 }],
-    ['with more than there is', feedOf(makeTopic('stream', 3, 8), 8, 0), 100, { position: 3 }],
-    [
-      'in a topic that holds nothing',
-      feedOf(makeTopic('stream', 0, 0, ''), 0, 0),
-      0,
-      { epoch: '', position: 0 },
-    ],
-    [
-      'in state mode with a snapshot',
-      feedOf(makeTopic('state', 3, 8), 5, 2),
-      0,
-      { position: 8, needsSnapshot: true },
-    ],
+    ['where no member is live, after the newest', feedOf(stream, 5, 0), 0, { position: 8 }],
+    ['where others are live, after what they were sent', feedOf(stream, 5, 2), 0, { position: 5 }],
+    ['with the last 2', feedOf(stream, 8, 0), 2, { position: 6 }],
+    ['with the last 5, which is all', feedOf(stream, 8, 0), 5, { position: 3 }],
+    ['with more than there is', feedOf(stream, 8, 0), 100, { position: 3 }],
+    ['in a topic that holds nothing', feedOf(unknown, 0, 0), 0, { epoch: '', position: 0 }],
+    ['in state mode with a snapshot', feedOf(state, 5, 2), 0, { position: 8, needsSnapshot: true }],
     [
       'in state mode with the last 2: a map that lacks keys is no state',
-      feedOf(makeTopic('state', 3, 8), 8, 0),
+      feedOf(state, 8, 0),
       2,
       { position: 8, needsSnapshot: true },
     ],
