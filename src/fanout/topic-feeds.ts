@@ -10,7 +10,7 @@ import type { BatchOptions, Feed, FeedGroup } from './view.ts';
 export class TopicFeeds implements FeedGroup {
   readonly topic: Topic;
   readonly batch: BatchOptions;
-  readonly #broker: Pick<Broker, 'retainTopic' | 'release'>;
+  readonly #broker: Pick<Broker, 'release'>;
   readonly #feeds: Feed[] = [];
   /** Contiguous, after the offset `#logAfter`. */
   #log: StoredPublication[] = [];
@@ -20,7 +20,7 @@ export class TopicFeeds implements FeedGroup {
   /** Keeps the topic from being removed until all that was published is sent or covered. */
   #retainsTopic = false;
 
-  constructor(topic: Topic, batch: BatchOptions, broker: Pick<Broker, 'retainTopic' | 'release'>) {
+  constructor(topic: Topic, batch: BatchOptions, broker: Pick<Broker, 'release'>) {
     this.topic = topic;
     this.batch = batch;
     this.#broker = broker;
@@ -107,7 +107,7 @@ export class TopicFeeds implements FeedGroup {
   #retainTopic(): void {
     if (this.#retainsTopic) return;
     this.#retainsTopic = true;
-    this.#broker.retainTopic(this.topic);
+    this.topic.retain();
   }
 
   /** The topic stays until the members of each view have been sent all coverage, also of what was not for the view. */

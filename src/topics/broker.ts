@@ -233,16 +233,11 @@ export class Broker implements EngineFeed {
     return this.#loads.load(name);
   }
 
-  /** The topic, made when there is none, and kept until `release`. Load it first. */
+  /** The topic, made if there is none, and kept until `release`, as by `Topic.retain`. Load it first. */
   retain(name: string): Topic {
     const topic = this.#topics.get(name) ?? this.#create(name);
-    this.retainTopic(topic);
-    return topic;
-  }
-
-  /** Retains a topic that exists. */
-  retainTopic(topic: Topic): void {
     topic.retain();
+    return topic;
   }
 
   release(topic: Topic): void {
