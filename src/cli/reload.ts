@@ -38,6 +38,8 @@ export async function reload(
 
 /** The time of other work between two reloads, as a multiple of the time that the first one took. */
 const restFactor = 9;
+/** The longest rest. A reload may also take long because it waits, such as for public keys. */
+const restMaxMs = 5000;
 
 export interface ReloadClock {
   readonly nowMs: () => number;
@@ -83,7 +85,7 @@ export class ReloadsInTurn {
     try {
       await this.#run();
     } finally {
-      after(restFactor * (nowMs() - startMs), () => {
+      after(Math.min(restFactor * (nowMs() - startMs), restMaxMs), () => {
         this.#isBusy = false;
         void this.#next();
       });

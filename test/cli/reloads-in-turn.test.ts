@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { ReloadsInTurn } from '../../src/cli/reload.ts';
 
-/** Each reload takes 10 ms. `rest` ends the rest after one, and returns how long it was to be. */
-function makeReloads() {
+/** `rest` ends the rest after one, and returns how long it was to be. */
+function makeReloads(reloadMs = 10) {
   let nowMs = 0;
   let runs = 0;
   let resting: { readonly ms: number; readonly over: () => void } | undefined;
@@ -14,7 +14,7 @@ function makeReloads() {
   });
   const run = async () => {
     runs++;
-    nowMs += 10;
+    nowMs += reloadMs;
   };
   const rest = async () => {
     await Promise.resolve();
@@ -42,3 +42,17 @@ test('reloads that are asked for during the start, during a reload and in the re
   reloads.ask();
   expect(runs()).toBe(3);
 });
+
+test.each([
+  { reloadMs: 555, restMs: 4995 },
+  { reloadMs: 556, restMs: 5000 },
+  { reloadMs: 10_000, restMs: 5000 },
+])(
+  'a reload of $reloadMs ms, which may have waited for public keys, is followed by a rest of $restMs ms',
+  async ({ reloadMs, restMs }) => {
+    const { reloads, run, rest } = makeReloads(reloadMs);
+    reloads.ask();
+    reloads.begin(run);
+    expect(await rest()).toBe(restMs);
+  },
+);
