@@ -5,6 +5,7 @@ import type { Greeting } from '../connection/socket-session.ts';
 import type { ClientOptions } from '../options.ts';
 import type { Runtime } from '../runtime.ts';
 import { type ClientStats, type ClientStatus, noStats } from '../status.ts';
+import { clientVersion } from '../version.ts';
 import { ClientDelegate } from './client-delegate.ts';
 import type { Delegate } from './delegate.ts';
 import { type Connected, Host } from './host.ts';
@@ -163,7 +164,9 @@ export class PageHolder {
       this.#port.report(localError('token_failed', undefined, cause));
     }
     const identity = this.#options.identity ?? (first === undefined ? '' : identityOf(first));
-    const name = `sluice/${await this.#surroundings.digest(JSON.stringify([this.#url, identity]))}`;
+    // A tab that was opened before a deployment may have another version, whose messages are others.
+    const shared = JSON.stringify([clientVersion, this.#url, identity]);
+    const name = `sluice/${await this.#surroundings.digest(shared)}`;
     if (run !== this.#run) return;
     const token = typeof given === 'function' ? firstThen(first, given) : given;
     const { runtime, ...parts } = { ...this.#surroundings, runtime: this.#runtime, locks };

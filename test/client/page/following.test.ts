@@ -4,13 +4,14 @@ import { PageClient } from '../../../src/client/page/index.ts';
 import { plain, type ToHost } from '../../../src/client/page/messages.ts';
 import type { Surroundings } from '../../../src/client/page/surroundings.ts';
 import { ReceivedPublication } from '../../../src/client/publication.ts';
+import { clientVersion } from '../../../src/client/version.ts';
 import { FakeRuntime, publication, settled } from '../support/fakes.ts';
 
 const leaderTimeoutMs = 600;
 const range = (after: number, upto: number) => Array.from({ length: upto - after }, (_, i) => after + i + 1);
 
 /** A tab that never gets the lead, and the tab `x` that has it, played by the test. */
-async function following() {
+async function following(overrides: Partial<Surroundings> = {}) {
   const receivers = new Map<string, (message: unknown) => void>();
   const asked: ToHost[] = [];
   const surroundings: Surroundings = {
@@ -29,6 +30,7 @@ async function following() {
     watch: () => () => undefined,
     nextFrame: (run) => run(),
     digest: async () => 'pages',
+    ...overrides,
   };
   const runtime = new FakeRuntime();
   const client = new PageClient('ws://gateway.test/ws', { runtime, surroundings, leaderTimeoutMs });
@@ -69,4 +71,15 @@ it('a tab that takes its leader for gone, and then finds it alive, takes nothing
   send(first!.id, 53, 54);
   send(second!.id, 3, 54);
   expect(seen).toEqual(range(0, 54));
+});
+
+it('shares only with tabs of the same version, URL and identity', async () => {
+  const digested: unknown[] = [];
+  await following({
+    digest: async (text) => {
+      digested.push(JSON.parse(text));
+      return 'pages';
+    },
+  });
+  expect(digested).toEqual([[clientVersion, 'ws://gateway.test/ws', '']]);
 });
