@@ -156,6 +156,24 @@ describe('the JSON scanner', () => {
     }
   });
 
+  it('reads each text of a body as a scanner of its own does', () => {
+    const texts = [
+      '{"a":1,"b":"x","c":[2]}',
+      '{"d":"\\u0041"}',
+      '{}',
+      '{"e":',
+      '[{"f":1}]',
+      '{"g":{"h":1},"i":2}',
+    ];
+    const scanner = new JsonScanner(utf8(texts.join(' ')));
+    let from = 0;
+    for (const text of texts) {
+      const alone = new JsonScanner(utf8(' '.repeat(from) + text)).scan(from, from + text.length);
+      expect(scanner.scan(from, from + text.length)).toEqual(alone);
+      from += text.length + 1;
+    }
+  });
+
   it.each([
     ['{"a":1,"a":2}', 7],
     ['{"a":1,"\\u0061":2}', 7],
