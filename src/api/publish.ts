@@ -32,7 +32,7 @@ function publishNow(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
 export function publishOne(fields: PublishFields, call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
   return whenDone(publishFor(call, ports, [fields]), ([outcome]) => {
     if (!outcome!.ok) throw outcome!.error;
-    return jsonText(200, publishedText(outcome!, JSON.stringify(outcome!.epoch)));
+    return jsonText(200, publishedText(outcome!, headOf(outcome!)));
   });
 }
 
@@ -102,7 +102,7 @@ function itemReader({ body, identity }: Call, { authorize, bodies }: ApiPorts) {
 function resultsText(results: Results, outcomes: readonly AppendOutcome[]): string {
   // Most outcomes of a batch have the epoch of the one before.
   let epoch: string | undefined;
-  let epochText = '';
+  let head = '';
   let text = '';
   let next = 0;
   for (const result of results) {
@@ -110,20 +110,23 @@ function resultsText(results: Results, outcomes: readonly AppendOutcome[]): stri
       result instanceof SluiceError ? { ok: false, error: result } : outcomes[next++]!;
     if (outcome.ok && outcome.epoch !== epoch) {
       epoch = outcome.epoch;
-      epochText = JSON.stringify(epoch);
+      head = headOf(outcome);
     }
     if (text !== '') text += ',';
-    text += outcome.ok ? publishedText(outcome, epochText) : errorText(outcome.error);
+    text += outcome.ok ? publishedText(outcome, head) : errorText(outcome.error);
   }
   return `{"results":[${text}]}`;
 }
 
-/** `epochText`: the epoch in JSON. */
-function publishedText(
-  { offset, duplicate }: AppendOutcome & { readonly ok: true },
-  epochText: string,
-): string {
-  return `{"epoch":${epochText},"offset":${offset}${duplicate ? ',"duplicate":true' : ''}}`;
+type Published = AppendOutcome & { readonly ok: true };
+
+/** What `publishedText` begins with. */
+function headOf({ epoch }: Published): string {
+  return `{"epoch":${JSON.stringify(epoch)},"offset":`;
+}
+
+function publishedText({ offset, duplicate }: Published, head: string): string {
+  return `${head}${offset}${duplicate ? ',"duplicate":true' : ''}}`;
 }
 
 function errorText(error: SluiceError): string {
