@@ -2,7 +2,7 @@ import type { AppendOutcome, AppendRequest } from '../../topics/engine.ts';
 import { type BatchReply, isKept, type Picture, type UpstreamRequest } from '../replica/upstream.ts';
 import { readReply } from './batch.ts';
 
-/** The requests of this many of the latest batches are known when their commits come by the log. */
+/** When the requests of this many of the latest batches were accepted is known when their commits come by the log. */
 const recentBatches = 64;
 
 /** The outcome of a request that was done, though its publisher was told that it could not be. */
@@ -29,8 +29,11 @@ export class SentBatches {
   #count = 0;
   // Arrays, because V8 replaces the table of a `Map` that changes often. Once one table is old, it keeps all later ones
   // and what was in them until the next mark-compact.
-  /** The requests of the latest batches, each at its number modulo `recentBatches`. */
-  readonly #recent: (readonly UpstreamRequest[])[] = [];
+  /**
+   * When the requests of the latest batches were accepted, each at its number modulo `recentBatches`. Not the requests:
+   * they would be most of what a scavenge copies in a node that publishes (`bench -- cluster`).
+   */
+  readonly #accepted: (readonly number[])[] = [];
   /** Batches whose reply may still come. */
   #open: SentBatch[] = [];
   /** Batches of connections that are over, by which no reply came. */
@@ -52,7 +55,7 @@ export class SentBatches {
   /** Returns the number of the batch. */
   add(requests: readonly UpstreamRequest[]): number {
     const number = ++this.#count;
-    this.#recent[number % recentBatches] = requests;
+    this.#accepted[number % recentBatches] = requests.map(({ request }) => request.acceptedAtMs);
     this.#open.push({ number, requests });
     return number;
   }
@@ -115,7 +118,7 @@ export class SentBatches {
   /** When the request of a batch was accepted; 0: it is not known any more. */
   acceptedAtMs(batch: number, index: number): number {
     if (batch > this.#count || batch <= this.#count - recentBatches) return 0;
-    return this.#recent[batch % recentBatches]?.[index]?.request.acceptedAtMs ?? 0;
+    return this.#accepted[batch % recentBatches]?.[index] ?? 0;
   }
 
   #isDone(request: AppendRequest, commits: Commits): boolean {
