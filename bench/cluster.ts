@@ -1,7 +1,7 @@
 import type { PublishJob } from './peers/peer.ts';
 import { loadCore, pinTo, serverCore } from './support/core.ts';
 import { type MeasuredRedis, type RedisCosts, startMeasuredRedis } from './support/measured-redis.ts';
-import { cpuSeconds } from './support/proc.ts';
+import { cpuSeconds, waitSeconds } from './support/proc.ts';
 import { median, percentText } from './support/report.ts';
 import { atMost, type Claim, claim, numbers, type OptionsOf, scenario } from './support/scenario.ts';
 import { saturate } from './trials/saturate.ts';
@@ -69,6 +69,8 @@ interface Window extends Trial {
   /** CPU time for each publication, microseconds: of all processes, and of a node without clients. */
   readonly cpuUs: number;
   readonly listenerUs: number;
+  /** How long these processes and the receivers were ready and had no core, microseconds for each publication. */
+  readonly waitUs: number;
 }
 
 interface Seen {
@@ -120,7 +122,8 @@ async function measure(running: Running, topicCount: number, chosen: Options): P
   const { rate, seconds, bytes, connections } = chosen;
   const cpuOf = (all: readonly number[]) => all.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
   const heardBy = listeners.map(({ worker }) => worker.pid);
-  const [before, heardBefore] = [cpuOf(pids), cpuOf(heardBy)];
+  const waited = () => [...pids, loaded.receivers.pid].reduce((sum, pid) => sum + waitSeconds(pid), 0);
+  const [before, heardBefore, waitedBefore] = [cpuOf(pids), cpuOf(heardBy), waited()];
   const seen = await trial({
     ...{ pid: loaded.worker.pid, receivers: loaded.receivers, publish: publishBy(running) },
     receiversEach: topicCount > 1 ? connections / topicCount : connections,
@@ -132,6 +135,7 @@ async function measure(running: Running, topicCount: number, chosen: Options): P
     ...seen,
     cpuUs: perPublication(cpuOf(pids) - before),
     listenerUs: perPublication((cpuOf(heardBy) - heardBefore) / (heardBy.length || 1)),
+    waitUs: perPublication(waited() - waitedBefore),
   };
 }
 
@@ -181,7 +185,7 @@ async function measureAll(
 
 const columns = [
   ...['subject', 'topics', 'p50 ms', 'p99 ms', 'max ms', 'lost', 'most msg/s'],
-  ...['CPU us', 'CPU of the reader', 'load CPU', 'load timers p99 ms'],
+  ...['CPU us', 'waits us', 'CPU of the reader', 'load CPU', 'load timers p99 ms'],
 ];
 const redisColumns = [
   ...['subject', 'topics', 'sent', 'commands', 'bytes in', 'bytes out', 'Redis CPU us', 'listener CPU us'],
@@ -208,6 +212,7 @@ function told(seen: Map<System, Seen>, topicCount: number, rounds: number) {
     lost(system),
     Math.round((seen.get(system) as Seen).most),
     Math.round(of(system, ({ cpuUs }) => cpuUs)),
+    Math.round(of(system, ({ waitUs }) => waitUs)),
     percentText(of(system, ({ cpu }) => cpu)),
     percentText(of(system, ({ received }) => received.cpu)),
     of(system, lagOf),

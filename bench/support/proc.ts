@@ -2,16 +2,25 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 const pageBytes = 4096;
 
-/** CPU time of all threads of a process so far, in nanoseconds, unlike in /proc/PID/stat. */
+/** CPU time of all threads of a process so far, to the nanosecond, unlike in /proc/PID/stat. */
 export function cpuSeconds(pid: number): number {
+  return scheduledSeconds(pid, 0);
+}
+
+/** How long all threads of a process have been ready to run so far, and had no core. */
+export function waitSeconds(pid: number): number {
+  return scheduledSeconds(pid, 1);
+}
+
+function scheduledSeconds(pid: number, field: number): number {
   let nanoseconds = 0;
-  for (const thread of readdirSync(`/proc/${pid}/task`)) nanoseconds += nanosecondsOf(pid, thread);
+  for (const thread of readdirSync(`/proc/${pid}/task`)) nanoseconds += nanosecondsOf(pid, thread, field);
   return nanoseconds / 1e9;
 }
 
-function nanosecondsOf(pid: number, thread: string): number {
+function nanosecondsOf(pid: number, thread: string, field: number): number {
   try {
-    return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ', 1)[0]);
+    return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')[field]);
   } catch {
     // It has ended meanwhile.
     return 0;
