@@ -202,7 +202,7 @@ export class HttpSocket implements Socket {
 
   #received(frame: ServerFrame): void {
     if (frame.kind === 'connected') this.#connected(frame);
-    else if (frame.kind === 'error' && !this.#greeting) this.#fail(handshakeId, frame);
+    else if (frame.kind === 'error') this.#lost({ error: frame });
     else if ('view' in frame) {
       const wanted = this.#wanted.find(({ gatewayView }) => gatewayView === frame.view);
       if (!wanted) return;
@@ -287,13 +287,20 @@ export class HttpSocket implements Socket {
     return this.#wanted.find((wanted) => wanted.gatewayView === gatewayView)?.view;
   }
 
-  /** Without an error of the gateway the connection is lost. */
+  /**
+   * Without an error of the gateway the connection is lost. An error may say when to come back: a gateway that drains
+   * refuses the next request of a client that it has not told yet.
+   */
   #lost(cause: unknown): void {
     const error = (cause as { readonly error?: WireError }).error;
     if (error && !this.#greeting) {
       this.onopen?.();
       this.#fail(handshakeId, error);
-    } else this.#end(error?.code === 'unauthorized' ? 4501 : 1006, error?.code ?? '');
+      return;
+    }
+    const { code: reason = '', retryAfterMs: reconnectDelayMs } = error ?? {};
+    if (reconnectDelayMs) this.#tell({ kind: 'goingAway', id: 0, reconnectDelayMs, reason });
+    this.#end(reason === 'unauthorized' ? 4501 : 1006, reason);
   }
 
   #end(code: number, reason: string): void {

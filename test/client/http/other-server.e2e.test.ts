@@ -106,6 +106,31 @@ describe('of another server', () => {
     },
   );
 
+  it('a refusal says when a connected client comes back', async () => {
+    const error = {
+      type: 'error',
+      code: 'shutting_down',
+      number: 1012,
+      message: 'ends',
+      retryAfterMs: 60_000,
+    };
+    const refusals = {
+      poll: () => Response.json({ error }, { status: 503, headers: { 'retry-after': '60' } }),
+      sse: () => new Response(`event: error\ndata: ${JSON.stringify(error)}\n\n`),
+    };
+    for (const [transport, respond] of Object.entries(refusals)) {
+      let isDraining = false;
+      const options = { transports: [transport as keyof typeof refusals] };
+      const { client } = clientBeside(() => isDraining, respond, options);
+      await client.connect();
+      const lost = new Promise((resolve) => client.on('state', ({ retryAtMs }) => resolve(retryAtMs)));
+      const askedAtMs = Date.now();
+      isDraining = true;
+      client.subscribe('another', () => undefined);
+      expect(await lost).toBeGreaterThanOrEqual(askedAtMs + 60_000);
+    }
+  });
+
   it('a response of 200 acknowledges nothing, and the client acknowledges again', async () => {
     const token = await signToken({ sub: 'ann' });
     const isOthers = (path: string) => path.endsWith('/acks');
