@@ -56,7 +56,7 @@ async function serveAsWorker(
   deps: CliDeps,
   worker: Worker,
 ): Promise<void> {
-  const { site, drained } = worker;
+  const { site, drained, abandoned } = worker;
   const { config } = live;
   const log = createLog(config, deps.logTo).child({ worker: site.start.index });
   const stop = new AbortController();
@@ -73,7 +73,7 @@ async function serveAsWorker(
     worker.ready();
     asked.begin(() => reload(live, load, server, log));
     log.info({ reason: await stopped }, 'draining');
-    await server.close();
+    await Promise.race([server.close(), abandoned]);
     await flushed(log);
   } catch (error) {
     worker.failed(error);

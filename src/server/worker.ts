@@ -45,6 +45,8 @@ export interface Worker {
   readonly site: WorkerSite;
   /** Resolves, with the reason, when the worker is to drain. */
   readonly drained: Promise<string>;
+  /** Resolves when the parent ends before this worker has drained at its request, as at a second signal. */
+  readonly abandoned: Promise<void>;
   /** Calls `run` when the worker is to read its configuration anew. */
   onReload(run: () => void): void;
   ready(): void;
@@ -58,18 +60,23 @@ export async function joinParent(config: Config): Promise<Worker> {
   const engine = new WorkerEngine({ link });
   const served: Served = {};
   let drain: (reason: string) => void = () => undefined;
+  let isAsked = false;
   let reload = (): void => undefined;
   const drained = new Promise<string>((resolve) => {
     drain = resolve;
   });
-  void gone.then(() => {
+  const abandoned = gone.then(() => {
     link.close(new Error('the parent process has ended'));
     drain('the parent process has ended');
+    return isAsked ? undefined : new Promise<never>(() => undefined);
   });
   link.listen({
     ...engine.news,
     ...peerCalls(served),
-    drain: () => drain('asked by the parent process'),
+    drain: () => {
+      isAsked = true;
+      drain('asked by the parent process');
+    },
     reload: () => reload(),
     ping: () => undefined,
     metrics: async () => (await served.metrics?.registry.getMetricsAsJSON()) ?? [],
@@ -79,6 +86,7 @@ export async function joinParent(config: Config): Promise<Worker> {
   return {
     site: siteOf(config, { link, engine, start, served }),
     drained,
+    abandoned,
     onReload(run) {
       reload = run;
     },

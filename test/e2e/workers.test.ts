@@ -1,13 +1,16 @@
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { GatewayProcess, lastingPort } from '../support/gateway-process.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { Opened } from '../support/opened.ts';
+import { RawSocket } from '../support/raw-socket.ts';
 import { clientOfTest, state } from '../support/sdk.ts';
-import { apiKey } from '../support/tokens.ts';
+import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
 const maxPerIp = 60;
 const folder = mkdtempSync(join(tmpdir(), 'sluice-workers-'));
@@ -283,6 +286,36 @@ describe('a gateway of two processes', () => {
       expect(client.frames.at(-1)).toMatchObject({ type: 'goingAway' });
     }
   });
+});
+
+test('a worker that drains ends at once when its parent ends, as at a second signal', async () => {
+  const application = createServer();
+  application.listen(0, '127.0.0.1');
+  await once(application, 'listening');
+  const { port } = application.address() as AddressInfo;
+  const draining = await GatewayProcess.start(
+    ...['--port', '0', '--workers', '2', '--token-secret', tokenSecret],
+    ...['--hook-publish', `http://127.0.0.1:${port}`, '--hook-timeout-ms', '60000'],
+    ...['--hook-secret', 'x'.repeat(40), '--shutdown-grace-seconds', '300'],
+  );
+  try {
+    const token = await signToken({ topics: [{ pattern: '*', allow: ['publish'] }] });
+    const client = await RawSocket.webSocket(draining.port, undefined, `/ws?token=${token}`);
+    const asked = once(application, 'request');
+    const published = draining
+      .publish('t', 'u', '', 1, { authorization: `Bearer ${token}` })
+      .catch((error: unknown) => error);
+    await asked;
+    const stopped = draining.stop();
+    await client.until((text) => text.includes('goingAway'));
+    await draining.kill();
+    await stopped;
+    expect(await published).toMatchObject({ message: 'fetch failed' });
+  } finally {
+    await draining.kill();
+    application.closeAllConnections();
+    application.close();
+  }
 });
 
 /** What fails until the gateway has heard of what happened before. */
