@@ -258,6 +258,19 @@ describe('the faults', () => {
     ]);
   });
 
+  test('suggest each variable and key by a name that has its words in another order', () => {
+    const reversed = (name: string) => name.split('_').reverse().join('_');
+    for (const { name, env } of options) {
+      const [variable, key] = [`SLUICE_${reversed(env.slice(7))}`, reversed(env.slice(7)).toLowerCase()];
+      if (options.some((each) => [each.env, each.renamedFrom?.env].includes(variable))) continue;
+      const file = fileOf(`${key}: hunter2`);
+      expect(faultsOf({ file, env: { [variable]: 'hunter2' } })).toEqual([
+        `${variable}: is no option, did you mean ${env}?`,
+        `${key} in ${file}: is no option, did you mean ${name}?`,
+      ]);
+    }
+  });
+
   test('never show a secret', () => {
     const short = 'hunter2';
     const file = fileOf(`tokenSecret: ${short}\napiKeys: [${short}]\n`);

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { stringify } from 'yaml';
+import { didYouMean } from '../config/suggest.ts';
 import {
   ConfigError,
   type ConfigSources,
@@ -27,7 +28,11 @@ export async function runCli(args: readonly string[], deps: CliDeps): Promise<nu
   for (const command of [program, ...program.commands]) {
     command
       .exitOverride()
-      .configureOutput({ writeOut: deps.print, writeErr: (text) => deps.complain(withoutValues(text)) });
+      .showSuggestionAfterError(false)
+      .configureOutput({
+        writeOut: deps.print,
+        writeErr: (text) => deps.complain(withNearestOption(text, command)),
+      });
   }
   try {
     await program.parseAsync(args, { from: 'user' });
@@ -37,9 +42,17 @@ export async function runCli(args: readonly string[], deps: CliDeps): Promise<nu
   }
 }
 
-/** commander prints an unknown option with its value, which may be a secret: `--token-secert=…`. */
-function withoutValues(text: string): string {
-  return text.replace(/(unknown option '-[\w-]+)=[\s\S]*'/g, "$1=…'");
+/**
+ * commander prints an unknown option with its value, which may be a secret, and compares both with the options that
+ * there are.
+ */
+function withNearestOption(text: string, command: Command): string {
+  const known = command.options.filter(({ hidden }) => !hidden).map(({ long }) => long as string);
+  return text.replace(
+    /unknown option '(-[^=]*)(=[\s\S]*)?'/,
+    (_, name: string, value?: string) =>
+      `unknown option '${name}${value === undefined ? '' : '=…'}'${didYouMean(name, known)}`,
+  );
 }
 
 function explain(error: unknown, deps: CliDeps): number {
@@ -177,7 +190,10 @@ function addCheckConfig(program: Command, deps: CliDeps): void {
 
 function unknownCommand(unknown: string, program: Command): Exit {
   const names = program.commands.map((command) => command.name());
-  return new Exit(2, `error: unknown command '${unknown}'. There are: ${names.join(', ')}`);
+  // `token-secret=…` without its dashes has a secret.
+  const shown = unknown.replace(/=[\s\S]*/, '=…');
+  const meant = didYouMean(unknown, names) || '.';
+  return new Exit(2, `error: unknown command '${shown}'${meant} There are: ${names.join(', ')}`);
 }
 
 function addConfigOptions(

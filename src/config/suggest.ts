@@ -15,7 +15,14 @@ function distance(left: string, right: string): number {
   return rows[left.length]![right.length]!;
 }
 
-const plain = (name: string) => name.toLowerCase().replace(/[-_]/g, '');
+const wordsOf = (name: string) =>
+  name
+    .replace(/(?<=[a-z])[A-Z]/g, '-$&')
+    .toLowerCase()
+    .split(/[-_]/);
+const plain = (name: string) => wordsOf(name).join('');
+/** The same for `--max-connections` and `--connections-max`. */
+const unordered = (name: string) => wordsOf(name).sort().join('');
 
 /** What is longer is no name: comparing it would take memory by its length. */
 const nameMaxLength = 100;
@@ -23,8 +30,10 @@ const nameMaxLength = 100;
 /** The known name that was probably meant. */
 export function nearestOf(name: string, known: readonly string[]): string | undefined {
   if (name.length > nameMaxLength) return undefined;
+  const away = (each: string) =>
+    Math.min(...[plain, unordered].map((spelt) => distance(spelt(name), spelt(each))));
   const ranked = known
-    .map((each) => ({ each, away: distance(plain(name), plain(each)) }))
+    .map((each) => ({ each, away: away(each) }))
     .sort((left, right) => left.away - right.away);
   const best = ranked[0];
   return best && best.away <= Math.max(1, Math.floor(name.length / 4)) ? best.each : undefined;
