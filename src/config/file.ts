@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { isScalar, LineCounter, type Pair, parseDocument, visit, type YAMLError } from 'yaml';
+import { Composer, isScalar, LineCounter, type Pair, Parser, visit } from 'yaml';
 
 export type Entries = Readonly<Record<string, unknown>>;
 
@@ -50,6 +50,17 @@ function readText(path: string): string {
   }
 }
 
+/** The library's recursion could reach the end of the stack, where V8 may end the process. */
+const nestedMax = 100;
+
+class ShallowParser extends Parser {
+  override *next(source: string) {
+    yield* super.next(source);
+    if (this.stack.length > nestedMax)
+      throw new UnreadableFile(`is nested more than ${nestedMax} levels deep`);
+  }
+}
+
 /**
  * The parser's messages are not shown, because they quote the file with its secrets. Its warnings count as faults,
  * because the parser has ignored something.
@@ -57,21 +68,28 @@ function readText(path: string): string {
 function parseYaml(text: string, path: string, faults: string[]): unknown {
   const lines = new LineCounter();
   // It would compare each key of a map with all others.
-  const document = parseDocument(text, { logLevel: 'error', uniqueKeys: false, lineCounter: lines });
-  const problems = [...document.errors, ...document.warnings].map(yamlFault);
-  visit(document, {
+  const composer = new Composer({ logLevel: 'error', uniqueKeys: false, lineCounter: lines });
+  const tokens = new ShallowParser(lines.addNewLine).parse(text);
+  const [document, another] = composer.compose(tokens, true, text.length);
+  // It always makes one.
+  const { errors, warnings } = document!;
+  const found = [...errors, ...warnings].map(({ code, pos: [at] }) => ({ code: code as string, at }));
+  if (another !== undefined) found.push({ code: 'MULTIPLE_DOCS', at: another.range[0] });
+  visit(document!, {
     Map: (_, { items }) => {
-      for (const at of duplicatesOf(items)) problems.push(faultAt('duplicate key', lines.linePos(at)));
+      for (const at of duplicatesOf(items)) found.push({ code: 'DUPLICATE_KEY', at });
     },
   });
+  const problems = found.map(({ code, at }) => faultAt(code, lines.linePos(at)));
   if (problems.length === 0) {
     try {
-      return document.toJS();
+      return document!.toJS();
     } catch {
       problems.push(`is not YAML: an alias refers to nothing, or aliases stand for too much; ${quotes}`);
     }
   }
-  faults.push(...problems.map((problem) => `${path}: ${problem}`));
+  // A wrong file can have more than a call takes arguments.
+  for (const problem of problems) faults.push(`${path}: ${problem}`);
   return undefined;
 }
 
@@ -87,11 +105,8 @@ function duplicatesOf(items: readonly Pair[]): number[] {
   return found;
 }
 
-function yamlFault({ code, linePos }: YAMLError): string {
-  return faultAt(code.toLowerCase().replaceAll('_', ' '), linePos?.[0]);
-}
-
-function faultAt(what: string, at: { readonly line: number; readonly col: number } | undefined): string {
-  const where = at === undefined ? '' : ` at line ${at.line}, column ${at.col}`;
-  return `is not YAML${where} (${what}); ${quotes}`;
+/** `code`: as the parser has it, `DUPLICATE_KEY`. */
+function faultAt(code: string, { line, col }: { readonly line: number; readonly col: number }): string {
+  const what = code.toLowerCase().replaceAll('_', ' ');
+  return `is not YAML at line ${line}, column ${col} (${what}); ${quotes}`;
 }

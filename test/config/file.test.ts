@@ -61,7 +61,11 @@ describe('a file', () => {
     ],
     ['with aliases of aliases', aliases(9), 'aliases stand for too much'],
     ['with an alias of nothing', 'port: *a', 'an alias refers to nothing'],
-    ['that is deep', `namespaces: ${'['.repeat(20_000)}`, 'resource exhaustion'],
+    ...['[', '- ', '? ', '{a: '].map((level): [string, string, string] => [
+      `that is deep by ${level}`,
+      level.repeat(20_000),
+      'nested more than 100 levels deep',
+    ]),
     ['with a tag', 'host: !!js/function "x"', 'tag resolve failed'],
     ['with a prototype', '__proto__: {port: 1}', '__proto__ in'],
     [
@@ -82,9 +86,10 @@ describe('a file', () => {
 
   test.each([
     ['options', many(50_000, (i) => `k${i}: 1`)],
+    ['quotes', '"'.repeat(500_000)],
     ['namespaces', `namespaces:\n${many(30_000, (i) => `  n${i}: {m: 1}`)}`],
     ['names that are long', `${many(900, (i) => `${i}${'k'.repeat(900)}: 1`)}`],
-  ])('with thousands of unknown %s is told by its first faults, and by how many there are', (_, content) => {
+  ])('with thousands of wrong %s is told by its first faults, and by how many there are', (_, content) => {
     const faults = faultsOf(content);
     expect(faults).toHaveLength(51);
     expect(faults.at(-1)).toMatch(/^and \d+ more$/);
