@@ -7,9 +7,13 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 
 const file = fileURLToPath(new URL('../grafana/alerts.yml', import.meta.url));
-const names = (
-  parse(readFileSync(file, 'utf8')) as { groups: { rules: { alert: string; labels: object }[] }[] }
-).groups.flatMap(({ rules }) => rules.map(({ alert }) => alert));
+interface Rule {
+  readonly alert: string;
+  readonly annotations: { readonly summary: string; readonly description: string; readonly runbook: string };
+}
+const { rules } = (parse(readFileSync(file, 'utf8')) as { groups: [{ rules: readonly Rule[] }] }).groups[0];
+const names = rules.map(({ alert }) => alert);
+const page = readFileSync(new URL('../src/OPERATIONS.md', import.meta.url), 'utf8');
 
 /** Values of series by name and labels, in the notation of promtool: one every 30 s. */
 type Series = Readonly<Record<string, string>>;
@@ -135,7 +139,11 @@ const cases: readonly Case[] = [
 
 /** Each case with its cause, and without it. */
 const ruleTests = cases.flatMap(({ alert, severity, bad, good, labels, summary }) => {
-  const fires = { exp_labels: { severity, instance: 'a', ...labels }, exp_annotations: { summary } };
+  const annotations = rules.find((rule) => rule.alert === alert)?.annotations;
+  const fires = {
+    exp_labels: { severity, instance: 'a', ...labels },
+    exp_annotations: { ...annotations, summary },
+  };
   const looked = (series: Series, expected: readonly object[]) => ({
     interval: '30s',
     input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
@@ -150,8 +158,14 @@ describe('the alerts for Prometheus', () => {
   });
 
   test('are all named among the incidents of the page for operators', () => {
-    const page = readFileSync(new URL('../src/OPERATIONS.md', import.meta.url), 'utf8');
     expect(names.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+  });
+
+  test.each(rules)('$alert says what to do first, and where there is more', ({ annotations }) => {
+    expect(annotations.description).toMatch(/^First /);
+    const [path, heading] = annotations.runbook.split('#') as [string, string];
+    expect(path).toBe('src/OPERATIONS.md');
+    expect(page).toMatch(new RegExp(`^## ${heading.replaceAll('-', ' ')}$`, 'im'));
   });
 
   test('fire where there is a cause, and do not where there is none', () => {

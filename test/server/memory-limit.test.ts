@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { loadConfig } from '../../src/config.ts';
 import { memoryLimitBytes, memoryProblem } from '../../src/server/memory-limit.ts';
 
@@ -18,6 +20,15 @@ test('limits that fit into the memory of the process are fine, and others are na
   const workers = loadConfig({ flags: { ...flags, workers: 2 } });
   expect(memoryProblem(workers, 3 * 350 * mib)).toBeUndefined();
   expect(memoryProblem(workers, 3 * 350 * mib - 1)).toContain('1050 MiB');
+});
+
+test('the example for operators fits into the memory that it names', () => {
+  const page = readFileSync(new URL('../../src/OPERATIONS.md', import.meta.url), 'utf8');
+  const [, limit, example = ''] = /These fit in (\d+) MiB:\n\n```yaml\n(.*?)```/s.exec(
+    page,
+  ) as RegExpExecArray;
+  const config = loadConfig({ flags: parse(example) as Record<string, string> });
+  expect(memoryProblem(config, Number(limit) * mib)).toBeUndefined();
 });
 
 test('the memory limit of the process is found', () => {
