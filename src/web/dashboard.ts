@@ -68,6 +68,8 @@ class Dashboard {
     this.#client.onConnect(() => {
       this.#roundTrips = 0;
       this.#meter.restart(performance.now());
+      // It may be another gateway, or another configuration.
+      if (this.#listError !== undefined) void this.#findServers();
     });
     // The first ping goes out while the page is busy, so its estimate of the gateway's clock is poor.
     this.#client.on('roundTrip', () => {
@@ -79,7 +81,7 @@ class Dashboard {
     void this.#findServers();
   }
 
-  /** Polls often until there is a server, then rarely for new ones. */
+  /** Polls often until there is a server, then rarely for new ones, as long as the credential may list them. */
   async #findServers(): Promise<void> {
     clearTimeout(this.#listTimer);
     const credential = this.#credential.value;
@@ -95,7 +97,10 @@ class Dashboard {
     const wanted = this.#topic ?? this.#query.get('topic') ?? this.#topics[0];
     if (wanted && wanted !== this.#topic) this.#look(wanted);
     clearTimeout(this.#listTimer);
-    this.#listTimer = setTimeout(() => void this.#findServers(), this.#topic ? listPollMs : emptyPollMs);
+    // The same credential would be refused again.
+    const isFinal = this.#listError?.status === 401 || this.#listError?.status === 403;
+    const delayMs = this.#topic ? listPollMs : emptyPollMs;
+    if (!isFinal) this.#listTimer = setTimeout(() => void this.#findServers(), delayMs);
     this.#draw();
   }
 

@@ -46,6 +46,28 @@ describe('the dashboard of a gateway that wants a credential', () => {
     expect(problems).toEqual([]);
   });
 
+  it('does not ask again for what was refused', async () => {
+    const { url } = await start(guarded);
+    const { page } = await open(url);
+    for (const [hash, heading] of [
+      ['', 'This gateway needs a credential'],
+      [`#token=${await token('server:web-01')}`, 'Which server?'],
+    ] as const) {
+      await page.clock.install();
+      await page.goto(`${url}/try`);
+      const refused = page.waitForResponse((response) => response.url().includes('/api/topics'));
+      await page.goto(`${url}/${hash}`);
+      await refused;
+      await page.getByRole('heading', { name: heading }).waitFor();
+      let asked = 0;
+      page.on('request', (request) => {
+        if (request.url().includes('/api/topics')) asked++;
+      });
+      await page.clock.runFor(60_000);
+      expect(asked).toBe(0);
+    }
+  });
+
   it('says that a credential was refused, and takes another one', async () => {
     const { url } = await start(guarded);
     await publish('server:web-01', 11);
