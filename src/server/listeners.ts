@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import type { Config } from '../config.ts';
 import { logStrangers, ProxyPort } from '../transport/proxy-port.ts';
 import { SocketRelay } from '../transport/socket-relay.ts';
+import { holdResponse } from '../transport/uws/held-response.ts';
 import { maxHeadBytes, type Uws } from '../transport/uws/load.ts';
 import type { Entrance } from '../workers/passed-sockets.ts';
 import { type CertificateFiles, checkCertificate, stampOf } from './certificate.ts';
@@ -67,6 +68,8 @@ export async function openListeners(options: ListenersOptions): Promise<Listener
   const isShared = shared !== undefined;
   const opened = new OpenApps(uws, serving);
   try {
+    // A worker asks its parent for each place, so it also upgrades its first client in a later turn.
+    if (isShared) await corkBeside(opened, uws, serving);
     const { main, certificate } = await openMain(opened, environment, ports.port, isShared);
     const compat = await opened.listenIf('apart', { host, port: ports.compatPort, isShared });
     const admin = await opened.listenIf('admin', {
@@ -95,6 +98,14 @@ export async function openListeners(options: ListenersOptions): Promise<Listener
     opened.stop();
     throw error;
   }
+}
+
+async function corkBeside(opened: OpenApps, uws: Uws, serving: Serving): Promise<void> {
+  // Without it the library writes a warning.
+  const held = await holdResponse(uws).catch(() => undefined);
+  if (held === undefined) return;
+  opened.atClose(() => held.close());
+  serving.corkBeside(held);
 }
 
 /** Listens on the port for everyone, with the certificate if there is one. */

@@ -31,7 +31,7 @@ import { RequestsUnderWay } from '../transport/uws/requests-under-way.ts';
 import { UwsSink } from '../transport/uws/sink.ts';
 import { EventStreams, type SseOptions } from '../transport/uws/sse.ts';
 import { StreamReads, type WorkLimits } from '../transport/uws/stream-reads.ts';
-import { UpgradeHandler } from '../transport/uws/upgrade.ts';
+import { type Corked, UpgradeHandler, type UpgradeOptions } from '../transport/uws/upgrade.ts';
 import { WebSockets } from '../transport/uws/websocket.ts';
 import type { Access } from './access.ts';
 import type { CanaryAccess } from './canary.ts';
@@ -72,6 +72,8 @@ export interface Serving {
   countRelayed(relayed: () => number): void;
   /** Whether there are files for another one. */
   canRelay(): boolean;
+  /** What can be corked while no WebSocket is open. */
+  corkBeside(corked: Corked): void;
   readonly polls: Polls;
   readonly requests: RequestsUnderWay;
   readonly swept: readonly Swept[];
@@ -98,7 +100,9 @@ export function createServing(environment: Environment, served: Served): Serving
     backpressureMaxBytes: config.backpressureMaxBytes,
   };
   const sinks: UwsSink[] = [];
-  const webSockets = createWebSockets(config, shared, sinks, () => httpConnections.upgraded());
+  let beside: Corked | undefined;
+  const openSocket = () => anySocket(sinks) ?? beside;
+  const webSockets = createWebSockets(config, { ...shared, openSocket }, () => httpConnections.upgraded());
   const { polls, streams } = createStreams(environment, served, { ...shared, incoming });
   const requests = new RequestsUnderWay();
   const http = { ...exchanges, incoming, requests, metrics };
@@ -126,6 +130,9 @@ export function createServing(environment: Environment, served: Served): Serving
     ...{ serve, reload: counted.reload, polls, requests },
     countRelayed: (relayed) => counted.files.countRelayed(relayed),
     canRelay: counted.canRelay,
+    corkBeside: (corked) => {
+      beside = corked;
+    },
     swept: [counted.newConnections, streams, polls],
   };
 }
@@ -161,23 +168,22 @@ function requestIdsOf(config: Config, access: Access): RequestIds {
   });
 }
 
-/** `sinks`: those of all apps, also of those that come later. */
+function anySocket(sinks: readonly UwsSink[]): Corked | undefined {
+  for (const sink of sinks) {
+    const socket = sink.openSocket();
+    if (socket !== undefined) return socket;
+  }
+  return undefined;
+}
+
 function createWebSockets(
   config: Config,
-  shared: Shared,
-  sinks: readonly UwsSink[],
+  shared: Shared & Pick<UpgradeOptions, 'openSocket'>,
   upgraded: () => void,
 ): WebSockets {
-  const openSocket = () => {
-    for (const sink of sinks) {
-      const socket = sink.openSocket();
-      if (socket !== undefined) return socket;
-    }
-    return undefined;
-  };
   return new WebSockets({
     ...shared,
-    upgradeHandler: new UpgradeHandler({ ...shared, openSocket }),
+    upgradeHandler: new UpgradeHandler(shared),
     frameMaxBytes: config.frameMaxBytes,
     idleTimeoutSeconds: config.idleTimeoutSeconds,
     upgraded,

@@ -288,6 +288,18 @@ describe('a gateway of two processes', () => {
   });
 });
 
+test('workers upgrade their first clients without a warning of the library', async () => {
+  const started = await GatewayProcess.start('--port', '0', '--workers', '2');
+  try {
+    const clients = await Promise.all(Array.from({ length: 10 }, () => RawSocket.webSocket(started.port)));
+    await started.stop();
+    await Promise.all(clients.map((client) => client.end()));
+    expect(started.complaints).not.toContain('corked');
+  } finally {
+    await started.kill();
+  }
+});
+
 test('a worker that drains ends at once when its parent ends, as at a second signal', async () => {
   const application = createServer();
   application.listen(0, '127.0.0.1');

@@ -12,12 +12,17 @@ const root = resolve(import.meta.dirname, '../..');
 export class GatewayProcess {
   readonly url: string;
   readonly port: number;
+  /** What it has written to standard error so far. */
+  complaints = '';
   readonly #child: ChildProcess;
 
   private constructor(child: ChildProcess, url: string) {
     this.#child = child;
     this.url = url;
     this.port = Number(new URL(url).port);
+    child.stderr?.on('data', (chunk: Buffer) => {
+      this.complaints += chunk.toString();
+    });
   }
 
   static start(...flags: readonly string[]): Promise<GatewayProcess> {

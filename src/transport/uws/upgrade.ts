@@ -20,11 +20,12 @@ export interface UpgradeOptions extends ExchangeOptions {
   /** Lets pages of listed origins read a response. */
   readonly withCors: (response: ApiResponse, origin: string) => ApiResponse;
   readonly metrics: RefusalMetrics;
-  /** Any WebSocket that is open. */
+  /** Any WebSocket that is open, or else what may be corked in its place. */
   readonly openSocket: () => Corked | undefined;
 }
 
-interface Corked {
+/** Something of the library, on this event loop. */
+export interface Corked {
   cork(run: () => void): unknown;
 }
 
