@@ -56,7 +56,7 @@ const mayImportBesideSrc: Readonly<Record<string, readonly string[]>> = {
   'bench/support': ['test/support'],
   'bench/dialects': ['bench/support', 'test/support'],
   'bench/peers': ['bench/support', 'test/support'],
-  'bench/load': ['bench/dialects', 'bench/peers', 'bench/support'],
+  'bench/load': ['bench/dialects', 'bench/peers', 'bench/support', 'test/support'],
   'bench/trials': ['bench/dialects', 'bench/load', 'bench/peers', 'bench/support'],
   'bench/faults': ['bench/support', 'test/support'],
   'bench/siege': ['bench/support'],

@@ -1,5 +1,5 @@
 import type { ClientFrame } from '../../src/protocol/client-frames.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
+import { codecs } from '../../test/support/codecs.ts';
 import { Expander } from '../../test/support/expander.ts';
 import { stampOf, stampsIn } from '../support/payload.ts';
 import { opcodes } from '../support/raw-client.ts';

@@ -1,4 +1,4 @@
-import { codecs } from '../../src/protocol/codecs.ts';
+import { codecs } from '../../test/support/codecs.ts';
 import { clientFrame } from '../../test/support/raw-socket.ts';
 import { seededRandom } from '../support/payload.ts';
 import { localAddress, opcodes, RawClient } from '../support/raw-client.ts';

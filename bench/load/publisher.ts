@@ -1,6 +1,6 @@
 import type { Tags } from '../../src/protocol/frames.ts';
-import { protobufCodec } from '../../src/protocol/protobuf/codec.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
+import { protobufCodec } from '../../test/support/codecs.ts';
 import type { PublishJob, PublishReport } from '../peers/peer.ts';
 import { HttpPool } from '../support/http-pool.ts';
 import { pace } from '../support/pacer.ts';

@@ -43,9 +43,7 @@ export interface GatewayCodec {
   frameCompressedBatch?(header: BatchHeader, body: CompressedBody): Uint8Array;
 }
 
-/** Both sides of a wire of the protocol. Pure; runs in browsers too. */
+/** A codec of the protocol itself. Pure; runs in browsers too. */
 export interface Codec extends GatewayCodec {
   readonly name: 'protobuf' | 'json';
-  encodeClientFrame(frame: ClientFrame): Uint8Array;
-  decodeServerFrame(message: Uint8Array): Decoded<ServerFrame>;
 }

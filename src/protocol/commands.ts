@@ -1,6 +1,5 @@
 import { type Fields, maxUint32 } from './fields.ts';
 import { readFilter } from './filter-fields.ts';
-import { member, position, range, readPublication, topicResult, wireError } from './frame-values.ts';
 import type {
   Ack,
   HistoryHeader,
@@ -70,6 +69,11 @@ export interface Replies {
   error: WireError;
 }
 
+export const replyKinds: { readonly [K in keyof Replies]: true } = {
+  ...{ connected: true, subscribed: true, unsubscribed: true, published: true, history: true },
+  ...{ presence: true, status: true, refreshed: true, pong: true, result: true, error: true },
+};
+
 /** Tokens with many claims are long. */
 const maxTokenLength = 16_384;
 
@@ -116,57 +120,6 @@ export const commandReaders: { readonly [K in keyof Commands]: (fields: Fields) 
     if (keys.length === 0) fields.fail('keys', 'must not be empty');
     return { view: fields.integer('view', maxUint32), keys };
   },
-};
-
-/** How the fields of each kind of reply are read. */
-export const replyReaders: { readonly [K in keyof Replies]: (fields: Fields) => Replies[K] } = {
-  connected: (fields) => ({
-    session: fields.anyText('session'),
-    timeMs: fields.instant('timeMs'),
-    version: fields.anyText('version'),
-    user: fields.optionalText('user'),
-    limits: fields.child('limits', (limits) => ({
-      frameMaxBytes: limits.integer('frameMaxBytes'),
-      payloadMaxBytes: limits.integer('payloadMaxBytes'),
-      subscriptions: limits.integer('subscriptions'),
-      commandsPerSecond: limits.integer('commandsPerSecond'),
-      idleTimeoutMs: limits.integer('idleTimeoutMs'),
-    })),
-    capabilities: fields.optionalTexts('capabilities'),
-    expiresMs: fields.optionalInstant('expiresMs'),
-    degraded: fields.trueOrAbsent('degraded'),
-  }),
-  subscribed: (fields) => ({ results: fields.list('results', subscribeResult) }),
-  unsubscribed: (fields) => ({ views: fields.integers('views'), reason: fields.optionalText('reason') }),
-  published: (fields) => ({ ...position(fields), duplicate: fields.flag('duplicate') }),
-  history: (fields) => ({
-    topic: fields.anyText('topic'),
-    epoch: fields.anyText('epoch'),
-    ...range(fields),
-    more: fields.flag('more'),
-    missing: fields.optionalChild('missing', range),
-    publications: fields.list('publications', readPublication),
-  }),
-  presence: (fields) => ({
-    topic: fields.anyText('topic'),
-    members: fields.list('members', member),
-    count: fields.integer('count'),
-  }),
-  status: (fields) => ({
-    session: fields.anyText('session'),
-    user: fields.optionalText('user'),
-    connectedAtMs: fields.instant('connectedAtMs'),
-    messageCount: fields.integer('messageCount'),
-    subscriptions: fields.list('subscriptions', (one) => ({
-      topic: one.anyText('topic'),
-      view: one.integer('view', maxUint32),
-    })),
-    timeMs: fields.instant('timeMs'),
-  }),
-  refreshed: (fields) => ({ expiresMs: fields.optionalInstant('expiresMs') }),
-  pong: (fields) => ({ timeMs: fields.instant('timeMs') }),
-  result: (fields) => ({ payload: fields.payload() }),
-  error: wireError,
 };
 
 function readPublish(fields: Fields): PublishFields {
@@ -219,15 +172,6 @@ function topicPosition(fields: Fields): TopicPosition {
   return { topic: fields.topic('topic'), ...position(fields) };
 }
 
-function subscribeResult(fields: Fields): SubscribeResult {
-  const topic = fields.anyText('topic');
-  if (fields.has('error')) return { topic, error: fields.child('error', wireError) };
-  return {
-    ...topicResult(fields),
-    view: fields.integer('view', maxUint32),
-    topics: fields.optionalList('topics', topicResult),
-    intervalMs: fields.positive('intervalMs', maxUint32),
-    cursor: fields.optionalText('cursor'),
-    inbox: fields.trueOrAbsent('inbox'),
-  };
+function position(fields: Fields): Position {
+  return { epoch: fields.anyText('epoch'), offset: fields.integer('offset') };
 }

@@ -14,8 +14,6 @@ export interface Dialect {
   instant(raw: Raw, name: string): number | null | undefined;
   /** null: absent; undefined: none. */
   payload(raw: Raw): Payload | null | undefined;
-  /** Bytes that are no payload; undefined: none. */
-  bytes(raw: Raw, name: string): Uint8Array | undefined;
   /** The operator of a filter: "eq". */
   operator(value: unknown): unknown;
 }
@@ -136,13 +134,9 @@ export class Fields {
     return 0;
   }
 
-  flag(name: string): boolean {
-    return this.presentFlag(name) ?? false;
-  }
-
   /** True, or absent. */
   trueOrAbsent(name: string): true | undefined {
-    return this.flag(name) || undefined;
+    return this.presentFlag(name) || undefined;
   }
 
   presentFlag(name: string): boolean | undefined {
@@ -151,11 +145,6 @@ export class Fields {
     if (typeof value === 'boolean') return value;
     this.fail(name, 'must be true or false');
     return false;
-  }
-
-  instant(name: string): number {
-    const value = this.optionalInstant(name);
-    return value ?? 0;
   }
 
   optionalInstant(name: string): number | undefined {
@@ -170,12 +159,6 @@ export class Fields {
     const value = this.dialect.payload(this.raw);
     if (value === undefined) this.fail('payload', 'must be JSON, or bytes in base64, and not both');
     return value ?? undefined;
-  }
-
-  bytes(name: string): Uint8Array {
-    const value = this.dialect.bytes(this.raw, name);
-    if (value === undefined) this.fail(name, 'must be bytes');
-    return value ?? new Uint8Array(0);
   }
 
   texts(name: string): readonly string[] {
@@ -196,14 +179,6 @@ export class Fields {
   /** The entries that are integers as they must be; the others are left out. */
   soundIntegers(name: string): readonly number[] {
     return this.#entries(name).filter((value): value is number => isInteger(value, maxUint32));
-  }
-
-  integers(name: string): readonly number[] {
-    return this.#entries(name).map((value, i) => {
-      if (isInteger(value, maxUint32)) return value;
-      this.fail(`${name}[${i}]`, `must be an integer from 0 to ${maxUint32}`);
-      return 0;
-    });
   }
 
   list<T>(name: string, read: (fields: Fields) => T): readonly T[] {

@@ -3,9 +3,9 @@ import { catchUp } from '../../src/catch-up/catch-up.ts';
 import { PageCache, type PageCacheOptions } from '../../src/catch-up/page-cache.ts';
 import { TopicBacklog } from '../../src/catch-up/topic-backlog.ts';
 import type { View } from '../../src/fanout/view.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
 import type { ServerFrame } from '../../src/protocol/server-frames.ts';
 import { decode, makeWorld, onlyRoom, topicOf, type WorldOptions } from '../fanout/fixtures.ts';
+import { codecs } from '../support/codecs.ts';
 import { Expander } from '../support/expander.ts';
 import { json } from '../topics/fixtures.ts';
 

@@ -17,7 +17,6 @@ const plain: Dialect = {
     return typeof value === 'number' || value === null ? value : undefined;
   },
   payload: (raw) => (raw['payload'] as Payload | undefined) ?? null,
-  bytes: () => undefined,
   operator: (value) => value,
 };
 

@@ -1,8 +1,8 @@
 import { expect, it, vi } from 'vitest';
 import { concatBytes } from '../../src/protocol/bytes.ts';
 import { deflateBody } from '../../src/protocol/compression.ts';
-import { protobufCodec } from '../../src/protocol/protobuf/codec.ts';
 import type { Reply } from '../../src/protocol/server-frames.ts';
+import { protobufCodec } from '../support/codecs.ts';
 import { publication, settled } from './support/fakes.ts';
 
 const range = (after: number, upto: number) => Array.from({ length: upto - after }, (_, i) => after + i + 1);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type CountedSession, SystemSessions } from '../../src/compat/system-sessions.ts';
-import { jsonCodec } from '../../src/protocol/json/codec.ts';
+import { jsonCodec } from '../support/codecs.ts';
 
 interface Given {
   readonly codec?: string;

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { protobufCodec } from '../../src/protocol/protobuf/codec.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
 import type { ServerFrame } from '../../src/protocol/server-frames.ts';
+import { protobufCodec } from '../support/codecs.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
 import { Opened } from '../support/opened.ts';

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { DictionaryTrial, dictionaryPolicy } from '../../src/fanout/dictionary.ts';
 import type { View } from '../../src/fanout/view.ts';
 import type { ViewOptions } from '../../src/fanout/view-options.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
+import { codecs } from '../support/codecs.ts';
 import { json } from '../topics/fixtures.ts';
 import { Listener, makeWorld, onlyRoom, type WorldOptions } from './fixtures.ts';
 

@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import type { View } from '../../src/fanout/view.ts';
 import type { ViewOptions } from '../../src/fanout/view-options.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
 import { StoredPublication } from '../../src/topics/publication.ts';
 import { patternMatches } from '../../src/topics/topic-name.ts';
+import { codecs } from '../support/codecs.ts';
 import { json } from '../topics/fixtures.ts';
 import {
   decode,

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { type ViewOptions, viewKey } from '../../src/fanout/view-options.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
 import { intervalLadderMs, snapInterval } from '../../src/protocol/selection-key.ts';
 import { compileFilter } from '../../src/topics/filter.ts';
+import { codecs } from '../support/codecs.ts';
 import { viewOptions } from './fixtures.ts';
 
 describe('intervals', () => {

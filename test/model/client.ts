@@ -1,5 +1,4 @@
 import type { Commands } from '../../src/protocol/client-frames.ts';
-import type { Codec } from '../../src/protocol/codec.ts';
 import type {
   Granted,
   Position,
@@ -9,6 +8,7 @@ import type {
   TopicResult,
 } from '../../src/protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../src/protocol/server-frames.ts';
+import type { Codec } from '../support/codecs.ts';
 import type { Gateway } from './gateway.ts';
 import { sweepMs, writeTimeoutMs } from './gateway.ts';
 import { Inflater } from './inflater.ts';

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LmdbEngine } from '../../src/engines/lmdb/engine.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
 import type { Mode, Position, Publication, Subscription } from '../../src/protocol/frames.ts';
 import type { ServerFrame } from '../../src/protocol/server-frames.ts';
 import { retention, temporaryFolder } from '../engines/lmdb/fixtures.ts';
 import { decode } from '../fanout/fixtures.ts';
 import { makeGateway } from '../sessions/fixtures.ts';
+import { codecs } from '../support/codecs.ts';
 import { json } from '../topics/fixtures.ts';
 
 /**

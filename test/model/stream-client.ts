@@ -1,9 +1,9 @@
 import { EventReader } from '../../src/client/http/event-reader.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
 import type { SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../src/protocol/server-frames.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 import type { PollResponse } from '../../src/transport/uws/poll-connection.ts';
+import { codecs } from '../support/codecs.ts';
 import type { ModelClient, Start } from './client.ts';
 import { keyOf } from './client.ts';
 import type { Gateway } from './gateway.ts';

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { whenDone } from '../../src/awaitable.ts';
 import { MemoryEngine } from '../../src/engines/memory.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 import type { AppendOutcome, EngineFeed } from '../../src/topics/engine.ts';
 import type { StoredPublication } from '../../src/topics/publication.ts';
+import { codecs } from '../support/codecs.ts';
 import { Client, type ModelClient } from './client.ts';
 import { type ModelEngine, NodeEngine, ScriptedEngine } from './engine.ts';
 import { Gateway, type GatewayOptions } from './gateway.ts';

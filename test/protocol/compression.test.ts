@@ -8,9 +8,9 @@ import { deflateBody } from '../../src/protocol/compression.ts';
 import { crc32 } from '../../src/protocol/crc32.ts';
 import type { CompressedBody, Publication } from '../../src/protocol/frames.ts';
 import { maxPlainBytes, smallRunBytes } from '../../src/protocol/inflate.ts';
-import { protobufCodec } from '../../src/protocol/protobuf/codec.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 import { publication } from '../support/arbitraries.ts';
+import { protobufCodec } from '../support/codecs.ts';
 import { expandBatch } from '../support/expand-batch.ts';
 import { publicationOf } from '../support/publication-of.ts';
 

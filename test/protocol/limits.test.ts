@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { ClientFrame } from '../../src/protocol/client-frames.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
 import { maxInstantMs } from '../../src/protocol/fields.ts';
 import { maxFilterDepth, maxFilterNodes } from '../../src/protocol/filter-fields.ts';
 import type { Filter } from '../../src/protocol/frames.ts';
 import { nullPayload } from '../../src/protocol/payload.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
+import { codecs } from '../support/codecs.ts';
 
 const leaf: Filter = { op: 'exists', tag: 'a' };
 const nested = (depth: number): Filter => (depth === 1 ? leaf : { op: 'not', filters: [nested(depth - 1)] });

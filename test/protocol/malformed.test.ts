@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { commandKinds } from '../../src/protocol/client-frames.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
 import { serverKinds } from '../../src/protocol/server-frames.ts';
 import { clientFrame, serverFrame } from '../support/arbitraries.ts';
+import { codecs } from '../support/codecs.ts';
 
 const anyClientFrame = fc.oneof(...commandKinds.map(clientFrame));
 const anyServerFrame = fc.oneof(...serverKinds.map(serverFrame));

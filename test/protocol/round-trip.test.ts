@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { commandKinds } from '../../src/protocol/client-frames.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
 import { readPublicationBytes } from '../../src/protocol/protobuf/publication-bytes.ts';
 import { serverKinds } from '../../src/protocol/server-frames.ts';
 import { clientFrame, publication, serverFrame } from '../support/arbitraries.ts';
+import { codecs } from '../support/codecs.ts';
 
 describe.each(Object.values(codecs))('the $name codec', (codec) => {
   it.each(commandKinds)('carries the command %s to the gateway', (kind) => {

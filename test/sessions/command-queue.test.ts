@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { codecs } from '../../src/protocol/codecs.ts';
 import { CommandQueue, maxQueuedBytes } from '../../src/sessions/command-queue.ts';
 import type { Task } from '../../src/sessions/task.ts';
 import { TurnBudget } from '../../src/sessions/turn-budget.ts';
 import { FakeSink, FakeTurns } from '../fanout/fixtures.ts';
+import { codecs } from '../support/codecs.ts';
 import { FakeConnection } from './fixtures.ts';
 
 const overheadBytes = 256;

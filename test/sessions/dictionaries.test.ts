@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { codecs } from '../../src/protocol/codecs.ts';
 import { eagerCompression } from '../fanout/fixtures.ts';
+import { codecs } from '../support/codecs.ts';
 import { json } from '../topics/fixtures.ts';
 import { type FakeConnection, type GatewayOptions, makeGateway } from './fixtures.ts';
 

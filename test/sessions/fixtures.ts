@@ -9,8 +9,6 @@ import { PageCache } from '../../src/catch-up/page-cache.ts';
 import { type CloseCode, SluiceError } from '../../src/errors.ts';
 import type { View } from '../../src/fanout/view.ts';
 import type { ClientFrame } from '../../src/protocol/client-frames.ts';
-import type { Codec } from '../../src/protocol/codec.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
 import type { Mode, Position } from '../../src/protocol/frames.ts';
 import { namespaceOf } from '../../src/protocol/namespace.ts';
 import type { ServerFrame, ServerKind } from '../../src/protocol/server-frames.ts';
@@ -27,6 +25,8 @@ import { Subscriber } from '../../src/sessions/subscribe.ts';
 import { TurnBudget } from '../../src/sessions/turn-budget.ts';
 import { decode, type FakeSink, type Hearer, makeWorld, type WorldOptions } from '../fanout/fixtures.ts';
 import { readAtOnce } from '../support/arrival.ts';
+import type { Codec } from '../support/codecs.ts';
+import { codecs } from '../support/codecs.ts';
 import { Expander } from '../support/expander.ts';
 import { wideLimits } from '../support/wide-limits.ts';
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MemoryEngine } from '../../src/engines/memory.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
 import type { Position } from '../../src/protocol/frames.ts';
 import type { ServerFrame } from '../../src/protocol/server-frames.ts';
 import { decode } from '../fanout/fixtures.ts';
+import { codecs } from '../support/codecs.ts';
 import { json } from '../topics/fixtures.ts';
 import { makeGateway, user } from './fixtures.ts';
 

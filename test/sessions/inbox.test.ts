@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { MemoryEngine } from '../../src/engines/memory.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
 import { cursorNow } from '../../src/topics/cursor.ts';
 import { topicOf } from '../fanout/fixtures.ts';
+import { codecs } from '../support/codecs.ts';
 import { stored } from '../topics/fixtures.ts';
 import { makeGateway, user } from './fixtures.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Identity } from '../../src/auth/identity.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
 import type { Granted, Subscription } from '../../src/protocol/frames.ts';
+import { codecs } from '../support/codecs.ts';
 import { type GatewayOptions, makeGateway, user } from './fixtures.ts';
 
 /** A gateway with a state topic of a few keys, and a client that shows some of them. */

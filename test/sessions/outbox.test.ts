@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { codecs } from '../../src/protocol/codecs.ts';
 import { maxWaitingBytes, maxWaitingMessages, Outbox } from '../../src/sessions/outbox.ts';
 import { FakeSink } from '../fanout/fixtures.ts';
+import { codecs } from '../support/codecs.ts';
 import { FakeConnection } from './fixtures.ts';
 
 /** An outbox whose connection takes messages until `limit` of them are buffered. */

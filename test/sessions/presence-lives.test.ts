@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Fanout } from '../../src/fanout/fanout.ts';
 import type { View } from '../../src/fanout/view.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
 import type { ServerFrame } from '../../src/protocol/server-frames.ts';
 import { answeredBy, BusLine, peersBy } from '../../src/server/bus-line.ts';
 import { HeldBytes } from '../../src/sessions/charges.ts';
 import { Presence, type PresenceCalls } from '../../src/sessions/presence.ts';
 import type { BusListener } from '../../src/topics/engine.ts';
+import { codecs } from '../support/codecs.ts';
 import { RecordedMetrics } from '../support/metrics.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { codecs } from '../../src/protocol/codecs.ts';
 import { memberBytes } from '../../src/sessions/presence.ts';
+import { codecs } from '../support/codecs.ts';
 import { growthBytes } from '../support/memory.ts';
 import { makeGateway, user } from './fixtures.ts';
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { compatCodec } from '../../src/compat/codec.ts';
 import { serverMonitoring } from '../../src/compat/server-monitoring.ts';
-import type { Codec } from '../../src/protocol/codec.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
+import type { Codec } from '../support/codecs.ts';
+import { codecs } from '../support/codecs.ts';
 import { json } from '../topics/fixtures.ts';
 import { makeGateway, user } from './fixtures.ts';
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { codecs } from '../../src/protocol/codecs.ts';
 import type { ServerFrame } from '../../src/protocol/server-frames.ts';
 import { maxWaitingReplies } from '../../src/sessions/large-replies.ts';
 import { maxWaitingBytes, maxWaitingMessages } from '../../src/sessions/outbox.ts';
 import { topicOf } from '../fanout/fixtures.ts';
+import { codecs } from '../support/codecs.ts';
 import { json } from '../topics/fixtures.ts';
 import { makeGateway } from './fixtures.ts';
 

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest';
 import type { Identity } from '../../src/auth/identity.ts';
 import type { TokenResult } from '../../src/auth/tokens.ts';
 import { SluiceError } from '../../src/errors.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
 import type { Filter, SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 import { topicOf } from '../fanout/fixtures.ts';
+import { codecs } from '../support/codecs.ts';
 import { json, WaitingEngine } from '../topics/fixtures.ts';
 import { makeGateway, user } from './fixtures.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { anonymousIdentity } from '../../src/auth/identity.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
 import { StateNews } from '../../src/sessions/state-news.ts';
+import { codecs } from '../support/codecs.ts';
 
 function makeNews(count: number) {
   const world = { degraded: false, turn: () => undefined as unknown };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { anonymousIdentity } from '../../src/auth/identity.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
+import { codecs } from '../support/codecs.ts';
 import { makeGateway, user } from './fixtures.ts';
 
 const targets = ['a:*', 'b:*', 'c:*', 'd:*'];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { unauthenticatedIdentity } from '../../src/auth/identity.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
 import { authenticateWithinMs, maxUnauthenticatedBytes } from '../../src/sessions/unauthenticated.ts';
+import { codecs } from '../support/codecs.ts';
 import { makeGateway, user } from './fixtures.ts';
 
 async function stranger(options: Parameters<typeof makeGateway>[0] = {}) {

@@ -1,6 +1,6 @@
 import type { CompressedBody, Publication } from '../../src/protocol/frames.ts';
 import { type InflateFault, inflateBody } from '../../src/protocol/inflate.ts';
-import { decodeRun } from '../../src/protocol/protobuf/codec.ts';
+import { decodeRun } from './codecs.ts';
 
 type Expanded =
   | { readonly ok: true; readonly publications: readonly Publication[] }

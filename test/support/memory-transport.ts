@@ -2,9 +2,9 @@ import type { CloseCode } from '../../src/errors.ts';
 import type { Member, OutFrame, Receiver, Sink } from '../../src/fanout/sink.ts';
 import type { Feed, View } from '../../src/fanout/view.ts';
 import type { Metrics } from '../../src/metrics.ts';
-import type { Codec } from '../../src/protocol/codec.ts';
 import type { Position } from '../../src/protocol/frames.ts';
 import type { Connection } from '../../src/sessions/connection.ts';
+import type { Codec } from './codecs.ts';
 
 interface Lost {
   readonly receiver: Receiver;

@@ -1,8 +1,8 @@
 import type { ClientOptions } from 'ws';
 import type { ClientFrame, CommandKind, Commands } from '../../src/protocol/client-frames.ts';
 import type { Publication } from '../../src/protocol/frames.ts';
-import { protobufCodec } from '../../src/protocol/protobuf/codec.ts';
 import type { ServerFrame } from '../../src/protocol/server-frames.ts';
+import { protobufCodec } from './codecs.ts';
 import { Expander } from './expander.ts';
 import { SocketClient } from './socket-client.ts';
 

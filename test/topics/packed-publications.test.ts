@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { codecs } from '../../src/protocol/codecs.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
 import { PackedPublications } from '../../src/topics/packed-publications.ts';
 import { SegmentPool } from '../../src/topics/segment-pool.ts';
+import { codecs } from '../support/codecs.ts';
 import { factsOf, json, stored } from './fixtures.ts';
 
 /** What a segment keeps of each beside its encoding. */

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { codecs } from '../../src/protocol/codecs.ts';
 import { maxInstantMs } from '../../src/protocol/fields.ts';
 import {
   besideRows,
@@ -9,6 +8,7 @@ import {
   type PublishFields,
 } from '../../src/protocol/publication.ts';
 import { StoredPublication } from '../../src/topics/publication.ts';
+import { codecs } from '../support/codecs.ts';
 import { factsOf, fields } from './fixtures.ts';
 
 type KeptMember = Exclude<keyof KeptFields, 'topic' | 'type' | 'payload'>;

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { anonymousIdentity } from '../../src/auth/identity.ts';
 import type { CloseCode } from '../../src/errors.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
 import { makeGateway, peerOf } from '../sessions/fixtures.ts';
+import { codecs } from '../support/codecs.ts';
 import { MemoryConnection, MemorySink } from '../support/memory-transport.ts';
 import { type Far, type Gateway, sinkContract, type Transport } from './sink-contract.ts';
 

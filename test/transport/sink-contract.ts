@@ -2,14 +2,14 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { CloseCode } from '../../src/errors.ts';
 import type { Sink } from '../../src/fanout/sink.ts';
 import type { ClientFrame } from '../../src/protocol/client-frames.ts';
-import type { Codec } from '../../src/protocol/codec.ts';
-import { codecs } from '../../src/protocol/codecs.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
 import type { ServerFrame, ServerKind } from '../../src/protocol/server-frames.ts';
 import type { Session } from '../../src/sessions/session.ts';
 import { decode, eagerCompression } from '../fanout/fixtures.ts';
 import { type GatewayOptions, makeGateway } from '../sessions/fixtures.ts';
+import type { Codec } from '../support/codecs.ts';
+import { codecs } from '../support/codecs.ts';
 import { Expander } from '../support/expander.ts';
 import { json } from '../topics/fixtures.ts';
 

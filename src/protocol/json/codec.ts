@@ -7,11 +7,10 @@ import type { Payload, Publication } from '../frames.ts';
 import { fromInstant, toInstant } from '../instant.ts';
 import { publishCommand } from '../publication.ts';
 import type { ServerFrame } from '../server-frames.ts';
-import { isServerKind, readServerFrame } from '../server-frames.ts';
 import { isUtf8 } from '../utf8.ts';
 import { aliasOf, readAlias } from './aliases.ts';
 import { fromBase64, toBase64 } from './base64.ts';
-import { arrayElements, cutObject, memberValue, scanObject, splitEnvelope } from './envelope.ts';
+import { cutObject, memberValue, scanObject } from './envelope.ts';
 import { instantName } from './names.ts';
 import { peekJsonId } from './peek-id.ts';
 import { framePublish, isFaults, readJsonPublish } from './publish.ts';
@@ -31,11 +30,9 @@ export const jsonCodec: Codec = {
   name: 'json',
   subprotocol: 'sluice.v1.json',
   binary: false,
-  encodeClientFrame,
   decodeClientFrame,
   peekId: peekJsonId,
   encodeServerFrame,
-  decodeServerFrame,
   encodePublication,
   frameBatch,
   frameSnapshot,
@@ -57,10 +54,6 @@ export const jsonDialect: Dialect = {
     const bytes = typeof base64 === 'string' ? fromBase64(base64) : undefined;
     return bytes === undefined ? undefined : { format: 'binary', bytes };
   },
-  bytes(raw, name) {
-    const value = raw[`${name}Base64`];
-    return typeof value === 'string' ? fromBase64(value) : undefined;
-  },
   operator: (value) => value,
 };
 
@@ -78,7 +71,7 @@ const faultCodes = {
 } as const;
 
 /** A message whose members were found, with its type and id. */
-function openFrame(message: Uint8Array) {
+export function openFrame(message: Uint8Array) {
   if (!isUtf8(message)) return failure(0, 'invalid_json', 'the message is not UTF-8');
   const text = scanObject(message);
   if (!text.ok) {
@@ -95,7 +88,7 @@ function openFrame(message: Uint8Array) {
 }
 
 /** The other members, parsed, but for those of `cuts`, which are their bytes. */
-function rawOf(message: Uint8Array, text: JsonText, cuts: readonly string[]): Record<string, unknown> {
+export function rawOf(message: Uint8Array, text: JsonText, cuts: readonly string[]): Record<string, unknown> {
   const { envelope, values } = cutObject(message, text, cuts);
   cuts.forEach((name, i) => {
     envelope[name] = values[i];
@@ -137,51 +130,8 @@ function withSingle(raw: Raw, one: string, many: string): unknown {
   return Array.isArray(list) ? [single, ...list] : [single];
 }
 
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return JSON.stringify(text.length <= 64 ? text : `${text.slice(0, 64)}…`);
-}
-
-function decodeServerFrame(message: Uint8Array): Decoded<ServerFrame> {
-  const opened = openFrame(message);
-  if (!opened.ok) return opened;
-  const { type, id, text } = opened;
-  const raw = rawOf(message, text, ['data', 'messages']);
-  if (!isServerKind(type)) {
-    if (!isFlatPublication(raw)) {
-      return { ok: false, id, code: 'unknown_command', message: `unknown frame ${quoted(type)}` };
-    }
-    return readServerFrame('batch', 0, batchOfFlat(raw), jsonDialect);
-  }
-  const messages = raw['messages'];
-  raw['publications'] = messages instanceof Uint8Array ? publications(messages) : undefined;
-  return readServerFrame(type, id, type === 'batch' ? batchOf(raw) : raw, jsonDialect);
-}
-
-function isFlatPublication(raw: Raw): boolean {
-  return raw['offset'] !== undefined && raw['timestamp'] !== undefined && raw['view'] !== undefined;
-}
-
-function batchOfFlat(raw: Raw): Raw {
-  const offset = raw['offset'];
-  const after = typeof offset === 'number' ? offset - 1 : undefined;
-  return batchOf({ ...raw, after, upto: offset, publications: [raw] });
-}
-
-/** JSON always says the topic, for people; a frame says it only in views of a pattern, which also say the epoch. */
-function batchOf(raw: Raw): Raw {
-  return { ...raw, topic: raw['epoch'] === undefined ? undefined : raw['topic'], deflate: undefined };
-}
-
-/** What is neither list nor object becomes `false`, which the reader refuses. */
-function publications(messages: Uint8Array): unknown {
-  const array = arrayElements(messages);
-  if (!array.ok) return false;
-  return array.elements.map((element) => {
-    const split = splitEnvelope(element, 'data');
-    if (!split.ok) return false;
-    split.envelope['data'] = split.payload;
-    return split.envelope;
-  });
 }
 
 // ---- encoding ----
@@ -209,28 +159,10 @@ const instants: ReadonlySet<string> = new Set([
 ]);
 
 /** `{"type":…,"id":…` with the frame's other members, then `payload`. */
-function flat(frame: { kind: string; id: number }, fields: object, payload?: Payload): Uint8Array {
+export function flat(frame: { kind: string; id: number }, fields: object, payload?: Payload): Uint8Array {
   const rest = JSON.stringify(wire(fields)).slice(1, -1);
   const head = `{"type":"${frame.kind}"${member('id', frame.id || undefined)}${rest === '' ? '' : `,${rest}`}`;
   return join([head, ...(payload === undefined ? [] : payloadPieces(payload)), '}']);
-}
-
-function encodeClientFrame(frame: ClientFrame): Uint8Array {
-  const { kind: _kind, id: _id, ...fields } = frame;
-  switch (frame.kind) {
-    case 'publish': {
-      const { topic, type, payload, tags, kind: _k, id: _i, ...rest } = frame;
-      return flat(frame, { topic, event: type, tags, ...rest }, payload);
-    }
-    case 'call':
-      return flat(frame, { method: frame.method }, frame.payload);
-    case 'subscribe': {
-      const only = frame.subscriptions.length === 1 ? frame.subscriptions[0] : undefined;
-      return flat(frame, only ?? fields);
-    }
-    default:
-      return flat(frame, fields);
-  }
 }
 
 function encodeServerFrame(frame: ServerFrame): Uint8Array {

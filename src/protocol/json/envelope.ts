@@ -3,7 +3,6 @@ import {
   type JsonText,
   memberName,
   type ScanFault,
-  type Span,
   scanJson,
   type Wanted,
 } from './scanner.ts';
@@ -15,18 +14,11 @@ const maxMembers = 100;
 export const wantedObject: Wanted = { maxMembers, maxNestedBytes: Number.POSITIVE_INFINITY, elements: false };
 
 /** An object without the members that were cut out of it. */
-export interface Envelope {
+export interface Cut {
   readonly ok: true;
   /**
    * The other members, parsed. A member named `__proto__` is an own property like any other: don't copy by assignment.
    */
-  readonly envelope: Record<string, unknown>;
-  /** The exact bytes of the member's value: a view into the text. */
-  readonly payload?: Uint8Array;
-}
-
-export interface Cut {
-  readonly ok: true;
   readonly envelope: Record<string, unknown>;
   /** By name that was asked for: the exact bytes of its value, or undefined. Views into the text. */
   readonly values: readonly (Uint8Array | undefined)[];
@@ -42,13 +34,7 @@ export function asObject(text: JsonText | ScanFault): JsonText | ScanFault {
   return !text.ok || text.kind === 'object' ? text : notThat('an object', text);
 }
 
-/** Parses a JSON object except for one member, whose bytes are left as they are. */
-export function splitEnvelope(bytes: Uint8Array, payloadMember: string): Envelope | ScanFault {
-  const cut = cutMembers(bytes, [payloadMember]);
-  return cut.ok ? { ok: true, envelope: cut.envelope, payload: cut.values[0] } : cut;
-}
-
-/** The same for several members. */
+/** Parses a JSON object except for these members, whose bytes are left as they are. */
 export function cutMembers(bytes: Uint8Array, names: readonly string[]): Cut | ScanFault {
   const text = scanObject(bytes);
   return text.ok ? cutObject(bytes, text, names) : text;
@@ -82,16 +68,6 @@ function setOwn(object: Record<string, unknown>, name: string, value: unknown): 
 function parsed(bytes: Uint8Array, { start, end, plain }: JsonMember): unknown {
   if (plain) return plainTexts.decode(bytes, start + 1, end - 1);
   return JSON.parse(plainTexts.decode(bytes, start, end));
-}
-
-/** The elements of a JSON array: views into the text. Strict, see `scanJson`. */
-export function arrayElements(
-  bytes: Uint8Array,
-): { readonly ok: true; readonly elements: readonly Uint8Array[] } | ScanFault {
-  const text = scanJson(bytes);
-  if (!text.ok) return text;
-  if (text.kind !== 'array') return notThat('an array', text);
-  return { ok: true, elements: text.elements.map((span: Span) => bytes.subarray(span.start, span.end)) };
 }
 
 function notThat(expected: string, text: JsonText): ScanFault {

@@ -2,25 +2,21 @@ import { type ClientFrame, type CommandKind, readClientFrame } from '../client-f
 import type { Codec } from '../codec.ts';
 import type { Decoded, Dialect, Raw } from '../fields.ts';
 import type { BatchHeader, CompressedBody, HistoryHeader, Publication, SnapshotHeader } from '../frames.ts';
-import type { ServerFrame } from '../server-frames.ts';
-import { readServerFrame } from '../server-frames.ts';
 import { Slabs } from '../slabs.ts';
 import { toWellFormed } from '../utf8.ts';
 import { writePublication } from './publication-bytes.ts';
 import { Reader, v1, Writer } from './schema.ts';
 import { varintLength, writeVarint } from './varint.ts';
-import { batchHeaderToWire, clientFrameToWire, operatorName, serverFrameToWire } from './wire.ts';
+import { batchHeaderToWire, operatorName, serverFrameToWire } from './wire.ts';
 
 /** `sluice.v1.protobuf`: one frame of `proto/gateway.proto` per binary message. */
 export const protobufCodec: Codec & Required<Pick<Codec, 'frameCompressedBatch'>> = {
   name: 'protobuf',
   subprotocol: 'sluice.v1.protobuf',
   binary: true,
-  encodeClientFrame: (frame) => v1.ClientFrame.encode(clientFrameToWire(frame), scratch.begin()).finish(),
   decodeClientFrame,
   peekId: readableId,
   encodeServerFrame: (frame) => v1.ServerFrame.encode(serverFrameToWire(frame), scratch.begin()).finish(),
-  decodeServerFrame,
   encodePublication,
   frameBatch,
   frameSnapshot,
@@ -88,7 +84,7 @@ const frameSlabs = new Slabs(16_384);
 /** Encoded publications live until the slowest view has sent them. */
 const publicationSlabs = new Slabs(4096);
 
-const dialect: Dialect = {
+export const protobufDialect: Dialect = {
   eventMember: 'type',
   instant: (raw, name) => {
     const value = raw[name] ?? null;
@@ -98,11 +94,6 @@ const dialect: Dialect = {
     const { json, binary } = raw;
     if (json instanceof Uint8Array) return { format: 'json', bytes: json };
     return binary instanceof Uint8Array ? { format: 'binary', bytes: binary } : null;
-  },
-  // The default of the generated code is a Buffer in Node and an array elsewhere.
-  bytes: (raw, name) => {
-    const value = raw[name];
-    return value instanceof Uint8Array && value.length > 0 ? value : new Uint8Array(0);
   },
   operator: (value) => operatorName(value),
 };
@@ -147,7 +138,7 @@ function decodeClientFrame(message: Uint8Array): Decoded<ClientFrame> {
   // An id of 0 that is written out deletes the member.
   const { id = 0, command } = frame;
   if (command === undefined) return { ok: false, id, code: 'unknown_command', message: 'unknown command' };
-  return readClientFrame(command, id, frame[command] as Raw, dialect);
+  return readClientFrame(command, id, frame[command] as Raw, protobufDialect);
 }
 
 /**
@@ -169,18 +160,6 @@ const decodeInto = v1.ClientFrame.decode as (
   target: ReceivedCommand,
 ) => unknown;
 
-function decodeServerFrame(message: Uint8Array): Decoded<ServerFrame> {
-  let frame: InstanceType<typeof v1.ServerFrame>;
-  try {
-    frame = v1.ServerFrame.decode(new Reader(message));
-  } catch {
-    return { ...malformed, id: readableId(message) };
-  }
-  const { id, kind } = frame;
-  if (kind === undefined) return { ok: false, id, code: 'unknown_command', message: 'unknown frame' };
-  return readServerFrame(kind, id, frame[kind] as unknown as Raw, dialect);
-}
-
 /** The id of a frame that can't be decoded, or is not to be: writers put it first. */
 function readableId(message: Uint8Array): number {
   if (message[0] !== 8) return 0;
@@ -188,16 +167,6 @@ function readableId(message: Uint8Array): number {
     return new Reader(message.subarray(1)).uint32();
   } catch {
     return 0;
-  }
-}
-
-/** The publications of a run: what `encodePublication` yields, again and again. Never throws. */
-export function decodeRun(run: Uint8Array): Decoded<ServerFrame> {
-  try {
-    const batch = v1.Batch.decode(new Reader(run));
-    return readServerFrame('batch', 0, { publications: batch.publications }, dialect);
-  } catch {
-    return { ...malformed, id: 0 };
   }
 }
 

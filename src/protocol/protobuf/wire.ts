@@ -1,4 +1,3 @@
-import type { ClientFrame } from '../client-frames.ts';
 import type {
   BatchHeader,
   Filter,
@@ -7,7 +6,6 @@ import type {
   Publication,
   PublishFields,
   SubscribeResult,
-  Subscription,
 } from '../frames.ts';
 import { seenOf } from '../publication.ts';
 import type { ServerFrame } from '../server-frames.ts';
@@ -15,12 +13,11 @@ import { type sluice, v1 } from './schema.ts';
 
 /** Frames as the generated encoder takes them: the same names, but for payloads, filters and modes. */
 
-type ClientWire = sluice.v1.ClientFrame.$Properties;
 type ServerWire = sluice.v1.ServerFrame.$Properties;
 
 const Operator = v1.Filter.Operator;
 
-const operators = {
+export const operators = {
   eq: Operator.OPERATOR_EQ,
   in: Operator.OPERATOR_IN,
   prefix: Operator.OPERATOR_PREFIX,
@@ -43,7 +40,7 @@ export function operatorName(value: unknown): string | undefined {
   return operatorNames.get(value);
 }
 
-function payloadToWire(payload: Payload | undefined): { json?: Uint8Array; binary?: Uint8Array } {
+export function payloadToWire(payload: Payload | undefined): { json?: Uint8Array; binary?: Uint8Array } {
   if (payload === undefined) return {};
   return payload.format === 'json' ? { json: payload.bytes } : { binary: payload.bytes };
 }
@@ -60,36 +57,6 @@ const lacking: readonly [
   Lacking<Publication, sluice.v1.Publication.$Properties>,
 ][] = [];
 lacking satisfies readonly [never, never][];
-
-export function clientFrameToWire(frame: ClientFrame): ClientWire {
-  const { id } = frame;
-  switch (frame.kind) {
-    case 'publish': {
-      const { payload, ...rest } = frame;
-      return { id, publish: { ...rest, ...payloadToWire(payload) } };
-    }
-    case 'call':
-      return { id, call: { method: frame.method, ...payloadToWire(frame.payload) } };
-    case 'subscribe':
-      return { id, subscribe: { subscriptions: frame.subscriptions.map(subscriptionToWire) } };
-    default:
-      return { id, [frame.kind]: frame };
-  }
-}
-
-function subscriptionToWire(subscription: Subscription): sluice.v1.Subscription.$Properties {
-  const { filter, positions, keys, ...rest } = subscription;
-  const lists = { positions: positions?.slice(), keys: keys?.slice() };
-  return { ...rest, ...lists, filter: filter && filterToWire(filter) };
-}
-
-function filterToWire(filter: Filter): sluice.v1.Filter.$Properties {
-  const op = operators[filter.op];
-  if ('filters' in filter) return { op, filters: filter.filters.map(filterToWire) };
-  if ('values' in filter) return { op, tag: filter.tag, values: filter.values.slice() };
-  if ('value' in filter) return { op, tag: filter.tag, values: [filter.value] };
-  return 'number' in filter ? { op, tag: filter.tag, number: filter.number } : { op, tag: filter.tag };
-}
 
 export function batchHeaderToWire(header: BatchHeader): sluice.v1.Batch.$Properties {
   const { view, topic, epoch, after, upto, cursor } = header;

@@ -5,8 +5,8 @@ import { concatBytes } from '../../../src/protocol/bytes.ts';
 import { deflateBody, type SharedDictionary } from '../../../src/protocol/compression.ts';
 import { crc32 } from '../../../src/protocol/crc32.ts';
 import type { Granted } from '../../../src/protocol/frames.ts';
-import { protobufCodec } from '../../../src/protocol/protobuf/codec.ts';
 import type { Reply } from '../../../src/protocol/server-frames.ts';
+import { protobufCodec } from '../../support/codecs.ts';
 import { type FakeSocket, type Harness, harness, publication, settled } from '../support/fakes.ts';
 
 // Most tests look at what a message does in its own turn.

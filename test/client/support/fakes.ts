@@ -4,10 +4,9 @@ import type { ClientOptions } from '../../../src/client/options.ts';
 import type { Runtime, Socket, TimerHandle } from '../../../src/client/runtime.ts';
 import { extras } from '../../../src/client/subscriptions/extras.ts';
 import type { ClientFrame, CommandKind } from '../../../src/protocol/client-frames.ts';
-import type { Codec } from '../../../src/protocol/codec.ts';
-import { jsonCodec } from '../../../src/protocol/json/codec.ts';
-import { protobufCodec } from '../../../src/protocol/protobuf/codec.ts';
 import type { Reply, ServerFrame } from '../../../src/protocol/server-frames.ts';
+import type { Codec } from '../../support/codecs.ts';
+import { jsonCodec, protobufCodec } from '../../support/codecs.ts';
 import { publicationOf } from '../../support/publication-of.ts';
 
 // Most tests look at what a call or a message does in its own turn.

@@ -3,10 +3,10 @@ import { Reader } from 'protobufjs/minimal.js';
 import { describe, expect, it } from 'vitest';
 import { decodeRun, protobufCodec as small } from '../../../src/client/wire/protobuf.ts';
 import { commandKinds } from '../../../src/protocol/client-frames.ts';
-import { protobufCodec, decodeRun as referenceRun } from '../../../src/protocol/protobuf/codec.ts';
 import type { ServerFrame } from '../../../src/protocol/server-frames.ts';
 import { serverKinds } from '../../../src/protocol/server-frames.ts';
 import { clientFrame, publication, serverFrame } from '../../support/arbitraries.ts';
+import { protobufCodec, decodeRun as referenceRun } from '../../support/codecs.ts';
 import { expectSame } from '../../support/expect-same.ts';
 
 type Result = ServerFrame | 'refused';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Publication } from '../../../src/protocol/frames.ts';
-import { jsonCodec } from '../../../src/protocol/json/codec.ts';
 import { publishOf } from '../../../src/protocol/publication.ts';
 import { utf8 } from '../../../src/protocol/utf8.ts';
+import { jsonCodec } from '../../support/codecs.ts';
 import { publicationOf } from '../../support/publication-of.ts';
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

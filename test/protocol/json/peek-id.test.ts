@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { codecs } from '../../../src/protocol/codecs.ts';
+import { codecs } from '../../support/codecs.ts';
 
 const peek = (text: string) => codecs.json.peekId(Buffer.from(text));
 

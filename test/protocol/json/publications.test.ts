@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { maxInstantMs } from '../../../src/protocol/fields.ts';
 import type { Payload, Publication } from '../../../src/protocol/frames.ts';
-import { jsonCodec } from '../../../src/protocol/json/codec.ts';
 import {
   readPayload,
   readPublicationBytes,
@@ -10,6 +9,7 @@ import {
 } from '../../../src/protocol/protobuf/publication-bytes.ts';
 import { publishOf } from '../../../src/protocol/publication.ts';
 import { StoredPublication } from '../../../src/topics/publication.ts';
+import { jsonCodec } from '../../support/codecs.ts';
 import { publicationOf } from '../../support/publication-of.ts';
 
 /** JSON is written straight into bytes: here it is made of strings, by `JSON.stringify`. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Publication } from '../../../src/protocol/frames.ts';
-import { protobufCodec } from '../../../src/protocol/protobuf/codec.ts';
 import { v1 } from '../../../src/protocol/protobuf/schema.ts';
 import { utf8 } from '../../../src/protocol/utf8.ts';
+import { protobufCodec } from '../../support/codecs.ts';
 import { publicationOf } from '../../support/publication-of.ts';
 
 const bytes = (...values: number[]) => Uint8Array.from(values);

@@ -3,7 +3,6 @@ import WebSocket from 'ws';
 import { anonymousIdentity } from '../../../src/auth/identity.ts';
 import { type CloseCode, closeTable } from '../../../src/errors.ts';
 import { eventLoop } from '../../../src/fanout/schedule.ts';
-import { codecs } from '../../../src/protocol/codecs.ts';
 import type { Session } from '../../../src/sessions/session.ts';
 import type { SocketData } from '../../../src/transport/uws/connection.ts';
 import { listen } from '../../../src/transport/uws/listen.ts';
@@ -13,6 +12,7 @@ import { UwsSink } from '../../../src/transport/uws/sink.ts';
 import type { UpgradeHandler } from '../../../src/transport/uws/upgrade.ts';
 import { WebSockets } from '../../../src/transport/uws/websocket.ts';
 import { peerOf } from '../../sessions/fixtures.ts';
+import { codecs } from '../../support/codecs.ts';
 import { type Far, type Gateway, sinkContract, type Transport } from '../sink-contract.ts';
 
 /** Lets every client in, with the codec that its subprotocol names. */

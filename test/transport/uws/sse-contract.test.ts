@@ -2,7 +2,6 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { anonymousIdentity } from '../../../src/auth/identity.ts';
 import type { CloseCode } from '../../../src/errors.ts';
 import { eventLoop } from '../../../src/fanout/schedule.ts';
-import { codecs } from '../../../src/protocol/codecs.ts';
 import type { Admission } from '../../../src/sessions/admission.ts';
 import { HeldBytes } from '../../../src/sessions/charges.ts';
 import type { Session } from '../../../src/sessions/session.ts';
@@ -14,6 +13,7 @@ import { RequestTurn } from '../../../src/transport/uws/request-turn.ts';
 import { EventStreams } from '../../../src/transport/uws/sse.ts';
 import { StreamReads } from '../../../src/transport/uws/stream-reads.ts';
 import { peerOf } from '../../sessions/fixtures.ts';
+import { codecs } from '../../support/codecs.ts';
 import { SseClient } from '../../support/sse-client.ts';
 import { type Far, type Gateway, sinkContract, type Transport } from '../sink-contract.ts';
 

@@ -1,7 +1,6 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { describe, expect, test } from 'vitest';
 import { anonymousIdentity } from '../../../src/auth/identity.ts';
-import { codecs } from '../../../src/protocol/codecs.ts';
 import type { Admission } from '../../../src/sessions/admission.ts';
 import type { ByteCharges } from '../../../src/sessions/charges.ts';
 import type { Peer } from '../../../src/sessions/peer.ts';
@@ -9,6 +8,7 @@ import { RequestIds } from '../../../src/transport/request-ids.ts';
 import { RequestTurn } from '../../../src/transport/uws/request-turn.ts';
 import { UpgradeHandler } from '../../../src/transport/uws/upgrade.ts';
 import { FakeTurns } from '../../fanout/fixtures.ts';
+import { codecs } from '../../support/codecs.ts';
 import { RecordedMetrics } from '../../support/metrics.ts';
 
 /** Each handshake that is admitted takes a millisecond. */

@@ -3,12 +3,12 @@ import { expect, test } from 'vitest';
 import { anonymousIdentity } from '../../../src/auth/identity.ts';
 import { eventLoop } from '../../../src/fanout/schedule.ts';
 import type { Receiver } from '../../../src/fanout/sink.ts';
-import { jsonCodec } from '../../../src/protocol/json/codec.ts';
 import type { Session } from '../../../src/sessions/session.ts';
 import type { Socket, SocketData } from '../../../src/transport/uws/connection.ts';
 import { RequestTurn } from '../../../src/transport/uws/request-turn.ts';
 import type { UpgradeHandler } from '../../../src/transport/uws/upgrade.ts';
 import { WebSockets } from '../../../src/transport/uws/websocket.ts';
+import { jsonCodec } from '../../support/codecs.ts';
 import { RecordedMetrics } from '../../support/metrics.ts';
 
 test('a connection is forgotten when it ends, and counted once each time', () => {
