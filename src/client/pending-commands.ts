@@ -2,21 +2,7 @@ import type { ClientFrame, CommandKind, Commands } from '../protocol/client-fram
 import type { ServerFrame, ServerKinds } from '../protocol/server-frames.ts';
 import { ClientError, localError } from './client-error.ts';
 import type { Runtime, TimerHandle } from './runtime.ts';
-
-/** The kind of frame that replies to each command. */
-interface ReplyKinds {
-  connect: 'connected';
-  subscribe: 'subscribed';
-  unsubscribe: 'unsubscribed';
-  publish: 'published';
-  history: 'history';
-  presence: 'presence';
-  status: 'status';
-  refresh: 'refreshed';
-  ping: 'pong';
-  call: 'result';
-  setKeys: 'subscribed';
-}
+import type { ReplyKinds } from './wire/tables.ts';
 
 export type ReplyTo<K extends CommandKind> = ServerKinds[ReplyKinds[K]];
 

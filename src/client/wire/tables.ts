@@ -95,6 +95,21 @@ const commands: Readonly<Record<CommandKind, string>> = {
   setKeys: 'view:u keys:*s',
 };
 
+/** The kind of frame that replies to each command. */
+export interface ReplyKinds {
+  connect: 'connected';
+  subscribe: 'subscribed';
+  unsubscribe: 'unsubscribed';
+  publish: 'published';
+  history: 'history';
+  presence: 'presence';
+  status: 'status';
+  refresh: 'refreshed';
+  ping: 'pong';
+  call: 'result';
+  setKeys: 'subscribed';
+}
+
 export interface Field {
   readonly name: string;
   /** One letter, or `message` for a field with `fields`. */
