@@ -1,5 +1,5 @@
 import { SluiceClient } from '../../src/client/client.ts';
-import type { Transport } from '../../src/client/http/transports.ts';
+import type { Transport } from '../../src/client/options.ts';
 import { platformRuntime } from '../../src/client/runtime.ts';
 import type { Filter } from '../../src/protocol/frames.ts';
 import { LightSocket } from '../support/light-socket.ts';

@@ -1,9 +1,11 @@
 import { localError } from './client-error.ts';
 import type { BackoffOptions } from './connection/backoff.ts';
 import type { HeartbeatOptions } from './connection/heartbeat.ts';
-import type { Transport } from './http/transports.ts';
 import type { OfflineQueueOptions } from './offline-queue.ts';
 import type { Runtime, WebSocketClass } from './runtime.ts';
+
+/** How the client gets frames: by `websocket`, `sse` (a stream of Server-Sent Events) or `poll`. */
+export type Transport = 'websocket' | 'sse' | 'poll';
 
 /** A number that can't be used throws a `TypeError` that names the option. Null counts as absent. */
 export interface ClientOptions {

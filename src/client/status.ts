@@ -1,5 +1,5 @@
 import type { StateChange } from './connection/connection.ts';
-import type { Transport } from './http/transports.ts';
+import type { Transport } from './options.ts';
 
 export interface ClientStatus extends Omit<StateChange, 'previous'> {
   /** The transport in use, or the next one to be tried. */

@@ -1,6 +1,7 @@
 import type { ClientFrame } from '../../protocol/client-frames.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import { ClientError, type LocalErrorCode, localError } from '../client-error.ts';
+import type { ClientOptions } from '../options.ts';
 import type { Runtime, Socket } from '../runtime.ts';
 import { Timer } from '../timer.ts';
 import type { ClientCodec } from '../wire/codec.ts';
@@ -8,14 +9,10 @@ import type { ClosedBy } from './close-code.ts';
 
 export type Greeting = ServerKinds['connected'];
 
-export interface SocketSessionOptions {
+export interface SocketSessionOptions extends Pick<ClientOptions, 'token' | 'connectTimeoutMs'> {
   readonly url: string;
-  /** A function is called before each attempt. */
-  readonly token?: string | (() => string | Promise<string>) | undefined;
   readonly clientName: string;
   readonly capabilities: readonly string[];
-  /** From the beginning of an attempt until the gateway has replied to `connect`: 10 000 by default. */
-  readonly connectTimeoutMs?: number | undefined;
   readonly codec: ClientCodec;
   /** Returns a promise if the code of the transport has to be loaded first. It rejects with a `ClientError`. */
   readonly open: (url: string, protocol: string, token: string | undefined) => Socket | Promise<Socket>;

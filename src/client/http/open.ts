@@ -1,3 +1,4 @@
+import type { Transport } from '../options.ts';
 import type { Runtime, Socket } from '../runtime.ts';
 import { HttpSocket } from './http-socket.ts';
 import { lookForWebSocket } from './look.ts';
@@ -5,7 +6,7 @@ import { type HttpMemory, receivePolls, receiveStream } from './receive.ts';
 
 /** What a connection over HTTP needs from its client. */
 export interface HttpHome {
-  readonly current: 'websocket' | 'sse' | 'poll';
+  readonly current: Transport;
   /** In the order in which they are tried. */
   readonly transports: readonly string[];
   /** Between two polls; 0: the gateway holds each poll until it has something to send. */

@@ -1,18 +1,10 @@
 import { type ClientError, localError } from '../client-error.ts';
+import type { ClientOptions, Transport } from '../options.ts';
 import type { Runtime, Socket } from '../runtime.ts';
 import type { HttpHome } from './open.ts';
 import type { HttpMemory } from './receive.ts';
 
-/** How the client gets frames: by `websocket`, `sse` (a stream of Server-Sent Events) or `poll`. */
-export type Transport = 'websocket' | 'sse' | 'poll';
-
-export interface TransportsOptions {
-  /** In the order in which they are tried. */
-  readonly transports?: readonly Transport[];
-  readonly enableWebSocket?: boolean;
-  /** Milliseconds between two polls; 0: the gateway holds each poll until it has something to send. */
-  readonly fallbackPollingInterval?: number;
-}
+type TransportsOptions = Pick<ClientOptions, 'transports' | 'enableWebSocket' | 'fallbackPollingInterval'>;
 
 export interface TransportsPort {
   readonly runtime: Runtime;
