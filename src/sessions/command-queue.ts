@@ -44,21 +44,28 @@ export class CommandQueue {
     return this.#isBusy;
   }
 
+  /** Whether a command with a message of this size may wait. */
+  hasRoom(bytes: number): boolean {
+    const waits = this.#waiting !== undefined && this.#waiting.length > 0;
+    return !waits || this.#bytes + bytes + commandOverheadBytes <= maxQueuedBytes;
+  }
+
   /**
    * `bytes`: of the command's message; 0: one of the gateway's own, which always has room. False: too much waits
    * already, and the command is not run.
    */
   add(task: Task, bytes = 0): boolean {
-    if (this.#isBusy) return this.#wait(task, bytes + commandOverheadBytes, bytes === 0);
+    if (this.#isBusy) return this.#wait(task, bytes);
     this.#isBusy = true;
     const run = () => this.#run(task);
     this.#turnBudget.run(run, () => this.#connection.cork(run));
     return true;
   }
 
-  #wait(task: Task, bytes: number, isOwn: boolean): boolean {
+  #wait(task: Task, messageBytes: number): boolean {
+    if (messageBytes > 0 && !this.hasRoom(messageBytes)) return false;
+    const bytes = messageBytes + commandOverheadBytes;
     this.#waiting ??= [];
-    if (!isOwn && this.#waiting.length > 0 && this.#bytes + bytes > maxQueuedBytes) return false;
     this.#waiting.push({ task, bytes });
     this.#bytes += bytes;
     return true;

@@ -5,11 +5,12 @@ import type { Metrics } from '../metrics.ts';
 import type { ClientFrame, CommandHead } from '../protocol/client-frames.ts';
 import type { Decoded } from '../protocol/fields.ts';
 import { lastingPayload } from '../protocol/lasting-payload.ts';
-import { Charge, type HeldByPayers, type HeldBytes } from './charges.ts';
+import type { Payer } from '../topics/payer.ts';
+import { Charge, type HeldByPayers, HeldBytes } from './charges.ts';
 import type { CommandOptions } from './command.ts';
 import { CommandLimits } from './command-limits.ts';
 import { beginCommand, commandTable, runCommand } from './command-table.ts';
-import { Intake } from './intake.ts';
+import { Intake, smallMessageBytes } from './intake.ts';
 import type { Session } from './session.ts';
 import { Failure, runTask, settled, type Task } from './task.ts';
 import type { Arrival } from './token-bucket.ts';
@@ -37,6 +38,8 @@ export interface CommandRunnerOptions {
 
 /** Roughly what a command that waits takes besides its message. */
 const pendingOverheadBytes = 256;
+/** Decoded, they take about three times as much. */
+const queuedOfAddressMaxBytes = 2 * 1024 * 1024;
 /** Retry delay of commands that were refused because too many wait. */
 const waitingRetryMs = 1000;
 
@@ -46,6 +49,8 @@ export class CommandRunner {
   readonly #commands: CommandOptions;
   readonly #limits: CommandLimits;
   readonly #intake: Intake;
+  /** Commands of unverified sessions that wait for those before them, by address. */
+  readonly #queuedOfAddresses = new HeldBytes({ perPayer: queuedOfAddressMaxBytes, total: Number.MAX_VALUE });
 
   constructor(options: CommandRunnerOptions) {
     this.#options = options;
@@ -67,8 +72,21 @@ export class CommandRunner {
   receive(session: Session, message: Uint8Array, isBinary: boolean): void {
     const waitMs = this.#limits.take(session);
     if (waitMs > 0) this.#refuse(session, message, isBinary, rateLimited(waitMs));
-    else if (!this.#intake.receive(session, message, isBinary))
+    else if (!this.#mayWait(session, message.length) || !this.#intake.receive(session, message, isBinary))
       this.#refuse(session, message, isBinary, tooManyWaiting());
+  }
+
+  /**
+   * Whether a command may wait for those before it. A large message that may not is refused before it is decoded,
+   * because its client may send many.
+   */
+  #mayWait(session: Session, bytes: number): boolean {
+    if (bytes <= smallMessageBytes || !session.isChanging) return true;
+    return this.#addressHasRoom(session.payer, bytes) && session.commands.hasRoom(bytes);
+  }
+
+  #addressHasRoom({ account, address = account, isVerified }: Payer, bytes: number): boolean {
+    return isVerified || this.#queuedOfAddresses.hasRoom(address, bytes + pendingOverheadBytes);
   }
 
   /** Runs a part of what the session asks for, and charges its payer for the time. */
@@ -195,9 +213,19 @@ export class CommandRunner {
 
   #enqueue(task: QueuedCommand, bytes: number): void {
     const { session, frame } = task;
-    if (!session.commands.add(task, bytes)) this.#fail(session, frame, tooManyWaiting());
+    const { payer, isChanging } = session;
+    // A command that waits for no other of its session is never refused because of others of its address.
+    const hasRoom = !isChanging || this.#addressHasRoom(payer, bytes);
+    if (!hasRoom || !session.commands.add(task, bytes)) {
+      this.#fail(session, frame, tooManyWaiting());
+      return;
+    }
     // Most are done by now, and have waited for nothing.
-    else if (!task.isDone) task.charge = this.#charge(session, bytes);
+    if (task.isDone) return;
+    task.charges.push(this.#charge(session, bytes));
+    if (!isChanging || payer.isVerified) return;
+    const { account, address = account } = payer;
+    task.charges.push(new Charge(this.#queuedOfAddresses, address, bytes + pendingOverheadBytes));
   }
 
   #fail(session: Session, command: CommandHead, error: unknown): void {
@@ -232,13 +260,13 @@ class CommandTask implements Task {
 
 /** A command that may wait for its turn. The queue begins and finishes each, also after the session's end. */
 class QueuedCommand extends CommandTask {
-  charge: Charge | undefined;
+  readonly charges: Charge[] = [];
   isDone = false;
 
   /** It waits no longer. */
   protected done(): void {
     this.isDone = true;
-    this.charge?.end();
+    for (const charge of this.charges) charge.end();
   }
 }
 

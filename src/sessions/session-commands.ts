@@ -38,6 +38,11 @@ export class SessionCommands implements QueueOwner {
     return this.#queue?.isBusy === true;
   }
 
+  /** Whether a command that changes the session may wait, with a message of this size. */
+  hasRoom(bytes: number): boolean {
+    return this.#queue?.hasRoom(bytes) !== false;
+  }
+
   /** A large reply waits for room. */
   get hasWaitingReply(): boolean {
     return this.#largeReplies?.isWaiting === true;

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { nullPayload } from '../../src/protocol/payload.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
+import type { ByteLimits } from '../../src/sessions/charges.ts';
 import type { AppendRequest } from '../../src/topics/engine.ts';
 import { makeGateway, user } from './fixtures.ts';
 
@@ -19,9 +20,9 @@ class StoppedEngine extends MemoryEngine {
 
 const limits = { perPayer: 2000, total: 16_000, leavesRoom: true };
 
-async function stopped() {
+async function stopped(bounds: ByteLimits = limits) {
   const engine = new StoppedEngine({ nowMs: () => 0, isState: () => false });
-  const gateway = await makeGateway({ broker: { engine }, pendingCommands: limits });
+  const gateway = await makeGateway({ broker: { engine }, pendingCommands: bounds });
   const connect = (name: string) => {
     const client = gateway.connect(user(name, { permissions: [{ pattern: '*', allow: ['publish'] }] }));
     const codeOf = (id: number) => {
@@ -35,7 +36,8 @@ async function stopped() {
     return { ...client, codeOf, publish };
   };
   const pendingBytes = () => gateway.pendingCommands.total;
-  return { ...gateway, engine, connect, pendingBytes };
+  const connectAnonymous = () => gateway.connect();
+  return { ...gateway, engine, connect, connectAnonymous, pendingBytes };
 }
 
 describe('commands that wait for the engine', () => {
@@ -88,5 +90,32 @@ describe('commands that wait for those before them', () => {
     engine.resolve();
     await settle();
     expect(pendingBytes()).toBe(0);
+  });
+
+  test('of unverified sessions of one address are bounded together; one that waits for no other is taken', async () => {
+    const gateway = await stopped({ perPayer: 1e9, total: 1e9 });
+    const { tokens, engine, settle } = gateway;
+    let verified: () => void = () => undefined;
+    const verdict = { ok: false, code: 'unauthorized', message: 'none' } as const;
+    tokens.set('slow', new Promise((resolve) => (verified = () => resolve(verdict))));
+    const topics = Array.from({ length: 300 }, (_, i) => `${'t'.repeat(190)}${i}`);
+    const open = () => {
+      const { command, connection } = gateway.connectAnonymous();
+      command({ kind: 'refresh', id: 1, token: 'slow' });
+      const isRefused = (id: number) => {
+        command({ kind: 'unsubscribe', id, views: [], topics });
+        return connection.replies(id).length > 0;
+      };
+      return { connection, isRefused };
+    };
+    // Each takes 58 kB.
+    const refused = Array.from({ length: 9 }, open).map(({ isRefused }) => [2, 3, 4, 5].map(isRefused));
+    expect(refused.flat()).toEqual([...Array(35).fill(false), true]);
+    expect(open().connection.replies(1)).toEqual([]);
+    verified();
+    engine.resolve();
+    await settle();
+    const { isRefused } = open();
+    expect(isRefused(2)).toBe(false);
   });
 });
