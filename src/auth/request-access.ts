@@ -77,12 +77,10 @@ function check(
   need: AccessRequirement,
   options: RequestAccessOptions,
 ): Verdict | Promise<Verdict> {
-  const { credentials } = options;
-  const isGuarded = needsCredentials(credentials);
   if (need.access === 'none') return anonymousIdentity;
-  const credential = isGuarded ? presentedCredential(request) : '';
+  const credential = presentedCredential(request);
   if (credential === '') return withoutCredential(request, need, options);
-  const verdict = credentials.identify(credential);
+  const verdict = options.credentials.identify(credential);
   return isPending(verdict) ? verdict.then((late) => permitted(late, need)) : permitted(verdict, need);
 }
 
