@@ -98,6 +98,27 @@ describe('the page to try everything by hand', () => {
     for (const transport of ['sdk', 'json', 'sse', 'poll']) await connect(page, transport);
   });
 
+  it('takes no response of another server for one of the gateway', async () => {
+    const { url } = await start();
+    const { page } = await open(`${url}/try`);
+    const ok = { status: 200, contentType: 'application/json', body: '{"status":"ok"}' };
+    for (const response of [{ status: 204 }, ok]) {
+      await page.route(/\/poll\?/, (route) => route.fulfill(response));
+      await page.getByLabel('Transport').selectOption('poll');
+      await page.getByRole('button', { name: 'Connect' }).click();
+      await state(page, 'lost');
+      await page.unroute(/\/poll\?/);
+      await state(page, 'connected');
+      await page.getByRole('button', { name: 'Close' }).click();
+    }
+    await connect(page, 'poll');
+    await page.getByLabel('Data (JSON)').fill('1');
+    await page.route('**/api/publish', (route) => route.fulfill(ok));
+    await page.locator('#publish [name=topic]').fill('try');
+    await page.getByRole('button', { name: 'Publish' }).click();
+    await page.getByText('another server has responded').waitFor();
+  });
+
   it('can be read, and fits the narrowest screen', async () => {
     const { url } = await start();
     const { page } = await open(`${url}/try`);

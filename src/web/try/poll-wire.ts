@@ -2,6 +2,7 @@ import type { Position } from '../../protocol/frames.ts';
 import { streamUrl } from './stream-query.ts';
 import {
   type Asked,
+  anotherServer,
   comeBackMs,
   type Frame,
   headersOf,
@@ -65,15 +66,14 @@ export class PollWire implements Wire {
     const { signal } = this.#request;
     const response = await fetch(url, { headers: headersOf(this.#asked.credential), signal });
     const cursor = response.headers.get('sluice-cursor');
-    if (response.status !== 204) {
-      const body = (await response.json()) as {
-        readonly events?: readonly Frame[];
-        readonly error?: ToldError;
-      };
-      if (body.error !== undefined) return this.#refused(response.status, body.error);
-      for (const frame of body.events ?? []) this.#listener.frame(frame);
-    }
-    if (cursor !== null) this.#cursor = cursor;
+    const body =
+      response.status === 204
+        ? {}
+        : ((await response.json()) as { readonly events?: readonly Frame[]; readonly error?: ToldError });
+    if (body.error !== undefined) return this.#refused(response.status, body.error);
+    if (cursor === null) throw new Error(anotherServer);
+    for (const frame of body.events ?? []) this.#listener.frame(frame);
+    this.#cursor = cursor;
     return true;
   }
 

@@ -54,6 +54,9 @@ export function headersOf(credential: string | undefined): Record<string, string
   return credential === undefined ? headers : { ...headers, authorization: `Bearer ${credential}` };
 }
 
+/** The message where a response is not the gateway's, as that of a proxy. */
+export const anotherServer = 'another server has responded';
+
 /** `POST /api/publish`. Throws an error with the gateway's message. */
 export async function publishByHttp(sent: Sent, credential: string | undefined): Promise<Position> {
   const response = await fetch('api/publish', {
@@ -63,6 +66,7 @@ export async function publishByHttp(sent: Sent, credential: string | undefined):
   });
   const body = (await response.json()) as Position & { readonly error?: ToldError };
   if (body.error) throw new Error(told(body.error));
+  if (body.offset === undefined) throw new Error(anotherServer);
   return body;
 }
 
