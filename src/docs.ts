@@ -140,7 +140,8 @@ function systemSections(): string[] {
       'added to it, except those that name the type, the time or the receivers. A body without `data`, or with such members ' +
       'beside a `data` that is no object, is the `data` itself; then system d has the type `notification`, ' +
       '`sync_update` or `system_message` also where the body has a type of its own. A `timestamp` in RFC 3339 is kept, ' +
-      'except one before 1970.',
+      'except one before 1970. `recipients` in a response counts subscriptions, also those whose filter excludes the message: a ' +
+      'client of all servers counts once for each server that a broadcast names, as it gets one message for each.',
     'On `/ws` the JSON codec takes these names beside its own: ' +
       `${Object.keys(aliasesIn({ rooms: 'room', jobs: 'job' }))
         .map(code)

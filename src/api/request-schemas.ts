@@ -98,7 +98,9 @@ export const jobBody = component(
       .min(1)
       .max(64)
       .default('running')
-      .describe('`completed` and `error` end the job; the application may use any other text.'),
+      .describe(
+        '`completed` and `error` end the job. The application may use any other text, such as `failed`, which does not.',
+      ),
     current_step: z.string().max(1000).nullish(),
     currentStep: z
       .string()

@@ -89,16 +89,21 @@ describe('the clients of server monitoring', () => {
   });
 
   test('of several servers get a broadcast that names these', async () => {
-    const [one, two, all] = [await open('ws/monitoring/n-1'), await open('ws/monitoring/n-2'), await open()];
-    for (const each of [one, two, all]) await each.heartbeat();
+    const [one, two, none] = [await open('ws/monitoring/n-1'), await open('ws/monitoring/n-2'), await open()];
+    const every = await open();
+    every.watch([]);
+    for (const each of [one, two, none, every]) await each.heartbeat();
     const body = { server_ids: ['n-1', 'n-2', 'n-1'], data: { cpu: 1 } };
     expect(await gateway.send('POST', '/api/v1/websocket/broadcast', body)).toMatchObject({
       topics: ['server:n-1', 'server:n-2'],
-      recipients: 2,
+      recipients: 4,
     });
     for (const each of [one, two]) await each.message('monitoring_update');
-    await all.heartbeat();
-    expect(all.of('monitoring_update')).toEqual([]);
+    const isOurs = ({ server_id }: OldMessage) => server_id === 'n-1' || server_id === 'n-2';
+    await every.until(() => every.of('monitoring_update').filter(isOurs).length === 2);
+    await none.heartbeat();
+    expect(none.of('monitoring_update')).toEqual([]);
+    every.socket.terminate();
   });
 
   test('filter by server, monitoring type and alert level, all at once', async () => {
