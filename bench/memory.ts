@@ -1,4 +1,5 @@
 import { median } from './support/report.ts';
+import { inTurn } from './support/runs.ts';
 import { atMost, numbers, type OptionsOf, type Ratio, scenario, usual } from './support/scenario.ts';
 import { rawEach, type Subject, sluice, startSubject } from './trials/subject.ts';
 import { startReceivers, topicNames, withWorkers } from './trials/trial.ts';
@@ -64,22 +65,22 @@ function bytesPerStored(count: number): Promise<number> {
   });
 }
 
-interface Seen {
-  readonly topics: number;
-  readonly raw: number;
-  readonly sluice: number;
-}
+const kinds = [
+  { name: 'raw', subject: rawEach },
+  { name: 'sluice', subject: sluice('protobuf') },
+] as const;
 
 async function connectionRows({ connections, topics, runs }: Options, say: (line: string) => void) {
-  const rows: Seen[] = [];
+  const rows: { topics: number; raw: number; sluice: number }[] = [];
   for (const count of numbers(topics)) {
-    const seen: { raw: number[]; sluice: number[] } = { raw: [], sluice: [] };
-    for (let i = 0; i < runs; i++) {
-      say(`${count} topics, run ${i + 1} of ${runs}`);
-      seen.raw.push(await bytesPerConnection(rawEach, count, connections));
-      seen.sluice.push(await bytesPerConnection(sluice('protobuf'), count, connections));
-    }
-    rows.push({ topics: count, raw: median(seen.raw), sluice: median(seen.sluice) });
+    const seen = await inTurn(
+      kinds,
+      runs,
+      (line) => say(`${count} topics, ${line}`),
+      ({ subject }) => bytesPerConnection(subject, count, connections),
+    );
+    const [raw, own] = kinds.map((kind) => seen.of(kind, (bytes) => bytes)) as [number, number];
+    rows.push({ topics: count, raw, sluice: own });
   }
   return rows;
 }

@@ -5,16 +5,17 @@ import { type Gateway, startGateway } from './support/gateway.ts';
 import { HttpPool } from './support/http-pool.ts';
 import { childrenOf, cpuSeconds, socketsOf } from './support/proc.ts';
 import { opcodes, RawClient } from './support/raw-client.ts';
-import { median, percentText } from './support/report.ts';
-import { atMost, type Claim, claim, type OptionsOf, scenario } from './support/scenario.ts';
+import { percentText } from './support/report.ts';
+import { inTurn } from './support/runs.ts';
+import { atMost, type Claim, claim, type OptionsOf, scenario, usual } from './support/scenario.ts';
 
 const options = {
   connections: { default: 1000, sentence: 'Subscribers of the one topic.' },
   rate: { default: 50, sentence: 'Publications per second.' },
-  bytes: { default: 200, sentence: 'Size of a payload.' },
+  bytes: usual.bytes,
   warmUp: { default: 3, sentence: 'Seconds before.' },
-  seconds: { default: 5, sentence: 'Measured time of each run.' },
-  runs: { default: 3, sentence: 'Runs of each row, in turn; the table has their medians.' },
+  seconds: usual.seconds,
+  runs: usual.runs,
   kill: {
     default: true,
     sentence: 'Also kills one of two workers under clients of the SDK (--no-kill: not).',
@@ -26,6 +27,10 @@ type Options = OptionsOf<typeof options>;
 const cpuLimit = 1.2;
 /** If chance decides, each of two workers has 45 to 55 % of 1000 connections in 998 of 1000 cases. */
 const shares = { least: 0.4, most: 0.6 };
+
+const one = { name: 'one process', workers: 1 };
+const two = { name: 'two processes', workers: 2 };
+const kinds = [one, two];
 
 interface Run {
   /** CPU of all processes of the gateway, for a million deliveries. */
@@ -137,31 +142,23 @@ function killClaims(killed: KilledWorker): Claim[] {
 }
 
 export default scenario(options, async (chosen, say) => {
-  const kinds = [1, 2] as const;
-  const runs = new Map<number, Run[]>(kinds.map((workers) => [workers, []]));
-  for (let i = 0; i < chosen.runs; i++) {
-    for (const [workers, done] of runs) {
-      say(`${workers} of ${kinds.length}, run ${i + 1} of ${chosen.runs}`);
-      done.push(await measure(workers, chosen));
-    }
-  }
+  const runs = await inTurn(kinds, chosen.runs, say, ({ workers }) => measure(workers, chosen));
   if (chosen.kill) say('one of two workers is killed');
   const killed = chosen.kill ? await killWorker(chosen.connections, chosen.rate, say) : undefined;
-  const of = (workers: number, pick: (run: Run) => number) => median((runs.get(workers) as Run[]).map(pick));
-  const ratio = of(2, (run) => run.cpuSeconds) / of(1, (run) => run.cpuSeconds);
-  const all = [...runs.values()].flat();
-  const spread = (runs.get(2) as Run[]).flatMap((run) => run.shares);
+  const ratio = runs.ratio(two, one, (run) => run.cpuSeconds);
+  const all = runs.all();
+  const spread = runs.all(two).flatMap((run) => run.shares);
   return {
     tables: [
       {
         title: `${chosen.connections} connections on one topic, ${chosen.rate} publications per second`,
         columns: ['processes', 'CPU s per million deliveries', 'CPU', 'shares', 'load CPU'],
-        rows: kinds.map((workers) => [
-          workers,
-          of(workers, (run) => run.cpuSeconds),
-          percentText(of(workers, (run) => run.cpu)),
-          ((runs.get(workers) as Run[])[0] as Run).shares.map(percentText).join(' + '),
-          percentText(of(workers, (run) => run.loadCpu)),
+        rows: kinds.map((kind) => [
+          kind.workers,
+          runs.of(kind, (run) => run.cpuSeconds),
+          percentText(runs.of(kind, (run) => run.cpu)),
+          runs.all(kind)[0]!.shares.map(percentText).join(' + '),
+          percentText(runs.of(kind, (run) => run.loadCpu)),
         ]),
       },
       ...(killed === undefined
@@ -195,6 +192,6 @@ export default scenario(options, async (chosen, say) => {
       ...(killed === undefined ? [] : killClaims(killed)),
     ],
     ratios: [{ name: 'CPU of a delivery by two processes to that by one', value: ratio, better: 'lower' }],
-    facts: { runs: Object.fromEntries(runs), killed },
+    facts: { runs: runs.facts, killed },
   };
 });

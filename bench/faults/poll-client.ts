@@ -1,5 +1,4 @@
-import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
-import { text } from 'node:stream/consumers';
+import { PollConnection } from '../support/poll-connection.ts';
 import { localAddress } from '../support/raw-client.ts';
 import type { Frame } from './frame-application.ts';
 import { HttpFaultClient } from './http-client.ts';
@@ -9,12 +8,11 @@ const timeoutSeconds = 5;
 
 /** A client by polls, one after the other. A stalled one does not poll. */
 export class PollClient extends HttpFaultClient {
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  #request: ClientRequest | undefined;
+  readonly #connection = new PollConnection(localAddress(this.index, 100));
   #isWaiting = false;
 
   override cut(): void {
-    this.#request?.destroy();
+    this.#connection.cut();
   }
 
   override resume(): void {
@@ -24,7 +22,7 @@ export class PollClient extends HttpFaultClient {
 
   override close(): void {
     super.close();
-    this.#agent.destroy();
+    this.#connection.close();
   }
 
   protected open(): void {
@@ -42,9 +40,7 @@ export class PollClient extends HttpFaultClient {
       timeoutSeconds: String(timeoutSeconds),
       ...(this.cursor !== '' && { cursor: this.cursor }),
     });
-    const response = await this.#get(`/poll?${query}`);
-    const body = await text(response);
-    const { statusCode: status, headers } = response;
+    const { status, headers, body } = await this.#connection.get(this.port, query);
     if (status === 503) {
       const retryAfter = headers['retry-after'];
       this.application.advisedMs = retryAfter === undefined ? undefined : Number(retryAfter) * 1000;
@@ -56,22 +52,5 @@ export class PollClient extends HttpFaultClient {
     if (status === 200)
       for (const frame of (JSON.parse(body) as { events: Frame[] }).events) this.application.take(frame);
     this.cursor = String(headers['sluice-cursor'] ?? this.cursor);
-  }
-
-  #get(path: string): Promise<IncomingMessage> {
-    return new Promise((resolve, reject) => {
-      this.#request = request(
-        {
-          host: '127.0.0.1',
-          port: this.port,
-          path,
-          agent: this.#agent,
-          localAddress: localAddress(this.index, 100),
-        },
-        resolve,
-      );
-      this.#request.on('error', reject);
-      this.#request.end();
-    });
   }
 }

@@ -1,8 +1,8 @@
-import { Agent, get } from 'node:http';
 import { EventStreamClient } from '../support/event-stream-client.ts';
 import { HttpPool } from '../support/http-pool.ts';
 import { SteeredPacer } from '../support/pacer.ts';
 import { seededRandom } from '../support/payload.ts';
+import { PollConnection } from '../support/poll-connection.ts';
 import { localAddress, opcodes, RawClient } from '../support/raw-client.ts';
 import { serveCalls } from '../support/worker.ts';
 
@@ -100,43 +100,25 @@ function openStream(index: number, gone: () => void): Client {
 }
 
 function openPolls(index: number, gone: () => void): Client {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const topic = rare();
-  let cursor = '';
+  const connection = new PollConnection(localAddress(index, perAddress));
+  const query = new URLSearchParams({ topic: rare(), timeoutSeconds: '5' });
   let isOver = false;
-  const poll = () => {
-    const path = `/poll?topic=${topic}&timeoutSeconds=5${cursor && `&cursor=${encodeURIComponent(cursor)}`}`;
-    const { port } = options;
-    const request = get(
-      { host: '127.0.0.1', port, path, agent, localAddress: localAddress(index, perAddress) },
-      (response) => {
-        response.resume();
-        response.on('end', () => {
-          if (isOver) return;
-          const { statusCode: status = 0 } = response;
-          if (status !== 200 && status !== 204) {
-            isOver = true;
-            gone();
-            return;
-          }
-          if (cursor === '') counts.opened++;
-          cursor = String(response.headers['sluice-cursor']);
-          counts.received++;
-          poll();
-        });
-      },
-    );
-    request.on('error', () => {
-      if (isOver) return;
-      isOver = true;
-      gone();
-    });
+  const poll = async () => {
+    while (!isOver) {
+      const { status, headers } = await connection.get(options.port, query);
+      if (status !== 200 && status !== 204) throw new Error(`a poll was refused with ${status}`);
+      if (!query.has('cursor')) counts.opened++;
+      query.set('cursor', String(headers['sluice-cursor']));
+      counts.received++;
+    }
   };
-  poll();
+  poll().catch(() => {
+    if (!isOver) gone();
+  });
   return {
     destroy() {
       isOver = true;
-      agent.destroy();
+      connection.close();
     },
   };
 }

@@ -1,7 +1,6 @@
-import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
-import { text } from 'node:stream/consumers';
 import { WebSocket } from 'ws';
 import { EventStream } from '../support/event-stream.ts';
+import { PollConnection } from '../support/poll-connection.ts';
 import { StalledClient } from '../support/stalled-client.ts';
 import { type Frame, Mirror } from './mirror.ts';
 import type { Wish } from './plan.ts';
@@ -175,12 +174,11 @@ export class StreamClient extends CursorClient {
 
 export class PollClient extends CursorClient {
   readonly kind = 'polls';
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  #request: ClientRequest | undefined;
+  readonly #connection = new PollConnection();
   #waits = false;
 
   override cut(): void {
-    this.#request?.destroy();
+    this.#connection.cut();
   }
 
   override resume(): void {
@@ -190,7 +188,7 @@ export class PollClient extends CursorClient {
 
   override close(): void {
     super.close();
-    this.#agent.destroy();
+    this.#connection.close();
   }
 
   protected open(): void {
@@ -206,20 +204,11 @@ export class PollClient extends CursorClient {
     const query = this.query();
     query.set('timeoutSeconds', '5');
     if (this.cursor !== '') query.set('cursor', this.cursor);
-    const response = await this.#get(`/poll?${query}`);
-    const body = await text(response);
-    if (response.statusCode === 200)
+    const { status, headers, body } = await this.#connection.get(this.port, query);
+    if (status === 200)
       for (const frame of (JSON.parse(body) as { events: Frame[] }).events) this.take(frame);
-    else if (response.statusCode !== 204) throw new Error(body);
-    this.cursor = String(response.headers['sluice-cursor'] ?? this.cursor);
-  }
-
-  #get(path: string): Promise<IncomingMessage> {
-    return new Promise((resolve, reject) => {
-      this.#request = request({ host: '127.0.0.1', port: this.port, path, agent: this.#agent }, resolve);
-      this.#request.on('error', reject);
-      this.#request.end();
-    });
+    else if (status !== 204) throw new Error(body);
+    this.cursor = String(headers['sluice-cursor'] ?? this.cursor);
   }
 
   protected override away(): void {

@@ -1,10 +1,8 @@
-import { connect, type Socket } from 'node:net';
+import { BareSocket, type BareSocketOptions } from './bare-socket.ts';
 
-export interface EventStreamOptions {
-  readonly port: number;
+export interface EventStreamOptions extends Pick<BareSocketOptions, 'port' | 'localAddress'> {
   /** With its query. */
   readonly path: string;
-  readonly localAddress?: string;
 }
 
 export interface EventStreamListener {
@@ -14,69 +12,40 @@ export interface EventStreamListener {
   closed(reason: string): void;
 }
 
-// Every socket reads into it: the bytes are used up before the next one reads.
-const shared = Buffer.allocUnsafeSlow(256 * 1024);
-
 const dataStart = Buffer.from('data: ');
 const eventEnd = Buffer.from('\n\n');
 
 /**
- * A client of Server-Sent Events on a bare socket, as cheap as possible. It finds `data: ` and the blank line after it,
- * and skips the rest, including the sizes of chunks: the gateway writes the data of an event as one line in one chunk.
+ * A client of Server-Sent Events on a bare socket. It finds `data: ` and the blank line after it, and skips the rest,
+ * including the sizes of chunks: the gateway writes the data of an event as one line in one chunk.
  */
 export class EventStreamClient {
-  readonly #socket: Socket;
+  readonly #socket: BareSocket;
   readonly #listener: EventStreamListener;
-  #head: string | undefined = '';
   #rest: Buffer | undefined;
-  #over = false;
 
-  constructor({ port, path, localAddress }: EventStreamOptions, listener: EventStreamListener) {
+  constructor({ path, ...where }: EventStreamOptions, listener: EventStreamListener) {
     this.#listener = listener;
-    this.#socket = connect({
-      host: '127.0.0.1',
-      port,
-      localAddress,
-      noDelay: true,
-      onread: { buffer: shared, callback: (length) => this.#read(length) },
-    });
-    this.#socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n`);
-    this.#socket.on('error', (error) => this.#closed(error.message));
-    this.#socket.on('close', () => this.#closed('closed'));
+    const request = `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n`;
+    this.#socket = new BareSocket(
+      { ...where, request, granted: 200 },
+      {
+        read: (bytes, length) => this.#read(bytes.subarray(0, length)),
+        closed: (reason) => listener.closed(reason),
+      },
+    );
   }
 
   /** Gone without a word, with a reset. */
   destroy(): void {
-    this.#over = true;
-    this.#socket.resetAndDestroy();
+    this.#socket.destroy();
   }
 
-  #read(length: number): boolean {
-    if (this.#over) return true;
-    if (this.#head === undefined) this.#events(shared.subarray(0, length));
-    else this.#readHead(length);
-    return true;
-  }
-
-  #readHead(length: number): void {
-    const before = this.#head!.length;
-    this.#head += shared.toString('latin1', 0, length);
-    const end = this.#head!.indexOf('\r\n\r\n');
-    if (end < 0) return;
-    if (!this.#head!.startsWith('HTTP/1.1 200')) {
-      this.#closed(this.#head!.slice(0, this.#head!.indexOf('\r\n')));
-      this.#socket.destroy();
-      return;
-    }
-    this.#head = undefined;
-    this.#events(shared.subarray(end + 4 - before, length));
-  }
-
-  #events(chunk: Buffer): void {
+  #read(chunk: Buffer): void {
     const bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk]);
     this.#rest = undefined;
     let at = 0;
-    while (!this.#over) {
+    while (!this.#socket.isOver) {
       const start = bytes.indexOf(dataStart, at);
       const end = start < 0 ? -1 : bytes.indexOf(eventEnd, start);
       if (end < 0) break;
@@ -84,11 +53,5 @@ export class EventStreamClient {
       at = end + eventEnd.length;
     }
     if (at < bytes.length) this.#rest = Buffer.from(bytes.subarray(at));
-  }
-
-  #closed(reason: string): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#listener.closed(reason);
   }
 }

@@ -1,15 +1,12 @@
-import { connect, type Socket } from 'node:net';
 import { clientFrame, upgradeRequest } from '../../test/support/raw-socket.ts';
+import { BareSocket, type BareSocketOptions } from './bare-socket.ts';
 import { type FrameListener, FrameReader } from './frame-reader.ts';
 
 export const opcodes = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
-export interface RawClientOptions {
-  readonly port: number;
+export interface RawClientOptions extends Pick<BareSocketOptions, 'port' | 'localAddress'> {
   readonly path?: string;
   readonly subprotocol?: string;
-  /** An address of this machine: there are too few ports on a single one. */
-  readonly localAddress?: string;
   /** Of each payload. */
   readonly wantedBytes: number;
 }
@@ -22,35 +19,23 @@ export interface RawClientListener {
   closed(reason: string): void;
 }
 
-// Every socket reads into it: the bytes are used up before the next one reads.
-const shared = Buffer.allocUnsafeSlow(256 * 1024);
-
-/**
- * A WebSocket client on a bare socket that costs as little as can be: no events, no copies, no allocation per frame.
- */
+/** A WebSocket client on a bare socket, without an allocation per frame. */
 export class RawClient {
-  readonly #socket: Socket;
-  readonly #reader: FrameReader;
-  readonly #listener: RawClientListener;
-  #head: string | undefined = '';
-  #over = false;
+  readonly #socket: BareSocket;
 
   constructor(options: RawClientOptions, listener: RawClientListener) {
-    const { port, path, subprotocol, localAddress, wantedBytes } = options;
-    this.#listener = listener;
-    this.#reader = new FrameReader(wantedBytes, (opcode, bytes, start, end, length) =>
+    const { path, subprotocol: protocol, wantedBytes, ...where } = options;
+    const reader = new FrameReader(wantedBytes, (opcode, bytes, start, end, length) =>
       opcode === opcodes.ping ? this.#pong() : listener.frame(opcode, bytes, start, end, length),
     );
-    this.#socket = connect({
-      host: '127.0.0.1',
-      port,
-      localAddress,
-      noDelay: true,
-      onread: { buffer: shared, callback: (length) => this.#read(length) },
-    });
-    this.#socket.write(upgradeRequest({ protocol: subprotocol, path }));
-    this.#socket.on('error', (error) => this.#closed(error.message));
-    this.#socket.on('close', () => this.#closed('closed'));
+    this.#socket = new BareSocket(
+      { ...where, request: upgradeRequest({ protocol, path }), granted: 101 },
+      {
+        opened: () => listener.opened(),
+        read: (bytes, length) => reader.push(bytes, length),
+        closed: (reason) => listener.closed(reason),
+      },
+    );
   }
 
   send(opcode: number, payload: Uint8Array): void {
@@ -62,7 +47,7 @@ export class RawClient {
     this.#socket.write(bytes);
   }
 
-  /** Stops reading: what comes stays with the kernel, and then with the gateway. */
+  /** See `BareSocket`. */
   pause(): void {
     this.#socket.pause();
   }
@@ -71,44 +56,12 @@ export class RawClient {
     this.#socket.resume();
   }
 
-  /** Gone without a word, with a reset. */
   destroy(): void {
-    this.#over = true;
-    this.#socket.resetAndDestroy();
-  }
-
-  #read(length: number): boolean {
-    if (this.#over) return true;
-    if (this.#head === undefined) this.#reader.push(shared, length);
-    else this.#readHead(length);
-    return true;
-  }
-
-  #readHead(length: number): void {
-    const before = this.#head!.length;
-    this.#head += shared.toString('latin1', 0, length);
-    const end = this.#head!.indexOf('\r\n\r\n');
-    if (end < 0) return;
-    if (!this.#head!.startsWith('HTTP/1.1 101')) {
-      this.#closed(this.#head!.slice(0, this.#head!.indexOf('\r\n')));
-      this.#socket.destroy();
-      return;
-    }
-    this.#head = undefined;
-    this.#listener.opened();
-    const used = end + 4 - before;
-    // The listener may have destroyed it.
-    if (used < length && !this.#over) this.#reader.push(shared.subarray(used, length), length - used);
+    this.#socket.destroy();
   }
 
   #pong(): void {
     this.send(opcodes.pong, new Uint8Array(0));
-  }
-
-  #closed(reason: string): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#listener.closed(reason);
   }
 }
 
