@@ -95,7 +95,10 @@ export interface Asked {
 }
 type Hook<Q, A> = (question: Q, asked: Asked) => Eventually<A>;
 
-/** The hooks of an embedded gateway. Each gets the question of the HTTP hook of the same name, and answers alike. */
+/**
+ * The hooks of an embedded gateway. Each gets the question of the HTTP hook of the same name, and answers alike, or
+ * throws a `SluiceError`, which the client gets.
+ */
 export interface Hooks {
   readonly connect?: Hook<ConnectQuestion, ConnectConsent | Denial>;
   readonly subscribe?: Hook<SubscribeQuestion, Each<SubscribeConsent>>;
@@ -103,7 +106,7 @@ export interface Hooks {
   readonly call?: Hook<CallQuestion, CallAnswer | Denial>;
 }
 
-/** Handles the calls of one method. The client gets the result as `data`. Throw a `SluiceError` to refuse. */
+/** Handles the calls of one method. The client gets the result as `data`, or the `SluiceError` that it throws. */
 export type CallHandler = (question: CallQuestion, asked: Asked) => unknown;
 
 export const hookNames = ['connect', 'subscribe', 'publish', 'call'] as const;

@@ -24,16 +24,14 @@ export class Ring {
   readonly #limits: RingLimits;
   readonly #evicted: Evicted;
   readonly #packed: PackedPublications;
-  #newest: number;
+  #newest = 0;
   #bytes = 0;
   #evictedSeq = 0;
 
-  /** `newest` is the offset that the first push follows. */
-  constructor(limits: RingLimits, segments: SegmentPool, evicted: Evicted, newest = 0) {
+  constructor(limits: RingLimits, segments: SegmentPool, evicted: Evicted) {
     this.#limits = limits;
     this.#evicted = evicted;
     this.#packed = new PackedPublications(segments);
-    this.#newest = newest;
   }
 
   get count(): number {

@@ -11,7 +11,8 @@ const roomy: RingLimits = { maxPublications: 1000, maxAgeMs: 60_000, maxBytes: 1
 function makeRing(limits: Partial<RingLimits> = {}, newest = 0) {
   const evicted: [EvictionReason, number][] = [];
   const tell = (reason: EvictionReason, count: number) => evicted.push([reason, count]);
-  const ring = new Ring({ ...roomy, ...limits }, new SegmentPool(), tell, newest);
+  const ring = new Ring({ ...roomy, ...limits }, new SegmentPool(), tell);
+  ring.reset(newest, 0);
   return { ring, evicted };
 }
 
