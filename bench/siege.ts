@@ -71,13 +71,14 @@ const permissionsOf: Readonly<Record<Who, readonly object[] | undefined>> = {
 
 async function besiege(
   name: AttackName,
-  { topics = 0, flags: more = [], calls = false }: Attack,
+  { topics = 0, flags: more = [], hook }: Attack,
   who: Who,
   seconds: number,
 ): Promise<Besieged> {
   const attacker = new Worker<AttackerCalls>(new URL('./siege/attacker.ts', import.meta.url), loadCore);
   const flags = [...credentials, '--no-canary', '--connections-max-per-ip=100'];
-  if (calls) flags.push(`--hook-call=${await attacker.call('application')}`, `--hook-secret=${hookSecret}`);
+  if (hook !== undefined)
+    flags.push(`--hook-${hook}=${await attacker.call('application')}`, `--hook-secret=${hookSecret}`);
   const gateway = await startGateway([
     ...flags,
     ...more,

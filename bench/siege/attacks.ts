@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { callOn } from './calling.ts';
+import { callOn, wishOn } from './calling.ts';
 import { floodOldSystems } from './old-clients.ts';
 import { askOn, flood, floodFrames, join, open, post, postOn, type Target } from './sockets.ts';
 import { pollOn, resumeOn, subscribeOn } from './subscribing.ts';
@@ -16,8 +16,8 @@ export interface Attack {
   readonly topics?: number;
   /** Of the gateway, besides those of all attacks. */
   readonly flags?: readonly string[];
-  /** Calls go to an application that drips its responses. */
-  readonly calls?: boolean;
+  /** This hook is one of an application that drips its responses. */
+  readonly hook?: 'call' | 'subscribe';
   /** Opens what it needs and sends it. What it opened stays until the attacker's process ends. */
   readonly run: (target: Target) => Promise<void>;
 }
@@ -141,8 +141,15 @@ export const attacks = {
     sentence:
       '95 clients that call an application that drips its responses, with 60 kB each, again and again',
     as: members,
-    calls: true,
+    hook: 'call',
     run: (target) => callOn(target, 95),
+  },
+  wishes: {
+    sentence:
+      '95 clients with 100 subscriptions a command, on which such an application decides, again and again',
+    as: members,
+    hook: 'subscribe',
+    run: (target) => wishOn(target, 95),
   },
   positions: {
     sentence: '5 patterns with 1000 positions each, again and again',
@@ -163,16 +170,9 @@ export const attacks = {
   members: {
     sentence: '10 publishes with 500 000 unknown members',
     as: members,
-    run: async ({ port, token }) => {
+    run: async (target) => {
       const strangers = Array.from({ length: 500_000 }, (_, i) => `"x${i}":1`).join(',');
-      const body = `{"topic":"a","type":"b","data":1,${strangers}}`;
-      const authorization = token === undefined ? '' : `Authorization: Bearer ${token}\r\n`;
-      for (let i = 0; i < 10; i++) {
-        const socket = await open(port);
-        socket.write(
-          `POST /api/publish HTTP/1.1\r\nHost: 127.0.0.1\r\n${authorization}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-        );
-      }
+      await post(target, '/api/publish', 10, `{"topic":"a","type":"b","data":1,${strangers}}`);
     },
   },
   scanning: {

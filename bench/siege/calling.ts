@@ -1,6 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
+import WebSocket from 'ws';
 import { join, type Target } from './sockets.ts';
 
 /** Calls of one client that wait for their replies. */
@@ -44,6 +45,32 @@ export async function callOn(target: Target, clients: number): Promise<void> {
     socket.on('message', call);
     for (let i = 0; i < callsAtATime; i++) call();
     await setTimeout(endMs - performance.now());
+  };
+  await Promise.all(Array.from({ length: clients }, one));
+}
+
+/** Clients that subscribe to 100 topics and end that, four times in 20 ms, for 3 s. One that is ended is replaced. */
+export async function wishOn(target: Target, clients: number): Promise<void> {
+  const endMs = performance.now() + 3000;
+  const topics = Array.from({ length: 100 }, (_, i) => `${'t'.repeat(190)}${i}`);
+  const subscribe = JSON.stringify({
+    type: 'subscribe',
+    id: 9,
+    subscriptions: topics.map((topic) => ({ topic })),
+  });
+  const unsubscribe = JSON.stringify({ type: 'unsubscribe', id: 10, topics });
+  const one = async (): Promise<void> => {
+    while (performance.now() < endMs) {
+      const socket = await join(target);
+      while (performance.now() < endMs && socket.readyState === WebSocket.OPEN) {
+        for (let i = 0; i < 4 && socket.bufferedAmount < 2_000_000; i++) {
+          socket.send(subscribe);
+          socket.send(unsubscribe);
+        }
+        await setTimeout(20);
+      }
+      await setTimeout(20);
+    }
   };
   await Promise.all(Array.from({ length: clients }, one));
 }
