@@ -17,8 +17,8 @@ const defaultDelaysMs = [1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
 
 export const unlimited = 1 / 0;
 
-/** The smallest part of a delay that is waited, by the kind of jitter. */
-const leastShares = { half: 0.5, full: 0, none: 1 } as const;
+/** The smallest part of a delay that is waited, by the kind of jitter; of others it is half. */
+const leastShares: Readonly<Record<string, number>> = { full: 0, none: 1 };
 
 /** How long to wait before attempt 1, 2, 3 … */
 export class Backoff {
@@ -31,7 +31,7 @@ export class Backoff {
 
   constructor({ delaysMs, jitter, maxAttempts }: BackoffOptions, runtime: Pick<Runtime, 'random'>) {
     this.#delaysMs = delaysMs?.length ? delaysMs : defaultDelaysMs;
-    this.#leastShare = leastShares[jitter as 'half'] ?? leastShares.half;
+    this.#leastShare = leastShares[jitter ?? ''] ?? 0.5;
     this.#maxAttempts = maxAttempts ?? unlimited;
     this.#runtime = runtime;
   }

@@ -25,6 +25,17 @@ interface Wanted {
   isWhole: boolean;
 }
 
+export interface HttpSocketOptions {
+  /** That of the WebSocket, beside which the streams are. */
+  readonly url: string;
+  readonly token: string | undefined;
+  readonly receive: Receive;
+  readonly runtime: Runtime;
+  readonly memory: HttpMemory;
+  /** Called once. */
+  ended(): void;
+}
+
 /** Carries frames over HTTP: the gateway's come by a stream or by polls, and each command is a request. */
 export class HttpSocket implements Socket {
   binaryType = '';
@@ -46,26 +57,12 @@ export class HttpSocket implements Socket {
   #closed = false;
   #heardAtMs = 0;
   readonly #base: string;
-  readonly #receive: Receive;
-  readonly #runtime: Runtime;
-  readonly #memory: HttpMemory;
-  readonly #ended: () => void;
+  readonly #options: HttpSocketOptions;
 
-  /** `url`: that of the WebSocket, beside which the streams are. `ended` is called once. */
-  constructor(
-    url: string,
-    token: string | undefined,
-    receive: Receive,
-    runtime: Runtime,
-    memory: HttpMemory,
-    ended: () => void,
-  ) {
-    this.#memory = memory;
-    this.#ended = ended;
-    this.#base = url.replace(/^ws/, 'http').replace(/[^/]*(\?.*)?$/, '');
-    this.#token = token;
-    this.#receive = receive;
-    this.#runtime = runtime;
+  constructor(options: HttpSocketOptions) {
+    this.#options = options;
+    this.#base = options.url.replace(/^ws/, 'http').replace(/[^/]*(\?.*)?$/, '');
+    this.#token = options.token;
     this.#plan();
   }
 
@@ -128,8 +125,8 @@ export class HttpSocket implements Socket {
         break;
       case 'ping':
         if (frame.acks) void this.#acknowledge(id, frame.acks);
-        else if (this.#runtime.monotonicMs() - this.#heardAtMs < silentMs) {
-          this.#reply({ kind: 'pong', id, timeMs: this.#runtime.now() });
+        else if (this.#options.runtime.monotonicMs() - this.#heardAtMs < silentMs) {
+          this.#reply({ kind: 'pong', id, timeMs: this.#options.runtime.now() });
         }
         break;
       default:
@@ -171,14 +168,14 @@ export class HttpSocket implements Socket {
     const asked = [...this.#wanted];
     let subscribed = 0;
     try {
-      await this.#receive({
+      await this.#options.receive({
         ...this.#target,
         subscriptions: asked.map(({ selection, start }) => start ?? { ...selection, cursor: this.#cursor }),
         acks: this.#token !== undefined,
-        former: this.#memory.session,
+        former: this.#options.memory.session,
         signal: this.#abort.signal,
         heard: () => {
-          this.#heardAtMs = this.#runtime.monotonicMs();
+          this.#heardAtMs = this.#options.runtime.monotonicMs();
         },
         covered: (cursor) => {
           if (run === this.#run) this.#cursor = cursor;
@@ -217,7 +214,7 @@ export class HttpSocket implements Socket {
 
   #connected(frame: ServerFrame & { kind: 'connected' }): void {
     this.#session = frame.session;
-    this.#memory.session = frame.session;
+    this.#options.memory.session = frame.session;
     if (this.#greeting) return;
     this.#greeting = frame;
     this.onopen?.();
@@ -306,7 +303,7 @@ export class HttpSocket implements Socket {
   #end(code: number, reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#ended();
+    this.#options.ended();
     this.#abort.abort();
     this.onclose?.({ code, reason });
   }
@@ -327,7 +324,7 @@ export class HttpSocket implements Socket {
   get #target(): Target {
     const headers: Target['headers'] =
       this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
-    return { base: this.#base, fetch: this.#runtime.fetch as typeof fetch, headers };
+    return { base: this.#base, fetch: this.#options.runtime.fetch as typeof fetch, headers };
   }
 
   async #fetch(path: string, body?: string, options: RequestInit = {}): Promise<Record<string, unknown>> {
@@ -353,7 +350,7 @@ export class HttpSocket implements Socket {
       const told = await reply.catch(() => undefined);
       isDone = told?.['acknowledged'] === true && sayable.length === mine.length;
     }
-    if (isDone) this.#reply({ kind: 'pong', id, timeMs: this.#runtime.now() });
+    if (isDone) this.#reply({ kind: 'pong', id, timeMs: this.#options.runtime.now() });
     else this.#fail(id, gatewayError('rate_limited', 'Not acknowledged yet.'));
   }
 
@@ -366,7 +363,7 @@ export class HttpSocket implements Socket {
       connectedAtMs: timeMs,
       messageCount: 0,
       subscriptions,
-      timeMs: this.#runtime.now(),
+      timeMs: this.#options.runtime.now(),
     };
   }
 

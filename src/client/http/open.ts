@@ -35,5 +35,5 @@ export function openHttp(url: string, protocol: string, token: string | undefine
   const stop = isWanted ? lookForWebSocket(runtime, open, () => home.found()) : undefined;
   // The session of a stream ends with its connection.
   const known = current === 'poll' ? memory : {};
-  return new HttpSocket(url, token, receive, runtime, known, () => stop?.());
+  return new HttpSocket({ url, token, receive, runtime, memory: known, ended: () => stop?.() });
 }

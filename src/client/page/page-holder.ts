@@ -64,17 +64,11 @@ export class PageHolder {
   #lastId = 0;
   #remoteStatus: (FromHost & { kind: 'status' | 'pong' }) | undefined;
   #stopWatching: (() => void) | undefined;
-  readonly #url: string;
-  readonly #options: PageClientOptions;
-  readonly #runtime: Runtime;
-  readonly #surroundings: Surroundings;
+  readonly #parts: PageHolderParts;
   readonly #port: PageHolderPort;
 
-  constructor({ url, options, runtime, surroundings }: PageHolderParts, port: PageHolderPort) {
-    this.#url = url;
-    this.#options = options;
-    this.#runtime = runtime;
-    this.#surroundings = surroundings;
+  constructor(parts: PageHolderParts, port: PageHolderPort) {
+    this.#parts = parts;
     this.#port = port;
   }
 
@@ -110,14 +104,15 @@ export class PageHolder {
   start(): void {
     this.#isStarted = true;
     const run = ++this.#run;
-    this.#stopWatching = this.#surroundings.watch(
+    this.#stopWatching = this.#parts.surroundings.watch(
       () => this.#port.attachAll(),
       () => this.end(),
       () => this.start(),
     );
-    const { locks } = this.#surroundings;
-    if (this.#options.worker) this.#toWorker(this.#options.worker);
-    else if (this.#options.tabs === 'own') this.#toAlone('not_wanted');
+    const { worker, tabs } = this.#parts.options;
+    const { locks } = this.#parts.surroundings;
+    if (worker) this.#toWorker(worker);
+    else if (tabs === 'own') this.#toAlone('not_wanted');
     else if (!locks) this.#toAlone('no_web_locks');
     else void this.#share(locks, run);
   }
@@ -129,7 +124,7 @@ export class PageHolder {
     this.#stopWatching?.();
     this.#tabs?.close();
     this.#tabs = undefined;
-    if (this.#options.worker && this.#holder.kind === 'remote') this.#holder.post({ kind: 'bye' });
+    if (this.#parts.options.worker && this.#holder.kind === 'remote') this.#holder.post({ kind: 'bye' });
     this.#toNone();
   }
 
@@ -141,20 +136,21 @@ export class PageHolder {
       surroundings: _around,
       worker: _worker,
       ...options
-    } = this.#options;
-    const opening = { url: this.#url, options, token };
+    } = this.#parts.options;
+    const opening = { url: this.#parts.url, options, token };
     this.#toRemote(openWorker(worker, opening, (message) => this.#received(message)));
     this.#sharing = { role: 'worker' };
   }
 
   #toAlone(reason: Sharing['reason']): void {
-    this.#toOwn(this.#options.token);
+    this.#toOwn(this.#parts.options.token);
     this.#sharing = { role: 'alone', reason };
     this.connect();
   }
 
   async #share(locks: NonNullable<Surroundings['locks']>, run: number): Promise<void> {
-    const given = this.#options.token ?? undefined;
+    const { url, options, runtime, surroundings } = this.#parts;
+    const given = options.token ?? undefined;
     let first: string | undefined;
     try {
       first = typeof given === 'function' ? await given() : given;
@@ -163,17 +159,14 @@ export class PageHolder {
       // The client asks again, and tells the application why it can't connect.
       this.#port.report(localError('token_failed', undefined, cause));
     }
-    const identity = this.#options.identity ?? (first === undefined ? '' : identityOf(first));
+    const identity = options.identity ?? (first === undefined ? '' : identityOf(first));
     // A tab that was opened before a deployment may have another version, whose messages are others.
-    const shared = JSON.stringify([clientVersion, this.#url, identity]);
-    const name = `sluice/${await this.#surroundings.digest(shared)}`;
+    const name = `sluice/${await surroundings.digest(JSON.stringify([clientVersion, url, identity]))}`;
     if (run !== this.#run) return;
     const token = typeof given === 'function' ? firstThen(first, given) : given;
-    const { runtime, ...parts } = { ...this.#surroundings, runtime: this.#runtime, locks };
-    const leaderTimeoutMs = this.#options.leaderTimeoutMs ?? 6_000;
     this.#tabs = new Tabs(
-      { name, leaderTimeoutMs },
-      { ...parts, runtime },
+      { name, leaderTimeoutMs: options.leaderTimeoutMs ?? 6_000 },
+      { locks, openChannel: surroundings.openChannel, runtime },
       {
         lead: () => {
           this.#toOwn(token);
@@ -190,7 +183,7 @@ export class PageHolder {
 
   #toOwn(token: ClientOptions['token']): void {
     this.#leaveHolder();
-    const client = new SluiceClient(this.#url, { ...this.#options, token });
+    const client = new SluiceClient(this.#parts.url, { ...this.#parts.options, token });
     const stop = watchClient(client, (told) => {
       this.#port.told(told);
       this.#tabs?.tellAll({ kind: 'told', told });
