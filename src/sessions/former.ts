@@ -1,4 +1,3 @@
-import { covers } from '../auth/permissions.ts';
 import type { Lag } from '../catch-up/lag.ts';
 import { PatternBacklog } from '../catch-up/pattern-backlog.ts';
 import { hadUpto } from '../catch-up/reach.ts';
@@ -6,6 +5,7 @@ import type { PatternHad } from '../catch-up/start-pattern.ts';
 import type { Feed } from '../fanout/view.ts';
 import type { Position } from '../protocol/frames.ts';
 import { type Had, lowestOf } from '../topics/cursor.ts';
+import { reaches } from '../topics/topic-name.ts';
 import type { SessionView } from './session-view.ts';
 
 interface Ended {
@@ -29,7 +29,7 @@ export class Former {
   /** Up to where it was sent this topic; undefined: it was not subscribed to it. */
   positionIn(feed: Feed): Position | undefined {
     const { name, epoch, startOffset, ring } = feed.topic;
-    const ended = this.#ended.find(({ target }) => covers(target, name));
+    const ended = this.#ended.find(({ target }) => reaches(target, name));
     if (ended === undefined || ended.sentUpto !== undefined) return ended?.sentUpto;
     const had = ended.lag?.topics?.get(name) ?? ended.lag;
     const offset = had === undefined ? ring.newest : (hadUpto(feed, had.seq) ?? startOffset);
@@ -41,7 +41,7 @@ export class Former {
     const topics = new Map<string, Had>();
     let base: Had = { seq: newestSeq, lacksValues: false };
     for (const { target, lag } of this.#ended) {
-      if (lag === undefined || !covers(pattern, target)) continue;
+      if (lag === undefined || !reaches(pattern, target)) continue;
       if (target === pattern) base = lag;
       else topics.set(target, lag);
       for (const [name, had] of lag.topics ?? []) topics.set(name, had);

@@ -1,4 +1,3 @@
-import { covers } from '../auth/permissions.ts';
 import type { Awaitable } from '../awaitable.ts';
 import type { Backlog } from '../catch-up/catch-up.ts';
 import { continuePattern } from '../catch-up/start-pattern.ts';
@@ -8,6 +7,7 @@ import type { Fanout } from '../fanout/fanout.ts';
 import type { Feed, View } from '../fanout/view.ts';
 import { deliveryKey, type ViewOptions } from '../fanout/view-options.ts';
 import type { Subscription } from '../protocol/frames.ts';
+import { reaches } from '../topics/topic-name.ts';
 import type { Former } from './former.ts';
 import type { Session } from './session.ts';
 import type { SessionView } from './session-view.ts';
@@ -87,6 +87,6 @@ function continuedTopic(feed: Feed, former: Former): Started | undefined {
 export function replacedBy(session: Session, { topic: target }: Subscription): readonly SessionView[] {
   return [...session.views.values()].filter(
     ({ automatic, watches, target: existing }) =>
-      !automatic && watches === undefined && (covers(target, existing) || covers(existing, target)),
+      !automatic && watches === undefined && (reaches(target, existing) || reaches(existing, target)),
   );
 }

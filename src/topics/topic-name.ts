@@ -56,6 +56,11 @@ export function patternMatcher(pattern: string): (topic: string) => boolean {
   return (topic) => topic.startsWith(prefix) && (isReservedToo || !isReserved(topic));
 }
 
+/** Whether every topic of `other`, a topic or pattern, is one of this topic's or pattern's. */
+export function reaches(target: string, other: string): boolean {
+  return target === other || (isPattern(target) && patternMatches(target, other));
+}
+
 export function isReserved(name: string): boolean {
   return name.startsWith('$');
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { localIdentity } from '../../src/auth/identity.ts';
 import { compatCodec } from '../../src/compat/codec.ts';
 import { serverMonitoring } from '../../src/compat/server-monitoring.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
@@ -93,6 +94,35 @@ describe.each([codecs.json, codecs.protobuf])(
     });
   },
 );
+
+describe('a pattern of all topics, which has none of `$all`,', () => {
+  async function subscribedAgain(joins: readonly string[], topics: readonly string[]) {
+    const { turns, settle, publish, connect } = await makeGateway();
+    const { connection, command } = connect({ ...localIdentity, joins }, codecs.json);
+    await publish('room:1');
+    await settle();
+    turns.advance(100);
+    await publish('$all');
+    command({ kind: 'subscribe', id: 1, subscriptions: topics.map((topic) => ({ topic })) });
+    await settle();
+    return connection;
+  }
+
+  test('is not what `$all` goes on after', async () => {
+    const connection = await subscribedAgain(['*'], ['*', '$all']);
+    const offsets = connection
+      .of('batch')
+      .flatMap(({ topic = '$all', publications }) => publications.map(({ offset }) => `${topic} ${offset}`));
+    expect(offsets).toContain('$all 1');
+  });
+
+  test('does not go on after `$all`: the reply lists its topics', async () => {
+    const connection = await subscribedAgain([], ['$all', '*']);
+    expect(connection.replies(1)).toMatchObject([
+      { results: [{ topic: '$all' }, { topic: '*', topics: [{ topic: 'room:1', offset: 1 }] }] },
+    ]);
+  });
+});
 
 test('a pattern that goes on after the one of the gateway begins with all values of its state topics', async () => {
   const { turns, settle, publish, connect } = await makeGateway();
