@@ -60,7 +60,10 @@ export interface Start {
 }
 
 interface SinceOptions {
-  /** The commit of this engine's numbering up to which the subscriber has had everything; 0: unknown. */
+  /**
+   * The commit up to which the subscriber has had everything; 0: it does not say. Less: it says so of another numbering
+   * of commits, in which the topic may have been published to.
+   */
   readonly knownSeq?: number;
   /** The client may have heard of more on another node than this one has by now. */
   readonly isShared?: boolean;
@@ -174,9 +177,10 @@ function backlogOf(feed: Feed, { epoch, position, needsSnapshot }: Start, nowMs:
   return backlog;
 }
 
-/** Up to which commit the client has had everything; 0: that is not known. */
+/** As of `SinceOptions`. */
 function knownSeq(commits: Commits, cursor: string | undefined): number {
-  return (cursor === undefined ? undefined : validCursor(commits, cursor))?.seq ?? 0;
+  if (cursor === undefined) return 0;
+  return validCursor(commits, cursor)?.seq ?? -1;
 }
 
 /** Undefined: the text is of another numbering of commits, or no cursor at all. */

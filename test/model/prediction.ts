@@ -84,7 +84,8 @@ export function checkAnswer(wire: Subscription, seen: Seen, result: Granted): vo
   if (!target.endsWith('*')) {
     const unknown = { epoch: '', start: 0, reach: 0, newest: 0, bornAfterSeq: forgottenSeq };
     const held = topics[0] ?? { topic: target, ...unknown };
-    checkStart(held, since, last, result, { seq: knownSeq(seen, cursor) ?? 0, isShared });
+    const seq = cursor === undefined ? 0 : (knownSeq(seen, cursor) ?? -1);
+    checkStart(held, since, last, result, { seq, isShared });
     return;
   }
   if (cursor !== undefined) {
