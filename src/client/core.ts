@@ -137,6 +137,15 @@ export class Core
     return socketFactory(this.#options.WebSocket)(url, protocol);
   }
 
+  /**
+   * What was told of subscriptions holds no more. An earlier attempt may have been told of some that the gateway made,
+   * before it was accepted.
+   */
+  greeted(): void {
+    this.#inflow.clear();
+    this.subscriptions.disconnected();
+  }
+
   connected(greeting: Greeting): void {
     this.greeting = greeting;
     this.limits = greeting.limits;
@@ -157,9 +166,8 @@ export class Core
     this.stats.disconnects++;
     this.#heartbeat.stop();
     this.#refresh?.stop();
-    this.#inflow.clear();
     this.commands.disconnected();
-    this.subscriptions.disconnected();
+    this.greeted();
     this.queue.disconnected();
     this.emitter.emit('disconnect', closed);
   }

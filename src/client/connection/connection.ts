@@ -34,6 +34,8 @@ export interface StateChange {
 }
 
 export interface ConnectionPort {
+  /** As of `SocketSessionPort`. */
+  greeted(): void;
   frame(frame: ServerFrame, message: unknown): void;
   connected(greeting: Greeting): void;
   disconnected(closed: ClosedBy): void;

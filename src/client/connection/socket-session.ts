@@ -28,6 +28,8 @@ export interface SocketSessionPort {
   /** The socket closed; `opened`: the upgrade had succeeded. */
   ended(closed: ClosedBy, opened: boolean): void;
   readonly port: {
+    /** Before the gateway accepts the client. What earlier connections were told of subscriptions holds no more. */
+    greeted(): void;
     /** Each frame except those of the handshake, and the message that it came in. */
     frame(frame: ServerFrame, message: unknown): void;
     /** A message was not a frame. The connection goes on. */
@@ -140,6 +142,7 @@ export class SocketSession {
   #handshake(frame: ServerFrame): boolean {
     const { kind, id } = frame;
     if (kind === 'connected' && id === 0) {
+      this.#port.port.greeted();
       this.#sayHello();
     } else if (id !== handshakeId) return false;
     else if (kind === 'connected') {

@@ -233,7 +233,7 @@ export class Asking {
     }
     const feed = this.hold(result.topic, {});
     // The client subscribes itself, which replaces the gateway's subscription.
-    if (--feed.holders > 0 || feed.isAsked) return;
+    if (--feed.holders || feed.isAsked) return;
     feed.holders++;
     this.#port.serverMade(feed);
     this.#byView.set(result.view, feed);
@@ -244,8 +244,7 @@ export class Asking {
     for (const view of views) {
       const feed = this.#byView.get(view);
       this.#byView.delete(view);
-      if (feed)
-        this.#refuse(feed, new ClientError({ code: reason, number: 0, retry: false, message: reason }));
+      if (feed) this.#refuse(feed, new ClientError({ code: reason, number: 0, retry: false }));
     }
   }
 }

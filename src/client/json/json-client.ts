@@ -277,6 +277,8 @@ export class JsonClient {
         this.#commands.disconnected();
         this.#asking.disconnected();
       },
+      // Before it was accepted, an earlier attempt may have been told of subscriptions that the gateway made.
+      greeted: () => this.#asking.disconnected(),
       state: (change) => this.#changed(change),
       report: (error) => this.#report(error),
       failed: (error) => {
@@ -298,7 +300,7 @@ export class JsonClient {
         if (this.#greeting) this.#heartbeat.beat();
       });
     this.#events.emit('state', change);
-    if (state === 'closed' && change.error) this.#report(change.error);
+    if (state === 'closed' && change.error) this.#report(error);
   }
 
   #received(frame: ServerFrame): void {

@@ -110,12 +110,10 @@ export class Subscriptions extends Wires implements LocalHome {
     // The client has subscribed itself, which replaces the gateway's subscription.
     if (wire.state === 'asked') return;
     if (wire.members.size === 0) this.port.serverMade(this.add(topic, {}));
-    // It begins after publications that the client missed. The client's own, from its position, replaces it too.
-    if (wouldSkip(wire, result)) this.flush();
-    else {
-      this.byView.set(result.view, wire);
-      wire.toLive(result);
-    }
+    // It begins after publications that the client missed. Once connected the client subscribes from its position.
+    if (wouldSkip(wire, result)) return;
+    this.byView.set(result.view, wire);
+    wire.toLive(result);
   }
 
   #batch(frame: ServerKinds['batch']): void {
@@ -139,10 +137,7 @@ export class Subscriptions extends Wires implements LocalHome {
   }
 }
 
-/** Whether a subscription from this position would skip or repeat publications for a member. */
-function wouldSkip({ topic, members }: Wire, { epoch, offset }: Position): boolean {
-  return [...members].some((member) => {
-    const at = member.at(topic);
-    return at !== undefined && (at.epoch || epoch) === epoch && offset !== at.offset;
-  });
+/** Whether a subscription from this position could skip or repeat publications for a member. */
+function wouldSkip({ topic, members }: Wire, { offset }: Position): boolean {
+  return [...members].some((member) => (member.at(topic)?.offset ?? offset) !== offset);
 }

@@ -1,7 +1,14 @@
 import { expect, it, vi } from 'vitest';
 import { JsonClient, type JsonSubscription } from '../../../src/client/json/index.ts';
 import type { Granted, TopicResult } from '../../../src/protocol/frames.ts';
-import { FakeRuntime, type FakeSocket, publication, recordedSockets, settled } from '../support/fakes.ts';
+import {
+  FakeRuntime,
+  type FakeSocket,
+  greeting,
+  publication,
+  recordedSockets,
+  settled,
+} from '../support/fakes.ts';
 
 function harness() {
   const runtime = new FakeRuntime();
@@ -429,6 +436,23 @@ it('tells the client what comes in topics that the gateway subscribed it to', as
     { topic: '$all', since: { epoch: 'e', offset: 3 } },
   ]);
   expect(got).toEqual([['$all', 3]]);
+});
+
+it('asks for what the gateway subscribed it to in an attempt that was lost before it was accepted', async () => {
+  const h = harness();
+  h.client.on('publication', () => undefined);
+  void h.client.connect();
+  await settled();
+  const result = { topic: '$all', view: 4, mode: 'stream', epoch: 'e', offset: 2 } as const;
+  const socket = h.sockets.at(-1);
+  socket?.onopen?.();
+  socket?.push(greeting);
+  socket?.push({ kind: 'subscribed', results: [result] });
+  socket?.end();
+  const again = await h.arrive();
+  expect(again.command('subscribe').subscriptions).toMatchObject([
+    { topic: '$all', since: { epoch: 'e', offset: 2 } },
+  ]);
 });
 
 it('publishes JSON as it is at the call, and waits for the connection', async () => {

@@ -7,7 +7,7 @@ import { crc32 } from '../../../src/protocol/crc32.ts';
 import type { Granted } from '../../../src/protocol/frames.ts';
 import type { Reply } from '../../../src/protocol/server-frames.ts';
 import { protobufCodec } from '../../support/codecs.ts';
-import { type FakeSocket, type Harness, harness, publication, settled } from '../support/fakes.ts';
+import { type FakeSocket, greeting, type Harness, harness, publication, settled } from '../support/fakes.ts';
 
 // Most tests look at what a message does in its own turn.
 beforeAll(async () => void (await inflating.load()));
@@ -676,6 +676,32 @@ describe('pushes', () => {
     grant(second, { topic: '$all', view: 3, offset: 1, recovered: true });
     second.push(batch(1, 4, { view: 3 }));
     expect(heard).toEqual([1, 2, 3, 4]);
+  });
+
+  it('asks for what the gateway joined in an attempt that was lost before the client was accepted', async () => {
+    const h = harness({ transports: ['websocket'] });
+    const heard: number[] = [];
+    h.client.subscribe('$all', ({ offset }) => heard.push(offset));
+    void h.client.connect();
+    await settled();
+    const { socket: first } = h;
+    first.onopen?.();
+    first.push(greeting);
+    first.push({ kind: 'subscribed', results: [granted({ topic: '$all', view: 3, offset: 1 })] });
+    first.end();
+    await h.runtime.advance(1_000);
+    const { socket } = h;
+    socket.onopen?.();
+    socket.push(greeting);
+    socket.push({ kind: 'subscribed', results: [granted({ topic: '$all', view: 3, offset: 4 })] });
+    socket.reply('connect', greeting);
+    await settled();
+    expect(socket.command('subscribe').subscriptions).toMatchObject([
+      { topic: '$all', since: { offset: 1 } },
+    ]);
+    grant(socket, { topic: '$all', view: 4, offset: 1, recovered: true });
+    socket.push(batch(1, 4, { view: 4 }));
+    expect(heard).toEqual([2, 3, 4]);
   });
 
   it('tells a subscription that the gateway ended', async () => {

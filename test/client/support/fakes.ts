@@ -177,7 +177,7 @@ export function recordedSockets() {
   return { sockets, Recorded };
 }
 
-const greeting = {
+export const greeting = {
   kind: 'connected',
   session: 's1',
   timeMs: 1_000_000,
