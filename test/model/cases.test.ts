@@ -341,3 +341,37 @@ test('a pattern that was level when one topic was replaced is sent what others c
   await world.gateway.advance(2500);
   await world.settle();
 });
+
+test.each(['sdk', 'websocket'] as const)(
+  'a client that knew a topic as empty before the gateway began anew is told that it may have missed something: %s',
+  async (transports) => {
+    const world = new World(roomy, transports);
+    world.client(0).subscribe([of('a')], end);
+    await world.gateway.advance(1000);
+    world.publish([to('a')]);
+    await world.restart();
+    await world.settle();
+  },
+);
+
+test('an own topic that an attempt was told of before it was lost is asked for by the next one', async () => {
+  const world = new World(roomy, 'sdk');
+  world.client(0).subscribe([of('$all')], end);
+  await world.gateway.turn();
+  await world.gateway.turn();
+  world.publish([to('$all')]);
+  world.client(0).roam();
+  await world.gateway.advance(1);
+  await world.settle();
+});
+
+test('a pattern of all topics does not go on after `$all`, which none of them is', async () => {
+  const world = new World({ ...tight, batchMaxPublications: 1, turnBudgetMs: 0 });
+  world.client(1).subscribe([of('$all')], end);
+  world.client(1).subscribe([of('*')], end);
+  await world.restart();
+  world.publish(many(5, to('$all')));
+  world.publish(many(5, to('a')));
+  await world.gateway.advance(1);
+  await world.settle();
+});

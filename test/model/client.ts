@@ -34,6 +34,12 @@ export interface ModelClient extends Subscriber {
   cutOff: number;
   ends: number;
   readonly gateway: Gateway;
+  /** What its application was told wrong. */
+  readonly faults?: readonly unknown[];
+  /** It waits for real time to pass. */
+  readonly isLoading?: boolean;
+  /** Where it has no `wanted`. */
+  checkSettled?(): void;
   /** The connection ends at once. */
   leave(): void;
   /** The gateway was started anew, or it is to go to another one: it has no connection. */

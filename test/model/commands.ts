@@ -25,7 +25,8 @@ class Step implements Command {
   async run(_: World, world: World): Promise<void> {
     await this.#run(world);
     await promises();
-    for (const { faults } of world.gateways) if (faults.length > 0) throw faults[0];
+    for (const { faults = [] } of [...world.gateways, ...world.clients])
+      if (faults.length > 0) throw faults[0];
   }
 
   toString = () => this.#text;

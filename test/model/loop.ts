@@ -11,6 +11,8 @@ export class Loop implements Turns {
   #before: (() => void)[] = [];
   #immediates: (() => void)[] = [];
   #timers: Timer[] = [];
+  /** Something that takes no time of this clock is not done yet. */
+  waitsFor: () => boolean = () => false;
 
   constructor(nowMs: number) {
     this.#nowMs = nowMs;
@@ -50,13 +52,18 @@ export class Loop implements Turns {
   /** One turn in the order of Node's phases: timers, `poll`, the end of the turn. `between`: uWebSockets.js drains. */
   async turn(poll: () => void, between: () => void): Promise<void> {
     while (this.nextMs <= this.#nowMs) this.#timers.shift()?.run();
-    await promises();
+    await this.#settle();
     between();
     poll();
-    await promises();
+    await this.#settle();
     for (const run of [...this.#before.splice(0), ...this.#immediates.splice(0)]) run();
-    await promises();
+    await this.#settle();
     between();
+  }
+
+  async #settle(): Promise<void> {
+    await promises();
+    for (let i = 0; i < 1000 && this.waitsFor(); i++) await promises();
   }
 }
 

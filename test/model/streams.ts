@@ -9,7 +9,7 @@ import type { Peer } from '../../src/sessions/peer.ts';
 import type { Session } from '../../src/sessions/session.ts';
 import type { Sessions } from '../../src/sessions/sessions.ts';
 import { StreamCursors } from '../../src/sessions/stream-cursors.ts';
-import { type StreamStart, streamStart } from '../../src/sessions/stream-start.ts';
+import { formerSessionOf, type StreamStart, streamStart } from '../../src/sessions/stream-start.ts';
 import type { Broker } from '../../src/topics/broker.ts';
 import { type Cursor, parseCursor } from '../../src/topics/cursor.ts';
 import { type Poll, PollConnection } from '../../src/transport/uws/poll-connection.ts';
@@ -34,6 +34,10 @@ export interface StreamAsked {
   readonly subscriptions: readonly Subscription[];
   /** Empty: it begins. */
   readonly cursor: string;
+  /** The session that the client says that it had. */
+  readonly former?: string | undefined;
+  /** How long a poll may wait. */
+  readonly timeoutMs?: number;
 }
 
 const heartbeatMs = 15_000;
@@ -123,7 +127,9 @@ export class Streams {
 
   /** Returns how the client gives the poll up. */
   poll(asked: StreamAsked, poll: Poll): () => void {
-    const former = parseCursor(asked.cursor)?.stream?.session ?? '';
+    const { subscriptions, timeoutMs = pollMs } = asked;
+    const known = { cursor: cursorOf(asked), former: asked.former, subscriptions };
+    const former = formerSessionOf(known) ?? '';
     const start = startOf(asked);
     let connection = this.#polling.get(former);
     if (connection !== undefined && !isAt(connection, start, asked)) {
@@ -133,7 +139,7 @@ export class Streams {
     if (connection === undefined) connection = this.#beginPolls(start, former, poll);
     else connection.wait(poll);
     const waiting = connection;
-    this.#options.loop.after(pollMs, () => waiting.timeUp(poll));
+    this.#options.loop.after(timeoutMs, () => waiting.timeUp(poll));
     return () => waiting.abandoned(poll);
   }
 
@@ -204,8 +210,12 @@ export class Streams {
   }
 }
 
-function startOf({ subscriptions, cursor }: StreamAsked): StreamStart {
-  return streamStart(subscriptions, cursor === '' ? undefined : (parseCursor(cursor) ?? unknownCursor));
+function cursorOf({ cursor }: StreamAsked): Cursor | undefined {
+  return cursor === '' ? undefined : (parseCursor(cursor) ?? unknownCursor);
+}
+
+function startOf(asked: StreamAsked): StreamStart {
+  return streamStart(asked.subscriptions, cursorOf(asked));
 }
 
 function isAt(connection: PollConnection, start: StreamStart, { cursor }: StreamAsked): boolean {

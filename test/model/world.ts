@@ -13,6 +13,7 @@ import { Gateway, type GatewayOptions } from './gateway.ts';
 import { promises } from './loop.ts';
 import { Machine } from './machine.ts';
 import { isState, Model, type Numbering } from './model.ts';
+import { SdkClient } from './sdk-client.ts';
 import { LogNode, SharedLog } from './shared-log.ts';
 import { StreamClient, type StreamTransport } from './stream-client.ts';
 import { check, type ModelSubscription } from './subscription.ts';
@@ -22,8 +23,8 @@ export type Fields = Partial<PublishFields> & Pick<PublishFields, 'topic'> & { r
 /** The same in every publication, and nothing that deflate alone would make smaller. */
 const noise = createHash('shake256', { outputLength: 300 }).update('').digest('base64');
 
-/** By several streams a client goes on with one cursor. */
-export type Transports = 'websocket' | readonly StreamTransport[];
+/** By several streams a client goes on with one cursor. `sdk`: by all of them in turn. */
+export type Transports = 'websocket' | 'sdk' | readonly StreamTransport[];
 
 /** What nodes share, if it is not a `SharedLog`. */
 export interface Elsewhere {
@@ -72,6 +73,7 @@ export class World {
     this.gateways = Array.from({ length: Math.max(1, nodes) }, () => this.#start());
     this.clients = [codecs.protobuf, codecs.json, codecs.protobuf, codecs.json].map((codec, i) => {
       const gateway = this.gateways[i % this.gateways.length] as Gateway;
+      if (transports === 'sdk') return new SdkClient(this.model, gateway);
       if (transports === 'websocket') return new Client(codec, this.model, gateway);
       return new StreamClient(this.model, gateway, transports);
     });
@@ -183,8 +185,9 @@ export class World {
     await this.#pass(24);
     await this.#heard();
     await this.#pass(1);
-    for (const { faults } of this.gateways)
-      check(faults.length === 0, 'a fault in the gateway', faults.map(String));
+    for (const { faults = [] } of [...this.gateways, ...this.clients])
+      check(faults.length === 0, 'a fault', faults.map(String));
+    for (const client of this.clients) client.checkSettled?.();
     for (const { wanted, gateway } of this.clients)
       for (const subscription of wanted) this.#checkSettled(subscription, gateway);
     this.#checkLevel();
@@ -217,6 +220,7 @@ export class World {
     this.model.committed(topic, epoch, publications);
 
   #start(): Gateway {
+    this.#machine.loop.waitsFor = () => this.clients.some(({ isLoading }) => isLoading === true);
     return new Gateway(this.options, this.#machine, this.#engine());
   }
 

@@ -1,0 +1,266 @@
+import { pollBody, readStreamBody, type StreamRequest, sseBody } from '../../src/api/stream-request.ts';
+import type { Runtime, Socket as SdkSocket, TimerHandle } from '../../src/client/runtime.ts';
+import { SluiceError } from '../../src/errors.ts';
+import { utf8 } from '../../src/protocol/utf8.ts';
+import { codecs } from '../support/codecs.ts';
+import type { Gateway } from './gateway.ts';
+import type { Loop } from './loop.ts';
+import type { Link, Peer, Socket } from './network.ts';
+
+/** A connection, or a request without a response yet. */
+export interface Line {
+  cut(): void;
+  read(bytes: number): void;
+}
+
+/** Where an SDK's connections go to, and what lies between. */
+export interface Way {
+  readonly gateway: Gateway;
+  /** Something on the way refuses the others. */
+  readonly open: 'all' | 'http' | 'poll';
+  /** The bytes that a connection's client reads in a turn. */
+  readonly readBytes: number;
+  readonly lines: Set<Line>;
+  /** A request has been made. */
+  asked(): void;
+  /** The gateway has told a session's id. */
+  began(session: string): void;
+}
+
+/** Timers of an SDK on the loop of the gateway that it uses, which changes with that. */
+export class LoopRuntime implements Runtime {
+  readonly #way: Way;
+  #timers = new Map<object, { readonly atMs: number; readonly run: () => void }>();
+  #loop: Loop | undefined;
+
+  constructor(way: Way) {
+    this.#way = way;
+  }
+
+  now(): number {
+    return this.#way.gateway.loop.nowMs();
+  }
+
+  monotonicMs(): number {
+    return this.now();
+  }
+
+  random(): number {
+    return 0.5;
+  }
+
+  setTimeout(run: () => void, delayMs: number): TimerHandle {
+    const handle = {};
+    this.#timers.set(handle, { atMs: this.now() + delayMs, run });
+    this.#arm(handle);
+    return handle;
+  }
+
+  clearTimeout(handle: TimerHandle | undefined): void {
+    this.#timers.delete(handle as object);
+  }
+
+  /** The gateway is another one. */
+  moved(): void {
+    if (this.#loop === this.#way.gateway.loop) return;
+    for (const handle of this.#timers.keys()) this.#arm(handle);
+  }
+
+  readonly fetch = ((url: string | URL, init: RequestInit = {}) => ask(this.#way, url, init)) as typeof fetch;
+
+  #arm(handle: object): void {
+    const { loop } = this.#way.gateway;
+    this.#loop = loop;
+    const { atMs, run } = this.#timers.get(handle) as { atMs: number; run: () => void };
+    loop.after(Math.max(0, atMs - loop.nowMs()), () => {
+      if (this.#loop === loop && this.#timers.delete(handle)) run();
+    });
+  }
+}
+
+/** A class of WebSockets that go this way. */
+export function webSocketOf(way: Way): new () => object {
+  return class {
+    constructor() {
+      // biome-ignore lint/correctness/noConstructorReturn: the SDK constructs what it is given
+      return new ModelWebSocket(way);
+    }
+  };
+}
+
+class ModelWebSocket implements SdkSocket, Peer, Line {
+  binaryType = '';
+  readonly protocol = codecs.protobuf.subprotocol;
+  onopen: SdkSocket['onopen'] = null;
+  onmessage: SdkSocket['onmessage'] = null;
+  onclose: SdkSocket['onclose'] = null;
+  onerror: SdkSocket['onerror'] = null;
+  readonly #way: Way;
+  #socket: Socket | undefined;
+  #isOver = false;
+
+  constructor(way: Way) {
+    this.#way = way;
+    const { gateway } = way;
+    way.lines.add(this);
+    gateway.loop.atTurnEnd(() => {
+      if (way.open !== 'all') this.close();
+      if (!this.#isOver) this.#open(gateway);
+    });
+  }
+
+  #open(gateway: Gateway): void {
+    this.#socket = gateway.connect(codecs.protobuf, this);
+    this.#socket.readBytes = this.#way.readBytes;
+    this.onopen?.();
+  }
+
+  send(data: Uint8Array): void {
+    this.#socket?.say(data, true);
+  }
+
+  close(): void {
+    this.#isOver = true;
+    if (this.#socket === undefined) queueMicrotask(() => this.closed());
+    else this.#socket.isAbandoned = true;
+  }
+
+  cut(): void {
+    this.close();
+  }
+
+  read(bytes: number): void {
+    if (this.#socket !== undefined) this.#socket.readBytes = bytes;
+  }
+
+  receive(message: Uint8Array): void {
+    this.onmessage?.({ data: message.slice().buffer });
+  }
+
+  closed(): void {
+    this.#way.lines.delete(this);
+    this.#isOver = true;
+    this.onclose?.({ code: 1006, reason: '' });
+  }
+}
+
+/** A response of the gateway, or of what lies between. */
+type Answer = Pick<Response, 'ok' | 'status'> & {
+  headers: Headers;
+  json(): Promise<unknown>;
+  body?: unknown;
+};
+
+function answer(status: number, body: unknown, headers: Record<string, string> = {}): Answer {
+  return { ok: status < 300, status, headers: new Headers(headers), json: async () => body };
+}
+
+async function ask(way: Way, url: string | URL, { body, signal }: RequestInit): Promise<Answer> {
+  const { gateway } = way;
+  way.asked();
+  await new Promise<void>((resolve, reject) => {
+    const line: Line = { cut: () => reject(new TypeError('cut off')), read: () => undefined };
+    way.lines.add(line);
+    gateway.loop.atTurnEnd(() => {
+      way.lines.delete(line);
+      resolve();
+    });
+  });
+  const { pathname } = new URL(url);
+  if (signal?.aborted) throw new TypeError('no way there');
+  if (pathname === '/ws') return answer(426, { error: { code: 'upgrade_required', message: '' } });
+  if (pathname === '/sse' && way.open !== 'poll') {
+    return stream(way, asked(readStreamBody(sseBody, utf8(String(body)), '')), signal as AbortSignal);
+  }
+  if (pathname === '/poll') {
+    return poll(way, asked(readStreamBody(pollBody, utf8(String(body)), '')), signal as AbortSignal);
+  }
+  throw new TypeError('no way there');
+}
+
+function asked(request: StreamRequest | SluiceError) {
+  if (request instanceof SluiceError) throw request;
+  const { subscriptions, text: cursor, former, timeoutSeconds } = request;
+  return { subscriptions, cursor, former, timeoutMs: timeoutSeconds * 1000 };
+}
+
+type Piece = { readonly done: true } | { readonly done: false; readonly value: Uint8Array };
+
+function stream(way: Way, request: ReturnType<typeof asked>, signal: AbortSignal): Answer {
+  const pieces: Piece[] = [];
+  let waiting: ((piece: Piece) => void) | undefined;
+  let decoded = '';
+  const arrived = (piece: Piece) => {
+    if (waiting === undefined) pieces.push(piece);
+    else waiting(piece);
+    waiting = undefined;
+  };
+  const link: Link = way.gateway.openStream(request, {
+    read: (value) => {
+      if (decoded.length < 2000) {
+        decoded += Buffer.from(value).toString();
+        tellSession(way, decoded);
+      }
+      arrived({ done: false, value });
+    },
+    closed: () => {
+      way.lines.delete(line);
+      arrived({ done: true });
+    },
+  });
+  const cut = () => {
+    link.isAbandoned = true;
+  };
+  const line: Line = {
+    cut,
+    read: (bytes) => {
+      link.readBytes = bytes;
+    },
+  };
+  line.read(way.readBytes);
+  way.lines.add(line);
+  signal.addEventListener('abort', cut);
+  const read = (): Promise<Piece> =>
+    new Promise((resolve) => {
+      const piece = pieces.shift();
+      if (piece === undefined) waiting = resolve;
+      else resolve(piece);
+    });
+  return { ...answer(200, undefined), body: { getReader: () => ({ read }) } };
+}
+
+function poll(way: Way, request: ReturnType<typeof asked>, signal: AbortSignal): Promise<Answer> {
+  const { gateway } = way;
+  return new Promise((resolve, reject) => {
+    const end = (give: () => void) =>
+      gateway.loop.atTurnEnd(() => {
+        if (way.lines.delete(line)) give();
+      });
+    let abandon: (() => void) | undefined;
+    const line: Line = {
+      cut: () => {
+        if (!way.lines.delete(line)) return;
+        abandon?.();
+        reject(new TypeError('cut off'));
+      },
+      read: () => undefined,
+    };
+    way.lines.add(line);
+    signal.addEventListener('abort', () => line.cut());
+    abandon = gateway.poll(request, {
+      respond: ({ frames, cursor = request.cursor }) =>
+        end(() => {
+          const texts = frames.map((frame) => Buffer.from(frame).toString());
+          for (const text of texts) tellSession(way, text);
+          const events = texts.map((text) => JSON.parse(text) as unknown);
+          resolve(answer(events.length === 0 ? 204 : 200, { events, cursor }, { 'sluice-cursor': cursor }));
+        }),
+      drop: () => end(() => reject(new TypeError('dropped'))),
+    });
+  });
+}
+
+function tellSession(way: Way, text: string): void {
+  const [, session] = /"type":"connected"[^\n]*?"session":"([^"]+)"/.exec(text) ?? [];
+  if (session !== undefined) way.began(session);
+}

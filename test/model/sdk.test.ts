@@ -1,0 +1,50 @@
+import fc from 'fast-check';
+import { test } from 'vitest';
+import { steps } from './commands.ts';
+import { options as anyOptions } from './options.ts';
+import { World } from './world.ts';
+
+const { RUNS, MODEL_SEED, MODEL_PATH, MODEL_REPLAY } = process.env;
+const runs = Number(RUNS ?? 15);
+
+/** A stream does not notice that its socket is full before it has written this much. */
+const options = anyOptions.map((each) => ({ ...each, kernelBytes: Math.max(8192, each.kernelBytes) }));
+
+const lives = {
+  numRuns: runs,
+  endOnFailure: MODEL_PATH !== undefined,
+  ...(MODEL_SEED === undefined ? {} : { seed: Number(MODEL_SEED) }),
+  ...(MODEL_PATH === undefined ? {} : { path: MODEL_PATH }),
+  verbose: MODEL_REPLAY === undefined ? 0 : 1,
+} as const;
+
+test(
+  'an application of the SDK, which goes by whatever transport there is, sees each publication once, in order, or is told',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(options, fc.boolean(), steps(60), async (gateway, compresses, commands) => {
+        const world = new World({ ...gateway, compresses }, 'sdk');
+        await fc.asyncModelRun(() => ({ model: world, real: world }), commands);
+        await world.settle();
+      }),
+      lives,
+    );
+  },
+  60_000 + runs * 1000,
+);
+
+test(
+  'so does one that goes from gateway to gateway',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(options, steps(60, 'nodes'), async (gateway, commands) => {
+        const world = new World(gateway, 'sdk', 2);
+        await world.open();
+        await fc.asyncModelRun(() => ({ model: world, real: world }), commands);
+        await world.settle();
+      }),
+      lives,
+    );
+  },
+  60_000 + runs * 1000,
+);
