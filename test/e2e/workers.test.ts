@@ -276,6 +276,48 @@ describe('a gateway of two processes', () => {
     );
   });
 
+  test('opens WebSockets for its first clients without a warning of the library', async () => {
+    const started = await GatewayProcess.start('--port', '0', '--workers', '2');
+    try {
+      const clients = await Promise.all(Array.from({ length: 10 }, () => RawSocket.webSocket(started.port)));
+      await started.stop();
+      await Promise.all(clients.map((client) => client.end()));
+      expect(started.complaints).not.toContain('corked');
+    } finally {
+      await started.kill();
+    }
+  });
+
+  test('a worker that drains ends at once when its parent ends, as at a second signal', async () => {
+    const application = createServer();
+    application.listen(0, '127.0.0.1');
+    await once(application, 'listening');
+    const { port } = application.address() as AddressInfo;
+    const draining = await GatewayProcess.start(
+      ...['--port', '0', '--workers', '2', '--token-secret', tokenSecret],
+      ...['--hook-publish', `http://127.0.0.1:${port}`, '--hook-timeout-ms', '60000'],
+      ...['--hook-secret', 'x'.repeat(40), '--shutdown-grace-seconds', '300'],
+    );
+    try {
+      const token = await signToken({ topics: [{ pattern: '*', allow: ['publish'] }] });
+      const client = await RawSocket.webSocket(draining.port, undefined, `/ws?token=${token}`);
+      const asked = once(application, 'request');
+      const published = draining
+        .publish('t', 'u', '', 1, { authorization: `Bearer ${token}` })
+        .catch((error: unknown) => error);
+      await asked;
+      const stopped = draining.stop();
+      await client.until((text) => text.includes('goingAway'));
+      await draining.kill();
+      await stopped;
+      expect(await published).toMatchObject({ message: 'fetch failed' });
+    } finally {
+      await draining.kill();
+      application.closeAllConnections();
+      application.close();
+    }
+  });
+
   test('tells every client to come back, and ends', async () => {
     const clients = await openClients(10);
     const code = await gateway.stop();
@@ -286,48 +328,6 @@ describe('a gateway of two processes', () => {
       expect(client.frames.at(-1)).toMatchObject({ type: 'goingAway' });
     }
   });
-});
-
-test('workers upgrade their first clients without a warning of the library', async () => {
-  const started = await GatewayProcess.start('--port', '0', '--workers', '2');
-  try {
-    const clients = await Promise.all(Array.from({ length: 10 }, () => RawSocket.webSocket(started.port)));
-    await started.stop();
-    await Promise.all(clients.map((client) => client.end()));
-    expect(started.complaints).not.toContain('corked');
-  } finally {
-    await started.kill();
-  }
-});
-
-test('a worker that drains ends at once when its parent ends, as at a second signal', async () => {
-  const application = createServer();
-  application.listen(0, '127.0.0.1');
-  await once(application, 'listening');
-  const { port } = application.address() as AddressInfo;
-  const draining = await GatewayProcess.start(
-    ...['--port', '0', '--workers', '2', '--token-secret', tokenSecret],
-    ...['--hook-publish', `http://127.0.0.1:${port}`, '--hook-timeout-ms', '60000'],
-    ...['--hook-secret', 'x'.repeat(40), '--shutdown-grace-seconds', '300'],
-  );
-  try {
-    const token = await signToken({ topics: [{ pattern: '*', allow: ['publish'] }] });
-    const client = await RawSocket.webSocket(draining.port, undefined, `/ws?token=${token}`);
-    const asked = once(application, 'request');
-    const published = draining
-      .publish('t', 'u', '', 1, { authorization: `Bearer ${token}` })
-      .catch((error: unknown) => error);
-    await asked;
-    const stopped = draining.stop();
-    await client.until((text) => text.includes('goingAway'));
-    await draining.kill();
-    await stopped;
-    expect(await published).toMatchObject({ message: 'fetch failed' });
-  } finally {
-    await draining.kill();
-    application.closeAllConnections();
-    application.close();
-  }
 });
 
 /** What fails until the gateway has heard of what happened before. */
