@@ -16,6 +16,11 @@ export interface InquiryOptions {
 /** The reason that was reported last, and after which connection, so that each is reported once. */
 const reported = new WeakMap<Connection, string>();
 
+/** Errors that another transport may not have. */
+const refusesWebSocket = /^(upgrade_failed|http_version)$/;
+/** The attempt after which the transport was last changed. What earlier ones learn is out of date. */
+const changedAfter = new WeakMap<Connection, number>();
+
 /** Asks by HTTP why no WebSocket opened, and plans the next attempt or gives up by what the response says. */
 export async function inquire(
   connection: Connection,
@@ -24,13 +29,22 @@ export async function inquire(
 ): Promise<void> {
   const { run } = connection;
   const reason = runtime.fetch ? errorOf(await learnRefusal(url, runtime.fetch)) : error;
-  if (run !== connection.run || connection.state === 'closed') return;
+  const isOld = run <= (changedAfter.get(connection) ?? 0);
+  if (isOld || connection.state === 'closed') return;
+  const { code } = reason;
+  const refuses = refusesWebSocket.test(code);
+  if (refuses) changedAfter.set(connection, connection.run);
+  if (run !== connection.run) {
+    // Another attempt has begun meanwhile, as each does where the delay is shorter than a request.
+    if (refuses && connection.state === 'reconnecting') connection.ended({ code: 1006, reason: code }, true);
+    return;
+  }
   if (isLastAttempt || !reason.retry) {
     connection.failed(reason);
     return;
   }
   port.failed(reason);
-  const what = `${reason.code} ${connection.connectedAtMs}`;
+  const what = `${code} ${connection.connectedAtMs}`;
   if (reported.get(connection) !== what) port.report(reason);
   reported.set(connection, what);
   const { retryAfterMs = 0 } = reason;

@@ -129,6 +129,25 @@ describe('a reason that the application is told', () => {
     expect(h.client.getStatus()).toMatchObject({ state, reason: code });
   });
 
+  it('that comes once other attempts have begun changes the transport, once', async () => {
+    const h = harness({ reconnect: { delaysMs: [1] } });
+    const responses: ((response: Response) => void)[] = [];
+    h.runtime.fetch = () => new Promise((resolve) => responses.push(resolve));
+    errorsOf(h);
+    h.client.connect().catch(() => undefined);
+    await settled();
+    for (let attempt = 0; attempt < 3; attempt++) {
+      h.socket.end();
+      await settled();
+      await h.runtime.advance(1);
+    }
+    expect(h.client.getStatus().transport).toBe('websocket');
+    for (const respond of responses.splice(0))
+      respond(Response.json({ error: { code: 'upgrade_required', message: '' } }, { status: 426 }));
+    await settled();
+    expect(h.client.getStatus()).toMatchObject({ transport: 'sse', reason: 'connection_failed' });
+  });
+
   it('an absent gateway, in React Native, whose URL has no origin', async () => {
     class NativeUrl extends URL {
       override get origin(): string {

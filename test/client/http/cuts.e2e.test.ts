@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import WebSocket from 'ws';
-import { SluiceClient } from '../../../src/client/index.ts';
+import { SluiceClient, type Transport } from '../../../src/client/index.ts';
 import { JsonClient } from '../../../src/client/json/index.ts';
+import { platformRuntime } from '../../../src/client/runtime.ts';
 import { CuttingProxy } from '../../support/cutting-proxy.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { state } from '../../support/sdk.ts';
 
-const transports = ['websocket', 'sse', 'poll', 'JsonClient'] as const;
+const everyTransport: readonly Transport[] = ['websocket', 'sse', 'poll'];
+const transports = [...everyTransport, 'all-in-turn', 'JsonClient'] as const;
 const cuts = 100;
 const perCut = 100;
 const names = ['cut:a', 'cut:b', 'slow', 'cuts:1', 'cuts:2', 'cuts:3'];
@@ -33,16 +35,45 @@ function draws(seed: number): (limit: number) => number {
   };
 }
 
+/** A network that lets one transport pass. If that is `websocket`, a client with another one looks for it at once. */
+class Network {
+  passing: Transport = 'websocket';
+
+  options() {
+    const network = this;
+    class Refusable extends WebSocket {
+      constructor(url: string, protocols?: string | string[]) {
+        super(network.passing === 'websocket' ? url : url.replace('/ws', '/healthz'), protocols);
+      }
+    }
+    const platform = platformRuntime();
+    const pass: typeof fetch = async (input, init) => {
+      const [path] = /(sse|poll)$/.exec(new URL(String(input)).pathname) ?? [this.passing];
+      if (path !== this.passing) throw new TypeError('refused');
+      return fetch(input, init);
+    };
+    const setTimeout: typeof platform.setTimeout = (run, delayMs) =>
+      platform.setTimeout(run, run.name === 'look' && this.passing === 'websocket' ? 1 : delayMs);
+    return { WebSocket: Refusable, runtime: { ...platform, fetch: pass, setTimeout } };
+  }
+}
+
 /** An application that keeps what its callback is given, by topic. */
 async function openReader(transport: (typeof transports)[number]) {
   const proxy = await CuttingProxy.open(gateway.wsUrl);
   const reconnect = { delaysMs: [1] };
   const options = { WebSocket, reconnect };
-  // The small client has what is used of the other here.
-  const client =
-    transport === 'JsonClient'
-      ? (new JsonClient(proxy.wsUrl, options) as unknown as SluiceClient)
-      : new SluiceClient(proxy.wsUrl, { ...options, transports: [transport] });
+  const network = new Network();
+  const open = () => {
+    // The small client has what is used of the other here.
+    if (transport === 'JsonClient') return new JsonClient(proxy.wsUrl, options) as unknown as SluiceClient;
+    if (transport === 'all-in-turn')
+      return new SluiceClient(proxy.wsUrl, { reconnect, ...network.options() });
+    return new SluiceClient(proxy.wsUrl, { ...options, transports: [transport] });
+  };
+  const client = open();
+  const connectedBy = new Set<Transport>();
+  if (transport === 'all-in-turn') client.on('connect', () => connectedBy.add(client.getStatus().transport));
   const seen = new Map<string, number[]>(names.map((name) => [`${transport}:${name}`, []]));
   const lost: unknown[] = [];
   let count = 0;
@@ -67,6 +98,8 @@ async function openReader(transport: (typeof transports)[number]) {
   await Promise.all(live);
   return {
     proxy,
+    network,
+    connectedBy,
     seen,
     lost,
     async has(publications: number): Promise<void> {
@@ -91,6 +124,7 @@ test.each(transports)(
     const sent = new Map<string, number>(topics.map((topic) => [topic, 0]));
     const draw = draws(7);
     for (let cut = 0; cut < cuts; cut++) {
+      reader.network.passing = everyTransport[draw(everyTransport.length)] as Transport;
       // The next publications have more bytes than this, also compressed.
       const isCut = reader.proxy.cutAfter(1 + draw(5000));
       const items = Array.from({ length: perCut }, () => {
@@ -103,8 +137,9 @@ test.each(transports)(
     }
     await reader.has(cuts * perCut);
     const all = topics.map((topic) => [topic, Array.from({ length: sent.get(topic) ?? 0 }, (_, i) => i + 1)]);
-    const { proxy, seen, lost } = reader;
+    const { proxy, seen, lost, connectedBy } = reader;
     expect([proxy.cuts, lost, [...seen]]).toEqual([cuts, [], all]);
+    if (transport === 'all-in-turn') expect(connectedBy).toEqual(new Set(everyTransport));
     reader.close();
   },
 );
