@@ -1,4 +1,4 @@
-import { setTimeout as wait } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import { farewell } from '../sessions/farewell.ts';
 import { eventsGraceMs } from './application-events.ts';
 import type { Assembly } from './assembly.ts';
@@ -43,5 +43,8 @@ export async function drain(
   // Includes the last events of the sessions.
   await (told === undefined ? site?.events?.close() : told.events.close(eventsGraceMs));
   await storage.broker.close();
+  // Requests that have come by now are read and answered: closing a connection with unread bytes resets it, and a
+  // balancer does not repeat a request for that. The rest of this turn may not read them, the next one does.
+  for (let turns = 0; turns < 2; turns++) await nextTurn();
   listeners.close();
 }

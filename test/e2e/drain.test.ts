@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { Broker } from '../../src/topics/broker.ts';
 import { startGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { publishRequest, RawSocket } from '../support/raw-socket.ts';
@@ -64,6 +65,22 @@ test('a request that does not end is waited for no longer than shutdownGraceSeco
   await gateway.close();
   // A tenth of it would be enough on a machine with time.
   expect(performance.now() - beganMs).toBeLessThan(40_000);
+});
+
+test('a request that comes over a kept connection just before the gateway closes it is answered', async () => {
+  const gateway = await startGateway();
+  const balancer = await RawSocket.open(gateway.port);
+  await balancer.send(get('/healthz'));
+  const { end } = await balancer.answer();
+  const { close } = Broker.prototype;
+  const closing = vi.spyOn(Broker.prototype, 'close').mockImplementationOnce(async function (this: Broker) {
+    await close.call(this);
+    void balancer.send(get('/healthz'));
+  });
+  await gateway.close();
+  closing.mockRestore();
+  const { status, headers } = await balancer.answer(end);
+  expect([status, headers.get('connection')]).toEqual([503, 'close']);
 });
 
 test('a poll that waits gets its publications once, however the gateway ends it', async () => {
