@@ -5,7 +5,7 @@ import { hasSuccessorsOf, type Later, storedAsOf, withoutContent } from './store
 import type { Change, Picture, UpstreamHead } from './upstream.ts';
 
 /** Maximum topics that are loaded at the same time after a picture. */
-const loadsAtOnce = 32;
+const loadsAtOnceMax = 32;
 
 type Load = (topic: string) => Promise<StoredTopic | undefined>;
 type Appended = Extract<Change, { kind: 'appended' }>;
@@ -34,6 +34,8 @@ export class Replica {
   readonly #feed: EngineFeed;
   /** Topics being loaded, with what was appended to them meanwhile. */
   readonly #loading = new Map<string, Later[]>();
+  /** Fewer after each failure: loads wait for each other, so that a slow upstream would never return all in time. */
+  #loadsAtOnce = loadsAtOnceMax;
   #run: Run | undefined;
   #failure: unknown;
   #hasPicture = false;
@@ -182,7 +184,13 @@ export class Replica {
         });
       }
     };
-    await Promise.all(Array.from({ length: loadsAtOnce }, work));
+    try {
+      await Promise.all(Array.from({ length: this.#loadsAtOnce }, work));
+    } catch (error) {
+      this.#loadsAtOnce = Math.ceil(this.#loadsAtOnce / 4);
+      throw error;
+    }
+    this.#loadsAtOnce = loadsAtOnceMax;
     return corrections;
   }
 

@@ -94,6 +94,33 @@ describe('what a node hears', () => {
     expect(known).toEqual([2]);
   });
 
+  test('is filled by fewer loads at a time after each failure, so that a slow upstream can return them in time', async () => {
+    const upstream = new ScriptedUpstream();
+    const { heard } = await openNode(upstream);
+    const topics = Array.from({ length: 40 }, (_, i) => `t${i}`);
+    upstream.publish(topics.join(' '));
+    upstream.tell(0);
+    upstream.publish(topics.join(' '));
+    const underWay = new Set<string>();
+    upstream.beforeLoad = async (topic) => {
+      underWay.add(topic);
+      await turn();
+      const isLate = underWay.size > 1;
+      await turn();
+      underWay.delete(topic);
+      if (isLate) throw new Error('not in time');
+    };
+    let pictures = 1;
+    const isShown = () =>
+      upstream.show().then(
+        () => true,
+        () => false,
+      );
+    while (!(await isShown())) pictures++;
+    expect(pictures).toBe(4);
+    expect(heard).toHaveLength(80);
+  });
+
   test('is unchanged if the upstream dies while it is filled, and complete after the next picture', async () => {
     const upstream = new ScriptedUpstream();
     const { engine, heard } = await openNode(upstream);
