@@ -11,7 +11,12 @@ local hasNews = false
 local function text(n) return string.format('%.0f', n) end
 
 local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + tonumber(redis.call('HGET', meta, 'ahead') or 0)
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+-- The clock of heartbeats, see the script \`hello\`.
+local clock = redis.call('HMGET', meta, 'seen', 'lost')
+local gap = now - tonumber(clock[1] or now)
+if gap < 0 or gap > 5000 then now = now - gap end
+now = now - tonumber(clock[2] or 0)
 local function isDead(name)
   local heard = redis.call('HGET', nodes, name)
   return not heard or now - tonumber(heard) > timeoutMs

@@ -7,9 +7,10 @@ import { shared } from './scripts.ts';
  * of everything. Where the former server still runs as a master of the cluster, which a node says by `living`, the
  * slot was moved with all its data, and no more reports are needed. Times to come are of a clock that was set back.
  *
- * All nodes go by one clock: the one of the server when the first of them asked. `ahead` is what the server's clock
- * lacks since it was set, or since another server has taken over; nodes tell by `clock` that it was (0: this node has
- * not learnt the time yet).
+ * Heartbeats go by the clock of the server without its jumps (`lost` is their sum): it does not move on while no node
+ * is heard for 5 s. So no node looks gone because that clock was set or the server was paused. Ages and TTLs go by a
+ * second clock, which a node learns when it starts: the server's, and `ahead`, which makes up for the jumps. What
+ * nodes tell corrects `ahead` only right after a jump, as one of them may lag: a paused machine's does.
  */
 export const helloScript = `${shared}
 local meta, log, heads, idle, acks, mine, nodes, census = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7],
@@ -19,19 +20,23 @@ local node, knownEpoch, knownSeq, knownTerm, salt, fence = ARGV[1], ARGV[2], ton
 local timeoutMs, censusMs = tonumber(ARGV[7]), tonumber(ARGV[8])
 local format, oldest, living, clock = tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11], tonumber(ARGV[12])
 local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local m = redis.call('HMGET', meta, 'epoch', 'term', 'seq', 'last', 'run', 'census', 'format', 'from', 'ahead')
+local wall = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local m = redis.call('HMGET', meta, 'epoch', 'term', 'seq', 'last', 'run', 'census', 'format', 'from', 'seen', 'lost',
+  'jumped', 'ahead')
 local written = tonumber(m[7] or format)
 if written > format or written < oldest then return 'format ' .. text(written) end
 local epoch, term, seq, last, before, waitsUntil = m[1], tonumber(m[2] or 0), tonumber(m[3] or 0), m[4], m[5], m[6]
 local from = waitsUntil and m[8] or ''
-local ahead = tonumber(m[9] or 0)
--- More than what a report may take to arrive.
-if clock > 0 and math.abs(clock - now - ahead) > 5000 then
-  ahead = clock - now
-  redis.call('HSET', meta, 'ahead', string.format('%.0f', ahead))
-end
-now = now + ahead
+local this = run()
+local lost, jumped, ahead = tonumber(m[10] or 0), tonumber(m[11] or 0), tonumber(m[12] or 0)
+local gap = wall - tonumber(m[9] or wall)
+local isJump = gap < 0 or gap > 5000
+if isJump and before == this then lost = lost + gap end
+local now = wall - lost
+if isJump or before and before ~= this then jumped = now
+elseif clock > 0 and now - jumped < 5000 and math.abs(clock - wall - ahead) > 5000 then ahead = clock - wall end
+local function whole(n) return string.format('%.0f', n) end
+redis.call('HSET', meta, 'seen', whole(wall), 'lost', whole(lost), 'jumped', whole(jumped), 'ahead', whole(ahead))
 
 local function renumber()
   redis.call('HSET', meta, 'former', epoch, 'kept', text(seq))
@@ -69,8 +74,8 @@ if not epoch then
   redis.call('DEL', log, heads, idle, acks, census)
   epoch, term, seq, last, waitsUntil = salt, knownTerm + 1, knownSeq, '0-0', false
   redis.call('HSET', meta, 'epoch', epoch, 'term', text(term), 'seq', text(seq), 'minor', '0', 'last', last,
-    'forgotten', '0', 'idled', '0', 'run', run(), 'format', text(format))
-elseif before ~= run() then
+    'forgotten', '0', 'idled', '0', 'run', this, 'format', text(format))
+elseif before ~= this then
   -- Of two servers in a row, the first may have been lost.
   from = waitsUntil and '' or before
   term, waitsUntil = term + 1, text(now + censusMs)
@@ -79,7 +84,7 @@ elseif before ~= run() then
   for i = 1, #all, 2 do
     if tonumber(all[i + 1]) > now - timeoutMs then redis.call('SADD', census, all[i]) end
   end
-  redis.call('HSET', meta, 'run', run(), 'term', text(term), 'census', waitsUntil, 'from', from)
+  redis.call('HSET', meta, 'run', this, 'term', text(term), 'census', waitsUntil, 'from', from)
 end
 local isShort = knownEpoch == epoch and knownSeq > seq
 if waitsUntil then
@@ -113,5 +118,5 @@ end
 if fence > 0 then redis.call('HSET', mine, 'fence', text(fence)) end
 redis.call('PEXPIRE', mine, 3600000)
 local state = waitsUntil and 'census:' .. from or 'ready'
-return table.concat({ epoch, text(term), last, state, text(written), text(now), gone, table.concat(others, ',') }, ' ')
+return table.concat({ epoch, text(term), last, state, text(written), text(wall + ahead), gone, table.concat(others, ',') }, ' ')
 `;

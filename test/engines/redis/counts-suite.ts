@@ -42,7 +42,7 @@ export function countsSuite(redis: () => CountedRedis): void {
 
   /** As its node would be after the time-out. */
   async function silence(node: string): Promise<void> {
-    await commands.hset('{test}:nodes', node, Date.now() - nodeTimeoutMs - 1000);
+    await commands.hset('{test}:nodes', node, Date.now() - 2 * nodeTimeoutMs);
   }
 
   async function elsewhere(counts: RedisCounts, key = 'k'): Promise<number> {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type RedisProcess, startRedis } from '../../support/redis-server.ts';
-import { commandsTo, type Node, openNode, single, until, valued } from './fixtures.ts';
+import { commandsTo, type Node, openNode, serverAt, single, until, valued } from './fixtures.ts';
 
 let redis: RedisProcess;
 let nodes: Node[] = [];
@@ -174,17 +174,39 @@ describe('nodes of one Redis', () => {
     expect(String(warned.mock.calls)).toContain(
       'The clock of this machine is 3600 s behind the clock of Redis',
     );
-    // As if the clock of Redis were set back.
-    await commands.hset('{test}:meta', 'ahead', -hourMs);
+    // As if the clock of Redis were set back by two hours.
+    await commands.hset('{test}:meta', 'ahead', -hourMs, 'seen', Date.now() + 2 * hourMs);
     await expect.poll(ahead).toBe(1);
     const b = await open();
     warned.mockRestore();
     expect(Math.abs(b.engine.nowMs() - a.engine.nowMs())).toBeLessThan(hourMs / 2);
     const first = await a.publish('a', '1', { messageId: 'once' });
     expect(await b.publish('a', '1', { messageId: 'once' })).toEqual({ ...first, duplicate: true });
-    // One that went by a clock of its own would take the other for one that is gone.
-    const heard = await commands.hvals('{test}:nodes');
-    expect(heard.map((ms) => Math.round((Number(ms) - Date.now()) / hourMs))).toEqual([1, 1]);
+    commands.disconnect();
+  });
+
+  test('neither a node that lags nor a Redis that was paused or whose clock was set lets a node look gone', async () => {
+    const hourMs = 3_600_000;
+    const server = await serverAt(single(redis.url));
+    const commands = commandsTo(redis.url);
+    const hello = (node: string, nowMs: number) =>
+      server.hello({ node, epoch: '', seq: 0, term: '', salt: 'salt', fence: 0, nowMs });
+    const { nowMs } = await hello('a', 0);
+    // Its machine was paused.
+    const lagging = await hello('b', nowMs - hourMs);
+    expect([Math.round((lagging.nowMs - nowMs) / hourMs), lagging.nodes.length]).toEqual([0, 2]);
+    await server.count('b', [], '', 'anew');
+    for (const jumpMs of [2 * hourMs, -2 * hourMs]) {
+      const seen = Date.now() + jumpMs;
+      const heard = seen - Number(await commands.hget('{test}:meta', 'lost'));
+      await commands.hset('{test}:meta', 'seen', seen);
+      await commands.hset('{test}:nodes', 'a', heard, 'b', heard);
+      expect(await server.silent()).toEqual([]);
+      for (const node of ['a', 'b'])
+        expect(await hello(node, nowMs)).toMatchObject({ wasGone: false, nodes: { length: 2 } });
+      expect(await server.silent()).toEqual([]);
+    }
+    server.close();
     commands.disconnect();
   });
 
