@@ -2,6 +2,7 @@ import type { View } from '../fanout/view.ts';
 import type { Broker } from '../topics/broker.ts';
 import { exceptionsMax, type Had, lowestOf } from '../topics/cursor.ts';
 import type { Numbering } from '../topics/engine.ts';
+import type { State } from '../topics/state.ts';
 import type { Topic } from '../topics/topic.ts';
 import { patternMatches } from '../topics/topic-name.ts';
 import { feedOf } from './feed-of.ts';
@@ -203,7 +204,14 @@ export function backlogAfter(view: View, topic: Topic, seq: number, restarted = 
   const { ring, epoch, startOffset } = topic;
   if (restarted) return new TopicBacklog(feed, '', startOffset);
   const isLost = ring.evictedSeq > seq;
-  // A subscriber that does not know the topic yet learns its mode from the snapshot.
-  if (topic.state !== undefined && (isLost || topic.firstSeq > seq)) return TopicBacklog.ofAllValues(feed);
+  // A subscriber that does not know the topic, which may have held nothing, learns its mode from the snapshot.
+  if (topic.state !== undefined && (isLost || isNewer(topic.state, seq)))
+    return TopicBacklog.ofAllValues(feed);
   return new TopicBacklog(feed, epoch, isLost ? startOffset : ring.offsetAtSeq(seq));
+}
+
+/** Whether no value is as old as this commit. */
+function isNewer(state: State, seq: number): boolean {
+  const [oldest] = state.values();
+  return oldest === undefined || oldest.seq > seq;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { startPattern } from '../../src/catch-up/start-pattern.ts';
 import { TopicBacklog } from '../../src/catch-up/topic-backlog.ts';
-import { exceptionKey, exceptionText, formatCursor } from '../../src/topics/cursor.ts';
+import { cursorNow, exceptionKey, exceptionText, formatCursor } from '../../src/topics/cursor.ts';
 import { makeWorld } from '../fanout/fixtures.ts';
 
 /** `count` topics `p:0` ... with one publication each, and a subscriber that has had all, but not of `p:1`. */
@@ -45,4 +45,23 @@ test('a cursor on the way names the topics in which the subscriber was further',
 test('the lists that are kept for a subscriber are told', async () => {
   const { heldBytes } = await continued(100, { isFarther: true });
   expect(heldBytes).toBe(99 * 8);
+});
+
+test('of a state topic that held no value then, the subscriber is sent all values: it may not know the topic', async () => {
+  const { broker, publish, view, counts } = await makeWorld({ topic: { mode: 'state' } });
+  await publish('p:1', { key: 'a' }, { key: 'a', removed: true });
+  await publish('p:2', { key: 'a' });
+  const cursor = cursorNow(broker.commits);
+  for (const topic of ['p:1', 'p:2']) await publish(topic, { key: 'b' });
+  const options = { broker, modeOf: () => 'state' as const, metrics: counts.metrics, listedMax: 1000 };
+  const { backlog } = startPattern(view('p:*'), { topic: 'p:*', cursor }, options);
+  const lags = [0, 1].map(() => {
+    const { current } = backlog;
+    backlog.advance();
+    return current instanceof TopicBacklog && [current.feed.topic.name, current.lag?.lacksValues];
+  });
+  expect(lags).toEqual([
+    ['p:2', false],
+    ['p:1', true],
+  ]);
 });
