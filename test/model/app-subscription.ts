@@ -136,6 +136,12 @@ export class AppSubscription {
     }
   }
 
+  /** The numbering that follows is the first one to a client that knows none: it is told of no reset. */
+  topicResets(topic: string): void {
+    const known = this.live?.positions.find((position) => position.topic === topic);
+    if ((known?.epoch ?? '') === '') this.#loseAll(topic);
+  }
+
   #loseAll(topic: string): void {
     for (const numbering of this.#model.numberings(topic))
       this.#lose(topic, numbering.epoch, numbering.start, endOf(numbering));
@@ -182,6 +188,8 @@ export class AppSubscription {
     const nowMs = gateway.loop.nowMs();
     const { broker } = gateway;
     const { epoch, offset } = broker.find(topic)?.position ?? broker.commits.numbering(topic) ?? noPosition;
+    // With another engine a pattern is told `gap` for all its topics, and keeps the values of those that are gone.
+    if (this.isPattern && epoch === '') return;
     const map = new Map(live.current(topic));
     for (const [key, newest] of this.#model.newestByKey(topic, { epoch, offset })) {
       const held = map.get(key)?.offset;

@@ -38,6 +38,8 @@ export interface ModelClient extends Subscriber {
   readonly faults?: readonly unknown[];
   /** It waits for real time to pass. */
   readonly isLoading?: boolean;
+  /** The engine goes back in time. */
+  topicResets?(topic: string): void;
   /** Where it has no `wanted`. */
   checkSettled?(): void;
   /** The connection ends at once. */

@@ -185,6 +185,10 @@ export class SdkClient implements ModelClient, Way {
     return fit[pick % Math.max(1, fit.length)];
   }
 
+  topicResets(topic: string): void {
+    for (const each of this.#subscriptions) each.topicResets(topic);
+  }
+
   checkSettled(): void {
     const { state, reason } = this.#client.getStatus();
     check(state === 'connected', 'not connected in the end', state, reason, this.open);

@@ -130,7 +130,9 @@ export class World {
   /** The engine may have gone back in time. */
   reset(topic: string, base: number): void {
     const known = this.gateway.broker.find(topic);
-    if (known?.holdsContent === true) this.gateway.engine.reset(topic, base);
+    if (known?.holdsContent !== true) return;
+    for (const client of this.clients) client.topicResets?.(topic);
+    this.gateway.engine.reset(topic, base);
   }
 
   /** The process ends; another one begins with nothing. */
