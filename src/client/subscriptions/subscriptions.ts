@@ -1,4 +1,4 @@
-import type { Position, SubscribeResult } from '../../protocol/frames.ts';
+import type { SubscribeResult } from '../../protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import { ClientError } from '../client-error.ts';
 import { checkedSubscribe } from '../requests.ts';
@@ -110,8 +110,9 @@ export class Subscriptions extends Wires implements LocalHome {
     // The client has subscribed itself, which replaces the gateway's subscription.
     if (wire.state === 'asked') return;
     if (wire.members.size === 0) this.port.serverMade(this.add(topic, {}));
-    // It begins after publications that the client missed. Once connected the client subscribes from its position.
-    if (wouldSkip(wire, result)) return;
+    // It begins after what the client may have missed, even at the same position: a topic that was empty may have
+    // had some, and lost them. Once connected the client subscribes from its position, and learns what is lost.
+    if ([...wire.members].some((member) => member.at(topic))) return;
     this.byView.set(result.view, wire);
     wire.toLive(result);
   }
@@ -135,9 +136,4 @@ export class Subscriptions extends Wires implements LocalHome {
     this.release(wire);
     this.askLater(wire, waitMs);
   }
-}
-
-/** Whether a subscription from this position could skip or repeat publications for a member. */
-function wouldSkip({ topic, members }: Wire, { offset }: Position): boolean {
-  return [...members].some((member) => (member.at(topic)?.offset ?? offset) !== offset);
 }

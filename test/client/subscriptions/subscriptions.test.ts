@@ -678,6 +678,28 @@ describe('pushes', () => {
     expect(heard).toEqual([1, 2, 3, 4]);
   });
 
+  it('asks for a topic that the gateway joined and that is empty again: it may have lost something meanwhile', async () => {
+    const h = harness();
+    const socket = await h.arrive();
+    const empty = granted({ topic: '$all', view: 3, epoch: '', offset: 0 });
+    socket.push({ kind: 'subscribed', results: [empty] });
+    const gaps: string[] = [];
+    h.client.subscribe('$all').on('gap', ({ topic }) => gaps.push(topic));
+    socket.end();
+    await h.runtime.advance(1_000);
+    h.socket.onopen?.();
+    const { socket: second } = h;
+    second.push(greeting);
+    second.push({ kind: 'subscribed', results: [empty] });
+    second.reply('connect', greeting);
+    await settled();
+    expect(second.command('subscribe').subscriptions).toEqual([
+      { topic: '$all', since: { epoch: '', offset: 0 } },
+    ]);
+    grant(second, { topic: '$all', view: 4, epoch: '', offset: 0, recovered: false });
+    expect(gaps).toEqual(['$all']);
+  });
+
   it('asks for what the gateway joined in an attempt that was lost before the client was accepted', async () => {
     const h = harness({ transports: ['websocket'] });
     const heard: number[] = [];
