@@ -78,13 +78,17 @@ function startAtCursor(
   const { broker, modeOf, metrics } = options;
   const cursor = validCursor(broker.commits, text);
   const { target } = view.options;
-  const had = cursor === undefined ? hadOfNone : new Resumption(cursor, target, view.deliveryKey);
-  const { lowest } = had;
+  const named = cursor === undefined ? hadOfNone : new Resumption(cursor, target, view.deliveryKey);
+  const { lowest } = named;
   const recovered = cursor !== undefined && lowest.seq >= broker.commits.forgottenSeq;
+  // The client can't be told which topics are gone. Of state topics it drops those whose values do not come again.
+  const had = recovered ? named : withoutValues(named);
   metrics.recoveriesTotal.inc({ outcome: recovered ? 'recovered' : 'gap' });
   const own = positions.slice(0, maxTopicsListed).flatMap((position) => {
     const topic = patternMatches(target, position.topic) && broker.find(position.topic);
-    return topic ? [{ topic, start: startSince(topic, position, broker.commits) }] : [];
+    return topic && (recovered || topic.state === undefined)
+      ? [{ topic, start: startSince(topic, position, broker.commits) }]
+      : [];
   });
   const lacksGone = ({ name, numbering }: GoneTopic, { seq, lacksValues }: Had) =>
     numbering.seq > seq || (lacksValues && modeOf(name) === 'state');
@@ -116,25 +120,25 @@ const hadOfNone: PatternHad = {
   hasExceptions: false,
 };
 
+/** The same publications of streams, and no values of state topics. */
+function withoutValues(had: PatternHad): PatternHad {
+  const lacking = ({ seq }: Had) => ({ seq, lacksValues: true });
+  return {
+    base: lacking(had.base),
+    hadOf: (topic) => lacking(had.hadOf(topic)),
+    lowest: lacking(had.lowest),
+    hasExceptions: had.hasExceptions,
+  };
+}
+
 /** For a new subscriber, which lacks all values, that was sent the publications of streams up to here. */
 export function continuePattern(view: View, had: PatternHad, options: ContinuationOptions): PatternStarted {
-  const withoutValues = ({ seq }: Had) => ({ seq, lacksValues: true });
-  const { cursor, ...started } = startAfter(
-    view,
-    {
-      base: withoutValues(had.base),
-      hadOf: (topic) => withoutValues(had.hadOf(topic)),
-      lowest: withoutValues(had.lowest),
-      hasExceptions: had.hasExceptions,
-    },
-    options,
-    {
-      own: [],
-      goneSeq: had.lowest.seq,
-      lacksGone: ({ numbering }, { seq }) => numbering.seq > seq,
-      isKnown: true,
-    },
-  );
+  const { cursor, ...started } = startAfter(view, withoutValues(had), options, {
+    own: [],
+    goneSeq: had.lowest.seq,
+    lacksGone: ({ numbering }, { seq }) => numbering.seq > seq,
+    isKnown: true,
+  });
   return { ...started, result: { ...noTopic, recovered: undefined, topics: undefined, cursor } };
 }
 

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { startPattern } from '../../src/catch-up/start-pattern.ts';
 import { TopicBacklog } from '../../src/catch-up/topic-backlog.ts';
 import { cursorNow, exceptionKey, exceptionText, formatCursor } from '../../src/topics/cursor.ts';
@@ -64,4 +64,17 @@ test('of a state topic that held no value then, the subscriber is sent all value
     ['p:2', false],
     ['p:1', true],
   ]);
+});
+
+test('where topics that are gone can’t be named, the subscriber is sent all values, and drops what it had of others', async () => {
+  const { broker, publish, view, counts } = await makeWorld({ topic: { mode: 'state' } });
+  await publish('p:1', { key: 'a' });
+  const cursor = cursorNow(broker.commits);
+  vi.spyOn(broker.commits, 'forgottenSeq', 'get').mockReturnValue(broker.commits.seq + 1);
+  const options = { broker, modeOf: () => 'state' as const, metrics: counts.metrics, listedMax: 1000 };
+  const positions = [{ topic: 'p:1', epoch: broker.find('p:1')?.epoch ?? '', offset: 1 }];
+  const { backlog, result } = startPattern(view('p:*'), { topic: 'p:*', cursor, positions }, options);
+  const { current } = backlog;
+  expect([result.recovered, result.topics]).toEqual([false, undefined]);
+  expect(current instanceof TopicBacklog && current.lag?.lacksValues).toBe(true);
 });

@@ -188,8 +188,6 @@ export class AppSubscription {
     const nowMs = gateway.loop.nowMs();
     const { broker } = gateway;
     const { epoch, offset } = broker.find(topic)?.position ?? broker.commits.numbering(topic) ?? noPosition;
-    // With another engine a pattern is told `gap` for all its topics, and keeps the values of those that are gone.
-    if (this.isPattern && epoch === '') return;
     const map = new Map(live.current(topic));
     for (const [key, newest] of this.#model.newestByKey(topic, { epoch, offset })) {
       const held = map.get(key)?.offset;

@@ -989,6 +989,24 @@ describe('a pattern with a cursor', () => {
     },
   );
 
+  it('shows values until it is caught up after a gap of the whole, and drops those of topics that are gone', async () => {
+    const h = await pattern();
+    const publications = [publication(1, 1, { key: 'cpu' })];
+    for (const topic of ['p:1', 'p:2']) {
+      h.socket.push(reset({ view: 9, topic, epoch: 'e1', mode: 'state' }));
+      h.socket.push(batch(0, 1, { view: 9, topic, epoch: 'e1', publications }));
+    }
+    const sizes = () => ['p:1', 'p:2'].map((topic) => h.all.current(topic).size);
+    const socket = await comeBack(h, { recovered: false });
+    expect(sizes()).toEqual([1, 1]);
+    const whole = { epoch: 'e1', offset: 1, publications, first: true, last: true };
+    socket.push({ kind: 'snapshot', view: 9, topic: 'p:1', ...whole });
+    socket.push(level('c3'));
+    expect(sizes()).toEqual([1, 0]);
+    await comeBack(h, { recovered: false, cursor: 'c4' });
+    expect(sizes()).toEqual([0, 0]);
+  });
+
   it('keeps a cursor that the gateway can’t read until it is caught up', async () => {
     const h = await pattern();
     await comeBack(h, { recovered: false });

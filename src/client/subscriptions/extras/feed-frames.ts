@@ -79,15 +79,28 @@ function nameLoss<P extends FeedPublication>(
   else lost(feed, topic, epoch, missing ?? { after: from, upto: offset }, from);
 }
 
-/** The reply to a pattern's cursor. Missed publications follow, and losses are named, topic by topic. */
+/**
+ * The reply to a pattern's cursor. Missed publications follow, and losses are named, topic by topic. If the gateway
+ * can't tell them, all values of state topics follow. Until the end the old ones are shown, and then those are dropped
+ * of topics that are gone.
+ */
 function continued<P extends FeedPublication>(feed: Feed<P>, { recovered = false, cursor }: Granted): void {
   feed.isWhole = recovered;
-  if (!recovered) feed.emitter.emit('gap', { topic: feed.topic, epoch: '' });
-  else if (cursor !== undefined) endContinuation(feed);
+  if (!recovered) {
+    for (const known of feed.topics.values()) if (known.map) feed.complete(known, false);
+    feed.emitter.emit('gap', { topic: feed.topic, epoch: '' });
+  }
+  if (cursor !== undefined) endContinuation(feed);
 }
 
 function endContinuation<P extends FeedPublication>(feed: Feed<P>): void {
   if (feed.isWhole) feed.emitter.emit('recovered', { topic: feed.topic, epoch: '', offset: 0 });
+  else if (feed.isWhole === false)
+    for (const [topic, known] of feed.topics)
+      if (known.awaitsSnapshot) {
+        feed.complete(known, true);
+        clearMap(feed, topic);
+      }
   feed.isWhole = undefined;
 }
 
