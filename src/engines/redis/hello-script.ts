@@ -29,7 +29,13 @@ local epoch, term, seq, last, before, waitsUntil = m[1], tonumber(m[2] or 0), to
 local from = waitsUntil and m[8] or ''
 local this = run()
 local lost, jumped, ahead = tonumber(m[10] or 0), tonumber(m[11] or 0), tonumber(m[12] or 0)
-local gap = wall - tonumber(m[9] or wall)
+local seen = tonumber(m[9] or wall)
+-- A gateway of an older version reports itself only.
+for _, heard in ipairs(redis.call('HVALS', nodes)) do
+  local at = tonumber(heard) + lost
+  if at <= wall then seen = math.max(seen, at) end
+end
+local gap = wall - seen
 local isJump = gap < 0 or gap > 5000
 if isJump and before == this then lost = lost + gap end
 local now = wall - lost

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type RedisProcess, startRedis } from '../../support/redis-server.ts';
+import { nodeTimeoutMs } from './counts-suite.ts';
 import { commandsTo, type Node, openNode, serverAt, single, until, valued } from './fixtures.ts';
 
 let redis: RedisProcess;
@@ -206,6 +207,21 @@ describe('nodes of one Redis', () => {
         expect(await hello(node, nowMs)).toMatchObject({ wasGone: false, nodes: { length: 2 } });
       expect(await server.silent()).toEqual([]);
     }
+    server.close();
+    commands.disconnect();
+  });
+
+  test('gateways of a version that tells nothing of the clock stay known beside one that starts', async () => {
+    const server = await serverAt(single(redis.url));
+    const commands = commandsTo(redis.url);
+    const hello = (node: string) =>
+      server.hello({ node, epoch: '', seq: 0, term: '', salt: 'salt', fence: 0, nowMs: 0 });
+    await hello('tried before');
+    await commands.hset('{test}:meta', 'seen', Date.now() - 2 * nodeTimeoutMs);
+    const heard = String(Date.now());
+    await commands.hset('{test}:nodes', 'older', heard);
+    await hello('newer');
+    expect(await commands.hget('{test}:nodes', 'older')).toBe(heard);
     server.close();
     commands.disconnect();
   });
