@@ -82,6 +82,8 @@ function responded(request: ClientRequest, pieces: readonly Uint8Array[]): Promi
   return new Promise((resolve, reject) => {
     // The listener stays: an error may also come after the response.
     request.on('error', reject).once('response', resolve);
+    // A change of the protocol (status 101) is neither.
+    request.once('close', () => reject(new Error('no response')));
     request.cork();
     for (const piece of pieces) request.write(piece);
     request.end();

@@ -43,3 +43,13 @@ describe('what a request to the application holds', () => {
     expect(await asked(10_000, roomBytes)).toMatchObject({ outcome: 'no room' });
   });
 });
+
+test('an application that changes the protocol has not answered', async () => {
+  const hooks = await HookServer.start();
+  onTestFinished(() => hooks.close());
+  hooks.rude = ({ socket }) =>
+    socket?.end('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n');
+  const endpoint = new Endpoint({ url: hooks.url, secret: hookSecret, userAgent: 'test' });
+  const answered = endpoint.post([new Uint8Array(1)], 3000, new AbortController().signal);
+  await expect(answered).rejects.toMatchObject({ kind: 'network' });
+});
