@@ -33,10 +33,13 @@ export async function inquire(
   if (isOld || connection.state === 'closed') return;
   const { code } = reason;
   const refuses = refusesWebSocket.test(code);
+  const isLate = run !== connection.run;
+  // The application has begun anew, or is connected.
+  if (isLate && !(refuses && connection.state === 'reconnecting')) return;
   if (refuses) changedAfter.set(connection, connection.run);
-  if (run !== connection.run) {
+  if (isLate) {
     // Another attempt has begun meanwhile, as each does where the delay is shorter than a request.
-    if (refuses && connection.state === 'reconnecting') connection.ended({ code: 1006, reason: code }, true);
+    connection.ended({ code: 1006, reason: code }, true);
     return;
   }
   if (isLastAttempt || !reason.retry) {

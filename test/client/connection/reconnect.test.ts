@@ -148,6 +148,32 @@ describe('a reason that the application is told', () => {
     expect(h.client.getStatus()).toMatchObject({ transport: 'sse', reason: 'connection_failed' });
   });
 
+  it('that comes once the application has connected anew leaves the new attempt its own reason', async () => {
+    const h = harness({ reconnect: false, transports: ['websocket'] });
+    const responses: ((response: Response) => void)[] = [];
+    h.runtime.fetch = () => new Promise((resolve) => responses.push(resolve));
+    errorsOf(h);
+    const connect = () => h.client.connect().catch(({ code }: ClientError) => code);
+    const respond = async () => {
+      const error = { code: 'upgrade_required', message: '' };
+      responses.shift()?.(Response.json({ error }, { status: 426 }));
+      await settled();
+    };
+    void connect();
+    await settled();
+    h.socket.end();
+    await settled();
+    h.client.close();
+    const told = connect();
+    await settled();
+    await respond();
+    h.socket.end();
+    await settled();
+    await respond();
+    expect(h.client.getStatus()).toMatchObject({ state: 'closed', reason: 'upgrade_failed' });
+    expect(await told).toBe('upgrade_failed');
+  });
+
   it('an absent gateway, in React Native, whose URL has no origin', async () => {
     class NativeUrl extends URL {
       override get origin(): string {
