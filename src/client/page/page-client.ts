@@ -89,6 +89,7 @@ export class PageClient implements Client {
   connect(): Promise<Greeting> {
     if (this.#change.state === 'connected' && this.#greeting) return Promise.resolve(this.#greeting);
     const arrival = this.#arrivals.add();
+    this.#subscriptions.clientChanged(undefined);
     if (this.#holder.isStarted) this.#holder.connect();
     else this.#holder.start();
     return arrival;

@@ -5,7 +5,7 @@ import type { Host } from './host.ts';
 import { type FromHost, live, plain, type ToHost } from './messages.ts';
 
 export interface TabsOptions {
-  /** Equal for tabs that share: made of the URL and the identity. */
+  /** Equal for tabs that share: made of the version, the URL and the identity. */
   readonly name: string;
   /** A leader that has not responded for this long is deposed. */
   readonly leaderTimeoutMs: number;

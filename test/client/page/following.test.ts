@@ -40,7 +40,7 @@ async function following(overrides: Partial<Surroundings> = {}) {
   await settled();
   const attached = () => asked.flatMap((each) => (each.kind === 'attach' ? [each] : []));
   return {
-    ...{ runtime, seen, attached },
+    ...{ runtime, client, seen, attached },
     lead: () => receivers.get('sluice/pages')?.({ kind: 'leader', tab: 'x' }),
     send(id: number, after: number, upto: number) {
       const meta = { view: 1, epoch: 'e1' };
@@ -82,4 +82,18 @@ it('shares only with tabs of the same version, URL and identity', async () => {
     },
   });
   expect(digested).toEqual([[clientVersion, 'ws://gateway.test/ws', '']]);
+});
+
+it('`ready` waits as soon as a closed page connects again, before its tab knows who holds the connection', async () => {
+  const { client } = await following();
+  const subscription = client.subscribe('t');
+  client.close();
+  await expect(subscription.ready).rejects.toMatchObject({ code: 'closed' });
+  client.connect().catch(() => undefined);
+  const settling = subscription.ready.then(
+    () => 'ready',
+    () => 'rejected',
+  );
+  await settled();
+  expect(await Promise.race([settling, Promise.resolve('waits')])).toBe('waits');
 });
