@@ -50,7 +50,7 @@ export class CommandRunner {
   readonly #limits: CommandLimits;
   readonly #intake: Intake;
   /** Commands of unverified sessions that wait for those before them, by address. */
-  readonly #queuedOfAddresses = new HeldBytes({ perPayer: queuedOfAddressMaxBytes, total: Number.MAX_VALUE });
+  readonly #queuedOfAddresses: HeldBytes;
 
   constructor(options: CommandRunnerOptions) {
     this.#options = options;
@@ -61,6 +61,11 @@ export class CommandRunner {
       repliedLarge: (session, bytes) => this.#limits.replied(session, bytes),
       timed: (session, run) => this.#limits.timed(session, run),
     };
+    this.#queuedOfAddresses = new HeldBytes({
+      // The largest message has room beside others.
+      perPayer: Math.max(queuedOfAddressMaxBytes, 2 * options.frameMaxBytes),
+      total: Number.MAX_VALUE,
+    });
     this.#intake = new Intake({
       turnBudget,
       held: waitingMessages,

@@ -118,4 +118,17 @@ describe('commands that wait for those before them', () => {
     const { isRefused } = open();
     expect(isRefused(2)).toBe(false);
   });
+
+  test('the largest message of an unverified session has room beside others that wait', async () => {
+    const { tokens, connect } = await makeGateway({ frameMaxBytes: 4 * 1024 * 1024 });
+    tokens.set('slow', new Promise(() => undefined));
+    const replies = [10, 3 * 1024 * 1024].map((bytes) => {
+      const { command, connection } = connect();
+      command({ kind: 'refresh', id: 1, token: 'slow' });
+      const payload = { format: 'binary', bytes: new Uint8Array(bytes) } as const;
+      command({ kind: 'publish', id: 2, ...publishOf({ topic: 't', type: 'x', payload }) });
+      return connection.replies(2);
+    });
+    expect(replies).toEqual([[], []]);
+  });
 });
