@@ -77,10 +77,12 @@ function check(
   need: AccessRequirement,
   options: RequestAccessOptions,
 ): Verdict | Promise<Verdict> {
+  const { credentials } = options;
+  const isGuarded = needsCredentials(credentials);
   if (need.access === 'none') return anonymousIdentity;
-  const credential = presentedCredential(request);
+  const credential = isGuarded ? presentedCredential(request) : '';
   if (credential === '') return withoutCredential(request, need, options);
-  const verdict = options.credentials.identify(credential);
+  const verdict = credentials.identify(credential);
   return isPending(verdict) ? verdict.then((late) => permitted(late, need)) : permitted(verdict, need);
 }
 

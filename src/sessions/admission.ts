@@ -1,4 +1,4 @@
-import type { Credentials, Verdict } from '../auth/credentials.ts';
+import { type Credentials, needsCredentials, type Verdict } from '../auth/credentials.ts';
 import { type Identity, isOperator } from '../auth/identity.ts';
 import { accountOf } from '../auth/payer.ts';
 import type { Door, ReportRefusal, Requester } from '../auth/refusals.ts';
@@ -175,7 +175,10 @@ export class Admission {
   }
 
   #verify({ credential, fallback }: Applicant): Verdict | Promise<Verdict> {
-    return credential === '' ? fallback : this.#options.credentials.identify(credential);
+    const { credentials } = this.#options;
+    // A gateway that needs no credentials can't verify one, and lets the client in without it.
+    if (credential === '' || !needsCredentials(credentials)) return fallback;
+    return credentials.identify(credential);
   }
 
   #drainingProblem(): SluiceError | undefined {

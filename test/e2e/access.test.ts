@@ -100,31 +100,6 @@ describe.each([
   });
 });
 
-describe('without keys and token secret, a credential is refused', () => {
-  const json = { 'content-type': 'application/json' };
-  it.each([
-    ['/api/topics', { headers: byKey }],
-    ['/api/publish', { headers: { ...byKey, ...json }, method: 'POST', body: '{"topic":"t","data":1}' }],
-    ['/metrics', { headers: { authorization: 'Bearer a.b.c' } }],
-    ['/sse?topic=t', { headers: byKey }],
-    ['/sse?topic=t&token=a.b.c', {}],
-    ['/poll?topic=t', { headers: { authorization: 'Bearer a.b.c' } }],
-    ['/ws?token=wrong', {}],
-  ])('by %s', async (path, request) => {
-    gateway = await startGateway();
-    expect(await (await fetch(gateway.url + path, request)).text()).toContain(
-      'this gateway takes neither tokens nor API keys',
-    );
-  });
-
-  it('by an upgrade and by `connect`', async () => {
-    gateway = await startGateway();
-    await expect(connect('?token=wrong')).rejects.toThrow('1006');
-    const client = await connect();
-    expect(await client.call({ type: 'connect', token: 'wrong' })).toMatchObject({ code: 'unauthorized' });
-  });
-});
-
 describe('a client that shows its credential in `connect`', () => {
   it('joins what is its own, and what the path named, then', async () => {
     gateway = await startGateway({ apiKeys: [apiKey], tokenSecret });
