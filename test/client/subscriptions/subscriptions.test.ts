@@ -1007,6 +1007,18 @@ describe('a pattern with a cursor', () => {
     expect(sizes()).toEqual([0, 0]);
   });
 
+  it('drops them also where another showed them first, and it asked by a cursor of its own', async () => {
+    const h = await pattern();
+    h.socket.push(reset({ view: 9, topic: 'p:1', epoch: 'e1', mode: 'state' }));
+    const publications = [publication(1, 1, { key: 'cpu' })];
+    h.socket.push(batch(0, 1, { view: 9, topic: 'p:1', epoch: 'e1', publications }));
+    const late = h.client.subscribe('p:*', { cursor: 'c0' });
+    await settled();
+    expect(late.current('p:1').size).toBe(1);
+    grant(h.socket, { topic: 'p:*', view: 10, epoch: '', recovered: false, cursor: 'c2' });
+    expect([h.all, late].map((each) => each.current('p:1').size)).toEqual([0, 0]);
+  });
+
   it('keeps a cursor that the gateway can’t read until it is caught up', async () => {
     const h = await pattern();
     await comeBack(h, { recovered: false });

@@ -60,7 +60,7 @@ export class WireExtras implements Port {
   }
 
   toLive(result: Granted): void {
-    const { view, cursor, inbox, epoch, offset } = result;
+    const { view, cursor, inbox, epoch, offset, recovered } = result;
     const { isPattern, members, starts } = this.#wire;
     const continues = this.wasLive;
     const asked = this.#askedCursor;
@@ -70,7 +70,13 @@ export class WireExtras implements Port {
     for (const member of this.#asked) member.isUnserved = false;
     // An older cursor of a single topic stays valid.
     this.#wire.cursor = cursor ?? asked ?? (isPattern ? undefined : this.#wire.cursor);
-    for (const member of members) if (!member.isUnserved) member.begin(result, starts, asked !== undefined);
+    for (const member of members) {
+      if (member.isUnserved) continue;
+      // All values follow, except of topics that are gone. The same is true of values that it has from another member.
+      if (asked !== undefined && !recovered)
+        for (const [topic, known] of member.extras?.inherited ?? []) member.stand(topic, known);
+      member.begin(result, starts, asked !== undefined);
+    }
     if (this.#isAtEnd) for (const member of this.#asked) member.isUnserved = goesBack(member);
     // The connection may have been lost before the gateway got the last acknowledgement.
     if (continues && this.#isInbox && !this.#unheardAfter) this.#acknowledge(view, { epoch, offset });
