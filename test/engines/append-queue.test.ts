@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { AppendQueue } from '../../src/engines/append-queue.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
 import type { AppendOutcome, AppendRequest } from '../../src/topics/engine.ts';
-import { outlivingShare } from '../support/memory.ts';
+import { loadedAnew, outlivingShare } from '../support/memory.ts';
 
 function requestOf(topic: string): AppendRequest {
   const payload = { format: 'json', bytes: Buffer.from('1') } as const;
@@ -38,8 +38,9 @@ it('knows the topics of requests without an outcome, among any number of others'
   ]);
 });
 
-it('leaves nothing of settled requests to mark-compacts', () => {
-  const queue = new AppendQueue();
+it('leaves nothing of settled requests to mark-compacts', async () => {
+  const loaded = await loadedAnew(() => import('../../src/engines/append-queue.ts'));
+  const queue = new loaded.AppendQueue();
   const request = requestOf('t');
   // Of each object's length: what one request leaves is small.
   const churn = () => {

@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { vi } from 'vitest';
 
 function collector(): (options?: { readonly type: 'minor' }) => void {
   setFlagsFromString('--expose-gc');
@@ -21,6 +22,15 @@ export function growthBytes(kind: 'heapUsed' | 'arrayBuffers', work: () => void)
   work();
   collectGarbage();
   return process.memoryUsage()[kind] - before;
+}
+
+/**
+ * Loads a module again, for `outlivingShare`. Code whose objects lived long in earlier tests of this process makes new
+ * ones in the old generation at once; code that was just loaded has no such past.
+ */
+export function loadedAnew<T>(load: () => Promise<T>): Promise<T> {
+  vi.resetModules();
+  return load();
 }
 
 const churned = { objects: 4000, bytes: 4096, runs: 3 };

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { Unsent } from '../../../src/engines/replica/unsent.ts';
-import { outlivingShare } from '../../support/memory.ts';
+import { loadedAnew, outlivingShare } from '../../support/memory.ts';
 
 const position = { epoch: 'e', offset: 1 };
 
@@ -33,8 +33,9 @@ it('has what failed again, unless there is a newer value', () => {
   });
 });
 
-it('leaves nothing of empty batches to mark-compacts', () => {
-  const unsent = new Unsent();
+it('leaves nothing of empty batches to mark-compacts', async () => {
+  const loaded = await loadedAnew(() => import('../../../src/engines/replica/unsent.ts'));
+  const unsent = new loaded.Unsent();
   const churn = () => {
     for (let i = 0; i < 40; i++) unsent.take();
   };
