@@ -78,8 +78,11 @@ describe('connections that speak HTTP', () => {
       return connections.areEnding;
     });
     expect(ending).toEqual([false, false, true, true]);
-    Object.assign(limits, { max: 100, isDraining: true });
-    expect(connections.areEnding).toBe(true);
+    const draining: Limits = { max: 100, filesFree: 100, isDraining: false };
+    const { connections: few } = makeConnections(draining);
+    expect(few.areEnding).toBe(false);
+    draining.isDraining = true;
+    expect(few.areEnding).toBe(true);
   });
 
   test('make room for WebSockets, which take a file, too', () => {
