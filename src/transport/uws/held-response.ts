@@ -16,9 +16,12 @@ export async function holdResponse(uws: Uws): Promise<HeldResponse> {
   const app = uws.App();
   // Others on this machine may connect, too.
   const path = `/${randomUUID()}`;
+  let isHeld = true;
   const asked = new Promise<HttpResponse>((resolve) => {
     app.get(path, (response) => {
-      response.onAborted(() => undefined);
+      response.onAborted(() => {
+        isHeld = false;
+      });
       resolve(response);
     });
   });
@@ -29,8 +32,10 @@ export async function holdResponse(uws: Uws): Promise<HeldResponse> {
     socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     const response = await asked;
     return {
-      cork: (run) => void response.cork(run),
+      // Without it the library's warning is written, and an aborted response would throw.
+      cork: (run) => (isHeld ? void response.cork(run) : run()),
       close: () => {
+        isHeld = false;
         app.close();
         socket.destroy();
       },
