@@ -4,7 +4,7 @@
  */
 export const internalNames =
   'abandon accepted acking acknowledging advance advanced arrivals arrived askAgain asked askLater ' +
-  'askRefused attemptFailed awaitsSnapshot backoff beat begin begins better bits byKey bytesOf byView ' +
+  'askRefused awaitsSnapshot backoff beat begin begins better bits byKey bytesOf byView ' +
   'clock closing codec commands complete completes connection continued copies covered dead ' +
   'dictionaries disconnected drop emit emitter enter errorOf expand extras failed feed flush forget forgetQuiet ' +
   'found give greeted had hasForgotten heard hears hold holders holds inherited inView isAsked isCalm ' +
