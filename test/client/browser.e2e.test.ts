@@ -149,9 +149,22 @@ describe('a page whose network comes back', () => {
     await gateway.kill();
     await until('reconnecting');
     gateway = await GatewayProcess.start('--port', String(port));
-    await page.context().setOffline(true);
-    await page.context().setOffline(false);
-    await until('connected');
+    // The event may come before the network of the browser is back: then its one attempt fails.
+    const state = () => page.evaluate(() => (globalThis as Window).client.getStatus().state);
+    const networkReturns = async () => {
+      await page.context().setOffline(true);
+      await page.context().setOffline(false);
+    };
+    await networkReturns();
+    await expect
+      .poll(
+        async () => {
+          if ((await state()) === 'reconnecting') await networkReturns();
+          return state();
+        },
+        { interval: 500 },
+      )
+      .toBe('connected');
     const attempts = await page.evaluate(() => (globalThis as Window).client.getStats().connects);
     expect(attempts).toBe(2);
   });
