@@ -14,7 +14,7 @@ import { errorNumbersModule, errorNumbersPath } from './docs/error-numbers.ts';
 import { closeTable, errorTable } from './errors.ts';
 import { metricRows } from './metrics.ts';
 import { aliasesIn } from './protocol/json/aliases.ts';
-import { commandTable } from './sessions/command-table.ts';
+import { commandTable } from './sessions/commands/command-table.ts';
 
 /** A reference page, generated from a table and kept beside it. */
 export interface DocsPage {

@@ -8,7 +8,7 @@ import { loggedFeed } from './server/engine-log.ts';
 import type { Environment, Swept } from './server/environment.ts';
 import { type Listeners, openListeners } from './server/listeners.ts';
 import { memoryProblem } from './server/memory-limit.ts';
-import { leaveRefilled } from './sessions/refills.ts';
+import { leaveRefilled } from './sessions/subscriptions/refills.ts';
 import { builtInSources } from './sources/built-in.ts';
 import type { SourcePublish } from './sources/source.ts';
 import type { Broker, TopicListener } from './topics/broker.ts';

@@ -7,7 +7,7 @@ import type { RequestAccess } from '../auth/request-access.ts';
 import type { RequestFacts } from '../auth/request-facts.ts';
 import type { SiteOf } from '../auth/requested-site.ts';
 import type { SluiceError } from '../errors.ts';
-import type { Applicant } from '../sessions/admission.ts';
+import type { Applicant } from '../sessions/admission/admission.ts';
 import type { RequestHead } from './http.ts';
 
 export interface ApplicantOptions {

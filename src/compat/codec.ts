@@ -10,7 +10,7 @@ import { memberName, scanJson } from '../protocol/json/scanner.ts';
 import { join, payloadPieces } from '../protocol/json/text.ts';
 import type { ServerFrame } from '../protocol/server-frames.ts';
 import { isUtf8 } from '../protocol/utf8.ts';
-import { targetProblem } from '../sessions/target.ts';
+import { targetProblem } from '../sessions/commands/target.ts';
 import { type Framing, type Message, nothing, type Wire } from './wire.ts';
 
 type Problem = Pick<WireError, 'code' | 'message'>;

@@ -5,7 +5,7 @@ import type { Identity } from '../auth/identity.ts';
 import { userProblem, userTopicOf } from '../auth/permissions.ts';
 import { SluiceError } from '../errors.ts';
 import type { GatewayCodec } from '../protocol/codec.ts';
-import { targetProblem } from '../sessions/target.ts';
+import { targetProblem } from '../sessions/commands/target.ts';
 import { compatCodec } from './codec.ts';
 import { broadcastTopicOf, type System, type SystemName } from './systems.ts';
 

@@ -6,7 +6,7 @@ import type { Call } from '../api/route.ts';
 import type { Awaitable } from '../awaitable.ts';
 import { SluiceError, throwIf } from '../errors.ts';
 import { publishOf, type Tags } from '../protocol/publication.ts';
-import { targetProblem } from '../sessions/target.ts';
+import { targetProblem } from '../sessions/commands/target.ts';
 import type { OldBody } from './old-body.ts';
 
 export interface OldPublish {

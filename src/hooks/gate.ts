@@ -1,8 +1,8 @@
 import { SluiceError } from '../errors.ts';
 import type { WarningLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import type { ByteCharges } from '../sessions/charges.ts';
 import type { Departing } from '../sessions/departure.ts';
+import type { ByteCharges } from '../sessions/limits/charges.ts';
 import type { Payer } from '../topics/payer.ts';
 import type { HookName } from './contract.ts';
 import { HookFailure } from './failure.ts';

@@ -16,7 +16,7 @@ import { requestedSite, type SiteOf } from '../auth/requested-site.ts';
 import { admitsAnonymous, proxySuspected } from '../config.ts';
 import type { SluiceError } from '../errors.ts';
 import type { Application } from '../sessions/application.ts';
-import type { TopicTokens } from '../sessions/topic-permits.ts';
+import type { TopicTokens } from '../sessions/subscriptions/topic-permits.ts';
 import type { Environment } from './environment.ts';
 import type { Tokens } from './tokens.ts';
 

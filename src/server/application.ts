@@ -9,7 +9,7 @@ import { type CallHandler, type HookName, type Hooks, hookNames } from '../hooks
 import { Endpoint } from '../hooks/endpoint.ts';
 import { Gate } from '../hooks/gate.ts';
 import type { Application } from '../sessions/application.ts';
-import { type ByteLimits, HeldBytes } from '../sessions/charges.ts';
+import { type ByteLimits, HeldBytes } from '../sessions/limits/charges.ts';
 import { version } from '../version.ts';
 import { isCanary } from './canary.ts';
 import type { Environment } from './environment.ts';

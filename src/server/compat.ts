@@ -5,7 +5,7 @@ import { SystemSessions } from '../compat/system-sessions.ts';
 import { codecNameOf, systemsOf } from '../compat/systems.ts';
 import { SluiceError } from '../errors.ts';
 import { toInstant } from '../protocol/instant.ts';
-import type { CommandOptions } from '../sessions/command.ts';
+import type { CommandOptions } from '../sessions/commands/command.ts';
 import type { Broker } from '../topics/broker.ts';
 import type { Access } from './access.ts';
 import type { Environment } from './environment.ts';

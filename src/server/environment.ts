@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Arrival } from '../sessions/token-bucket.ts';
+import type { Arrival } from '../sessions/limits/token-bucket.ts';
 import type { RequestTurn } from '../transport/uws/request-turn.ts';
 
 /** What every part of a gateway is built from. */

@@ -13,7 +13,7 @@ import { WorkQueue } from '../api/work-queue.ts';
 import { addressKey } from '../auth/client-address.ts';
 import type { Fanout } from '../fanout/fanout.ts';
 import type { PeerHandlers } from '../peers.ts';
-import { RequestLimits } from '../sessions/request-limits.ts';
+import { RequestLimits } from '../sessions/limits/request-limits.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { Topic } from '../topics/topic.ts';
 import type { Access } from './access.ts';

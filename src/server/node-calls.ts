@@ -2,8 +2,8 @@ import type { GatewayStats } from '../api/ports.ts';
 import type { DirectoryCalls } from '../api/session-directory.ts';
 import type { TopicCalls } from '../api/topic-reader.ts';
 import type { OccupancyNews } from '../hooks/shared-occupancy.ts';
-import type { Holder } from '../sessions/connection-caps.ts';
-import type { PresenceCalls } from '../sessions/presence.ts';
+import type { Holder } from '../sessions/admission/connection-caps.ts';
+import type { PresenceCalls } from '../sessions/users/presence.ts';
 
 /** The figures of one node, and the names that must be counted only once over all nodes. */
 export interface NodeStats {

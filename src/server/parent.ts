@@ -3,7 +3,7 @@ import { accessSummary, type Config } from '../config.ts';
 import type { OccupancyNews } from '../hooks/shared-occupancy.ts';
 import { createLog, type Log } from '../log.ts';
 import { createMetrics } from '../metrics.ts';
-import { ConnectionCaps } from '../sessions/connection-caps.ts';
+import { ConnectionCaps } from '../sessions/admission/connection-caps.ts';
 import type { Topic } from '../topics/topic.ts';
 import { EngineHub } from '../workers/engine-hub.ts';
 import { SocketPasser } from '../workers/passed-sockets.ts';

@@ -1,5 +1,5 @@
-import type { CapLimits } from '../sessions/connection-caps.ts';
-import { SharedCaps } from '../sessions/shared-caps.ts';
+import type { CapLimits } from '../sessions/admission/connection-caps.ts';
+import { SharedCaps } from '../sessions/admission/shared-caps.ts';
 import type { NodeCounts } from '../topics/engine.ts';
 import type { BusLine } from './bus-line.ts';
 import type { NodeCalls } from './node-calls.ts';

@@ -1,5 +1,5 @@
 import type { Peers } from '../peers.ts';
-import type { Caps } from '../sessions/connection-caps.ts';
+import type { Caps } from '../sessions/admission/connection-caps.ts';
 import type { NodeCalls } from './node-calls.ts';
 
 /** What a node of several shares with the others. */

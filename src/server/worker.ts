@@ -2,7 +2,7 @@ import { setSteadyClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Metrics } from '../metrics.ts';
 import type { PeerHandlers, Peers } from '../peers.ts';
-import type { Caps } from '../sessions/connection-caps.ts';
+import type { Caps } from '../sessions/admission/connection-caps.ts';
 import type { Engine } from '../topics/engine.ts';
 import type { ParentCalls, WorkerCalls, WorkerStart } from '../workers/calls.ts';
 import { type Handlers, Link } from '../workers/link.ts';

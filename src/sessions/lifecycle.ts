@@ -4,7 +4,7 @@ import type { Connection } from './connection.ts';
 import type { Peer } from './peer.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
-import type { Continuation } from './stream-start.ts';
+import type { Continuation } from './subscriptions/stream-start.ts';
 
 export interface LifecycleOptions {
   readonly sessions: Sessions;

@@ -1,5 +1,5 @@
 import type { Identity } from '../auth/identity.ts';
-import type { Seat } from './connection-caps.ts';
+import type { Seat } from './admission/connection-caps.ts';
 
 /** Who a connection belongs to, and where it comes from. */
 export interface Peer {

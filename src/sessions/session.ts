@@ -6,13 +6,13 @@ import type { GatewayCodec } from '../protocol/codec.ts';
 import type { Reply, ServerFrame } from '../protocol/server-frames.ts';
 import type { Payer } from '../topics/payer.ts';
 import type { Asker } from './application.ts';
+import { type CommandsOwner, SessionCommands } from './commands/session-commands.ts';
 import type { Connection } from './connection.ts';
 import { Departure } from './departure.ts';
+import type { TokenRate } from './limits/token-bucket.ts';
 import { Outbox } from './outbox.ts';
 import { type Peer, shownUserOf } from './peer.ts';
-import { type CommandsOwner, SessionCommands } from './session-commands.ts';
-import { SessionViews, type SessionViewsOptions, type ViewsOwner } from './session-views.ts';
-import type { TokenRate } from './token-bucket.ts';
+import { SessionViews, type SessionViewsOptions, type ViewsOwner } from './subscriptions/session-views.ts';
 
 /** What all sessions share. */
 export interface SessionContext extends SessionViewsOptions {

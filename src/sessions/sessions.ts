@@ -4,23 +4,23 @@ import type { CloseCode, SluiceError } from '../errors.ts';
 import type { ErrorLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Ack, Limits, SubscribeResult, Subscription } from '../protocol/frames.ts';
-import type { HeldByPayers, HeldBytes } from './charges.ts';
-import type { CommandOptions } from './command.ts';
-import { commandRate, refusalRate } from './command-limits.ts';
-import { CommandRunner, type CommandRunnerOptions } from './command-runner.ts';
+import type { ConnectionLimits } from './admission/connection-limits.ts';
+import type { ConnectionEnded } from './admission/connection-log.ts';
+import { isUnauthenticated } from './admission/unauthenticated.ts';
+import type { CommandOptions } from './commands/command.ts';
+import { CommandRunner, type CommandRunnerOptions } from './commands/command-runner.ts';
 import type { Connection } from './connection.ts';
-import type { ConnectionLimits } from './connection-limits.ts';
-import type { ConnectionEnded } from './connection-log.ts';
-import { OpeningSubscriptions } from './opening-subscriptions.ts';
-import { OwnTopics } from './own-topics.ts';
+import type { HeldByPayers, HeldBytes } from './limits/charges.ts';
+import { commandRate, refusalRate } from './limits/command-limits.ts';
 import type { Peer } from './peer.ts';
 import { Session, type SessionContext } from './session.ts';
-import { SessionIdentities, type SessionIdentitiesOptions } from './session-identities.ts';
 import { SessionIds } from './session-ids.ts';
 import { type SessionSweepOptions, sweepSessions } from './session-sweep.ts';
-import type { Continuation } from './stream-start.ts';
-import type { Subscriber } from './subscribe.ts';
-import { isUnauthenticated } from './unauthenticated.ts';
+import { OpeningSubscriptions } from './subscriptions/opening-subscriptions.ts';
+import { OwnTopics } from './subscriptions/own-topics.ts';
+import type { Continuation } from './subscriptions/stream-start.ts';
+import type { Subscriber } from './subscriptions/subscribe.ts';
+import { SessionIdentities, type SessionIdentitiesOptions } from './users/session-identities.ts';
 
 export interface SessionsOptions
   extends Pick<SessionSweepOptions, 'writeTimeoutMs' | 'backpressureTotalMaxBytes'> {

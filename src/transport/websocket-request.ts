@@ -2,8 +2,8 @@ import { SluiceError } from '../errors.ts';
 import type { GatewayCodec } from '../protocol/codec.ts';
 import { negotiate } from '../protocol/codecs.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
-import type { Applicant } from '../sessions/admission.ts';
-import { targetProblem } from '../sessions/target.ts';
+import type { Applicant } from '../sessions/admission/admission.ts';
+import { targetProblem } from '../sessions/commands/target.ts';
 
 /** What the request for a WebSocket asks for. */
 export interface WebSocketRequest {

@@ -7,7 +7,7 @@ import {
   type Holder,
   type Seat,
   type TakenSeat,
-} from '../sessions/connection-caps.ts';
+} from '../sessions/admission/connection-caps.ts';
 import type { Handlers, Link } from './link.ts';
 import { type PackedError, packError, unpackError } from './packed-error.ts';
 

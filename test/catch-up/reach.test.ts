@@ -6,7 +6,7 @@ import { TopicBacklog } from '../../src/catch-up/topic-backlog.ts';
 import type { Feed, View } from '../../src/fanout/view.ts';
 import type { Subscription } from '../../src/protocol/frames.ts';
 import type { ServerFrame } from '../../src/protocol/server-frames.ts';
-import { Ahead } from '../../src/sessions/ahead.ts';
+import { Ahead } from '../../src/sessions/subscriptions/ahead.ts';
 import { cursorNow } from '../../src/topics/cursor.ts';
 import { decode, makeWorld, topicOf } from '../fanout/fixtures.ts';
 

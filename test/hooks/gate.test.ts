@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { SluiceError } from '../../src/errors.ts';
 import { HookFailure } from '../../src/hooks/failure.ts';
 import { Gate } from '../../src/hooks/gate.ts';
-import { HeldBytes } from '../../src/sessions/charges.ts';
+import { HeldBytes } from '../../src/sessions/limits/charges.ts';
 import type { Payer } from '../../src/topics/payer.ts';
 import { RecordedMetrics } from '../support/metrics.ts';
 

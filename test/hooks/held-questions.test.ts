@@ -4,7 +4,7 @@ import { type HookedOptions, hookedApplication } from '../../src/hooks/applicati
 import type { HookName } from '../../src/hooks/contract.ts';
 import { Gate } from '../../src/hooks/gate.ts';
 import type { Asker } from '../../src/sessions/application.ts';
-import { HeldBytes } from '../../src/sessions/charges.ts';
+import { HeldBytes } from '../../src/sessions/limits/charges.ts';
 import { RecordedMetrics } from '../support/metrics.ts';
 
 const asker = {

@@ -9,17 +9,21 @@ import { Fanout } from '../../src/fanout/fanout.ts';
 import type { RefreshPlan } from '../../src/fanout/refresher.ts';
 import { createMetrics, type Metrics } from '../../src/metrics.ts';
 import type { Mode, SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
+import type { TakenSeat } from '../../src/sessions/admission/connection-caps.ts';
+import { ConnectionLimits } from '../../src/sessions/admission/connection-limits.ts';
 import type { SubscribeGrant } from '../../src/sessions/application.ts';
-import { HeldByPayers, HeldBytes } from '../../src/sessions/charges.ts';
-import type { TakenSeat } from '../../src/sessions/connection-caps.ts';
-import { ConnectionLimits } from '../../src/sessions/connection-limits.ts';
-import { Inbox } from '../../src/sessions/inbox.ts';
-import { Presence } from '../../src/sessions/presence.ts';
-import { leaveRefilled } from '../../src/sessions/refills.ts';
+import { HeldByPayers, HeldBytes } from '../../src/sessions/limits/charges.ts';
+import { TurnBudget } from '../../src/sessions/limits/turn-budget.ts';
 import type { Session } from '../../src/sessions/session.ts';
 import { Sessions } from '../../src/sessions/sessions.ts';
-import { type SubscribeCommand, Subscriber, type SubscriberOptions } from '../../src/sessions/subscribe.ts';
-import { TurnBudget } from '../../src/sessions/turn-budget.ts';
+import { leaveRefilled } from '../../src/sessions/subscriptions/refills.ts';
+import {
+  type SubscribeCommand,
+  Subscriber,
+  type SubscriberOptions,
+} from '../../src/sessions/subscriptions/subscribe.ts';
+import { Inbox } from '../../src/sessions/users/inbox.ts';
+import { Presence } from '../../src/sessions/users/presence.ts';
 import { Broker } from '../../src/topics/broker.ts';
 import type { TopicOptions } from '../../src/topics/topic.ts';
 import type { Poll } from '../../src/transport/uws/poll-connection.ts';

@@ -2,14 +2,18 @@ import { localIdentity } from '../../src/auth/identity.ts';
 import { SluiceError } from '../../src/errors.ts';
 import type { Metrics } from '../../src/metrics.ts';
 import type { SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
-import { HeldBytes } from '../../src/sessions/charges.ts';
-import type { TakenSeat } from '../../src/sessions/connection-caps.ts';
-import type { ConnectionLimits } from '../../src/sessions/connection-limits.ts';
+import type { TakenSeat } from '../../src/sessions/admission/connection-caps.ts';
+import type { ConnectionLimits } from '../../src/sessions/admission/connection-limits.ts';
+import { HeldBytes } from '../../src/sessions/limits/charges.ts';
 import type { Peer } from '../../src/sessions/peer.ts';
 import type { Session } from '../../src/sessions/session.ts';
 import type { Sessions } from '../../src/sessions/sessions.ts';
-import { StreamCursors } from '../../src/sessions/stream-cursors.ts';
-import { formerSessionOf, type StreamStart, streamStart } from '../../src/sessions/stream-start.ts';
+import { StreamCursors } from '../../src/sessions/subscriptions/stream-cursors.ts';
+import {
+  formerSessionOf,
+  type StreamStart,
+  streamStart,
+} from '../../src/sessions/subscriptions/stream-start.ts';
 import type { Broker } from '../../src/topics/broker.ts';
 import { type Cursor, parseCursor } from '../../src/topics/cursor.ts';
 import { type Poll, PollConnection } from '../../src/transport/uws/poll-connection.ts';

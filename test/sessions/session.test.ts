@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ServerFrame } from '../../src/protocol/server-frames.ts';
-import { maxWaitingReplies } from '../../src/sessions/large-replies.ts';
+import { maxWaitingReplies } from '../../src/sessions/commands/large-replies.ts';
 import { maxWaitingBytes, maxWaitingMessages } from '../../src/sessions/outbox.ts';
 import { topicOf } from '../fanout/fixtures.ts';
 import { codecs } from '../support/codecs.ts';

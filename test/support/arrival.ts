@@ -1,4 +1,4 @@
-import type { Arrival } from '../../src/sessions/token-bucket.ts';
+import type { Arrival } from '../../src/sessions/limits/token-bucket.ts';
 
 /** Everything is read as it comes. */
 export function readAtOnce(nowMs: () => number): Arrival {

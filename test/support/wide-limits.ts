@@ -1,4 +1,4 @@
-import type { ConnectionLimitsOptions } from '../../src/sessions/connection-limits.ts';
+import type { ConnectionLimitsOptions } from '../../src/sessions/admission/connection-limits.ts';
 
 /** Limits of connections that no test reaches by accident. */
 export const wideLimits: ConnectionLimitsOptions = {

@@ -4,10 +4,10 @@ import type { View } from '../../fanout/view.ts';
 import type { BareCounter } from '../../metrics.ts';
 import type { Codec } from '../../protocol/codec.ts';
 import { codecs } from '../../protocol/codecs.ts';
-import type { ByteCharges } from '../../sessions/charges.ts';
 import type { Connection } from '../../sessions/connection.ts';
+import type { ByteCharges } from '../../sessions/limits/charges.ts';
 import type { Session } from '../../sessions/session.ts';
-import type { StreamCursors } from '../../sessions/stream-cursors.ts';
+import type { StreamCursors } from '../../sessions/subscriptions/stream-cursors.ts';
 import type { StreamMember, StreamReceiver, StreamSink } from './stream-sink.ts';
 
 /** The response to a poll. */

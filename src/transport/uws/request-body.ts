@@ -3,7 +3,7 @@ import { type Awaitable, whenDone } from '../../awaitable.ts';
 import { SluiceError } from '../../errors.ts';
 import type { Metrics } from '../../metrics.ts';
 import { Slabs } from '../../protocol/slabs.ts';
-import type { ByteCharges } from '../../sessions/charges.ts';
+import type { ByteCharges } from '../../sessions/limits/charges.ts';
 import { BodyBlocks, BodyPieces } from './body-pieces.ts';
 import type { RequestTurn } from './request-turn.ts';
 

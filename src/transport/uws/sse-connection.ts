@@ -8,7 +8,11 @@ import { codecs } from '../../protocol/codecs.ts';
 import { utf8 } from '../../protocol/utf8.ts';
 import type { Connection } from '../../sessions/connection.ts';
 import type { Session } from '../../sessions/session.ts';
-import { type CursorHolder, cursorEnd, type StreamCursors } from '../../sessions/stream-cursors.ts';
+import {
+  type CursorHolder,
+  cursorEnd,
+  type StreamCursors,
+} from '../../sessions/subscriptions/stream-cursors.ts';
 import { type EventNames, emptyComment, eventBytes, heartbeat } from '../event-stream.ts';
 import { IdentifiedEvent } from '../identified-event.ts';
 import type { SharedEvents, StreamMember, StreamReceiver, StreamSink } from './stream-sink.ts';

@@ -2,7 +2,7 @@ import type { Awaitable } from '../../awaitable.ts';
 import { SluiceError } from '../../errors.ts';
 import type { Turns } from '../../fanout/schedule.ts';
 import type { Metrics } from '../../metrics.ts';
-import { TurnBudget } from '../../sessions/turn-budget.ts';
+import { TurnBudget } from '../../sessions/limits/turn-budget.ts';
 
 /** What clients may take of the time that requests over HTTP get. */
 export interface WorkLimits {

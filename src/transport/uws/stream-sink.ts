@@ -2,8 +2,8 @@ import type { OutFrame, Receiver, Sink } from '../../fanout/sink.ts';
 import type { Feed, View } from '../../fanout/view.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Position } from '../../protocol/frames.ts';
-import type { HadOf } from '../../sessions/ahead.ts';
-import type { StreamCursors } from '../../sessions/stream-cursors.ts';
+import type { HadOf } from '../../sessions/subscriptions/ahead.ts';
+import type { StreamCursors } from '../../sessions/subscriptions/stream-cursors.ts';
 import { type EventNames, eventBytes } from '../event-stream.ts';
 import { IdentifiedEvent } from '../identified-event.ts';
 

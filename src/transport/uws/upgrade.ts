@@ -3,7 +3,7 @@ import type { ReadApplicant } from '../../api/applicant.ts';
 import { type ApiResponse, errorResponse, type RequestHead } from '../../api/http.ts';
 import { whenDone } from '../../awaitable.ts';
 import { SluiceError } from '../../errors.ts';
-import type { Admission, Applicant } from '../../sessions/admission.ts';
+import type { Admission, Applicant } from '../../sessions/admission/admission.ts';
 import type { Peer } from '../../sessions/peer.ts';
 import { readWebSocketRequest, type WebSocketRequest } from '../websocket-request.ts';
 import type { SocketData } from './connection.ts';

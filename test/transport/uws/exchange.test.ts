@@ -1,7 +1,7 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import { describe, expect, it } from 'vitest';
 import type { ApiResponse } from '../../../src/api/http.ts';
-import { HeldBytes } from '../../../src/sessions/charges.ts';
+import { HeldBytes } from '../../../src/sessions/limits/charges.ts';
 import { RequestIds } from '../../../src/transport/request-ids.ts';
 import { Exchange } from '../../../src/transport/uws/exchange.ts';
 import { RequestTurn } from '../../../src/transport/uws/request-turn.ts';

@@ -2,7 +2,7 @@ import type { HttpResponse } from 'uWebSockets.js';
 import { describe, expect, test } from 'vitest';
 import type { SluiceError } from '../../../src/errors.ts';
 import { createMetrics } from '../../../src/metrics.ts';
-import { HeldBytes } from '../../../src/sessions/charges.ts';
+import { HeldBytes } from '../../../src/sessions/limits/charges.ts';
 import { type BodyOptions, RequestBody } from '../../../src/transport/uws/request-body.ts';
 import { RequestTurn } from '../../../src/transport/uws/request-turn.ts';
 import { FakeTurns } from '../../fanout/fixtures.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createMetrics } from '../../../src/metrics.ts';
 import type { Session } from '../../../src/sessions/session.ts';
-import type { StreamCursors } from '../../../src/sessions/stream-cursors.ts';
+import type { StreamCursors } from '../../../src/sessions/subscriptions/stream-cursors.ts';
 import { SseConnection, type StreamResponse } from '../../../src/transport/uws/sse-connection.ts';
 import { StreamSink } from '../../../src/transport/uws/stream-sink.ts';
 

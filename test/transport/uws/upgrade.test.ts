@@ -1,8 +1,8 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { describe, expect, test } from 'vitest';
 import { anonymousIdentity } from '../../../src/auth/identity.ts';
-import type { Admission } from '../../../src/sessions/admission.ts';
-import type { ByteCharges } from '../../../src/sessions/charges.ts';
+import type { Admission } from '../../../src/sessions/admission/admission.ts';
+import type { ByteCharges } from '../../../src/sessions/limits/charges.ts';
 import type { Peer } from '../../../src/sessions/peer.ts';
 import { RequestIds } from '../../../src/transport/request-ids.ts';
 import { RequestTurn } from '../../../src/transport/uws/request-turn.ts';

@@ -1,0 +1,92 @@
+import type { Awaitable } from '../../awaitable.ts';
+import type { Backlog } from '../../catch-up/catch-up.ts';
+import { continuePattern } from '../../catch-up/start-pattern.ts';
+import type { StartOptions, StartResult } from '../../catch-up/start-topic.ts';
+import { TopicBacklog } from '../../catch-up/topic-backlog.ts';
+import type { Fanout } from '../../fanout/fanout.ts';
+import type { Feed, View } from '../../fanout/view.ts';
+import { deliveryKey, type ViewOptions } from '../../fanout/view-options.ts';
+import type { Subscription } from '../../protocol/frames.ts';
+import { reaches } from '../../topics/topic-name.ts';
+import type { Session } from '../session.ts';
+import type { Former } from './former.ts';
+import type { SessionView } from './session-view.ts';
+
+/** The subscription of the session that gets the same publications as one with these options. */
+export function equalTo(session: Session, options: ViewOptions): SessionView | undefined {
+  const key = deliveryKey(options);
+  for (const existing of session.views.values()) if (existing.view.deliveryKey === key) return existing;
+  return undefined;
+}
+
+/**
+ * Call it before a client subscribes again to what it is subscribed to, by the gateway or by a subscription that its
+ * own replaces. Those subscriptions get no more frames, so that it is known where the new ones continue. If they are
+ * not replaced they go on with the session's next `pump`.
+ */
+export function holdReplaced(
+  session: Session,
+  subscriptions: readonly Subscription[],
+  fanout: Pick<Fanout, 'afterDrops'>,
+): Awaitable<void> {
+  if (session.views.size === 0) return;
+  const held = new Set<SessionView>();
+  for (const subscription of subscriptions) {
+    for (const each of session.views.values())
+      if (each.automatic && each.watches === undefined && each.target === subscription.topic) held.add(each);
+    if (subscription.replaces === true) for (const each of replacedBy(session, subscription)) held.add(each);
+  }
+  if (held.size === 0) return;
+  return fanout.afterDrops(() => {
+    for (const each of held) session.views.hold(each);
+  });
+}
+
+/** What a subscriber lacks of its view, and what it is told. */
+export interface Started {
+  readonly backlog: Backlog;
+  readonly result: StartResult;
+  /** Of lists that the backlog keeps; absent: it keeps none. */
+  readonly heldBytes?: number;
+}
+
+/**
+ * A subscription that says nothing of where to start continues after those that it replaces, up to where the session
+ * was sent them. Undefined: it starts as any other.
+ */
+export function continuedAfter(
+  view: View,
+  { since, last, cursor, positions }: Subscription,
+  former: Former,
+  options: StartOptions,
+  checkRoom: (bytes: number) => void,
+): Started | undefined {
+  if ((since ?? last ?? cursor ?? positions) !== undefined) return undefined;
+  if (!view.isPattern) return continuedTopic(view.feed, former);
+  const had = former.hadIn(view.options.target, options.broker.commits.seq);
+  return had && continuePattern(view, had, { ...options, checkRoom });
+}
+
+function continuedTopic(feed: Feed, former: Former): Started | undefined {
+  const replaced = former.positionIn(feed);
+  const { options, position, startOffset } = feed.topic;
+  const { mode } = options;
+  const { epoch } = position;
+  if (replaced === undefined || mode === 'state') return undefined;
+  // If another numbering has begun since, the session lacks everything of it.
+  const offset = replaced.epoch === epoch ? replaced.offset : startOffset;
+  if (offset === position.offset) return undefined;
+  const backlog = new TopicBacklog(feed, epoch, offset);
+  return {
+    backlog,
+    result: { mode, epoch, offset, recovered: undefined, missing: undefined, cursor: undefined },
+  };
+}
+
+/** The subscriptions by which a client that compares no offsets would get the same publications twice. */
+export function replacedBy(session: Session, { topic: target }: Subscription): readonly SessionView[] {
+  return [...session.views.values()].filter(
+    ({ automatic, watches, target: existing }) =>
+      !automatic && watches === undefined && (reaches(target, existing) || reaches(existing, target)),
+  );
+}

@@ -1,0 +1,75 @@
+import { startPattern } from '../../catch-up/start-pattern.ts';
+import { type StartOptions, startTopic } from '../../catch-up/start-topic.ts';
+import { SluiceError } from '../../errors.ts';
+import type { Fanout } from '../../fanout/fanout.ts';
+import type { View } from '../../fanout/view.ts';
+import type { Subscription } from '../../protocol/frames.ts';
+import type { Payer } from '../../topics/payer.ts';
+import { Charge, type HeldBytes } from '../limits/charges.ts';
+import type { Started } from './replacing.ts';
+
+export interface StartsOptions extends StartOptions {
+  readonly fanout: Pick<Fanout, 'detach'>;
+  /** Lists of the topics that subscribers of patterns lack. */
+  readonly backlogs: HeldBytes;
+}
+
+/** What is left of a reply, which all patterns of a command share. */
+interface ReplyRoom {
+  /** Topics that they may still list. */
+  topics: number;
+}
+
+export interface ChargedStart extends Started {
+  readonly charge?: Charge;
+}
+
+/** A backlog with shorter lists is charged to no one. */
+const freeBytes = 8192;
+/** Retry delay of subscriptions that were refused because others keep too much. */
+const retryAfterMs = 1000;
+
+/** Where subscriptions start. */
+export class Starts {
+  readonly #options: StartsOptions;
+
+  constructor(options: StartsOptions) {
+    this.#options = options;
+  }
+
+  /** What a subscriber lacks of the view, and what it is told. */
+  of(view: View, subscription: Subscription, room: ReplyRoom, checkRoom?: (bytes: number) => void): Started {
+    if (!view.isPattern) return startTopic(view.feed, subscription, this.#options);
+    const started = startPattern(view, subscription, {
+      ...this.#options,
+      listedMax: room.topics,
+      ...(checkRoom && { checkRoom }),
+    });
+    room.topics -= Math.min(room.topics, started.result.topics?.length ?? 0);
+    return started;
+  }
+
+  /**
+   * The same, or what `continued` returns, and charges the payer what the backlog keeps. If that is too much, it
+   * detaches the view and throws.
+   */
+  charged(
+    view: View,
+    subscription: Subscription,
+    room: ReplyRoom,
+    payer: Payer,
+    continued: (checkRoom: (bytes: number) => void) => Started | undefined,
+  ): ChargedStart {
+    const { fanout, backlogs } = this.#options;
+    const { account } = payer;
+    const checkRoom = (bytes: number) => {
+      if (bytes <= freeBytes || backlogs.hasRoom(account, bytes)) return;
+      fanout.detach(view, payer);
+      throw new SluiceError('rate_limited', 'too many topics wait to be sent', { retryAfterMs });
+    };
+    const started = continued(checkRoom) ?? this.of(view, subscription, room, checkRoom);
+    const { heldBytes = 0 } = started;
+    if (heldBytes <= freeBytes) return started;
+    return { ...started, charge: new Charge(backlogs, account, heldBytes) };
+  }
+}

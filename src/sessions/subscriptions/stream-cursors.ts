@@ -1,0 +1,273 @@
+import type { Lag } from '../../catch-up/lag.ts';
+import { hadUpto } from '../../catch-up/reach.ts';
+import type { OutFrame } from '../../fanout/sink.ts';
+import type { View } from '../../fanout/view.ts';
+import { groupBy } from '../../group-by.ts';
+import type { Commits } from '../../topics/commits.ts';
+import {
+  exceptionKey,
+  exceptionsMax,
+  exceptionText,
+  type Had,
+  hadText,
+  lowestOf,
+  streamText,
+} from '../../topics/cursor.ts';
+import type { Session } from '../session.ts';
+import type { AheadAt } from './ahead.ts';
+import type { SessionView } from './session-view.ts';
+
+/** A session whose client resumes by one cursor for all its topics. */
+export interface CursorHolder {
+  readonly session: Session;
+  /** `subscriptionsKey` of what it is subscribed to. */
+  readonly subscriptions: string;
+}
+
+/** The exceptions of one view, as text. */
+interface Exceptions {
+  readonly text: string;
+  readonly count: number;
+  /** No topic of the view has an earlier position. */
+  readonly lowest: Had | undefined;
+  /** They say how far each topic is. */
+  readonly isExact: boolean;
+}
+
+/** A cursor, and what a client gets that continues with it elsewhere. */
+export interface StreamPosition {
+  readonly cursor: string;
+  /** It gets only what it has not had. Otherwise it gets some again, or all values of a topic from the first. */
+  readonly isExact: boolean;
+}
+
+/** The same, without the end of the cursor. */
+interface Start {
+  readonly start: string;
+  readonly isExact: boolean;
+}
+
+/** What the cursors of a stream end with. */
+export function cursorEnd({ session, subscriptions }: CursorHolder): string {
+  return streamText({ session: session.id, subscriptions });
+}
+
+const noTopics: ReadonlyMap<string, Had> = new Map();
+const none: Exceptions = { text: '', count: 0, lowest: undefined, isExact: true };
+
+/**
+ * The cursors of streams: one position for all topics of a client. Exceptions name what a view has still to send, and
+ * what a session is still being caught up with. Where they don't fit into a cursor, it names the earliest of their
+ * positions for all of them: the client gets some publications again, and loses none.
+ */
+export class StreamCursors {
+  readonly #commits: Pick<Commits, 'epoch' | 'seq'>;
+  /** The frame that is being published: its feed counts it only afterwards. */
+  #frame: OutFrame | undefined;
+  /** The exceptions of live views, while one frame is published. */
+  readonly #live = new Map<View, Exceptions>();
+  /** The cursor of all that lack nothing, without the stream. */
+  #level = { epoch: '', seq: -1, text: '' };
+
+  constructor(commits: Pick<Commits, 'epoch' | 'seq'>) {
+    this.#commits = commits;
+  }
+
+  /** Runs `write`, which hands the frame to members of its view. Their cursors count it as received. */
+  publishing(frame: OutFrame, write: () => void): void {
+    this.#frame = frame;
+    this.#live.clear();
+    write();
+    this.#frame = undefined;
+    this.#live.clear();
+  }
+
+  /**
+   * The cursor of a client that has received everything that was sent so far. Undefined while messages wait that are
+   * counted as sent.
+   */
+  of(holder: CursorHolder): string | undefined {
+    const start = this.startOf(holder);
+    return start === undefined ? undefined : start + cursorEnd(holder);
+  }
+
+  /** The same without `cursorEnd`, its end, which never changes. All that lack nothing have the same text. */
+  startOf(holder: CursorHolder): string | undefined {
+    return this.#isLevel(holder) ? this.#levelText() : this.#positionOf(holder)?.start;
+  }
+
+  /** The client lacks nothing, as is true of most whenever a frame is sent. */
+  #isLevel({ session: { outbox, views } }: CursorHolder): boolean {
+    if (outbox.isWaiting || !views.isLevel) return false;
+    for (const { view, watches, target } of views.values())
+      if (watches === undefined && this.#liveOf(view, target) !== none) return false;
+    return true;
+  }
+
+  /** The same, with what the cursor is worth. */
+  position(holder: CursorHolder): StreamPosition | undefined {
+    const position = this.#positionOf(holder);
+    if (position === undefined) return undefined;
+    return { cursor: position.start + cursorEnd(holder), isExact: position.isExact };
+  }
+
+  #positionOf({ session }: CursorHolder): Start | undefined {
+    if (session.outbox.isWaiting) return undefined;
+    const found = new Found();
+    for (const sessionView of session.views.values()) {
+      const exceptions = this.#exceptionsOf(session, sessionView);
+      if (exceptions.lowest === undefined) continue;
+      if (sharesTarget(session, sessionView)) return this.#ofSharedTargets(session);
+      found.add(sessionView.target, exceptions);
+    }
+    return this.#startAt(found);
+  }
+
+  /**
+   * The same for a session with several subscriptions to one target, which may be at different positions. Each of them
+   * is an exception by the key of its options; the target itself is one at the earliest, for a client that continues
+   * with other options.
+   */
+  #ofSharedTargets(session: Session): Start {
+    const delivered = [...session.views.values()].filter(({ watches }) => watches === undefined);
+    const byTarget = groupBy(delivered, ({ target }) => target);
+    const found = new Found();
+    for (const [target, views] of byTarget) {
+      const isShared = views.length > 1;
+      const all = views.map((each) =>
+        this.#exceptionsOf(session, each, isShared ? each.view.deliveryKey : target),
+      );
+      const behind = all.flatMap(({ lowest }) => lowest ?? []);
+      if (behind.length === 0) continue;
+      const lowest = lowestOf(behind);
+      const named = isShared ? this.#named(target, views, all, lowest) : (all[0] as Exceptions);
+      found.add(target, { ...named, lowest, isExact: all.every(({ isExact }) => isExact) });
+    }
+    return this.#startAt(found);
+  }
+
+  #named(
+    target: string,
+    views: readonly SessionView[],
+    all: readonly Exceptions[],
+    lowest: Had,
+  ): Pick<Exceptions, 'text' | 'count'> {
+    let text = exceptionText(exceptionKey(target), lowest);
+    let count = 1;
+    for (const [i, { view }] of views.entries()) {
+      const each = all[i] as Exceptions;
+      const isNamed = each.lowest !== undefined;
+      const level = { seq: this.#commits.seq, lacksValues: false };
+      text += isNamed ? each.text : exceptionText(exceptionKey(view.deliveryKey), level);
+      count += isNamed ? each.count : 1;
+    }
+    return { text, count };
+  }
+
+  #startAt(found: Found): Start {
+    const isExact = found.isExact && found.count <= exceptionsMax;
+    return { start: this.#text(found), isExact };
+  }
+
+  #levelText(): string {
+    const { epoch, seq } = this.#commits;
+    if (this.#level.seq !== seq || this.#level.epoch !== epoch)
+      this.#level = { epoch, seq, text: `${epoch}.${seq.toString(36)}` };
+    return this.#level.text;
+  }
+
+  #text({ text, count, collapsed }: Found): string {
+    if (count <= exceptionsMax) return this.#levelText() + text;
+    if (collapsed.length > exceptionsMax)
+      return `${this.#commits.epoch}.${hadText(lowestOf(collapsed.map(([, had]) => had)))}`;
+    const each = collapsed.map(([target, had]) => exceptionText(exceptionKey(target), had));
+    return this.#levelText() + each.join('');
+  }
+
+  /** `base`: the keys are made of it: the target of the view, or the key of its options where the target is shared. */
+  #exceptionsOf(session: Session, sessionView: SessionView, base = sessionView.target): Exceptions {
+    const { view, watches, target } = sessionView;
+    // Presence has no offsets.
+    if (watches !== undefined) return none;
+    if (!sessionView.isLive) return this.#ofLag(base, base !== target, sessionView.backlog?.lag);
+    const ahead = session.views.aheadAt(view);
+    if (this.#frame === undefined || base !== target || ahead !== undefined)
+      return this.#ofLive(view, base, ahead);
+    return this.#liveOf(view, base);
+  }
+
+  /** The exceptions of a live view whose members have all had the same. */
+  #liveOf(view: View, target: string): Exceptions {
+    if (this.#frame === undefined) return this.#ofLive(view, target);
+    let known = this.#live.get(view);
+    if (known === undefined) {
+      known = this.#ofLive(view, target);
+      this.#live.set(view, known);
+    }
+    return known;
+  }
+
+  /** What the view has not sent to its members yet. `ahead`: of a member that has had everything up to there. */
+  #ofLive(view: View, base: string, ahead?: AheadAt): Exceptions {
+    const frame = this.#frame;
+    const now = this.#commits.seq;
+    const isNamed = base !== view.options.target;
+    const topics = new Map<string, Had>();
+    for (const feed of view.unsent?.feeds ?? view.feeds.values()) {
+      const sent = frame?.feed === feed ? frame.upto : feed.examined;
+      const had = ahead === undefined ? 0 : (hadUpto(feed, ahead.seq) ?? 0);
+      const upto = Math.max(sent, had);
+      const knowsNumbering = ahead !== undefined && feed.topic.resetAt <= ahead.changes;
+      const lacking = knowsNumbering ? feed.seqAfter(upto) : feed.lackingAfter(upto);
+      if (lacking === undefined) continue;
+      const lag = { seq: lacking - 1, lacksValues: false };
+      if (view.unsent === undefined) return this.#ofLag(base, isNamed, lag);
+      topics.set(feed.topic.name, lag);
+      if (topics.size > exceptionsMax)
+        return this.#ofLag(base, isNamed, {
+          seq: Math.max(view.unsent.sentSeq(now), ahead?.seq ?? 0),
+          lacksValues: false,
+        });
+    }
+    return topics.size === 0 ? none : this.#ofLag(base, isNamed, { seq: now, lacksValues: false, topics });
+  }
+
+  /** `isNamed`: it has an exception of its own, also where only some of its topics are elsewhere. */
+  #ofLag(base: string, isNamed: boolean, lag: Lag | undefined): Exceptions {
+    if (lag === undefined) return none;
+    const topics = lag.topics ?? noTopics;
+    const isLevel = lag.seq === this.#commits.seq && !lag.lacksValues;
+    if (isLevel && topics.size === 0) return none;
+    const isAlone = isLevel && !isNamed;
+    let text = isAlone ? '' : exceptionText(exceptionKey(base), lag);
+    for (const [topic, had] of topics) text += exceptionText(exceptionKey(base, topic), had);
+    const lowest = topics.size === 0 ? lag : lowestOf([lag, ...topics.values()]);
+    return {
+      ...{ text, lowest },
+      count: (isAlone ? 0 : 1) + topics.size,
+      isExact: !lowest.lacksValues && lag.isRounded !== true,
+    };
+  }
+}
+
+/** The exceptions of a session. */
+class Found {
+  text = '';
+  count = 0;
+  isExact = true;
+  /** By target, the earliest position. */
+  readonly collapsed: [target: string, lowest: Had][] = [];
+
+  add(target: string, { text, count, lowest, isExact }: Exceptions): void {
+    this.text += text;
+    this.count += count;
+    if (!isExact) this.isExact = false;
+    if (lowest !== undefined) this.collapsed.push([target, lowest]);
+  }
+}
+
+function sharesTarget({ views }: Session, { target, view }: SessionView): boolean {
+  for (const other of views.values())
+    if (other.target === target && other.view !== view && other.watches === undefined) return true;
+  return false;
+}

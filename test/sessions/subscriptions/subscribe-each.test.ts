@@ -1,0 +1,188 @@
+import { expect, test } from 'vitest';
+import { anonymousIdentity } from '../../../src/auth/identity.ts';
+import { codecs } from '../../support/codecs.ts';
+import { makeGateway, user } from '../fixtures.ts';
+
+const targets = ['a:*', 'b:*', 'c:*', 'd:*'];
+
+/** A turn has time for one subscription. Client 1 has asked for all, and its first was made. */
+async function subscribing(identity = anonymousIdentity, list = targets) {
+  const gateway = await makeGateway({ turnBudgetMs: 0 });
+  const { connect, settle, turns } = gateway;
+  const one = connect(identity);
+  const other = connect();
+  await settle();
+  const subscriptions = list.map((topic) => ({ topic }));
+  one.command({ kind: 'subscribe', id: 1, subscriptions });
+  /** The next turn, and the promises that settle then. */
+  const turn = async () => {
+    turns.turn();
+    await new Promise(setImmediate);
+  };
+  await turn();
+  /** The kinds of the frames that client 1 was sent for its patterns, each with the offsets. */
+  const told = () =>
+    one.connection.frames().flatMap((frame): (string | number)[] => {
+      if (frame.kind === 'subscribed' && frame.id === 1) return ['subscribed'];
+      return frame.kind === 'batch' ? frame.publications.map(({ offset }) => offset) : [];
+    });
+  const subscribed = () => [...one.session.views.values()].map(({ target }) => target);
+  return { ...gateway, one, other, turn, told, subscribed };
+}
+
+test('a list of patterns takes turns, and commands of other clients are run between them', async () => {
+  const { one, other, turn, settle, told, subscribed } = await subscribing();
+  other.command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: 'x' }] });
+  expect(subscribed()).not.toContain('d:*');
+  await turn();
+  await turn();
+  expect([other.connection.replies(2).length, told()]).toEqual([1, []]);
+  await settle();
+  const [reply] = one.connection.replies(1);
+  expect(reply?.kind === 'subscribed' && reply.results.map(({ topic }) => topic)).toEqual(targets);
+});
+
+test('commands that the client sends meanwhile are run after the list', async () => {
+  const { one, settle } = await subscribing();
+  one.command({ kind: 'unsubscribe', id: 2, topics: ['a:*', 'd:*'] });
+  one.command({ kind: 'status', id: 3 });
+  await settle();
+  const replies = one.connection.frames().filter(({ id }) => id > 0);
+  expect(replies.map(({ id }) => id)).toEqual([1, 2, 3]);
+  const status = one.connection.of('status')[0];
+  expect(status?.subscriptions.map(({ topic }) => topic)).toEqual(['$all', 'b:*', 'c:*']);
+});
+
+test('what is published meanwhile follows the reply, each once, though the connection drains before', async () => {
+  const { one, publish, turn, settle, told } = await subscribing();
+  for (let i = 0; i < 4; i++) {
+    await publish('a:1', {});
+    one.connection.drain();
+    await turn();
+  }
+  await settle();
+  await publish('a:1', {});
+  await settle();
+  expect(told()).toEqual(['subscribed', 1, 2, 3, 4, 5]);
+});
+
+test('after the list the session gets frames live', async () => {
+  const { one, settle } = await subscribing();
+  await settle();
+  expect([one.session.views.isPaused, one.session.views.isBehind]).toEqual([false, false]);
+});
+
+test('a client that leaves meanwhile is subscribed to no more', async () => {
+  const { one, sessions, fanout, turn, settle, faults } = await subscribing();
+  await turn();
+  sessions.close(one.session);
+  const left = fanout.viewCount;
+  await settle();
+  expect([fanout.viewCount, one.session.views.size, faults]).toEqual([left, 0, []]);
+});
+
+test('a fault in one of them undoes those before it', async () => {
+  const { one, turn, settle, broker, subscribed, faults } = await subscribing();
+  await turn();
+  const { topicsOf } = broker;
+  broker.topicsOf = () => {
+    throw new Error('a fault');
+  };
+  await settle();
+  broker.topicsOf = topicsOf;
+  expect(one.connection.replies(1)).toMatchObject([{ kind: 'error', code: 'internal' }]);
+  expect([subscribed(), faults.length]).toEqual([['$all'], 1]);
+  expect(one.session.views.isPaused).toBe(false);
+});
+
+test('a subscription that is no longer permitted when the list is done is told as refused', async () => {
+  const permissions = [{ pattern: 'closed:*', allow: ['subscribe' as const] }];
+  const list = ['closed:*', 'b:*', 'c:*'];
+  const { one, sessions, turn, settle, subscribed } = await subscribing(user('u', { permissions }), list);
+  await turn();
+  expect(subscribed()).toContain('closed:*');
+  one.session.identity = user('u');
+  sessions.reauthorize(() => false);
+  await settle();
+  expect(subscribed()).toEqual(['$all', 'user:u', 'b:*', 'c:*']);
+  const [reply] = one.connection.replies(1);
+  expect(reply?.kind === 'subscribed' && reply.results).toMatchObject([
+    { topic: 'closed:*', error: { code: 'forbidden' } },
+    { topic: 'b:*' },
+    { topic: 'c:*' },
+  ]);
+});
+
+test('the time of all turns is charged to the client', async () => {
+  const gateway = await makeGateway({ turnBudgetMs: 0, commandsPerSecond: 10 });
+  const { connect, settle, turns, broker } = gateway;
+  const { command, connection } = connect(anonymousIdentity, codecs.json);
+  await settle();
+  const topicsOf = broker.topicsOf.bind(broker);
+  broker.topicsOf = (pattern) => {
+    turns.elapse(4);
+    return topicsOf(pattern);
+  };
+  command({ kind: 'subscribe', id: 1, subscriptions: targets.map((topic) => ({ topic })) });
+  await settle();
+  command({ kind: 'status', id: 2 });
+  await settle();
+  expect(connection.replies(2)).toMatchObject([{ kind: 'error', code: 'rate_limited' }]);
+});
+
+/** Two clients that have had nothing of 2000 topics, and there is room for the lists of one of them. */
+async function farBack() {
+  const gateway = await makeGateway({
+    backlogs: { perPayer: 20_000, total: 20_000, leavesRoom: true },
+    broker: { topicsMax: 2000 },
+  });
+  const { connect, publish, settle, broker } = gateway;
+  for (let i = 0; i < 2000; i++) await publish(`p:${i}`, {});
+  const cursor = `${broker.commits.epoch}.0`;
+  const clients = [connect(), connect()] as const;
+  await settle();
+  const subscribe = async ({ command, connection }: (typeof clients)[number], id: number) => {
+    connection.stalled = true;
+    connection.buffered = connection.limitBytes / 2;
+    command({ kind: 'subscribe', id, subscriptions: [{ topic: 'p:*', cursor }] });
+    await settle();
+    const [reply] = connection.replies(id);
+    return reply?.kind === 'subscribed' ? reply.results[0] : undefined;
+  };
+  return { ...gateway, clients, subscribe };
+}
+
+test('while the lists of subscribers that are far back take all room, others are refused for a moment', async () => {
+  const { clients, subscribe, settle, backlogs } = await farBack();
+  const [one, other] = clients;
+  expect([await subscribe(one, 1), await subscribe(other, 2)]).toMatchObject([
+    { view: expect.any(Number) },
+    { error: { code: 'rate_limited', retry: true } },
+  ]);
+  expect(backlogs.total).toBe(2000 * 8);
+  one.connection.stalled = false;
+  one.connection.drain();
+  await settle();
+  expect([backlogs.total, one.session.views.isBehind]).toEqual([0, false]);
+  expect(await subscribe(other, 3)).toMatchObject({ view: expect.any(Number) });
+});
+
+test('a subscriber that continues where another subscription of its session was is charged for its lists', async () => {
+  const { clients, subscribe, subscriber, backlogs } = await farBack();
+  const [{ session }] = clients;
+  await subscribe(clients[0], 1);
+  const other = [{ topic: 'p:*', intervalMs: 1000, replaces: true }];
+  const prepared = await subscriber.prepare(session, other);
+  expect(await subscriber.subscribe(session, other, prepared)).toMatchObject([{ intervalMs: 1000 }]);
+  expect(backlogs.total).toBe(2000 * 8);
+});
+
+test('a subscriber that leaves frees its lists, and one that is refused leaves no view', async () => {
+  const { clients, subscribe, sessions, fanout, backlogs } = await farBack();
+  const [one, other] = clients;
+  await subscribe(one, 1);
+  await subscribe(other, 2);
+  const { viewCount } = fanout;
+  sessions.close(one.session);
+  expect([backlogs.total, fanout.viewCount]).toEqual([0, viewCount - 1]);
+});
