@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '../src/config.ts';
-import { engines } from '../src/engines/engines.ts';
+import { createMetrics } from '../src/metrics.ts';
 import { publishOf } from '../src/protocol/publication.ts';
+import { createStorage } from '../src/server/storage.ts';
 import type { AppendRequest, Engine } from '../src/topics/engine.ts';
 import { median } from './support/report.ts';
 import { numbers, scenario, usual } from './support/scenario.ts';
@@ -69,7 +70,8 @@ export default scenario(options, async ({ publishers, topics, bytes, seconds, ru
       for (let i = 0; i < runs; i++) {
         const dataDir = mkdtempSync(join(dir, 'sluice-bench-'));
         const config = loadConfig({ flags: { ...flags, dataDir } });
-        const engine = await (await engines[config.engine]())(config);
+        const monotonicMs = () => performance.now();
+        const { engine } = await createStorage({ config, metrics: createMetrics(), monotonicMs });
         await engine.open({ appended: () => undefined, reset: () => undefined, degraded: () => undefined });
         seen.push(await measure(engine, requests, count, performance.now() + seconds * 1000));
         await engine.close();

@@ -13,19 +13,17 @@ import type {
   StoredTopic,
 } from '../topics/engine.ts';
 import { MessageIds, publicationDigest } from '../topics/idempotency.ts';
-import { maxNumberings } from '../topics/idle-topics.ts';
-import { LinkedMap } from '../topics/linked-map.ts';
+import { IdleTopics } from '../topics/idle-topics.ts';
 import { MessageIdBudget, type MessageIdLimits } from '../topics/message-id-budget.ts';
 import { StoredPublication } from '../topics/publication.ts';
 
 const noRun: StoredPublication[] = [];
 const nowhere: Position = { epoch: '', offset: 0 };
 
+/** A topic with content. */
 interface Head extends Numbering {
   offset: number;
   seq: number;
-  /** The numbering when the content went, and the newest commit at that time; absent while there is content. */
-  idleAt: (Numbering & { readonly atSeq: number }) | undefined;
   messageIds: MessageIds | undefined;
   /** In state mode: keys whose newest publication has a TTL -> its offset. */
   readonly expiring: Map<string, number> | undefined;
@@ -54,9 +52,7 @@ export class MemoryEngine implements Engine {
   readonly #isState: (topic: string) => boolean;
   readonly #nowMs: () => number;
   readonly #heads = new Map<string, Head>();
-  /** Topics without content. */
-  readonly #idle = new LinkedMap<string, Head>();
-  readonly #numberingsMax: number;
+  readonly #idle: IdleTopics<Numbering>;
   readonly #messageIds: MessageIdBudget;
   #seq = 0;
   #forgottenSeq = 0;
@@ -69,7 +65,7 @@ export class MemoryEngine implements Engine {
   constructor(options: MemoryOptions) {
     this.#isState = options.isState;
     this.#nowMs = options.nowMs ?? steadyNowMs;
-    this.#numberingsMax = options.numberingsMax ?? maxNumberings;
+    this.#idle = new IdleTopics(options.numberingsMax);
     this.#messageIds = new MessageIdBudget(options.messageIds);
     this.acknowledged = new Acknowledged(options.acknowledged);
   }
@@ -107,25 +103,20 @@ export class MemoryEngine implements Engine {
     const head = this.#heads.get(topic);
     if (head === undefined) return true;
     if (head.messageIds !== undefined && head.messageIds.prune(this.#nowMs()) > 0) return false;
-    head.messageIds = undefined;
-    head.expiring?.clear();
     const { epoch, offset, seq, bornAfterSeq } = head;
-    head.idleAt = { epoch, offset, seq, bornAfterSeq, atSeq: this.#seq };
-    this.#idle.set(topic, head);
-    this.#dropNumberings();
+    this.#heads.delete(topic);
+    this.#idle.add(topic, { epoch, offset, seq, bornAfterSeq }, this.#seq);
+    for (const dropped of this.#idle.dropSurplus())
+      this.#forgottenSeq = Math.max(this.#forgottenSeq, dropped.seq);
     return true;
   }
 
   numbering(topic: string): Numbering | undefined {
-    return this.#heads.get(topic)?.idleAt;
+    return this.#idle.get(topic);
   }
 
-  *numberings(afterSeq: number): Iterable<readonly [string, Numbering]> {
-    for (const [topic, { idleAt }] of this.#idle.newestFirst()) {
-      if (idleAt === undefined) continue;
-      if (idleAt.atSeq <= afterSeq) return;
-      if (idleAt.seq > afterSeq) yield [topic, idleAt];
-    }
+  numberings(afterSeq: number): Iterable<readonly [string, Numbering]> {
+    return this.#idle.numberings(afterSeq);
   }
 
   async close(): Promise<void> {
@@ -179,15 +170,8 @@ export class MemoryEngine implements Engine {
     if (first === undefined) return;
     this.#run = noRun;
     this.#feed?.appended(first.topic, this.#runEpoch, run);
-    if (this.#idle.size > 0) this.#wake(first.topic);
-  }
-
-  /** The topic has content again. */
-  #wake(topic: string): void {
-    const head = this.#heads.get(topic);
-    if (head?.idleAt === undefined) return;
-    head.idleAt = undefined;
-    this.#idle.delete(topic);
+    // It has content again.
+    this.#idle.delete(first.topic);
   }
 
   #isNewest({ topic, key }: AppendRequest['fields'], { epoch, offset }: Position): boolean {
@@ -196,34 +180,25 @@ export class MemoryEngine implements Engine {
   }
 
   #isAt(topic: string, expected: Position): boolean {
-    const { epoch, offset } = this.#heads.get(topic) ?? nowhere;
+    const { epoch, offset } = this.#heads.get(topic) ?? this.#idle.get(topic) ?? nowhere;
     return epoch === expected.epoch && offset === expected.offset;
   }
 
   #head(topic: string): Head {
     let head = this.#heads.get(topic);
     if (head === undefined) {
+      const idle = this.#idle.get(topic);
       head = {
-        epoch: randomBytes(6).toString('base64url'),
-        offset: 0,
-        seq: 0,
-        bornAfterSeq: this.#forgottenSeq,
-        idleAt: undefined,
+        epoch: idle?.epoch ?? randomBytes(6).toString('base64url'),
+        offset: idle?.offset ?? 0,
+        seq: idle?.seq ?? 0,
+        bornAfterSeq: idle?.bornAfterSeq ?? this.#forgottenSeq,
         messageIds: undefined,
         expiring: this.#isState(topic) ? new Map() : undefined,
       };
       this.#heads.set(topic, head);
     }
     return head;
-  }
-
-  #dropNumberings(): void {
-    while (this.#idle.size > this.#numberingsMax) {
-      const { key, value } = this.#idle.oldest as { key: string; value: Head };
-      this.#idle.delete(key);
-      this.#heads.delete(key);
-      this.#forgottenSeq = Math.max(this.#forgottenSeq, value.seq);
-    }
   }
 
   /** Checked first, so that no topic begins with a publish whose message id can't be remembered. */

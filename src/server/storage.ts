@@ -1,4 +1,5 @@
 import { engines } from '../engines/engines.ts';
+import { namespaceOf } from '../protocol/namespace.ts';
 import { Broker } from '../topics/broker.ts';
 import type { Engine } from '../topics/engine.ts';
 import { HotTopics } from '../topics/hot-topics.ts';
@@ -30,7 +31,8 @@ export async function createStorage(
     ttlMs: options.ttlMs || undefined,
   }));
   const topicOptions = (namespace: string) => table.of(namespace);
-  const engine = given ?? (await (await engines[config.engine]())(config));
+  const retention = (topic: string) => topicOptions(namespaceOf(topic));
+  const engine = given ?? (await engines[config.engine]())(config, retention);
   const broker = new Broker({
     engine,
     namespace: topicOptions,

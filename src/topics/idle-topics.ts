@@ -14,7 +14,7 @@ export interface DroppedTopic {
 }
 
 /** Numberings of topics without content that are kept by default: about 20 MB. */
-export const maxNumberings = 100_000;
+const maxNumberings = 100_000;
 
 /** The numberings of topics without content, the longest idle first; and what an engine keeps with each. */
 export class IdleTopics<R extends Numbering> {

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { LiveConfig, loadConfig } from '../../src/config.ts';
-import { engines } from '../../src/engines/engines.ts';
+import { createMetrics } from '../../src/metrics.ts';
+import { createStorage } from '../../src/server/storage.ts';
 import { Feed, request } from './lmdb/fixtures.ts';
 
 it('lmdb keeps as much of the topics that it has as a reloaded configuration says', async () => {
@@ -14,7 +15,9 @@ it('lmdb keeps as much of the topics that it has as a reloaded configuration say
       flags: { engine: 'lmdb', dataDir, topicHistoryMaxPublications: String(topicHistoryMaxPublications) },
     });
   const live = new LiveConfig(configOf(2));
-  const engine = await (await engines.lmdb())(live.config);
+  const { config } = live;
+  const monotonicMs = () => performance.now();
+  const { engine, reload } = await createStorage({ config, metrics: createMetrics(), monotonicMs });
   try {
     await engine.open(new Feed());
     const count = async () => {
@@ -23,8 +26,10 @@ it('lmdb keeps as much of the topics that it has as a reloaded configuration say
     };
     expect([await count(), await count(), await count()]).toEqual([1, 2, 2]);
     live.take(configOf(100));
+    reload();
     expect(await count()).toBe(4);
     live.take(configOf(1));
+    reload();
     expect(await count()).toBe(1);
   } finally {
     await engine.close();
