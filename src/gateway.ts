@@ -17,7 +17,6 @@ import {
 } from './publisher/publication.ts';
 import { type Addresses, addressesOf } from './server/addresses.ts';
 import { urlOptions } from './server/application.ts';
-import { isCanary } from './server/canary.ts';
 import { startServer } from './server.ts';
 import type { AppendOutcome } from './topics/engine.ts';
 
@@ -89,7 +88,7 @@ export function createGateway(wanted: EmbeddedOptions = {}): Gateway {
   const hooks = given(wantedHooks);
   const { config, log } = configured(options, hooks);
   const handlers = new Map<string, CallHandler>();
-  const listeners = new EventListeners(log, ({ identity }) => isCanary(identity));
+  const listeners = new EventListeners(log);
   const run = new GatewayRun((signal) =>
     startServer(config, { log, signal, events: listeners, embedded: { hooks, handlers } }),
   );

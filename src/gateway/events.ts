@@ -1,8 +1,8 @@
 import type { ErrorLog } from '../log.ts';
 import type {
   DisconnectReason,
-  ObservedSession,
-  SessionEvents,
+  EventListener,
+  SessionEvent as ReportedEvent,
   UnsubscribeReason,
 } from '../sessions/session-events.ts';
 
@@ -52,15 +52,19 @@ export type GatewayEventName = keyof GatewayEvents;
 
 export type GatewayListener<N extends GatewayEventName> = (event: GatewayEvents[N]) => unknown;
 
-type Told = { readonly [N in GatewayEventName]: { readonly name: N; readonly event: GatewayEvents[N] } };
-
-const names: readonly GatewayEventName[] = ['connect', 'subscribe', 'unsubscribe', 'disconnect'];
+/** The names of events, by what sessions report. */
+const namesByType = {
+  connected: 'connect',
+  subscribed: 'subscribe',
+  unsubscribed: 'unsubscribe',
+  disconnected: 'disconnect',
+} as const satisfies Record<ReportedEvent['type'], GatewayEventName>;
 
 /**
  * Delivers the events of sessions to listeners, in order. Listeners run after the current work of the sessions, so they
  * may call the gateway. A listener that throws, or whose promise rejects, is logged.
  */
-export class EventListeners implements SessionEvents {
+export class EventListeners implements EventListener {
   readonly #byName: { readonly [N in GatewayEventName]: Set<GatewayListener<N>> } = {
     connect: new Set(),
     subscribe: new Set(),
@@ -68,19 +72,18 @@ export class EventListeners implements SessionEvents {
     disconnect: new Set(),
   };
   readonly #log: ErrorLog;
-  readonly #isOwn: (session: ObservedSession) => boolean;
-  #waiting: Told[GatewayEventName][] = [];
+  #waiting: { readonly name: GatewayEventName; readonly event: SessionEvent }[] = [];
 
-  /** `isOwn`: whether it is a session of the gateway itself, which is not reported. */
-  constructor(log: ErrorLog, isOwn: (session: ObservedSession) => boolean) {
+  constructor(log: ErrorLog) {
     this.#log = log;
-    this.#isOwn = isOwn;
   }
 
   /** Returns how to remove the listener. */
   on<N extends GatewayEventName>(name: N, listener: GatewayListener<N>): () => void {
-    if (!names.includes(name))
-      throw new TypeError(`there is no event ${String(name)}; there are ${names.join(', ')}`);
+    if (!Object.hasOwn(this.#byName, name)) {
+      const names = Object.keys(this.#byName).join(', ');
+      throw new TypeError(`there is no event ${String(name)}; there are ${names}`);
+    }
     if (typeof listener !== 'function') throw new TypeError('a listener must be a function');
     // A function that is added twice is called twice.
     const own: GatewayListener<N> = (event) => listener(event);
@@ -91,31 +94,10 @@ export class EventListeners implements SessionEvents {
     };
   }
 
-  connected(session: ObservedSession): void {
-    if (this.#hears('connect', session)) this.#tell({ name: 'connect', event: eventOf(session) });
-  }
-
-  subscribed(session: ObservedSession, topic: string): void {
-    if (this.#hears('subscribe', session))
-      this.#tell({ name: 'subscribe', event: { ...eventOf(session), topic } });
-  }
-
-  unsubscribed(session: ObservedSession, topic: string, reason: UnsubscribeReason): void {
-    if (this.#hears('unsubscribe', session))
-      this.#tell({ name: 'unsubscribe', event: { ...eventOf(session), topic, reason } });
-  }
-
-  disconnected(session: ObservedSession, reason: DisconnectReason): void {
-    if (this.#hears('disconnect', session))
-      this.#tell({ name: 'disconnect', event: { ...eventOf(session), reason } });
-  }
-
-  #hears(name: GatewayEventName, session: ObservedSession): boolean {
-    return this.#byName[name].size > 0 && !this.#isOwn(session);
-  }
-
-  #tell(told: Told[GatewayEventName]): void {
-    if (this.#waiting.push(told) === 1) queueMicrotask(() => this.#run());
+  told({ type, ...event }: ReportedEvent): void {
+    const name = namesByType[type];
+    if (this.#byName[name].size === 0) return;
+    if (this.#waiting.push({ name, event }) === 1) queueMicrotask(() => this.#run());
   }
 
   #run(): void {
@@ -140,8 +122,4 @@ export class EventListeners implements SessionEvents {
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { readonly then?: unknown } | null | undefined)?.then === 'function';
-}
-
-function eventOf({ id, identity, transport, peer }: ObservedSession): SessionEvent {
-  return { session: id, user: identity.user, transport, address: peer.address };
 }

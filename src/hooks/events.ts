@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as after } from 'node:timers/promises';
+import { LineBudget } from '../log/line-budget.ts';
 import type { WarningLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { toInstant } from '../protocol/instant.ts';
-import type { DisconnectReason, SessionEvents, UnsubscribeReason } from '../sessions/session-events.ts';
-import type { ToldEvents, ToldSession } from '../sessions/told.ts';
+import type { EventListener, SessionEvent } from '../sessions/session-events.ts';
 import type { Endpoint } from './endpoint.ts';
 import { EventQueue } from './event-queue.ts';
 import { HookFailure } from './failure.ts';
@@ -34,13 +35,13 @@ const lingerMs = 20;
 /** Between attempts while the gateway ends. */
 const lastRetryMs = 100;
 const responseMaxBytes = 64 * 1024;
-const logEveryMs = 10_000;
+const lineRate = { linesAtOnce: 1, everyMs: 10_000 };
 
 /**
  * Sends the events of sessions to the application, one batch at a time and each until it is acknowledged, so that they
  * arrive in order.
  */
-export class ApplicationEvents implements ToldEvents {
+export class ApplicationEvents implements EventListener {
   readonly #options: EventsOptions;
   readonly #occupancy: Occupancy;
   readonly #queue: EventQueue;
@@ -49,14 +50,16 @@ export class ApplicationEvents implements ToldEvents {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #sending: Promise<void> | undefined;
   #failures = 0;
-  #loggedAtMs = Number.NEGATIVE_INFINITY;
+  readonly #lines: LineBudget;
   #toldDropped = 0;
-  #isClosed = false;
-  #wake: (() => void) | undefined;
+  /** Aborted when the gateway begins to end. */
+  readonly #closing = new AbortController();
+  /** Aborted when it waits no longer. */
   readonly #stop = new AbortController();
 
   constructor(options: EventsOptions) {
     this.#options = options;
+    this.#lines = new LineBudget(lineRate, options.monotonicMs);
     const makeOccupancy = options.occupancy ?? ((listener) => new OwnOccupancy(listener));
     this.#occupancy = makeOccupancy({
       occupied: (topic) => this.#push({ type: 'occupied', topic }, true),
@@ -77,38 +80,21 @@ export class ApplicationEvents implements ToldEvents {
 
   /** Sends the events that wait, for at most `graceMs`. */
   async close(graceMs: number): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort();
     clearTimeout(this.#timer);
     const timer = setTimeout(() => this.#stop.abort(new HookFailure('timeout', 'the gateway ends')), graceMs);
-    this.#wake?.();
     while (!this.#queue.isEmpty && !this.#stop.signal.aborted) {
       await (this.#sending ?? this.#send());
-      if (this.#failures > 0) await new Promise((resolve) => setTimeout(resolve, lastRetryMs));
+      if (this.#failures > 0) await after(lastRetryMs);
     }
     clearTimeout(timer);
     this.#stop.abort(new HookFailure('timeout', 'the gateway ends'));
   }
 
-  connected(session: ToldSession): void {
-    this.#add('connected', session);
-  }
-
-  subscribed(session: ToldSession, topic: string): void {
-    this.#add('subscribed', session, { topic });
-    this.#occupancy.subscribed(topic);
-  }
-
-  unsubscribed(session: ToldSession, topic: string, reason: UnsubscribeReason): void {
-    this.#add('unsubscribed', session, { topic, reason });
-    this.#occupancy.unsubscribed(topic);
-  }
-
-  disconnected(session: ToldSession, reason: DisconnectReason): void {
-    this.#add('disconnected', session, { reason });
-  }
-
-  #add(type: string, session: ToldSession, more: object = {}): void {
-    this.#push({ type, ...session, ...more });
+  told(event: SessionEvent): void {
+    this.#push(event);
+    if (event.type === 'subscribed') this.#occupancy.subscribed(event.topic);
+    else if (event.type === 'unsubscribed') this.#occupancy.unsubscribed(event.topic);
   }
 
   #push(event: object, isOccupancy = false): void {
@@ -122,7 +108,7 @@ export class ApplicationEvents implements ToldEvents {
   }
 
   #soon(delayMs: number): void {
-    if (this.#isClosed || this.#timer !== undefined || this.#sending !== undefined) return;
+    if (this.#closing.signal.aborted || this.#timer !== undefined || this.#sending !== undefined) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       void this.#send();
@@ -152,7 +138,7 @@ export class ApplicationEvents implements ToldEvents {
         this.#failures = 0;
         this.#sequence++;
         this.#options.metrics.eventsTotal.inc(this.#queue.acknowledged());
-      } else if (this.#isClosed) return;
+      } else if (this.#closing.signal.aborted) return;
       else await this.#pause();
     }
   }
@@ -170,54 +156,21 @@ export class ApplicationEvents implements ToldEvents {
   }
 
   #failed(why: string): void {
-    const { metrics, log, monotonicMs } = this.#options;
+    const { metrics, log } = this.#options;
     this.#failures++;
     metrics.eventBatchErrorsTotal.inc();
-    const nowMs = monotonicMs();
-    if (nowMs - this.#loggedAtMs < logEveryMs) return;
-    this.#loggedAtMs = nowMs;
+    const unlogged = this.#lines.take('failed');
+    if (unlogged === undefined) return;
     log.warn(
-      { queueBytes: this.#queue.bytes, dropped: this.#queue.dropped },
+      { queueBytes: this.#queue.bytes, dropped: this.#queue.dropped, ...unlogged },
       `events are not taken, and wait: ${why}`,
     );
   }
 
   /** Waits until the next attempt, or until the gateway ends. */
-  #pause(): Promise<void> {
+  async #pause(): Promise<void> {
     const { retryMs = 500 } = this.#options;
     const delayMs = retryMs * Math.min(60, 2 ** (this.#failures - 1)) * (0.75 + Math.random() / 2);
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, delayMs);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    await after(delayMs, undefined, { signal: this.#closing.signal }).catch(() => undefined);
   }
-}
-
-/** Passes the events of sessions to both. */
-export function toldBoth(
-  a: SessionEvents | undefined,
-  b: SessionEvents | undefined,
-): SessionEvents | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return {
-    connected: (session) => {
-      a.connected(session);
-      b.connected(session);
-    },
-    subscribed: (session, target) => {
-      a.subscribed(session, target);
-      b.subscribed(session, target);
-    },
-    unsubscribed: (session, target, reason) => {
-      a.unsubscribed(session, target, reason);
-      b.unsubscribed(session, target, reason);
-    },
-    disconnected: (session, reason) => {
-      a.disconnected(session, reason);
-      b.disconnected(session, reason);
-    },
-  };
 }

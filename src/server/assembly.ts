@@ -1,14 +1,12 @@
 import type { Identity } from '../auth/identity.ts';
 import type { Config } from '../config.ts';
 import { eventLoop } from '../fanout/schedule.ts';
-import { toldBoth } from '../hooks/events.ts';
 import { createLog, type Log } from '../log.ts';
 import { RecentDelays } from '../metrics/loop-delay.ts';
 import { createMetrics } from '../metrics.ts';
 import type { PeerHandlers } from '../peers.ts';
 import { TurnBudget } from '../sessions/limits/turn-budget.ts';
-import type { SessionEvents } from '../sessions/session-events.ts';
-import { tellOf } from '../sessions/told.ts';
+import { type EventListener, reportTo } from '../sessions/session-events.ts';
 import { RequestTurn } from '../transport/uws/request-turn.ts';
 import { createApplication, type EmbeddedApplication } from './application.ts';
 import { createEvents, occupancyPeers } from './application-events.ts';
@@ -37,7 +35,7 @@ export interface ServerOptions {
   /** Aborting it ends a start that is under way. */
   readonly signal?: AbortSignal;
   /** Hears of what sessions do. */
-  readonly events?: SessionEvents;
+  readonly events?: EventListener;
   /** The application that runs this gateway in its own process. */
   readonly embedded?: EmbeddedApplication;
 }
@@ -90,9 +88,10 @@ export async function assemble(config: Config, options: ServerOptions) {
   const turnBudget = new TurnBudget(eventLoop, turnBudgetMs);
   const delivery = createDelivery(environment, broker, turnBudget);
   const { fanout } = delivery;
-  const events = toldBoth(options.events, toldEvents && tellOf(toldEvents, isCanary));
+  const listeners = [options.events, toldEvents].filter((each) => each !== undefined);
+  const report = reportTo(listeners, isCanary);
   const sessionStage = createSessions(environment, {
-    ...{ broker, fanout, access, compat, turnBudget, site: shared, events },
+    ...{ broker, fanout, access, compat, turnBudget, site: shared, report },
   });
   const { sessions } = sessionStage;
   const httpApi = createHttpApi(environment, {

@@ -7,7 +7,7 @@ import { ConnectionLimits } from '../sessions/admission/connection-limits.ts';
 import { logConnections } from '../sessions/admission/connection-log.ts';
 import { HeldByPayers, HeldBytes } from '../sessions/limits/charges.ts';
 import type { TurnBudget } from '../sessions/limits/turn-budget.ts';
-import type { SessionEvents } from '../sessions/session-events.ts';
+import type { ReportEvent } from '../sessions/session-events.ts';
 import { Sessions, type SessionsOptions } from '../sessions/sessions.ts';
 import { StateNews } from '../sessions/subscriptions/state-news.ts';
 import { Subscriber } from '../sessions/subscriptions/subscribe.ts';
@@ -29,7 +29,7 @@ export interface SessionStageParts {
   readonly compat: Compat;
   readonly turnBudget: TurnBudget;
   readonly site: Site;
-  readonly events: SessionEvents | undefined;
+  readonly report: ReportEvent | undefined;
 }
 
 export interface SessionStage {
@@ -156,11 +156,11 @@ function createBacklogs(metrics: Environment['metrics']): HeldBytes {
 /** What all sessions share. */
 function contextOf(
   { config, metrics, monotonicMs, requestTurn }: Environment,
-  { broker, fanout, turnBudget, events }: SessionStageParts,
+  { broker, fanout, turnBudget, report }: SessionStageParts,
   { presence, pageCache }: Members,
 ): SessionsOptions['context'] {
   return {
-    ...{ broker, fanout, presence, monotonicMs, metrics, turnBudget, events },
+    ...{ broker, fanout, presence, monotonicMs, metrics, turnBudget, report },
     catchUp: {
       nowMs: () => broker.nowMs(),
       get pageBytes() {

@@ -78,7 +78,7 @@ export class Sessions {
       ownTopics: new OwnTopics(subscriber, fault),
       opening: this.#opening,
       endForbidden: (session) => subscriber.endForbidden(session),
-      events: context.events,
+      report: context.report,
       limits: options.limits,
       version: options.version,
       refused: options.refused,

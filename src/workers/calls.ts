@@ -1,10 +1,10 @@
 import type { MetricValues } from '../metrics/together.ts';
 import type { Position, PublishFields } from '../protocol/frames.ts';
+import type { SessionEvent } from '../sessions/session-events.ts';
 import type { AppendRequest, Numbering } from '../topics/engine.ts';
 import type { PackedTopic } from './packed.ts';
 import type { PackedError } from './packed-error.ts';
 import type { SeatCalls } from './seats.ts';
-import type { WorkerEvent } from './told-events.ts';
 
 /** A request to append; its times are on the machine's clock. */
 export type PackedRequest = Omit<AppendRequest, 'fields'> & { readonly fields: PublishFields };
@@ -84,7 +84,7 @@ export interface ParentCalls extends EngineCalls, SeatCalls {
   /** It is ending: the parent passes it no more connections. */
   stopPassed(nothing: undefined): void;
   /** What its sessions did, in order. Returns once this and all before was heard. */
-  sessionEvents(events: readonly WorkerEvent[]): void;
+  sessionEvents(events: readonly SessionEvent[]): void;
   /** The text of a scrape: the metrics of all processes together. */
   metricsText(nothing: undefined): { readonly contentType: string; readonly body: string };
   /** Tells all other nodes: workers of this machine, and those of machines that share the engine. */

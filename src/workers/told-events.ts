@@ -1,46 +1,22 @@
-import type { DisconnectReason, UnsubscribeReason } from '../sessions/session-events.ts';
-import type { ToldEvents, ToldSession } from '../sessions/told.ts';
-
-/** One event of a session, as a worker tells its parent. */
-export type WorkerEvent =
-  | readonly [type: 'connected', session: ToldSession]
-  | readonly [type: 'subscribed', session: ToldSession, topic: string]
-  | readonly [type: 'unsubscribed', session: ToldSession, topic: string, reason: UnsubscribeReason]
-  | readonly [type: 'disconnected', session: ToldSession, reason: DisconnectReason];
+import type { EventListener, EventSession, SessionEvent } from '../sessions/session-events.ts';
 
 /** A worker's side: tells the parent of events, those of one turn together. */
-export class WorkerEvents implements ToldEvents {
-  readonly #tell: (events: readonly WorkerEvent[]) => Promise<void>;
-  #events: WorkerEvent[] = [];
+export class WorkerEvents implements EventListener {
+  readonly #tell: (events: readonly SessionEvent[]) => Promise<void>;
+  #events: SessionEvent[] = [];
 
   /** `tell` resolves once the parent has heard of these events and all before, or is gone. */
-  constructor(tell: (events: readonly WorkerEvent[]) => Promise<void>) {
+  constructor(tell: (events: readonly SessionEvent[]) => Promise<void>) {
     this.#tell = tell;
   }
 
-  connected(session: ToldSession): void {
-    this.#add(['connected', session]);
-  }
-
-  subscribed(session: ToldSession, topic: string): void {
-    this.#add(['subscribed', session, topic]);
-  }
-
-  unsubscribed(session: ToldSession, topic: string, reason: UnsubscribeReason): void {
-    this.#add(['unsubscribed', session, topic, reason]);
-  }
-
-  disconnected(session: ToldSession, reason: DisconnectReason): void {
-    this.#add(['disconnected', session, reason]);
+  told(event: SessionEvent): void {
+    if (this.#events.push(event) === 1) setImmediate(() => void this.#send());
   }
 
   /** Resolves when the parent has heard of all. */
   close(): Promise<void> {
     return this.#send();
-  }
-
-  #add(event: WorkerEvent): void {
-    if (this.#events.push(event) === 1) setImmediate(() => void this.#send());
   }
 
   #send(): Promise<void> {
@@ -51,54 +27,48 @@ export class WorkerEvents implements ToldEvents {
 }
 
 interface Known {
-  session: ToldSession;
+  readonly session: EventSession;
   readonly topics: string[];
 }
 
 /** The parent's side of one worker. When the worker ends, its sessions are reported as disconnected. */
 export class EventsOfWorker {
-  readonly #events: ToldEvents;
+  readonly #listener: EventListener;
   readonly #sessions = new Map<string, Known>();
 
-  constructor(events: ToldEvents) {
-    this.#events = events;
+  constructor(listener: EventListener) {
+    this.#listener = listener;
   }
 
-  told(events: readonly WorkerEvent[]): void {
-    for (const event of events) this.#told(event);
+  told(events: readonly SessionEvent[]): void {
+    for (const event of events) {
+      this.#note(event);
+      this.#listener.told(event);
+    }
   }
 
   /** The worker has ended without telling the end of its sessions. */
   gone(): void {
     for (const { session, topics } of this.#sessions.values()) {
-      for (const topic of topics) this.#events.unsubscribed(session, topic, 'disconnect');
-      this.#events.disconnected(session, 'going_away');
+      for (const topic of topics)
+        this.#listener.told({ type: 'unsubscribed', ...session, topic, reason: 'disconnect' });
+      this.#listener.told({ type: 'disconnected', ...session, reason: 'going_away' });
     }
     this.#sessions.clear();
   }
 
-  #told(event: WorkerEvent): void {
-    const [type, session] = event;
-    const known = this.#knownOf(session);
-    if (type === 'connected') this.#events.connected(session);
-    else if (type === 'subscribed') {
-      known.topics.push(event[2]);
-      this.#events.subscribed(session, event[2]);
-    } else if (type === 'unsubscribed') {
-      const at = known.topics.indexOf(event[2]);
-      if (at >= 0) known.topics.splice(at, 1);
-      this.#events.unsubscribed(session, event[2], event[3]);
-    } else {
-      this.#sessions.delete(session.session);
-      this.#events.disconnected(session, event[2]);
+  #note(event: SessionEvent): void {
+    const { session, user, transport, address } = event;
+    if (event.type === 'disconnected') {
+      this.#sessions.delete(session);
+      return;
     }
-  }
-
-  /** Its user may change. */
-  #knownOf(session: ToldSession): Known {
-    const known = this.#sessions.get(session.session) ?? { session, topics: [] };
-    known.session = session;
-    this.#sessions.set(session.session, known);
-    return known;
+    const topics = this.#sessions.get(session)?.topics ?? [];
+    this.#sessions.set(session, { session: { session, user, transport, address }, topics });
+    if (event.type === 'subscribed') topics.push(event.topic);
+    else if (event.type === 'unsubscribed') {
+      const at = topics.indexOf(event.topic);
+      if (at >= 0) topics.splice(at, 1);
+    }
   }
 }

@@ -1,5 +1,5 @@
 import { isReserved } from '../../topics/topic-name.ts';
-import type { ObservedSession, SessionEvents, UnsubscribeReason } from '../session-events.ts';
+import type { ObservedSession, ReportEvent, UnsubscribeReason } from '../session-events.ts';
 import type { SessionView } from '../subscriptions/session-view.ts';
 import type { Occupant, Presence } from './presence.ts';
 
@@ -7,7 +7,7 @@ import type { Occupant, Presence } from './presence.ts';
 export interface AttendanceOptions {
   readonly presence: Presence;
   /** Called for subscriptions that clients have made. Absent: for none. */
-  readonly events?: SessionEvents | undefined;
+  readonly report?: ReportEvent | undefined;
 }
 
 /** A session that comes and goes by its subscriptions. */
@@ -18,11 +18,11 @@ export function tellSubscribed(
   session: Attendant,
   sessionView: SessionView,
   all: Iterable<SessionView>,
-  { presence, events }: AttendanceOptions,
+  { presence, report }: AttendanceOptions,
 ): void {
   const { automatic, target } = sessionView;
   if (isOfPresence(sessionView) && !isPresentBy(all, sessionView)) presence.joined(session, target);
-  if (!automatic) events?.subscribed(session, target);
+  if (!automatic) report?.(session, { type: 'subscribed', topic: target });
 }
 
 /** The session has it no longer. `all`: those that it still has. */
@@ -31,7 +31,7 @@ export function tellUnsubscribed(
   sessionView: SessionView,
   all: Iterable<SessionView>,
   reason: UnsubscribeReason,
-  { presence, events }: AttendanceOptions,
+  { presence, report }: AttendanceOptions,
 ): void {
   const { automatic, target, view, watches } = sessionView;
   if (watches !== undefined) presence.unwatched(watches, view);
@@ -39,7 +39,7 @@ export function tellUnsubscribed(
   // others.
   else if (isOfPresence(sessionView) && (reason === 'disconnect' || !isPresentBy(all, sessionView)))
     presence.left(session, target);
-  if (!automatic) events?.unsubscribed(session, target, reason);
+  if (!automatic) report?.(session, { type: 'unsubscribed', topic: target, reason });
 }
 
 /** Whether another of these subscriptions is presence in the same topic. */

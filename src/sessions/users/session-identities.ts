@@ -8,7 +8,7 @@ import type { Broker } from '../../topics/broker.ts';
 import { isUnauthenticated, Unauthenticated } from '../admission/unauthenticated.ts';
 import type { Identities } from '../commands/command.ts';
 import type { Session } from '../session.ts';
-import type { SessionEvents } from '../session-events.ts';
+import type { ReportEvent } from '../session-events.ts';
 import type { OpeningSubscriptions } from '../subscriptions/opening-subscriptions.ts';
 import type { OwnTopics } from '../subscriptions/own-topics.ts';
 import { UserSessions } from './user-sessions.ts';
@@ -19,7 +19,7 @@ export interface SessionIdentitiesOptions {
   readonly opening: Pick<OpeningSubscriptions, 'toPath'>;
   /** Ends the subscriptions that the session's identity does not permit. */
   readonly endForbidden: (session: Session) => void;
-  readonly events: SessionEvents | undefined;
+  readonly report: ReportEvent | undefined;
   readonly limits: Limits;
   readonly version: string;
   readonly refused: ReportRefusal;
@@ -47,20 +47,21 @@ export class SessionIdentities implements Identities {
 
   /** Greets a new session. `cursor`: where the client of a stream continues. */
   opened(session: Session, cursor: string | undefined): void {
-    const { events, ownTopics, monotonicMs } = this.#options;
+    const { report, ownTopics, monotonicMs } = this.#options;
     this.users.add(session);
     this.greet(session, 0);
     if (isUnauthenticated(session)) this.#unauthenticated.add(session, monotonicMs());
     else {
-      events?.connected(session);
+      report?.(session, { type: 'connected' });
       ownTopics.join(session, cursor);
     }
   }
 
   closed(session: Session): void {
-    const { events, ownTopics } = this.#options;
+    const { report, ownTopics } = this.#options;
     this.users.remove(session);
-    if (!isUnauthenticated(session)) events?.disconnected(session, session.endedBy ?? 'client');
+    const reason = session.endedBy ?? 'client';
+    if (!isUnauthenticated(session)) report?.(session, { type: 'disconnected', reason });
     this.#unauthenticated.remove(session);
     ownTopics.forget(session);
     session.peer.seat.leave();
@@ -116,14 +117,14 @@ export class SessionIdentities implements Identities {
   identified(session: Session, identity: Identity): void {
     // It ended while the token was verified, and has given its places back.
     if (session.closed) return;
-    const { events, endForbidden, ownTopics } = this.#options;
+    const { report, endForbidden, ownTopics } = this.#options;
     const before = session.identity;
     const isNew = before.unauthenticated === true;
     const isOther = identity.user !== before.user;
     this.users.remove(session);
     session.identity = identity;
     this.users.add(session);
-    if (isNew) events?.connected(session);
+    if (isNew) report?.(session, { type: 'connected' });
     endForbidden(session);
     if (isNew || isOther || identity.joins !== undefined) ownTopics.join(session);
     const topic = this.#unauthenticated.remove(session);
