@@ -1,4 +1,5 @@
 import { SluiceError } from '../errors.ts';
+import { LineBudget } from '../log/line-budget.ts';
 import type { WarningLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Departing } from '../sessions/departure.ts';
@@ -32,8 +33,8 @@ const waitingMax = 1000;
 /** What a question costs besides its bytes. */
 const overheadBytes = 512;
 const retryAfterMs = 1000;
-/** At most one log line per kind of failure in this time. */
-const logEveryMs = 10_000;
+/** Per kind of failure. */
+const lineRate = { linesAtOnce: 1, everyMs: 10_000 };
 
 /** Limits one hook: concurrent questions, waiting ones, the time of each, and the bytes of all. */
 export class Gate {
@@ -41,12 +42,13 @@ export class Gate {
   /** Functions that start the questions that wait, in order. */
   readonly #waiting = new Set<() => void>();
   readonly #counts = new QuestionCounts();
-  readonly #loggedAtMs = new Map<string, number>();
+  readonly #lines: LineBudget;
   readonly #seconds: { observe(value: number): void };
   #running = 0;
 
   constructor(options: GateOptions) {
     this.#options = options;
+    this.#lines = new LineBudget(lineRate, options.monotonicMs);
     this.#seconds = options.metrics.hookSeconds.labels({ hook: options.hook });
   }
 
@@ -138,18 +140,15 @@ export class Gate {
     }
   }
 
-  /** Counts a failure, and logs it at most once per kind in `logEveryMs`. Returns it. */
+  /** Counts a failure, and logs it now and then. Returns it. */
   failed(failure: HookFailure): HookFailure {
-    const { hook, metrics, log, monotonicMs } = this.#options;
-    metrics.hookErrorsTotal.inc({ hook, reason: failure.kind });
-    const nowMs = monotonicMs();
-    const lastMs = this.#loggedAtMs.get(failure.kind);
-    if (lastMs === undefined || nowMs - lastMs >= logEveryMs) {
-      this.#loggedAtMs.set(failure.kind, nowMs);
-      // An error that the application's own function threw may be logged.
-      const { cause } = failure;
-      log.warn({ hook, kind: failure.kind, err: cause }, `a hook failed: ${failure.message}`);
-    }
+    const { hook, metrics, log } = this.#options;
+    const { kind, message, cause } = failure;
+    metrics.hookErrorsTotal.inc({ hook, reason: kind });
+    const unlogged = this.#lines.take(kind);
+    // An error that the application's own function threw may be logged.
+    if (unlogged !== undefined)
+      log.warn({ hook, kind, err: cause, ...unlogged }, `a hook failed: ${message}`);
     return failure;
   }
 }

@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { LineBudget } from '../log/line-budget.ts';
 import type { WarningLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { ListenError } from './uws/listen.ts';
@@ -64,14 +65,14 @@ export class ProxyPort {
   }
 }
 
-const logEveryMs = 10_000;
+const lineRate = { linesAtOnce: 1, everyMs: 10_000 };
 
 /** For `ProxyPortOptions.refused`: a line of the log, at most every 10 s. */
 export function logStrangers(log: WarningLog, monotonicMs: () => number): (peerAddress: string) => void {
-  let loggedAtMs = Number.NEGATIVE_INFINITY;
+  const lines = new LineBudget(lineRate, monotonicMs);
   return (address) => {
-    if (monotonicMs() - loggedAtMs < logEveryMs) return;
-    loggedAtMs = monotonicMs();
-    log.warn({ address }, 'refused: the proxy port serves trusted proxies only');
+    const unlogged = lines.take('stranger');
+    if (unlogged === undefined) return;
+    log.warn({ address, ...unlogged }, 'refused: the proxy port serves trusted proxies only');
   };
 }
