@@ -199,6 +199,8 @@ export interface Harness {
   readonly socket: FakeSocket;
   /** Connects, or waits for the next attempt, and lets the client in. */
   arrive(): Promise<FakeSocket>;
+  /** Ends the newest connection, waits for the next attempt, and lets the client in. */
+  comeBack(): Promise<FakeSocket>;
 }
 
 export function harness({
@@ -208,7 +210,7 @@ export function harness({
 }: Omit<ClientOptions, 'runtime'> & { runtime?: FakeRuntime; url?: string } = {}): Harness {
   const { sockets, Recorded } = recordedSockets();
   const client = new SluiceClient(url, { WebSocket: Recorded, runtime, ...options });
-  return {
+  const h: Harness = {
     client,
     runtime,
     sockets,
@@ -220,11 +222,19 @@ export function harness({
     async arrive() {
       void client.connect();
       await settled();
-      this.socket.greet();
+      h.socket.greet();
       await settled();
-      return this.socket;
+      return h.socket;
+    },
+    async comeBack() {
+      const before = sockets.length;
+      h.socket.end();
+      while (sockets.length === before) await runtime.advance(1_000);
+      h.socket.greet();
+      return h.socket;
     },
   };
+  return h;
 }
 
 /** A publication as it is in a batch. */
