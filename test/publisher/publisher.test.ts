@@ -19,17 +19,13 @@ let topic: string;
 
 beforeAll(async () => {
   gateway = await startGateway({ topicHistoryMaxPublications: 10_000 });
-  front = await Front.before(gateway.url);
 });
-afterAll(async () => {
-  await front.close();
-  await gateway.close();
-});
-beforeEach(() => {
+afterAll(() => gateway.close());
+beforeEach(async () => {
   topic = `topic-${++topics}`;
-  front.requests.length = 0;
-  front.sockets.length = 0;
-  front.intercept = () => false;
+  // What an earlier test sent may arrive late: it does not come here.
+  front = await Front.before(gateway.url);
+  onTestFinished(() => front.close());
 });
 
 function publisherOf(options: Partial<PublisherOptions> = {}): Publisher {
