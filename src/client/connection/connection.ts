@@ -199,7 +199,8 @@ export class Connection implements SocketSessionPort {
     this.#socketSession = new SocketSession(this.#options, this);
   }
 
-  ended(closed: ClosedBy, opened: boolean): void {
+  /** `cause`: why, where it is known. */
+  ended(closed: ClosedBy, opened: boolean, cause?: ClientError): void {
     const wasConnected = this.#up;
     if (!this.#lose(closed)) return;
     const { token } = this.#options;
@@ -207,7 +208,7 @@ export class Connection implements SocketSessionPort {
     const mayHelp = wasConnected ? typeof token === 'function' : Boolean(token);
     // The gateway gives the name of the code as the reason.
     const why = closed.reason || `close code ${closed.code}`;
-    const error = localError('connection_failed', `Connection lost: ${why}`);
+    const error = cause ?? localError('connection_failed', `Connection lost: ${why}`);
     if (isFinal(closed, mayHelp)) this.#toClosed(localError('connection_ended', why));
     else if (wasConnected) this.toReconnecting(error);
     else if (opened || !this.port.unopened) this.failed(error);

@@ -39,7 +39,7 @@ export async function inquire(
   if (refuses) changedAfter.set(connection, connection.run);
   if (isLate) {
     // Another attempt has begun meanwhile, as each does where the delay is shorter than a request.
-    connection.ended({ code: 1006, reason: code }, true);
+    connection.ended({ code: 1006, reason: code }, true, reason);
     return;
   }
   if (isLastAttempt || !reason.retry) {

@@ -145,7 +145,7 @@ describe('a reason that the application is told', () => {
     for (const respond of responses.splice(0))
       respond(Response.json({ error: { code: 'upgrade_required', message: '' } }, { status: 426 }));
     await settled();
-    expect(h.client.getStatus()).toMatchObject({ transport: 'sse', reason: 'connection_failed' });
+    expect(h.client.getStatus()).toMatchObject({ transport: 'sse', reason: 'upgrade_failed' });
   });
 
   it('that comes once the application has connected anew leaves the new attempt its own reason', async () => {
