@@ -6,19 +6,10 @@ import { fromMachineMs, toMachineMs } from './machine-clock.ts';
 
 const nothing = Buffer.alloc(0);
 
-/** A stored publication in the form that a worker is told: its encoding, and what the encoding does not hold. */
-export type PackedPublication = readonly [
-  encoded: Uint8Array,
-  seq: number,
-  publishedAtMs: number,
-  /** On the machine's clock; 0: its delivery is not timed. */
-  acceptedAtMs: number,
-  apart: BesideFields | undefined,
-];
-
+/** A topic in the form that a worker is told. */
 export type PackedTopic = Omit<StoredTopic, 'publications' | 'state'> & {
-  readonly publications: readonly PackedPublication[];
-  readonly state: readonly PackedPublication[];
+  readonly publications: Uint8Array;
+  readonly state: Uint8Array;
 };
 
 /** What was appended to one topic. */
@@ -28,35 +19,26 @@ export interface Appended {
   readonly publications: readonly StoredPublication[];
 }
 
-/** The head of a publication: three doubles, and the length of what its encoding does not hold. */
-const recordHeadBytes = 28;
+/** What comes before a publication: three doubles and two lengths. */
+const recordHeadBytes = 32;
 
 /**
- * Encodes commits of one topic, because structured clones of them would cost several times as much. Numbers are
- * little-endian. First the lengths of topic and epoch, two bytes each, and then both in ASCII. Then for each
- * publication: `seq`, both times, the lengths of `apart` and of the encoding, `apart` as JSON, and the encoding.
+ * Encodes publications of one topic after room for a head, because structured clones of them would cost several times
+ * as much. Numbers are little-endian. Of each publication: `seq`, both times, the lengths of `apart` and of the
+ * encoding, `apart` as JSON, and the encoding. `acceptedAtMs` is on the machine's clock; 0: its delivery is not timed.
  */
-export function packAppended(
-  topic: string,
-  epoch: string,
-  publications: readonly StoredPublication[],
-): Uint8Array {
+function packAll(publications: readonly StoredPublication[], headBytes = 0): Buffer {
   const records = publications.map((publication) => ({
     publication,
     encoded: publication.encoded(protobufCodec),
     apart: publication.apart === undefined ? nothing : Buffer.from(JSON.stringify(publication.apart)),
   }));
-  const headBytes = 4 + topic.length + epoch.length;
   const bytes = Buffer.allocUnsafe(
     records.reduce(
-      (sum, { apart, encoded }) => sum + recordHeadBytes + 4 + apart.length + encoded.length,
+      (sum, { apart, encoded }) => sum + recordHeadBytes + apart.length + encoded.length,
       headBytes,
     ),
   );
-  bytes.writeUInt16LE(topic.length, 0);
-  bytes.writeUInt16LE(epoch.length, 2);
-  bytes.write(topic, 4, 'latin1');
-  bytes.write(epoch, 4 + topic.length, 'latin1');
   let at = headBytes;
   for (const { publication, encoded, apart } of records) {
     const { seq, publishedAtMs, acceptedAtMs } = publication;
@@ -64,8 +46,8 @@ export function packAppended(
     bytes.writeDoubleLE(publishedAtMs, at + 8);
     bytes.writeDoubleLE(acceptedAtMs === 0 ? 0 : toMachineMs(acceptedAtMs), at + 16);
     bytes.writeUInt32LE(apart.length, at + 24);
-    bytes.writeUInt32LE(encoded.length, at + recordHeadBytes);
-    at += recordHeadBytes + 4;
+    bytes.writeUInt32LE(encoded.length, at + 28);
+    at += recordHeadBytes;
     bytes.set(apart, at);
     bytes.set(encoded, at + apart.length);
     at += apart.length + encoded.length;
@@ -74,18 +56,14 @@ export function packAppended(
 }
 
 /** The bytes of the publications are views of `packed`. */
-export function unpackAppended(packed: Uint8Array): Appended {
+function unpackAll(topic: string, packed: Uint8Array): StoredPublication[] {
   const bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.length);
-  const epochAt = 4 + bytes.readUInt16LE(0);
-  let at = epochAt + bytes.readUInt16LE(2);
-  const topic = bytes.toString('latin1', 4, epochAt);
-  const epoch = bytes.toString('latin1', epochAt, at);
   const publications: StoredPublication[] = [];
-  while (at < bytes.length) {
+  for (let at = 0; at < bytes.length; ) {
     const acceptedAtMs = bytes.readDoubleLE(at + 16);
-    const apartAt = at + recordHeadBytes + 4;
+    const apartAt = at + recordHeadBytes;
     const encodedAt = apartAt + bytes.readUInt32LE(at + 24);
-    const end = encodedAt + bytes.readUInt32LE(at + recordHeadBytes);
+    const end = encodedAt + bytes.readUInt32LE(at + 28);
     publications.push(
       StoredPublication.decoded(
         topic,
@@ -100,33 +78,36 @@ export function unpackAppended(packed: Uint8Array): Appended {
     );
     at = end;
   }
-  return { topic, epoch, publications };
+  return publications;
 }
 
-function pack(publication: StoredPublication): PackedPublication {
-  const { seq, publishedAtMs, acceptedAtMs, apart } = publication;
-  return [
-    publication.encoded(protobufCodec),
-    seq,
-    publishedAtMs,
-    acceptedAtMs === 0 ? 0 : toMachineMs(acceptedAtMs),
-    apart,
-  ];
-}
-
-function unpack(
+/** The head: the lengths of topic and epoch, two bytes each, and then both in ASCII. */
+export function packAppended(
   topic: string,
-  [encoded, seq, publishedAtMs, acceptedAtMs, apart]: PackedPublication,
-): StoredPublication {
-  const atMs = acceptedAtMs === 0 ? 0 : fromMachineMs(acceptedAtMs);
-  return StoredPublication.decoded(topic, encoded, seq, publishedAtMs, apart, atMs);
+  epoch: string,
+  publications: readonly StoredPublication[],
+): Uint8Array {
+  const bytes = packAll(publications, 4 + topic.length + epoch.length);
+  bytes.writeUInt16LE(topic.length, 0);
+  bytes.writeUInt16LE(epoch.length, 2);
+  bytes.write(topic, 4, 'latin1');
+  bytes.write(epoch, 4 + topic.length, 'latin1');
+  return bytes;
+}
+
+export function unpackAppended(packed: Uint8Array): Appended {
+  const bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.length);
+  const epochAt = 4 + bytes.readUInt16LE(0);
+  const headBytes = epochAt + bytes.readUInt16LE(2);
+  const topic = bytes.toString('latin1', 4, epochAt);
+  const epoch = bytes.toString('latin1', epochAt, headBytes);
+  return { topic, epoch, publications: unpackAll(topic, bytes.subarray(headBytes)) };
 }
 
 export function packTopic({ publications, state, ...numbering }: StoredTopic): PackedTopic {
-  return { ...numbering, publications: publications.map(pack), state: state.map(pack) };
+  return { ...numbering, publications: packAll(publications), state: packAll(state) };
 }
 
 export function unpackTopic(name: string, { publications, state, ...numbering }: PackedTopic): StoredTopic {
-  const unpackAll = (packed: readonly PackedPublication[]) => packed.map((each) => unpack(name, each));
-  return { ...numbering, publications: unpackAll(publications), state: unpackAll(state) };
+  return { ...numbering, publications: unpackAll(name, publications), state: unpackAll(name, state) };
 }
