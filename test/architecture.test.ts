@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 const leaves = [
   ...['awaitable', 'clock', 'digest', 'errors', 'config', 'group-by'],
-  ...['joined-bytes', 'log', 'metrics', 'peers', 'protocol', 'url', 'version'],
+  ...['joined-bytes', 'log', 'metrics', 'peers', 'protocol', 'unix-sockets', 'url', 'version'],
 ];
 
 /**
@@ -27,6 +27,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   log: ['config', 'errors'],
   metrics: ['errors'],
   peers: [],
+  'unix-sockets': [],
   url: [],
   version: [],
   protocol: ['errors'],

@@ -1,7 +1,6 @@
-import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { connect } from 'node:net';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { isListening } from '../unix-sockets.ts';
 
 const prefix = 'sluice-proxies-';
 /** A folder without a socket is one whose process has just made it, or was killed before it listened. */
@@ -35,16 +34,8 @@ function foldersIn(parent: string): readonly string[] {
 
 /** Asks the socket and not for the process, which may be another container's. */
 async function isLeft(folder: string): Promise<boolean> {
-  const socket = connect(relaySocket(folder));
-  try {
-    await once(socket, 'connect');
-    return false;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOENT') return code === 'ECONNREFUSED';
-    const madeAtMs = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY;
-    return Date.now() - madeAtMs > listensWithinMs;
-  } finally {
-    socket.destroy();
-  }
+  const socket = relaySocket(folder);
+  if (existsSync(socket)) return !(await isListening(socket));
+  const madeAtMs = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY;
+  return Date.now() - madeAtMs > listensWithinMs;
 }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import type { Listening } from '../transport/uws/listen.ts';
 import {
@@ -105,14 +106,10 @@ const turnsMax = 500;
  * connections that a listener has not accepted when it closes, and accepts none while a turn lasts.
  */
 async function aQuietTurn(): Promise<void> {
-  await aTurn();
+  await nextTurn();
   for (let turns = 0; turns < turnsMax; turns++) {
     const startMs = performance.now();
-    await aTurn();
+    await nextTurn();
     if (performance.now() - startMs < quietTurnMs) return;
   }
-}
-
-async function aTurn(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,5 +1,5 @@
 import { lstatSync } from 'node:fs';
-import { connect } from 'node:net';
+import { isListening } from '../unix-sockets.ts';
 
 /** Thrown when listening at this path fails. */
 export class UnixSocketError extends Error {
@@ -24,14 +24,7 @@ async function takenBy(path: string): Promise<string | undefined> {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return undefined;
   if (!stats.isSocket()) return 'there is something that is no socket';
-  const isAlive = await new Promise<boolean>((resolve) => {
-    const probe = connect(path, () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED'));
-  });
-  return isAlive ? 'another process listens there' : undefined;
+  return (await isListening(path)) ? 'another process listens there' : undefined;
 }
 
 export function inodeOf(path: string): number | undefined {

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { listenAt } from './listening.ts';
+import { listenAt } from '../../unix-sockets.ts';
 import { takeNumberedLock } from './numbered-lock.ts';
 
 /** A folder that this process owns. */

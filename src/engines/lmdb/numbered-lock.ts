@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { isListening, listenAt } from './listening.ts';
+import { isListening, listenAt } from '../../unix-sockets.ts';
 
 /** `lock.7` is the lock of the seventh owner. Each lock is a folder with one socket. */
 const lockName = /^lock\.(\d{1,15})$/;

@@ -1,9 +1,10 @@
-import { createServer, type Server } from 'node:net';
 import { setTimeout as after } from 'node:timers/promises';
+import { listenAt } from '../../unix-sockets.ts';
 
 /** A gateway needs no longer from when it has looked whether a port is free until it listens there. */
 const waitMaxMs = 30_000;
 const pollMs = 25;
+const noLock = (): void => undefined;
 
 /**
  * Locks a port against other gateways of this machine that are about to look whether it is free and then to share it
@@ -14,24 +15,13 @@ const pollMs = 25;
  * where they can't be had, there is no lock. Resolves with what releases it; rejects with the reason of `signal`.
  */
 export async function lockPort(port: number, signal?: AbortSignal): Promise<() => void> {
-  if (process.platform !== 'linux') return () => undefined;
+  if (process.platform !== 'linux') return noLock;
   const untilMs = performance.now() + waitMaxMs;
   for (;;) {
-    const locked = await tryLock(`\0sluice-port-${port}`);
-    if (locked !== 'taken') return () => void locked?.close();
-    if (performance.now() > untilMs) return () => undefined;
+    const unlock = await listenAt(`\0sluice-port-${port}`).catch(() => noLock);
+    if (unlock !== undefined) return unlock;
+    if (performance.now() > untilMs) return noLock;
     await after(pollMs);
     signal?.throwIfAborted();
   }
-}
-
-/** Undefined: there can be no lock. */
-function tryLock(path: string): Promise<Server | 'taken' | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer((socket) => socket.destroy());
-    server.once('error', ({ code }: NodeJS.ErrnoException) =>
-      resolve(code === 'EADDRINUSE' ? 'taken' : undefined),
-    );
-    server.listen({ path }, () => resolve(server.unref()));
-  });
 }

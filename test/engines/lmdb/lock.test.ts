@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { isListening, listenAt } from '../../../src/engines/lmdb/listening.ts';
 import { type Lock, takeLock } from '../../../src/engines/lmdb/lock.ts';
 import { takeNumberedLock } from '../../../src/engines/lmdb/numbered-lock.ts';
+import { isListening, listenAt } from '../../../src/unix-sockets.ts';
 import { temporaryFolder } from './fixtures.ts';
 
 /** What happens before and after the next socket begins to listen, once. */

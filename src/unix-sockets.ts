@@ -1,8 +1,8 @@
 import { connect, createServer } from 'node:net';
 
 /**
- * Listens on the socket. Returns a function that closes it; undefined: the address is taken. `forAll`: every user may
- * connect, and so see that the process is alive. A socket without a file allows that anyway.
+ * Listens on a unix socket that only shows that the process is alive. Returns a function that closes it; undefined: the
+ * address is taken. `forAll`: every user may connect. A socket without a file allows that anyway.
  */
 export function listenAt(path: string, forAll = false): Promise<(() => void) | undefined> {
   return new Promise((resolve, reject) => {
@@ -18,7 +18,7 @@ export function listenAt(path: string, forAll = false): Promise<(() => void) | u
   });
 }
 
-/** Whether a process listens on the socket. */
+/** Whether a process listens on the unix socket. */
 export function isListening(address: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(address);
