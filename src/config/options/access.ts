@@ -1,29 +1,28 @@
 import { apiKeyList } from '../api-keys.ts';
 import { originFault } from '../origins.ts';
 import { boolean, integer, isAddressRange, isKeysUrl, list, secretText, text } from '../values.ts';
-import { filePath, option, unless } from './option.ts';
+import { filePath, liveOption, unless } from './option.ts';
 
 /** Who may connect, and as whom. */
 export const accessOptions = {
-  apiKeys: option(
+  apiKeys: liveOption(
     apiKeyList,
     [],
     'API keys that may publish, read and administer, as `NAME=sha256:HEX` (made by `sluice key`) or in plain text. In the file also as objects with `name`, `sha256` or `key`, `scopes` (publish, read, admin) and `topics`.',
-    { reloads: true, secret: true, flag: '--api-key' },
+    { secret: true, flag: '--api-key' },
   ),
-  tokenSecret: option(
+  tokenSecret: liveOption(
     secretText(32),
     undefined,
     'Secret of JSON Web Tokens signed with HS256; at least 32 bytes.',
-    { reloads: true, secret: true },
+    { secret: true },
   ),
-  tokenKeysFile: option(
+  tokenKeysFile: liveOption(
     filePath,
     '',
     'File with the public keys of JSON Web Tokens signed with RS256, ES256 or EdDSA: a JSON Web Key Set, or PEM. Reloaded when it changes.',
-    { reloads: true },
   ),
-  tokenKeysUrl: option(
+  tokenKeysUrl: liveOption(
     text(
       'URL',
       (value) => value === '' || isKeysUrl(value),
@@ -31,9 +30,8 @@ export const accessOptions = {
     ),
     '',
     'URL of a JSON Web Key Set with the public keys of tokens, as identity providers publish it. Reloaded every 10 minutes, and when a token names an unknown key.',
-    { reloads: true },
   ),
-  tokenAlgorithms: option(
+  tokenAlgorithms: liveOption(
     list(
       'ALG',
       unless(
@@ -43,45 +41,40 @@ export const accessOptions = {
     ),
     [],
     'Accepted signature algorithms of tokens. Default: HS256 if there is a secret; RS256, ES256 and EdDSA if there are public keys.',
-    { reloads: true },
   ),
-  tokenIssuer: option(
+  tokenIssuer: liveOption(
     text('TEXT', () => true, 'must be a text'),
     '',
     'Required value of the claim iss. Not checked by default.',
-    { reloads: true },
   ),
-  tokenAudience: option(
+  tokenAudience: liveOption(
     list(
       'TEXT',
       unless((item) => item !== '', 'must be texts'),
     ),
     [],
     'Accepted values of the claim aud; a token needs one of them. Not checked by default.',
-    { reloads: true },
   ),
-  tokenClockToleranceSeconds: option(
+  tokenClockToleranceSeconds: liveOption(
     integer(0, 300),
     5,
     'Tolerated difference between the clocks of the token issuer and this machine.',
-    { reloads: true },
   ),
-  anonymous: option(
+  anonymous: liveOption(
     boolean,
     false,
     'With API keys or a token secret: let clients without a credential read what their namespace allows.',
-    { reloads: true },
   ),
-  origins: option(
+  origins: liveOption(
     list('ORIGIN', originFault),
     [],
     'Allowed origins of pages and apps, besides the gateway’s own (https://a.example, capacitor://localhost, null); * allows all.',
-    { reloads: true, flag: '--origin' },
+    { flag: '--origin' },
   ),
-  trustedProxies: option(
+  trustedProxies: liveOption(
     list('CIDR', unless(isAddressRange, 'must be IP addresses or ranges like 10.0.0.0/8')),
     [],
     'Proxies whose X-Forwarded-For, -Host and -Proto headers are trusted. Requests through them are never treated as local.',
-    { reloads: true, flag: '--trusted-proxy' },
+    { flag: '--trusted-proxy' },
   ),
 } as const;

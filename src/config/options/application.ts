@@ -1,5 +1,5 @@
 import { bytes, integer, isHookUrl, list, secretText, text } from '../values.ts';
-import { KiB, MiB, option, unless } from './option.ts';
+import { KiB, liveOption, MiB, option, unless } from './option.ts';
 
 const hookUrl = text(
   'URL',
@@ -9,47 +9,43 @@ const hookUrl = text(
 
 /** Hooks of the application. */
 export const applicationOptions = {
-  hookConnect: option(
+  hookConnect: liveOption(
     hookUrl,
     '',
     'URL of the connect hook: admits or refuses each connection, and may set its user.',
-    { reloads: true },
   ),
-  hookSubscribe: option(
+  hookSubscribe: liveOption(
     hookUrl,
     '',
     'URL of the subscribe hook: allows or refuses each subscription and each read of a topic.',
-    { reloads: true },
   ),
-  hookPublish: option(
+  hookPublish: liveOption(
     hookUrl,
     '',
     'URL of the publish hook: allows or refuses each publication of a client.',
-    { reloads: true },
   ),
-  hookCall: option(hookUrl, '', 'URL that handles the calls of clients.', { reloads: true }),
-  hookEvents: option(
+  hookCall: liveOption(hookUrl, '', 'URL that handles the calls of clients.'),
+  hookEvents: liveOption(
     hookUrl,
     '',
     'URL that receives events of clients (connected, disconnected, subscribed, unsubscribed) and of topics (occupied, vacated).',
-    { reloads: true },
   ),
-  hookSecret: option(
+  hookSecret: liveOption(
     secretText(32),
     undefined,
     'Secret for the signature of requests to these URLs (HMAC-SHA256); at least 32 bytes.',
-    { reloads: true, secret: true },
+    { secret: true },
   ),
-  hookHeaders: option(
+  hookHeaders: liveOption(
     list(
       'NAME',
       unless((item) => /^[a-z0-9-]{1,64}$/.test(item), 'must be names of headers in small letters'),
     ),
     [],
     'Headers of a client’s request to pass to the connect hook, such as cookie.',
-    { reloads: true, flag: '--hook-header' },
+    { flag: '--hook-header' },
   ),
-  hookFailOpen: option(
+  hookFailOpen: liveOption(
     list(
       'HOOK',
       unless(
@@ -59,22 +55,21 @@ export const applicationOptions = {
     ),
     [],
     'Hooks to ignore while they fail: clients may then do what they could without the hook. By default they are refused.',
-    { reloads: true },
   ),
-  hookTimeoutMs: option(
+  hookTimeoutMs: liveOption(
     integer(10, 60_000),
     3000,
     'Timeout of a request to a hook, including its time in the queue.',
-    { reloads: true },
   ),
-  callTimeoutMs: option(integer(10, 300_000), 10_000, 'Timeout of a call, including its time in the queue.', {
-    reloads: true,
-  }),
-  hookConcurrency: option(
+  callTimeoutMs: liveOption(
+    integer(10, 300_000),
+    10_000,
+    'Timeout of a call, including its time in the queue.',
+  ),
+  hookConcurrency: liveOption(
     integer(1, 10_000),
     64,
     'Maximum concurrent requests to each hook; further ones wait.',
-    { reloads: true },
   ),
   eventQueueMaxBytes: option(
     bytes(64 * KiB, 2 ** 40),

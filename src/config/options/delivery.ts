@@ -1,23 +1,19 @@
 import { namespaceKinds } from '../namespaces.ts';
 import { bytes, integer } from '../values.ts';
-import { count, KiB, MiB, option } from './option.ts';
+import { count, KiB, liveOption, MiB, option } from './option.ts';
 
 /** How publications are batched, compressed and buffered, and what clients may send. */
 export const deliveryOptions = {
-  batchMaxDelayMs: option(
+  batchMaxDelayMs: liveOption(
     namespaceKinds.batchMaxDelayMs,
     5,
     'Maximum time that a busy topic collects a batch.',
-    { reloads: true },
   ),
-  batchMaxBytes: option(namespaceKinds.batchMaxBytes, 64 * KiB, 'Size at which a batch is sent at once.', {
-    reloads: true,
-  }),
-  batchMaxPublications: option(
+  batchMaxBytes: liveOption(namespaceKinds.batchMaxBytes, 64 * KiB, 'Size at which a batch is sent at once.'),
+  batchMaxPublications: liveOption(
     namespaceKinds.batchMaxPublications,
     10_000,
     'Maximum number of publications in a live batch, which is sent once it has as many. Batches of catch-up are limited by `batchMaxBytes` alone.',
-    { reloads: true },
   ),
   compressMinBytes: option(
     bytes(0, 2 ** 30),
@@ -52,17 +48,13 @@ export const deliveryOptions = {
     64 * MiB,
     'Maximum size of each of these for all clients together.',
   ),
-  subscriptionsPerSession: option(count, 100, 'Maximum number of subscriptions per session.', {
-    reloads: true,
-  }),
+  subscriptionsPerSession: liveOption(count, 100, 'Maximum number of subscriptions per session.'),
   presenceMaxBytes: option(
     bytes(KiB, 2 ** 40),
     128 * MiB,
     'Maximum memory for the members of all topics; one key, user or session may use a quarter. A member takes 512 bytes and its names. Members above the limit are subscribed, but not listed.',
   ),
-  commandsPerSecond: option(integer(1, 1_000_000), 100, 'Maximum commands per second and session.', {
-    reloads: true,
-  }),
+  commandsPerSecond: liveOption(integer(1, 1_000_000), 100, 'Maximum commands per second and session.'),
   viewsPerTopic: option(
     count,
     64,

@@ -1,5 +1,5 @@
 import { boolean, choice, integer } from '../values.ts';
-import { option } from './option.ts';
+import { liveOption, option } from './option.ts';
 
 /** What the gateway publishes and logs by itself. */
 export const monitoringOptions = {
@@ -14,11 +14,10 @@ export const monitoringOptions = {
     true,
     'Measure the latency from publish to receipt once a second, with a built-in client over loopback. It counts as a connection.',
   ),
-  logLevel: option(
+  logLevel: liveOption(
     choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
     'info',
     'Minimum level of log lines: trace, debug, info, warn, error, fatal, silent.',
-    { reloads: true },
   ),
   logFormat: option(choice(['json', 'pretty']), 'json', 'Format of log lines: json, or pretty for people.'),
 } as const;

@@ -22,11 +22,14 @@ export interface Spec<T> {
   readonly reloads?: true;
 }
 
-export function option<T>(
-  kind: Kind<T>,
-  value: T,
-  sentence: string,
-  more: Pick<Spec<T>, 'secret' | 'flag' | 'reloads'> = {},
-): Spec<T> {
+type More<T> = Pick<Spec<T>, 'secret' | 'flag'>;
+
+/** An option that holds until the gateway is restarted. */
+export function option<T>(kind: Kind<T>, value: T, sentence: string, more: More<T> = {}): Spec<T> {
   return { kind, default: value, sentence, ...more };
+}
+
+/** An option that a running gateway can change. */
+export function liveOption<T>(kind: Kind<T>, value: T, sentence: string, more: More<T> = {}): Spec<T> {
+  return { ...option(kind, value, sentence, more), reloads: true };
 }

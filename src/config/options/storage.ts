@@ -1,6 +1,6 @@
 import { namespaceKinds } from '../namespaces.ts';
 import { boolean, bytes, choice, integer, list, redisUrlFault, secretText, text } from '../values.ts';
-import { count, filePath, KiB, MiB, option } from './option.ts';
+import { count, filePath, KiB, liveOption, MiB, option } from './option.ts';
 
 /** Where topics are stored, and how much of them. */
 export const storageOptions = {
@@ -100,23 +100,20 @@ export const storageOptions = {
     160 * MiB,
     'Maximum memory for all messageIds; clients without key or token share a quarter.',
   ),
-  topicHistoryMaxPublications: option(
+  topicHistoryMaxPublications: liveOption(
     namespaceKinds.topicHistoryMaxPublications,
     1000,
     'Maximum number of publications in the history of a topic.',
-    { reloads: true },
   ),
-  topicHistoryMaxAgeSeconds: option(
+  topicHistoryMaxAgeSeconds: liveOption(
     namespaceKinds.topicHistoryMaxAgeSeconds,
     3600,
     'Maximum age of publications in the history of a topic.',
-    { reloads: true },
   ),
-  topicHistoryMaxBytes: option(
+  topicHistoryMaxBytes: liveOption(
     namespaceKinds.topicHistoryMaxBytes,
     MiB,
     'Maximum size of the history of a topic.',
-    { reloads: true },
   ),
   historyMaxBytes: option(
     bytes(KiB, 2 ** 40),
