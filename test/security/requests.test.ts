@@ -142,19 +142,31 @@ describe('where a request ends', () => {
     expect([ended, statuses.includes(200), published]).toEqual([true, false, 0]);
   });
 
-  test.each(['/api/publish', '/sse', '/poll'])(
+  test.each(['POST /api/publish', 'POST /sse', 'POST /poll', 'GET /ws'])(
     'is not guessed behind a proxy: two lengths, %s',
-    async (path) => {
+    async (line) => {
       const lengths = `${length}\r\nContent-Length: 1\r\n\r\n${body}`;
-      const request = start(`POST ${path} HTTP/1.1`) + lengths;
+      const request = start(`${line} HTTP/1.1`) + lengths;
       expect(await answersTo(request, proxy)).toEqual({ statuses: [], ended: true, published: 0 });
     },
   );
 
-  test('hides no second request in the body of the first', async () => {
+  const upgrade = [
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+  ];
+  const refused = [...upgrade, 'Sec-WebSocket-Protocol: unknown', ''].join('\r\n');
+
+  test.each([
+    ['GET /healthz', ''],
+    ['GET /ws', ''],
+    ['GET /ws/a', ''],
+    ['GET /ws', refused],
+  ])('hides no second request in the body of the first: %s %s', async (line, more) => {
     const second = `${start('POST /api/publish HTTP/1.1')}${length}\r\n\r\n${body}`;
     const { published } = await answersTo(
-      `${start('GET /healthz HTTP/1.1')}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${second}`,
+      `${start(`${line} HTTP/1.1`)}${more}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${second}`,
     );
     expect(published).toBe(0);
   });

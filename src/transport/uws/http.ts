@@ -3,10 +3,10 @@ import type { Api } from '../../api/dispatch.ts';
 import { errorResponse } from '../../api/http.ts';
 import { isPending } from '../../awaitable.ts';
 import { SluiceError } from '../../errors.ts';
-import { Exchange, type ExchangeOptions } from './exchange.ts';
-import { endsUnclear } from './framing.ts';
+import type { ExchangeOptions } from './exchange.ts';
+import { openExchange } from './open-exchange.ts';
 import { type BodyOptions, RequestBody } from './request-body.ts';
-import { type SocketKind, UwsRequestHead } from './request-head.ts';
+import type { SocketKind } from './request-head.ts';
 import type { RequestsUnderWay } from './requests-under-way.ts';
 
 export interface HttpOptions extends ExchangeOptions, BodyOptions {
@@ -30,10 +30,10 @@ function handleHttp(
   kind: SocketKind,
   options: HttpOptions,
 ): void {
-  const { api, requests, metrics, requestIds } = options;
-  const head = new UwsRequestHead(response, request, kind, requestIds);
-  if (endsUnclear(response, head, { hasProxies: requestIds.hasProxies, metrics })) return;
-  const exchange = new Exchange(response, options, head.requestId);
+  const { api, requests } = options;
+  const begun = openExchange(response, request, kind, options);
+  if (begun === undefined) return;
+  const { head, exchange } = begun;
   if (!requests.begin()) {
     exchange.respond(
       errorResponse(new SluiceError('shutting_down', undefined, { retryAfterMs })),

@@ -21,11 +21,11 @@ import { type Peer, shownUserOf } from '../../sessions/peer.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import type { StreamCursors } from '../../sessions/subscriptions/stream-cursors.ts';
 import { formerSessionOf, hasPattern } from '../../sessions/subscriptions/stream-start.ts';
-import { Exchange, type ExchangeOptions } from './exchange.ts';
-import { endsUnclear } from './framing.ts';
+import type { Exchange, ExchangeOptions } from './exchange.ts';
+import { openExchange } from './open-exchange.ts';
 import type { RefusalMetrics } from './refusals.ts';
 import { type BodyOptions, RequestBody } from './request-body.ts';
-import { type SocketKind, UwsRequestHead } from './request-head.ts';
+import type { SocketKind } from './request-head.ts';
 import type { StreamReads } from './stream-reads.ts';
 import type { StreamSinkOptions } from './stream-sink.ts';
 
@@ -108,11 +108,10 @@ export class StreamAdmission {
 
   /** Calls `accept` or `refuse` of the route once, unless the client is gone before. */
   receive(response: HttpResponse, request: HttpRequest, kind: SocketKind): void {
-    const { metrics, monotonicMs, requestIds } = this.#options;
-    const startedAtMs = monotonicMs();
-    const head = new UwsRequestHead(response, request, kind, requestIds);
-    if (endsUnclear(response, head, { hasProxies: requestIds.hasProxies, metrics })) return;
-    const exchange = new Exchange(response, this.#options, head.requestId);
+    const startedAtMs = this.#options.monotonicMs();
+    const begun = openExchange(response, request, kind, this.#options);
+    if (begun === undefined) return;
+    const { head, exchange } = begun;
     this.#receive(head, { response, exchange, origin: head.header('origin'), startedAtMs });
   }
 

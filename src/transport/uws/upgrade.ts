@@ -7,9 +7,10 @@ import type { Admission, Applicant } from '../../sessions/admission/admission.ts
 import type { Peer } from '../../sessions/peer.ts';
 import { readWebSocketRequest, type WebSocketRequest } from '../websocket-request.ts';
 import type { SocketData } from './connection.ts';
-import { Exchange, type ExchangeOptions } from './exchange.ts';
+import type { Exchange, ExchangeOptions } from './exchange.ts';
+import { openExchange } from './open-exchange.ts';
 import { countRefusal, type RefusalMetrics } from './refusals.ts';
-import { type SocketKind, UwsRequestHead } from './request-head.ts';
+import type { SocketKind } from './request-head.ts';
 
 /** What the request for a WebSocket asks for, or what is wrong with it. */
 export type ReadWebSocketRequest = (head: RequestHead) => WebSocketRequest | SluiceError;
@@ -47,8 +48,9 @@ export class UpgradeHandler {
   ): void {
     const { admission, monotonicMs, turn } = this.#options;
     const startedAtMs = monotonicMs();
-    const head = new UwsRequestHead(response, request, kind, this.#options.requestIds);
-    const exchange = new Exchange(response, this.#options, head.requestId);
+    const begun = openExchange(response, request, kind, this.#options);
+    if (begun === undefined) return;
+    const { head, exchange } = begun;
     const applicant = this.#applicant(head);
     const asked = applicant instanceof SluiceError ? applicant : read(head);
     if (applicant instanceof SluiceError || asked instanceof SluiceError) {
@@ -115,8 +117,9 @@ export class UpgradeHandler {
     read: ReadWebSocketRequest = readWebSocketRequest,
   ): void {
     const { readApplicant, admission, withCors } = this.#options;
-    const head = new UwsRequestHead(response, request, kind, this.#options.requestIds);
-    const exchange = new Exchange(response, this.#options, head.requestId);
+    const begun = openExchange(response, request, kind, this.#options);
+    if (begun === undefined) return;
+    const { head, exchange } = begun;
     const origin = head.header('origin');
     const respond = (error = new SluiceError('upgrade_required')) =>
       exchange.respond(withCors(refusal(error), origin), noPayer);
