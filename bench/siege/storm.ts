@@ -5,7 +5,7 @@ import { cpuSeconds, rssBytes } from '../support/proc.ts';
 import { type Claim, claim } from '../support/scenario.ts';
 import { Worker } from '../support/worker.ts';
 import type { AttackerCalls } from './attacker.ts';
-import { credentials, publish, tokenOf, Victim } from './victim.ts';
+import { credentials, ownMs, type Pong, publish, tokenOf, Victim, worseOf } from './victim.ts';
 
 const cap = 1000;
 const handshakes = 20_000;
@@ -25,7 +25,7 @@ interface Storm {
   readonly cpuSeconds: number;
   readonly opened: number;
   readonly refused: number;
-  readonly pongMs: number;
+  readonly pong: Pong;
   readonly publishes: number;
   readonly failedPublishes: number;
   /** Memory after all have left. */
@@ -42,7 +42,7 @@ export async function storm(pongMaxMs: number) {
   let calmPongMs = Number.NaN;
   try {
     await publish(gateway, [{ topic: 'stats', type: 'x', data: 0 }]);
-    calmPongMs = (await victim.watch(calmMs)).worstMs;
+    calmPongMs = ownMs(await victim.watch(calmMs));
     for (let round = 1; round <= rounds; round++) storms.push(await stormOnce(gateway, victim, round));
   } finally {
     victim.leave();
@@ -56,7 +56,7 @@ export async function storm(pongMaxMs: number) {
       each.cpuSeconds.toFixed(1),
       each.opened,
       each.refused,
-      each.pongMs.toFixed(0),
+      ownMs(each.pong).toFixed(0),
     ],
     ...[`${each.publishes - each.failedPublishes} of ${each.publishes}`, each.connectionsAfter],
     MiB(each.rssAfterBytes),
@@ -70,7 +70,7 @@ export async function storm(pongMaxMs: number) {
 }
 
 function claimsOf(storms: readonly Storm[], pongMaxMs: number): Claim[] {
-  const worstMs = Math.max(...storms.map(({ pongMs }) => pongMs));
+  const worstMs = Math.max(...storms.map(({ pong }) => ownMs(pong)));
   const failed = storms.reduce((sum, { failedPublishes }) => sum + failedPublishes, 0);
   const growth = storms.at(-1)!.rssAfterBytes / storms[rssSettledAfter - 1]!.rssAfterBytes;
   const inside = storms.map(({ opened }) => opened);
@@ -133,10 +133,10 @@ async function stormOnce(gateway: Gateway, victim: Victim, round: number): Promi
     const cpu = cpuSeconds(gateway.pid) - cpuBefore;
     const sum = (pick: (outcome: (typeof outcomes)[number]) => number) =>
       outcomes.reduce((total, outcome) => total + pick(outcome), 0);
-    const [pongMs, publishes] = [await watched, await published];
+    const [pong, publishes] = [await watched, await published];
     await Promise.all(workers.map((worker) => worker.end()));
     return {
-      ...{ seconds, cpuSeconds: cpu, pongMs, ...publishes },
+      ...{ seconds, cpuSeconds: cpu, pong, ...publishes },
       ...{ opened: sum(({ opened }) => opened), refused: sum(({ refused }) => refused) },
       ...(await afterwards(gateway)),
     };
@@ -145,10 +145,10 @@ async function stormOnce(gateway: Gateway, victim: Victim, round: number): Promi
   }
 }
 
-async function watchUntil(victim: Victim, isOver: () => boolean): Promise<number> {
-  let worstMs = 0;
-  while (!isOver()) worstMs = Math.max(worstMs, (await victim.watch(500)).worstMs);
-  return worstMs;
+async function watchUntil(victim: Victim, isOver: () => boolean): Promise<Pong> {
+  let worst: Pong = await victim.watch(0);
+  while (!isOver()) worst = worseOf(worst, await victim.watch(500));
+  return worst;
 }
 
 async function publishUntil(gateway: Gateway, isOver: () => boolean) {

@@ -57,3 +57,12 @@ export function cpuMeter(pid: number): () => number {
   const seconds = cpuSeconds(pid);
   return () => (cpuSeconds(pid) - seconds) / ((performance.now() - atMs) / 1000);
 }
+
+/** How long the main thread of a process is ready to run while another process has its core, until the call. */
+export function starvedMeter(pid: number): () => number {
+  const main = (field: number) => nanosecondsOf(pid, String(pid), field) / 1e6;
+  // On one core the main thread also waits for the other threads of its process.
+  const starvedMs = () => main(1) - (cpuSeconds(pid) * 1000 - main(0));
+  const beforeMs = starvedMs();
+  return () => Math.max(0, starvedMs() - beforeMs);
+}
