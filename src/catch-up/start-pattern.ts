@@ -3,7 +3,7 @@ import type { Position, Subscription, TopicPosition, TopicResult } from '../prot
 import type { Broker } from '../topics/broker.ts';
 import { cursorNow, type Had, Resumption } from '../topics/cursor.ts';
 import type { Topic } from '../topics/topic.ts';
-import { patternMatcher, patternMatches } from '../topics/topic-name.ts';
+import { matching, patternMatches } from '../topics/topic-name.ts';
 import { feedOf } from './feed-of.ts';
 import {
   backlogAfter,
@@ -200,9 +200,11 @@ function* changedSince(view: View, broker: Broker, had: Had, isKnown: boolean): 
   const { target } = view.options;
   if (!isKnown) yield* broker.topicsOf(target);
   else if (!had.lacksValues) yield* matching(target, broker.commits.publishedAfter(had.seq));
-  else
-    for (const topic of broker.topicsOf(target))
-      if (topic.state !== undefined || topic.seq > had.seq) yield topic;
+  else {
+    yield* broker.statesOf(target);
+    for (const topic of matching(target, broker.commits.publishedAfter(had.seq)))
+      if (topic.state === undefined) yield topic;
+  }
 }
 
 function countOf(items: Iterable<unknown>): number {
@@ -275,13 +277,9 @@ function startAtPositions(
 
 function startPatternNew(view: View, last: number, { broker, listedMax }: PatternOptions): PatternStarted {
   const startOf = (topic: Topic) => startNew(feedOf(view, topic), last);
-  const level: Topic[] = [];
-  let lacksValues = false;
-  for (const topic of broker.topicsOf(view.options.target)) {
-    if (topic.state !== undefined) lacksValues = true;
-    else if (last === 0 && level.length < listedMax) level.push(topic);
-  }
-  const lacking = takeMatches(lackingTopics(view, broker, last, lacksValues), listedMax);
+  const { target } = view.options;
+  const lacksValues = broker.statesOf(target).next().done !== true;
+  const lacking = takeMatches(last > 0 ? broker.topicsOf(target) : broker.statesOf(target), listedMax);
   const { seq } = broker.commits;
   // Of those that are not listed nothing was sent yet.
   const had = { seq: last > 0 ? 0 : seq, lacksValues };
@@ -289,8 +287,8 @@ function startPatternNew(view: View, last: number, { broker, listedMax }: Patter
     backlogOf: (topic) => lastBacklog(view, topic, seq, last),
     had: lacking.areAll ? { seq, lacksValues: false } : had,
   });
-  const rest = level.slice(0, listedMax - topics.length);
-  const listed = [...topics, ...rest.map((topic) => resultOf(topic, startOf(topic)))];
+  const level = last > 0 ? [] : firstStreams(broker.topicsOf(target), listedMax - topics.length);
+  const listed = [...topics, ...level.map((topic) => resultOf(topic, startOf(topic)))];
   // A client that is cut off before the last N have come goes on from the positions that the reply names.
   const lacksNothing = lacking.first.length === 0 && lacking.areAll;
   const cursor = last > 0 && !lacksNothing ? undefined : cursorNow(broker.commits, lacksValues);
@@ -372,16 +370,11 @@ function takeMatches(found: Generator<Topic, void, undefined>, most: number): Ma
   }
 }
 
-/** Topics of which a new subscriber that wants the last N is sent something. `hasStates`: some are state topics. */
-function* lackingTopics(
-  view: View,
-  broker: Broker,
-  last: number,
-  hasStates: boolean,
-): Generator<Topic, void, undefined> {
-  if (last === 0 && !hasStates) return;
-  for (const topic of broker.topicsOf(view.options.target))
-    if (topic.state !== undefined || last > 0) yield topic;
+function firstStreams(found: Iterable<Topic>, most: number): Topic[] {
+  const streams: Topic[] = [];
+  if (most > 0)
+    for (const topic of found) if (topic.state === undefined && streams.push(topic) === most) break;
+  return streams;
 }
 
 function* chained(topics: Iterable<Topic>, others: Iterable<Topic>): Iterable<Topic> {
@@ -391,9 +384,4 @@ function* chained(topics: Iterable<Topic>, others: Iterable<Topic>): Iterable<To
 
 function* unnamed(topics: Iterable<Topic>, known: ReadonlyMap<string, unknown>): Iterable<Topic> {
   for (const topic of topics) if (!known.has(topic.name)) yield topic;
-}
-
-function* matching(pattern: string, topics: Iterable<Topic>): Iterable<Topic> {
-  const matches = patternMatcher(pattern);
-  for (const topic of topics) if (matches(topic.name)) yield topic;
 }

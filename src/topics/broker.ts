@@ -19,7 +19,7 @@ import type { EvictionReason } from './ring.ts';
 import { SegmentPool } from './segment-pool.ts';
 import { Topic, type TopicOptions } from './topic.ts';
 import { TopicLoads } from './topic-loads.ts';
-import { patternMatcher } from './topic-name.ts';
+import { matching } from './topic-name.ts';
 import { TopicPlaces } from './topic-places.ts';
 
 /** Told of every change, in order, before the publish returns. */
@@ -76,6 +76,7 @@ export class Broker implements EngineFeed {
   readonly #monotonicMs: () => number;
   readonly #appendRetry: AppendRetry;
   readonly #topics = new Map<string, Topic>();
+  readonly #states = new Set<Topic>();
   readonly #content: ContentBudget;
   readonly #places: TopicPlaces;
   readonly #segments = new SegmentPool();
@@ -139,8 +140,8 @@ export class Broker implements EngineFeed {
     this.#options.metrics.engineUp.set(1);
   }
 
-  async close(): Promise<void> {
-    await this.#engine.close();
+  close(): Promise<void> {
+    return this.#engine.close();
   }
 
   /** Topics that take a place of `topicsMax`; not those that are only subscribed to. */
@@ -217,9 +218,13 @@ export class Broker implements EngineFeed {
   }
 
   /** Those that the pattern matches. One that is born until all are taken is among them. */
-  *topicsOf(pattern: string): Generator<Topic, void, undefined> {
-    const matches = patternMatcher(pattern);
-    for (const topic of this.#topics.values()) if (matches(topic.name) && topic.epoch !== '') yield topic;
+  topicsOf(pattern: string): Generator<Topic, void, undefined> {
+    return matching(pattern, this.#topics.values());
+  }
+
+  /** The state topics among them. */
+  statesOf(pattern: string): Generator<Topic, void, undefined> {
+    return matching(pattern, this.#states);
   }
 
   /** Whether `load` has nothing to ask the engine. */
@@ -242,9 +247,7 @@ export class Broker implements EngineFeed {
 
   release(topic: Topic): void {
     topic.release();
-    if (topic.holds > 0 || topic.epoch !== '') return;
-    this.#topics.delete(topic.name);
-    this.#order.delete(topic);
+    if (topic.holds === 0 && topic.epoch === '') this.#delete(topic);
   }
 
   /**
@@ -285,7 +288,8 @@ export class Broker implements EngineFeed {
   appended(name: string, epoch: string, publications: readonly StoredPublication[]): void {
     const topic = this.#topics.get(name) ?? this.#create(name);
     // The engine dropped its numbering while a subscriber held it.
-    if (topic.epoch !== '' && topic.epoch !== epoch) this.reset(name, epoch, offsetBefore(publications));
+    if (topic.epoch !== '' && topic.epoch !== epoch)
+      this.reset(name, epoch, (publications[0]?.offset ?? 1) - 1);
     this.#content.apply(topic, epoch, publications);
     this.#order.changed(topic);
     this.#content.used(topic);
@@ -341,6 +345,7 @@ export class Broker implements EngineFeed {
     const numbering = this.#engine.numbering(name);
     if (numbering !== undefined) topic.resume(numbering);
     this.#topics.set(name, topic);
+    if (topic.state !== undefined) this.#states.add(topic);
     return topic;
   }
 
@@ -380,12 +385,13 @@ export class Broker implements EngineFeed {
     }
     this.#places.free(topic);
     if (topic.holds > 0) return;
-    this.#topics.delete(topic.name);
-    this.#order.delete(topic);
+    this.#delete(topic);
     this.#listener?.removed(topic);
   }
-}
 
-function offsetBefore([first]: readonly StoredPublication[]): number {
-  return first === undefined ? 0 : first.offset - 1;
+  #delete(topic: Topic): void {
+    this.#topics.delete(topic.name);
+    this.#states.delete(topic);
+    this.#order.delete(topic);
+  }
 }

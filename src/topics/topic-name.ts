@@ -50,10 +50,19 @@ export function patternMatches(pattern: string, topic: string): boolean {
 }
 
 /** The same for many topics. */
-export function patternMatcher(pattern: string): (topic: string) => boolean {
+function patternMatcher(pattern: string): (topic: string) => boolean {
   const prefix = pattern.slice(0, -1);
   const isReservedToo = isReserved(pattern);
   return (topic) => topic.startsWith(prefix) && (isReservedToo || !isReserved(topic));
+}
+
+/** The topics with content that the pattern matches. */
+export function* matching<T extends { readonly name: string; readonly epoch: string }>(
+  pattern: string,
+  topics: Iterable<T>,
+): Generator<T, void, undefined> {
+  const matches = patternMatcher(pattern);
+  for (const topic of topics) if (matches(topic.name) && topic.epoch !== '') yield topic;
 }
 
 /** Whether every topic of `other`, a topic or pattern, is one of this topic's or pattern's. */

@@ -59,6 +59,22 @@ describe('a pattern with the last N of each topic', () => {
   });
 });
 
+test('a new subscriber of 3000 streams looks at those that the reply lists', async () => {
+  const { broker, publish, view, counts } = await makeWorld({ broker: { topicsMax: 3000 } });
+  for (let i = 0; i < 3000; i++) await publish(`p:${i}`, {});
+  const topicsOf = broker.topicsOf.bind(broker);
+  let looked = 0;
+  broker.topicsOf = function* (pattern) {
+    for (const topic of topicsOf(pattern)) {
+      looked++;
+      yield topic;
+    }
+  };
+  const options = { broker, modeOf: () => 'stream' as const, metrics: counts.metrics, listedMax: 1000 };
+  const { result } = startPattern(view('p:*'), { topic: 'p:*' }, options);
+  expect([result.topics?.length, looked]).toEqual([1000, 1000]);
+});
+
 test('what waits for its turn takes at most 40 kB of a subscriber to 20 000 topics, listed or not', async () => {
   const world = await makeWorld({ topic: { maxPublications: 4 }, broker: { topicsMax: 20_000 } });
   for (let i = 0; i < 20_000; i++) await world.publish(`p:${i}`, {});
