@@ -1,30 +1,44 @@
 import type { z } from 'zod';
 import { isOperator } from '../auth/identity.ts';
+import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import { toInstant } from '../protocol/instant.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
 import { type ApiResponse, json } from './http.ts';
 import { readJsonBody, readMembers } from './json-body.ts';
-import { inOwnTurn } from './own-turn.ts';
-import type { ApiPorts, ConnectionInfo } from './ports.ts';
+import { readInOwnTurn } from './own-turn.ts';
+import type { ApiPorts, ConnectionInfo, SessionDirectory } from './ports.ts';
 import { acksBody, type connectionParams, type connectionsQuery, emptyBody } from './request-schemas.ts';
 import type { Call } from './route.ts';
 import { validated } from './validate.ts';
 
 /** `GET /api/connections` */
-export async function listConnections(
+export function listConnections(
   call: Call<unknown, z.output<typeof connectionsQuery>>,
   ports: ApiPorts,
 ): Promise<ApiResponse> {
   const { query } = call;
   const { sessions } = ports;
   const topic = query.topic === undefined ? undefined : canonicalTopic(query.topic);
-  const { connections, next } = await inOwnTurn(call, ports, () => sessions.list({ ...query, topic }));
-  const count = await sessions.count();
-  return inOwnTurn(call, ports, () => json({ count, connections: connections.map(connectionBody), next }));
+  return listOf(call, ports, { ...query, topic }, () => sessions.count());
 }
 
-export function connectionBody({ connectedAtMs, lastSeenAtMs, ...info }: ConnectionInfo) {
+/** `count`: of all that the pages list. */
+export function listOf(
+  call: Call,
+  ports: ApiPorts,
+  query: Parameters<SessionDirectory['list']>[0],
+  count: () => Awaitable<number>,
+): Promise<ApiResponse> {
+  return readInOwnTurn(
+    call,
+    ports,
+    () => whenDone(ports.sessions.list(query), (page) => whenDone(count(), (all) => ({ ...page, all }))),
+    ({ all, connections, next }) => json({ count: all, connections: connections.map(connectionBody), next }),
+  );
+}
+
+function connectionBody({ connectedAtMs, lastSeenAtMs, ...info }: ConnectionInfo) {
   return { ...info, connectedAt: toInstant(connectedAtMs), lastSeenAt: toInstant(lastSeenAtMs) };
 }
 

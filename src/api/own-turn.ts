@@ -1,5 +1,5 @@
 import { isOperator } from '../auth/identity.ts';
-import type { Awaitable } from '../awaitable.ts';
+import { type Awaitable, isPending } from '../awaitable.ts';
 import type { Payer } from '../topics/payer.ts';
 import type { ApiResponse } from './http.ts';
 import type { ApiPorts } from './ports.ts';
@@ -16,6 +16,23 @@ function chargedOf({ identity, payer }: Call): Payer | undefined {
 /** Does work of some milliseconds in a turn of its own. The caller is charged for its time, up to its first wait. */
 export function inOwnTurn<T>(call: Call, { turns }: ApiPorts, work: () => T | PromiseLike<T>): Promise<T> {
   return turns.run(chargedOf(call), work);
+}
+
+/**
+ * Reads and makes the response, in one turn of its own. What has to be awaited gets a turn more: only that is held by
+ * many requests at a time, and a large list takes more than the text of its response.
+ */
+export function readInOwnTurn<T>(
+  call: Call,
+  ports: ApiPorts,
+  read: () => Awaitable<T>,
+  respond: (found: T) => ApiResponse,
+): Promise<ApiResponse> {
+  return inOwnTurn(call, ports, () => {
+    const found = read();
+    if (!isPending(found)) return respond(found);
+    return found.then((awaited) => inOwnTurn(call, ports, () => respond(awaited)));
+  });
 }
 
 /** Runs `handle` at once, or in a turn of its own where the body is large. */

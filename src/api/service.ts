@@ -8,8 +8,9 @@ import type { readiness, stats } from './response-schemas.ts';
 import type { Call } from './route.ts';
 
 /** `GET /api/stats` */
-export async function showStats(_call: Call, { service }: ApiPorts): Promise<ApiResponse> {
-  const { startedAtMs, uptimeMs, ...counts } = await service.stats();
+export async function showStats(call: Call, ports: ApiPorts): Promise<ApiResponse> {
+  const { service } = ports;
+  const { startedAtMs, uptimeMs, ...counts } = await inOwnTurn(call, ports, () => service.stats());
   const body: z.output<typeof stats> = {
     version: service.version,
     ...counts,

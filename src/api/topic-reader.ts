@@ -1,3 +1,4 @@
+import { whenDone } from '../awaitable.ts';
 import type { PeerHandlers, Peers } from '../peers.ts';
 import { namespaceOf } from '../protocol/namespace.ts';
 import type { Broker } from '../topics/broker.ts';
@@ -77,14 +78,15 @@ export function topicReader({ broker, namespace, subscribers }: TopicReaderOptio
 
     history: (name, after, limit) => broker.history(name, after, limit, pageMaxBytes),
 
-    async latest(name, { key, after, limit }) {
+    latest(name, { key, after, limit }) {
       // At once where it is loaded: the caller times the work.
-      const topic = broker.isLoaded(name) ? broker.find(name) : await broker.load(name);
-      if (topic === undefined) return { ...broker.commits.lastPosition(name), publications: [] };
-      const nowMs = broker.nowMs();
-      return topic.state === undefined
-        ? { ...topic.position, publications: newestOf(topic, key, nowMs) }
-        : stateOf(topic, { key, after, limit }, nowMs);
+      return whenDone(broker.isLoaded(name) ? broker.find(name) : broker.load(name), (topic) => {
+        if (topic === undefined) return { ...broker.commits.lastPosition(name), publications: [] };
+        const nowMs = broker.nowMs();
+        return topic.state === undefined
+          ? { ...topic.position, publications: newestOf(topic, key, nowMs) }
+          : stateOf(topic, { key, after, limit }, nowMs);
+      });
     },
   };
 

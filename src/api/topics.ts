@@ -9,7 +9,7 @@ import type { StoredPublication } from '../topics/publication.ts';
 import { topicNameProblem } from '../topics/publish-problem.ts';
 import { readingFor } from './application.ts';
 import { type ApiResponse, json, jsonText } from './http.ts';
-import { inOwnTurn } from './own-turn.ts';
+import { readInOwnTurn } from './own-turn.ts';
 import type { ApiPorts, TopicInfo } from './ports.ts';
 import type { historyQuery, latestQuery, topicParams, topicsQuery } from './request-schemas.ts';
 import type { topicInfo } from './response-schemas.ts';
@@ -28,8 +28,12 @@ export async function listTopics(
   throwIf(authorize(identity, 'subscribe', pattern));
   await readingFor(call, ports, pattern);
   const prefix = pattern.slice(0, -1);
-  const page = await inOwnTurn(call, ports, () => topics.list({ ...query, prefix }));
-  return json({ topics: page.topics.map(infoBody), next: page.next });
+  return readInOwnTurn(
+    call,
+    ports,
+    () => topics.list({ ...query, prefix }),
+    (page) => json({ topics: page.topics.map(infoBody), next: page.next }),
+  );
 }
 
 /** `GET /api/topics/{topic}` */
@@ -47,10 +51,13 @@ export async function showHistory(
   const topic = readableTopic(call, ports);
   const filter = await readingFor(call, ports, topic);
   const { after: asked, limit } = call.query;
-  const page = await inOwnTurn(call, ports, () => ports.topics.history(topic, asked, limit));
-  const { epoch, after, upto, more, missing, publications } = page;
-  const head = { topic, epoch, after, upto, more, missing };
-  return inOwnTurn(call, ports, () => spliced(head, matching(publications, filter)));
+  return readInOwnTurn(
+    call,
+    ports,
+    () => ports.topics.history(topic, asked, limit),
+    ({ epoch, after, upto, more, missing, publications }) =>
+      spliced({ topic, epoch, after, upto, more, missing }, matching(publications, filter)),
+  );
 }
 
 /** `GET /api/topics/{topic}/latest` */
@@ -60,10 +67,12 @@ export async function showLatest(
 ): Promise<ApiResponse> {
   const topic = readableTopic(call, ports);
   const filter = await readingFor(call, ports, topic);
-  const page = await inOwnTurn(call, ports, () => ports.topics.latest(topic, call.query));
-  const { epoch, offset, next, publications } = page;
-  return inOwnTurn(call, ports, () =>
-    spliced({ topic, epoch, offset, next }, matching(publications, filter)),
+  return readInOwnTurn(
+    call,
+    ports,
+    () => ports.topics.latest(topic, call.query),
+    ({ epoch, offset, next, publications }) =>
+      spliced({ topic, epoch, offset, next }, matching(publications, filter)),
   );
 }
 

@@ -5,7 +5,7 @@ import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError, throwIf } from '../errors.ts';
 import type { PublishFields } from '../protocol/publication.ts';
 import { publishFor } from './application.ts';
-import { connectionBody } from './connections.ts';
+import { listOf } from './connections.ts';
 import { type ApiResponse, json } from './http.ts';
 import { utf8Problem } from './json-body.ts';
 import { inTurn } from './own-turn.ts';
@@ -38,12 +38,7 @@ export async function listUserConnections(
 ): Promise<ApiResponse> {
   const { user } = call.params;
   topicOf(call, ports, 'presence');
-  const { connections, next } = await ports.sessions.list({ ...call.query, user });
-  return json({
-    count: await ports.sessions.countOf(user),
-    connections: connections.map(connectionBody),
-    next,
-  });
+  return listOf(call, ports, { ...call.query, user }, () => ports.sessions.countOf(user));
 }
 
 /** Why there can't be a user of this name. */

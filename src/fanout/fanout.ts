@@ -6,7 +6,6 @@ import { formatCursor } from '../topics/cursor.ts';
 import type { Payer } from '../topics/payer.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic } from '../topics/topic.ts';
-import { patternMatches } from '../topics/topic-name.ts';
 import type { Encoder } from './encoder.ts';
 import { Flusher, type FlusherOptions, silentCoverageMs } from './flush.ts';
 import { Outlets } from './outlets.ts';
@@ -90,10 +89,9 @@ export class Fanout implements TopicListener {
   /** Subscriptions that hear this topic, by name or by pattern. */
   subscribers(topic: Topic): number {
     let count = 0;
-    for (const { options, isPattern, subscriptions } of this.#views.values()) {
-      const { target } = options;
-      if (isPattern ? patternMatches(target, topic.name) : target === topic.name) count += subscriptions;
-    }
+    for (const { view } of this.#topics.get(topic)?.feeds ?? [])
+      if (!view.isPattern) count += view.subscriptions;
+    for (const { subscriptions } of this.#patterns.matching(topic.name)) count += subscriptions;
     return count;
   }
 
@@ -114,7 +112,8 @@ export class Fanout implements TopicListener {
       if (takesPlace(options)) this.#shares.make(key, options, payer);
       view = new View(this.#nextViewId++, options);
       this.#views.set(key, view);
-      if (!view.isPattern) this.#addFeed(view, this.#options.broker.retain(options.target));
+      if (view.isPattern) this.#patterns.add(view);
+      else this.#addFeed(view, this.#options.broker.retain(options.target));
     }
     view.subscribed();
     this.#shares.retain(key, payer);
@@ -127,6 +126,7 @@ export class Fanout implements TopicListener {
     if (view.subscriptions > 0) return;
     this.#shares.end(view.key);
     this.#views.delete(view.key);
+    if (view.isPattern) this.#patterns.remove(view);
     this.#removeFeeds(view);
   }
 
@@ -137,7 +137,7 @@ export class Fanout implements TopicListener {
     member.join(view);
     this.#refresher.joined(view);
     if (!isFirst) return;
-    if (view.isPattern) this.#patterns.add(view);
+    if (view.isPattern) this.#patterns.began(view);
     for (const feed of view.feeds.values()) feed.beganWithMember();
   }
 
@@ -151,7 +151,7 @@ export class Fanout implements TopicListener {
       feed.group?.trim();
     }
     if (!view.isPattern) return;
-    this.#patterns.remove(view);
+    this.#patterns.ended(view);
     this.#removeFeeds(view);
   }
 
@@ -161,7 +161,7 @@ export class Fanout implements TopicListener {
    */
   sweep(): void {
     const nowMs = this.#options.turns.nowMs();
-    for (const view of this.#patterns.all) {
+    for (const view of this.#patterns.withMembers) {
       const quietMs = Math.max(quietFeedMs, view.options.intervalMs);
       for (const feed of view.feeds.values()) {
         if (feed.isLevel && nowMs - feed.flushedAtMs > quietMs) this.#removeFeed(feed);
@@ -200,7 +200,7 @@ export class Fanout implements TopicListener {
     const first = publications[0];
     if (first === undefined) return;
     const known = this.#topics.get(topic);
-    if (known === undefined && this.#patterns.isEmpty) return;
+    if (known === undefined && this.#patterns.areSilent) return;
     const topicFeeds = known ?? this.#topicFeeds(topic);
     if (topicFeeds.knownPatterns < this.#patterns.newest) this.#addPatterns(topicFeeds, first);
     let bytes = 0;
@@ -226,7 +226,7 @@ export class Fanout implements TopicListener {
   reset(topic: Topic): void {
     this.#refresher.dropped(topic);
     const known = this.#topics.get(topic);
-    if (known === undefined && this.#patterns.isEmpty) return;
+    if (known === undefined && this.#patterns.areSilent) return;
     const topicFeeds = known ?? this.#topicFeeds(topic);
     this.#addPatterns(topicFeeds, undefined);
     topicFeeds.clear();
@@ -315,7 +315,7 @@ export class Fanout implements TopicListener {
     for (const { view } of this.#topics.get(topic)?.feeds ?? []) {
       if (!view.isPattern && view.members > 0) yield view;
     }
-    yield* this.#patterns.matching(topic.name, 0);
+    yield* this.#patterns.heardBy(topic.name, 0);
   }
 
   #addFeed(view: View, topic: Topic): Feed {
@@ -342,7 +342,7 @@ export class Fanout implements TopicListener {
   #addPatterns(topicFeeds: TopicFeeds, first: StoredPublication | undefined): void {
     const { topic, knownPatterns } = topicFeeds;
     topicFeeds.knowsPatterns(this.#patterns.newest);
-    for (const view of this.#patterns.matching(topic.name, first === undefined ? 0 : knownPatterns)) {
+    for (const view of this.#patterns.heardBy(topic.name, first === undefined ? 0 : knownPatterns)) {
       if (view.feeds.has(topic)) continue;
       const feed = this.#addFeed(view, topic);
       if (first === undefined) feed.beganAnew();

@@ -1,17 +1,23 @@
-import { patternMatches } from '../topics/topic-name.ts';
+import { isReserved } from '../topics/topic-name.ts';
 import type { View } from './view.ts';
 
-/** The views of patterns that have members, numbered in the order of their first member. */
+/**
+ * The views of patterns, by the prefix that a topic must have: a name has few prefixes, and there may be thousands of
+ * patterns. Those that have members are numbered in the order of their first member.
+ */
 export class PatternViews {
-  readonly #views: View[] = [];
+  readonly #byPrefix = new Map<string, Set<View>>();
+  readonly #withMembers = new Set<View>();
   #newest = 0;
 
-  get all(): readonly View[] {
-    return this.#views;
+  /** Those that have members. */
+  get withMembers(): Iterable<View> {
+    return this.#withMembers;
   }
 
-  get isEmpty(): boolean {
-    return this.#views.length === 0;
+  /** None has members. */
+  get areSilent(): boolean {
+    return this.#withMembers.size === 0;
   }
 
   /** The largest number so far. */
@@ -20,20 +26,44 @@ export class PatternViews {
   }
 
   add(view: View): void {
-    view.numberPattern(++this.#newest);
-    this.#views.push(view);
+    const prefix = prefixOf(view);
+    const views = this.#byPrefix.get(prefix);
+    if (views === undefined) this.#byPrefix.set(prefix, new Set([view]));
+    else views.add(view);
   }
 
   remove(view: View): void {
-    this.#views.splice(this.#views.indexOf(view), 1);
+    const prefix = prefixOf(view);
+    const views = this.#byPrefix.get(prefix);
+    views?.delete(view);
+    if (views?.size === 0) this.#byPrefix.delete(prefix);
   }
 
-  /** Those that match the topic, with a number greater than `after`: the newest first. */
-  *matching(topic: string, after: number): Iterable<View> {
-    for (let i = this.#views.length - 1; i >= 0; i--) {
-      const view = this.#views[i] as View;
-      if (view.patternNumber <= after) return;
-      if (patternMatches(view.options.target, topic)) yield view;
-    }
+  /** It has its first member. */
+  began(view: View): void {
+    view.numberPattern(++this.#newest);
+    this.#withMembers.add(view);
   }
+
+  /** It has no member any more. */
+  ended(view: View): void {
+    this.#withMembers.delete(view);
+  }
+
+  /** Those that match the topic. */
+  *matching(topic: string): Iterable<View> {
+    for (let length = isReserved(topic) ? 1 : 0; length <= topic.length; length++)
+      yield* this.#byPrefix.get(topic.slice(0, length)) ?? [];
+  }
+
+  /** Those of them that have members, with a number greater than `after`. */
+  *heardBy(topic: string, after: number): Iterable<View> {
+    if (after < this.#newest && !this.areSilent)
+      for (const view of this.matching(topic))
+        if (view.patternNumber > after && this.#withMembers.has(view)) yield view;
+  }
+}
+
+function prefixOf({ options }: View): string {
+  return options.target.slice(0, -1);
 }

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import type { Awaitable } from '../awaitable.ts';
+import { type Awaitable, whenDone } from '../awaitable.ts';
 import { steadyNowMs } from '../clock.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Position, PublishFields } from '../protocol/frames.ts';
@@ -254,18 +254,19 @@ export class Broker implements EngineFeed {
    * A page of the publications in the ring with offsets greater than `after`. A topic whose content is gone has its
    * numbering still; an unknown one has the epoch "" and offset 0.
    */
-  async history(
+  history(
     name: string,
     after: number | undefined,
     limit: number,
     maxBytes = Number.POSITIVE_INFINITY,
-  ): Promise<HistoryPage> {
+  ): Awaitable<HistoryPage> {
     // At once where it is loaded: the caller times the work.
-    const topic = this.isLoaded(name) ? this.find(name) : await this.load(name);
-    if (topic === undefined) return emptyHistory(this.commits.lastPosition(name), after);
-    const nowMs = this.#nowMs();
-    this.#evictAged(topic, nowMs);
-    return readHistoryPage(topic, after, limit, maxBytes, nowMs);
+    return whenDone(this.isLoaded(name) ? this.find(name) : this.load(name), (topic) => {
+      if (topic === undefined) return emptyHistory(this.commits.lastPosition(name), after);
+      const nowMs = this.#nowMs();
+      this.#evictAged(topic, nowMs);
+      return readHistoryPage(topic, after, limit, maxBytes, nowMs);
+    });
   }
 
   /**

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
+import type { ApiPorts } from '../../src/api/ports.ts';
 import { WorkQueue } from '../../src/api/work-queue.ts';
 import { startApi } from './harness.ts';
 
@@ -181,7 +182,7 @@ describe('a page of', () => {
   const key = 'a key of this test';
 
   /** Each piece of work takes a millisecond, and turns come by hand. */
-  async function withTurns() {
+  async function withTurns(ports: Partial<ApiPorts> = {}) {
     const next: (() => void)[] = [];
     const spent: [account: string, ms: number][] = [];
     let workMs = 0;
@@ -190,7 +191,7 @@ describe('a page of', () => {
       workMs: () => workMs++,
       spent: (account, ms) => spent.push([account, ms]),
     });
-    const api = await startApi({ keys: [key], tokenSecret, ports: { turns } });
+    const api = await startApi({ keys: [key], tokenSecret, ports: { turns, ...ports } });
     const byKey = { 'x-api-key': key };
     for (const topic of ['a', 'b', 'server:1'])
       await api.post('/api/publish', JSON.stringify({ topic, key: 'k', data: 1 }), byKey);
@@ -201,17 +202,28 @@ describe('a page of', () => {
     return { ...api, next, spent, byKey, byToken: { authorization: `Bearer ${token}` } };
   }
 
+  const readElsewhere: Partial<ApiPorts['topics']> = {
+    list: async () => ({ topics: [], next: undefined }),
+    latest: async () => ({ epoch: '', offset: 0, publications: [] }),
+  };
+
   test.each([
     ['/api/topics?prefix=a', 1, 2],
-    ['/api/topics/a/history', 2, 2],
-    ['/api/topics/server:1/latest', 2, 2],
-    ['/api/connections', 2, 0],
+    ['/api/topics/a/history', 1, 2],
+    ['/api/topics/server:1/latest', 1, 2],
+    ['/api/connections', 1, 0],
+    ['/api/users/alice/connections', 1, 2],
+    ['/api/stats', 1, 0],
     ['/api/tokens/revocations', 1, 0],
     ['/metrics', 1, 0],
-  ])(
+    ['/api/topics?prefix=a', 2, 2, readElsewhere],
+    ['/api/topics/server:1/latest', 2, 2, readElsewhere],
+  ] as const)(
     '%s is made in %i turns of its own, which its client pays and a key does not',
-    async (path, pieces, clients) => {
-      const { get, next, spent, byKey, byToken } = await withTurns();
+    async (path, pieces, clients, topics?: Partial<ApiPorts['topics']>) => {
+      const { get, next, spent, byKey, byToken } = await withTurns(
+        topics && { topics: topics as ApiPorts['topics'] },
+      );
       const settled = { count: 0 };
       const asked = Array.from({ length: 3 }, (_, i) => (i < clients ? byToken : byKey)).map((headers) =>
         get(path, headers).finally(() => {

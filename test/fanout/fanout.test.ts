@@ -268,11 +268,31 @@ describe('views', () => {
   test('counts subscriptions and who hears a topic', async () => {
     const { fanout, view, broker, publish } = await makeWorld();
     await publish('a:1');
+    await publish('$all');
     for (let i = 0; i < 3; i++) view('a:1');
-    view('a:*');
+    const ended = view('a:*');
     view('b');
-    expect(fanout.subscriptions(2)).toEqual({ total: 5, topics: 3, busiest: { 'a:1': 3, 'a:*': 1 } });
-    expect(fanout.subscribers(topicOf(broker, 'a:1'))).toBe(4);
+    for (const target of ['b:*', 'a:1:*']) view(target);
+    expect(fanout.subscriptions(2)).toEqual({ total: 7, topics: 5, busiest: { 'a:1': 3, 'a:*': 1 } });
+    const counts = () => ['a:1', '$all'].map((name) => fanout.subscribers(topicOf(broker, name)));
+    expect(counts()).toEqual([4, 0]);
+    for (const target of ['', '$', '$all', 'a:1']) view(`${target}*`);
+    expect(counts()).toEqual([6, 2]);
+    fanout.detach(ended);
+    expect(counts()).toEqual([5, 2]);
+  });
+
+  test('looks at no pattern that a topic does not match', async () => {
+    const { fanout, view, broker, publish, sink } = await makeWorld();
+    const looked: string[] = [];
+    for (let i = 0; i < 1000; i++) {
+      const one = view(`other:${i}*`);
+      fanout.addMember(one, sink.member);
+      const { options } = one;
+      Object.defineProperty(one, 'options', { get: () => looked.push(options.target) && options });
+    }
+    await publish('a:1');
+    expect([fanout.subscribers(topicOf(broker, 'a:1')), looked]).toEqual([0, []]);
   });
 
   test('a view without members gets nothing, and goes on with what is new when one comes', async () => {
