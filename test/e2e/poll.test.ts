@@ -98,6 +98,23 @@ test('a poll that has waited long enough gets 204 and the cursor', async () => {
   expect(performance.now() - started).toBeGreaterThan(900);
 });
 
+test('a client that goes on in another session, as polls that come to another node do, waits for news there', async () => {
+  await publish('moved', 0);
+  const first = await poll('topic=moved');
+  const { session } = first.events[0] as { session: string };
+  const ended = () => gateway.post(`/api/connections/${session}/disconnect`, '{}');
+  expect((await ended()).status).toBe(200);
+  const waiting = poll(`topic=moved&cursor=${first.cursor}`);
+  await expect.poll(() => connections('moved')).toHaveLength(1);
+  await publish('moved', 1);
+  const { events, cursor } = await waiting;
+  expect(events.map(({ type }) => type)).toEqual(['connected', 'subscribed', 'subscribed', 'e']);
+  const [{ id } = { id: '' }] = await connections('moved');
+  await gateway.post(`/api/connections/${id}/disconnect`, '{}');
+  const none = await poll(`topic=moved&cursor=${cursor}&timeoutSeconds=0`);
+  expect(none.events.map(({ type }) => type)).toEqual(['connected', 'subscribed', 'subscribed']);
+});
+
 test('a response to a client that was away fills the buffer, however large the publications are', async () => {
   const first = await poll('topic=large');
   const data = 'x'.repeat(12_000);

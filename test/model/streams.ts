@@ -172,7 +172,7 @@ export class Streams {
         return;
       }
       session.outbox.sendFrame({ kind: 'subscribed', id: 0, results });
-      connection.begin();
+      connection.begin(start, results);
     });
     return connection;
   }

@@ -4,10 +4,12 @@ import type { View } from '../../fanout/view.ts';
 import type { BareCounter } from '../../metrics.ts';
 import type { Codec } from '../../protocol/codec.ts';
 import { codecs } from '../../protocol/codecs.ts';
+import type { SubscribeResult } from '../../protocol/frames.ts';
 import type { Connection } from '../../sessions/connection.ts';
 import type { ByteCharges } from '../../sessions/limits/charges.ts';
 import type { Session } from '../../sessions/session.ts';
 import type { StreamCursors } from '../../sessions/subscriptions/stream-cursors.ts';
+import type { StreamStart } from '../../sessions/subscriptions/stream-start.ts';
 import type { StreamMember, StreamReceiver, StreamSink } from './stream-sink.ts';
 
 /** The response to a poll. */
@@ -69,6 +71,8 @@ export class PollConnection implements Connection, StreamMember {
   #charged = { account: '', bytes: 0 };
   /** The session is subscribed to what the client asked for. */
   #hasBegun = false;
+  /** The first frames of the response, which tell the client nothing that it has to know at once. */
+  #greetings = 0;
   /** The cursor of the last response. The session can't continue at any other. */
   #cursor: string | undefined;
   #parkedAtMs = 0;
@@ -119,9 +123,17 @@ export class PollConnection implements Connection, StreamMember {
     this.#poll = poll;
   }
 
-  /** The session is subscribed, and the client was told of it: only now its cursor covers everything. */
-  begin(): void {
+  /**
+   * The session is subscribed, and the client was told of it: only now its cursor covers everything. If the client goes
+   * on where another session left off, and lacks nothing, its poll waits for news as it would have waited there. With
+   * the greeting alone as the response, a client whose polls come to two nodes in turn would poll without a pause.
+   */
+  begin({ continuation }: Pick<StreamStart, 'continuation'>, results: readonly SubscribeResult[]): void {
     this.#hasBegun = true;
+    if (continuation !== undefined && results.every(isWhole)) {
+      const news = this.#frames.findIndex((frame) => !isGreeting(frame));
+      this.#greetings = news < 0 ? this.#frames.length : news;
+    }
     this.#lookSoon();
     this.#session?.pump();
   }
@@ -224,7 +236,8 @@ export class PollConnection implements Connection, StreamMember {
 
   /** The poll that waits is to be answered, if need be with nothing. */
   get #isDue(): boolean {
-    return this.#poll !== undefined && this.#hasBegun && (this.#frames.length > 0 || this.#isTimeUp);
+    const { length } = this.#frames;
+    return this.#poll !== undefined && this.#hasBegun && (length > this.#greetings || this.#isTimeUp);
   }
 
   #lookSoon(): void {
@@ -316,8 +329,19 @@ export class PollConnection implements Connection, StreamMember {
     this.#release();
     this.#isGrowing = false;
     this.#frames = [];
+    this.#greetings = 0;
     this.#bytes = 0;
     this.#unsentPublications = 0;
     this.#isTimeUp = false;
   }
+}
+
+/** Whether this frame tells of a session or of its subscriptions. */
+function isGreeting(frame: Uint8Array): boolean {
+  return /^{"type":"(connected|subscribed)"/.test(Buffer.from(frame.subarray(0, 32)).toString('latin1'));
+}
+
+/** Whether a subscription goes on where it was, without a loss. */
+function isWhole(result: SubscribeResult): boolean {
+  return !('error' in result) && result.recovered === true;
 }

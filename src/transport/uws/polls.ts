@@ -173,7 +173,7 @@ export class Polls {
         this.#refuse(exchange, refusal, origin);
       } else if (!(results instanceof SluiceError)) {
         session.outbox.sendFrame({ kind: 'subscribed', id: 0, results });
-        connection.begin();
+        connection.begin(start, results);
       }
     });
   }
