@@ -6,7 +6,10 @@ export interface HttpConnectionOptions {
   readonly max: number;
   /** How many HTTP connections there are files for, besides WebSockets. */
   readonly filesFree: () => number;
-  /** Counts a new connection of this peer. False: it has opened too many recently. */
+  /**
+   * Counts a new connection of this peer. False: it has opened too many recently. Not asked while the gateway drains:
+   * connections then end with their responses, so a client may need one for each request.
+   */
   readonly admits: (peerAddress: string) => boolean;
   /** The gateway is about to end. */
   readonly isDraining: () => boolean;
@@ -85,10 +88,10 @@ export class HttpConnections {
   }
 
   #opened(response: HttpResponse, kind: SocketKind): void {
-    const { admits, metrics, refused } = this.#options;
+    const { admits, isDraining, metrics, refused } = this.#options;
     const isFull = this.#count > this.#most();
     const peer = peerAddressOf(response, kind);
-    if (!isFull && admits(peer)) return;
+    if (!isFull && (isDraining() || admits(peer))) return;
     const reason = isFull ? 'too_many_connections' : 'rate_limited';
     metrics.connectionsRejectedTotal.inc({ reason });
     if (!isFull) metrics.rateLimitedTotal.inc({ scope: 'connection' });

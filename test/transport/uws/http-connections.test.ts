@@ -107,6 +107,13 @@ describe('connections that speak HTTP', () => {
     expect(refused).toEqual(['rate_limited']);
   });
 
+  test('have no rate while the gateway drains, because it ends them with their responses', () => {
+    const limits: Limits = { max: 3, filesFree: 100, isDraining: true };
+    const { open, counts } = makeConnections(limits, 'watch', () => false);
+    expect([open(), open(), open(), open()]).toEqual([true, true, true, false]);
+    expect(counts.of('connectionsRejectedTotal', 'rate_limited')).toBe(0);
+  });
+
   test('have as many places again on the port for operators, and no rate there', () => {
     const limits = { max: 2, filesFree: 0 };
     const { open, counts } = makeConnections(limits, 'watchApart', () => false);
