@@ -468,14 +468,20 @@ describe('the helpers', () => {
     },
   );
 
-  it('report the progress of a job', async () => {
-    const publisher = publisherOf();
+  it.each([true, false])('report the progress of a job, with a messageId: %j', async (messageIds) => {
+    const bodies: object[] = [];
+    front.intercept = (incoming) => {
+      incoming.on('data', (bytes) => bodies.push(JSON.parse(String(bytes))));
+      return false;
+    };
+    const publisher = publisherOf({ messageIds });
     const id = `import/${topics}`.replace('/', '-');
     expect(await publisher.reportJob(id, { progress: 40, current_step: 'reading' })).toMatchObject({
       offset: 1,
     });
     expect(await publisher.reportJob(id, { progress: 30 }).catch(codeOf)).toBe('job_conflict');
     expect(await publisher.reportJob(id, { status: 'completed' })).toMatchObject({ progress: 100 });
+    expect(bodies.map((body) => 'messageId' in body)).toEqual(Array(3).fill(messageIds));
   });
 });
 

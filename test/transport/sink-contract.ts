@@ -177,6 +177,28 @@ export function sinkContract({
       expect([early.offsets(), late.offsets()]).toEqual([range(6), [4, 5, 6]]);
     });
 
+    test('a member that joins a pattern while a flush is due loses nothing of that flush, and gets it once if it compares no offsets', async () => {
+      const { broker, connect, publishEach, until, turns } = await start();
+      const publishNow = () => broker.publish([publishOf({ topic: 't', type: 'e', payload: json(1) })]);
+      const early = await connect(usual, ['t*']);
+      // The first goes out at once, the next ones together after a delay.
+      await publishNow();
+      await until(() => early.offsets().length === 1);
+      await publishNow();
+      const late = await connect(usual, ['t*']);
+      await publishNow();
+      turns.advance(20);
+      await until(() => early.offsets().length === 3 && late.offsets().includes(3));
+      await publishEach(1);
+      await until(() => late.offsets().includes(4));
+      const repeats = late.far.session.comparesNoOffsets ? [] : [2];
+      expect([early.offsets(), late.offsets()]).toEqual([range(4), [...repeats, 3, 4]]);
+      expect(late.far.session.views.state).toBe('live');
+      late.command({ kind: 'status', id: 3 });
+      await until(() => late.of('status').length === 1);
+      expect(late.of('status')[0]?.messageCount).toBe(late.frames().length - 1);
+    });
+
     test('a member that left gets nothing more, and the others do', async () => {
       const { connect, publishEach, until } = await start();
       const [stays, leaves] = [await connect(), await connect()];

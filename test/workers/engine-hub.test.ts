@@ -9,7 +9,8 @@ import { request, ring } from '../engines/contract/harness.ts';
 import { json } from '../topics/fixtures.ts';
 import { makeParent } from './fixtures.ts';
 
-test('a worker that reads nothing is told 64 MiB, and is then stuck once and told no more', async () => {
+/** A parent, and a worker that reads nothing. */
+async function withSilentWorker() {
   const nowMs = () => 1000;
   const engine = new MemoryEngine({ isState: () => false, nowMs });
   const stuck: unknown[] = [];
@@ -19,8 +20,24 @@ test('a worker that reads nothing is told 64 MiB, and is then stuck once and tol
     stuck: (link) => stuck.push(link),
   });
   const silent = new Link<EngineCalls, EngineNews>(new Channel(duplexPair()[0]));
-  await parent.hub.handlersFor(silent).join(undefined);
-  const publish = (bytes: number) => engine.append([request('a', { payload: json('x'.repeat(bytes)) })]);
+  const publish = (bytes: number, to = 'a') =>
+    engine.append([request(to, { payload: json('x'.repeat(bytes)) })]);
+  return { silent, stuck, publish, join: () => parent.hub.handlersFor(silent).join(undefined) };
+}
+
+test('a worker that joins is told of topics as fast as it reads', async () => {
+  const { silent, publish, join } = await withSilentWorker();
+  for (let topic = 0; topic < 100; topic++) await publish(60_000, `t${topic}`);
+  void join();
+  // Its first turns: were it told of all topics at once, all would be unsent now.
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+  expect(silent.channel.unsentBytes).toBeGreaterThan(2 ** 20);
+  expect(silent.channel.unsentBytes).toBeLessThan(2 * 2 ** 20);
+});
+
+test('a worker that reads nothing is told 64 MiB, and is then stuck once and told no more', async () => {
+  const { silent, stuck, publish, join } = await withSilentWorker();
+  await join();
   const { channel } = silent;
 
   while (channel.unsentBytes + 2 * 60_000 < unreadMaxBytes) await publish(60_000);

@@ -92,14 +92,17 @@ describe('workers of one parent', () => {
     expect(second.worker.acknowledged.count).toBe(2);
   });
 
-  test('forget a topic once the parent has, and continue its numbering', async () => {
-    const { first, parent, clock } = await twoWorkers();
+  test('forget a topic once the parent has, and continue its numbering, as do those that join then', async () => {
+    const { first, parent, clock, open } = await twoWorkers();
     await first.worker.append([request('a'), request('a')]);
     expect(first.worker.forget('a')).toBe(false);
     clock.nowMs += ring.maxAgeMs + 1;
     parent.broker.sweep();
     await expect.poll(() => first.worker.forget('a')).toBe(true);
-    expect(first.worker.numbering('a')).toMatchObject({ offset: 2, seq: 2 });
+    const late = await open();
+    for (const { worker } of [first, late])
+      expect(worker.numbering('a')).toMatchObject({ offset: 2, seq: 2 });
+    expect([...late.worker.names()]).toEqual([]);
     await first.worker.append([request('a')]);
     expect(first.feed.heard.at(-1)).toBe('a 3');
     expect(first.worker.numbering('a')).toBeUndefined();
@@ -112,11 +115,11 @@ describe('workers of one parent', () => {
     expect((await open()).feed.heard).toEqual(['the disk is full']);
   });
 
-  test('that lose their parent refuse appends, which may be tried again', async () => {
+  test('that lose their parent refuse appends, also those under way, which may be tried again', async () => {
     const { first } = await twoWorkers();
+    const underWay = first.worker.append([request('a')]);
     first.leave();
-    expect(await first.worker.append([request('a')])).toMatchObject([
-      { error: { code: 'engine_unavailable' } },
-    ]);
+    for (const outcomes of [await underWay, await first.worker.append([request('a')])])
+      expect(outcomes).toMatchObject([{ error: { code: 'engine_unavailable' } }]);
   });
 });
