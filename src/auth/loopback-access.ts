@@ -138,7 +138,8 @@ function isLoopbackOrigin(url: string): boolean {
 
 /** Empty: it has none. */
 function hostOf(url: string): string {
-  return parseUrl(url)?.host ?? '';
+  // Parsing no URL throws, which takes a third of a connection's time (`bench -- storm`).
+  return url === '' ? '' : (parseUrl(url)?.host ?? '');
 }
 
 /** Pages that the operator listed by name are trusted; pages that only match `*` are not. */
