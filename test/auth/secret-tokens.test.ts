@@ -69,6 +69,7 @@ const tokens = Object.entries({
   'a member of the prototype': signed('{"__proto__":{"exp":1},"sub":"alice"}'),
   'an empty signature': good.slice(0, good.lastIndexOf('.') + 1),
   'a signature outside ASCII': `${good.slice(0, -1)}é`,
+  'a signature of another character with the same low byte': `${good.slice(0, -1)}${String.fromCharCode(0x100 + good.charCodeAt(good.length - 1))}`,
   'a longer signature': `${good}A`,
   'the same bits in other letters': `${good.slice(0, -1)}${String.fromCharCode(good.charCodeAt(good.length - 1) + 1)}`,
   'two parts': good.slice(0, good.lastIndexOf('.')),
