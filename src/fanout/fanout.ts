@@ -110,7 +110,7 @@ export class Fanout implements TopicListener {
     let view = this.#views.get(key);
     if (view === undefined) {
       if (takesPlace(options)) this.#shares.make(key, options, payer);
-      view = new View(this.#nextViewId++, options);
+      view = new View(this.#nextViewId++, options, key);
       this.#views.set(key, view);
       if (view.isPattern) this.#patterns.add(view);
       else this.#addFeed(view, this.#options.broker.retain(options.target));
@@ -138,7 +138,7 @@ export class Fanout implements TopicListener {
     this.#refresher.joined(view);
     if (!isFirst) return;
     if (view.isPattern) this.#patterns.began(view);
-    for (const feed of view.feeds.values()) feed.beganWithMember();
+    for (const feed of view.feeds) feed.beganWithMember();
   }
 
   removeMember(view: View, member: Member): void {
@@ -146,7 +146,7 @@ export class Fanout implements TopicListener {
     this.#outlets.removeMember(view, member.sink);
     this.#refresher.left(view);
     if (view.members > 0) return;
-    for (const feed of view.feeds.values()) {
+    for (const feed of view.feeds) {
       feed.skipToNewest();
       feed.group?.trim();
     }
@@ -163,7 +163,7 @@ export class Fanout implements TopicListener {
     const nowMs = this.#options.turns.nowMs();
     for (const view of this.#patterns.withMembers) {
       const quietMs = Math.max(quietFeedMs, view.options.intervalMs);
-      for (const feed of view.feeds.values()) {
+      for (const feed of view.feeds) {
         if (feed.isLevel && nowMs - feed.flushedAtMs > quietMs) this.#removeFeed(feed);
       }
     }
@@ -343,7 +343,7 @@ export class Fanout implements TopicListener {
     const { topic, knownPatterns } = topicFeeds;
     topicFeeds.knowsPatterns(this.#patterns.newest);
     for (const view of this.#patterns.heardBy(topic.name, first === undefined ? 0 : knownPatterns)) {
-      if (view.feeds.has(topic)) continue;
+      if (view.feedOf(topic) !== undefined) continue;
       const feed = this.#addFeed(view, topic);
       if (first === undefined) feed.beganAnew();
       else feed.beganBefore(first);
@@ -351,7 +351,7 @@ export class Fanout implements TopicListener {
   }
 
   #removeFeeds(view: View): void {
-    for (const feed of view.feeds.values()) this.#removeFeed(feed);
+    for (const feed of view.feeds) this.#removeFeed(feed);
   }
 
   #removeFeed(feed: Feed): void {

@@ -200,7 +200,7 @@ export class Refresher {
 
 /** The members are still to be told of a new numbering: the next round will do. */
 function isReady({ view, topic }: Target): boolean {
-  const feed = view.feeds.get(topic);
+  const feed = view.feedOf(topic);
   return view.members > 0 && (feed === undefined || feed.epoch === topic.epoch);
 }
 

@@ -94,6 +94,6 @@ function valuesFor(view: View, topic: Topic, nowMs: number): readonly StoredPubl
 
 /** A value may reach the members by the snapshot before its batch: its removal is due to them. */
 function holdAll(view: View, topic: Topic, values: readonly StoredPublication[]): void {
-  const held = view.feeds.get(topic)?.held;
+  const held = view.feedOf(topic)?.held;
   if (held !== undefined) for (const { key } of values) held.add(key ?? '');
 }

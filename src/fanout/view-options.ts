@@ -35,6 +35,18 @@ export function deliveryKey({ target, codec, filter, intervalMs, conflate, keys 
   return `${codec.name} ${canonicalKey(target, filter?.canonical, intervalMs, conflate, keys?.canonical)}`;
 }
 
+/** Whether subscribers with these options get the same publications, however their bytes are compressed. */
+export function isSameDelivery(a: ViewOptions, b: ViewOptions): boolean {
+  return (
+    a.target === b.target &&
+    a.codec.name === b.codec.name &&
+    a.filter?.canonical === b.filter?.canonical &&
+    a.intervalMs === b.intervalMs &&
+    a.conflate === b.conflate &&
+    a.keys?.canonical === b.keys?.canonical
+  );
+}
+
 export function viewKey(options: ViewOptions): string {
   return options.dictionaries ? `dictionaries ${deliveryKey(options)}` : deliveryKey(options);
 }

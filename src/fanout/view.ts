@@ -13,8 +13,8 @@ import { deliveryKey, type ViewOptions, viewKey } from './view-options.ts';
  */
 export class View {
   readonly id: number;
+  /** See `viewKey`. */
   readonly key: string;
-  readonly deliveryKey: string;
   readonly options: ViewOptions;
   readonly isPattern: boolean;
   /** Of a pattern: what its members have not been sent yet. */
@@ -30,16 +30,22 @@ export class View {
   #frames = 0;
   #dictionary: AnnouncedDictionary | undefined;
   #patternNumber = 0;
-  readonly #feeds = new Map<Topic, Feed>();
+  /** Of a pattern. An exact view has one feed and no map: each user has such a view (`bench -- storm`). */
+  readonly #feeds: Map<Topic, Feed> | undefined;
+  #feed: Feed | undefined;
 
-  constructor(id: number, options: ViewOptions) {
+  constructor(id: number, options: ViewOptions, key = viewKey(options)) {
     this.id = id;
-    this.key = viewKey(options);
-    this.deliveryKey = deliveryKey(options);
+    this.key = key;
     this.options = options;
     this.isPattern = isPattern(options.target);
     this.unsent = this.isPattern ? new UnsentFeeds() : undefined;
+    this.#feeds = this.isPattern ? new Map() : undefined;
     this.channel = `v${id}`;
+  }
+
+  get deliveryKey(): string {
+    return deliveryKey(this.options);
   }
 
   /** Whether the view has this key. */
@@ -111,24 +117,30 @@ export class View {
   // ---- feeds
 
   /** For an exact view its topic; for a pattern the topics that have published lately. */
-  get feeds(): ReadonlyMap<Topic, Feed> {
-    return this.#feeds;
+  get feeds(): Iterable<Feed> {
+    return this.#feeds?.values() ?? (this.#feed === undefined ? [] : [this.#feed]);
   }
 
   /** That of an exact view, which has it for as long as it is in use. */
   get feed(): Feed {
-    const [feed] = this.#feeds.values();
-    return feed as Feed;
+    return this.#feed as Feed;
+  }
+
+  feedOf(topic: Topic): Feed | undefined {
+    if (this.#feeds !== undefined) return this.#feeds.get(topic);
+    return this.#feed?.topic === topic ? this.#feed : undefined;
   }
 
   addFeed(topic: Topic): Feed {
     const feed = new Feed(this, topic);
-    this.#feeds.set(topic, feed);
+    if (this.#feeds === undefined) this.#feed = feed;
+    else this.#feeds.set(topic, feed);
     return feed;
   }
 
   removeFeed(feed: Feed): void {
-    this.#feeds.delete(feed.topic);
+    if (this.#feeds === undefined) this.#feed = undefined;
+    else this.#feeds.delete(feed.topic);
     this.unsent?.delete(feed);
   }
 

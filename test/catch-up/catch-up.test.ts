@@ -43,7 +43,7 @@ async function subscriber(
   /** Everything up to here it has had. */
   const from = (topic: string, offset: number, epoch = topicOf(world.broker, topic).epoch) => {
     const known = topicOf(world.broker, topic);
-    const feed = view.feeds.get(known) ?? new Feed(view, known);
+    const feed = view.feedOf(known) ?? new Feed(view, known);
     const backlog = new TopicBacklog(feed, epoch, offset);
     items.push(backlog);
     lacking = view.isPattern ? new PatternBacklog(world.broker, view, items) : backlog;
@@ -447,8 +447,7 @@ describe('catching up', () => {
     turns.settle();
     expect(pump()).toBe(true);
     const upto = new Map(batches().map((batch) => [batch.topic, batch.upto]));
-    for (const feed of view.feeds.values())
-      expect(upto.get(feed.topic.name)).toBeGreaterThanOrEqual(feed.position);
+    for (const feed of view.feeds) expect(upto.get(feed.topic.name)).toBeGreaterThanOrEqual(feed.position);
     await publish('p:2', {});
     turns.advance(10);
     expect(sink.of(view).at(-1)?.after).toBeLessThanOrEqual(upto.get('p:2') ?? 0);

@@ -30,7 +30,7 @@ async function outage({ view: more, pages: pagesOptions, ...options }: Options =
   /** What a client is sent that has had everything up to `position`. */
   const back = (position: number, id = 'me'): Uint8Array[] => {
     const sent: Uint8Array[] = [];
-    const feed = view.feeds.get(topicOf(world.broker, 'a'));
+    const feed = view.feedOf(topicOf(world.broker, 'a'));
     if (feed === undefined) throw new Error('no feed');
     const backlog = new TopicBacklog(feed, feed.topic.epoch, position);
     const receiver = {

@@ -26,7 +26,7 @@ async function afterBurst(target: 'a' | '*') {
     world.turns.advance(10);
   }
   await world.publish('a', ...burst);
-  const feed = view.feeds.get(topicOf(world.broker, 'a')) as Feed;
+  const feed = view.feedOf(topicOf(world.broker, 'a')) as Feed;
   expect([feed.position, feed.topic.ring.reach]).toEqual([sent, newest - 10]);
   return { ...world, view, feed, epoch: feed.topic.epoch };
 }
@@ -117,7 +117,7 @@ test.each([
   async (seq, told) => {
     const { broker, publish, view: viewOf, counts } = await makeWorld({ topic: { maxPublications: 10 } });
     await publish('a', ...Array.from({ length: newest }, () => ({})));
-    const feed = viewOf('a').feeds.get(topicOf(broker, 'a')) as Feed;
+    const feed = viewOf('a').feedOf(topicOf(broker, 'a')) as Feed;
     const cursor = cursorNow({ epoch: broker.commits.epoch, seq });
     const options = { broker, modeOf: () => 'stream' as const, metrics: counts.metrics };
     expect(startTopic(feed, { topic: 'a', cursor }, options).result).toMatchObject(told);
@@ -129,7 +129,7 @@ describe('how far a subscriber is that values are sent to', () => {
     const { broker, live, publish } = await makeWorld();
     const view = live('state');
     await publish('state', { key: 'a' }, { key: 'b' });
-    const feed = view.feeds.get(topicOf(broker, 'state')) as Feed;
+    const feed = view.feedOf(topicOf(broker, 'state')) as Feed;
     return new TopicBacklog(feed, feed.topic.epoch, feed.topic.ring.newest);
   }
 

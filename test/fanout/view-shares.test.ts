@@ -134,7 +134,7 @@ describe('the places of views', () => {
     }
     await publish('a:1');
     turns.settle();
-    expect(views.filter(({ feeds }) => feeds.size > 0)).toEqual([]);
+    expect(views.filter(({ feeds }) => [...feeds].length > 0)).toEqual([]);
     expect(sink.frames.map(({ view }) => view)).toEqual([stays]);
   });
 

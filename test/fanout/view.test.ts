@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type ViewOptions, viewKey } from '../../src/fanout/view-options.ts';
+import { isSameDelivery, type ViewOptions, viewKey, viewKeys } from '../../src/fanout/view-options.ts';
 import { intervalLadderMs, snapInterval } from '../../src/protocol/selection-key.ts';
 import { compileFilter } from '../../src/topics/filter.ts';
 import { codecs } from '../support/codecs.ts';
@@ -39,6 +39,7 @@ describe('the key of a view', () => {
       filters: [{ op: 'not', filters: [{ op: 'in', tag: 'a', values: ['1', '2'] }] }],
     });
     expect(viewKey({ ...base, filter: one })).toBe(viewKey({ ...base, filter: other }));
+    expect(isSameDelivery({ ...base, filter: one }, { ...base, filter: other })).toBe(true);
   });
 
   test.each<[string, Partial<ViewOptions>]>([
@@ -47,7 +48,9 @@ describe('the key of a view', () => {
     ['filter', { filter: compileFilter({ op: 'exists', tag: 'a' }) }],
     ['interval', { intervalMs: 50 }],
     ['conflation', { conflate: true }],
+    ['keys', { keys: viewKeys(['a']) }],
   ])('differs with the %s', (_, change) => {
     expect(viewKey({ ...base, ...change })).not.toBe(viewKey(base));
+    expect(isSameDelivery({ ...base, ...change }, base)).toBe(false);
   });
 });

@@ -224,7 +224,7 @@ describe('lagging', () => {
       return view;
     };
     const feedOf = (topic: string) => {
-      const feed = viewOf(topic).feeds.get(topicOf(gateway.broker, topic));
+      const feed = viewOf(topic).feedOf(topicOf(gateway.broker, topic));
       if (feed === undefined) throw new Error('no feed');
       return feed;
     };
@@ -569,7 +569,7 @@ describe('the promise on delivery', () => {
         const witness = new Witness();
         for (const frame of connection.frames()) witness.take(frame);
         for (const { view } of session.views.values()) {
-          for (const feed of view.feeds.values()) {
+          for (const feed of view.feeds) {
             const { name, epoch, ring } = feed.topic;
             if (epoch === '') continue;
             const key = `${view.id} ${name}`;

@@ -63,7 +63,7 @@ export class Ahead {
     const seq = this.#views.get(view)?.seq;
     if (seq === undefined) return lost;
     const lacking = new Map(lost);
-    for (const feed of view.unsent ? [...view.unsent.feeds, ...lost.keys()] : view.feeds.values()) {
+    for (const feed of view.unsent ? [...view.unsent.feeds, ...lost.keys()] : view.feeds) {
       const { epoch, offset } = lost.get(feed) ?? { epoch: feed.epoch, offset: feed.position };
       if (feed.view !== view || !isOf(feed, epoch)) continue;
       const had = hadUpto(feed, seq) ?? 0;

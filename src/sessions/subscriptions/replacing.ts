@@ -5,7 +5,7 @@ import type { StartOptions, StartResult } from '../../catch-up/start-topic.ts';
 import { TopicBacklog } from '../../catch-up/topic-backlog.ts';
 import type { Fanout } from '../../fanout/fanout.ts';
 import type { Feed, View } from '../../fanout/view.ts';
-import { deliveryKey, type ViewOptions } from '../../fanout/view-options.ts';
+import { isSameDelivery, type ViewOptions } from '../../fanout/view-options.ts';
 import type { Subscription } from '../../protocol/frames.ts';
 import { reaches } from '../../topics/topic-name.ts';
 import type { Session } from '../session.ts';
@@ -14,8 +14,8 @@ import type { SessionView } from './session-view.ts';
 
 /** The subscription of the session that gets the same publications as one with these options. */
 export function equalTo(session: Session, options: ViewOptions): SessionView | undefined {
-  const key = deliveryKey(options);
-  for (const existing of session.views.values()) if (existing.view.deliveryKey === key) return existing;
+  for (const existing of session.views.values())
+    if (isSameDelivery(existing.view.options, options)) return existing;
   return undefined;
 }
 

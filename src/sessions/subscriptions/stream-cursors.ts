@@ -213,7 +213,7 @@ export class StreamCursors {
     const now = this.#commits.seq;
     const isNamed = base !== view.options.target;
     const topics = new Map<string, Had>();
-    for (const feed of view.unsent?.feeds ?? view.feeds.values()) {
+    for (const feed of view.unsent?.feeds ?? view.feeds) {
       const sent = frame?.feed === feed ? frame.upto : feed.examined;
       const had = ahead === undefined ? 0 : (hadUpto(feed, ahead.seq) ?? 0);
       const upto = Math.max(sent, had);

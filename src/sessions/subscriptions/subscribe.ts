@@ -6,7 +6,7 @@ import { TopicBacklog } from '../../catch-up/topic-backlog.ts';
 import { SluiceError, throwIf } from '../../errors.ts';
 import type { Fanout } from '../../fanout/fanout.ts';
 import type { View } from '../../fanout/view.ts';
-import { deliveryKey, type ViewOptions, viewKeys } from '../../fanout/view-options.ts';
+import { isSameDelivery, type ViewOptions, viewKeys } from '../../fanout/view-options.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Filter, Granted, Position, SubscribeResult, Subscription } from '../../protocol/frames.ts';
 import { snapInterval } from '../../protocol/selection-key.ts';
@@ -148,7 +148,7 @@ export class Subscriber {
     const options = { ...former.options, keys: viewKeys(keys) };
     const at = before.completeUpto;
     const isWatched = before.watch !== undefined;
-    if (deliveryKey(options) === former.deliveryKey) return this.#changed(before, at);
+    if (isSameDelivery(options, former.options)) return this.#changed(before, at);
     if (equalTo(session, options) !== undefined)
       throw new SluiceError('already_subscribed', `already subscribed to these keys of ${target}`);
     const view = this.#replace(session, before, options);
@@ -200,6 +200,7 @@ export class Subscriber {
 
   /** Ends the subscriptions that the session's new identity forbids, and tells the client. */
   endForbidden(session: Session): void {
+    if (session.views.size === 0) return;
     const { authorize } = this.#options;
     const isForbidden = ({ target, watch, permit, origin }: SessionView) =>
       (permit === undefined
