@@ -19,6 +19,8 @@ interface Wanted {
   /** The session in which it has that number. */
   session: string;
   epoch: string;
+  /** Where it continues while no cursor of the whole stream has come. */
+  cursor: string | undefined;
   /** The id of the command that waits for its result, or `joined`. */
   command: number;
   /** It continued at its cursor, and nothing was lost. */
@@ -138,7 +140,15 @@ export class HttpSocket implements Socket {
 
   #want(subscription: Subscription, command: number): void {
     const { since: _since, positions: _positions, last: _last, cursor: _cursor, ...selection } = subscription;
-    const more = { view: 0, gatewayView: 0, session: '', epoch: '', command, isWhole: false };
+    const more = {
+      view: 0,
+      gatewayView: 0,
+      session: '',
+      epoch: '',
+      cursor: undefined,
+      command,
+      isWhole: false,
+    };
     this.#wanted.push({ topic: subscription.topic, selection, start: subscription, ...more });
   }
 
@@ -170,7 +180,9 @@ export class HttpSocket implements Socket {
     try {
       await this.#options.receive({
         ...this.#target,
-        subscriptions: asked.map(({ selection, start }) => start ?? { ...selection, cursor: this.#cursor }),
+        subscriptions: asked.map(
+          ({ selection, start, cursor }) => start ?? { ...selection, cursor: this.#cursor ?? cursor },
+        ),
         acks: this.#token !== undefined,
         former: this.#options.memory.session,
         signal: this.#abort.signal,
@@ -202,7 +214,8 @@ export class HttpSocket implements Socket {
     else if (frame.kind === 'error') this.#lost({ error: frame });
     else if ('view' in frame) {
       const wanted = this.#wanted.find(({ gatewayView }) => gatewayView === frame.view);
-      if (!wanted) return;
+      // A stream names the losses of `subscribed` once more.
+      if (!wanted || (frame.kind === 'caughtUp' && !frame.recovered && !frame.missing)) return;
       if ('epoch' in frame && !wanted.topic.endsWith('*')) wanted.epoch = frame.epoch ?? wanted.epoch;
       // The cursor also covers offsets without a match for the filter, which no batch covers. They are no gap.
       const told = frame.kind === 'batch' && wanted.isWhole ? { ...frame, after: 0 } : frame;
@@ -251,6 +264,7 @@ export class HttpSocket implements Socket {
     this.#name(wanted, result);
     wanted.view = ++this.#lastView;
     wanted.epoch = result.epoch;
+    wanted.cursor = result.cursor;
     return { ...result, view: wanted.view };
   }
 
@@ -259,20 +273,21 @@ export class HttpSocket implements Socket {
     return result;
   }
 
-  /** A subscription continues in another stream. The gateway names losses by `caughtUp`. */
+  /** A subscription continues in another stream, or in another session of polls. */
   #continued(wanted: Wanted, result: SubscribeResult): void {
     if ('error' in result) {
       this.#refusedOne(wanted, result);
       this.#tell({ kind: 'unsubscribed', id: 0, views: [wanted.view], reason: result.error.code });
       return;
     }
-    const { topic, epoch, offset, mode, recovered } = result;
+    const { epoch, recovered } = result;
+    const isReset = epoch !== wanted.epoch && !result.topic.endsWith('*');
     this.#name(wanted, result);
     wanted.isWhole = recovered === true;
-    if (epoch !== wanted.epoch && !topic.endsWith('*')) {
-      wanted.epoch = epoch;
-      this.#tell({ kind: 'reset', id: 0, view: wanted.view, topic, epoch, offset, mode });
-    }
+    wanted.epoch = epoch;
+    const told = { ...result, id: 0, view: wanted.view };
+    if (recovered === false) this.#tell({ ...told, kind: 'caughtUp', recovered });
+    else if (isReset) this.#tell({ ...told, kind: 'reset' });
   }
 
   #name(wanted: Wanted, { view }: Granted): void {

@@ -29,6 +29,8 @@ export interface Known<P extends FeedPublication> {
 export interface FeedExtras<P extends FeedPublication> {
   /** Topics that begin with the `last` N publications before this offset, of which nothing has come yet. */
   readonly wishes: ReadonlyMap<string, number>;
+  /** State topics of a pattern as another feed knew them, until something comes for this one. */
+  readonly inherited: ReadonlyMap<string, Known<P>>;
   entries(topic: string): ReadonlyMap<string, P> | undefined;
   /** Something has come for the topic. Returns what is known of it then. */
   hears(topic: string, at: Known<P>): Known<P>;

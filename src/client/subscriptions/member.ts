@@ -49,8 +49,6 @@ export interface MemberExtras extends FeedExtras<ReceivedPublication> {
   readonly wishes: Map<string, number>;
   /** Topics of a pattern were forgotten. Without a cursor all their publications would come again. */
   readonly hasForgotten: boolean;
-  /** State topics of a pattern as another member knew them, until something comes for this one. */
-  readonly inherited: ReadonlyMap<string, Topic>;
   /** Returns whether it begins at its own start rather than at the other member's position. */
   joins(wireCursor: string | undefined, other: Member | undefined): boolean;
   /**

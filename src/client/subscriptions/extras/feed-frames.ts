@@ -46,7 +46,7 @@ function beginTopic<P extends FeedPublication>(
   const known = learn(feed, topic, mode, { epoch, offset, seen });
   if (mode === 'state') beginMap(feed, known, start, asked);
   const isReset = own?.epoch && own.epoch !== epoch;
-  if (isReset) feed.emitter.emit('reset', { topic, epoch, offset: missing?.after ?? offset }, own);
+  if (isReset) tellReset(feed, { topic, epoch, offset: missing?.after ?? offset }, own);
   else if (own && recovered) feed.emitter.emit('recovered', { topic, epoch, offset });
   if (mode === 'stream' && (isReset ? missing : recovered === false))
     nameLoss(feed, start, isReset ? undefined : own);
@@ -84,9 +84,13 @@ function nameLoss<P extends FeedPublication>(
  * can't tell them, all values of state topics follow. Until the end the old ones are shown, and then those are dropped
  * of topics that are gone.
  */
-function continued<P extends FeedPublication>(feed: Feed<P>, { recovered = false, cursor }: Granted): void {
+function continued<P extends FeedPublication>(
+  feed: Feed<P>,
+  { recovered = false, cursor }: Pick<Granted, 'recovered' | 'cursor'>,
+): void {
   feed.isWhole = recovered;
   if (!recovered) {
+    for (const [topic, known] of feed.extras?.inherited ?? []) feed.stand(topic, known);
     for (const known of feed.topics.values()) if (known.map) feed.complete(known, false);
     feed.emitter.emit('gap', { topic: feed.topic, epoch: '' });
   }
@@ -143,45 +147,43 @@ export function resetFeed<P extends FeedPublication>(
   const previous = feed.at(topic);
   if (previous?.epoch === epoch) return;
   feed.complete(learn(feed, topic, mode, { epoch, offset, seen: 0 }), true);
-  if (previous?.epoch) {
-    feed.isWhole &&= false;
-    feed.emitter.emit('reset', { topic, epoch, offset }, previous);
-  }
+  if (previous?.epoch) tellReset(feed, { topic, epoch, offset }, previous);
   clearMap(feed, topic);
 }
 
-/** `recovered: false`: names what is gone, and the catch-up continues. Otherwise live batches follow. */
-export function caughtUp<P extends FeedPublication>(
-  feed: Feed<P>,
-  { topic, epoch, offset, recovered, missing }: ServerKinds['caughtUp'],
-): void {
-  if (recovered) {
+/**
+ * `recovered: false`: names what is gone, also of a topic that is gone, or that is new since the client was away, or of
+ * all topics of the pattern; and the catch-up continues. Otherwise live batches follow.
+ */
+export function caughtUp<P extends FeedPublication>(feed: Feed<P>, frame: ServerKinds['caughtUp']): void {
+  if (frame.recovered) {
     endContinuation(feed);
     if (feed.state === 'lagging') feed.enter('live');
     return;
   }
-  // Also for a topic that is gone, or that is new since the client was away.
-  if (feed.at(topic)?.epoch !== epoch)
-    resetFeed(feed, { topic, epoch, offset: missing?.after ?? offset, mode: 'stream' });
-  const from = feed.at(topic)?.offset ?? 0;
-  if (missing && lost(feed, topic, epoch, missing, from)) feed.isWhole &&= false;
-  if (offset > from) feed.stand(topic, { epoch, offset });
+  if (frame.topic.endsWith('*')) continued(feed, frame);
+  else beginTopic(feed, { ...frame, mode: 'stream' }, undefined);
 }
 
 // -- inside -------------------------------------------------------------------------------------------
 
-/** Emits a gap for the part of a loss after `from`. Returns whether there was one. */
+function tellReset<P extends FeedPublication>(feed: Feed<P>, at: TopicPosition, previous: Position): void {
+  feed.isWhole &&= false;
+  feed.emitter.emit('reset', at, previous);
+}
+
+/** Emits a gap for the part of a loss after `from`. */
 function lost<P extends FeedPublication>(
   feed: Feed<P>,
   topic: string,
   epoch: string,
   missing: OffsetRange,
   from: number,
-): boolean {
+): void {
   const after = Math.max(missing.after, from);
-  if (after >= missing.upto) return false;
+  if (after >= missing.upto) return;
+  feed.isWhole &&= false;
   feed.emitter.emit('gap', { topic, epoch, missing: { after, upto: missing.upto } });
-  return true;
 }
 
 function learn<P extends FeedPublication>(feed: Feed<P>, topic: string, mode: Mode, at: Known<P>): Known<P> {

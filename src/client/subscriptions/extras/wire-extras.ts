@@ -60,7 +60,7 @@ export class WireExtras implements Port {
   }
 
   toLive(result: Granted): void {
-    const { view, cursor, inbox, epoch, offset, recovered } = result;
+    const { view, cursor, inbox, epoch, offset } = result;
     const { isPattern, members, starts } = this.#wire;
     const continues = this.wasLive;
     const asked = this.#askedCursor;
@@ -72,9 +72,6 @@ export class WireExtras implements Port {
     this.#wire.cursor = cursor ?? asked ?? (isPattern ? undefined : this.#wire.cursor);
     for (const member of members) {
       if (member.isUnserved) continue;
-      // All values follow, except of topics that are gone. The same is true of values that it has from another member.
-      if (asked !== undefined && !recovered)
-        for (const [topic, known] of member.extras?.inherited ?? []) member.stand(topic, known);
       member.begin(result, starts, asked !== undefined);
     }
     if (this.#isAtEnd) for (const member of this.#asked) member.isUnserved = goesBack(member);

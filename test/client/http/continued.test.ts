@@ -1,0 +1,237 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { SluiceClient, Subscription } from '../../../src/client/index.ts';
+import type { Granted } from '../../../src/protocol/frames.ts';
+import type { Reply, ServerFrame } from '../../../src/protocol/server-frames.ts';
+import { eventBytes } from '../../../src/transport/event-stream.ts';
+import { jsonCodec } from '../../support/codecs.ts';
+import { FakeRuntime, type FakeSocket, greeting, harness, publication, settled } from '../support/fakes.ts';
+
+/** A client whose gateway is scripted. */
+interface Scripted {
+  readonly client: SluiceClient;
+  /** Resolves when the client has asked, and been told that it is subscribed. */
+  begin(result: Granted): Promise<void>;
+  /** The client goes on in another session, which grants it this and then sends these frames. */
+  goOn(result: Granted, frames: readonly Reply[]): Promise<void>;
+}
+
+async function byWebSocket(): Promise<Scripted> {
+  const h = harness();
+  await h.arrive();
+  const grant = (socket: FakeSocket, result: Granted) =>
+    socket.reply('subscribe', { kind: 'subscribed', results: [result] });
+  return {
+    client: h.client,
+    async begin(result) {
+      await settled();
+      grant(h.socket, result);
+    },
+    async goOn(result, frames) {
+      h.socket.end();
+      await h.runtime.advance(1000);
+      h.socket.greet();
+      grant(h.socket, result);
+      for (const frame of frames) h.socket.push(frame);
+    },
+  };
+}
+
+/** `another`: a stream that the client opens for one more topic, or the next session of its polls. */
+async function byHttp(transport: 'sse' | 'poll', another: 'stream' | 'session'): Promise<Scripted> {
+  const requests: { readonly topics: number; readonly respond: (response: Response) => void }[] = [];
+  let asked = () => {};
+  const runtime = new FakeRuntime();
+  runtime.fetch = (_, init) =>
+    new Promise((respond) => {
+      const { subscriptions } = JSON.parse(String(init?.body)) as { readonly subscriptions: unknown[] };
+      requests.push({ topics: subscriptions.length, respond });
+      asked();
+    });
+  const { client } = harness({ runtime, transports: [transport] });
+  /** The response to the newest request, as soon as it is one for these topics. */
+  const say = async (results: readonly Granted[], frames: readonly Reply[] = []) => {
+    while (requests.at(-1)?.topics !== results.length)
+      await new Promise<void>((resolve) => {
+        asked = resolve;
+      });
+    const own = { kind: 'subscribed', results: [] } as const;
+    const all = [greeting, own, { kind: 'subscribed', results } as const, ...frames];
+    const bytes = all.map((frame) => jsonCodec.encodeServerFrame({ ...frame, id: 0 } as ServerFrame));
+    requests.pop()?.respond(transport === 'sse' ? streamOf(bytes) : responseOf(bytes));
+  };
+  void client.connect();
+  await say([]);
+  return {
+    client,
+    begin: (result) => say([result]),
+    async goOn(result, frames) {
+      if (another === 'session') return say([result], frames);
+      client.subscribe('another');
+      await say([result, { topic: 'another', view: 99, ...stream, ...none }], frames);
+    },
+  };
+}
+
+const stream = { mode: 'stream' } as const;
+const none = { epoch: '', offset: 0 };
+
+function streamOf(frames: readonly Uint8Array[]): Response {
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (const frame of frames) {
+        const { before, event } = eventBytes(frame, 'message');
+        controller.enqueue(Buffer.concat([before, Buffer.from('id: c\n'), event]));
+      }
+    },
+  });
+  return new Response(body);
+}
+
+function responseOf(frames: readonly Uint8Array[]): Response {
+  const events = frames.map((frame) => JSON.parse(Buffer.from(frame).toString()) as unknown);
+  return Response.json({ events, cursor: 'c' });
+}
+
+/** What it tells, in short, until it has a publication. */
+async function toldBy(subscription: Subscription, cause: () => Promise<void>): Promise<unknown[]> {
+  const told: unknown[] = [];
+  const arrived = new Promise<void>((resolve) => {
+    subscription.on('gap', ({ topic, missing }) =>
+      told.push(['gap', topic, ...(missing === undefined ? [] : [missing.after, missing.upto])]),
+    );
+    subscription.on('reset', ({ epoch }) => told.push(['reset', epoch]));
+    subscription.on('publication', ({ offset }) => {
+      told.push(offset);
+      resolve();
+    });
+  });
+  await cause();
+  await arrived;
+  return told;
+}
+
+const wires = {
+  WebSocket: () => byWebSocket(),
+  'another stream of SSE': () => byHttp('sse', 'stream'),
+  'other polls': () => byHttp('poll', 'stream'),
+  'another session of the same polls': () => byHttp('poll', 'session'),
+};
+
+const at = (epoch: string, offset: number) => ({ epoch, offset });
+const missing = (after: number, upto: number) => ({ recovered: false, missing: { after, upto } });
+
+const cases: readonly {
+  readonly of: string;
+  readonly topic?: 'p:*';
+  readonly before: Partial<Granted>;
+  readonly result: Partial<Granted>;
+  /** The offset of the publication that comes then. */
+  readonly next: number;
+  readonly told: readonly unknown[];
+}[] = [
+  {
+    of: 'nothing that is lost',
+    before: at('e1', 2),
+    result: { ...at('e1', 2), recovered: true },
+    next: 3,
+    told: [],
+  },
+  {
+    of: 'what is lost',
+    before: at('e1', 2),
+    result: { ...at('e1', 6), ...missing(2, 6) },
+    next: 7,
+    told: [['gap', 'a', 2, 6]],
+  },
+  {
+    of: 'a loss that the gateway gives no range of',
+    before: at('e1', 2),
+    result: { ...at('e1', 6), recovered: false },
+    next: 7,
+    told: [['gap', 'a', 2, 6]],
+  },
+  {
+    of: 'another numbering',
+    before: at('e1', 2),
+    result: { ...at('e2', 4), recovered: false },
+    next: 5,
+    told: [['reset', 'e2']],
+  },
+  {
+    of: 'another numbering, and what is lost of it',
+    before: at('e1', 2),
+    result: { ...at('e2', 4), ...missing(0, 4) },
+    next: 5,
+    told: [
+      ['reset', 'e2'],
+      ['gap', 'a', 0, 4],
+    ],
+  },
+  {
+    of: 'nothing of the first publication of a topic',
+    before: none,
+    result: { ...at('e1', 0), recovered: true },
+    next: 1,
+    told: [],
+  },
+  {
+    of: 'what is lost of a topic that was empty',
+    before: none,
+    result: { ...at('e1', 4), ...missing(0, 4) },
+    next: 5,
+    told: [['gap', 'a', 0, 4]],
+  },
+  {
+    of: 'a loss that the gateway gives no range of, of a topic that was empty',
+    before: none,
+    result: { ...at('e1', 4), recovered: false },
+    next: 5,
+    told: [['gap', 'a', 0, 4]],
+  },
+  {
+    of: 'a topic that was empty, and may have lost something',
+    before: none,
+    result: { ...none, recovered: false },
+    next: 1,
+    told: [['gap', 'a']],
+  },
+  {
+    of: 'nothing of a pattern that lost nothing',
+    topic: 'p:*',
+    before: none,
+    result: { ...none, recovered: true },
+    next: 1,
+    told: [],
+  },
+  {
+    of: 'a loss in topics of a pattern that the gateway can’t name',
+    topic: 'p:*',
+    before: none,
+    result: { ...none, recovered: false },
+    next: 1,
+    told: [['gap', 'p:*']],
+  },
+];
+
+describe.each(Object.entries(wires))('by %s a client goes on in another session, and is told', (_, open) => {
+  const ends: (() => void)[] = [];
+  afterEach(() => {
+    for (const end of ends.splice(0)) end();
+  });
+
+  it.each(cases)('$of', async ({ topic = 'a', before, result, next, told }) => {
+    const wire = await open();
+    ends.push(() => wire.client.close());
+    const subscription = wire.client.subscribe(topic);
+    const granted = { topic, view: 7, cursor: 'c1', ...stream };
+    await wire.begin({ ...granted, ...none, ...before });
+    await subscription.ready;
+    const where = topic === 'a' ? {} : { topic: 'p:1', epoch: 'e1' };
+    const range = { after: next - 1, upto: next, publications: [publication(next)] };
+    const heard = await toldBy(subscription, () =>
+      wire.goOn({ ...granted, ...none, ...result }, [{ kind: 'batch', view: 7, ...where, ...range }]),
+    );
+    expect(heard).toEqual([...told, next]);
+    if (topic === 'p:*') expect(subscription.positions).toEqual([{ topic: 'p:1', epoch: 'e1', offset: 1 }]);
+  });
+});
