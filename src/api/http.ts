@@ -63,3 +63,8 @@ export function errorResponse(
     body: JSON.stringify({ error: errorBody(error) }),
   };
 }
+
+/** The response to a request of this method: HEAD gets no body. */
+export function forMethod(method: string, response: ApiResponse): ApiResponse {
+  return method === 'HEAD' ? { ...response, omitBody: true } : response;
+}

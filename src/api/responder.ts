@@ -3,7 +3,7 @@ import { SluiceError } from '../errors.ts';
 import type { ErrorLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { withCors } from './cors.ts';
-import { type ApiResponse, errorResponse } from './http.ts';
+import { type ApiResponse, errorResponse, forMethod } from './http.ts';
 import type { ApiRequest } from './request.ts';
 
 export interface ResponderOptions {
@@ -38,7 +38,6 @@ export class Responder {
     const { metrics, origins, monotonicMs } = this.#options;
     metrics.httpRequestsTotal.inc({ route: path, status: String(response.status) });
     metrics.httpRequestSeconds.labels({ route: path }).observe((monotonicMs() - startMs) / 1000);
-    const visible = withCors(response, origin, origins);
-    return method === 'HEAD' ? { ...visible, omitBody: true } : visible;
+    return forMethod(method, withCors(response, origin, origins));
   }
 }

@@ -138,10 +138,10 @@ describe('with keys', () => {
 });
 
 describe('HTTP itself', () => {
-  test('HEAD has the headers of GET and no body', async () => {
-    const get = await send(local, '/openapi.json');
-    const head = await send(local, '/openapi.json', { method: 'HEAD' });
-    expect(head.text).toBe('');
+  test.each(['/openapi.json', '/ws'])('HEAD of %s has the headers of GET and no body', async (path) => {
+    const get = await send(local, path);
+    const head = await send(local, path, { method: 'HEAD' });
+    expect([head.status, head.text]).toEqual([get.status, '']);
     expect(head.headers['content-length']).toBe(String(Buffer.byteLength(get.text)));
     expect(head.headers['content-type']).toBe(get.headers['content-type']);
   });
@@ -149,6 +149,10 @@ describe('HTTP itself', () => {
   test('a wrong method is refused with the allowed ones', async () => {
     const answer = await send(local, '/api/publish', { method: 'PUT', headers: json, body: '{}' });
     expect([answer.status, answer.headers['allow']]).toEqual([405, 'POST, OPTIONS']);
+    for (const path of ['/ws', '/ws/stats']) {
+      const { status, headers } = await send(local, path, { method: 'POST', headers: json, body: '{}' });
+      expect([path, status, headers['allow']]).toEqual([path, 405, 'GET, HEAD']);
+    }
   });
 
   test('a body may be as large as the limit and no byte larger, also without a Content-Length', async () => {

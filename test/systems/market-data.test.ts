@@ -191,7 +191,7 @@ test('a request without an upgrade is told what the port is for, and why a clien
   const headers = { authorization: `Bearer ${apiKey}` };
   for (const path of ['/', '/market/stats', '/a/b?c'])
     expect([path, ...(await ask(path, { headers }))]).toEqual([path, 426, 'upgrade_required']);
-  expect(await ask('/', { method: 'POST', body: '{}', headers })).toEqual([426, 'upgrade_required']);
+  expect(await ask('/', { method: 'POST', body: '{}', headers })).toEqual([405, 'method_not_allowed']);
   expect(await ask('/?token=wrong')).toEqual([401, 'unauthorized']);
 });
 

@@ -1,6 +1,6 @@
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import type { Api } from '../../api/dispatch.ts';
-import { errorResponse } from '../../api/http.ts';
+import { errorResponse, forMethod } from '../../api/http.ts';
 import { isPending } from '../../awaitable.ts';
 import { SluiceError } from '../../errors.ts';
 import type { ExchangeOptions } from './exchange.ts';
@@ -35,10 +35,8 @@ function handleHttp(
   if (begun === undefined) return;
   const { head, exchange } = begun;
   if (!requests.begin()) {
-    exchange.respond(
-      errorResponse(new SluiceError('shutting_down', undefined, { retryAfterMs })),
-      'refusals',
-    );
+    const refusal = errorResponse(new SluiceError('shutting_down', undefined, { retryAfterMs }));
+    exchange.respond(forMethod(head.method, refusal), 'refusals');
     return;
   }
   const opened = api.open(head);

@@ -1,8 +1,8 @@
 import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
 import type { ReadApplicant } from '../../api/applicant.ts';
-import { type ApiResponse, errorResponse, type RequestHead } from '../../api/http.ts';
+import { type ApiResponse, errorResponse, forMethod, type RequestHead } from '../../api/http.ts';
 import { whenDone } from '../../awaitable.ts';
-import { SluiceError } from '../../errors.ts';
+import { type ErrorCode, SluiceError } from '../../errors.ts';
 import type { Admission, Applicant } from '../../sessions/admission/admission.ts';
 import type { Peer } from '../../sessions/peer.ts';
 import { readWebSocketRequest, type WebSocketRequest } from '../websocket-request.ts';
@@ -107,8 +107,8 @@ export class UpgradeHandler {
   }
 
   /**
-   * `GET` of a WebSocket route without an upgrade: says whether, and if not why not, a client may connect. Browsers
-   * tell a page nothing of a refused upgrade, so pages of listed origins may read this.
+   * A request without an upgrade for a WebSocket route: says whether, and if not why not, a client may connect.
+   * Browsers tell a page nothing of a refused upgrade, so pages of listed origins may read this.
    */
   explain(
     response: HttpResponse,
@@ -122,7 +122,11 @@ export class UpgradeHandler {
     const { head, exchange } = begun;
     const origin = head.header('origin');
     const respond = (error = new SluiceError('upgrade_required')) =>
-      exchange.respond(withCors(refusal(error), origin), noPayer);
+      exchange.respond(forMethod(head.method, withCors(refusal(error), origin)), noPayer);
+    if (head.method !== 'GET' && head.method !== 'HEAD') {
+      respond(new SluiceError('method_not_allowed', `this route allows ${methods}, and is for WebSockets`));
+      return;
+    }
     const applicant = readApplicant(head);
     const asked = applicant instanceof SluiceError ? applicant : read(head);
     if (applicant instanceof SluiceError || asked instanceof SluiceError) respond(asked as SluiceError);
@@ -148,8 +152,14 @@ export class UpgradeHandler {
  */
 const noPayer = 'refusals';
 
+const methods = 'GET, HEAD';
+
+/** A client that is refused by one of these codes is told what the route takes. */
+const hints: Partial<Record<ErrorCode, Readonly<Record<string, string>>>> = {
+  upgrade_required: { upgrade: 'websocket' },
+  method_not_allowed: { allow: methods },
+};
+
 function refusal(error: SluiceError): ApiResponse {
-  const response = errorResponse(error);
-  if (response.status !== 426) return response;
-  return { ...response, headers: { ...response.headers, upgrade: 'websocket' } };
+  return errorResponse(error, hints[error.code]);
 }

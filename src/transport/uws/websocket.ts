@@ -49,7 +49,7 @@ export class WebSockets {
     const { upgradeHandler } = this.#options;
     for (const path of ['/ws', '/ws/*']) {
       app.ws<SocketData>(path, this.#behavior(sink, kind, readWebSocketRequest));
-      app.get(path, (response, request) => upgradeHandler.explain(response, request, kind));
+      app.any(path, (response, request) => upgradeHandler.explain(response, request, kind));
     }
   }
 
