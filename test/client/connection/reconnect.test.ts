@@ -129,12 +129,12 @@ describe('a reason that the application is told', () => {
     expect(h.client.getStatus()).toMatchObject({ state, reason: code });
   });
 
-  it('that comes once other attempts have begun changes the transport, once', async () => {
+  it('that comes once other attempts have begun is told, and changes the transport, once', async () => {
     const h = harness({ reconnect: { delaysMs: [1] } });
     const responses: ((response: Response) => void)[] = [];
     h.runtime.fetch = () => new Promise((resolve) => responses.push(resolve));
     errorsOf(h);
-    h.client.connect().catch(() => undefined);
+    const told = h.client.connect().catch(({ code }: ClientError) => code);
     await settled();
     for (let attempt = 0; attempt < 3; attempt++) {
       h.socket.end();
@@ -145,6 +145,7 @@ describe('a reason that the application is told', () => {
     for (const respond of responses.splice(0))
       respond(Response.json({ error: { code: 'upgrade_required', message: '' } }, { status: 426 }));
     await settled();
+    expect(await told).toBe('upgrade_failed');
     expect(h.client.getStatus()).toMatchObject({ transport: 'sse', reason: 'upgrade_failed' });
   });
 
