@@ -258,6 +258,7 @@ describe('the program', () => {
     expect(help.out).toContain('--connections-max-per-ip <N>');
     expect(help.out).toContain('env: SLUICE_CONNECTIONS_MAX_PER_IP');
     expect(help.out).not.toContain('--no-source-host');
+    expect(help.out.split('\n').filter((line) => line.length > 80)).toEqual([]);
   });
 
   test.each([[['--colour']], [['publish']], [['frobnicate']]])('refuses %j with 2', async (args) => {

@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command, Help, Option } from 'commander';
 import { stringify } from 'yaml';
 import { didYouMean } from '../config/suggest.ts';
 import {
@@ -29,6 +29,7 @@ export async function runCli(args: readonly string[], deps: CliDeps): Promise<nu
     command
       .exitOverride()
       .showSuggestionAfterError(false)
+      .configureHelp({ formatItem })
       .configureOutput({
         writeOut: deps.print,
         writeErr: (text) => deps.complain(withNearestOption(text, command)),
@@ -41,6 +42,21 @@ export async function runCli(args: readonly string[], deps: CliDeps): Promise<nu
     return explain(error, deps);
   }
 }
+
+/**
+ * One command or option in `--help`. Where few columns are left beside the names, the text stands below them: commander
+ * would not wrap it.
+ */
+function formatItem(term: string, termWidth: number, text: string, help: Help): string {
+  const asked = help.helpWidth ?? 80;
+  if (asked - termWidth >= besideMin)
+    return Help.prototype.formatItem.call(help, term, termWidth, text, help);
+  return `  ${term}\n${help.boxWrap(text, asked - below.length).replace(/^/gm, below)}`;
+}
+
+/** commander wraps a text of 40 columns or more; it leaves 4 empty ones. */
+const besideMin = 44;
+const below = ' '.repeat(6);
 
 /**
  * commander prints an unknown option with its value, which may be a secret, and compares both with the options that
