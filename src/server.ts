@@ -9,6 +9,7 @@ import type { Environment, Swept } from './server/environment.ts';
 import { type Listeners, openListeners } from './server/listeners.ts';
 import { memoryProblem } from './server/memory-limit.ts';
 import { leaveRefilled } from './sessions/subscriptions/refills.ts';
+import { endUntold } from './sessions/subscriptions/untold.ts';
 import { builtInSources } from './sources/built-in.ts';
 import type { SourcePublish } from './sources/source.ts';
 import type { Broker, TopicListener } from './topics/broker.ts';
@@ -82,7 +83,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
 
 /** Opens the engine, loads what all nodes share, and listens. Closes the engine if any of it fails. */
 async function open(
-  { environment, storage, revocations, sessionStage, delivery }: Assembly,
+  { environment, draining, storage, revocations, sessionStage, delivery }: Assembly,
   { site, signal }: ServerOptions,
   listen: () => Promise<Listeners>,
 ): Promise<Listeners> {
@@ -102,6 +103,7 @@ async function open(
     removed: (topic) => fanout.removed(topic),
     degradedChanged: () => void sessionStage.stateNews.changed(),
     refilling: (topic) => leaveRefilled(sessionStage.sessions.all(), topic),
+    missed: () => endUntold(sessionStage.sessions.all(), draining.spreadMs),
   };
   try {
     // Among several workers the parent logs what happens to the engine.

@@ -37,6 +37,7 @@ export function loggedFeed(
   return {
     appended: (topic, epoch, publications) => feed.appended(topic, epoch, publications),
     reset: (topic, epoch, offset, stored) => feed.reset(topic, epoch, offset, stored),
+    missed: (commits) => feed.missed?.(commits),
     degraded: (cause) => {
       if (cause === undefined) back();
       else away(cause);

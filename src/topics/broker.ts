@@ -8,7 +8,14 @@ import { AppendRetry, type AppendRetryOptions } from './append-retry.ts';
 import { ChangeOrder } from './change-order.ts';
 import { Commits } from './commits.ts';
 import { ContentBudget, type StateRoom } from './content-budget.ts';
-import type { AcknowledgedPositions, AppendOutcome, Engine, EngineFeed, StoredTopic } from './engine.ts';
+import type {
+  AcknowledgedPositions,
+  AppendOutcome,
+  Engine,
+  EngineFeed,
+  NumberingOfCommits,
+  StoredTopic,
+} from './engine.ts';
 import { EngineProbe } from './engine-probe.ts';
 import { emptyHistory, type HistoryPage, readHistoryPage } from './history.ts';
 import { type Expired, KeyExpiry, type KeyExpiryOptions } from './key-expiry.ts';
@@ -32,6 +39,11 @@ export interface TopicListener {
    * subscribers must be sent what they lack. The returned function is called after `reset`.
    */
   refilling?(topic: Topic): () => void;
+  /**
+   * Commits are lost that were not heard of. Who subscribes to a pattern, or to a topic without a numbering, may have
+   * missed some, and has to be told before it is sent anything else.
+   */
+  missed?(): void;
   /** The topic has neither content nor a holder any more. */
   removed(topic: Topic): void;
   /** The engine can't work for the moment, or can again: `degradedBy` says which. */
@@ -312,11 +324,15 @@ export class Broker implements EngineFeed {
     refilled?.();
   }
 
+  missed({ forgottenSeq }: NumberingOfCommits): void {
+    this.#listener?.missed?.();
+    for (const topic of this.#topics.values()) if (topic.epoch === '') topic.wasUnheardUpto(forgottenSeq);
+  }
+
   degraded(cause: Error | undefined): void {
     const hasChanged = (cause === undefined) !== (this.#degraded === undefined);
     this.#degraded = cause;
     this.#options.metrics.engineUp.set(cause === undefined ? 1 : 0);
-    if (cause === undefined) this.#doubtUnpublished();
     if (hasChanged) this.#listener?.degradedChanged?.();
   }
 
@@ -331,12 +347,6 @@ export class Broker implements EngineFeed {
     metrics.ringBytes.set(this.bytes);
     metrics.messageIdBytes.set(this.messageIdBytes);
     metrics.acknowledgedPositions.set(this.acknowledged.count);
-  }
-
-  /** While the engine was away, other nodes may have begun topics whose numberings it has dropped by now. */
-  #doubtUnpublished(): void {
-    const { forgottenSeq } = this.#engine;
-    for (const topic of this.#topics.values()) if (topic.epoch === '') topic.wasUnheardUpto(forgottenSeq);
   }
 
   #create(name: string): Topic {

@@ -31,6 +31,9 @@ export type AppendOutcome =
   | { readonly ok: true; readonly epoch: string; readonly offset: number; readonly duplicate: boolean }
   | { readonly ok: false; readonly error: SluiceError };
 
+/** As of `Engine`. */
+export type NumberingOfCommits = Pick<Engine, 'epoch' | 'forgottenSeq'>;
+
 /** What an engine tells its node, in order. Implemented by the broker. */
 export interface EngineFeed {
   /**
@@ -45,6 +48,11 @@ export interface EngineFeed {
    * gone.
    */
   reset(topic: string, epoch: string, offset: number, stored?: StoredTopic): void;
+  /**
+   * The feed has missed commits of which the engine knows nothing any more: of topics whose numbering it has dropped,
+   * or of an earlier numbering of commits. Comes before all that the engine still has of what the feed has missed.
+   */
+  missed?(commits: NumberingOfCommits): void;
   /**
    * The engine has stopped working (`cause`), or works again (undefined). Subscribers stay; publishes fail meanwhile.
    */

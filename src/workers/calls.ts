@@ -1,7 +1,7 @@
 import type { MetricValues } from '../metrics/together.ts';
 import type { Position, PublishFields } from '../protocol/frames.ts';
 import type { SessionEvent } from '../sessions/session-events.ts';
-import type { AppendRequest, Numbering } from '../topics/engine.ts';
+import type { AppendRequest, Numbering, NumberingOfCommits } from '../topics/engine.ts';
 import type { PackedTopic } from './packed.ts';
 import type { PackedError } from './packed-error.ts';
 import type { SeatCalls } from './seats.ts';
@@ -44,6 +44,8 @@ export interface EngineNews {
   /** As `packAppended` makes it. */
   appended(news: Uint8Array): void;
   reset(news: readonly [topic: string, epoch: string, offset: number, stored: PackedTopic | undefined]): void;
+  /** See `EngineFeed`. */
+  missed(commits: NumberingOfCommits): void;
   /** The content of this topic is gone. */
   forgotten(news: readonly [topic: string, forgottenSeq: number]): void;
   /** `commits`: when the engine works again, its commits may be numbered anew. */

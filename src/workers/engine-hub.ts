@@ -62,6 +62,10 @@ export class EngineHub {
         broker.reset(topic, epoch, offset, stored);
         this.#tell('reset', [topic, epoch, offset, stored && packTopic(stored)], topic);
       },
+      missed: ({ epoch, forgottenSeq }) => {
+        broker.missed?.({ epoch, forgottenSeq });
+        this.#tell('missed', { epoch, forgottenSeq });
+      },
       degraded: (cause) => {
         broker.degraded(cause);
         this.#degraded = cause?.message;

@@ -6,6 +6,7 @@ import type {
   Engine,
   EngineFeed,
   Numbering,
+  NumberingOfCommits,
   StoredTopic,
 } from '../topics/engine.ts';
 import { IdleTopics } from '../topics/idle-topics.ts';
@@ -88,6 +89,11 @@ export class WorkerEngine implements Engine {
         this.#feed?.reset(topic, epoch, offset, stored);
         this.#idle.delete(topic);
       }),
+    missed: (commits) =>
+      this.#hear(() => {
+        this.#numberedBy(commits);
+        this.#feed?.missed?.(commits);
+      }),
     forgotten: ([topic, forgottenSeq]) =>
       this.#hear(() => {
         this.#forgottenSeq = Math.max(this.#forgottenSeq, forgottenSeq);
@@ -96,9 +102,8 @@ export class WorkerEngine implements Engine {
       }),
     degraded: ([cause, { epoch, seq, forgottenSeq }]) =>
       this.#hear(() => {
-        if (this.#facts !== undefined) this.#facts = { ...this.#facts, epoch };
+        this.#numberedBy({ epoch, forgottenSeq });
         this.#seq = Math.max(this.#seq, seq);
-        this.#forgottenSeq = Math.max(this.#forgottenSeq, forgottenSeq);
         this.#feed?.degraded(cause === undefined ? undefined : new Error(cause));
       }),
     acknowledged: ([topic, user, position]) => void this.acknowledged.learn(topic, user, position),
@@ -199,6 +204,11 @@ export class WorkerEngine implements Engine {
   #store(name: string, packed: PackedTopic): void {
     this.#heads.set(name, { ...numberingOf(packed), isForgotten: false });
     this.#stored.set(name, unpackTopic(name, packed));
+  }
+
+  #numberedBy({ epoch, forgottenSeq }: NumberingOfCommits): void {
+    if (this.#facts !== undefined) this.#facts = { ...this.#facts, epoch };
+    this.#forgottenSeq = Math.max(this.#forgottenSeq, forgottenSeq);
   }
 
   #hear(news: () => void): void {

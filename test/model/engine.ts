@@ -138,6 +138,7 @@ export class ScriptedEngine implements ModelEngine {
         feed.appended(topic, name, renumbered);
       },
       reset: (topic, epoch, offset) => feed.reset(topic, epoch, offset),
+      missed: (commits) => feed.missed?.(commits),
       degraded: (cause) => feed.degraded(cause),
     });
   }

@@ -22,6 +22,7 @@ import {
   Subscriber,
   type SubscriberOptions,
 } from '../../src/sessions/subscriptions/subscribe.ts';
+import { endUntold } from '../../src/sessions/subscriptions/untold.ts';
 import { Inbox } from '../../src/sessions/users/inbox.ts';
 import { Presence } from '../../src/sessions/users/presence.ts';
 import { Broker } from '../../src/topics/broker.ts';
@@ -275,6 +276,7 @@ export class Gateway {
       reset: (topic) => fanout.reset(topic),
       removed: (topic) => fanout.removed(topic),
       refilling: (topic) => leaveRefilled(this.sessions.all(), topic),
+      missed: () => endUntold(this.sessions.all(), 0),
     });
     this.#sweepLater(fanout);
   }

@@ -205,6 +205,11 @@ export class Socket implements Link {
     this.#network.channels.get(channel)?.delete(this);
   }
 
+  /** What is on its way may be lost, as with any end. */
+  end(): void {
+    this.close();
+  }
+
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;

@@ -26,6 +26,7 @@ export class RedisEngine extends ReplicaEngine implements ModelEngine {
         if (stored !== undefined) this.#model.heard(topic, epoch, stored.publications);
         feed.reset(topic, epoch, offset, stored);
       },
+      missed: (commits) => feed.missed?.(commits),
       degraded: (cause) => feed.degraded(cause),
     };
     return super.open(watched, signal);

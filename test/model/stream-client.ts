@@ -150,7 +150,7 @@ export class StreamClient implements ModelClient {
         this.#caughtUp(frame);
         return;
       default:
-        check(frame.kind === 'lagging', 'an unexpected frame', frame);
+        check(frame.kind === 'lagging' || frame.kind === 'goingAway', 'an unexpected frame', frame);
     }
   }
 

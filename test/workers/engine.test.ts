@@ -32,6 +32,7 @@ class Feed {
     for (const { offset } of publications) this.heard.push(`${topic} ${offset}`);
   };
   reset = (topic: string, _: string, offset: number) => this.heard.push(`${topic} reset ${offset}`);
+  missed = () => this.heard.push('missed some');
   degraded = (cause: Error | undefined) => this.heard.push(cause?.message ?? 'up');
 }
 
@@ -113,6 +114,15 @@ describe('workers of one parent', () => {
     parent.hub.feedOf(parent.broker).degraded(new Error('the disk is full'));
     await expect.poll(() => first.feed.heard).toEqual(['the disk is full']);
     expect((await open()).feed.heard).toEqual(['the disk is full']);
+  });
+
+  test('hear of lost commits in order, and judge cursors by them from then on', async () => {
+    const { first, parent } = await twoWorkers();
+    const feed = parent.hub.feedOf(parent.broker);
+    feed.missed?.({ epoch: 'another', forgottenSeq: 7 });
+    feed.reset('a', '', 0);
+    await expect.poll(() => first.feed.heard).toEqual(['missed some', 'a reset 0']);
+    expect([first.worker.epoch, first.worker.forgottenSeq]).toEqual(['another', 7]);
   });
 
   test('that lose their parent refuse appends, also those under way, which may be tried again', async () => {

@@ -26,8 +26,9 @@ export class Heads {
     return this.#heads.get(topic);
   }
 
-  entries(): Iterable<readonly [string, Head]> {
-    return this.#heads;
+  /** Topics with content. */
+  withContent(): Iterable<string> {
+    return this.#heads.keys();
   }
 
   /** Topics with content, the longest idle first. */

@@ -79,7 +79,13 @@ export class Replica {
   /** Brings the replica and the feed to the state of the picture. Rejects if a load does; then nothing has changed. */
   async take(picture: Picture, load: Load): Promise<void> {
     if (!this.#hasPicture) this.heads.fill(picture.heads);
-    else this.#correct(picture, await this.#corrections(picture, load));
+    else {
+      const corrections = await this.#corrections(picture, load);
+      const hasMissed = picture.epoch !== this.epoch || picture.forgottenSeq > this.seq;
+      this.#loseUnknown(picture.heads, hasMissed);
+      if (hasMissed) this.#guard(() => this.#feed.missed?.(picture));
+      this.#correct(picture, corrections, hasMissed);
+    }
     this.#hasPicture = true;
     this.epoch = picture.epoch;
     this.seq = Math.max(this.seq, picture.seq);
@@ -204,15 +210,16 @@ export class Replica {
    * commits, and then of topics that are replaced: a subscriber that leaves its view for that takes the newest commit
    * for all that it was sent.
    */
-  #correct({ heads, seq }: Picture, corrections: readonly Correction[]): void {
-    this.#loseUnknown(heads);
+  #correct({ seq }: Picture, corrections: readonly Correction[], hasMissed: boolean): void {
     const appended: { readonly epoch: string; readonly publication: StoredPublication }[] = [];
     const replaced: Correction[] = [];
     for (const correction of corrections) {
       const { topic, stored } = correction;
       if (this.heads.get(topic)?.isFed === false) continue;
-      if (this.#continues(topic, stored)) {
-        const after = this.heads.known(topic)?.offset ?? 0;
+      const known = this.heads.known(topic);
+      // Of a topic that is new here, another numbering may have come and gone.
+      if (hasSuccessorsOf(known, stored) && (known !== undefined || !hasMissed)) {
+        const after = known?.offset ?? 0;
         for (const publication of stored.publications)
           if (publication.offset > after) appended.push({ epoch: stored.epoch, publication });
       } else replaced.push(correction);
@@ -226,14 +233,6 @@ export class Replica {
     for (const { topic, head } of corrections) this.#setHead(topic, head);
   }
 
-  /** Of a topic that is new here, another numbering may have come and gone. */
-  #continues(topic: string, stored: StoredTopic): boolean {
-    const known = this.heads.known(topic);
-    return (
-      hasSuccessorsOf(known, stored) && (known !== undefined || stored.bornAfterSeq <= this.forgottenSeq)
-    );
-  }
-
   #setHead(topic: string, head: UpstreamHead): void {
     const before = this.heads.get(topic);
     // A topic that was there stays in the feed without content, until the feed forgets it.
@@ -244,11 +243,12 @@ export class Replica {
     }
   }
 
-  /** Resets topics that the upstream does not know any more. */
-  #loseUnknown(heads: ReadonlyMap<string, UpstreamHead>): void {
-    for (const topic of this.heads.idleNames()) if (!heads.has(topic)) this.heads.delete(topic);
-    for (const [topic] of [...this.heads.entries()]) {
+  /** Drops the topics that the upstream does not know any more, and resets them if they may have had more. */
+  #loseUnknown(heads: ReadonlyMap<string, UpstreamHead>, hasMissed: boolean): void {
+    for (const topic of [...this.heads.idleNames(), ...this.heads.withContent()]) {
       if (heads.has(topic)) continue;
+      this.heads.drop(topic);
+      if (!hasMissed) continue;
       this.heads.delete(topic);
       this.#guard(() => this.#feed.reset(topic, '', 0));
     }

@@ -67,13 +67,34 @@ describe('what a node hears', () => {
     expect(heard.slice(2)).toEqual(['a 3-3']);
   });
 
-  test('replaces a topic that is new to it and may have had another numbering, and continues one that had none', async () => {
-    const upstream = new ScriptedUpstream();
-    const { heard } = await openNode(upstream);
-    upstream.publish('a b');
-    upstream.bornAfter.set('a', 1);
-    await upstream.show();
-    expect(heard).toEqual(['b 1-1', 'reset a 1 with 1-1']);
+  describe('of which the upstream has dropped numberings meanwhile', () => {
+    test.each([
+      ['a commit that it has heard of', 3, {}, ['a 2-2', 'new 1-1']],
+      [
+        'one that it has not',
+        4,
+        {},
+        ['reset idle 0', 'reset gone 0', 'missed some', 'a 2-2', 'reset new 1 with 1-1'],
+      ],
+      [
+        'commits of an earlier numbering',
+        0,
+        { epoch: 'another' },
+        ['reset idle 0', 'reset gone 0', 'missed some', 'a 2-2', 'reset new 1 with 1-1'],
+      ],
+    ])('up to %s', async (_, forgottenSeq, another, expected) => {
+      const upstream = new ScriptedUpstream();
+      const { engine, heard } = await openNode(upstream);
+      upstream.publish('a idle gone');
+      upstream.tell(0);
+      engine.forget('idle');
+      upstream.publish('a new');
+      upstream.dropped.add('idle').add('gone');
+      Object.assign(upstream, { forgottenSeq, ...another });
+      heard.length = 0;
+      await upstream.show();
+      expect(heard).toEqual(expected);
+    });
   });
 
   test('is known while it comes, also before the upstream says that it is open', async () => {

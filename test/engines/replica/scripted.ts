@@ -27,6 +27,7 @@ export class ScriptedUpstream implements Upstream {
   readonly name = 'scripted';
   epoch = 'commits';
   former: Picture['former'];
+  forgottenSeq = 0;
   readonly commits: Commit[] = [];
   /** Topics of which less is kept than was published: from this offset on. */
   readonly keptFrom = new Map<string, number>();
@@ -34,6 +35,8 @@ export class ScriptedUpstream implements Upstream {
   readonly bornAfter = new Map<string, number>();
   /** Topics without content. */
   readonly idle = new Set<string>();
+  /** Topics without a numbering. */
+  readonly dropped = new Set<string>();
   readonly asked: Asked[] = [];
   readonly loaded: string[] = [];
   /** Called when the first picture was taken. */
@@ -76,7 +79,9 @@ export class ScriptedUpstream implements Upstream {
   }
 
   picture(): Picture {
-    const heads = [...new Set(this.commits.map(({ topic }) => topic))].map((topic) => {
+    const topics = new Set(this.commits.map(({ topic }) => topic));
+    for (const topic of this.dropped) topics.delete(topic);
+    const heads = [...topics].map((topic) => {
       const { offset, seq } = this.#of(topic).at(-1) as StoredPublication;
       const numbering = { epoch: `of ${topic}`, offset, seq, bornAfterSeq: this.bornAfter.get(topic) ?? 0 };
       const idleAtSeq = this.idle.has(topic) ? seq : undefined;
@@ -84,7 +89,7 @@ export class ScriptedUpstream implements Upstream {
     });
     const seq = this.commits.length;
     return {
-      ...{ epoch: this.epoch, seq, forgottenSeq: 0, former: this.former },
+      ...{ epoch: this.epoch, seq, forgottenSeq: this.forgottenSeq, former: this.former },
       ...{ heads: new Map(heads), acknowledged: [] },
     };
   }
@@ -130,6 +135,10 @@ class WrittenFeed implements EngineFeed {
 
   reset(topic: string, _epoch: string, offset: number, stored?: StoredTopic): void {
     this.heard.push(`reset ${topic} ${offset}${stored ? ` with ${spanOf(stored.publications)}` : ''}`);
+  }
+
+  missed(): void {
+    this.heard.push('missed some');
   }
 
   degraded(cause: Error | undefined): void {
