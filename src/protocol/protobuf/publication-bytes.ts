@@ -114,15 +114,20 @@ function writeTags(bytes: Uint8Array, from: number, field: number, tags: Tags): 
   return at;
 }
 
-/** The field of the type that was written last: most publications have the type of the one before (`bench -- http`). */
-let last = { type: '', field: new Uint8Array(0) };
+/**
+ * The fields of time and type that were written last: publications of one batch and one namespace have those of the
+ * one before (`bench -- http`).
+ */
+let last = { timestampMs: 0, type: '', written: new Uint8Array(0) };
 
-function typeField(type: string): Uint8Array {
-  if (type === last.type) return last.field;
-  const field = new Uint8Array(type === '' ? 0 : textLength(type));
-  if (type !== '') writeText(field, 0, fields.type, type);
-  last = { type, field };
-  return field;
+function timeAndType(timestampMs: number, type: string): Uint8Array {
+  if (timestampMs === last.timestampMs && type === last.type) return last.written;
+  const timeLength = timestampMs === 0 ? 0 : 1 + varintLength(timestampMs);
+  const written = new Uint8Array(timeLength + (type === '' ? 0 : textLength(type)));
+  if (timestampMs !== 0) writeNumber(written, 0, fields.timestampMs, timestampMs);
+  if (type !== '') writeText(written, timeLength, fields.type, type);
+  last = { timestampMs, type, written };
+  return written;
 }
 
 /** The length of the Publication alone. */
@@ -130,8 +135,7 @@ function innerLength(publication: Publication): number {
   const { offset, timestampMs, type, payload } = publication;
   let length = fieldLength(payload.bytes.length);
   if (offset !== 0) length += 1 + varintLength(offset);
-  if (timestampMs !== 0) length += 1 + varintLength(timestampMs);
-  length += typeField(type).length;
+  length += timeAndType(timestampMs, type).length;
   if (!hasSeenFields(publication)) return length;
   for (const row of optional) {
     const value = publication[row.name];
@@ -147,9 +151,8 @@ export function writePublication(publication: Publication, take: (length: number
   const bytes = take(fieldLength(length));
   let at = writeHead(bytes, 0, publicationsField, length);
   if (offset !== 0) at = writeNumber(bytes, at, fields.offset, offset);
-  if (timestampMs !== 0) at = writeNumber(bytes, at, fields.timestampMs, timestampMs);
-  const field = typeField(type);
-  for (let i = 0; i < field.length; i++) bytes[at++] = field[i] as number;
+  const both = timeAndType(timestampMs, type);
+  for (let i = 0; i < both.length; i++) bytes[at++] = both[i] as number;
   at = writeHead(bytes, at, fields[payload.format], payload.bytes.length);
   bytes.set(payload.bytes, at);
   at += payload.bytes.length;
