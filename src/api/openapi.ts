@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type ErrorCode, errorTable } from '../errors.ts';
 import { jsonText } from './http.ts';
-import { type Route, type RouteBody, route } from './route.ts';
+import { get, type Route, type RouteBody } from './route.ts';
 import { components } from './schemas.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -13,9 +13,7 @@ const schemaPath = (id: string) => `#/components/schemas/${id}`;
  * charged for: it is built at once.
  */
 export function openapiRoute(routes: readonly Route[], version: string): Route {
-  const self: Route = route({
-    method: 'GET',
-    path: '/openapi.json',
+  const self: Route = get('/openapi.json', {
     summary: 'This document.',
     access: 'none',
     response: z.looseObject({ openapi: z.string() }),

@@ -3,7 +3,7 @@ import { jsonName } from '../protocol/json/names.ts';
 import { type FieldRow, fieldRows, type Kinds } from '../protocol/publication.ts';
 import { maxFieldLengths, maxTagLength, maxTags } from '../protocol/publish-limits.ts';
 import { topicNameMaxLength } from '../topics/topic-name.ts';
-import { after, component, instant, limit, topicName, wholeNumber } from './schemas.ts';
+import { after, component, instant, limit, text, topicName, wholeNumber } from './schemas.ts';
 
 export const defaultType = 'publication';
 
@@ -11,7 +11,7 @@ const schemasOf: { readonly [K in keyof Kinds]: (member: FieldRow) => z.ZodType<
   text: ({ minLength = 0, maxLength = Number.MAX_SAFE_INTEGER }) => z.string().min(minLength).max(maxLength),
   tags: () =>
     z
-      .record(z.string().min(1).max(maxTagLength), z.string().max(maxTagLength))
+      .record(text(maxTagLength), z.string().max(maxTagLength))
       .refine((tags) => Object.keys(tags).length <= maxTags, `at most ${maxTags} tags`),
   flag: () => z.boolean(),
   duration: () => z.int().min(1),
@@ -36,8 +36,7 @@ export const publishBody = component(
   z.strictObject({ topic: topicName, ...publicationFields, data }),
 );
 const recipientsMax = 500;
-const names = (of: string) =>
-  z.array(z.string().min(1).max(topicNameMaxLength)).max(recipientsMax).optional().describe(of);
+const names = (of: string) => z.array(topicName).max(recipientsMax).optional().describe(of);
 /** Whom a broadcast is for. Never null: a list that is missing by mistake would mean everyone. */
 export const recipients = z
   .strictObject({
@@ -58,19 +57,13 @@ export const syncBody = component(
   z.strictObject({
     ...publicationFields,
     data,
-    except: z
-      .string()
-      .min(1)
-      .max(maxFieldLengths.except)
-      .describe('Session of the device that already has it.'),
+    except: text(maxFieldLengths.except).describe('Session of the device that already has it.'),
   }),
 );
 export const userParams = z.object({
-  user: z
-    .string()
-    .min(1)
-    .max(topicNameMaxLength)
-    .describe('Id of the user (`sub` of the token), percent-encoded: `alice%40example.org`, `a%2Fb`.'),
+  user: text(topicNameMaxLength).describe(
+    'Id of the user (`sub` of the token), percent-encoded: `alice%40example.org`, `a%2Fb`.',
+  ),
 });
 export const batchItemsMax = 1000;
 const acksMax = 1000;
@@ -78,11 +71,9 @@ export const batchBody = component('PublishBatch', z.array(publishBody).max(batc
 export const emptyBody = component('Empty', z.strictObject({}));
 
 export const jobParams = z.object({
-  id: z
-    .string()
-    .min(1)
-    .max(topicNameMaxLength - 'job:'.length)
-    .describe('Percent-encoded; only characters that topics may have.'),
+  id: text(topicNameMaxLength - 'job:'.length).describe(
+    'Percent-encoded; only characters that topics may have.',
+  ),
 });
 export const jobBody = component(
   'JobUpdate',
@@ -93,10 +84,7 @@ export const jobBody = component(
       .max(100)
       .optional()
       .describe('Percent. Default: unchanged; 100 for a completed job.'),
-    status: z
-      .string()
-      .min(1)
-      .max(64)
+    status: text(64)
       .default('running')
       .describe(
         '`completed` and `error` end the job. The application may use any other text, such as `failed`, which does not.',
@@ -113,7 +101,7 @@ export const jobBody = component(
       .boolean()
       .default(false)
       .describe('Start the job anew, even if it has ended; progress may then go backwards.'),
-    messageId: z.string().min(1).max(128).optional(),
+    messageId: text(128).optional(),
     job_id: z.union([z.string(), z.int()]).nullish().describe('The job of the path.'),
     timestamp: instant.nullish().describe('Time of the report. Default: the gateway’s clock.'),
   }),
@@ -124,7 +112,7 @@ export const topicParams = z.object({
     .string()
     .describe('Percent-encoded. `$all` has the broadcasts; other names with `$` require an API key.'),
 });
-export const connectionParams = z.object({ id: z.string().min(1).max(200) });
+export const connectionParams = z.object({ id: text(200) });
 
 export const topicsQuery = z.strictObject({
   prefix: z
@@ -157,7 +145,7 @@ export const userConnectionsQuery = z.strictObject({ after, limit });
 export const callBody = component(
   'Call',
   z.strictObject({
-    method: z.string().min(1).max(1024).describe('Name of the method.'),
+    method: text(1024).describe('Name of the method.'),
     data: z.unknown().optional().describe('Any JSON value, passed on byte for byte.'),
     dataBase64: z.base64().optional().describe('Any bytes, instead of `data`.'),
   }),
@@ -187,8 +175,8 @@ export const acksBody = component(
   }),
 );
 
-const tokenId = z.string().min(1).max(200).describe('`jti` of the token.');
-const revokedUser = z.string().min(1).max(200).describe('`sub` of the tokens.');
+const tokenId = text(200).describe('`jti` of the token.');
+const revokedUser = text(200).describe('`sub` of the tokens.');
 export const restoreBody = component(
   'Restore',
   z.strictObject({ jti: tokenId.optional(), user: revokedUser.optional() }),

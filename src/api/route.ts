@@ -63,10 +63,14 @@ interface Typed<P, Q> {
 }
 type Shape<S> = S extends z.ZodType ? z.output<S> : unknown;
 
-/** Lets the compiler check that a handler takes what the route's schemas yield. */
-export function route<
-  P extends z.ZodObject | undefined = undefined,
-  Q extends z.ZodObject | undefined = undefined,
->(spec: Omit<Route, 'params' | 'query' | 'handle'> & Typed<P, Q>): Route {
-  return spec as Route;
+/** The compiler checks that a handler takes what the route's schemas yield. */
+function routeBy(method: Route['method']) {
+  return <P extends z.ZodObject | undefined = undefined, Q extends z.ZodObject | undefined = undefined>(
+    path: string,
+    spec: Omit<Route, 'method' | 'path' | 'params' | 'query' | 'handle'> & Typed<P, Q>,
+  ): Route => ({ method, path, ...spec }) as Route;
 }
+
+export const get = routeBy('GET');
+export const post = routeBy('POST');
+export const put = routeBy('PUT');

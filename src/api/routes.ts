@@ -7,7 +7,7 @@ import { page } from './pages.ts';
 import { ndjson, publish, publishBatch } from './publish.ts';
 import * as requests from './request-schemas.ts';
 import * as responses from './response-schemas.ts';
-import { type Route, route } from './route.ts';
+import { get, post, put, type Route } from './route.ts';
 import { showHealth, showMetrics, showReadiness, showStats } from './service.ts';
 import { pollBody, pollQuery, pollReply, sseBody, sseQuery } from './stream-request.ts';
 import { listRevocations, restoreTokens, revokeTokens } from './tokens.ts';
@@ -25,8 +25,12 @@ const publishErrors = [
 ] as const;
 
 /** The client is admitted like one that opens a WebSocket, and permission is checked for each topic. */
-function stream(spec: Pick<Route, 'method' | 'path' | 'summary' | 'query' | 'body' | 'response'>): Route {
-  return {
+function stream(
+  make: typeof get,
+  path: string,
+  spec: Pick<Route, 'summary' | 'query' | 'body' | 'response'>,
+): Route {
+  return make(path, {
     ...spec,
     access: 'read',
     byToken: true,
@@ -35,7 +39,7 @@ function stream(spec: Pick<Route, 'method' | 'path' | 'summary' | 'query' | 'bod
     handle: () => {
       throw new SluiceError('not_supported', 'the transport serves this route');
     },
-  };
+  });
 }
 
 /**
@@ -43,9 +47,7 @@ function stream(spec: Pick<Route, 'method' | 'path' | 'summary' | 'query' | 'bod
  * matching, access, validation, metrics and `GET /openapi.json` follow from it.
  */
 export const routes: readonly Route[] = [
-  route({
-    method: 'POST',
-    path: '/api/publish',
+  post('/api/publish', {
     summary: 'Publish one update. The response is sent once the engine has committed it.',
     access: 'publish',
     byToken: true,
@@ -54,9 +56,7 @@ export const routes: readonly Route[] = [
     errors: ['invalid_topic', 'too_many_topics', ...publishErrors],
     handle: publish,
   }),
-  route({
-    method: 'POST',
-    path: '/api/publish/batch',
+  post('/api/publish/batch', {
     summary: 'Publish many updates, as a JSON array or one per line. Each has its own result.',
     access: 'publish',
     byToken: true,
@@ -65,9 +65,7 @@ export const routes: readonly Route[] = [
     errors: ['invalid_json'],
     handle: publishBatch,
   }),
-  route({
-    method: 'POST',
-    path: '/api/broadcast',
+  post('/api/broadcast', {
     summary: 'Publish one update to all sessions, or to a list of users and topics. Each has its own result.',
     access: 'publish',
     body: { mediaTypes: [json], schema: requests.broadcastBody },
@@ -75,9 +73,7 @@ export const routes: readonly Route[] = [
     errors: publishErrors,
     handle: broadcast,
   }),
-  route({
-    method: 'POST',
-    path: '/api/users/{user}/notify',
+  post('/api/users/{user}/notify', {
     summary: 'Publish to all devices of a user, online or not: the topic `user:{user}`.',
     access: 'publish',
     byToken: true,
@@ -87,9 +83,7 @@ export const routes: readonly Route[] = [
     errors: ['too_many_topics', ...publishErrors],
     handle: notifyUser,
   }),
-  route({
-    method: 'POST',
-    path: '/api/users/{user}/sync',
+  post('/api/users/{user}/sync', {
     summary: 'Publish to all devices of a user except the one with the given session.',
     access: 'publish',
     byToken: true,
@@ -99,9 +93,7 @@ export const routes: readonly Route[] = [
     errors: ['too_many_topics', ...publishErrors],
     handle: syncUser,
   }),
-  route({
-    method: 'GET',
-    path: '/api/users/{user}/connections',
+  get('/api/users/{user}/connections', {
     summary: 'List the open connections of a user, ordered by id. A token may list those of its own user.',
     access: 'read',
     byToken: true,
@@ -110,17 +102,13 @@ export const routes: readonly Route[] = [
     response: responses.connectionList,
     handle: listUserConnections,
   }),
-  route({
-    method: 'GET',
-    path: '/api/stats',
+  get('/api/stats', {
     summary: 'Show the main counters.',
     access: 'read',
     response: responses.stats,
     handle: showStats,
   }),
-  route({
-    method: 'GET',
-    path: '/api/topics',
+  get('/api/topics', {
     summary:
       'List the topics with content, ordered by name; Sluice’s own only with `?prefix=$`. With a token, `prefix` is required and the token must permit all of it.',
     access: 'read',
@@ -129,9 +117,7 @@ export const routes: readonly Route[] = [
     response: responses.topicList,
     handle: listTopics,
   }),
-  route({
-    method: 'GET',
-    path: '/api/topics/{topic}',
+  get('/api/topics/{topic}', {
     summary: 'Show the state of a topic.',
     access: 'read',
     byToken: true,
@@ -140,9 +126,7 @@ export const routes: readonly Route[] = [
     errors: ['invalid_topic'],
     handle: showTopic,
   }),
-  route({
-    method: 'GET',
-    path: '/api/topics/{topic}/history',
+  get('/api/topics/{topic}/history', {
     summary: 'Get a page of the history of a topic, oldest first. The topic `$all` has the broadcasts.',
     access: 'read',
     byToken: true,
@@ -152,9 +136,7 @@ export const routes: readonly Route[] = [
     errors: ['invalid_topic', 'engine_unavailable'],
     handle: showHistory,
   }),
-  route({
-    method: 'GET',
-    path: '/api/topics/{topic}/latest',
+  get('/api/topics/{topic}/latest', {
     summary: 'Get the newest publication; in state mode the newest one per key.',
     access: 'read',
     byToken: true,
@@ -164,9 +146,7 @@ export const routes: readonly Route[] = [
     errors: ['invalid_topic', 'engine_unavailable'],
     handle: showLatest,
   }),
-  route({
-    method: 'PUT',
-    path: '/api/jobs/{id}',
+  put('/api/jobs/{id}', {
     summary:
       'Report the progress of a job, published to the topic `job:{id}` as `job_progress`, `job_completed` or `job_error`. A repeated report changes nothing.',
     access: 'publish',
@@ -177,9 +157,7 @@ export const routes: readonly Route[] = [
     errors: ['invalid_topic', 'job_conflict', 'too_many_topics', ...publishErrors],
     handle: updateJob,
   }),
-  route({
-    method: 'GET',
-    path: '/api/jobs/{id}/status',
+  get('/api/jobs/{id}/status', {
     summary: 'Get the progress of a job, for clients that poll.',
     access: 'read',
     byToken: true,
@@ -188,9 +166,7 @@ export const routes: readonly Route[] = [
     errors: ['invalid_topic', 'not_found', 'engine_unavailable'],
     handle: showJob,
   }),
-  route({
-    method: 'POST',
-    path: '/api/call',
+  post('/api/call', {
     summary: 'Send a request to the application and return its answer, as the command `call` does.',
     access: 'read',
     byToken: true,
@@ -206,18 +182,14 @@ export const routes: readonly Route[] = [
     ],
     handle: callApplication,
   }),
-  route({
-    method: 'GET',
-    path: '/api/connections',
+  get('/api/connections', {
     summary: 'List the open connections, ordered by id.',
     access: 'admin',
     query: requests.connectionsQuery,
     response: responses.connectionList,
     handle: listConnections,
   }),
-  route({
-    method: 'POST',
-    path: '/api/connections/{id}/disconnect',
+  post('/api/connections/{id}/disconnect', {
     summary: 'Close a connection. Its client does not reconnect by itself.',
     access: 'admin',
     params: requests.connectionParams,
@@ -226,9 +198,7 @@ export const routes: readonly Route[] = [
     errors: ['invalid_json', 'not_found'],
     handle: disconnect,
   }),
-  route({
-    method: 'POST',
-    path: '/api/connections/{id}/acks',
+  post('/api/connections/{id}/acks', {
     summary:
       'Acknowledge positions in views whose `subscribed` said `inbox`, for streams and polls of the same user; at most once a second.',
     access: 'read',
@@ -239,9 +209,7 @@ export const routes: readonly Route[] = [
     errors: ['invalid_json', 'not_found'],
     handle: acknowledge,
   }),
-  route({
-    method: 'POST',
-    path: '/api/tokens/revoke',
+  post('/api/tokens/revoke', {
     summary:
       'Revoke a token by its `jti`, or all tokens issued to a user until now. Their connections are closed.',
     access: 'admin',
@@ -250,9 +218,7 @@ export const routes: readonly Route[] = [
     errors: ['invalid_json', 'too_many_keys', 'engine_unavailable'],
     handle: revokeTokens,
   }),
-  route({
-    method: 'POST',
-    path: '/api/tokens/restore',
+  post('/api/tokens/restore', {
     summary: 'Undo a revocation.',
     access: 'admin',
     body: { mediaTypes: [json], schema: requests.restoreBody },
@@ -260,63 +226,47 @@ export const routes: readonly Route[] = [
     errors: ['invalid_json', 'not_found', 'engine_unavailable'],
     handle: restoreTokens,
   }),
-  route({
-    method: 'GET',
-    path: '/api/tokens/revocations',
+  get('/api/tokens/revocations', {
     summary: 'List the revocations in effect.',
     access: 'admin',
     response: responses.revocationList,
     handle: listRevocations,
   }),
-  stream({
-    method: 'GET',
-    path: '/sse',
+  stream(get, '/sse', {
     summary: 'Stream topics as Server-Sent Events; resumes by `Last-Event-ID`.',
     query: sseQuery,
     response: 'text/event-stream',
   }),
-  stream({
-    method: 'POST',
-    path: '/sse',
+  stream(post, '/sse', {
     summary: 'The same with the topics in the body, for lists that are too long for a URL.',
     body: { mediaTypes: [json], schema: sseBody },
     response: 'text/event-stream',
   }),
-  stream({
-    method: 'GET',
-    path: '/poll',
+  stream(get, '/poll', {
     summary:
       'Long polling: returns what was published after a cursor as soon as there is something, or 204 after the timeout.',
     query: pollQuery,
     response: pollReply,
   }),
-  stream({
-    method: 'POST',
-    path: '/poll',
+  stream(post, '/poll', {
     summary: 'The same with the topics in the body, for lists that are too long for a URL.',
     body: { mediaTypes: [json], schema: pollBody },
     response: pollReply,
   }),
-  route({
-    method: 'GET',
-    path: '/metrics',
+  get('/metrics', {
     summary: 'Metrics for Prometheus; allowed for keys that may read, and from this machine.',
     access: 'metrics',
     response: 'text/plain',
     handle: showMetrics,
   }),
-  route({
-    method: 'GET',
-    path: '/healthz',
+  get('/healthz', {
     summary: 'The process is alive.',
     access: 'none',
     isProbe: true,
     response: responses.health,
     handle: showHealth,
   }),
-  route({
-    method: 'GET',
-    path: '/readyz',
+  get('/readyz', {
     summary: 'The engine commits and delivers a test publication.',
     access: 'none',
     isProbe: true,
@@ -335,9 +285,7 @@ export const routes: readonly Route[] = [
       ['/client.js', 'client.js', 'text/javascript', 'The browser SDK, as a module.'],
     ] as const
   ).map(([path, file, response, summary]) =>
-    route({
-      method: 'GET',
-      path,
+    get(path, {
       summary,
       access: 'none',
       response,

@@ -9,6 +9,11 @@ export function component<T extends z.ZodType>(id: string, schema: T): T {
   return schema;
 }
 
+/** A text that is not empty. */
+export function text(max: number): z.ZodString {
+  return z.string().min(1).max(max);
+}
+
 /** A whole number in a query. */
 export function wholeNumber(min: number, max: number) {
   return z
@@ -33,4 +38,4 @@ export const epoch = z
   .string()
   .describe('Identity of the numbering of offsets; empty before the first publication.');
 export const instant = z.iso.datetime({ offset: true });
-export const topicName = z.string().min(1).max(topicNameMaxLength);
+export const topicName = text(topicNameMaxLength);

@@ -3,7 +3,7 @@ import { disconnect } from '../api/connections.ts';
 import { json } from '../api/http.ts';
 import * as requests from '../api/request-schemas.ts';
 import * as responses from '../api/response-schemas.ts';
-import { type Route, route } from '../api/route.ts';
+import { get, post, type Route } from '../api/route.ts';
 import { userProblem, userTopicOf } from '../auth/permissions.ts';
 import { SluiceError, throwIf } from '../errors.ts';
 import { type Members, type OldBody, readOldBody, textOf, textsOf } from './old-body.ts';
@@ -24,7 +24,6 @@ const anyObject = z.looseObject({});
 const published = z.object({ success: z.literal(true), topics: z.array(z.string()), recipients: z.int() });
 /** What the routes that publish have in common. */
 const publishing = {
-  method: 'POST',
   access: 'publish',
   byToken: true,
   body,
@@ -72,9 +71,7 @@ export function compatRoutes(systems: readonly System[], options: CompatRouteOpt
 /** Responds to a request for a WebSocket path without an upgrade. */
 function upgradeRoute(path: string): Route {
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name as string, z.string()] as const);
-  return route({
-    method: 'GET',
-    path,
+  return get(path, {
     summary: 'A WebSocket of an older system.',
     access: 'none',
     params: names.length === 0 ? undefined : z.object(Object.fromEntries(names)),
@@ -88,9 +85,7 @@ function upgradeRoute(path: string): Route {
 
 function monitoringRoutes({ name, namespace }: System, options: CompatRouteOptions): readonly Route[] {
   return [
-    route({
-      method: 'GET',
-      path: '/api/v1/websocket/stats',
+    get('/api/v1/websocket/stats', {
       summary: 'Server monitoring: its connections and messages.',
       access: 'read',
       response: anyObject,
@@ -105,9 +100,8 @@ function monitoringRoutes({ name, namespace }: System, options: CompatRouteOptio
         });
       },
     }),
-    route({
+    post('/api/v1/websocket/broadcast', {
       ...publishing,
-      path: '/api/v1/websocket/broadcast',
       summary:
         'Server monitoring: an update of the server `server_id`, of those in `server_ids`, or one for all its connections.',
       handle: (call, ports) => {
@@ -116,9 +110,7 @@ function monitoringRoutes({ name, namespace }: System, options: CompatRouteOptio
         return publishToAll(topics ?? [broadcastTopicOf(name)], update, call, ports);
       },
     }),
-    route({
-      method: 'POST',
-      path: '/api/v1/websocket/connections/{id}/disconnect',
+    post('/api/v1/websocket/connections/{id}/disconnect', {
       summary: 'Server monitoring: end a connection.',
       access: 'admin',
       params: requests.connectionParams,
@@ -152,9 +144,7 @@ function marketRoutes(
   { stats, isRunning }: CompatRouteOptions,
 ): readonly Route[] {
   return [
-    route({
-      method: 'GET',
-      path: '/market/stats',
+    get('/market/stats', {
       summary: 'Market data: its connections, messages and symbols.',
       access: 'read',
       response: anyObject,
@@ -174,17 +164,14 @@ function marketRoutes(
 
 function notificationRoutes({ name, namespace }: System, { stats }: CompatRouteOptions): readonly Route[] {
   return [
-    route({
-      method: 'GET',
-      path: '/api/v1/ws/stats',
+    get('/api/v1/ws/stats', {
       summary: 'Notifications: connections, users and rooms.',
       access: 'read',
       response: anyObject,
       handle: () => json(notificationStats(stats(name), namespace)),
     }),
-    route({
+    post('/api/v1/ws/broadcast', {
       ...publishing,
-      path: '/api/v1/ws/broadcast',
       summary: 'Notifications: a system message to all, to the room `room`, or to the users `user_ids`.',
       handle: (call, ports) => {
         const body = readOldBody(call.body, notificationEnvelope);
@@ -207,9 +194,8 @@ function notificationRoutes({ name, namespace }: System, { stats }: CompatRouteO
 const userParams = z.object({ user: z.string().min(1).max(1024) });
 
 function routeToUser(path: string, type: string, summary: string): Route {
-  return route({
+  return post(path, {
     ...publishing,
-    path,
     summary: `Notifications: ${summary}`,
     params: userParams,
     handle: (call, ports) => {
@@ -223,9 +209,7 @@ function routeToUser(path: string, type: string, summary: string): Route {
   });
 }
 
-const connectionsOfUser = route({
-  method: 'GET',
-  path: '/api/v1/ws/connections/{user}',
+const connectionsOfUser = get('/api/v1/ws/connections/{user}', {
   summary: 'Notifications: the connections of a user.',
   access: 'read',
   byToken: true,
@@ -246,9 +230,8 @@ const connectionsOfUser = route({
   },
 });
 
-const demoNotification = route({
+const demoNotification = post('/api/v1/notifications/demo', {
   ...publishing,
-  path: '/api/v1/notifications/demo',
   summary: 'Notifications: a notification to try it, for `user_id`.',
   handle: (call, ports) => {
     const { members, inner, timestampMs } = readOldBody(call.body, []);
