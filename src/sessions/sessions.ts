@@ -171,7 +171,7 @@ export class Sessions {
     finish: (results: readonly SubscribeResult[] | SluiceError) => void,
   ): void {
     session.peer.seat.name?.(session.id);
-    this.#opening.ofStream(session, subscriptions, timed, finish);
+    this.#opening.subscribe(session, subscriptions, timed, finish);
   }
 
   /** A message or pong has come. */

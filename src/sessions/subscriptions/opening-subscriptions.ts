@@ -24,7 +24,7 @@ export class OpeningSubscriptions {
   /** Subscribes a session to the topic of its path, and tells it, also why it is not. */
   toPath(session: Session, topic: string): void {
     const timed = (run: () => void) => this.#options.timed(session, run);
-    this.#subscribe(session, [{ topic }], timed, (subscribed) => {
+    this.subscribe(session, [{ topic }], timed, (subscribed) => {
       const results =
         subscribed instanceof SluiceError ? [{ topic, error: wireError(subscribed) }] : subscribed;
       session.outbox.sendFrame({ kind: 'subscribed', id: 0, results });
@@ -32,16 +32,7 @@ export class OpeningSubscriptions {
   }
 
   /** See `Sessions.subscribeStream`. */
-  ofStream(
-    session: Session,
-    subscriptions: readonly Subscription[],
-    timed: (run: () => void) => void,
-    finish: (results: readonly SubscribeResult[] | SluiceError) => void,
-  ): void {
-    this.#subscribe(session, subscriptions, timed, finish);
-  }
-
-  #subscribe(
+  subscribe(
     session: Session,
     subscriptions: readonly Subscription[],
     timed: (run: () => void) => void,
