@@ -8,6 +8,7 @@ import { loggedFeed } from './server/engine-log.ts';
 import type { Environment, Swept } from './server/environment.ts';
 import { type Listeners, openListeners } from './server/listeners.ts';
 import { memoryProblem } from './server/memory-limit.ts';
+import type { RunningGateway } from './server/running.ts';
 import { leaveRefilled } from './sessions/subscriptions/refills.ts';
 import { endUntold } from './sessions/subscriptions/untold.ts';
 import { builtInSources } from './sources/built-in.ts';
@@ -17,26 +18,11 @@ import { loadUws } from './transport/uws/load.ts';
 
 export type { ServerOptions } from './server/assembly.ts';
 
-export interface RunningServer {
-  readonly host: string;
-  readonly port: number;
-  /** Of `compatPort`. */
-  readonly compatPort: number | undefined;
-  /** Of `adminPort`. */
-  readonly adminPort: number | undefined;
-  /** Of `proxyPort`. */
-  readonly proxyPort: number | undefined;
-  /** Reloads the certificate of the port. Resolves with its error, if any; then the old one stays. */
-  reloadCertificate(): Promise<Error | undefined>;
-  /**
-   * Applies the changed configuration (a `LiveConfig`), ends the sessions of clients that are no longer admitted, and
-   * reloads certificate and public keys. Resolves with the error of the certificate, if any.
-   */
-  reload(): Promise<Error | undefined>;
+export interface RunningServer extends RunningGateway {
   readonly broker: Broker;
   readonly metrics: Metrics;
-  /** Refuses new connections, asks clients to reconnect later, drains, and ends. */
-  close(): Promise<void>;
+  /** Reloads the certificate of the port. Resolves with its error, if any; then the old one stays. */
+  reloadCertificate(): Promise<Error | undefined>;
 }
 
 const sweepMs = 1000;
@@ -66,10 +52,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   let draining: Promise<void> | undefined;
   return {
     host: config.host,
-    port: listeners.port,
-    compatPort: listeners.compatPort,
-    adminPort: listeners.adminPort,
-    proxyPort: listeners.proxyPort,
+    ...listeners.ports,
     reloadCertificate: () => listeners.reloadCertificate(),
     reload: () => reload(assembly, listeners),
     broker: assembly.storage.broker,
@@ -123,8 +106,9 @@ async function open(
 }
 
 /** Among several workers the parent logs what is the same for all. */
-function logStart({ environment }: Assembly, { compatPort }: Listeners, { site }: ServerOptions): void {
+function logStart({ environment }: Assembly, { ports }: Listeners, { site }: ServerOptions): void {
   const { config, log } = environment;
+  const { compatPort } = ports;
   if (site === undefined) {
     log.info(accessSummary(config));
     const problem = memoryProblem(config);
@@ -165,7 +149,7 @@ function startWork(assembly: Assembly, listeners: Listeners, { site }: ServerOpt
   if (isFirst(site)) swept.push(new ClockWatch(log, Date.now, monotonicMs));
   told?.occupancy?.sweep();
   told?.events.start();
-  const stops = isFirst(site) ? startSources(environment, broker, listeners.port, canary.headers) : [];
+  const stops = isFirst(site) ? startSources(environment, broker, listeners.ports.port, canary.headers) : [];
   const stopWatching = watchLoopDelay((seconds) => {
     metrics.eventLoopDelaySeconds.observe(seconds);
     loopDelays.add(seconds * 1000);

@@ -1,21 +1,8 @@
 import type { DestinationStream } from 'pino';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
+import type { RunningGateway } from '../server/running.ts';
 import type { Worker, WorkerSite } from '../server/worker.ts';
-
-export interface RunningGateway {
-  readonly host: string;
-  readonly port: number;
-  /** The admin port. */
-  readonly adminPort?: number | undefined;
-  /** The port for connections with the PROXY protocol. */
-  readonly proxyPort?: number | undefined;
-  /** The port for WebSockets of system b. */
-  readonly compatPort?: number | undefined;
-  /** Applies the changed configuration. Resolves with the error of the certificate, if there is one. */
-  reload(): Promise<Error | undefined>;
-  close(): Promise<void>;
-}
 
 export interface StartServerOptions {
   readonly log: Log;

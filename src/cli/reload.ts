@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Config, ConfigError, type LiveConfig } from '../config.ts';
 import type { Log } from '../log.ts';
-import type { RunningGateway } from './deps.ts';
+import type { RunningGateway } from '../server/running.ts';
 
 /** Loads the configuration of the command line again. Throws a `ConfigError`. */
 export type LoadConfig = (warn: (sentence: string) => void) => Config;

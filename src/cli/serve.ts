@@ -1,9 +1,10 @@
 import { type Config, LiveConfig } from '../config.ts';
 import { createLog, flushed, type Log } from '../log.ts';
 import { addressesOf, schemeOf } from '../server/addresses.ts';
+import type { RunningGateway } from '../server/running.ts';
 import type { Worker } from '../server/worker.ts';
 import { readyText } from './addresses.ts';
-import { type CliDeps, Exit, type RunningGateway } from './deps.ts';
+import { type CliDeps, Exit } from './deps.ts';
 import { type LoadConfig, ReloadsInTurn, reload } from './reload.ts';
 import { type RunningAt, removeRunFile, writeRunFile } from './run-file.ts';
 import { startFailure } from './start-failure.ts';

@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts';
+import type { ListeningPorts } from './running.ts';
 
 /** Further URLs of a gateway; absent: it does not listen there. */
 export interface OtherAddresses {
@@ -14,17 +15,9 @@ export interface Addresses extends OtherAddresses {
   readonly url: string;
 }
 
-interface ListeningPorts {
-  readonly host: string;
-  readonly port: number;
-  readonly adminPort?: number | undefined;
-  readonly proxyPort?: number | undefined;
-  readonly compatPort?: number | undefined;
-}
-
 export function addressesOf(
   config: Config,
-  { host, port, adminPort, compatPort, proxyPort }: ListeningPorts,
+  { host, port, adminPort, compatPort, proxyPort }: ListeningPorts & { readonly host: string },
 ): Addresses {
   return {
     url: urlOf(schemeOf(config), host, port),

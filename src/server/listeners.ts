@@ -13,14 +13,12 @@ import { OpenApps } from './open-apps.ts';
 import { makeRelayFolder, relaySocket } from './relay-folder.ts';
 import { ReplacedCertificate } from './replaced-certificate.ts';
 import { ReservedPorts } from './reserved-ports.ts';
+import type { ListeningPorts } from './running.ts';
 import type { Serving } from './transport.ts';
 
 /** Everything that a gateway listens on. */
 export interface Listeners extends Swept {
-  readonly port: number;
-  readonly compatPort: number | undefined;
-  readonly adminPort: number | undefined;
-  readonly proxyPort: number | undefined;
+  readonly ports: ListeningPorts;
   /** When the certificate of the port expires. Undefined: it has none. */
   readonly certificateValidUntil: Date | undefined;
   /** Looks whether the certificate has changed. */
@@ -41,18 +39,13 @@ export interface SharedListening {
   stopPassed(): void;
 }
 
-interface Ports {
-  readonly port: number;
-  readonly compatPort: number | undefined;
-  readonly adminPort: number | undefined;
-}
-
 type Around = Pick<Environment, 'config' | 'log' | 'metrics' | 'monotonicMs'>;
 
 export interface ListenersOptions {
   readonly uws: Uws;
   readonly environment: Around;
-  readonly ports: Ports;
+  /** Those to listen on; 0: any that is free. */
+  readonly ports: Omit<ListeningPorts, 'proxyPort'>;
   readonly serving: Serving;
   readonly isProxy: (peerAddress: string) => boolean;
   /** Other processes of this gateway listen on the same ports. Undefined: none does. */
@@ -79,10 +72,7 @@ export async function openListeners(options: ListenersOptions): Promise<Listener
       ? await servePassed(opened, environment, serving, shared)
       : await listenAlone(opened, environment, serving, isProxy);
     return {
-      port: main.port,
-      compatPort: compat?.port,
-      adminPort: admin?.port,
-      proxyPort,
+      ports: { port: main.port, compatPort: compat?.port, adminPort: admin?.port, proxyPort },
       get certificateValidUntil() {
         return certificate?.validUntil;
       },

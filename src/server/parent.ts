@@ -22,24 +22,10 @@ import { loggedFeed } from './engine-log.ts';
 import { Entrances } from './entrances.ts';
 import { memoryProblem } from './memory-limit.ts';
 import { ReservedPorts } from './reserved-ports.ts';
+import type { RunningGateway } from './running.ts';
 import { createSharedCaps } from './shared-caps.ts';
 import { createStorage } from './storage.ts';
 import { WorkerPool } from './worker-pool.ts';
-
-export interface RunningParent {
-  readonly host: string;
-  readonly port: number;
-  /** The port that `compatPort` got. */
-  readonly compatPort: number | undefined;
-  /** The port that `adminPort` got. */
-  readonly adminPort: number | undefined;
-  /** The port that `proxyPort` got. */
-  readonly proxyPort: number | undefined;
-  /** Applies the changed configuration (a `LiveConfig`). The workers reload their own. */
-  reload(): Promise<undefined>;
-  /** Drains all workers, and ends. */
-  close(): Promise<void>;
-}
 
 export interface ParentOptions {
   readonly log?: Log;
@@ -60,7 +46,7 @@ const sweepMs = 1000;
  * counts the connections of all workers for the caps, and replaces workers that end. Resolves once all listen. Rejects
  * with the reason why a worker could not start, with the error of the engine, or with the reason of `signal`.
  */
-export async function startParent(config: Config, options: ParentOptions): Promise<RunningParent> {
+export async function startParent(config: Config, options: ParentOptions): Promise<RunningGateway> {
   const parts = await createParts(config, options);
   const { broker } = parts.storage;
   const reserved = new ReservedPorts(options.signal);
@@ -157,7 +143,7 @@ function logStart({ config, log }: Parts): void {
 function runningOf(
   { config, log, storage, told, entrances, pool }: Parts,
   supervisor: Supervisor,
-): Pick<RunningParent, 'reload' | 'close'> {
+): Pick<RunningGateway, 'reload' | 'close'> {
   const { broker } = storage;
   const sweep = setInterval(() => {
     broker.sweep();
