@@ -55,7 +55,7 @@ export class Network {
       ws: (_: string, behavior: WebSocketBehavior<SocketData>) => {
         this.behavior = behavior;
       },
-      get: () => undefined,
+      any: () => undefined,
       publish: (channel: string, message: Uint8Array) => this.publish(channel, message),
     };
     return part as unknown as TemplatedApp;
