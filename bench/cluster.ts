@@ -54,6 +54,11 @@ const timerLagMaxMs = 20;
 /** The share of rounds that must count; with fewer nothing is judged. */
 const roundsAtLeast = 0.5;
 
+/** Each window begins with unmeasured publications, as a system that has rested is slower at first. */
+const leadInSeconds = 1;
+/** As often as the SDK sends its heartbeats; socket.io's servers send theirs by themselves. */
+const beatEveryMs = 30_000;
+
 /** A running system with its subscribers. All systems run at the same time, and one of them has work. */
 interface Running {
   readonly system: System;
@@ -108,6 +113,7 @@ async function start(system: System, topicCount: number, chosen: Options, keep: 
     ...{ port: reading.port, dialect: subject.dialect, topics: topicNames(topicCount), spread },
     ...{ connections, messageBytes, probes },
   });
+  await receivers.call('beat', { everyMs: beatEveryMs });
   const pids = [...new Set([reading.worker.pid, publishing.worker.pid]), ...(redis ? [redis.pid] : [])];
   return { system, loaded: { ...reading, receivers }, pids, publishing, listeners, redis };
 }
@@ -128,9 +134,9 @@ async function measure(running: Running, topicCount: number, chosen: Options): P
     ...{ pid: loaded.worker.pid, receivers: loaded.receivers, publish: publishBy(running) },
     receiversEach: topicCount > 1 ? connections / topicCount : connections,
     job: { topics: topicNames(topicCount), rate, seconds, bytes },
-    warmUpSeconds: 0,
+    warmUpSeconds: leadInSeconds,
   });
-  const perPublication = (cpu: number) => (cpu / seen.sent) * 1e6;
+  const perPublication = (cpu: number) => (cpu / (seen.sent + rate * leadInSeconds)) * 1e6;
   return {
     ...seen,
     cpuUs: perPublication(cpuOf(pids) - before),
@@ -169,7 +175,7 @@ async function measureAll(
       }
     }
     for (const [i, { system }] of all.entries())
-      (seen.get(system) as Seen).redis = await costs[i]?.(rate * seconds * rounds);
+      (seen.get(system) as Seen).redis = await costs[i]?.(rate * (leadInSeconds + seconds) * rounds);
     if (!chosen.saturation) return seen;
     for (const { system, loaded, publishing } of all) {
       say(`${system.name}, ${topicCount} topics: as many as it can`);

@@ -40,4 +40,6 @@ export interface Dialect {
   reader(): (message: Buffer) => readonly number[];
   /** The heartbeat of a client. */
   heartbeat?(): ClientMessage;
+  /** The answer to a heartbeat of the server; undefined: the message is none. */
+  answer?(bytes: Buffer, start: number, end: number): ClientMessage | undefined;
 }

@@ -23,6 +23,7 @@ export function rawDialect(messageBytes: number): Dialect {
 // What engine.io and socket.io put before each message: connect and its answer, and an event with its name.
 const connect = '40';
 const update = '42["update",';
+const [ping, pong] = [Buffer.from('2'), Buffer.from('3')];
 
 /** An event a message; subscribed by connecting. */
 export const socketIoDialect: Dialect = {
@@ -33,4 +34,6 @@ export const socketIoDialect: Dialect = {
   covered: (bytes, start) => (bytes.toString('latin1', start, start + 2) === '42' ? 1 : undefined),
   reader: () => (message) =>
     message.toString('latin1', 0, update.length) === update ? [stampOf(message, update.length)] : [],
+  answer: (bytes, start, end) =>
+    end - start === 1 && bytes[start] === ping[0] ? { opcode: opcodes.text, payload: pong } : undefined,
 };

@@ -71,7 +71,9 @@ export class Receiver {
           if (opening.topics.length === 0) resolve();
         },
         frame: (opcode, bytes, start, end, length) => {
-          if (opcode !== opcodes.close) read(bytes, start, end, length);
+          const answer = dialect.answer?.(bytes, start, end);
+          if (answer !== undefined) client.send(answer.opcode, answer.payload);
+          else if (opcode !== opcodes.close) read(bytes, start, end, length);
         },
         closed,
       },

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { createAdapter } from '@socket.io/redis-streams-adapter';
 import { Redis } from 'ioredis';
 import { Server } from 'socket.io';
+import { stampTextOf } from '../support/payload.ts';
 import { type PeerOptions, servePeer, topicsOf } from './peer.ts';
 
 /**
@@ -10,14 +11,13 @@ import { type PeerOptions, servePeer, topicsOf } from './peer.ts';
  * adapter for streams.
  */
 
-const longMs = 300_000;
 let server: Server | undefined;
+let first: { readonly bytes: number; readonly update: object } | undefined;
 
 function start(options: PeerOptions): Promise<number> {
   const http = createServer();
-  // The load does not answer its heartbeats.
   server = new Server(http, {
-    ...{ transports: ['websocket'], pingInterval: longMs, pingTimeout: longMs },
+    transports: ['websocket'],
     ...(options.redisUrl !== undefined && {
       adapter: createAdapter(new Redis(options.redisUrl)),
       // As the gateway does, so that clients that were away get what they have missed.
@@ -33,10 +33,20 @@ function start(options: PeerOptions): Promise<number> {
   });
 }
 
+/**
+ * An application has an object and no bytes. To parse each message would take longer than socket.io takes to write it,
+ * so only the time is read anew.
+ */
+function updateOf(message: Buffer): object {
+  if (first?.bytes !== message.length)
+    first = { bytes: message.length, update: JSON.parse(message.toString('latin1')) as object };
+  return { ...first.update, at: stampTextOf(message) };
+}
+
 servePeer({
   start,
   send(topic, message) {
-    server!.to(topic).emit('update', JSON.parse(message.toString('latin1')));
+    server!.to(topic).emit('update', updateOf(message));
     return true;
   },
 });

@@ -46,6 +46,11 @@ export class StampedPayloads {
   }
 }
 
+/** The member `at` of a payload. */
+export function stampTextOf(payload: Buffer): string {
+  return payload.toString('latin1', stampStart, stampStart + stampDigits);
+}
+
 /** Reads the time from the payload that begins at `start`. */
 export function stampOf(bytes: Uint8Array, start = 0): number {
   let stamp = 0;
