@@ -501,39 +501,6 @@ describe('commands', () => {
     },
   );
 
-  it('that this gateway does not serve are refused by name', async () => {
-    const client = await jsonClient();
-    expect(await client.call({ type: 'call', method: 'm' })).toMatchObject({ code: 'not_supported' });
-    expect(await client.call({ type: 'refresh', token: 'x' })).toMatchObject({ code: 'unauthorized' });
-  });
-
-  it('connect is taken once', async () => {
-    const client = await jsonClient();
-    const first = await client.call({ type: 'connect', client: 'test/1' });
-    expect(first).toMatchObject({ type: 'connected', session: client.frames[0]?.['session'] });
-    expect(await client.call({ type: 'connect' })).toMatchObject({
-      type: 'error',
-      code: 'already_connected',
-    });
-  });
-
-  it('unsubscribe ends what there is, whatever else it names', async () => {
-    const client = await jsonClient();
-    const reply = await client.call({ type: 'subscribe', topic: 'mine' });
-    const [{ view }] = reply['results'] as [{ view: number }];
-    expect(await client.call({ type: 'unsubscribe', topic: 'other' })).toMatchObject({
-      code: 'not_subscribed',
-    });
-    expect(await client.call({ type: 'unsubscribe', views: [4_000_000] })).toMatchObject({
-      code: 'not_subscribed',
-    });
-    expect(await client.call({ type: 'unsubscribe', views: [view, 4_000_000] })).toMatchObject({
-      type: 'unsubscribed',
-      views: [view],
-    });
-    expect(await client.call({ type: 'unsubscribe', view })).toMatchObject({ code: 'not_subscribed' });
-  });
-
   it('subscribe takes 100 topics, and not the 101st, until one is given back', async () => {
     const client = await jsonClient();
     const subscriptions = Array.from({ length: 101 }, (_, i) => ({ topic: `many:${i}` }));
@@ -546,44 +513,5 @@ describe('commands', () => {
     await client.call({ type: 'unsubscribe', topic: 'many:0' });
     const again = await client.call({ type: 'subscribe', topic: 'many:100' });
     expect((again['results'] as { error?: unknown }[])[0]?.error).toBeUndefined();
-  });
-
-  it('subscribe in bulk fails one by one, and the rest is served', async () => {
-    const client = await jsonClient();
-    const long = 'x'.repeat(201);
-    const deep = { op: 'not', filters: [{ op: 'not', filters: [] }] };
-    const reply = await client.call({
-      type: 'subscribe',
-      subscriptions: [
-        { topic: 'bulk:good' },
-        { topic: 'no spaces' },
-        { topic: 'bulk:good' },
-        { topic: long },
-        { topic: 'a/../b' },
-        { topic: '*a*' },
-        { topic: 'bulk:since', since: { epoch: 'x', offset: 1 }, last: 3 },
-        { topic: 'bulk:*', since: { epoch: 'x', offset: 1 } },
-        { topic: 'bulk:too' },
-      ],
-    });
-    const results = reply['results'] as { topic: string; view?: number; error?: { code: string } }[];
-    expect(results.map(({ error }) => error?.code)).toEqual([
-      undefined,
-      'invalid_topic',
-      'already_subscribed',
-      'invalid_topic',
-      'invalid_topic',
-      'invalid_topic',
-      'invalid_request',
-      'invalid_request',
-      undefined,
-    ]);
-    expect(results.map(({ topic }) => topic)[1]).toBe('no spaces');
-    const filtered = await client.call({ type: 'subscribe', topic: 'bulk:filter', filter: deep });
-    expect(JSON.stringify(filtered)).toContain('invalid_filter');
-    for (const topic of ['bulk:good', 'bulk:too']) {
-      await gateway.post('/api/publish', JSON.stringify({ topic, type: 'e', data: topic }));
-      expect((await client.count(topic, 1))[0]).toMatchObject({ data: topic, offset: 1 });
-    }
   });
 });

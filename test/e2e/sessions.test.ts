@@ -1,6 +1,3 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
@@ -16,15 +13,6 @@ afterEach(async () => {
   await opened.close();
   await gateway.close();
 });
-
-/** A gateway with tokens, whose topics `closed:…` need a permission. */
-async function startClosed(): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-'));
-  const file = join(folder, 'sluice.yaml');
-  await writeFile(file, 'namespaces: { closed: { anonymous: { subscribe: false } } }\n');
-  gateway = await startGateway({ tokenSecret }, file);
-  await rm(folder, { recursive: true });
-}
 
 function connect(query = ''): Promise<JsonClient> {
   return opened.open(JsonClient.open(gateway.wsUrl + query));
@@ -48,7 +36,6 @@ async function token({ user = 'alice', expiresIn = '1h', topics = [] }: Grants =
 
 const onlyResult = (reply: Frame) => (reply['results'] as Frame[])[0] as Frame;
 const offsets = (publications: readonly Frame[]) => publications.map((publication) => publication['offset']);
-const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
 
 describe('a new session', () => {
   it('is greeted first, with its id, the limits and the clock', async () => {
@@ -111,97 +98,6 @@ describe('a new session', () => {
 });
 
 describe('the commands of a session', () => {
-  it('ping returns the time, and its round trip is counted', async () => {
-    gateway = await startGateway();
-    const client = await connect();
-    const before = Date.now();
-    const pong = await client.call({ type: 'ping', roundTripMs: 12.5 });
-    expect(pong.type).toBe('pong');
-    expect(Date.parse(pong['time'] as string)).toBeGreaterThanOrEqual(before);
-    await client.call({ type: 'ping' });
-    expect(await gateway.metric('sluice_client_round_trip_seconds_count')).toBe(1);
-    expect(await gateway.metric('sluice_client_round_trip_seconds_sum')).toBeCloseTo(0.0125);
-  });
-
-  it('status tells the session, its subscriptions, and the messages that it was sent', async () => {
-    gateway = await startGateway();
-    const client = await connect();
-    const { view } = onlyResult(await client.call({ type: 'subscribe', topic: 'a' }));
-    await publish('a');
-    await client.count('a', 1);
-    const status = await client.call({ type: 'status' });
-    const own = onlyResult(await client.until(({ type }) => type === 'subscribed'));
-    expect(status).toMatchObject({
-      type: 'status',
-      session: client.frames[0]?.['session'],
-      subscriptions: [
-        { topic: '$all', view: own['view'] },
-        { topic: 'a', view },
-      ],
-    });
-    // The reply itself is not sent yet when it is counted.
-    expect(status['messageCount']).toBe(client.frames.indexOf(status));
-  });
-
-  it('history is read page by page to its end', async () => {
-    gateway = await startGateway();
-    const client = await connect();
-    for (let i = 0; i < 7; i++) await publish('pages');
-    const read: unknown[] = [];
-    let after = 0;
-    for (let more = true; more; ) {
-      const page = await client.call({ type: 'history', topic: 'pages', after, limit: 3 });
-      expect(page['after']).toBe(after);
-      read.push(...offsets(page['messages'] as Frame[]));
-      after = page['upto'] as number;
-      more = page['more'] as boolean;
-    }
-    expect(read).toEqual(upTo(7));
-    expect(await client.call({ type: 'history', topic: 'unknown' })).toMatchObject({
-      after: 0,
-      upto: 0,
-      more: false,
-      messages: [],
-    });
-  });
-
-  it('unsubscribe ends exactly what it names', async () => {
-    gateway = await startGateway();
-    const [client, other] = [await connect(), await connect()];
-    const { view } = onlyResult(await client.call({ type: 'subscribe', topic: 'u' }));
-    const filter = { op: 'exists', tag: 'x' };
-    const { view: filtered } = onlyResult(await client.call({ type: 'subscribe', topic: 'u', filter }));
-    await other.call({ type: 'subscribe', topic: 'u' });
-    await publish('u', { tags: { x: '1' } });
-    await client.count('u', 2);
-    expect(await client.call({ type: 'unsubscribe', view })).toMatchObject({ views: [view] });
-    await publish('u', { tags: { x: '1' } });
-    await client.count('u', 3);
-    expect(await client.call({ type: 'unsubscribe', topic: 'u' })).toMatchObject({ views: [filtered] });
-    await publish('u', { tags: { x: '1' } });
-    await other.count('u', 3);
-    await client.call({ type: 'ping' });
-    const got = client.publications('u');
-    expect(got.map((publication) => [publication['view'], publication['offset']])).toEqual([
-      ...[
-        [view, 1],
-        [filtered, 1],
-      ].sort((a, b) => got.findIndex((p) => p['view'] === a[0]) - got.findIndex((p) => p['view'] === b[0])),
-      [filtered, 2],
-    ]);
-  });
-
-  it('publish returns the position of the publication, and a repeat of its messageId the same', async () => {
-    gateway = await startGateway();
-    const client = await connect();
-    const command = { type: 'publish', topic: 'p', event: 'e', data: 1, messageId: 'm1' };
-    const first = await client.call(command);
-    expect(first).toMatchObject({ type: 'published', offset: 1 });
-    const repeat = await client.call(command);
-    expect(repeat).toMatchObject({ type: 'published', offset: 1, epoch: first['epoch'], duplicate: true });
-    expect(await client.call({ ...command, data: 2 })).toMatchObject({ code: 'message_id_conflict' });
-  });
-
   it('an empty key by HTTP and over WebSocket is the same publication', async () => {
     gateway = await startGateway();
     const client = await connect();
@@ -333,63 +229,5 @@ describe('what a session may do', () => {
     await publish('user:al%20ice', { data: 'again' });
     // Perhaps after what was not acknowledged yet.
     await expect.poll(() => late.publications('user:al%20ice').at(-1)).toMatchObject({ data: 'again' });
-  });
-
-  const granted = (...patterns: string[]) =>
-    token({ topics: patterns.map((pattern) => ({ pattern, allow: ['subscribe'] })) });
-
-  it('ends, over JSON, for subscriptions that a new token does not allow', async () => {
-    await startClosed();
-    const alice = await connect(`?token=${await granted('closed:*', 'open')}`);
-    const subscriptions = ['closed:1', 'closed:2', 'open'].map((topic) => ({ topic }));
-    const { results } = await alice.call({ type: 'subscribe', subscriptions });
-    const [first, second] = results as Frame[];
-    expect((await alice.call({ type: 'refresh', token: await granted('closed:*', 'open') })).type).toBe(
-      'refreshed',
-    );
-    expect(alice.frames.some(({ type }) => type === 'unsubscribed')).toBe(false);
-    expect((await alice.call({ type: 'refresh', token: await granted('closed:2', 'open') })).type).toBe(
-      'refreshed',
-    );
-    const ended = alice.frames.filter(({ type }) => type === 'unsubscribed');
-    expect(ended).toEqual([{ type: 'unsubscribed', views: [first?.['view']], reason: 'forbidden' }]);
-    await publish('closed:1');
-    await publish('closed:2');
-    await publish('open');
-    await alice.count('open', 1);
-    await alice.count('closed:2', 1);
-    expect(alice.publications('closed:1')).toEqual([]);
-    expect(second).toMatchObject({ topic: 'closed:2' });
-    expect(onlyResult(await alice.call({ type: 'subscribe', topic: 'closed:1' }))).toMatchObject({
-      error: { code: 'forbidden' },
-    });
-    const bob = await token({ user: 'bob', topics: [{ pattern: 'closed:*', allow: ['subscribe'] }] });
-    expect(await alice.call({ type: 'refresh', token: bob })).toMatchObject({ code: 'forbidden' });
-    await publish('user:alice');
-    await alice.count('user:alice', 1);
-  });
-
-  it('ends, over protobuf, for subscriptions that a new token does not allow', async () => {
-    await startClosed();
-    const alice = await opened.open(
-      ProtobufClient.open(`${gateway.wsUrl}?token=${await granted('closed:*')}`),
-    );
-    const subscriptions = ['closed:1', 'closed:2'].map((topic) => ({ topic }));
-    const reply = await alice.call('subscribe', { subscriptions });
-    if (reply.kind !== 'subscribed') throw new Error(reply.kind);
-    const [lost = 0, kept = 0] = reply.results.map((result) => ('view' in result ? result.view : 0));
-    expect(await alice.call('refresh', { token: await granted('closed:2') })).toMatchObject({
-      kind: 'refreshed',
-    });
-    const ended = alice.frames.filter(({ kind }) => kind === 'unsubscribed');
-    expect(ended).toEqual([{ kind: 'unsubscribed', id: 0, views: [lost], reason: 'forbidden' }]);
-    await publish('closed:1');
-    await publish('closed:2');
-    await alice.count(kept, 1);
-    expect(alice.publications(lost)).toEqual([]);
-    expect(await alice.call('refresh', { token: await token({ user: 'bob' }) })).toMatchObject({
-      kind: 'error',
-      code: 'forbidden',
-    });
   });
 });
