@@ -38,9 +38,7 @@ describe('connecting', () => {
     let count = 0;
     const h = harness({ token: async () => `token-${++count}` });
     await h.arrive();
-    h.socket.end();
-    await h.runtime.advance(1_000);
-    h.socket.greet();
+    await h.comeBack();
     expect(h.socket.command('connect').token).toBe('token-2');
   });
 
@@ -193,9 +191,7 @@ describe('reconnecting', () => {
   it('does not take a connection that died at once for a success', async () => {
     const h = harness();
     await h.arrive();
-    h.socket.end();
-    await h.runtime.advance(1_000);
-    h.socket.greet();
+    await h.comeBack();
     h.socket.end();
     const { retryAtMs = 0 } = h.client.getStatus();
     expect(retryAtMs - h.runtime.now()).toBe(2_000);

@@ -78,9 +78,7 @@ describe('publications with exceptSelf', () => {
       socket.frames.length = 0;
     }
     await Promise.all(sent);
-    socket.end();
-    await h.runtime.advance(1_000);
-    h.socket.greet();
+    await h.comeBack();
     await settled();
     socket = h.socket;
     socket.reply('subscribe', { kind: 'subscribed', results: [{ ...granted, recovered: true }] });

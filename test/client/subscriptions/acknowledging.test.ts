@@ -78,10 +78,7 @@ it('says it again where the gateway limits the rate, unless more was had meanwhi
 it('says by the next connection what the last one could not', async () => {
   const h = await inbox();
   h.socket.push(batch(1));
-  h.socket.end();
-  await h.runtime.advance(1_000);
-  const next = h.sockets.at(-1) as FakeSocket;
-  next.greet();
+  const next = await h.comeBack();
   await settled();
   expect(next.command('subscribe').subscriptions).toMatchObject([{ since: { epoch: 'e1', offset: 1 } }]);
   next.reply('subscribe', granted(1, { view: 8, recovered: true }));

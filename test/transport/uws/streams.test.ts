@@ -1,21 +1,16 @@
 import type { TemplatedApp } from 'uWebSockets.js';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { anonymousIdentity } from '../../../src/auth/identity.ts';
 import { eventLoop } from '../../../src/fanout/schedule.ts';
-import type { Admission } from '../../../src/sessions/admission/admission.ts';
-import { HeldBytes } from '../../../src/sessions/limits/charges.ts';
-import { StreamCursors } from '../../../src/sessions/subscriptions/stream-cursors.ts';
-import { RequestIds } from '../../../src/transport/request-ids.ts';
 import { listen } from '../../../src/transport/uws/listen.ts';
 import { loadUws } from '../../../src/transport/uws/load.ts';
 import { Polls } from '../../../src/transport/uws/polls.ts';
-import { RequestTurn } from '../../../src/transport/uws/request-turn.ts';
 import { EventStreams } from '../../../src/transport/uws/sse.ts';
 import { StreamReads } from '../../../src/transport/uws/stream-reads.ts';
-import { makeGateway, peerOf } from '../../sessions/fixtures.ts';
+import { makeGateway } from '../../sessions/fixtures.ts';
 import { SseClient } from '../../support/sse-client.ts';
 import { json } from '../../topics/fixtures.ts';
+import { streamParts } from './stream-parts.ts';
 
 // Streams and polls on a clock and an event loop that the test turns.
 
@@ -30,29 +25,13 @@ const writeTimeoutMs = 30_000;
 async function start(turnBudgetMs = 5) {
   const backpressureMaxBytes = 64 * 1024;
   const gateway = await makeGateway({ backpressureMaxBytes, turnBudgetMs });
-  const { sessions, broker, counts, connectionLimits } = gateway;
   const uws = loadUws();
   const app: TemplatedApp = uws.App();
   const clock = { nowMs: 1_000_000 };
   const work = { nowMs: 0, spentMs: 0, debtMs: 0 };
-  const held = new HeldBytes({ perPayer: 1e6, total: 1e6 });
-  const source = { address: '192.0.2.1', addressKey: '192.0.2.1', account: '', origin: '', credential: '' };
   const common = {
-    readApplicant: () => ({ ...source, fallback: anonymousIdentity }),
-    admission: {
-      ask: () => undefined,
-      askToRead: () => undefined,
-      hasConnection: () => undefined,
-      identify: () => anonymousIdentity,
-      admit: () => peerOf(anonymousIdentity, connectionLimits),
-    } as unknown as Admission,
-    ...{ incoming: held, unread: held, bodyMaxBytes: 1000, sessions, backpressureMaxBytes },
-    cursors: new StreamCursors(broker.commits),
-    withCors: <T>(answer: T) => answer,
+    ...streamParts(gateway, backpressureMaxBytes),
     monotonicMs: () => clock.nowMs,
-    metrics: counts.metrics,
-    requestIds: new RequestIds({ hasProxies: () => false, isProxy: () => false }),
-    turn: new RequestTurn(eventLoop),
     reads: new StreamReads({
       limits: {
         workWaitMs: () => work.debtMs,
@@ -62,9 +41,8 @@ async function start(turnBudgetMs = 5) {
       },
       workMs: () => work.nowMs,
       turns: eventLoop,
-      metrics: counts.metrics,
+      metrics: gateway.counts.metrics,
     }),
-    connections: { areEnding: false },
   };
   const streams = new EventStreams({ ...common, heartbeatMs, writeTimeoutMs, reconnectSpreadMs: 1000 });
   const polls = new Polls({ ...common, writeTimeoutMs, responseMaxBytes: 4 * backpressureMaxBytes });

@@ -1,0 +1,42 @@
+import { anonymousIdentity } from '../../../src/auth/identity.ts';
+import { eventLoop } from '../../../src/fanout/schedule.ts';
+import type { Admission } from '../../../src/sessions/admission/admission.ts';
+import { HeldBytes } from '../../../src/sessions/limits/charges.ts';
+import { StreamCursors } from '../../../src/sessions/subscriptions/stream-cursors.ts';
+import { RequestIds } from '../../../src/transport/request-ids.ts';
+import { RequestTurn } from '../../../src/transport/uws/request-turn.ts';
+import { StreamReads } from '../../../src/transport/uws/stream-reads.ts';
+import { peerOf } from '../../sessions/fixtures.ts';
+import type { Gateway } from '../sink-contract.ts';
+
+const source = { address: '192.0.2.1', addressKey: '192.0.2.1', account: '', origin: '', credential: '' };
+
+/** What streams and polls have of a gateway that admits all, on a clock that stands still, at no cost. */
+export function streamParts(gateway: Gateway, backpressureMaxBytes: number) {
+  const { sessions, broker, counts, connectionLimits } = gateway;
+  const held = new HeldBytes({ perPayer: 1e6, total: 1e6 });
+  const admission = {
+    ask: () => undefined,
+    askToRead: () => undefined,
+    hasConnection: () => undefined,
+    identify: () => anonymousIdentity,
+    admit: () => peerOf(anonymousIdentity, connectionLimits),
+  } as unknown as Admission;
+  return {
+    readApplicant: () => ({ ...source, fallback: anonymousIdentity }),
+    ...{ admission, incoming: held, unread: held, bodyMaxBytes: 1000, sessions, backpressureMaxBytes },
+    cursors: new StreamCursors(broker.commits),
+    withCors: <T>(answer: T) => answer,
+    monotonicMs: () => 0,
+    metrics: counts.metrics,
+    requestIds: new RequestIds({ hasProxies: () => false, isProxy: () => false }),
+    turn: new RequestTurn(eventLoop),
+    reads: new StreamReads({
+      limits: { workWaitMs: () => 0, spent: () => undefined },
+      workMs: () => 0,
+      turns: eventLoop,
+      metrics: counts.metrics,
+    }),
+    connections: { areEnding: false },
+  };
+}
