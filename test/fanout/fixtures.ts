@@ -308,3 +308,11 @@ export function topicOf(broker: Broker, name: string) {
   if (topic === undefined) throw new Error(`no topic ${name}`);
   return topic;
 }
+
+export function ranges(frames: readonly SentFrame[]): [number, number][] {
+  return frames.map(({ after, upto }) => [after, upto]);
+}
+
+export function batches(frames: readonly SentFrame[]): SentFrame[] {
+  return frames.filter(({ view, bytes }) => decode(view.options.codec, bytes).kind === 'batch');
+}

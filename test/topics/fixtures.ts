@@ -146,3 +146,8 @@ export class WaitingEngine extends MemoryEngine {
     await answered();
   }
 }
+
+export function topicOf(found: Topic | undefined): Topic {
+  if (found === undefined) throw new Error('no such topic');
+  return found;
+}

@@ -1,0 +1,147 @@
+import { describe, expect, test } from 'vitest';
+import type { TokenResult } from '../../../src/auth/tokens.ts';
+import { publishOf } from '../../../src/protocol/publication.ts';
+import { topicOf } from '../../fanout/fixtures.ts';
+import { codecs } from '../../support/codecs.ts';
+import { json, WaitingEngine } from '../../topics/fixtures.ts';
+import { client, granted, publishing, verified } from '../client.ts';
+import { user } from '../fixtures.ts';
+
+describe('the order of commands', () => {
+  test('what changes the session waits for what came before; a ping does not', async () => {
+    const { tokens, command, connection, settle } = await client();
+    let verify: (result: TokenResult) => void = () => undefined;
+    tokens.set('slow', new Promise((resolve) => (verify = resolve)));
+    command({ kind: 'connect', id: 1, token: 'slow' });
+    command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: 'closed:1' }] });
+    command({ kind: 'status', id: 3 });
+    command({ kind: 'ping', id: 4 });
+    await settle();
+    expect(connection.frames().map(({ id }) => id)).toEqual([4]);
+    verify(verified(user('alice', granted)));
+    await settle();
+    expect(connection.frames().flatMap(({ id }) => (id === 0 ? [] : [id]))).toEqual([4, 1, 2, 3]);
+    expect(connection.replies(2)).toMatchObject([
+      { results: [{ topic: 'closed:1', view: expect.any(Number) }] },
+    ]);
+  });
+
+  test('a publish after a subscribe that waits reaches it', async () => {
+    const { command, connection, settle } = await client(codecs.protobuf, { turnBudgetMs: 0 });
+    command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
+    command(publishing(2, 'a', json('mine')));
+    await settle();
+    expect(connection.frames().flatMap(({ id }) => (id === 0 ? [] : [id]))).toEqual([1, 2]);
+    expect(connection.replies(1)).toMatchObject([{ results: [{ topic: 'a', offset: 0 }] }]);
+    expect(connection.of('batch')).toMatchObject([
+      { after: 0, upto: 1, publications: [{ payload: json('mine') }] },
+    ]);
+  });
+
+  test('commands that only read wait for those before them too', async () => {
+    const { tokens, command, connection, settle, publish } = await client();
+    await publish('closed:1');
+    let verify: (result: TokenResult) => void = () => undefined;
+    tokens.set('slow', new Promise((resolve) => (verify = resolve)));
+    command({ kind: 'connect', id: 1, token: 'slow' });
+    command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: 'a' }] });
+    command({ kind: 'presence', id: 3, topic: 'a' });
+    command({ kind: 'history', id: 4, topic: 'closed:1' });
+    await settle();
+    expect(connection.messages).toEqual([]);
+    verify(verified(user('alice', { ...granted, scopes: ['read'] })));
+    await settle();
+    expect(connection.replies(3)).toMatchObject([{ kind: 'presence', count: 1 }]);
+    expect(connection.replies(4)).toMatchObject([{ kind: 'history', publications: [{ offset: 1 }] }]);
+  });
+
+  test('what changes the session does not wait until a publish before it is committed', async () => {
+    const engine = new WaitingEngine({ isState: () => false });
+    const { tokens, command, connection, settle } = await client(codecs.json, { broker: { engine } });
+    let verify: (result: TokenResult) => void = () => undefined;
+    tokens.set('slow', new Promise((resolve) => (verify = resolve)));
+    command({ kind: 'connect', id: 1, token: 'slow' });
+    command(publishing(2, 'a', json(1)));
+    command({ kind: 'subscribe', id: 3, subscriptions: [{ topic: 'b' }] });
+    verify(verified(user('alice')));
+    const answered = () => connection.frames().flatMap(({ id }) => (id === 0 ? [] : [id]));
+    await settle();
+    expect(answered()).toEqual([1, 3]);
+    await engine.commit();
+    expect(answered()).toEqual([1, 3, 2]);
+  });
+
+  test('a publish that waits keeps its payload though the message’s bytes die', async () => {
+    const { session, sessions, command, settle, broker } = await client(codecs.protobuf, { turnBudgetMs: 0 });
+    const publish = {
+      kind: 'publish',
+      id: 2,
+      ...publishOf({ topic: 'a', type: 'update', payload: json('keep me') }),
+    } as const;
+    const message = codecs.protobuf.encodeClientFrame(publish).slice();
+    command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
+    sessions.receive(session, message, true);
+    message.fill(0);
+    await settle();
+    expect(topicOf(broker, 'a').ring.slice(0)[0]?.payload).toEqual(json('keep me'));
+  });
+
+  test('a publish that waits is done though its session ends: it came before', async () => {
+    const { session, sessions, command, settle, broker } = await client(codecs.protobuf, { turnBudgetMs: 0 });
+    command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
+    command(publishing(2, 'a', json(1)));
+    sessions.close(session);
+    await settle();
+    expect(topicOf(broker, 'a').ring.newest).toBe(1);
+  });
+
+  test('a command that waited and those after it reply in one write', async () => {
+    const { tokens, command, connection, settle } = await client();
+    tokens.set('good', Promise.resolve(verified(user('alice', granted))));
+    command({ kind: 'connect', id: 1, token: 'good' });
+    command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: 'closed:1' }] });
+    await settle();
+    expect(connection.writes).toEqual([connection.messages]);
+    expect(connection.frames().map(({ kind, id }) => [kind, id])).toEqual([
+      ['subscribed', 0],
+      ['connected', 1],
+      ['subscribed', 2],
+    ]);
+  });
+
+  test('a command that has nothing to wait for is answered at once, also when the one before it waited', async () => {
+    const { tokens, command, connection, settle } = await client();
+    tokens.set('good', Promise.resolve(verified(user('alice', granted))));
+    command({ kind: 'connect', id: 1, token: 'good' });
+    await settle();
+    command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: 'closed:1' }] });
+    expect(connection.replies(2)).toHaveLength(1);
+  });
+
+  test('a command that failed does not hold up the next ones', async () => {
+    const { command, codeOf } = await client();
+    command({ kind: 'connect', id: 1, token: 'bad' });
+    command({ kind: 'status', id: 2 });
+    expect([await codeOf(1), await codeOf(2)]).toEqual(['unauthorized', 'status']);
+  });
+
+  test('what is still waiting when the session ends is not begun: no view, no place is kept', async () => {
+    const { tokens, command, settle, sessions, session, fanout, connectionLimits, connection } = await client(
+      codecs.protobuf,
+      { connectionsMaxPerUser: 1 },
+    );
+    let verify: (result: TokenResult) => void = () => undefined;
+    tokens.set('slow', new Promise((resolve) => (verify = resolve)));
+    command({ kind: 'connect', id: 1, token: 'slow' });
+    command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: 'a' }] });
+    await settle();
+    sessions.close(session);
+    verify(verified(user('alice')));
+    await settle();
+    expect([
+      fanout.viewCount,
+      connectionLimits.problem({ addressKey: 'other', user: 'alice' }),
+      connection.messages,
+    ]).toEqual([0, undefined, []]);
+  });
+});
