@@ -199,6 +199,7 @@ describe('the dashboard', () => {
     await gateway.kill();
     await page.locator('#connection[data-state=reconnecting]').waitFor();
     expect(await overflowing()).toEqual([320]);
+    expect((await page.locator('#server').boundingBox())!.width).toBeGreaterThan(200);
   });
 });
 

@@ -129,6 +129,13 @@ describe('the page to try everything by hand', () => {
     }
     await page.setViewportSize({ width: 320, height: 640 });
     expect(await isWrongWidth(page)).toBe(false);
+    const state = page.locator('#state');
+    expect(
+      await state.evaluate((shown) => {
+        shown.textContent = 'Ended: a token or an API key is needed (unauthorized)';
+        return shown.scrollWidth > shown.clientWidth;
+      }),
+    ).toBe(false);
     await page.getByRole('button', { name: 'Publish' }).click();
     await page.locator('#published').getByText('Offset 1').waitFor();
     const [form, answer] = await Promise.all(
