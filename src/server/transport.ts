@@ -1,6 +1,7 @@
 import { applicantReader } from '../api/applicant.ts';
 import { withCors } from '../api/cors.ts';
 import type { Api } from '../api/dispatch.ts';
+import { type RequestRateLimits, RequestRates } from '../api/request-rates.ts';
 import { addressKey } from '../auth/client-address.ts';
 import { needsCredentials } from '../auth/credentials.ts';
 import {
@@ -45,7 +46,7 @@ export interface Served {
   readonly api: Api;
   /** With the administration, where that has a port of its own; then `api` is without it. */
   readonly adminApi: Api;
-  readonly limits: WorkLimits;
+  readonly limits: WorkLimits & RequestRateLimits;
   readonly broker: Broker;
   readonly sessionStage: SessionStage;
   readonly access: Access;
@@ -102,7 +103,13 @@ export function createServing(environment: Environment, served: Served): Serving
   const sinks: UwsSink[] = [];
   let beside: Corked | undefined;
   const openSocket = () => anySocket(sinks) ?? beside;
-  const webSockets = createWebSockets(config, { ...shared, openSocket }, () => httpConnections.upgraded());
+  const rates = new RequestRates({
+    ...{ limits: served.limits, refused: access.refused, workMs: environment.workMs, metrics },
+    addressKey: (head) => addressKey(access.addressOf(head)),
+  });
+  const webSockets = createWebSockets(config, { ...shared, openSocket, rates }, () =>
+    httpConnections.upgraded(),
+  );
   const { polls, streams } = createStreams(environment, served, { ...shared, incoming });
   const requests = new RequestsUnderWay();
   const http = { ...exchanges, incoming, requests, metrics };
@@ -178,7 +185,7 @@ function anySocket(sinks: readonly UwsSink[]): Corked | undefined {
 
 function createWebSockets(
   config: Config,
-  shared: Shared & Pick<UpgradeOptions, 'openSocket'>,
+  shared: Shared & Pick<UpgradeOptions, 'openSocket' | 'rates'>,
   upgraded: () => void,
 ): WebSockets {
   return new WebSockets({

@@ -1,6 +1,7 @@
 import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
 import type { ReadApplicant } from '../../api/applicant.ts';
 import { type ApiResponse, errorResponse, forMethod, type RequestHead } from '../../api/http.ts';
+import type { RequestRates } from '../../api/request-rates.ts';
 import { whenDone } from '../../awaitable.ts';
 import { type ErrorCode, SluiceError } from '../../errors.ts';
 import type { Admission, Applicant } from '../../sessions/admission/admission.ts';
@@ -21,6 +22,8 @@ export interface UpgradeOptions extends ExchangeOptions {
   /** Lets pages of listed origins read a response. */
   readonly withCors: (response: ApiResponse, origin: string) => ApiResponse;
   readonly metrics: RefusalMetrics;
+  /** How often clients may ask whether they may connect. */
+  readonly rates: RequestRates;
   /** Any WebSocket that is open, or else what may be corked in its place. */
   readonly openSocket: () => Corked | undefined;
 }
@@ -116,21 +119,34 @@ export class UpgradeHandler {
     kind: SocketKind,
     read: ReadWebSocketRequest = readWebSocketRequest,
   ): void {
-    const { readApplicant, admission, withCors } = this.#options;
+    const { readApplicant, admission, rates, withCors } = this.#options;
     const begun = openExchange(response, request, kind, this.#options);
     if (begun === undefined) return;
     const { head, exchange } = begun;
     const origin = head.header('origin');
-    const respond = (error = new SluiceError('upgrade_required')) =>
-      exchange.respond(forMethod(head.method, withCors(refusal(error), origin)), noPayer);
-    if (head.method !== 'GET' && head.method !== 'HEAD') {
-      respond(new SluiceError('method_not_allowed', `this route allows ${methods}, and is for WebSockets`));
+    const { method } = head;
+    const responseTo = (error = new SluiceError('upgrade_required')) =>
+      forMethod(method, withCors(refusal(error), origin));
+    const respond = (response: ApiResponse) => exchange.respond(response, noPayer);
+    if (method !== 'GET' && method !== 'HEAD') {
+      const problem = `this route allows ${methods}, and is for WebSockets`;
+      respond(responseTo(new SluiceError('method_not_allowed', problem)));
       return;
     }
     const applicant = readApplicant(head);
     const asked = applicant instanceof SluiceError ? applicant : read(head);
-    if (applicant instanceof SluiceError || asked instanceof SluiceError) respond(asked as SluiceError);
-    else void whenDone(admission.inquire(applicant, exchange), respond);
+    if (applicant instanceof SluiceError || asked instanceof SluiceError) {
+      respond(responseTo(asked as SluiceError));
+      return;
+    }
+    // A question takes no handshake, but may have a token to be verified, and the application to be asked.
+    const { account } = applicant;
+    const limited = rates.problem(head, account, undefined);
+    if (limited !== undefined) respond(responseTo(limited));
+    else {
+      const work = () => whenDone(admission.inquire(applicant, exchange), responseTo);
+      void whenDone(rates.charged(account, work), respond);
+    }
   }
 
   /** The client, which has taken a handshake of its address; or why it may not connect. */

@@ -405,6 +405,14 @@ describe('requests', () => {
     expect(await series('sluice_rate_limited_total{scope="http"}')).toBe(refused.length);
   });
 
+  it('for WebSocket paths are refused above the rate, too: each may have a credential to verify', async () => {
+    await start({ tokenSecret, httpRequestsPerSecondPerIp: 1 });
+    const headers = { authorization: 'Bearer x.y.z' };
+    const ask = () => fetch(`${gateway.url}/ws`, { headers });
+    const statuses = (await Promise.all(Array.from({ length: 60 }, ask))).map(({ status }) => status);
+    expect(new Set(statuses)).toEqual(new Set([401, 429]));
+  });
+
   it('of a user are refused above their own rate, wherever they come from', async () => {
     await start({ apiKeys: apiKey, tokenSecret, httpRequestsPerSecondPerUser: 5 });
     const authorization = `Bearer ${await token()}`;

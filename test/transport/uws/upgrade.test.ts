@@ -1,5 +1,6 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { describe, expect, test } from 'vitest';
+import type { RequestRates } from '../../../src/api/request-rates.ts';
 import { anonymousIdentity } from '../../../src/auth/identity.ts';
 import type { Admission } from '../../../src/sessions/admission/admission.ts';
 import type { ByteCharges } from '../../../src/sessions/limits/charges.ts';
@@ -29,6 +30,7 @@ function makeUpgrades() {
     } as unknown as Admission,
     withCors: (answer) => answer,
     metrics: new RecordedMetrics().metrics,
+    rates: undefined as unknown as RequestRates,
     openSocket: () => ({ cork: (run) => run() }),
     unread: {} as ByteCharges,
     monotonicMs: () => 0,
