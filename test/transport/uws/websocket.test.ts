@@ -15,7 +15,7 @@ test('a connection is forgotten when it ends, and counted once each time', () =>
   const behaviors: WebSocketBehavior<SocketData>[] = [];
   const app = {
     ws: (_: string, behavior: WebSocketBehavior<SocketData>) => void behaviors.push(behavior),
-    get: () => undefined,
+    any: () => undefined,
   } as unknown as TemplatedApp;
   const connections = new Set<string>();
   const counts = new RecordedMetrics();
