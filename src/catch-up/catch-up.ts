@@ -122,7 +122,9 @@ function sendPage(receiver: CatchUpReceiver, backlog: TopicBacklog, options: Cat
   let page = pages.find(feed, position);
   if (page === undefined) {
     const made = makePage(feed, position, { ...readerOf(receiver), nowMs: nowMs() }, pageBytes);
-    page = made.isForAll ? pages.add(feed, made.page) : made.page;
+    // With a filter of its own a subscription would only displace the pages that others share.
+    const isShared = made.isForAll && feed.view.subscriptions > 1;
+    page = isShared ? pages.add(feed, made.page) : made.page;
   }
   backlog.covered(page.header.upto);
   receiver.sendBytes(page.message);

@@ -12,14 +12,15 @@ import { json } from '../topics/fixtures.ts';
 interface Options extends WorldOptions {
   readonly view?: Partial<View['options']>;
   readonly pages?: Partial<PageCacheOptions>;
+  readonly subscribers?: number;
 }
 
 const pageBytes = 1000;
 
 /** One topic, and subscribers of one view that return. */
-async function outage({ view: more, pages: pagesOptions, ...options }: Options = {}) {
+async function outage({ view: more, pages: pagesOptions, subscribers = 2, ...options }: Options = {}) {
   const world = await makeWorld(options);
-  const view = world.view('a', more);
+  const [view] = Array.from({ length: subscribers }, () => world.view('a', more)) as [View];
   const { counts } = world;
   const pages = new PageCache({
     maxBytes: 1_000_000,
@@ -81,6 +82,17 @@ describe('pages for clients that return', () => {
     expect(first.length).toBeGreaterThan(3);
     expect(back(10).every((message, i) => message === first[i])).toBe(true);
     expect(offsets(first)).toEqual(range(11, 100));
+  });
+
+  test.each([
+    [1, 0],
+    [2, 1],
+    [3, 1],
+  ])('are kept for the others of %i subscriptions of a view, so %i is', async (subscribers, kept) => {
+    const { publish, back, framed } = await outage({ subscribers });
+    await publish('a', {});
+    expect(offsets(back(0))).toEqual([1]);
+    expect(framed()).toBe(kept);
   });
 
   test('are soon the same from whatever position', async () => {
