@@ -369,7 +369,7 @@ describe('the checks across options', () => {
 
   test.each([
     [{ payloadMaxBytes: '64KiB', frameMaxBytes: '64KiB' }, 'payloadMaxBytes (64KiB) must be less than'],
-    [{ bodyMaxBytes: '512KiB' }, 'bodyMaxBytes (512KiB) must be at least frameMaxBytes (1MiB)'],
+    [{ bodyMaxBytes: '256KiB' }, 'bodyMaxBytes (256KiB) must be at least frameMaxBytes (512KiB)'],
     [{ payloadMaxBytes: '65KiB' }, 'backpressureMaxBytes (64KiB) must be at least payloadMaxBytes (65KiB)'],
     [{ batchMaxBytes: '65KiB' }, 'batchMaxBytes (65KiB) must be at most backpressureMaxBytes (64KiB)'],
     [

@@ -1,8 +1,18 @@
 import { setTimeout } from 'node:timers/promises';
 import { callOn, wishOn } from './calling.ts';
 import { floodOldSystems } from './old-clients.ts';
-import { askOn, flood, floodFrames, join, open, post, postOn, type Target } from './sockets.ts';
-import { pollOn, resumeOn, subscribeOn } from './subscribing.ts';
+import {
+  askOn,
+  flood,
+  floodFrames,
+  join,
+  open,
+  post,
+  postOn,
+  sendUnfinished,
+  type Target,
+} from './sockets.ts';
+import { filterOn, pollOn, resumeOn, subscribeOn } from './subscribing.ts';
 
 export type Who = 'no credential' | 'anonymous' | 'poorest token' | 'publisher';
 
@@ -96,23 +106,6 @@ export const attacks = {
     topics: 100_000,
     run: (target) => askOn(target, '/api/topics?prefix=d&limit=10', 20),
   },
-  patterns: {
-    sentence: '10 patterns over 100 000 topics, again and again',
-    as: members,
-    topics: 100_000,
-    run: async (target) => {
-      const socket = await join(target);
-      const subscriptions = ['d', 'de', 'dev', 'dev1', 'dev2', 'dev3', 'dev4', 'dev5', 'dev6', 'dev7'].map(
-        (prefix) => ({ topic: `${prefix}*` }),
-      );
-      const topics = subscriptions.map(({ topic }) => topic);
-      for (let id = 10; id < 70; id += 2) {
-        socket.send(JSON.stringify({ type: 'subscribe', id, subscriptions }));
-        socket.send(JSON.stringify({ type: 'unsubscribe', id: id + 1, topics }));
-        await setTimeout(50);
-      }
-    },
-  },
   crowd: {
     sentence: '95 clients that subscribe to 10 patterns over 100 000 topics, again and again',
     as: members,
@@ -123,7 +116,13 @@ export const attacks = {
     sentence: 'the same with the last 1000 of each topic',
     as: members,
     topics: 100_000,
-    run: (target) => subscribeOn(target, 95, { last: 1000 }),
+    run: (target) => subscribeOn(target, 95, () => ({ last: 1000 })),
+  },
+  filteredPatterns: {
+    sentence: 'the same, each time with another filter',
+    as: members,
+    topics: 100_000,
+    run: (target) => filterOn(target, 95),
   },
   resumption: {
     sentence: 'the same by cursors of the first commit',
@@ -138,15 +137,13 @@ export const attacks = {
     run: (target) => pollOn(target, 95),
   },
   calls: {
-    sentence:
-      '95 clients that call an application that drips its responses, with 60 kB each, again and again',
+    sentence: '95 clients that call a slow application with 60 kB each, again and again',
     as: members,
     hook: 'call',
     run: (target) => callOn(target, 95),
   },
   wishes: {
-    sentence:
-      '95 clients with 100 subscriptions a command, on which such an application decides, again and again',
+    sentence: '95 clients with 100 subscriptions a command, on which such an application decides',
     as: members,
     hook: 'subscribe',
     run: (target) => wishOn(target, 95),
@@ -226,15 +223,15 @@ export const attacks = {
     },
   },
   publishes: {
-    sentence: '300 frames of 1 MiB whose data has 80 000 members',
+    sentence: '600 frames of half a MiB whose data has 40 000 members',
     as: publishers,
     run: async (target) => {
       const socket = await join(target);
-      const data = `{${Array.from({ length: 80_000 }, (_, i) => `"x${i}":1`).join()}}`;
+      const data = `{${Array.from({ length: 40_000 }, (_, i) => `"x${i}":1`).join()}}`;
       const text = `{"type":"publish","id":9,"topic":"a","event":"b","data":${data}}`;
-      for (let i = 0; i < 300; i++) {
+      for (let i = 0; i < 600; i++) {
         socket.send(text);
-        if (i % 10 === 0) await setTimeout(10);
+        if (i % 20 === 0) await setTimeout(10);
       }
     },
   },
@@ -364,14 +361,14 @@ export const attacks = {
     run: (target) => floodFrames(target, 0x89),
   },
   entries: {
-    sentence: '20 protobuf subscribe commands of 1 MiB, of 500 000 empty entries each',
+    sentence: '40 protobuf subscribe commands of half a MiB, of 250 000 empty entries each',
     as: members,
     run: async (target) => {
       const socket = await join(target, ['sluice.v1.protobuf']);
       // Field 3 of the frame is the command, and its field 1 an entry, of no bytes.
-      const entries = Buffer.alloc(1_000_000, Buffer.from([0x0a, 0]));
-      const head = Buffer.from([0x08, 9, 0x1a, 0xc0, 0x84, 0x3d]);
-      for (let i = 0; i < 20; i++) socket.send(Buffer.concat([head, entries]));
+      const entries = Buffer.alloc(500_000, Buffer.from([0x0a, 0]));
+      const head = Buffer.from([0x08, 9, 0x1a, 0xa0, 0xc2, 0x1e]);
+      for (let i = 0; i < 40; i++) socket.send(Buffer.concat([head, entries]));
     },
   },
   queries: {
@@ -383,11 +380,15 @@ export const attacks = {
     },
   },
   oldClients: {
-    sentence:
-      '40 clients of older systems that name a thousand servers, rooms and filters a message, as fast as they go',
+    sentence: '40 clients of older systems that name a thousand servers, rooms and filters a message',
     as: members,
     flags: ['--compat=a,b,c,d,e'],
     run: floodOldSystems,
+  },
+  unfinished: {
+    sentence: '95 WebSockets that send the most that a message may have, and not its end',
+    as: everyone,
+    run: (target) => sendUnfinished(target, 95, 2 ** 20),
   },
   inquiries: {
     sentence: 'the same with questions whether a WebSocket may be opened',

@@ -7,8 +7,8 @@ import { join, type Target } from './sockets.ts';
 /** Calls of one client that wait for their replies. */
 const callsAtATime = 32;
 /** Pieces of one byte of each response, and the time between two of them. */
-const pieces = 400;
-const pieceEveryMs = 2;
+const pieces = 100;
+const pieceEveryMs = 8;
 
 /** Starts an application that drips its responses. Resolves with its URL. */
 export function drippingApplication(): Promise<string> {

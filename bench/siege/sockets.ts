@@ -102,6 +102,20 @@ export async function floodFrames(target: Target, head: number): Promise<void> {
   await Promise.all(Array.from({ length: 40 }, one));
 }
 
+/** Messages of this size that lack their last byte. */
+export async function sendUnfinished(target: Target, clients: number, bytes: number): Promise<void> {
+  const head = Buffer.alloc(14);
+  head.writeUInt16BE(0x81ff);
+  head.writeUInt32BE(bytes, 6);
+  const message = Buffer.concat([head, Buffer.alloc(bytes - 1)]);
+  const one = async (): Promise<void> => {
+    const socket = (await join(target)) as WebSocket & { readonly _socket?: Socket };
+    socket._socket?.write(message);
+  };
+  await Promise.all(Array.from({ length: clients }, one));
+  await setTimeout(3000);
+}
+
 export async function join(
   { port, token }: Target,
   subprotocols: string[] = [],

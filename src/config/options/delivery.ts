@@ -36,7 +36,7 @@ export const deliveryOptions = {
     'Maximum unsent bytes of all sessions together.',
   ),
   payloadMaxBytes: option(bytes(1, 2 ** 28), 64 * KiB, 'Maximum size of the payload of a publication.'),
-  frameMaxBytes: option(bytes(KiB, 2 ** 29), MiB, 'Maximum size of a message from a client.'),
+  frameMaxBytes: option(bytes(KiB, 2 ** 29), 512 * KiB, 'Maximum size of a message from a client.'),
   bodyMaxBytes: option(bytes(KiB, 2 ** 30), 8 * MiB, 'Maximum size of the body of an HTTP request.'),
   requestsMaxBytesPerClient: option(
     bytes(64 * KiB, 2 ** 40),

@@ -165,9 +165,9 @@ describe('the protobuf codec', () => {
   });
 
   it.each([
-    [119_998, 'invalid_request'],
-    [119_999, 'invalid_frame'],
-  ])('decodes 120 000 fields and no more: with %i empty entries the reply is %s', (entries, code) => {
+    [59_998, 'invalid_request'],
+    [59_999, 'invalid_frame'],
+  ])('decodes 60 000 fields and no more: with %i empty entries the reply is %s', (entries, code) => {
     const subscribe = Buffer.alloc(2 * entries, bytes(0x0a, 0));
     const { length } = subscribe;
     const head = bytes(8, 9, 0x1a, (length & 127) | 128, ((length >> 7) & 127) | 128, length >> 14);
