@@ -22,6 +22,7 @@ import type { NodeCalls } from './node-calls.ts';
 import { RevocationStage } from './revocations.ts';
 import { createSessions } from './session-stage.ts';
 import { createSharedCaps } from './shared-caps.ts';
+import { SharedOptions } from './shared-options.ts';
 import { createStorage } from './storage.ts';
 import { Strangers } from './strangers.ts';
 import { createServing } from './transport.ts';
@@ -69,7 +70,7 @@ export async function assemble(config: Config, options: ServerOptions) {
   const canary = createCanary(site?.start.canaryKey);
   const storage = await createStorage(environment, site?.engine);
   const { broker, engine } = storage;
-  const line = engine.bus && new BusLine(engine.bus, log);
+  const line = engine.bus && new BusLine(engine.bus, log, new SharedOptions(config, log));
   const peers = site?.peers ?? (line && peersBy<NodeCalls>(line));
   const caps = site?.caps ?? createSharedCaps(config, engine.counts, line);
   const shared = { peers, caps, metricsText: site?.metricsText };

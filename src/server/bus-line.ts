@@ -1,6 +1,7 @@
 import type { Log } from '../log.ts';
 import type { PeerCalls, PeerHandlers, Peers } from '../peers.ts';
 import type { NodeBus } from '../topics/engine.ts';
+import type { SharedOptions, ToldOptions } from './shared-options.ts';
 import { Strangers } from './strangers.ts';
 
 /** A machine that has not replied after this time is counted without. */
@@ -11,6 +12,9 @@ const replyWithinMs = 1000;
  * ignores them. A message that a gateway of this version would misread takes the next one, and is ignored by this one.
  */
 const protocolVersion = 1;
+
+/** By this name machines tell each other their options. */
+const optionsCall = 'options';
 
 /** The messages on the bus, as JSON, each with the `version` of the protocol. */
 type Message =
@@ -59,11 +63,14 @@ export class BusLine {
   readonly #questions = new Map<number, Question>();
   #others: ReadonlySet<string> = new Set();
   readonly #strangers: Strangers;
+  readonly #options: SharedOptions | undefined;
   #asked = 0;
   #listener: LineListener | undefined;
 
-  constructor(bus: NodeBus, log: Pick<Log, 'warn'>) {
+  /** `options`: those that others should have, too. */
+  constructor(bus: NodeBus, log: Pick<Log, 'warn'>, options?: SharedOptions) {
     this.#bus = bus;
+    this.#options = options;
     this.#strangers = new Strangers(log);
   }
 
@@ -134,8 +141,10 @@ export class BusLine {
   readonly #hearers: {
     readonly [K in Message['kind']]: (message: Extract<Message, { kind: K }>, from: string) => unknown;
   } = {
-    tell: ({ name, body, by }, from) =>
-      this.#knows(name, from) && this.#listener?.told(name, body, nameOf(from, by)),
+    tell: ({ name, body, by }, from) => {
+      if (name === optionsCall) return this.#options?.heard(body as ToldOptions, from);
+      return this.#knows(name, from) && this.#listener?.told(name, body, nameOf(from, by));
+    },
     ask: (message, from) => this.#answer(message, from),
     gone: ({ by }, from) => this.#listener?.gone(nameOf(from, by)),
     reply: (message, from) => {
@@ -177,6 +186,7 @@ export class BusLine {
     for (const node of others)
       if (!before.has(node)) {
         this.#listener?.came();
+        if (this.#options !== undefined) this.tell(optionsCall, this.#options.told);
         return;
       }
   }

@@ -24,6 +24,7 @@ import { memoryProblem } from './memory-limit.ts';
 import { ReservedPorts } from './reserved-ports.ts';
 import type { RunningGateway } from './running.ts';
 import { createSharedCaps } from './shared-caps.ts';
+import { SharedOptions } from './shared-options.ts';
 import { createStorage } from './storage.ts';
 import { WorkerPool } from './worker-pool.ts';
 
@@ -81,7 +82,7 @@ async function createParts(config: Config, { log = createLog(config), commandLin
   const metrics = createMetrics();
   const storage = await createStorage({ config, metrics, monotonicMs });
   const { engine, broker } = storage;
-  const line = engine.bus && new BusLine(engine.bus, log);
+  const line = engine.bus && new BusLine(engine.bus, log, new SharedOptions(config, log));
   const isAway = () => broker.degradedBy !== undefined;
   const told = createEvents(config, metrics, log, monotonicMs, line && occupancyPeers(line, isAway));
   const passer = new SocketPasser();

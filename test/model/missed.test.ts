@@ -10,6 +10,7 @@ import { World } from './world.ts';
 describe.each([
   ['the SDK by WebSocket', 'sdk', 0],
   ['the SDK by a stream', 'sdk', 1],
+  ['the SDK by polls', 'sdk', 2],
   ['WebSocket', 'websocket', 0],
   ['a stream', ['sse'], 0],
   ['polls', ['poll'], 0],
