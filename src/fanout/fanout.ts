@@ -16,7 +16,7 @@ import type { Member } from './sink.ts';
 import { TopicFeeds } from './topic-feeds.ts';
 import { type BatchOptions, type Feed, View } from './view.ts';
 import { type ViewOptions, viewKey } from './view-options.ts';
-import { takesPlace, type ViewLimits, ViewShares } from './view-shares.ts';
+import { type Attached, takesPlace, type ViewLimits, ViewShares } from './view-shares.ts';
 
 export interface FanoutOptions extends ViewLimits {
   readonly broker: Broker;
@@ -103,13 +103,13 @@ export class Fanout implements TopicListener {
 
   /**
    * Returns the view of these options. It is made if need be, and kept until `detach` with the same payer; absent: the
-   * gateway itself. Throws `too_many_views`.
+   * gateway itself. Throws `too_many_views`. The places of `replaced`, which the caller detaches then, count as free.
    */
-  attach(options: ViewOptions, payer?: Payer): View {
+  attach(options: ViewOptions, payer?: Payer, replaced: readonly Attached[] = []): View {
     const key = viewKey(options);
     let view = this.#views.get(key);
     if (view === undefined) {
-      if (takesPlace(options)) this.#shares.make(key, options, payer);
+      if (takesPlace(options)) this.#shares.without(replaced, () => this.#shares.make(key, options, payer));
       view = new View(this.#nextViewId++, options, key);
       this.#views.set(key, view);
       if (view.isPattern) this.#patterns.add(view);

@@ -65,6 +65,12 @@ interface Placed {
   readonly holders: Map<string, number>;
 }
 
+/** A subscription to a view. */
+export interface Attached {
+  readonly view: { readonly key: string; readonly subscriptions: number };
+  readonly payer?: Payer | undefined;
+}
+
 export interface ViewLimits {
   readonly viewsPerTopic: number;
   readonly viewsMax: number;
@@ -87,10 +93,33 @@ export class ViewShares {
     const places = this.#byTarget.get(target) ?? new ViewPlaces(this.#limits.viewsPerTopic);
     if (!places.hasRoom(payer)) throw tooMany(`with keys, a filter or an interval for ${target}`);
     if (!this.#all.hasRoom(payer)) throw tooMany('with keys, a filter or an interval');
-    const isVerified = payer?.isVerified ?? true;
+    this.#place(key, { target, isVerified: payer?.isVerified ?? true, holders: new Map() });
+  }
+
+  #place(key: string, placed: Placed): void {
+    const { target, isVerified } = placed;
+    const places = this.#byTarget.get(target) ?? new ViewPlaces(this.#limits.viewsPerTopic);
     this.#byTarget.set(target, places);
-    this.#placed.set(key, { target, isVerified, holders: new Map() });
+    this.#placed.set(key, placed);
     for (const each of [places, this.#all]) each.made(isVerified, 1);
+  }
+
+  /** Runs `make` as if these subscriptions had ended, and with them the views that no other has. */
+  without(ended: readonly Attached[], make: () => void): void {
+    const taken = ended.map(({ view: { key, subscriptions }, payer }) => {
+      const placed = subscriptions === 1 ? this.#placed.get(key) : undefined;
+      this.release(key, payer);
+      if (placed !== undefined) this.end(key);
+      return { key, payer, placed };
+    });
+    try {
+      make();
+    } finally {
+      for (const { key, payer, placed } of taken) {
+        if (placed !== undefined) this.#place(key, placed);
+        this.retain(key, payer);
+      }
+    }
   }
 
   /** The view is gone. */

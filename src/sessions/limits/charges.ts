@@ -41,16 +41,16 @@ export class HeldBytes implements ByteCharges {
 
   /**
    * Whether the payer may begin something that may come to hold these bytes. Charges nothing. True while nothing at all
-   * is held.
+   * is held. `freed`: bytes of the payer that count as free, because it gives them back then.
    */
-  hasRoom(account: string, bytes: number): boolean {
-    return this.#total === 0 || this.#mayHold(account, bytes);
+  hasRoom(account: string, bytes: number, freed = 0): boolean {
+    return this.#total === freed || this.#mayHold(account, bytes, freed);
   }
 
-  #mayHold(account: string, bytes: number): boolean {
+  #mayHold(account: string, bytes: number, freed = 0): boolean {
     const { perPayer, total, leavesRoom = false } = this.#limits;
-    const held = (this.#byAccount.get(account) ?? 0) + bytes;
-    return held <= perPayer && (leavesRoom ? held : bytes) <= total - this.#total;
+    const held = (this.#byAccount.get(account) ?? 0) - freed + bytes;
+    return held <= perPayer && (leavesRoom ? held : bytes) <= total - this.#total + freed;
   }
 
   /** Charges bytes that are held already, even above the limits. */
@@ -124,6 +124,10 @@ export class Charge {
     this.#account = account;
     this.#bytes = bytes;
     held.charge(account, bytes);
+  }
+
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** They are free again. More calls do nothing. */

@@ -104,6 +104,11 @@ export class SessionView {
     return this.#backlog;
   }
 
+  /** What its payer is charged for the backlog. */
+  get chargedBytes(): number {
+    return this.#charge?.bytes ?? 0;
+  }
+
   get watch(): SessionView | undefined {
     return this.#watch;
   }

@@ -7,6 +7,7 @@ import type { Subscription } from '../../protocol/frames.ts';
 import type { Payer } from '../../topics/payer.ts';
 import { Charge, type HeldBytes } from '../limits/charges.ts';
 import type { Started } from './replacing.ts';
+import type { SessionView } from './session-view.ts';
 
 export interface StartsOptions extends StartOptions {
   readonly fanout: Pick<Fanout, 'detach'>;
@@ -18,6 +19,14 @@ export interface StartsOptions extends StartOptions {
 interface ReplyRoom {
   /** Topics that they may still list. */
   topics: number;
+}
+
+/** Who starts. */
+interface StartFor {
+  readonly payer: Payer;
+  /** The subscriptions that this one replaces. */
+  readonly replaced: readonly SessionView[];
+  readonly continued: (checkRoom: (bytes: number) => void) => Started | undefined;
 }
 
 export interface ChargedStart extends Started {
@@ -51,19 +60,18 @@ export class Starts {
 
   /**
    * The same, or what `continued` returns, and charges the payer what the backlog keeps. If that is too much, it
-   * detaches the view and throws.
+   * detaches the view and throws. What is charged for `replaced` counts as free.
    */
   charged(
     view: View,
     subscription: Subscription,
     room: ReplyRoom,
-    payer: Payer,
-    continued: (checkRoom: (bytes: number) => void) => Started | undefined,
+    { payer, replaced, continued }: StartFor,
   ): ChargedStart {
     const { fanout, backlogs } = this.#options;
     const { account } = payer;
     const checkRoom = (bytes: number) => {
-      if (bytes <= freeBytes || backlogs.hasRoom(account, bytes)) return;
+      if (bytes <= freeBytes || backlogs.hasRoom(account, bytes, chargedTo(account, replaced))) return;
       fanout.detach(view, payer);
       throw new SluiceError('rate_limited', 'too many topics wait to be sent', { retryAfterMs });
     };
@@ -72,4 +80,10 @@ export class Starts {
     if (heldBytes <= freeBytes) return started;
     return { ...started, charge: new Charge(backlogs, account, heldBytes) };
   }
+}
+
+function chargedTo(account: string, subscriptions: readonly SessionView[]): number {
+  let bytes = 0;
+  for (const { payer, chargedBytes } of subscriptions) if (payer?.account === account) bytes += chargedBytes;
+  return bytes;
 }

@@ -5,7 +5,6 @@ import { maxTopicsListed } from '../../catch-up/start-pattern.ts';
 import { TopicBacklog } from '../../catch-up/topic-backlog.ts';
 import { SluiceError, throwIf } from '../../errors.ts';
 import type { Fanout } from '../../fanout/fanout.ts';
-import type { View } from '../../fanout/view.ts';
 import { isSameDelivery, type ViewOptions, viewKeys } from '../../fanout/view-options.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Filter, Granted, Position, SubscribeResult, Subscription } from '../../protocol/frames.ts';
@@ -151,7 +150,9 @@ export class Subscriber {
     if (isSameDelivery(options, former.options)) return this.#changed(before, at);
     if (equalTo(session, options) !== undefined)
       throw new SluiceError('already_subscribed', `already subscribed to these keys of ${target}`);
-    const view = this.#replace(session, before, options);
+    // Its own place is free for the new view, if it has it alone.
+    const view = this.#options.fanout.attach(options, payer, [before]);
+    session.views.remove(before, 'replaced');
     const { feed } = view;
     const nowMs = this.#options.broker.nowMs();
     const backlog = new TopicBacklog(
@@ -178,24 +179,6 @@ export class Subscriber {
       recovered: at === undefined ? undefined : true,
       intervalMs: view.options.intervalMs || undefined,
     };
-  }
-
-  /** Replaces the subscription by a view with these options. */
-  #replace(session: Session, before: SessionView, options: ViewOptions): View {
-    const { fanout } = this.#options;
-    const { view: former, payer } = before;
-    // Its own place is free for the new view, if it has it alone.
-    const isAlone = former.subscriptions === 1;
-    if (isAlone) session.views.remove(before, 'replaced');
-    try {
-      const view = fanout.attach(options, payer);
-      if (!isAlone) session.views.remove(before, 'replaced');
-      return view;
-    } catch (error) {
-      const reason = error instanceof SluiceError ? error.code : 'internal';
-      if (isAlone) session.outbox.push({ kind: 'unsubscribed', views: [former.id], reason });
-      throw error;
-    }
   }
 
   /** Ends the subscriptions that the session's new identity forbids, and tells the client. */
@@ -249,19 +232,20 @@ export class Subscriber {
     const permit = automatic ? undefined : this.#check(session, subscription, verdict);
     const bound = both(verdict?.filter, permit?.grant?.filter);
     const options = this.#viewOptions(session, subscription, bound);
-    for (const each of this.#checkPlace(session, options, subscription)) {
-      command.former.ends(each);
-      session.views.remove(each, 'replaced');
-    }
+    const ended = this.#checkPlace(session, options, subscription);
+    for (const each of ended) command.former.ends(each);
     const payer = session.payer;
-    const view = this.#options.fanout.attach(options, payer);
+    const view = this.#options.fanout.attach(options, payer, ended);
     const { inbox } = this.#options;
     const isInbox = inbox.isInboxOf(session, view);
     const replaced = view.isPattern ? undefined : command.former.positionIn(view.feed);
     const from = isInbox ? inbox.startOf(session, view, subscription, replaced) : subscription;
     const continued = (checkRoom: (bytes: number) => void) =>
       isInbox ? undefined : continuedAfter(view, subscription, command.former, this.#options, checkRoom);
-    const { backlog, result, charge } = this.#starts.charged(view, from, command, payer, continued);
+    const started = this.#starts.charged(view, from, command, { payer, replaced: ended, continued });
+    const { backlog, result, charge } = started;
+    // From here on nothing refuses it.
+    for (const each of ended) session.views.remove(each, 'replaced');
     const origin = automatic ? 'gateway' : verdict?.grant === true ? 'granted' : 'client';
     const sessionView = new SessionView({ view, origin, payer, permit, backlog, charge });
     session.views.add(sessionView);
@@ -379,7 +363,7 @@ export class Subscriber {
       if (existing.automatic) return [existing, ...replaced];
       throw new SluiceError('already_subscribed', `already subscribed to ${subscription.topic}`);
     }
-    let own = 0;
+    let own = -replaced.length;
     for (const existing of session.views.values()) if (!existing.automatic) own++;
     if (own >= this.#options.subscriptionsPerSession) throw new SluiceError('too_many_subscriptions');
     return replaced;

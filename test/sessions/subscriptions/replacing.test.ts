@@ -64,6 +64,7 @@ describe.each([codecs.json, codecs.protobuf])(
         connection.stalled = false;
         connection.drain();
         await settle();
+        turns.advance(100);
         await publish(topic);
         await settle();
         expect(new Set(had(topic))).toEqual(new Set([1, 2, 3, 4]));

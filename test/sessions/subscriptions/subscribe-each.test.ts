@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { anonymousIdentity } from '../../../src/auth/identity.ts';
+import { describe, expect, test } from 'vitest';
+import { anonymousIdentity, localIdentity } from '../../../src/auth/identity.ts';
 import { codecs } from '../../support/codecs.ts';
 import { makeGateway, user } from '../fixtures.ts';
 
@@ -135,6 +135,7 @@ async function farBack() {
   const gateway = await makeGateway({
     backlogs: { perPayer: 20_000, total: 20_000, leavesRoom: true },
     broker: { topicsMax: 2000 },
+    fanout: { viewsPerTopic: 1, viewsMax: 100 },
   });
   const { connect, publish, settle, broker } = gateway;
   for (let i = 0; i < 2000; i++) await publish(`p:${i}`, {});
@@ -175,6 +176,50 @@ test('a subscriber that continues where another subscription of its session was 
   const prepared = await subscriber.prepare(session, other);
   expect(await subscriber.subscribe(session, other, prepared)).toMatchObject([{ intervalMs: 1000 }]);
   expect(backlogs.total).toBe(2000 * 8);
+});
+
+describe('a subscription that is refused leaves the one that it would replace as it was:', () => {
+  const filter = { op: 'eq', tag: 'n', value: '1' } as const;
+  const taken = { topic: 'p:*', filter: { op: 'eq', tag: 'n', value: '2' } } as const;
+  test.each([
+    ['one of the client, where lists take all room', [], { replaces: true, conflate: true }, 'rate_limited'],
+    ['one of the gateway, where lists take all room', ['p:*'], {}, 'rate_limited'],
+    ['one of the client, where no view is free', [], { replaces: true, filter }, 'too_many_views'],
+  ] as const)('%s', async (_, joins, asked, code) => {
+    const { connect, clients, subscribe, subscriber, settle, publish, broker } = await farBack();
+    const { connection, command, session } = connect({ ...localIdentity, joins });
+    if (joins.length === 0) command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'p:*' }] });
+    clients[1].command({ kind: 'subscribe', id: 1, subscriptions: [taken] });
+    await settle();
+    await subscribe(clients[0], 2);
+    const before = [...session.views.values()];
+    const list = [{ topic: 'p:*', cursor: `${broker.commits.epoch}.0`, ...asked }];
+    const prepared = await subscriber.prepare(session, list);
+    expect(await subscriber.subscribe(session, list, prepared)).toMatchObject([{ error: { code } }]);
+    session.views.resume();
+    await settle();
+    expect([...session.views.values()]).toEqual(before);
+    await publish('p:7');
+    await settle();
+    expect(connection.of('batch').at(-1)).toMatchObject({ topic: 'p:7', after: 1, upto: 2 });
+  });
+});
+
+test('a subscription takes the place of the one that it replaces, where no other is free', async () => {
+  const { clients, subscriber, settle, fanout } = await farBack();
+  const [{ session }] = clients;
+  for (const value of ['1', '2']) {
+    const filter = { op: 'eq', tag: 'n', value } as const;
+    const list = [{ topic: 'p:*', filter, replaces: true }];
+    const prepared = await subscriber.prepare(session, list);
+    expect(await subscriber.subscribe(session, list, prepared)).toMatchObject([{ topic: 'p:*' }]);
+    session.views.resume();
+    await settle();
+  }
+  const { viewCount } = fanout;
+  expect(session.views.size).toBe(2);
+  session.views.end();
+  expect(fanout.viewCount).toBe(viewCount - 1);
 });
 
 test('a subscriber that leaves frees its lists, and one that is refused leaves no view', async () => {
