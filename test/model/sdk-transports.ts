@@ -234,19 +234,23 @@ function poll(way: Way, request: ReturnType<typeof asked>, signal: AbortSignal):
   return new Promise((resolve, reject) => {
     const end = (give: () => void) =>
       gateway.loop.atTurnEnd(() => {
-        if (way.lines.delete(line)) give();
+        if (leave()) give();
       });
     let abandon: (() => void) | undefined;
     const line: Line = {
       cut: () => {
-        if (!way.lines.delete(line)) return;
+        if (!leave()) return;
         abandon?.();
         reject(new TypeError('cut off'));
       },
       read: () => undefined,
     };
+    const leave = () => {
+      signal.removeEventListener('abort', line.cut);
+      return way.lines.delete(line);
+    };
     way.lines.add(line);
-    signal.addEventListener('abort', () => line.cut());
+    signal.addEventListener('abort', line.cut);
     abandon = gateway.poll(request, {
       respond: ({ frames, cursor = request.cursor }) =>
         end(() => {

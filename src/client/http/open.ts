@@ -23,11 +23,15 @@ export function openHttp(url: string, protocol: string, token: string | undefine
   const { runtime } = port;
   const wait = (delayMs: number, signal: AbortSignal): Promise<void> =>
     new Promise((resolve, reject) => {
-      const timer = runtime.setTimeout(resolve, delayMs);
-      signal.addEventListener('abort', () => {
+      const stop = (): void => {
         runtime.clearTimeout(timer);
         reject(signal.reason as Error);
-      });
+      };
+      const timer = runtime.setTimeout(() => {
+        signal.removeEventListener('abort', stop);
+        resolve();
+      }, delayMs);
+      signal.addEventListener('abort', stop);
     });
   const receive = current === 'poll' ? receivePolls(pollIntervalMs, wait) : receiveStream;
   const open = (): Socket => port.openWebSocket(url, protocol);

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { SluiceClient, Subscription } from '../../../src/client/index.ts';
 import type { Granted } from '../../../src/protocol/frames.ts';
@@ -234,4 +235,21 @@ describe.each(Object.entries(wires))('by %s a client goes on in another session,
     expect(heard).toEqual([...told, next]);
     if (topic === 'p:*') expect(subscription.positions).toEqual([{ topic: 'p:1', epoch: 'e1', offset: 1 }]);
   });
+});
+
+it('polls at an interval without adding to the listeners of one signal', async () => {
+  const runtime = new FakeRuntime();
+  const counts: number[] = [];
+  runtime.fetch = async (_, init) => {
+    counts.push(getEventListeners(init?.signal as AbortSignal, 'abort').length);
+    const frames = [greeting, { kind: 'subscribed', results: [] } as const].map((frame) =>
+      jsonCodec.encodeServerFrame({ ...frame, id: 0 } as ServerFrame),
+    );
+    return responseOf(frames);
+  };
+  const { client } = harness({ runtime, transports: ['poll'], fallbackPollingInterval: 1000 });
+  await client.connect();
+  while (counts.length < 20) await runtime.advance(1000);
+  client.close();
+  expect(new Set(counts)).toEqual(new Set([0]));
 });
