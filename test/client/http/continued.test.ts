@@ -187,7 +187,7 @@ const cases: readonly {
     before: none,
     result: { ...at('e1', 4), recovered: false },
     next: 5,
-    told: [['gap', 'a', 0, 4]],
+    told: [['gap', 'a']],
   },
   {
     of: 'a topic that was empty, and may have lost something',

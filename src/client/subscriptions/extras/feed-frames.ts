@@ -75,7 +75,8 @@ function nameLoss<P extends FeedPublication>(
 ): void {
   // There may be less than the `last` N that were wished for.
   const from = feed.extras?.wishes.get(topic) ?? own?.offset ?? 0;
-  if (!missing && !own?.epoch && offset === 0) feed.emitter.emit('gap', { topic, epoch });
+  // What is lost may be of an earlier numbering, which the client never heard of.
+  if (!missing && !own?.epoch) feed.emitter.emit('gap', { topic, epoch });
   else lost(feed, topic, epoch, missing ?? { after: from, upto: offset }, from);
 }
 
