@@ -26,15 +26,17 @@ interface Queued {
 
 /**
  * Keeps events as JSON texts, in order, until they are acknowledged. When they exceed `maxBytes` all are dropped and a
- * resync follows: the topics that were occupied at that moment, in pages, and then the events after it.
+ * resync follows: the topics that are occupied when its first page is taken, in pages, and then the events that wait.
  */
 export class EventQueue {
   readonly #maxBytes: number;
   readonly #occupied: () => readonly string[] | undefined;
   #events: Queued[] = [];
   #bytes = 0;
-  /** Topics of the resync that were not taken into a batch yet; undefined: there is none. */
-  #resync: { topics: readonly string[] | undefined; page: number } | undefined;
+  /** The page that comes next, and the topics from the first page on; undefined: there is no resync. */
+  #resync: { readonly topics?: readonly string[] | undefined; readonly page: number } | undefined = {
+    page: 0,
+  };
   #flight: EventBatch | undefined;
   #dropped = 0;
 
@@ -42,7 +44,6 @@ export class EventQueue {
   constructor(maxBytes: number, occupied: () => readonly string[] | undefined) {
     this.#maxBytes = maxBytes;
     this.#occupied = occupied;
-    this.#startResync();
   }
 
   /** Bytes of the events that wait or are under way. */
@@ -69,14 +70,13 @@ export class EventQueue {
     this.#dropped += this.#events.length + 1;
     this.#events = [];
     this.#bytes = 0;
-    this.#startResync();
+    this.resync();
   }
 
   /** Begins a resync. The events that wait follow it, except those that it makes superfluous. */
   resync(): void {
-    this.#events = this.#events.filter(({ isOccupancy }) => !isOccupancy);
-    this.#bytes = this.#events.reduce((sum, { bytes }) => sum + bytes, 0);
-    this.#startResync();
+    // All topics are looked at only when its turn comes: while the application is away, each event may begin one.
+    this.#resync = { page: 0 };
   }
 
   /** The next batch, the same until `acknowledged`; undefined: there is none. */
@@ -92,12 +92,15 @@ export class EventQueue {
     return count;
   }
 
-  #startResync(): void {
-    this.#resync = { topics: this.#occupied(), page: 0 };
+  /** Returns the occupied topics, and drops the events that say the same. */
+  #beginResync(): readonly string[] | undefined {
+    this.#events = this.#events.filter(({ isOccupancy }) => !isOccupancy);
+    this.#bytes = this.#events.reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.#occupied();
   }
 
   #take(): EventBatch | undefined {
-    if (this.#resync !== undefined) return this.#takePage(this.#resync);
+    if (this.#resync !== undefined) return this.#takePage(this.#resync.topics, this.#resync.page);
     if (this.#events.length === 0) return undefined;
     let count = 0;
     let bytes = 0;
@@ -110,7 +113,8 @@ export class EventQueue {
     return { events: this.#events.splice(0, count).map(({ event }) => event), bytes };
   }
 
-  #takePage({ topics, page }: { topics: readonly string[] | undefined; page: number }): EventBatch {
+  #takePage(known: readonly string[] | undefined, page: number): EventBatch {
+    const topics = page === 0 ? this.#beginResync() : known;
     if (topics === undefined) {
       this.#resync = undefined;
       return { events: [], resync: { page: 1, last: true }, bytes: 0 };

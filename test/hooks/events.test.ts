@@ -91,7 +91,7 @@ describe('the queue of events', () => {
     expect([given, queue.isEmpty]).toEqual([sizes, true]);
   });
 
-  it('holds as many bytes as it may, and one more drops all and makes the next batch a resync of that moment', () => {
+  it('holds as many bytes as it may, and one more drops all, and a resync follows, then other events', () => {
     const occupied = ['a'];
     const queue = queueOf(30, occupied);
     for (let i = 0; i < 3; i++) queue.add('"12345678"');
@@ -99,10 +99,30 @@ describe('the queue of events', () => {
     queue.add('"x"');
     expect([queue.dropped, queue.bytes]).toEqual([4, 0]);
     occupied.push('later');
+    queue.add('"o"', true);
     queue.add('"y"');
-    expect(queue.next()).toMatchObject({ events: [], resync: { page: 1, last: true, topics: ['a'] } });
+    expect(queue.next()).toMatchObject({
+      events: [],
+      resync: { page: 1, last: true, topics: ['a', 'later'] },
+    });
     queue.acknowledged();
     expect(queue.next()).toMatchObject({ events: ['"y"'] });
+  });
+
+  it('looks at the topics once for many events that find no room beside a batch that is not taken', () => {
+    let looks = 0;
+    const queue = new EventQueue(20, () => {
+      looks++;
+      return [];
+    });
+    queue.next();
+    queue.acknowledged();
+    queue.add('"12345678"');
+    queue.next();
+    for (let i = 0; i < 100; i++) queue.add('"a longer event"');
+    expect([queue.dropped, looks]).toEqual([100, 1]);
+    queue.acknowledged();
+    expect(queue.next()?.resync).toEqual({ page: 1, last: true, topics: [] });
   });
 
   it('tells the topics of a resync in pages', () => {
