@@ -63,7 +63,7 @@ export class PatternBacklog {
   /** Items still to be sent, in reverse order. */
   readonly #items: BacklogItem[];
   #topics: Iterator<Topic>;
-  /** Topics that were taken in this pass. */
+  /** Topics taken so far: the places of `exceptions` count them. */
   #taken = 0;
   #backlogOf: BacklogOf;
   #had: Had;
@@ -168,7 +168,6 @@ export class PatternBacklog {
     this.#changes = this.#broker.commits.changes;
     const changed = [...this.#broker.commits.changedAfter(changes)];
     this.#topics = changed.filter(({ name }) => patternMatches(target, name)).values();
-    this.#taken = 0;
     this.#had = { seq, lacksValues: false };
     this.#exceptions = undefined;
     this.#isRounded = false;
