@@ -82,24 +82,3 @@ describe('a session whose buffer is full', () => {
     expect(await gateway.metric('sluice_deliveries_total')).toBe(fats + 2 + 3);
   });
 });
-
-describe('the metrics of what is sent', () => {
-  it('count each message and publication of each receiver, also what one session gets in place of a frame', async () => {
-    gateway = await startGateway();
-    const both = [await connect(), await connect()] as const;
-    const [one, other] = both;
-    for (const client of both) await client.call({ type: 'subscribe', topic: 't' });
-    const session = one.frames[0]?.['session'] as string;
-    await gateway.broker.publish([
-      publication('t', 1),
-      publication('t', 2, { except: session }),
-      publication('t', 3),
-    ]);
-    await Promise.all([one.count('t', 2), other.count('t', 3)]);
-    for (const client of both) await client.call({ type: 'ping' });
-    const bytes = both.flatMap(({ texts }) => texts).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
-    expect(await gateway.metric('sluice_deliveries_total')).toBe(2 + 3);
-    expect(await gateway.metric('sluice_sent_bytes_total')).toBe(bytes);
-    expect(await gateway.metric('sluice_drops_total')).toBe(0);
-  });
-});
