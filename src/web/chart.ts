@@ -1,5 +1,5 @@
 import uPlot from 'uplot';
-import type { SeriesData } from './series.ts';
+import { aloneIn, type SeriesData } from './series.ts';
 import { labelStride } from './tick-labels.ts';
 
 export interface ChartOptions {
@@ -117,7 +117,13 @@ function lineStyle(index: number, color: (name: string) => () => string): uPlot.
   return {
     stroke: color(strong ? '--line' : '--line-2'),
     width: strong ? 1.75 : 1.5,
-    points: { show: false },
+    points: {
+      show: false,
+      size: 5,
+      width: 0,
+      fill: color(strong ? '--line' : '--line-2'),
+      filter: (plot, which) => aloneIn(plot.data[which] ?? []),
+    },
     spanGaps: false,
     ...(strong ? { fill: (plot: uPlot) => fade(plot, color('--line')()) } : {}),
   };

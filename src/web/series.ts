@@ -4,6 +4,14 @@ const longestLineSeconds = 15;
 /** The lines of one chart: times in seconds since 1970, and a value (or nothing) per line. */
 export type SeriesData = [times: number[], ...lines: (number | null)[][]];
 
+/** Indexes of the samples of a line that no line is drawn to, because they have no neighbour. */
+export function aloneIn(line: ArrayLike<number | null | undefined>): number[] {
+  const has = (index: number) => line[index] !== undefined && line[index] !== null;
+  return Array.from(line, (_, index) => index).filter(
+    (index) => has(index) && !has(index - 1) && !has(index + 1),
+  );
+}
+
 /** The samples of a window of time, in order. */
 export class Series {
   readonly #times: number[] = [];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Series } from '../../src/web/series.ts';
+import { aloneIn, Series } from '../../src/web/series.ts';
 
 describe('Series', () => {
   it('keeps samples in the order of their time, whenever they come', () => {
@@ -20,6 +20,16 @@ describe('Series', () => {
     expect(series.data()).toEqual([
       [10, 11],
       [10, 11],
+    ]);
+  });
+
+  it('has samples without a neighbour, which the chart shows as points', () => {
+    expect([[5], [5, 6], [5, null, 6, 7, null, 8], [null, 5], []].map(aloneIn)).toEqual([
+      [0],
+      [],
+      [0, 5],
+      [1],
+      [],
     ]);
   });
 
