@@ -280,13 +280,15 @@ export class HttpSocket implements Socket {
       this.#tell({ kind: 'unsubscribed', id: 0, views: [wanted.view], reason: result.error.code });
       return;
     }
-    const { epoch, recovered } = result;
+    const { epoch, offset, recovered } = result;
     const isReset = epoch !== wanted.epoch && !result.topic.endsWith('*');
+    // The gateway does not know the cursor, and sends all that it holds. Of this range the client names what it lacks.
+    const missing = result.missing ?? (isReset || !epoch ? undefined : { after: 0, upto: offset });
     this.#name(wanted, result);
     wanted.isWhole = recovered === true;
     wanted.epoch = epoch;
     const told = { ...result, id: 0, view: wanted.view };
-    if (recovered === false) this.#tell({ ...told, kind: 'caughtUp', recovered });
+    if (recovered === false) this.#tell({ ...told, kind: 'caughtUp', recovered, missing });
     else if (isReset) this.#tell({ ...told, kind: 'reset' });
   }
 

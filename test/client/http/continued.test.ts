@@ -237,6 +237,25 @@ describe.each(Object.entries(wires))('by %s a client goes on in another session,
   });
 });
 
+it.each([
+  ['another stream of SSE', 'sse', 'stream'],
+  ['other polls', 'poll', 'stream'],
+  ['another session of the same polls', 'poll', 'session'],
+] as const)('repeats nothing by %s whose gateway does not know the cursor', async (_, transport, another) => {
+  const wire = await byHttp(transport, another);
+  const subscription = wire.client.subscribe('a');
+  const granted = { topic: 'a', view: 7, ...stream };
+  await wire.begin({ ...granted, ...at('e1', 5) });
+  await subscription.ready;
+  const publications = [2, 3, 4, 5, 6].map((offset) => publication(offset));
+  const frames = [{ kind: 'batch', view: 7, after: 1, upto: 6, publications }] as const;
+  const heard = await toldBy(subscription, () =>
+    wire.goOn({ ...granted, ...at('e1', 1), recovered: false }, frames),
+  );
+  expect(heard).toEqual([6]);
+  wire.client.close();
+});
+
 it('polls at an interval without adding to the listeners of one signal', async () => {
   const runtime = new FakeRuntime();
   const counts: number[] = [];
