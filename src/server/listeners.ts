@@ -99,7 +99,12 @@ async function corkBeside(opened: OpenApps, uws: Uws, serving: Serving): Promise
 }
 
 /** Listens on the port for everyone, with the certificate if there is one. */
-async function openMain(opened: OpenApps, { config, log }: Around, port: number, isShared: boolean) {
+async function openMain(
+  opened: OpenApps,
+  { config, log, monotonicMs }: Around,
+  port: number,
+  isShared: boolean,
+) {
   const { host } = config;
   const found = foundCertificate(config);
   if (found === undefined)
@@ -112,7 +117,8 @@ async function openMain(opened: OpenApps, { config, log }: Around, port: number,
     // The certificate is replaced by listening once more on the same port: the port is shared with ourselves.
     const main = await opened.listen('public', { host, port, isShared: true, files });
     const listenAnew = () => opened.listen('public', { host, port: main.port, isShared: true, files });
-    return { main, certificate: new ReplacedCertificate({ ...found, log, listening: main, listenAnew }) };
+    const around = { log, monotonicMs, listening: main, listenAnew };
+    return { main, certificate: new ReplacedCertificate({ ...found, ...around }) };
   } finally {
     reserved.release();
   }

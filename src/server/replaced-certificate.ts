@@ -11,10 +11,13 @@ import {
 } from './certificate.ts';
 
 const dayMs = 86_400_000;
+/** After a failure that is not of the files, such as too few file descriptors. */
+const retryMs = 60_000;
 
 interface CertifiedPort {
   readonly files: CertificateFiles;
   readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
+  readonly monotonicMs: () => number;
   readonly listenAnew: () => Promise<Listening>;
   /** The state of the files that `listening` has read. */
   readonly stamp: string;
@@ -32,6 +35,7 @@ export class ReplacedCertificate {
   #stamp: string;
   #checked: CheckedCertificate;
   #warnedAtMs = Number.NEGATIVE_INFINITY;
+  #retryAtMs = Number.POSITIVE_INFINITY;
   #listening: Listening;
   #isStopped = false;
   /** One after the other. */
@@ -49,12 +53,14 @@ export class ReplacedCertificate {
   }
 
   sweep(): void {
-    if (stampOf(this.#port.files) !== this.#stamp) void this.reload();
+    const isDue = this.#port.monotonicMs() >= this.#retryAtMs;
+    if (isDue || stampOf(this.#port.files) !== this.#stamp) void this.reload();
     this.#warnOfExpiry(Date.now());
   }
 
   reload(): Promise<Error | undefined> {
     this.#stamp = stampOf(this.#port.files);
+    this.#retryAtMs = Number.POSITIVE_INFINITY;
     this.#reloading = this.#reloading.then(() => this.#replace());
     return this.#reloading;
   }
@@ -73,15 +79,19 @@ export class ReplacedCertificate {
   }
 
   async #replace(): Promise<Error | undefined> {
-    const { files, log, listenAnew } = this.#port;
+    const { files, log } = this.#port;
     if (this.#isStopped) return undefined;
     try {
       const checked = checkCertificate(files);
       if (checked.digest === this.#checked.digest) return undefined;
       checkSuccessor(checked, this.#checked, files, Date.now());
-      const next = await listenAnew();
+      const next = await this.#listenAnew();
       await aQuietTurn();
       this.#listening.stop();
+      if (this.#isStopped) {
+        next.stop();
+        return undefined;
+      }
       this.#listening = next;
       this.#checked = checked;
       this.#warnedAtMs = Number.NEGATIVE_INFINITY;
@@ -92,6 +102,15 @@ export class ReplacedCertificate {
       const error = cause instanceof Error ? cause : new Error(String(cause));
       log.error({ err: error }, 'the new certificate can’t be used: the old one stays');
       return error;
+    }
+  }
+
+  async #listenAnew(): Promise<Listening> {
+    try {
+      return await this.#port.listenAnew();
+    } catch (cause) {
+      this.#retryAtMs = this.#port.monotonicMs() + retryMs;
+      throw cause;
     }
   }
 }
