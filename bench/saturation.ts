@@ -45,6 +45,7 @@ const columns = [
   'p99 ms',
   'bytes/delivery',
   'lost',
+  'named as missing',
   'load CPU',
   'load loop p99 ms',
 ];
@@ -106,6 +107,7 @@ export default scenario(options, async (chosen, say) => {
     runs.of(subject, ({ received }) => received.latency.p99Ms),
     runs.of(subject, ({ received }) => received.bytes / received.publications),
     runs.sum((run) => run.lost, subject),
+    runs.sum(({ received }) => received.missed, subject),
     percentText(runs.of(subject, ({ received }) => received.cpu)),
     runs.of(subject, ({ received }) => received.loopDelayP99Ms),
   ]);

@@ -36,6 +36,8 @@ export interface Dialect {
    * batch.
    */
   covered(bytes: Buffer, start: number, end: number, length: number): Coverage | number | undefined;
+  /** The offsets that a message, which is not a batch, says are gone. */
+  missed?(bytes: Buffer, start: number, end: number): Coverage | undefined;
   /** Reads every message of one connection and returns the times at which its publications were made. */
   reader(): (message: Buffer) => readonly number[];
   /** The heartbeat of a client. */

@@ -3,7 +3,7 @@ import { codecs } from '../../test/support/codecs.ts';
 import { Expander } from '../../test/support/expander.ts';
 import { stampOf, stampsIn } from '../support/payload.ts';
 import { opcodes } from '../support/raw-client.ts';
-import type { ClientMessage, Dialect, Opening } from './dialect.ts';
+import type { ClientMessage, Coverage, Dialect, Opening } from './dialect.ts';
 
 type Codec = (typeof codecs)['json'];
 
@@ -65,6 +65,11 @@ class ReadBatches {
 const readBatchesMax = 16;
 const readBatches = { protobuf: new ReadBatches(), json: new ReadBatches() } as const;
 
+function missedOf(codec: Codec, bytes: Buffer, start: number, end: number): Coverage | undefined {
+  const decoded = codec.decodeServerFrame(new Uint8Array(bytes.subarray(start, end)));
+  return decoded.ok && decoded.frame.kind === 'caughtUp' ? decoded.frame.missing : undefined;
+}
+
 /** ServerFrame.batch, with an id of 0, which is not written. */
 const batchTag = 13 * 8 + 2;
 const fieldAfter = 4 * 8;
@@ -72,7 +77,7 @@ const fieldUpto = 5 * 8;
 
 const protobuf: Dialect = {
   subprotocol: codecs.protobuf.subprotocol,
-  countingBytes: 48,
+  countingBytes: 64,
   open: (opening) => open(codecs.protobuf, opening),
   isReply: (bytes, start) => bytes[start] === 8 && bytes[start + 1] === subscribeId,
   covered(bytes, start, end) {
@@ -96,6 +101,7 @@ const protobuf: Dialect = {
     // A batch without `upto` covers one offset.
     return { after, upto: after + 1 };
   },
+  missed: (...message) => missedOf(codecs.protobuf, ...message),
   reader: () => reader(codecs.protobuf, readBatches.protobuf),
   heartbeat: () => messageOf(codecs.protobuf, { kind: 'ping', id: 0, roundTripMs: 1 }),
 };
@@ -131,6 +137,7 @@ const json: Dialect = {
     const offset = digitsAt(tail, at + jsonOffset.length);
     return { after: offset - 1, upto: offset };
   },
+  missed: (...message) => missedOf(codecs.json, ...message),
   reader: () => reader(codecs.json, readBatches.json),
   heartbeat: () => messageOf(codecs.json, { kind: 'ping', id: 0, roundTripMs: 1 }),
 };

@@ -22,6 +22,8 @@ export class Receiver {
   bytes = 0;
   otherBytes = 0;
   seams = 0;
+  /** Publications that the server said are gone. */
+  missed = 0;
   closed = false;
   #position: number;
   /** Only the first messages are searched for the reply. */
@@ -87,6 +89,7 @@ export class Receiver {
     this.bytes = 0;
     this.otherBytes = 0;
     this.seams = 0;
+    this.missed = 0;
   }
 
   heartbeat(): void {
@@ -103,11 +106,19 @@ export class Receiver {
     const frameBytes = length + frameHeadBytes(length);
     this.bytes += frameBytes;
     const covered = this.#dialect.covered(bytes, start, end, length);
-    if (covered === undefined) this.otherBytes += frameBytes;
-    else this.#count(covered);
+    if (covered === undefined) {
+      this.otherBytes += frameBytes;
+      this.#miss(this.#dialect.missed?.(bytes, start, end));
+    } else this.#count(covered);
     if (this.#stamps === undefined) return;
     const receivedUs = nowUs();
     for (const stamp of this.#stamps(bytes.subarray(start, end))) this.#latencies!.add(receivedUs - stamp);
+  }
+
+  #miss(missed: Coverage | undefined): void {
+    if (missed === undefined) return;
+    this.missed += missed.upto - missed.after;
+    this.#position = missed.upto;
   }
 
   #count(covered: Coverage | number): void {

@@ -34,6 +34,8 @@ export interface Received {
   readonly most: number;
   /** How often a message did not continue at the previous one. */
   readonly seams: number;
+  /** Publications that the server said are gone. */
+  readonly missed: number;
   readonly frames: number;
   /** Of messages, with their WebSocket headers. */
   readonly bytes: number;
@@ -140,6 +142,11 @@ function progress(): number {
   return sum(({ publications }) => publications);
 }
 
+/** The same, with those that are gone and will not arrive. */
+function passed(): number {
+  return progress() + sum(({ missed }) => missed);
+}
+
 function cpuSince(start: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(start);
   return (user + system) / 1e6;
@@ -152,6 +159,7 @@ function read(): Received {
     fewest: Math.min(...counts),
     most: Math.max(...counts),
     seams: sum(({ seams }) => seams),
+    missed: sum(({ missed }) => missed),
     frames: sum(({ frames }) => frames),
     bytes: sum(({ bytes }) => bytes),
     otherBytes: sum(({ otherBytes }) => otherBytes),
@@ -175,7 +183,7 @@ async function settle({ publications, each, withinMs }: Wanted): Promise<boolean
   const lacks = () =>
     each === true
       ? receivers.some((receiver) => receiver.publications < publications)
-      : progress() < publications;
+      : passed() < publications;
   while (lacks()) {
     if (performance.now() > untilMs) return false;
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -200,6 +208,6 @@ function close(): void {
   receivers = [];
 }
 
-const handlers = { open, mark, restartClocks, progress, read, settle, beat, close };
+const handlers = { open, mark, restartClocks, progress, passed, read, settle, beat, close };
 export type ReceiversCalls = typeof handlers;
 serveCalls(handlers);

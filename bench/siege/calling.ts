@@ -8,7 +8,7 @@ import { join, type Target } from './sockets.ts';
 const callsAtATime = 32;
 /** Pieces of one byte of each response, and the time between two of them. */
 const pieces = 100;
-const pieceEveryMs = 8;
+const pieceEveryMs = 2;
 
 /** Starts an application that drips its responses. Resolves with its URL. */
 export function drippingApplication(): Promise<string> {

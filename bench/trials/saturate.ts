@@ -35,6 +35,7 @@ export interface Saturation {
   /** Share of a core that the server took. */
   readonly cpu: number;
   readonly received: Received;
+  /** What a receiver that is too late is told of is not. */
   readonly lost: number;
 }
 
@@ -78,7 +79,11 @@ export async function saturate(options: SaturateOptions): Promise<Saturation> {
     deliveriesPerSecond,
     cpu: cpuShare,
     received: { ...received, latency, cpu: loadCpu, loopDelayP99Ms },
-    lost: lostOf(report, received, receiversEach),
+    lost: lostOf(
+      report,
+      { ...received, publications: received.publications + received.missed },
+      receiversEach,
+    ),
   };
 }
 
@@ -104,7 +109,7 @@ class Pilot {
   async look(phase: keyof typeof rise): Promise<boolean> {
     const { loaded, topics, bytes, receiversEach } = this.#options;
     await setTimeout(lookEveryMs);
-    const arrived = (await loaded.receivers.call('progress')) / receiversEach;
+    const arrived = (await loaded.receivers.call('passed')) / receiversEach;
     const nowMs = performance.now();
     const lately = ((arrived - this.#arrived) / (nowMs - this.#lookedAtMs)) * 1000;
     this.#perSecond = (this.#perSecond + lately) / 2;
