@@ -12,14 +12,23 @@ const user = (name: string): Payer => ({ account: `user ${name}`, isVerified: tr
 /** A session without a name. */
 const session = (name: string, address: string): Payer => ({ account: name, isVerified: false, address });
 
-function makeGate(options: { concurrency?: number; timeoutMs?: number; perPayer?: number } = {}) {
+interface GateOfTest {
+  readonly concurrency?: number;
+  readonly timeoutMs?: number;
+  readonly perPayer?: number;
+  readonly monotonicMs?: () => number;
+}
+
+function makeGate(options: GateOfTest = {}) {
+  const logged: unknown[] = [];
   const { concurrency = 1, timeoutMs = 60_000, perPayer = 1e9 } = options;
+  const { monotonicMs = () => performance.now() } = options;
   const counts = new RecordedMetrics();
   const held = new HeldBytes({ perPayer, total: 1e9 });
   const gate = new Gate({
     ...{ hook: 'call', timeoutMs, concurrency, held, metrics: counts.metrics },
-    monotonicMs: () => performance.now(),
-    log: { warn: () => undefined },
+    monotonicMs,
+    log: { warn: (fields: unknown) => logged.push(fields) },
   });
   /** The application answers when it is told to. */
   let answer: () => void = () => undefined;
@@ -38,7 +47,7 @@ function makeGate(options: { concurrency?: number; timeoutMs?: number; perPayer?
     void asked.then((outcome) => refusals.push(kindOf(outcome)));
     return asked;
   };
-  return { gate, held, counts, ask, answer: () => answer(), begun, refusals };
+  return { gate, held, counts, logged, ask, answer: () => answer(), begun, refusals };
 }
 
 function kindOf(outcome: unknown): string | undefined {
@@ -47,6 +56,17 @@ function kindOf(outcome: unknown): string | undefined {
 }
 
 describe('a gate', () => {
+  test('counts each failure, and logs the first of each kind at once', () => {
+    const { gate, counts, logged } = makeGate({ monotonicMs: () => 0 });
+    for (const kind of ['timeout', 'timeout', 'status', 'timeout'] as const)
+      gate.failed(new HookFailure(kind, 'no'));
+    expect(counts.of('hookErrorsTotal', 'call', 'timeout')).toBe(3);
+    expect(logged).toMatchObject([
+      { hook: 'call', kind: 'timeout' },
+      { hook: 'call', kind: 'status' },
+    ]);
+  });
+
   test('questions of one client: 32 are taken, and the next is refused until one is answered', async () => {
     const { ask, answer, refusals } = makeGate();
     const taken = Array.from({ length: 32 }, () => ask('a'));
