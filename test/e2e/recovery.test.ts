@@ -214,8 +214,6 @@ describe('a new subscription', () => {
   });
 });
 
-describe('a pattern', () => {});
-
 describe('a subscription with an interval', () => {
   it('gets at most one batch in that time, that covers exactly what there was', async () => {
     gateway = await startGateway({ commandsPerSecond: 100_000 });
