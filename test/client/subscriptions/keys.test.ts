@@ -54,6 +54,22 @@ describe('other keys of a subscription', () => {
     expect([socket.count('setKeys'), socket.count('subscribe')]).toEqual([1, 1]);
   });
 
+  it('tell of a numbering that began just before', async () => {
+    const { socket, shown, grid } = await changing();
+    const told: string[] = [];
+    grid.on('reset', ({ epoch }) => told.push(epoch));
+    const another = {
+      topic: 'grid',
+      view: 2,
+      mode: 'state',
+      epoch: 'e2',
+      offset: 0,
+      recovered: true,
+    } as const;
+    socket.reply('setKeys', { kind: 'subscribed', results: [another] });
+    expect([told, shown(), grid.position]).toEqual([['e2'], [], { epoch: 'e2', offset: 0 }]);
+  });
+
   it('over the rate are asked for by a new subscription, no earlier than the gateway said', async () => {
     const { socket, runtime, shown, grid } = await changing();
     socket.reply('setKeys', refused('rate_limited', 140, 3_000));

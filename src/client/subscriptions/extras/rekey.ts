@@ -47,6 +47,8 @@ export function rekey(registry: Registry, wire: Shared): void {
       // Another view replaces the one before and continues at its position.
       wire.view = granted.view;
       keyed.toGranted();
+      // The view before may not have told of a numbering that had just begun.
+      for (const member of wire.members) member.reset(granted);
       rekey(registry, wire);
     } else if (!outcome.ok && outcome.error.code === 'timeout') registry.abandon(outcome.error);
     else if (!outcome.ok && outcome.error.code === 'rate_limited') {
