@@ -213,10 +213,18 @@ const common = [
 const onRedis = [
   ...several,
   step('breathe', fc.nat(3), (_, ms) => after(ms)),
-  step('cut', fc.constant(null), async (world) => void (await world.elsewhere?.cut())),
+  step('cut', fc.constant(null), async ({ elsewhere }) => void (await elsewhere?.cut())),
+  step('pause', fc.constantFrom(5, 30), async ({ elsewhere }, ms) => void (await elsewhere?.pause(ms))),
 ];
 
-const particular = { alone, nodes, redis: onRedis };
+/** Of gateways whose Redis loses what it has, or ends. */
+const onFailingRedis = [
+  ...onRedis,
+  step('empty', fc.constant(null), async ({ elsewhere }) => void (await elsewhere?.empty())),
+  step('restartRedis', fc.constant(null), async ({ elsewhere }) => void (await elsewhere?.restart())),
+];
+
+const particular = { alone, nodes, redis: onRedis, failingRedis: onFailingRedis };
 
 /** At most this many steps; fast-check leaves out those that a failure does not need. */
 export const steps = (

@@ -31,6 +31,12 @@ export interface Elsewhere {
   engineOf(world: World): ModelEngine;
   /** All connections to it break. */
   cut(): Promise<unknown>;
+  /** It answers nothing for this time. */
+  pause(ms: number): Promise<unknown>;
+  /** It loses all that it has. */
+  empty(): Promise<unknown>;
+  /** It ends at once, and begins again with all that it had. */
+  restart(): Promise<unknown>;
 }
 
 /** Clients, a gateway, and the model that both are compared with. */
