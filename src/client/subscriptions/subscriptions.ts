@@ -1,4 +1,4 @@
-import type { SubscribeResult } from '../../protocol/frames.ts';
+import type { Position, SubscribeResult } from '../../protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import { ClientError } from '../client-error.ts';
 import { checkedSubscribe } from '../requests.ts';
@@ -106,13 +106,15 @@ export class Subscriptions extends Wires implements LocalHome {
       this.report(new ClientError({ ...error, message: `${topic}: ${error.message}` }));
       return;
     }
+    const { epoch, offset } = result;
     const wire = this.wireFor(topic, {});
     // The client has subscribed itself, which replaces the gateway's subscription.
     if (wire.state === 'asked') return;
     if (wire.members.size === 0) this.port.serverMade(this.add(topic, {}));
-    // It begins after what the client may have missed, even at the same position: a topic that was empty may have
-    // had some, and lost them. Once connected the client subscribes from its position, and learns what is lost.
-    if ([...wire.members].some((member) => member.at(topic))) return;
+    // It begins after what the client may have missed, also without a numbering: a topic that was empty may have had
+    // some, and lost them. Once connected the client subscribes from its position, and learns what is lost.
+    const isElsewhere = (at?: Position) => at && !(epoch && at.epoch === epoch && at.offset === offset);
+    if ([...wire.members].some((member) => isElsewhere(member.at(topic)))) return;
     this.byView.set(result.view, wire);
     wire.toLive(result);
   }

@@ -273,6 +273,32 @@ describe('pushes', () => {
     expect(heard).toEqual([1, 2, 3, 4]);
   });
 
+  it.each([
+    [{ epoch: 'e', offset: 5 }, 0],
+    [{ epoch: 'e', offset: 4 }, 1],
+    [{ epoch: 'e', offset: 6 }, 1],
+    [{ epoch: 'f', offset: 5 }, 1],
+    [{ epoch: '', offset: 5 }, 1],
+  ])(
+    'asks for a topic that the gateway joined at %o if it was elsewhere: %i times',
+    async (joined, asked) => {
+      const h = harness();
+      const first = await h.arrive();
+      const before = granted({ topic: '$all', view: 3, epoch: 'e', offset: 5 });
+      first.push({ kind: 'subscribed', results: [before] });
+      h.client.subscribe('$all', () => undefined);
+      first.end();
+      await h.runtime.advance(1_000);
+      h.socket.onopen?.();
+      const { socket: second } = h;
+      second.push(greeting);
+      second.push({ kind: 'subscribed', results: [granted({ topic: '$all', view: 4, ...joined })] });
+      second.reply('connect', greeting);
+      await settled();
+      expect(second.count('subscribe')).toBe(asked);
+    },
+  );
+
   it('asks for a topic that the gateway joined and that is empty again: it may have lost something meanwhile', async () => {
     const h = harness();
     const socket = await h.arrive();
