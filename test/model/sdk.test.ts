@@ -5,8 +5,9 @@ import { options } from './options.ts';
 import { World } from './world.ts';
 
 /**
- * Lives of the SDK's clients. Always the same ones: about one of a hundred others meets what is not mended yet.
- * RUNS=200 makes others; MODEL_SEED, MODEL_PATH and MODEL_REPLAY repeat one.
+ * Lives of the SDK's clients. Always the same ones: about one of a thousand others meets what is not mended yet, such
+ * as a pattern that goes back by `last`, and so without its cursor, just as its gateway restarts. RUNS=200 makes
+ * others; MODEL_SEED, MODEL_PATH and MODEL_REPLAY repeat one.
  */
 const { RUNS, MODEL_SEED, MODEL_PATH, MODEL_REPLAY } = process.env;
 const runs = Number(RUNS ?? 15);
