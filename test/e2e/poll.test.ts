@@ -115,6 +115,26 @@ test('a client that goes on in another session, as polls that come to another no
   expect(none.events.map(({ type }) => type)).toEqual(['connected', 'subscribed', 'subscribed']);
 });
 
+test('a client that goes on in another session, and was not told of it yet, is excepted by the one that it knows', async () => {
+  await publish('own', 0);
+  const first = await poll('topic=own');
+  const { session } = first.events[0] as { session: string };
+  await gateway.post(`/api/connections/${session}/disconnect`, '{}');
+  const had: unknown[] = [];
+  let waiting = poll(`topic=own&cursor=${first.cursor}`);
+  await expect.poll(() => connections('own')).toHaveLength(1);
+  const own = { topic: 'own', type: 'e', data: 'own', except: session };
+  expect((await gateway.post('/api/publish', JSON.stringify(own))).status).toBe(200);
+  await publish('own', 'other');
+  while (!had.includes('other')) {
+    const { events, cursor } = await waiting;
+    had.push(...events.flatMap(publicationsOf).map(({ data }) => data));
+    waiting = poll(`topic=own&cursor=${cursor}&timeoutSeconds=1`);
+  }
+  await waiting;
+  expect(had).toEqual(['other']);
+});
+
 test('a response to a client that was away fills the buffer, however large the publications are', async () => {
   const first = await poll('topic=large');
   const data = 'x'.repeat(12_000);

@@ -9,6 +9,10 @@ import { IdentifiedEvent } from '../identified-event.ts';
 
 /** A client of streams does not compare offsets, so its session knows what it has had. */
 export interface StreamReceiver extends Receiver {
+  /**
+   * The session that its client had before, which publications may except: a client whose poll waits knows no other.
+   */
+  readonly formerId: string | undefined;
   had(frame: OutFrame): HadOf;
   /** As `lag`, for frames that would have repeated something. The client is not told. */
   rejoin(lost: ReadonlyMap<Feed, Position>, lostFrames: number): void;
@@ -151,19 +155,19 @@ export class StreamSink<M extends StreamMember = StreamMember> implements Sink {
     if (members === undefined) return;
     this.#options.cursors.publishing(frame, () => {
       const excepted = this.#publish(frame, members, except);
-      if (excepted !== undefined) this.#publish(instead(), [excepted], undefined);
+      if (excepted.length > 0) this.#publish(instead(), excepted, undefined);
     });
   }
 
-  /** Returns the member that is excepted, if it is one. */
-  #publish(frame: OutFrame, members: Iterable<M>, except: string | undefined): M | undefined {
+  /** Returns the members that are excepted. */
+  #publish(frame: OutFrame, members: Iterable<M>, except: string | undefined): readonly M[] {
     const { metrics } = this.#options;
     const { bytes, publications } = frame;
     const events = new SharedEvents(bytes);
-    let excepted: M | undefined;
+    const excepted: M[] = [];
     let count = 0;
     for (const member of members) {
-      if (except !== undefined && member.receiver?.id === except) excepted = member;
+      if (except !== undefined && isSession(member, except)) excepted.push(member);
       else if (this.#hand(member, frame, events)) count++;
     }
     metrics.deliveriesTotal.inc(publications * count);
@@ -206,4 +210,9 @@ export class StreamSink<M extends StreamMember = StreamMember> implements Sink {
     this.#dirty = [];
     for (const member of dirty) member.flush();
   }
+}
+
+/** Whether it is this session, or the next one of its client. */
+function isSession({ receiver }: StreamMember, id: string): boolean {
+  return receiver?.id === id || receiver?.formerId === id;
 }
