@@ -91,8 +91,10 @@ export class WorkerEngine implements Engine {
       }),
     missed: (commits) =>
       this.#hear(() => {
-        this.#numberedBy(commits);
+        // First: the cursors of the sessions that end now are of the earlier numbering. Those that come are judged by
+        // the new one.
         this.#feed?.missed?.(commits);
+        this.#numberedBy(commits);
       }),
     forgotten: ([topic, forgottenSeq]) =>
       this.#hear(() => {

@@ -116,12 +116,20 @@ describe('workers of one parent', () => {
     expect((await open()).feed.heard).toEqual(['the disk is full']);
   });
 
-  test('hear of lost commits in order, and judge cursors by them from then on', async () => {
+  test('hear of lost commits in order, and judge cursors by them from then on, but make none of them before', async () => {
     const { first, parent } = await twoWorkers();
     const feed = parent.hub.feedOf(parent.broker);
+    const before = first.worker.epoch;
+    const made: string[] = [];
+    const missed = first.feed.missed;
+    first.feed.missed = () => {
+      made.push(first.worker.epoch);
+      return missed();
+    };
     feed.missed?.({ epoch: 'another', forgottenSeq: 7 });
     feed.reset('a', '', 0);
     await expect.poll(() => first.feed.heard).toEqual(['missed some', 'a reset 0']);
+    expect(made).toEqual([before]);
     expect([first.worker.epoch, first.worker.forgottenSeq]).toEqual(['another', 7]);
   });
 
