@@ -70,6 +70,16 @@ describe('other keys of a subscription', () => {
     expect([told, shown(), grid.position]).toEqual([['e2'], [], { epoch: 'e2', offset: 0 }]);
   });
 
+  it('of a numbering that began just before are still awaited, also by the next connection', async () => {
+    const { socket, runtime, next } = await changing();
+    const another = { topic: 'grid', view: 2, mode: 'state', epoch: 'e2', offset: 9 } as const;
+    socket.reply('setKeys', { kind: 'subscribed', results: [another] });
+    socket.end();
+    await runtime.advance(1000);
+    const [wanted] = (await next()).command('subscribe').subscriptions;
+    expect(wanted).toMatchObject({ topic: 'grid', keys: ['b'], since: undefined });
+  });
+
   it('over the rate are asked for by a new subscription, no earlier than the gateway said', async () => {
     const { socket, runtime, shown, grid } = await changing();
     socket.reply('setKeys', refused('rate_limited', 140, 3_000));

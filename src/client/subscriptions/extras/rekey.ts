@@ -48,7 +48,12 @@ export function rekey(registry: Registry, wire: Shared): void {
       wire.view = granted.view;
       keyed.toGranted();
       // The view before may not have told of a numbering that had just begun.
-      for (const member of wire.members) member.reset(granted);
+      for (const member of wire.members) {
+        member.reset(granted);
+        const known = member.topics.get(wire.topic);
+        // All values follow: until then a position would say that they have come.
+        if (known && !granted.recovered) member.complete(known, false);
+      }
       rekey(registry, wire);
     } else if (!outcome.ok && outcome.error.code === 'timeout') registry.abandon(outcome.error);
     else if (!outcome.ok && outcome.error.code === 'rate_limited') {
