@@ -8,12 +8,13 @@ import type { Payer } from '../topics/payer.ts';
 import type { HookName } from './contract.ts';
 import { HookFailure } from './failure.ts';
 import { addressOf, QuestionCounts } from './question-counts.ts';
+import { QuestionQueue } from './question-queue.ts';
 
 export interface GateOptions {
   readonly hook: HookName;
   /** How long a question may take, its wait included. This and `concurrency` are read for each question. */
   readonly timeoutMs: number;
-  /** How many questions are asked at the same time. Others wait for their turn, within `timeoutMs`. */
+  /** How many questions are asked at the same time. Others wait within `timeoutMs`; payers take turns. */
   readonly concurrency: number;
   /** The bytes of questions that wait or are being asked. */
   readonly held: ByteCharges;
@@ -39,12 +40,10 @@ const lineRate = { linesAtOnce: 1, everyMs: 10_000 };
 /** Limits one hook: concurrent questions, waiting ones, the time of each, and the bytes of all. */
 export class Gate {
   readonly #options: GateOptions;
-  /** Functions that start the questions that wait, in order. */
-  readonly #waiting = new Set<() => void>();
+  readonly #queue = new QuestionQueue();
   readonly #counts = new QuestionCounts();
   readonly #lines: LineBudget;
   readonly #seconds: { observe(value: number): void };
-  #running = 0;
 
   constructor(options: GateOptions) {
     this.#options = options;
@@ -78,7 +77,6 @@ export class Gate {
     const startedAtMs = monotonicMs();
     return new Promise((resolve) => {
       const controller = new AbortController();
-      let isStarted = false;
       let isOver = false;
       let forget = (): void => undefined;
       const settle = (outcome: T | HookFailure | SluiceError) => {
@@ -86,10 +84,9 @@ export class Gate {
         isOver = true;
         clearTimeout(timer);
         forget();
-        this.#waiting.delete(start);
+        this.#queue.remove(payer, start);
         held.give(account, charge);
         this.#counts.remove(payer);
-        if (isStarted) this.#running--;
         this.#seconds.observe((monotonicMs() - startedAtMs) / 1000);
         resolve(outcome instanceof HookFailure ? this.failed(outcome) : outcome);
         this.#startNext();
@@ -111,11 +108,9 @@ export class Gate {
         charge += more;
       };
       const start = () => {
-        isStarted = true;
-        this.#running++;
         run(controller.signal, hold).then(settle, (error: unknown) => settle(failureOf(error)));
       };
-      this.#waiting.add(start);
+      this.#queue.add(payer, start);
       if (onGone !== undefined) forget = onGone(() => giveUp(clientGone()));
       this.#startNext();
     });
@@ -123,7 +118,7 @@ export class Gate {
 
   /** Why no further question of this payer is taken now, whatever its bytes. */
   refusal(payer: Payer): HookFailure | SluiceError | undefined {
-    const free = waitingMax - this.#waiting.size;
+    const free = waitingMax - this.#queue.size;
     if (!this.#counts.hasRoom(payer, Math.max(1, free))) return tooMuch();
     return free > 0 ? undefined : this.failed(new HookFailure('overloaded', 'too many questions wait'));
   }
@@ -133,11 +128,7 @@ export class Gate {
   }
 
   #startNext(): void {
-    for (const start of this.#waiting) {
-      if (this.#running >= this.#options.concurrency) return;
-      this.#waiting.delete(start);
-      start();
-    }
+    while (this.#queue.size > 0 && this.#queue.taken < this.#options.concurrency) this.#queue.startNext();
   }
 
   /** Counts a failure, and logs it now and then. Returns it. */

@@ -46,7 +46,7 @@ export function addressOf({ account, address = account }: Payer): string {
   return address;
 }
 
-function countIn(counts: Map<string, number>, key: string, by: 1 | -1): void {
+export function countIn(counts: Map<string, number>, key: string, by: 1 | -1): void {
   const count = (counts.get(key) ?? 0) + by;
   if (count > 0) counts.set(key, count);
   else counts.delete(key);

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { SluiceError } from '../../src/errors.ts';
 import { HookFailure } from '../../src/hooks/failure.ts';
 import { Gate } from '../../src/hooks/gate.ts';
@@ -54,6 +54,62 @@ function kindOf(outcome: unknown): string | undefined {
   if (outcome instanceof SluiceError) return outcome.code;
   return outcome instanceof HookFailure ? outcome.kind : undefined;
 }
+
+describe('places of payers that ask at a slow application', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  function startSlow(concurrency: number) {
+    vi.useFakeTimers();
+    const { gate } = makeGate({ concurrency, timeoutMs: 3000 });
+    const begun: string[] = [];
+    const ask = (payer: Payer, name: string) =>
+      gate.ask(payer, 0, () => {
+        begun.push(name);
+        return new Promise((resolve) => setTimeout(resolve, 800, 'yes'));
+      });
+    return { gate, begun, ask };
+  }
+
+  test.each([
+    [
+      'sessions without a name at one address',
+      (i: number) => session(`session ${i % 25}`, 'address 1'),
+      250,
+      64,
+    ],
+    ['a user', () => user('flood'), 32, 8],
+  ])('a flood of %s: others get the next free places', async (_, from, count, concurrency) => {
+    const { gate, begun, ask } = startSlow(concurrency);
+    for (let i = 0; i < count; i++) void ask(from(i), `flood ${i}`);
+    await vi.advanceTimersByTimeAsync(100);
+    const others = [ask(user('a'), 'a 0'), ask(user('a'), 'a 1'), ask(session('b', 'address 2'), 'b 0')];
+    expect(begun).toHaveLength(concurrency);
+    await vi.advanceTimersByTimeAsync(700);
+    expect(begun.slice(concurrency, concurrency + 4)).toEqual(['a 0', 'b 0', 'a 1', `flood ${concurrency}`]);
+    await vi.advanceTimersByTimeAsync(800);
+    expect(await Promise.all(others)).toEqual(['yes', 'yes', 'yes']);
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(gate.size).toBe(0);
+  });
+
+  test('are as many for each that has more questions than places, in the order of its questions', async () => {
+    const { gate, begun, ask } = startSlow(4);
+    for (let i = 0; i < 8; i++) void ask(user('a'), `a ${i}`);
+    for (let i = 0; i < 8; i++) void ask(user('b'), `b ${i}`);
+    for (let i = 0; i < 3; i++) await vi.advanceTimersByTimeAsync(800);
+    const rounds = [0, 4, 8, 12].map((from) => begun.slice(from, from + 4).sort());
+    expect(rounds).toEqual([
+      ['a 0', 'a 1', 'a 2', 'a 3'],
+      ['a 4', 'a 5', 'b 0', 'b 1'],
+      ['a 6', 'a 7', 'b 2', 'b 3'],
+      ['b 4', 'b 5', 'b 6', 'b 7'],
+    ]);
+    await vi.advanceTimersByTimeAsync(800);
+    expect(gate.size).toBe(0);
+  });
+});
 
 describe('a gate', () => {
   test('counts each failure, and logs the first of each kind at once', () => {
