@@ -40,15 +40,16 @@ export abstract class BatchItems<T> {
   }
 
   /**
-   * Reads the next item, and those after it that begin before this position. Returns true when all are read, or as many
-   * as are allowed. Throws `invalid_json` where the items of an array can't be separated.
+   * Reads the next item, and those after it that begin before this position, at most `count`. Returns true when all are
+   * read, or as many as are allowed. Throws `invalid_json` where the items of an array can't be separated.
    */
-  readUntil(position: number): boolean {
+  readUntil(position: number, count = this.#most): boolean {
+    const end = this.#items.length + count;
     do {
       const next = this.readOne(this.#position);
       if (next === undefined || this.#items.length >= this.#most) return true;
       this.#position = next;
-    } while (this.#position < position);
+    } while (this.#position < position && this.#items.length < end);
     return false;
   }
 

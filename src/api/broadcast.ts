@@ -6,7 +6,7 @@ import { canonicalTopic } from '../protocol/user-topics.ts';
 import { isReserved } from '../topics/topic-name.ts';
 import { type ApiResponse, errorBody, json } from './http.ts';
 import { utf8Problem } from './json-body.ts';
-import { inTurn } from './own-turn.ts';
+import { inTurn, shortListBytes } from './own-turn.ts';
 import type { ApiPorts } from './ports.ts';
 import { publishOne } from './publish.ts';
 import type { Recipients } from './publish-body.ts';
@@ -23,7 +23,7 @@ interface Recipient {
 
 /** `POST /api/broadcast` */
 export function broadcast(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
-  return inTurn(call, ports, broadcastNow);
+  return inTurn(call, ports, broadcastNow, shortListBytes);
 }
 
 function broadcastNow(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {

@@ -6,11 +6,13 @@ import { toInstant } from '../protocol/instant.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
 import { type ApiResponse, json } from './http.ts';
 import { readJsonBody, readMembers } from './json-body.ts';
-import { readInOwnTurn } from './own-turn.ts';
+import { inTurn, readInOwnTurn, shortListBytes } from './own-turn.ts';
 import type { ApiPorts, ConnectionInfo, SessionDirectory } from './ports.ts';
 import { acksBody, type connectionParams, type connectionsQuery, emptyBody } from './request-schemas.ts';
 import type { Call } from './route.ts';
 import { validated } from './validate.ts';
+
+type ConnectionParams = z.output<typeof connectionParams>;
 
 /** `GET /api/connections` */
 export function listConnections(
@@ -44,7 +46,7 @@ function connectionBody({ connectedAtMs, lastSeenAtMs, ...info }: ConnectionInfo
 
 /** `POST /api/connections/{id}/disconnect` */
 export async function disconnect(
-  { params: { id }, body }: Call<z.output<typeof connectionParams>>,
+  { params: { id }, body }: Call<ConnectionParams>,
   { sessions }: ApiPorts,
 ): Promise<ApiResponse> {
   refuseMembers(body);
@@ -53,8 +55,12 @@ export async function disconnect(
 }
 
 /** `POST /api/connections/{id}/acks`: what `Ping.acks` is to a WebSocket. The session pays as for a command. */
-export async function acknowledge(
-  { params: { id }, body, identity }: Call<z.output<typeof connectionParams>>,
+export function acknowledge(call: Call<ConnectionParams>, ports: ApiPorts): Awaitable<ApiResponse> {
+  return inTurn(call, ports, acknowledgeNow, shortListBytes);
+}
+
+async function acknowledgeNow(
+  { params: { id }, body, identity }: Call<ConnectionParams>,
   { sessions }: ApiPorts,
 ): Promise<ApiResponse> {
   const { acks } = readJsonBody(body, acksBody);

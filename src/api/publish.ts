@@ -9,7 +9,7 @@ import { publishFor } from './application.ts';
 import { ArrayItems, type BatchItems, LineItems } from './batch-items.ts';
 import { type ApiResponse, errorBody, jsonText } from './http.ts';
 import { utf8Problem } from './json-body.ts';
-import { inOwnTurn, inTurn, pieceBytes } from './own-turn.ts';
+import { inOwnTurn, inTurn, pieceBytes, shortListEntries } from './own-turn.ts';
 import type { ApiPorts } from './ports.ts';
 import { batchItemsMax } from './request-schemas.ts';
 import type { Call } from './route.ts';
@@ -71,9 +71,8 @@ function resultsOf(call: Call, ports: ApiPorts): Awaitable<Results> {
     batchItemsMax + 1,
     itemReader(call, ports),
   );
-  if (body.length > pieceBytes) return readInTurns(items, call, ports);
-  items.readUntil(body.length);
-  return checked(items);
+  if (body.length <= pieceBytes && items.readUntil(body.length, shortListEntries)) return checked(items);
+  return readInTurns(items, call, ports);
 }
 
 async function readInTurns(items: BatchItems<Results[number]>, call: Call, ports: ApiPorts) {

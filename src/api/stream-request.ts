@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SluiceError } from '../errors.ts';
-import { readClientFrame } from '../protocol/client-frames.ts';
+import { clientBounds, readClientFrame } from '../protocol/client-frames.ts';
 import type { Subscription } from '../protocol/frames.ts';
 import { jsonDialect } from '../protocol/json/codec.ts';
 import { withoutByteOrderMark } from '../protocol/utf8.ts';
@@ -66,16 +66,17 @@ const queryShape = {
   lastEventId: cursorText.describe('Another name of `cursor`, used by some clients.'),
   token: z.string().optional().describe('Short-lived token, for clients that cannot send headers.'),
 };
+const { list: listMax } = clientBounds;
 const bodyShape = {
   topic: z
-    .union([z.string(), z.array(z.string())])
+    .union([z.string(), z.array(z.string()).max(listMax)], `must be a text or up to ${listMax} texts`)
     .optional()
     .describe(words.topic),
   filter: z.unknown().optional().describe(words.filter),
   last: z.int().min(0).optional().describe(words.last),
   intervalMs: z.int().min(0).optional().describe(words.intervalMs),
   conflate: z.boolean().optional().describe(words.conflate),
-  subscriptions: z.array(z.unknown()).optional().describe(words.subscriptions),
+  subscriptions: z.array(z.unknown()).max(listMax).optional().describe(words.subscriptions),
   cursor: cursorText,
   acks: z.boolean().optional().describe(words.acks),
 };

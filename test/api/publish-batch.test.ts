@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { ArrayItems, LineItems } from '../../src/api/batch-items.ts';
 import type { ApiPorts } from '../../src/api/ports.ts';
 import { publishBatch } from '../../src/api/publish.ts';
-import type { Call } from '../../src/api/route.ts';
+import type { Call, Route } from '../../src/api/route.ts';
+import { routes } from '../../src/api/routes.ts';
 import { WorkQueue } from '../../src/api/work-queue.ts';
 import { localIdentity } from '../../src/auth/identity.ts';
 import { SluiceError } from '../../src/errors.ts';
@@ -249,24 +251,51 @@ describe('a large body', () => {
 
   const settled = () => new Promise((resolve) => setImmediate(resolve));
 
+  const faulty = (count: number) => `[${Array.from({ length: count }, () => '{}').join(',')}]`;
+  /** A list of entries that are all faulty: the longest that is read at once, and one more entry. */
+  const shortLists = (before: string, entry: string, after: string) => {
+    const count = Math.floor((512 - before.length - after.length + 1) / (entry.length + 1));
+    const listOf = (length: number) => `${before}${Array.from({ length }, () => entry).join(',')}${after}`;
+    return [listOf(count), listOf(count + 1)] as const;
+  };
+  const [acksAtOnce, acks] = shortLists('{"acks":[', '{}', ']}');
+  const [usersAtOnce, users] = shortLists('{"users":[', '1', ']}');
+
+  test('may be one of these routes, if it has a list: streams and polls are read in turns elsewhere', () => {
+    const hasList = ({ body }: Route) =>
+      body?.schema !== undefined &&
+      JSON.stringify(z.toJSONSchema(body.schema, { io: 'input' })).includes('"maxItems"');
+    expect(routes.filter(hasList).map(({ path }) => path)).toEqual([
+      '/api/publish/batch',
+      '/api/broadcast',
+      '/api/connections/{id}/acks',
+      '/sse',
+      '/poll',
+    ]);
+  });
+
   test.each([
-    ['/api/publish', '{"topic":"a"}'],
-    ['/api/broadcast', '{"data":1}'],
-    ['/api/publish/batch', '[{"topic":"a"}]'],
+    ['/api/publish', padded('{"topic":"a"}'), 200],
+    ['/api/broadcast', padded('{"data":1}'), 200],
+    ['/api/publish/batch', padded('[{"topic":"a"}]'), 200],
+    ['/api/publish/batch', faulty(51), 200],
+    ['/api/publish/batch', faulty(1000), 200],
+    ['/api/broadcast', users, 400],
+    ['/api/connections/a/acks', acks, 400],
   ])(
     'of %s is read in a turn of its own, one a turn, and not charged to the operator',
-    async (path, text) => {
+    async (path, text, status) => {
       const { post, turn, spent } = await startWithTurns();
       const answers: number[] = [];
-      for (let i = 0; i < 2; i++) void post(path, padded(text)).then(({ status }) => answers.push(status));
+      for (let i = 0; i < 2; i++) void post(path, text).then((answer) => answers.push(answer.status));
       await settled();
       expect([answers, spent]).toEqual([[], []]);
       expect(turn()).toBe(1);
       await settled();
-      expect(answers).toEqual([200]);
+      expect(answers).toEqual([status]);
       expect(turn()).toBe(1);
       await settled();
-      expect([answers, spent]).toEqual([[200, 200], []]);
+      expect([answers, spent]).toEqual([[status, status], []]);
     },
   );
 
@@ -289,14 +318,16 @@ describe('a large body', () => {
     expect(spent).toEqual(['user a 1 0', 'user a 0 7']);
   });
 
-  test('is answered in the turn in which it comes, unless it is large', async () => {
+  test.each([
+    ['/api/publish', '{"topic":"a"}'.padEnd(256 * 1024), 200],
+    ['/api/publish/batch', faulty(49), 200],
+    ['/api/publish/batch', faulty(50), 200],
+    ['/api/broadcast', usersAtOnce, 400],
+    ['/api/connections/a/acks', acksAtOnce, 400],
+  ])('to %s is answered in the turn in which it comes, unless it is large', async (path, body, status) => {
     const { post, turn } = await startWithTurns();
-    const body = '{"topic":"a"}'.padEnd(256 * 1024);
-    expect((await post('/api/publish', body)).status).toBe(200);
-    const answer = post('/api/publish', `${body} `);
-    await settled();
-    expect(turn()).toBe(1);
-    expect((await answer).status).toBe(200);
+    expect((await post(path, body)).status).toBe(status);
+    expect(turn()).toBe(0);
   });
 
   test.each([

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { formerOfQuery } from '../../../src/api/stream-request.ts';
-import type { SluiceError } from '../../../src/errors.ts';
+import { formerOfQuery, pollBody, readStreamBody } from '../../../src/api/stream-request.ts';
+import { SluiceError } from '../../../src/errors.ts';
 import { formatCursor } from '../../../src/topics/cursor.ts';
 import { StreamReads } from '../../../src/transport/uws/stream-reads.ts';
 import { FakeTurns } from '../../fanout/fixtures.ts';
@@ -87,6 +87,18 @@ describe('the session that a query continues', () => {
 });
 
 describe('the subscriptions of a stream', () => {
+  test.each([
+    ['topic', 'a', 'must be a text or up to 1000 texts'],
+    ['subscriptions', { topic: 'a' }, 'expected array to have <=1000'],
+  ])('are up to 1000 by the member %s', (member, entry, problem) => {
+    const read = (count: number) => {
+      const body = JSON.stringify({ [member]: Array.from({ length: count }, () => entry) });
+      const asked = readStreamBody(pollBody, Buffer.from(body), '');
+      return asked instanceof SluiceError ? asked.message : 'read';
+    };
+    expect([read(999), read(1000), read(1001)]).toEqual(['read', 'read', expect.stringContaining(problem)]);
+  });
+
   test('are charged to its client', () => {
     const { spent, subscribe } = makeReads();
     subscribe('user u');
