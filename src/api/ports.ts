@@ -96,7 +96,8 @@ export interface ConnectionInfo {
 export interface SessionDirectory {
   count(): Awaitable<number>;
   /**
-   * Sessions with ids after `after`, in ascending order. `topic`: only those subscribed to exactly this name.
+   * Sessions with ids after `after`, in ascending order: fewer than `limit` where their subscriptions fill the page.
+   * `topic`: only those subscribed to exactly this name.
    * `lagging`: only those that lag.
    */
   list(query: {

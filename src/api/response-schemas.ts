@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { jsonName } from '../protocol/json/names.ts';
 import { type Kinds, seenRows } from '../protocol/publication.ts';
-import { component, epoch, instant, next, offset, topicName } from './schemas.ts';
+import { component, epoch, instant, next, offset, pageSubscriptionsMax, topicName } from './schemas.ts';
 
 const error = component(
   'Error',
@@ -142,7 +142,11 @@ export const connectionList = component(
   'ConnectionList',
   z.object({
     count: z.int().describe('Number of all connections, or of all those of the requested user.'),
-    connections: z.array(connection),
+    connections: z
+      .array(connection)
+      .describe(
+        `The page ends before a connection with which it would have more than ${pageSubscriptionsMax} subscriptions.`,
+      ),
     next,
   }),
 );

@@ -24,6 +24,8 @@ export function wholeNumber(min: number, max: number) {
 }
 
 const pageMax = 1000;
+/** Subscriptions of all connections of a page: each is a part of the response. */
+export const pageSubscriptionsMax = 10_000;
 export const limit = wholeNumber(1, pageMax)
   .default(100)
   .describe(`Maximum number of entries, at most ${pageMax}.`);

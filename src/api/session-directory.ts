@@ -4,6 +4,7 @@ import type { Ack } from '../protocol/frames.ts';
 import type { Session } from '../sessions/session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { ConnectionInfo, SessionDirectory } from './ports.ts';
+import { pageSubscriptionsMax } from './schemas.ts';
 
 type Query = Parameters<SessionDirectory['list']>[0];
 type Page = Awaited<ReturnType<SessionDirectory['list']>>;
@@ -42,10 +43,13 @@ export function sharedDirectory(own: SessionDirectory, peers: Peers<DirectoryCal
       sum(own.countOf(user, topic, except), peers.ask('connectionsOf', [user, topic, except])),
     async list(query) {
       const pages = [await own.list(query), ...(await peers.ask('connections', query))];
-      const found = pages.flatMap(({ connections }) => connections).sort((a, b) => (a.id < b.id ? -1 : 1));
-      const connections = found.slice(0, query.limit);
-      const isLast = found.length <= query.limit && pages.every(({ next }) => next === undefined);
-      return { connections, next: isLast ? undefined : connections.at(-1)?.id };
+      // Behind the end of a node's page there may be more of its sessions.
+      const [end] = pages.flatMap(({ next }) => next ?? []).sort();
+      const found = pages.flatMap(({ connections }) =>
+        connections.filter(({ id }) => end === undefined || id <= end),
+      );
+      const { page, next } = pageOf(found, query.limit, ({ subscriptions }) => subscriptions.length);
+      return { connections: page, next: next ?? end };
     },
     disconnect: async (id) =>
       (await own.disconnect(id)) || (await peers.ask('disconnect', id)).includes(true),
@@ -68,9 +72,8 @@ export function sessionDirectory(sessions: Sessions): SessionDirectory {
         if (topic !== undefined && !isSubscribed(session, topic)) continue;
         found.push(session);
       }
-      found.sort((a, b) => (a.id < b.id ? -1 : 1));
-      const page = found.slice(0, limit);
-      return { connections: page.map(info), next: found.length > limit ? page.at(-1)?.id : undefined };
+      const { page, next } = pageOf(found, limit, ({ views }) => views.size);
+      return { connections: page.map(info), next };
     },
 
     countOf(user, topic, except) {
@@ -90,6 +93,23 @@ export function sessionDirectory(sessions: Sessions): SessionDirectory {
 
     acknowledge: (id, acks, user) => sessions.acknowledge(id, acks, user),
   };
+}
+
+/** The first of these by id: at least one, if there is any. */
+function pageOf<T extends { readonly id: string }>(
+  found: T[],
+  limit: number,
+  subscriptionsOf: (each: T) => number,
+): { readonly page: readonly T[]; readonly next: string | undefined } {
+  found.sort((a, b) => (a.id < b.id ? -1 : 1));
+  const page: T[] = [];
+  let subscriptions = 0;
+  for (const each of found) {
+    subscriptions += subscriptionsOf(each);
+    if (page.length === limit || (page.length > 0 && subscriptions > pageSubscriptionsMax)) break;
+    page.push(each);
+  }
+  return { page, next: page.length < found.length ? page.at(-1)?.id : undefined };
 }
 
 function isSubscribed(session: Session, topic: string): boolean {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { sessionDirectory, sharedDirectory } from '../../src/api/session-directory.ts';
+import type { Sessions } from '../../src/sessions/sessions.ts';
 import { makeGateway, user } from '../sessions/fixtures.ts';
 
 async function directory(...names: string[]) {
@@ -26,6 +27,45 @@ describe('the directory of sessions', () => {
     expect(await page(sessions, { limit: 2, after: ids[1] })).toEqual({ ids: [ids[2]], next: undefined });
     expect(await page(sessions, { limit: 1, after: ids[1] })).toEqual({ ids: [ids[2]], next: undefined });
     expect(await page(sessions, { after: ids[2] })).toEqual({ ids: [], next: undefined });
+  });
+
+  test.each([
+    [5000, 4999, 2],
+    [5000, 5000, 2],
+    [5000, 5001, 1],
+    [10_001, 0, 1],
+  ])('ends a page before 10 000 subscriptions: connections with %i and %i', async (first, second, listed) => {
+    const all = [first, second, 0].map((size, index) => ({
+      id: `s${index}`,
+      ...{ identity: {}, codec: {}, peer: {} },
+      views: { size, values: () => Array.from({ length: size }, () => ({ target: 'a', view: { id: 1 } })) },
+    }));
+    const of = (some: typeof all) => sessionDirectory({ all: () => some } as unknown as Sessions);
+    const others = of(all.slice(1));
+    const shared = sharedDirectory(of(all.slice(0, 1)), {
+      tell: () => undefined,
+      ask: async (_, query) => [await others.list(query as Parameters<typeof others.list>[0])] as never,
+    });
+    const ids = all.map(({ id }) => id);
+    for (const sessions of [of(all), shared]) {
+      const { ids: page1, next } = await page(sessions, { limit: 2 });
+      expect([page1, next]).toEqual([ids.slice(0, listed), ids[listed - 1]]);
+      expect(await page(sessions, { after: next ?? '' })).toEqual({
+        ids: ids.slice(listed),
+        next: undefined,
+      });
+    }
+  });
+
+  test('of all nodes ends a page where that of one node ends', async () => {
+    const { sessions, ids } = await directory('a', 'b', 'c');
+    const [first, second, third] = (await sessions.list({ after: '', limit: 3 })).connections;
+    const own = { ...sessions, list: () => ({ connections: [first!, third!] }) };
+    const others = {
+      tell: () => undefined,
+      ask: async () => [{ connections: [second], next: ids[1] }] as never,
+    };
+    expect(await page(sharedDirectory(own, others), {})).toEqual({ ids: ids.slice(0, 2), next: ids[1] });
   });
 
   test('finds those of a user and of a topic', async () => {
