@@ -10,8 +10,8 @@ export const pieceBytes = 256 * 1024;
 
 /** A list this short has so few entries that telling the faults of all takes a fraction of a millisecond. */
 export const shortListBytes = 512;
-/** The same of a list whose entries are larger: about so many. */
-export const shortListEntries = 50;
+/** The same, for a list whose entries are larger. */
+export const shortListEntries = 100;
 
 /** Who pays for the time that the call takes. An operator is not charged for time. */
 function chargedOf({ identity, payer }: Call): Payer | undefined {

@@ -43,7 +43,7 @@ export function sharedDirectory(own: SessionDirectory, peers: Peers<DirectoryCal
       sum(own.countOf(user, topic, except), peers.ask('connectionsOf', [user, topic, except])),
     async list(query) {
       const pages = [await own.list(query), ...(await peers.ask('connections', query))];
-      // Behind the end of a node's page there may be more of its sessions.
+      // A node may have more sessions after the end of its page.
       const [end] = pages.flatMap(({ next }) => next ?? []).sort();
       const found = pages.flatMap(({ connections }) =>
         connections.filter(({ id }) => end === undefined || id <= end),

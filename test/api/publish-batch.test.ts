@@ -278,7 +278,7 @@ describe('a large body', () => {
     ['/api/publish', padded('{"topic":"a"}'), 200],
     ['/api/broadcast', padded('{"data":1}'), 200],
     ['/api/publish/batch', padded('[{"topic":"a"}]'), 200],
-    ['/api/publish/batch', faulty(51), 200],
+    ['/api/publish/batch', faulty(101), 200],
     ['/api/publish/batch', faulty(1000), 200],
     ['/api/broadcast', users, 400],
     ['/api/connections/a/acks', acks, 400],
@@ -320,8 +320,8 @@ describe('a large body', () => {
 
   test.each([
     ['/api/publish', '{"topic":"a"}'.padEnd(256 * 1024), 200],
-    ['/api/publish/batch', faulty(49), 200],
-    ['/api/publish/batch', faulty(50), 200],
+    ['/api/publish/batch', faulty(99), 200],
+    ['/api/publish/batch', faulty(100), 200],
     ['/api/broadcast', usersAtOnce, 400],
     ['/api/connections/a/acks', acksAtOnce, 400],
   ])('to %s is answered in the turn in which it comes, unless it is large', async (path, body, status) => {
