@@ -86,7 +86,7 @@ function startAtCursor(
   metrics.recoveriesTotal.inc({ outcome: recovered ? 'recovered' : 'gap' });
   const own = positions.slice(0, maxTopicsListed).flatMap((position) => {
     const topic = patternMatches(target, position.topic) && broker.find(position.topic);
-    return topic && (recovered || topic.state === undefined)
+    return topic && topic.epoch !== '' && (recovered || topic.state === undefined)
       ? [{ topic, start: startSince(topic, position, broker.commits) }]
       : [];
   });
@@ -97,8 +97,12 @@ function startAtCursor(
     ...{ own, goneSeq, lacksGone },
     isKnown: cursor !== undefined,
   });
-  const listed = own.length > 0 ? own.map(({ topic, start }) => resultOf(topic, start)) : undefined;
-  return { ...started, result: { ...noTopic, recovered, topics: listed, cursor: now } };
+  const listed = [
+    ...own.map(({ topic, start }) => resultOf(topic, start)),
+    ...goneResults(view, positions, options),
+  ];
+  const topics = listed.length > 0 ? listed : undefined;
+  return { ...started, result: { ...noTopic, recovered, topics, cursor: now } };
 }
 
 /** How far a subscriber is in the topics of a pattern. */
@@ -268,10 +272,7 @@ function startAtPositions(
     backlogOf: (topic) => backlogOfUnlisted(view, topic, startOf(topic), known.get(topic.name)),
     had: { seq: matches.areAll ? broker.commits.seq : 0, lacksValues: false },
   });
-  // A topic that is only subscribed to is there, and holds nothing.
-  const isGone = ({ topic, epoch }: TopicPosition) =>
-    epoch !== '' && patternMatches(view.options.target, topic) && (broker.find(topic)?.epoch ?? '') === '';
-  const gone = positions.filter(isGone).map((position) => goneResult(position, broker, modeOf));
+  const gone = goneResults(view, positions, { broker, modeOf });
   return { ...started, result: { ...noTopic, topics: [...started.topics, ...gone] } };
 }
 
@@ -330,6 +331,17 @@ function backlogFrom(view: View, topic: Topic, { epoch, position, needsSnapshot 
 function backlogOfUnlisted(view: View, topic: Topic, start: Start, had: Position | undefined): TopicBacklog {
   if (start.recovered !== false || had === undefined) return backlogFrom(view, topic, start);
   return new TopicBacklog(feedOf(view, topic), had.epoch, had.offset);
+}
+
+function goneResults(
+  view: View,
+  positions: readonly TopicPosition[],
+  { broker, modeOf }: Pick<StartOptions, 'broker' | 'modeOf'>,
+): TopicResult[] {
+  // A topic that is only subscribed to is there, and holds nothing.
+  const isGone = ({ topic, epoch }: TopicPosition) =>
+    epoch !== '' && patternMatches(view.options.target, topic) && (broker.find(topic)?.epoch ?? '') === '';
+  return positions.filter(isGone).map((position) => goneResult(position, broker, modeOf));
 }
 
 /** What a client is told of a topic that it has a position in and whose content is gone. */

@@ -137,7 +137,10 @@ describe('a pattern that continues by a cursor, and in some topics by positions'
     const { backlog, result } = startPattern(viewOf('p:*'), { topic: 'p:*', cursor, positions }, options);
     expect(result).toMatchObject({
       recovered: true,
-      topics: [{ topic: 'p:1', epoch, offset: 1, recovered: true }],
+      topics: [
+        { topic: 'p:1', epoch, offset: 1, recovered: true },
+        { topic: 'p:9', epoch: '', offset: 0, recovered: false },
+      ],
     });
     const found = new Map<string, number>();
     for (let item = backlog.current; item !== undefined; item = backlog.current) {
@@ -187,8 +190,10 @@ test.each(['gone', 'subscribed to'])(
     if (how === 'subscribed to') broker.retain('p:1');
     const options = { broker, modeOf: () => 'stream' as const, metrics: counts.metrics, listedMax: 1000 };
     const positions = [{ topic: 'p:1', epoch: 'E', offset: 3 }];
-    const { result } = startPattern(viewOf('p:*'), { topic: 'p:*', positions }, options);
-    expect(result.topics).toMatchObject([{ topic: 'p:1', epoch: '', offset: 0, recovered: false }]);
+    for (const cursor of [undefined, cursorNow(broker.commits), 'of another gateway']) {
+      const { result } = startPattern(viewOf('p:*'), { topic: 'p:*', positions, cursor }, options);
+      expect(result.topics).toMatchObject([{ topic: 'p:1', epoch: '', offset: 0, recovered: false }]);
+    }
   },
 );
 

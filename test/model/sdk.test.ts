@@ -6,8 +6,8 @@ import { World } from './world.ts';
 
 /**
  * Lives of the SDK's clients. Always the same ones: about one of a thousand others meets what is not mended yet, such
- * as a pattern that goes back by `last`, and so without its cursor, just as its gateway restarts. RUNS=200 makes
- * others; MODEL_SEED, MODEL_PATH and MODEL_REPLAY repeat one.
+ * as a publication to `$all` that is lost in silence, comes twice or comes to its own publisher. RUNS=200 makes others;
+ * MODEL_SEED, MODEL_PATH and MODEL_REPLAY repeat one.
  */
 const { RUNS, MODEL_SEED, MODEL_PATH, MODEL_REPLAY } = process.env;
 const runs = Number(RUNS ?? 15);

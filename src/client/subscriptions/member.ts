@@ -100,6 +100,10 @@ export interface WireExtras {
   readonly keyed: Keyed | undefined;
   /** A pattern's topic that lacks something which `cursor` may count as received. */
   readonly suspect: string | undefined;
+  /** A pattern's members may lack in some topics what `cursor` counts as received. */
+  readonly isBeforeCursor: boolean;
+  /** It was live on this connection, so `cursor` is of the gateway's present numbering of commits. */
+  readonly isServed: boolean;
   readonly wasLive: boolean;
   /** A member that joined after the subscribe was sent wants an earlier start, or presence. */
   readonly mustAskAgain: boolean;
@@ -147,6 +151,7 @@ export interface Keyed {
 /** All subscriptions on the wire. */
 export interface Registry {
   readonly byKey: Map<string, Shared>;
+  /** Another map for each connection. */
   readonly byView: Map<number, Shared>;
   readonly runtime: Runtime;
   readonly commands: PendingCommands;

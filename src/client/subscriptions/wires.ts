@@ -46,7 +46,8 @@ export class Wires implements Registry {
   readonly commands: PendingCommands;
   readonly runtime: Runtime;
   readonly byKey = new Map<string, Wire>();
-  readonly byView = new Map<number, Wire>();
+  /** Another map for each connection. */
+  byView = new Map<number, Wire>();
   acknowledging: Acknowledging | undefined;
   #isOnline = false;
   /** Present from the first dictionary or compressed batch on. */
@@ -118,7 +119,7 @@ export class Wires implements Registry {
     this.#isOnline = false;
     this.#reload.stop();
     this.acknowledging?.clear();
-    this.byView.clear();
+    this.byView = new Map();
     this.#dictionaries?.clear();
     this.#unwanted.clear();
     this.#ending.stop();

@@ -384,6 +384,37 @@ describe('a pattern with a cursor', () => {
     expect(asked(await comeBack(h))).toEqual([{ topic: 'p:*', cursor: 'c5' }]);
   });
 
+  it.each<[string, (h: Awaited<ReturnType<typeof pattern>>) => unknown, number]>([
+    ['wants its last', (h) => h.client.subscribe('p:*', { last: 2 }), 1],
+    [
+      'has an older start',
+      (h) => h.client.subscribe('p:*', { since: [{ topic: 'p:1', epoch: 'e1', offset: 1 }] }),
+      1,
+    ],
+    ['lacks a batch', (h) => h.socket.push(of('p:1', 4, 5, 'too far')), 3],
+  ])(
+    'goes back by positions beside its cursor on another connection where one %s',
+    async (_, goBack, offset) => {
+      const h = await pattern();
+      h.socket.push(of('p:1', 0, 3, 'c2'));
+      goBack(h);
+      await settled();
+      // The gateway may have restarted by then: it tells by the cursor of which topics it knows nothing more.
+      const request = { topic: 'p:*', cursor: 'c2', positions: [{ topic: 'p:1', epoch: 'e1', offset }] };
+      expect(asked(await comeBack(h))).toEqual([request]);
+      const topics = [{ topic: 'p:1', epoch: 'e1', offset, mode: 'stream' as const, recovered: true }];
+      await comeBack(h, { recovered: true, topics });
+      // Cut off before what it lacks has come.
+      expect(asked(await comeBack(h))).toEqual([request]);
+      grant(h.socket, { topic: 'p:*', view: 9, epoch: '', recovered: false, topics });
+      expect(h.told).toContain('gap');
+      h.socket.push(of('p:1', offset, 3));
+      h.socket.push(level('c3'));
+      expect(asked(await comeBack(h))).toEqual([{ topic: 'p:*', cursor: 'c3' }]);
+      expect(h.told.filter((each) => typeof each === 'number')).toEqual([1, 2, 3]);
+    },
+  );
+
   it('empties the map of a state topic that is gone', async () => {
     const topics = [{ topic: 'p:1', epoch: 'e1', offset: 0, mode: 'state' as const }];
     const h = await pattern({ topics });

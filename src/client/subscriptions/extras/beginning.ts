@@ -32,7 +32,12 @@ export interface Beginning {
 
 export function beginning(
   { topic, isPattern, cursor, members: unsorted }: Shared,
-  { suspect, wasLive }: Pick<WireExtras, 'suspect' | 'wasLive'>,
+  {
+    suspect,
+    isBeforeCursor,
+    isServed,
+    wasLive,
+  }: Pick<WireExtras, 'suspect' | 'isBeforeCursor' | 'isServed' | 'wasLive'>,
 ): Beginning {
   const members = [...unsorted].sort((a, b) => Number(a.isUnserved) - Number(b.isUnserved));
   const unserved = members.filter(({ isUnserved }) => isUnserved);
@@ -48,7 +53,9 @@ export function beginning(
   }
   // By cursor, if there is one: it is a single text for any number of topics.
   const requested = unserved.find(({ options }) => options.cursor !== undefined)?.options.cursor;
-  const goesBack = unserved.some(({ options, topics }) => options.since || (options.last && topics.size > 0));
+  const goesBack =
+    isBeforeCursor ||
+    unserved.some(({ options, topics }) => options.since || (options.last && topics.size > 0));
   const byCursor = requested ?? (goesBack ? undefined : cursor);
   const hasForgotten = members.some((member) => member.extras?.hasForgotten);
   if (byCursor !== undefined && (requested !== undefined || suspect === undefined))
@@ -63,7 +70,9 @@ export function beginning(
   // The gateway sends everything that it has of topics that are not listed. The client skips what it has had.
   const rank = (start: Start) => Number(start.topic === suspect || start.member.isUnserved);
   const starts = listed(all.length > positionsMax ? [...all].sort((a, b) => rank(b) - rank(a)) : all);
-  return { starts, wire: { positions: starts.length > 0 ? starts : [nowhere(topic)] } };
+  // Positions name no gateway. Only a cursor tells one that has restarted meanwhile what else the members lack.
+  const beside = isBeforeCursor || !isServed ? cursor : undefined;
+  return { starts, wire: { cursor: beside, positions: starts.length > 0 ? starts : [nowhere(topic)] } };
 }
 
 function listed(starts: readonly Start[]): readonly TopicPosition[] {

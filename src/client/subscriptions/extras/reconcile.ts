@@ -7,7 +7,7 @@ import { showAll } from './member-extras.ts';
  */
 export async function reconcile(registry: Registry, wire: Shared): Promise<void> {
   const { topic, key } = wire;
-  const { byView, commands } = registry;
+  const { commands } = registry;
   if (wire.state !== 'off') return;
   if (registry.isEnding(key)) {
     registry.unplan(wire);
@@ -20,7 +20,9 @@ export async function reconcile(registry: Registry, wire: Shared): Promise<void>
   }
   try {
     const { subscriptions } = await commands.request('status', {});
-    const ghosts = subscriptions.filter(({ topic: held, view }) => held === topic && !byView.has(view));
+    const ghosts = subscriptions.filter(
+      ({ topic: held, view }) => held === topic && !registry.byView.has(view),
+    );
     for (const { view } of ghosts) registry.releaseView(view, key);
   } catch {
     // The connection is gone or busy: the planned retry asks again.

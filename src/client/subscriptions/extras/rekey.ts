@@ -31,10 +31,11 @@ export function changeKeys(registry: RekeyTarget, member: Member): void {
 export function rekey(registry: Registry, wire: Shared): void {
   const { view } = wire;
   const keyed = wire.extras?.keyed;
-  const { byView, dictionaries, commands } = registry;
+  const { dictionaries, commands } = registry;
   if (!keyed?.mustRekey || keyed.isRekeying || wire.state !== 'live') return;
   keyed.isRekeying = true;
   commands.send('setKeys', { view, keys: keyed.toAsked() }, (outcome) => {
+    const { byView } = registry;
     const result = outcome.ok ? outcome.reply.results[0] : undefined;
     const granted = result && 'view' in result ? result : undefined;
     if (byView.get(view) !== wire) {

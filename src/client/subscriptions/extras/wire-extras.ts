@@ -1,7 +1,7 @@
 import type { Granted, Position, Subscription as WireSubscription } from '../../../protocol/frames.ts';
 import type { ReceivedPublication } from '../../publication.ts';
 import type { Known } from '../feed.ts';
-import type { Member, WireExtras as Port, Shared } from '../member.ts';
+import type { Member, WireExtras as Port, Registry, Shared } from '../member.ts';
 import { Acknowledging } from './acknowledging.ts';
 import { beginning } from './beginning.ts';
 import { KeyedView } from './keyed-view.ts';
@@ -11,6 +11,9 @@ import { MemberExtras } from './member-extras.ts';
 export class WireExtras implements Port {
   readonly keyed: KeyedView | undefined;
   suspect: string | undefined;
+  isBeforeCursor = false;
+  /** `byView` of the connection on which it was live last. */
+  #servedIn: Registry['byView'] | undefined;
   wasLive = false;
   #unheardAfter: Position | undefined;
   /** A listener has had what was shown since the last call of `had`. */
@@ -30,6 +33,10 @@ export class WireExtras implements Port {
 
   get mustAskAgain(): boolean {
     return this.#some(({ isUnserved }) => isUnserved) || (this.#wantsPresence && !this.#hasPresence);
+  }
+
+  get isServed(): boolean {
+    return this.#servedIn === this.#wire.registry.byView;
   }
 
   welcome(member: Member): void {
@@ -65,6 +72,8 @@ export class WireExtras implements Port {
     const continues = this.wasLive;
     const asked = this.#askedCursor;
     this.wasLive = true;
+    this.#servedIn = this.#wire.registry.byView;
+    this.isBeforeCursor = asked !== undefined && starts.length > 0;
     this.keyed?.toGranted();
     this.#isInbox = inbox === true;
     for (const member of this.#asked) member.isUnserved = false;
@@ -103,6 +112,7 @@ export class WireExtras implements Port {
   /** Topics that were quiet for long will not repeat, and need no position. */
   advanced(): void {
     this.suspect = undefined;
+    this.isBeforeCursor = false;
     for (const member of this.#wire.members) member.extras?.forgetQuiet();
   }
 
