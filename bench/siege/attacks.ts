@@ -12,7 +12,7 @@ import {
   sendUnfinished,
   type Target,
 } from './sockets.ts';
-import { filterOn, pollOn, resumeOn, subscribeOn } from './subscribing.ts';
+import { filterOn, pollOn, publishToFilters, repeatPositions, resumeOn, subscribeOn } from './subscribing.ts';
 
 export type Who = 'no credential' | 'anonymous' | 'poorest token' | 'publisher';
 
@@ -152,17 +152,7 @@ export const attacks = {
     sentence: '5 patterns with 1000 positions each, again and again',
     as: members,
     topics: 20_000,
-    run: async (target) => {
-      const socket = await join(target);
-      const positions = Array.from({ length: 1000 }, (_, i) => ({ topic: `dev${i}`, epoch: 'e', offset: 1 }));
-      const subscriptions = ['d*', 'de*', 'dev*', 'dev1*', 'dev2*'].map((topic) => ({ topic, positions }));
-      const topics = subscriptions.map(({ topic }) => topic);
-      for (let id = 10; id < 50; id += 2) {
-        socket.send(JSON.stringify({ type: 'subscribe', id, subscriptions }));
-        socket.send(JSON.stringify({ type: 'unsubscribe', id: id + 1, topics }));
-        await setTimeout(50);
-      }
-    },
+    run: repeatPositions,
   },
   members: {
     sentence: '10 publishes with 500 000 unknown members',
@@ -264,6 +254,12 @@ export const attacks = {
       const body = JSON.stringify({ type: 'notification', room_ids, data: 'x'.repeat(8000) });
       return postOn(target, '/api/v1/ws/broadcast', 10, () => body);
     },
+  },
+  fanned: {
+    sentence:
+      'two batches of 1000 publications at a time, again and again, to 64 views of 60 conditions each',
+    as: publishers,
+    run: publishToFilters,
   },
   frames: {
     sentence: '3000 frames of 100 KB, most of them over the rate',

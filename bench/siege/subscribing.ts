@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type WebSocket from 'ws';
-import { askOn, join, type Target } from './sockets.ts';
+import { askOn, join, postOn, type Target } from './sockets.ts';
+import { tokenOf } from './victim.ts';
 
 /** Patterns that match all topics of the siege, or a part of them. */
 const prefixes = ['d', 'de', 'dev', 'dev1', 'dev2', 'dev3', 'dev4', 'dev5', 'dev6', 'dev7'] as const;
@@ -43,6 +44,41 @@ export async function resumeOn(target: Target, clients: number): Promise<void> {
 /** Clients that poll ten patterns again and again, for 3 s. */
 export async function pollOn(target: Target, clients: number): Promise<void> {
   await askOn(target, `/poll?${prefixes.map((prefix) => `topic=${prefix}*`).join('&')}`, clients);
+}
+
+/** A client that subscribes to patterns with a thousand positions each, and ends that, again and again. */
+export async function repeatPositions(target: Target): Promise<void> {
+  const socket = await join(target);
+  const positions = Array.from({ length: 1000 }, (_, i) => ({ topic: `dev${i}`, epoch: 'e', offset: 1 }));
+  const subscriptions = ['d*', 'de*', 'dev*', 'dev1*', 'dev2*'].map((topic) => ({ topic, positions }));
+  const topics = subscriptions.map(({ topic }) => topic);
+  for (let id = 10; id < 50; id += 2) {
+    socket.send(JSON.stringify({ type: 'subscribe', id, subscriptions }));
+    socket.send(JSON.stringify({ type: 'unsubscribe', id: id + 1, topics }));
+    await setTimeout(50);
+  }
+}
+
+/** Makes all views that a topic may have, as many for each of four users, with filters that match nothing. */
+async function filterFully(target: Target, topic: string): Promise<void> {
+  const condition = (i: number) => ({ op: 'gt', tag: `t${i % 4}`, number: 1e9 + i });
+  for (let user = 0; user < 4; user++) {
+    const token = tokenOf({ sub: `u${user}`, topics: [{ pattern: topic, allow: ['subscribe'] }] });
+    const socket = await join({ ...target, token });
+    const subscriptions = Array.from({ length: 16 }, (_, i) => {
+      const filters = Array.from({ length: 59 }, (_, k) => condition(1000 * (16 * user + i) + k));
+      return { topic, filter: { op: 'or', filters } };
+    });
+    socket.send(JSON.stringify({ type: 'subscribe', id: 1, subscriptions }));
+    await replied(socket, 1);
+  }
+}
+
+/** Batches of publications, which all those views look at, for 3 s. */
+export async function publishToFilters(target: Target): Promise<void> {
+  await filterFully(target, 'fanned');
+  const item = '{"topic":"fanned","type":"x","data":1,"tags":{"t1":"1","t2":"2","t3":"3"}}';
+  await postOn(target, '/api/publish/batch', 2, () => `[${Array(1000).fill(item).join()}]`);
 }
 
 /** Resolves with the reply to this command, whether it is an error or not. */

@@ -12,6 +12,7 @@ import { Outlets } from './outlets.ts';
 import { PatternViews } from './pattern-views.ts';
 import { Refresher, type RefresherOptions, type RefreshOptions } from './refresher.ts';
 import { Schedule, type Turns } from './schedule.ts';
+import { SendCost } from './send-cost.ts';
 import type { Member } from './sink.ts';
 import { TopicFeeds } from './topic-feeds.ts';
 import { type BatchOptions, type Feed, View } from './view.ts';
@@ -49,6 +50,8 @@ export class Fanout implements TopicListener {
   readonly #awaitDrops: (() => void)[] = [];
   readonly #refresher: Refresher;
   #nextViewId = 1;
+  /** See `#costOfNewPatterns`: kept for further publications that come with the one it was asked for. */
+  #newPatterns: { readonly name: string; readonly newest: number; readonly cost: SendCost } | undefined;
 
   constructor(options: FanoutOptions) {
     this.#options = options;
@@ -93,6 +96,16 @@ export class Fanout implements TopicListener {
       if (!view.isPattern) count += view.subscriptions;
     for (const { subscriptions } of this.#patterns.matching(topic.name)) count += subscriptions;
     return count;
+  }
+
+  /**
+   * Estimates how long it will take to send one more publication of this topic, which counts as published from now on.
+   * `topic`: undefined if it does not exist yet.
+   */
+  takeSendMs(name: string, topic: Topic | undefined, bytes: number): number {
+    const known = topic && this.#topics.get(topic);
+    const more = this.#costOfNewPatterns(name, topic, known);
+    return (known?.cost.takeMs(bytes) ?? 0) + (more?.takeMs(bytes) ?? 0);
   }
 
   /** The cursor of a live member of a pattern's view. */
@@ -202,7 +215,10 @@ export class Fanout implements TopicListener {
     const known = this.#topics.get(topic);
     if (known === undefined && this.#patterns.areSilent) return;
     const topicFeeds = known ?? this.#topicFeeds(topic);
-    if (topicFeeds.knownPatterns < this.#patterns.newest) this.#addPatterns(topicFeeds, first);
+    if (topicFeeds.knownPatterns < this.#patterns.newest) {
+      this.#newPatterns = undefined;
+      this.#addPatterns(topicFeeds, first);
+    }
     let bytes = 0;
     for (const publication of publications) bytes += publication.bytes;
     let active = false;
@@ -348,6 +364,23 @@ export class Fanout implements TopicListener {
       if (first === undefined) feed.beganAnew();
       else feed.beganBefore(first);
     }
+  }
+
+  /** Of patterns that match the topic and get a feed of it with its next publication. */
+  #costOfNewPatterns(
+    name: string,
+    topic: Topic | undefined,
+    known: TopicFeeds | undefined,
+  ): SendCost | undefined {
+    const { newest, areSilent } = this.#patterns;
+    const knownPatterns = known?.knownPatterns ?? 0;
+    if (areSilent || knownPatterns === newest) return undefined;
+    if (this.#newPatterns?.name !== name || this.#newPatterns.newest !== newest) {
+      this.#newPatterns = { name, newest, cost: new SendCost() };
+      for (const view of this.#patterns.heardBy(name, knownPatterns))
+        if (topic === undefined || view.feedOf(topic) === undefined) this.#newPatterns.cost.add(view);
+    }
+    return this.#newPatterns.cost;
   }
 
   #removeFeeds(view: View): void {

@@ -1,6 +1,7 @@
 import type { Broker } from '../topics/broker.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic } from '../topics/topic.ts';
+import { SendCost } from './send-cost.ts';
 import type { BatchOptions, Feed, FeedGroup } from './view.ts';
 
 /**
@@ -10,6 +11,7 @@ import type { BatchOptions, Feed, FeedGroup } from './view.ts';
 export class TopicFeeds implements FeedGroup {
   readonly topic: Topic;
   readonly batch: BatchOptions;
+  readonly cost = new SendCost();
   readonly #broker: Pick<Broker, 'release'>;
   readonly #feeds: Feed[] = [];
   /** Contiguous, after the offset `#logAfter`. */
@@ -33,10 +35,12 @@ export class TopicFeeds implements FeedGroup {
 
   add(feed: Feed): void {
     this.#feeds.push(feed);
+    this.cost.add(feed.view);
   }
 
   remove(feed: Feed): void {
     this.#feeds.splice(this.#feeds.indexOf(feed), 1);
+    this.cost.remove(feed.view);
     this.#knownPatterns = 0;
     this.trim();
   }
@@ -100,6 +104,7 @@ export class TopicFeeds implements FeedGroup {
   clear(): void {
     if (this.#log.length === 0) return;
     this.#log = [];
+    this.cost.sent();
     this.#releaseTopic();
   }
 

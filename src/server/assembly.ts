@@ -5,6 +5,7 @@ import { createLog, type Log } from '../log.ts';
 import { RecentDelays } from '../metrics/loop-delay.ts';
 import { createMetrics } from '../metrics.ts';
 import type { PeerHandlers } from '../peers.ts';
+import { FanoutLimits } from '../sessions/limits/fanout-limits.ts';
 import { TurnBudget } from '../sessions/limits/turn-budget.ts';
 import { type EventListener, reportTo } from '../sessions/session-events.ts';
 import { RequestTurn } from '../transport/uws/request-turn.ts';
@@ -68,7 +69,12 @@ export async function assemble(config: Config, options: ServerOptions) {
   };
   const { log, metrics } = environment;
   const canary = createCanary(site?.start.canaryKey);
-  const storage = await createStorage(environment, site?.engine);
+  const fanoutLimits: FanoutLimits = new FanoutLimits(environment.arrival, (name, topic, bytes) =>
+    delivery.fanout.takeSendMs(name, topic, bytes),
+  );
+  const storage = await createStorage(environment, site?.engine, (fields, topic, payer) =>
+    fanoutLimits.charge(fields, topic, payer),
+  );
   const { broker, engine } = storage;
   const line = engine.bus && new BusLine(engine.bus, log, new SharedOptions(config, log));
   const peers = site?.peers ?? (line && peersBy<NodeCalls>(line));
@@ -104,7 +110,7 @@ export async function assemble(config: Config, options: ServerOptions) {
   });
   return {
     ...{ environment, draining, loopDelays, canary, storage, line, revocations, applicationStage, told },
-    ...{ liveAccess, delivery, sessionStage, httpApi, serving },
+    ...{ fanoutLimits, liveAccess, delivery, sessionStage, httpApi, serving },
   };
 }
 

@@ -1,6 +1,6 @@
 import { engines } from '../engines/engines.ts';
 import { namespaceOf } from '../protocol/namespace.ts';
-import { Broker } from '../topics/broker.ts';
+import { Broker, type BrokerOptions } from '../topics/broker.ts';
 import type { Engine } from '../topics/engine.ts';
 import { HotTopics } from '../topics/hot-topics.ts';
 import type { TopicOptions } from '../topics/topic.ts';
@@ -18,10 +18,14 @@ export interface Storage {
   reload(): void;
 }
 
-/** Topics and the engine that stores them: `given`, or the one of the configuration. The broker is not open yet. */
+/**
+ * Topics and the engine that stores them: `given`, or the one of the configuration. The broker is not open yet.
+ * `chargeSending`: absent where no client publishes.
+ */
 export async function createStorage(
   { config, metrics, monotonicMs }: Pick<Environment, 'config' | 'metrics' | 'monotonicMs'>,
   given?: Engine,
+  chargeSending?: BrokerOptions['chargeSending'],
 ): Promise<Storage> {
   const table = new NamespaceTable<TopicOptions>(config, (options) => ({
     mode: options.mode,
@@ -42,6 +46,7 @@ export async function createStorage(
     topicsMaxPerClient: config.topicsMaxPerClient,
     historyMaxBytes: config.historyMaxBytes,
     historyMaxBytesPerClient: config.historyMaxBytesPerClient,
+    chargeSending,
   });
   return {
     engine,

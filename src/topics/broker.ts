@@ -50,7 +50,7 @@ export interface TopicListener {
   degradedChanged?(): void;
 }
 
-export interface BrokerOptions {
+export interface BrokerOptions extends Pick<PublishPathOptions, 'chargeSending'> {
   readonly engine: Engine;
   readonly namespace: (name: string) => TopicOptions;
   readonly metrics: AppendRetryOptions['metrics'] &

@@ -5,6 +5,8 @@ import type { Filter, Tags } from '../protocol/frames.ts';
 /** A filter ready for use. Equal filters, however they were written, have the same canonical text. */
 export interface CompiledFilter {
   readonly canonical: string;
+  /** How many conditions are looked at, at most, to match a publication. */
+  readonly conditions: number;
   matches(tags: Tags | undefined): boolean;
 }
 
@@ -22,7 +24,11 @@ export function filterProblem(filter: Filter): string | undefined {
 export function compileFilter(filter: Filter): CompiledFilter {
   const canonical = canonicalFilter(filter);
   const test = compile(canonical);
-  return { canonical: JSON.stringify(canonical), matches: (tags) => test(tags ?? noTags) };
+  return {
+    canonical: JSON.stringify(canonical),
+    conditions: conditionsOf(canonical),
+    matches: (tags) => test(tags ?? noTags),
+  };
 }
 
 const compare = {
@@ -74,6 +80,11 @@ function own(tags: Tags, name: string): string | undefined {
 
 function partsOf(filter: Filter): readonly Filter[] {
   return 'filters' in filter ? filter.filters : [];
+}
+
+/** The values of an `in` are looked up at once. */
+function conditionsOf(filter: Filter): number {
+  return partsOf(filter).reduce((sum, part) => sum + conditionsOf(part), 1);
 }
 
 function depthOf(filter: Filter): number {

@@ -33,6 +33,10 @@ export interface PublishPathOptions {
     'publishSeconds' | 'publishErrorsTotal' | 'publishDuplicatesTotal' | 'rateLimitedTotal'
   >;
   readonly payloadMaxBytes: number;
+  /** Charges the payer for sending a publication to subscribers. Returns why it is refused, or nothing. */
+  readonly chargeSending?:
+    | ((fields: PublishFields, topic: Topic | undefined, payer: Payer | undefined) => SluiceError | undefined)
+    | undefined;
   /** See `BrokerOptions`. */
   readonly nowMs: () => number;
   readonly wallMs: () => number;
@@ -177,6 +181,7 @@ export class PublishPath {
     const problem =
       (topic === undefined ? topicNameProblem(fields.topic) : undefined) ??
       publishProblem(fields, this.#options.payloadMaxBytes) ??
+      this.#options.chargeSending?.(fields, topic, payer) ??
       (this.#options.places.needsOne(fields.topic, topic) ? limits.topicProblem(fields.topic) : undefined);
     if (problem !== undefined) return problem;
     const { mode, ttlMs } = topic?.options ?? this.#options.namespace(namespaceOf(fields.topic));
