@@ -53,6 +53,8 @@ export class Delivery {
   #failures = 0;
   /** Nothing is sent before this time. */
   #waitsUntilMs = 0;
+  /** Why nothing is sent, until something is. */
+  #waitsAfter: PublishError | undefined;
   /** Ends a wait. */
   #wake: () => void = () => undefined;
   /** At first that of the options; halved when the gateway finds a request too large. */
@@ -109,6 +111,7 @@ export class Delivery {
   #begin(entries: readonly Entry[]): void {
     const sent = { entries, slowAtMs: this.#nowMs() + slowMs };
     this.#sent.add(sent);
+    this.#waitsAfter = undefined;
     this.#orders.sent(entries);
     void this.#send(entries).then(() => {
       this.#sent.delete(sent);
@@ -152,7 +155,7 @@ export class Delivery {
       const untilMs = Math.max(nowMs, this.#waitsUntilMs, held?.untilMs ?? 0);
       if (entry.expiresAtMs > untilMs || (out.has(entry) && entry.expiresAtMs > nowMs)) continue;
       // After a refusal it is certain that it was not published.
-      const error = held?.error ?? (nowMs < this.#waitsUntilMs ? this.#lastError : undefined);
+      const error = held?.error ?? this.#waitsAfter;
       const isRefused = error !== undefined && error.code !== 'unreachable';
       const isUnsure = entry.isUnsure || out.has(entry);
       reject(entry, isRefused && !isUnsure ? error : this.#timedOut(isUnsure));
@@ -180,7 +183,10 @@ export class Delivery {
       if (isLate) this.#orders.isolate(entries);
       if (isLate || (entries.length === 1 && !ofAll.has(code)))
         this.#orders.hold(new Map(entries.map(({ order }) => [order, results])));
-      else this.#waitsUntilMs = this.#nowMs() + this.#waitAfter(results);
+      else {
+        this.#waitsAfter = results;
+        this.#waitsUntilMs = this.#nowMs() + this.#waitAfter(results);
+      }
     }
   }
 
