@@ -8,14 +8,7 @@ import { AppendRetry, type AppendRetryOptions } from './append-retry.ts';
 import { ChangeOrder } from './change-order.ts';
 import { Commits } from './commits.ts';
 import { ContentBudget, type StateRoom } from './content-budget.ts';
-import type {
-  AcknowledgedPositions,
-  AppendOutcome,
-  Engine,
-  EngineFeed,
-  NumberingOfCommits,
-  StoredTopic,
-} from './engine.ts';
+import type { AcknowledgedPositions, AppendOutcome, Engine, EngineFeed, StoredTopic } from './engine.ts';
 import { EngineProbe } from './engine-probe.ts';
 import { emptyHistory, type HistoryPage, readHistoryPage } from './history.ts';
 import { type Expired, KeyExpiry, type KeyExpiryOptions } from './key-expiry.ts';
@@ -246,8 +239,7 @@ export class Broker implements EngineFeed {
 
   /** Makes sure that this node has of the topic what the engine has. */
   async load(name: string): Promise<Topic | undefined> {
-    if (this.isLoaded(name)) return this.#topics.get(name);
-    return this.#loads.load(name);
+    return this.isLoaded(name) ? this.#topics.get(name) : this.#loads.load(name);
   }
 
   /** The topic, made if there is none, and kept until `release`, as by `Topic.retain`. Load it first. */
@@ -324,7 +316,7 @@ export class Broker implements EngineFeed {
     refilled?.();
   }
 
-  missed({ forgottenSeq }: NumberingOfCommits): void {
+  missed({ forgottenSeq }: Pick<Engine, 'forgottenSeq'>): void {
     this.#listener?.missed?.();
     for (const topic of this.#topics.values()) if (topic.epoch === '') topic.wasUnheardUpto(forgottenSeq);
   }

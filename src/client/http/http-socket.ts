@@ -1,9 +1,9 @@
-import type { ClientFrame, Commands } from '../../protocol/client-frames.ts';
+import type { ClientFrame } from '../../protocol/client-frames.ts';
 import type { Ack, Granted, SubscribeResult, Subscription, WireError } from '../../protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import type { Runtime, Socket } from '../runtime.ts';
 import { gatewayError } from '../told-error.ts';
-import { readHttpFrame, requestBody } from './json-frames.ts';
+import { historyPath, readHttpFrame, requestBody } from './json-frames.ts';
 import { type HttpMemory, type Receive, Refused, request, type Target } from './receive.ts';
 
 interface Wanted {
@@ -106,14 +106,11 @@ export class HttpSocket implements Socket {
         void this.#ask(id, 'published', 'api/publish', requestBody({ ...fields, except: own }));
         break;
       }
-      case 'call':
-        void this.#ask(
-          id,
-          'result',
-          'api/call',
-          requestBody({ method: frame.method, payload: frame.payload }),
-        );
+      case 'call': {
+        const { method, payload } = frame;
+        void this.#ask(id, 'result', 'api/call', requestBody({ method, payload }));
         break;
+      }
       case 'history':
         void this.#ask(id, 'history', historyPath(frame));
         break;
@@ -141,15 +138,11 @@ export class HttpSocket implements Socket {
   #want(subscription: Subscription, command: number): void {
     const { since: _since, positions: _positions, last: _last, cursor: _cursor, ...selection } = subscription;
     const more = {
-      view: 0,
-      gatewayView: 0,
-      session: '',
-      epoch: '',
+      ...{ view: 0, gatewayView: 0, session: '', epoch: '' },
       cursor: undefined,
-      command,
       isWhole: false,
     };
-    this.#wanted.push({ topic: subscription.topic, selection, start: subscription, ...more });
+    this.#wanted.push({ topic: subscription.topic, selection, start: subscription, command, ...more });
   }
 
   /** The client's own subscription replaces an equal one that the gateway made. */
@@ -396,13 +389,6 @@ export class HttpSocket implements Socket {
   #tell(frame: ServerFrame): void {
     if (!this.#closed) this.onmessage?.({ data: frame });
   }
-}
-
-function historyPath({ topic, after, limit }: Commands['history']): string {
-  const query = new URLSearchParams();
-  if (after !== undefined) query.append('after', String(after));
-  if (limit !== undefined) query.append('limit', String(limit));
-  return `api/topics/${encodeURIComponent(topic)}/history?${query}`;
 }
 
 /** In place of a command's id: the gateway made the subscription by itself. */

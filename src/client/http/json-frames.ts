@@ -1,3 +1,4 @@
+import type { Commands } from '../../protocol/client-frames.ts';
 import type { Payload, PublishFields } from '../../protocol/frames.ts';
 import type { ServerFrame } from '../../protocol/server-frames.ts';
 import { readJsonFrame } from '../json/codec.ts';
@@ -62,4 +63,11 @@ function base64(bytes: Uint8Array): string {
     text += String.fromCharCode(...bytes.subarray(i, i + charactersPerCall));
   }
   return btoa(text);
+}
+
+export function historyPath({ topic, after, limit }: Commands['history']): string {
+  const query = new URLSearchParams();
+  if (after !== undefined) query.append('after', String(after));
+  if (limit !== undefined) query.append('limit', String(limit));
+  return `api/topics/${encodeURIComponent(topic)}/history?${query}`;
 }
