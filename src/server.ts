@@ -1,7 +1,7 @@
 import { accessSummary, type Config } from './config.ts';
 import { watchLoopDelay } from './metrics/loop-delay.ts';
 import type { Metrics } from './metrics.ts';
-import { type Assembly, assemble, type ServerOptions, servePeers } from './server/assembly.ts';
+import { type Assembly, assemble, type ServerOptions, serveOtherNodes } from './server/assembly.ts';
 import { ClockWatch } from './server/clock-watch.ts';
 import { drain } from './server/drain.ts';
 import { loggedFeed } from './server/engine-log.ts';
@@ -37,7 +37,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const { site } = options;
   const uws = loadUws();
   const assembly = await assemble(config, options);
-  servePeers(assembly, site);
+  serveOtherNodes(assembly, site);
   const listeners = await open(assembly, options, () =>
     openListeners({
       ...{ uws, environment: assembly.environment, serving: assembly.serving },

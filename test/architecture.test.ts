@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 const leaves = [
   ...['awaitable', 'clock', 'digest', 'errors', 'config', 'group-by'],
-  ...['joined-bytes', 'log', 'metrics', 'peers', 'protocol', 'unix-sockets', 'url', 'version'],
+  ...['joined-bytes', 'log', 'metrics', 'other-nodes', 'protocol', 'unix-sockets', 'url', 'version'],
 ];
 
 /**
@@ -26,7 +26,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'joined-bytes': [],
   log: ['config', 'errors'],
   metrics: ['errors'],
-  peers: [],
+  'other-nodes': [],
   'unix-sockets': [],
   url: [],
   version: [],

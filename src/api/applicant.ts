@@ -5,7 +5,7 @@ import { addressAccount } from '../auth/payer.ts';
 import type { Door, ReportRefusal } from '../auth/refusals.ts';
 import type { RequestAccess } from '../auth/request-access.ts';
 import type { RequestFacts } from '../auth/request-facts.ts';
-import type { SiteOf } from '../auth/requested-site.ts';
+import type { RequestedHostOf } from '../auth/requested-host.ts';
 import type { SluiceError } from '../errors.ts';
 import type { Applicant } from '../sessions/admission/admission.ts';
 import type { RequestHead } from './http.ts';
@@ -15,7 +15,7 @@ export interface ApplicantOptions {
   /** The identity of a client without a credential, by where it comes from. */
   readonly identityOf: (request: RequestFacts) => Identity;
   readonly clientAddress: ClientAddress;
-  readonly siteOf: SiteOf;
+  readonly requestedHostOf: RequestedHostOf;
   readonly refused: ReportRefusal;
   /** Names of headers that the application is told now. */
   readonly toldHeaders: () => readonly string[];
@@ -29,14 +29,19 @@ export type ReadApplicant = (head: RequestHead, door?: Door) => Applicant | Slui
 
 /** A credential is a header of the request or `?token=`. */
 export function applicantReader(options: ApplicantOptions): ReadApplicant {
-  const { upgradeProblem, identityOf, clientAddress, siteOf, refused, toldHeaders } = options;
+  const { upgradeProblem, identityOf, clientAddress, requestedHostOf, refused, toldHeaders } = options;
   return (head, door) => {
     const origin = head.header('origin');
     const address = clientAddress(head);
     const problem = upgradeProblem(head);
     if (problem !== undefined) {
       if (door !== undefined)
-        refused(door, problem, { address, origin, host: siteOf(head).host, request: head.requestId });
+        refused(door, problem, {
+          address,
+          origin,
+          host: requestedHostOf(head).host,
+          request: head.requestId,
+        });
       return problem;
     }
     const key = addressKey(address);

@@ -49,8 +49,8 @@ export function publishCharged(
     (fields) => topicNameProblem(fields.topic) ?? publishProblem(fields, payloadMaxBytes),
   );
   const sound = publishes.filter((_, index) => problems[index] === undefined);
-  return whenDone(hook(askerOf(call), sound), (verdicts) => {
-    const given = verdicts.values();
+  return whenDone(hook(askerOf(call), sound), (decisions) => {
+    const given = decisions.values();
     const refusals = problems.map((problem) => problem ?? given.next().value);
     const allowed = publishes.filter((_, index) => refusals[index] === undefined);
     return whenDone(allowed.length === 0 ? [] : publisher.publish(allowed, payer, expected), (outcomes) => {

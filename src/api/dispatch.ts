@@ -47,7 +47,7 @@ export interface OpenRequest {
    * Present while the caller's token is verified: resolves with why the request is refused, or nothing. Never rejects.
    * The body of a refused request need not be read.
    */
-  readonly verdict: Promise<SluiceError | undefined> | undefined;
+  readonly refusal: Promise<SluiceError | undefined> | undefined;
   /**
    * Returns the response; never rejects. Call it once, with the whole body, which must not change after that, or with
    * the error in its place.
@@ -107,7 +107,7 @@ export class Dispatcher implements Api {
       left: () => request.left(),
       bodyMaxBytes: hasBody ? ports.bodyMaxBytes : 0,
       account,
-      verdict: response === undefined && identity instanceof Promise ? identity.then(refusalOf) : undefined,
+      refusal: response === undefined && identity instanceof Promise ? identity.then(refusalOf) : undefined,
       finish: (body) => {
         if (response !== undefined) return this.#responder.completed(request, response);
         if (rates === undefined) return this.#finish(request, account, body);

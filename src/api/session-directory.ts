@@ -1,5 +1,5 @@
 import type { Awaitable } from '../awaitable.ts';
-import type { PeerHandlers, Peers } from '../peers.ts';
+import type { NodeHandlers, OtherNodes } from '../other-nodes.ts';
 import type { Ack } from '../protocol/frames.ts';
 import type { Session } from '../sessions/session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
@@ -23,7 +23,7 @@ export interface DirectoryCalls {
 }
 
 /** What this node replies when others ask it. */
-export function directoryHandlers(own: SessionDirectory): PeerHandlers<DirectoryCalls> {
+export function directoryHandlers(own: SessionDirectory): NodeHandlers<DirectoryCalls> {
   return {
     connectionCount: async () => own.count(),
     connections: async (query) => own.list(query),
@@ -34,15 +34,18 @@ export function directoryHandlers(own: SessionDirectory): PeerHandlers<Directory
 }
 
 /** The sessions of this node and all others. */
-export function sharedDirectory(own: SessionDirectory, peers: Peers<DirectoryCalls>): SessionDirectory {
+export function sharedDirectory(
+  own: SessionDirectory,
+  otherNodes: OtherNodes<DirectoryCalls>,
+): SessionDirectory {
   const sum = async (mine: Awaitable<number>, others: Promise<readonly number[]>) =>
     (await others).reduce((all, count) => all + count, await mine);
   return {
-    count: () => sum(own.count(), peers.ask('connectionCount', undefined)),
+    count: () => sum(own.count(), otherNodes.ask('connectionCount', undefined)),
     countOf: (user, topic, except) =>
-      sum(own.countOf(user, topic, except), peers.ask('connectionsOf', [user, topic, except])),
+      sum(own.countOf(user, topic, except), otherNodes.ask('connectionsOf', [user, topic, except])),
     async list(query) {
-      const pages = [await own.list(query), ...(await peers.ask('connections', query))];
+      const pages = [await own.list(query), ...(await otherNodes.ask('connections', query))];
       // A node may have more sessions after the end of its page.
       const [end] = pages.flatMap(({ next }) => next ?? []).sort();
       const found = pages.flatMap(({ connections }) =>
@@ -52,10 +55,10 @@ export function sharedDirectory(own: SessionDirectory, peers: Peers<DirectoryCal
       return { connections: page, next: next ?? end };
     },
     disconnect: async (id) =>
-      (await own.disconnect(id)) || (await peers.ask('disconnect', id)).includes(true),
+      (await own.disconnect(id)) || (await otherNodes.ask('disconnect', id)).includes(true),
     acknowledge: async (id, acks, user) =>
       (await own.acknowledge(id, acks, user)) ??
-      (await peers.ask('acknowledge', [id, acks, user])).find((waitMs) => typeof waitMs === 'number'),
+      (await otherNodes.ask('acknowledge', [id, acks, user])).find((waitMs) => typeof waitMs === 'number'),
   };
 }
 

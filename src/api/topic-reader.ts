@@ -1,5 +1,5 @@
 import { whenDone } from '../awaitable.ts';
-import type { PeerHandlers, Peers } from '../peers.ts';
+import type { NodeHandlers, OtherNodes } from '../other-nodes.ts';
 import { namespaceOf } from '../protocol/namespace.ts';
 import type { Broker } from '../topics/broker.ts';
 import type { StoredPublication } from '../topics/publication.ts';
@@ -25,7 +25,7 @@ export interface TopicCalls {
 export function topicHandlers({
   broker,
   subscribers,
-}: Pick<TopicReaderOptions, 'broker' | 'subscribers'>): PeerHandlers<TopicCalls> {
+}: Pick<TopicReaderOptions, 'broker' | 'subscribers'>): NodeHandlers<TopicCalls> {
   const subscribersOf = (name: string) => {
     const topic = broker.find(name);
     return topic === undefined ? 0 : subscribers(topic);
@@ -34,10 +34,10 @@ export function topicHandlers({
 }
 
 /** The topics as this node has them, with the subscribers of all nodes. */
-export function sharedTopics(own: TopicReader, peers: Peers<TopicCalls>): TopicReader {
+export function sharedTopics(own: TopicReader, otherNodes: OtherNodes<TopicCalls>): TopicReader {
   const withAll = async (infos: readonly TopicInfo[]): Promise<TopicInfo[]> => {
     const names = infos.map(({ topic }) => topic);
-    const others = await peers.ask('subscribersOf', names);
+    const others = await otherNodes.ask('subscribersOf', names);
     return infos.map((info, i) => ({
       ...info,
       subscribers: others.reduce((sum, counts) => sum + (counts[i] ?? 0), info.subscribers),

@@ -1,5 +1,5 @@
 import { parseUrl } from '../url.ts';
-import type { RequestedSite } from './requested-site.ts';
+import type { RequestedHost } from './requested-host.ts';
 
 /** The web pages that may use the gateway: the configured origins, and always the gateway's own. */
 export interface OriginPolicy {
@@ -13,7 +13,7 @@ export interface OriginPolicy {
    * Whether pages of this origin may use the gateway, asked for by this name. Without an origin the client is not a
    * browser. The origin `null` (sandboxed frames, files) belongs to no host, so it has to be listed, or `*`.
    */
-  allows(origin: string, site: RequestedSite): boolean;
+  allows(origin: string, host: RequestedHost): boolean;
 }
 
 /** `origins`: exact ones (`https://dash.example.org`, `capacitor://localhost`, `null`) or `*`. */
@@ -25,7 +25,7 @@ export function originPolicy(origins: readonly string[]): OriginPolicy {
     hasList: origins.length > 0,
     lists,
     names: (origin) => origin !== 'null' && named.has(origin),
-    allows: (origin, site) => origin === '' || lists(origin) || isSameOrigin(origin, site),
+    allows: (origin, host) => origin === '' || lists(origin) || isSameOrigin(origin, host),
   };
 }
 
@@ -34,11 +34,11 @@ const hostShape = /^[A-Za-z0-9._:[\]-]+$/;
 const originShape = /^https?:\/\/[A-Za-z0-9._:[\]-]+$/i;
 
 /**
- * Whether the page was loaded from this site. Where the site is known to be reached by TLS, a page that was loaded by
- * `http` is not of this site: anyone on the network path could have written it. Otherwise the scheme isn't compared,
+ * Whether the page was loaded from this host. Where the host is known to be reached by TLS, a page that was loaded by
+ * `http` is of another origin: anyone on the network path could have written it. Otherwise the scheme isn't compared,
  * because behind a proxy that ends TLS the gateway doesn't know its own.
  */
-export function isSameOrigin(origin: string, { host, isSecure }: RequestedSite): boolean {
+export function isSameOrigin(origin: string, { host, isSecure }: RequestedHost): boolean {
   if (host === '' || !hostShape.test(host)) return false;
   if (origin === `https://${host}` || (origin === `http://${host}` && !isSecure)) return true;
   if (!originShape.test(origin)) return false;

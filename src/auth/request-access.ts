@@ -7,7 +7,7 @@ import type { LoopbackAccess } from './loopback-access.ts';
 import type { OriginPolicy } from './origins.ts';
 import type { ReportRefusal, Requester } from './refusals.ts';
 import type { RequestFacts } from './request-facts.ts';
-import type { SiteOf } from './requested-site.ts';
+import type { RequestedHostOf } from './requested-host.ts';
 
 /**
  * What a route needs from its caller. `none`: nothing. `metrics`: a key with the scope `read`, or this machine itself.
@@ -29,7 +29,7 @@ export interface RequestAccessOptions {
   readonly credentials: Credentials;
   readonly origins: OriginPolicy;
   readonly loopbackProblem: LoopbackAccess;
-  readonly siteOf: SiteOf;
+  readonly requestedHostOf: RequestedHostOf;
   readonly refused: ReportRefusal;
   /** Where a request comes from, for the log. */
   readonly requesterOf: (request: RequestFacts) => Requester;
@@ -51,7 +51,10 @@ export function createRequestAccess(options: RequestAccessOptions): RequestAcces
   return {
     check: (request, need) => reported(request, check(request, need, options), options),
     refusedOrigin: (request, error) =>
-      options.refused('http', error, { ...options.requesterOf(request), host: options.siteOf(request).host }),
+      options.refused('http', error, {
+        ...options.requesterOf(request),
+        host: options.requestedHostOf(request).host,
+      }),
     upgradeProblem: (request) => upgradeProblem(request, options),
   };
 }
@@ -145,9 +148,9 @@ const streamMediaTypes = ['application/json'];
  * ask for the gateway by any name, but by no proxy.
  */
 function upgradeProblem(request: RequestFacts, options: RequestAccessOptions): SluiceError | undefined {
-  const { origins, credentials, siteOf, loopbackProblem } = options;
+  const { origins, credentials, requestedHostOf, loopbackProblem } = options;
   const origin = request.header('origin');
-  if (!origins.allows(origin, siteOf(request))) {
+  if (!origins.allows(origin, requestedHostOf(request))) {
     return new SluiceError(
       'origin_not_allowed',
       'pages of this origin may not connect: add it to the list of origins',

@@ -41,10 +41,10 @@ export interface LaterTopics {
     | {
         /** Topics of `topics`, in their order; `place`: which of them it is. */
         readonly later: readonly { readonly place: number; readonly name: string; readonly had: Had }[];
-        /** No topic is behind this. */
+        /** The earliest position of any topic. */
         readonly lowest: Had;
         /** Topics that lack nothing, though they would by `had`. */
-        readonly level: readonly string[];
+        readonly complete: readonly string[];
       }
     | undefined;
 }
@@ -106,8 +106,8 @@ export class PatternBacklog {
     // A topic that is sent again is further in its new backlog.
     for (const item of [...this.#sent.values(), ...this.#notBegun(), ...this.#items, this.#current])
       if (item instanceof TopicBacklog) this.#addLag(topics, item);
-    const { level = [], later = [] } = this.#exceptions ?? {};
-    for (const name of level) {
+    const { complete = [], later = [] } = this.#exceptions ?? {};
+    for (const name of complete) {
       if (topics.size > most) break;
       topics.set(name, { seq: this.#seq, lacksValues: false });
     }

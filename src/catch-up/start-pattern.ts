@@ -110,7 +110,7 @@ export interface PatternHad {
   /** In all topics but the exceptions. */
   readonly base: Had;
   hadOf(topic: string): Had;
-  /** No topic is behind this. */
+  /** The earliest position of any topic. */
   readonly lowest: Had;
   readonly hasExceptions: boolean;
 }
@@ -191,10 +191,10 @@ function startAfter(
     started: new StartedTopics(view, own),
     exceptions: hasExceptions && isExact ? elsewhere.exceptions(lowest) : undefined,
   });
-  const isLevel = topics.length + lost.length + own.length === 0;
+  const lacksNothing = topics.length + lost.length + own.length === 0;
   return {
     backlog,
-    cursor: isLevel ? cursorNow(broker.commits) : undefined,
+    cursor: lacksNothing ? cursorNow(broker.commits) : undefined,
     heldBytes: topics.length * bytesOfTopic + lost.length * bytesOfGone,
   };
 }
@@ -221,7 +221,7 @@ function countOf(items: Iterable<unknown>): number {
 class Elsewhere {
   readonly #base: Had;
   readonly #later: { readonly place: number; readonly name: string; readonly had: Had }[] = [];
-  readonly #level: string[] = [];
+  readonly #complete: string[] = [];
   #lacking = 0;
 
   constructor(base: Had) {
@@ -232,7 +232,7 @@ class Elsewhere {
   lacks({ name, seq, state }: Topic, had: Had): boolean {
     const lacksAt = (at: Had) => seq > at.seq || (at.lacksValues && state !== undefined);
     if (!lacksAt(had)) {
-      if (lacksAt(this.#base)) this.#level.push(name);
+      if (lacksAt(this.#base)) this.#complete.push(name);
       return false;
     }
     const { seq: baseSeq, lacksValues } = this.#base;
@@ -243,7 +243,7 @@ class Elsewhere {
   }
 
   exceptions(lowest: Had): LaterTopics['exceptions'] {
-    return { later: this.#later, level: this.#level, lowest };
+    return { later: this.#later, complete: this.#complete, lowest };
   }
 }
 
@@ -288,8 +288,8 @@ function startPatternNew(view: View, last: number, { broker, listedMax }: Patter
     backlogOf: (topic) => lastBacklog(view, topic, seq, last),
     had: lacking.areAll ? { seq, lacksValues: false } : had,
   });
-  const level = last > 0 ? [] : firstStreams(broker.topicsOf(target), listedMax - topics.length);
-  const listed = [...topics, ...level.map((topic) => resultOf(topic, startOf(topic)))];
+  const others = last > 0 ? [] : firstStreams(broker.topicsOf(target), listedMax - topics.length);
+  const listed = [...topics, ...others.map((topic) => resultOf(topic, startOf(topic)))];
   // A client that is cut off before the last N have come goes on from the positions that the reply names.
   const lacksNothing = lacking.first.length === 0 && lacking.areAll;
   const cursor = last > 0 && !lacksNothing ? undefined : cursorNow(broker.commits, lacksValues);

@@ -40,8 +40,8 @@ export function startTopic(feed: Feed, subscription: Subscription, options: Star
   if (start.outcome !== undefined) metrics.recoveriesTotal.inc({ outcome: start.outcome });
   const { epoch, position: offset, recovered, missing, needsSnapshot } = start;
   const { mode } = feed.topic.options;
-  const isLevel = offset === feed.topic.ring.newest && !needsSnapshot;
-  const now = isLevel ? cursorNow(broker.commits) : undefined;
+  const lacksNothing = offset === feed.topic.ring.newest && !needsSnapshot;
+  const now = lacksNothing ? cursorNow(broker.commits) : undefined;
   return {
     backlog: backlogOf(feed, start, broker.nowMs()),
     result: { mode, epoch, offset, recovered, missing, cursor: now },

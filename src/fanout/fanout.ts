@@ -177,7 +177,7 @@ export class Fanout implements TopicListener {
     for (const view of this.#patterns.withMembers) {
       const quietMs = Math.max(quietFeedMs, view.options.intervalMs);
       for (const feed of view.feeds) {
-        if (feed.isLevel && nowMs - feed.flushedAtMs > quietMs) this.#removeFeed(feed);
+        if (feed.isUpToDate && nowMs - feed.flushedAtMs > quietMs) this.#removeFeed(feed);
       }
     }
   }

@@ -245,7 +245,7 @@ export class Feed extends Scheduled {
   }
 
   /** Everything was sent, and nothing is about to be. */
-  get isLevel(): boolean {
+  get isUpToDate(): boolean {
     return (
       this.due === 'idle' && this.#position === this.topic.ring.newest && this.#epoch === this.topic.epoch
     );

@@ -9,7 +9,7 @@ export type OccupancyNews =
   /** The number of its topics, and a checksum of their names. A gateway that knows other ones asks for all of them. */
   | { readonly count: number; readonly sum: number };
 
-export interface OccupancyPeers {
+export interface OtherGateways {
   readonly name: string;
   /** The names of the other gateways that can be reached. */
   readonly others: Iterable<string>;
@@ -19,7 +19,7 @@ export interface OccupancyPeers {
 }
 
 export interface SharedOccupancyOptions {
-  readonly peers: OccupancyPeers;
+  readonly gateways: OtherGateways;
   readonly listener: OccupancyListener;
   readonly monotonicMs: () => number;
 }
@@ -75,10 +75,10 @@ export class SharedOccupancy implements Occupancy {
 
   /** Other gateways joined, or this one can hear them again. Call it also once the engine is open. */
   came(): void {
-    const { peers, monotonicMs } = this.#options;
+    const { gateways, monotonicMs } = this.#options;
     this.#speaks = false;
     this.#silent.clear();
-    for (const name of peers.others) this.#silent.add(name);
+    for (const name of gateways.others) this.#silent.add(name);
     this.#silentUntilMs = monotonicMs() + tellWithinMs;
     this.#tellAll(true);
     this.#decide();
@@ -98,9 +98,9 @@ export class SharedOccupancy implements Occupancy {
 
   /** Call it about once a second. */
   sweep(): void {
-    const { peers, monotonicMs } = this.#options;
+    const { gateways, monotonicMs } = this.#options;
     const nowMs = monotonicMs();
-    if (peers.isAway) {
+    if (gateways.isAway) {
       this.#wasAway = true;
       this.#speaks = false;
       return;
@@ -117,7 +117,7 @@ export class SharedOccupancy implements Occupancy {
     if (nowMs - this.#comparedAtMs < compareEveryMs) return;
     this.#comparedAtMs = nowMs;
     this.#flush();
-    peers.tell({ count: this.#own.topics.length, sum: this.#ownSum });
+    gateways.tell({ count: this.#own.topics.length, sum: this.#ownSum });
   }
 
   #heardAll(from: string, topics: readonly string[], asks: boolean): void {
@@ -163,8 +163,8 @@ export class SharedOccupancy implements Occupancy {
 
   /** Decides whether this gateway tells the application. */
   #decide(): void {
-    const { peers, listener } = this.#options;
-    const { name } = peers;
+    const { gateways, listener } = this.#options;
+    const { name } = gateways;
     const speaks =
       !this.#wasAway && this.#silent.size === 0 && [...this.#others.keys()].every((other) => other > name);
     const begins = speaks && !this.#speaks;
@@ -186,13 +186,13 @@ export class SharedOccupancy implements Occupancy {
   }
 
   #flush(): void {
-    if (this.#changes.length > 0) this.#options.peers.tell({ changed: this.#changes });
+    if (this.#changes.length > 0) this.#options.gateways.tell({ changed: this.#changes });
     this.#changes = [];
   }
 
   #tellAll(asks: boolean): void {
     this.#changes = [];
-    this.#options.peers.tell({ all: this.#own.topics, asks });
+    this.#options.gateways.tell({ all: this.#own.topics, asks });
   }
 }
 

@@ -2,7 +2,7 @@ import { type GatewayConnection, type GatewayResponse, NoResponse } from './conn
 import { isCredential, type Settings } from './options.ts';
 import { backoffMs, Orders } from './orders.ts';
 import { localError, PublishError } from './publish-error.ts';
-import type { Entry, Queue } from './queue.ts';
+import type { Queue, QueuedPublication } from './queue.ts';
 import { type Result, resultsOf } from './results.ts';
 
 /** The path whose requests may hold many entries. */
@@ -30,7 +30,7 @@ const ofAll: ReadonlySet<string> = new Set([
 
 /** A request in flight. */
 interface Sent {
-  readonly entries: readonly Entry[];
+  readonly entries: readonly QueuedPublication[];
   readonly slowAtMs: number;
 }
 
@@ -99,7 +99,7 @@ export class Delivery {
     return [...this.#sent].every(({ slowAtMs }) => slowAtMs <= nowMs);
   }
 
-  #next(): readonly Entry[] {
+  #next(): readonly QueuedPublication[] {
     return this.#queue.next(
       batchable,
       this.#settings.batchMaxPublications,
@@ -108,7 +108,7 @@ export class Delivery {
     );
   }
 
-  #begin(entries: readonly Entry[]): void {
+  #begin(entries: readonly QueuedPublication[]): void {
     const sent = { entries, slowAtMs: this.#nowMs() + slowMs };
     this.#sent.add(sent);
     this.#waitsAfter = undefined;
@@ -164,7 +164,7 @@ export class Delivery {
   }
 
   /** Sends these entries, and keeps those that are to be sent again. */
-  async #send(entries: readonly Entry[]): Promise<void> {
+  async #send(entries: readonly QueuedPublication[]): Promise<void> {
     const results = await this.#request(entries);
     if (!(results instanceof PublishError)) {
       this.#failures = 0;
@@ -191,12 +191,12 @@ export class Delivery {
   }
 
   /** Gives each entry its result, and holds the orders of those that are to be sent again. */
-  #settle(entries: readonly Entry[], results: readonly Result[]): void {
+  #settle(entries: readonly QueuedPublication[], results: readonly Result[]): void {
     // An entry that is sent again comes after the accepted ones, which within one topic would change the order.
     const taken = new Set<string>();
     const again = new Map<string, PublishError>();
     for (let i = entries.length - 1; i >= 0; i--) {
-      const entry = entries[i] as Entry;
+      const entry = entries[i] as QueuedPublication;
       const result = results[i] as Result;
       if (!(result instanceof PublishError)) {
         taken.add(entry.order);
@@ -218,7 +218,7 @@ export class Delivery {
    * The result of each entry, or one error for all of them. Entries that expire meanwhile are rejected at once; with
    * the last of them the request is aborted.
    */
-  async #request(entries: readonly Entry[]): Promise<readonly Result[] | PublishError> {
+  async #request(entries: readonly QueuedPublication[]): Promise<readonly Result[] | PublishError> {
     const given = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     const look = () => {
@@ -240,8 +240,8 @@ export class Delivery {
     }
   }
 
-  async #exchange(entries: readonly Entry[], signal: AbortSignal): Promise<GatewayResponse> {
-    const [first] = entries as [Entry];
+  async #exchange(entries: readonly QueuedPublication[], signal: AbortSignal): Promise<GatewayResponse> {
+    const [first] = entries as [QueuedPublication];
     const isBatch = entries.length > 1;
     const headers = await Promise.race([this.#headers(), aborted(signal)]);
     return this.#connection.request({
@@ -279,24 +279,24 @@ function aborted(signal: AbortSignal): Promise<never> {
   });
 }
 
-function resolve(entry: Entry, result: Readonly<Record<string, unknown>>): void {
+function resolve(entry: QueuedPublication, result: Readonly<Record<string, unknown>>): void {
   if (entry.isSettled) return;
   entry.isSettled = true;
   const { duplicate: _, ...rest } = result;
   entry.resolve(entry.hidesDuplicate ? rest : result);
 }
 
-function reject(entry: Entry, error: PublishError): void {
+function reject(entry: QueuedPublication, error: PublishError): void {
   if (entry.isSettled) return;
   entry.isSettled = true;
   entry.reject(error);
 }
 
-function bodyBytes(entries: readonly Entry[]): number {
+function bodyBytes(entries: readonly QueuedPublication[]): number {
   return entries.reduce((sum, { body }) => sum + body.length + 1, 1);
 }
 
-function bodyOf(entries: readonly Entry[]): Uint8Array {
+function bodyOf(entries: readonly QueuedPublication[]): Uint8Array {
   const pieces = entries.flatMap(({ body }, at) => (at === 0 ? [open, body] : [comma, body]));
   return Buffer.concat([...pieces, close]);
 }

@@ -1,5 +1,5 @@
 import type { PublishError } from './publish-error.ts';
-import type { Entry } from './queue.ts';
+import type { QueuedPublication } from './queue.ts';
 
 /** An order that waits. */
 interface Held {
@@ -52,16 +52,16 @@ export class Orders {
     return Math.min(...[...this.#held.values()].map(({ untilMs }) => untilMs));
   }
 
-  sent(entries: readonly Entry[]): void {
+  sent(entries: readonly QueuedPublication[]): void {
     for (const { order } of entries) this.#sent.add(order);
   }
 
-  ended(entries: readonly Entry[]): void {
+  ended(entries: readonly QueuedPublication[]): void {
     for (const { order } of entries) this.#sent.delete(order);
   }
 
   /** They were published, or refused for good. */
-  settled(entries: readonly Entry[]): void {
+  settled(entries: readonly QueuedPublication[]): void {
     for (const { order } of entries) this.#alone.delete(order);
   }
 
@@ -80,7 +80,7 @@ export class Orders {
   }
 
   /** A request with all of them timed out. */
-  isolate(entries: readonly Entry[]): void {
+  isolate(entries: readonly QueuedPublication[]): void {
     for (const { order } of entries) this.#alone.add(order);
   }
 

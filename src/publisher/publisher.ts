@@ -13,7 +13,7 @@ import {
   publicationText,
 } from './publication.ts';
 import { argumentError, localError, PublishError } from './publish-error.ts';
-import { type Entry, Queue } from './queue.ts';
+import { Queue, type QueuedPublication } from './queue.ts';
 
 /** The body of `PUT /api/jobs/{id}`. */
 export interface JobReport {
@@ -39,7 +39,7 @@ export interface UserPublished extends Published {
   readonly connections: number;
 }
 
-type Target = Pick<Entry, 'method' | 'path' | 'order'>;
+type Target = Pick<QueuedPublication, 'method' | 'path' | 'order'>;
 
 /**
  * Publishes to a gateway over HTTP. It keeps a connection alive, batches what is published while a request is in

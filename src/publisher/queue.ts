@@ -1,7 +1,7 @@
 import { localError, PublishError } from './publish-error.ts';
 
 /** A publication or report that waits for its acknowledgement. */
-export interface Entry {
+export interface QueuedPublication {
   readonly method: 'POST' | 'PUT';
   readonly path: string;
   /** Entries with the same order, such as a topic, are sent in turn: none overtakes another. */
@@ -32,7 +32,7 @@ export interface QueueLimits {
 /** Entries in the order of their calls, until each is settled. All have the same time to live. */
 export class Queue {
   readonly #limits: QueueLimits;
-  #entries: Entry[] = [];
+  #entries: QueuedPublication[] = [];
   #bytes = 0;
 
   constructor(limits: QueueLimits) {
@@ -43,12 +43,12 @@ export class Queue {
     return this.#entries.length;
   }
 
-  get first(): Entry | undefined {
+  get first(): QueuedPublication | undefined {
     return this.#entries[0];
   }
 
   /** Throws `queue_full`. */
-  add(entry: Entry): void {
+  add(entry: QueuedPublication): void {
     const { queueMaxPublications, queueMaxBytes } = this.#limits;
     const { length } = entry.body;
     if (length > queueMaxBytes)
@@ -66,8 +66,13 @@ export class Queue {
    * batches, and stay within these limits, but there is at least one. Only entries whose order may be sent now,
    * together with the others.
    */
-  next(batchPath: string, maxEntries: number, maxBytes: number, orders: SendingOrders): readonly Entry[] {
-    const next: Entry[] = [];
+  next(
+    batchPath: string,
+    maxEntries: number,
+    maxBytes: number,
+    orders: SendingOrders,
+  ): readonly QueuedPublication[] {
+    const next: QueuedPublication[] = [];
     let bytes = 0;
     for (const entry of this.#entries) {
       if (!orders.mayBeSent(entry.order)) continue;
@@ -82,7 +87,7 @@ export class Queue {
   }
 
   /** All waiting entries. */
-  get entries(): readonly Entry[] {
+  get entries(): readonly QueuedPublication[] {
     return this.#entries;
   }
 

@@ -12,7 +12,7 @@ import { type LoopbackAccess, loopbackAccess } from '../auth/loopback-access.ts'
 import { type OriginPolicy, originPolicy } from '../auth/origins.ts';
 import type { ReportRefusal } from '../auth/refusals.ts';
 import { createRequestAccess, type RequestAccess } from '../auth/request-access.ts';
-import { requestedSite, type SiteOf } from '../auth/requested-site.ts';
+import { type RequestedHostOf, requestedHost } from '../auth/requested-host.ts';
 import { admitsAnonymous, proxySuspected } from '../config.ts';
 import type { SluiceError } from '../errors.ts';
 import type { Application } from '../sessions/application.ts';
@@ -32,7 +32,7 @@ export interface Access {
   /** Whether this peer is a proxy that the operator has named. */
   readonly isProxy: (peerAddress: string) => boolean;
   /** By which name the gateway was asked. */
-  readonly siteOf: SiteOf;
+  readonly requestedHostOf: RequestedHostOf;
   readonly loopbackProblem: LoopbackAccess;
   readonly requestAccess: RequestAccess;
   /** The application's hooks. */
@@ -64,7 +64,7 @@ export function accessOf(environment: Environment, parts: AccessParts): Access {
   const hasUnixSocket = config.unixSocket !== '' || config.proxyPort !== undefined;
   const addressOf = clientAddress(config.trustedProxies, hasUnixSocket);
   const isProxy = trustedPeer(config.trustedProxies, hasUnixSocket);
-  const siteOf = requestedSite(isProxy);
+  const requestedHostOf = requestedHost(isProxy);
   const loopbackProblem = loopbackAccess({
     origins,
     isProxy,
@@ -74,7 +74,7 @@ export function accessOf(environment: Environment, parts: AccessParts): Access {
     credentials,
     origins,
     loopbackProblem,
-    siteOf,
+    requestedHostOf,
     refused,
     requesterOf: (request) => ({
       address: addressOf({ peerAddress: request.peerAddress, forwardedFor: request.forwardedFor ?? '' }),
@@ -91,5 +91,5 @@ export function accessOf(environment: Environment, parts: AccessParts): Access {
     wallMs: Date.now,
   };
   const decisions = { credentials, authorize, authorizePublishing, origins, refused, loopbackProblem };
-  return { ...decisions, topicTokens, requestAccess, addressOf, isProxy, siteOf, application };
+  return { ...decisions, topicTokens, requestAccess, addressOf, isProxy, requestedHostOf, application };
 }

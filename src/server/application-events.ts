@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { Config } from '../config.ts';
 import { ApplicationEvents } from '../hooks/events.ts';
 import type { OccupancyListener } from '../hooks/occupancy.ts';
-import { type OccupancyPeers, SharedOccupancy } from '../hooks/shared-occupancy.ts';
+import { type OtherGateways, SharedOccupancy } from '../hooks/shared-occupancy.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { endpointOf } from './application.ts';
@@ -26,21 +26,21 @@ export function createEvents(
   metrics: Metrics,
   log: Log,
   monotonicMs: () => number,
-  peers?: OccupancyPeers,
+  gateways?: OtherGateways,
 ): EventsStage | undefined {
   if (config.hookEvents === '') return undefined;
   const gateway = `${hostname()}/${config.port}`;
   let occupancy: SharedOccupancy | undefined;
   const share = (listener: OccupancyListener) => {
-    occupancy = new SharedOccupancy({ peers: peers!, listener, monotonicMs });
+    occupancy = new SharedOccupancy({ gateways: gateways!, listener, monotonicMs });
     return occupancy;
   };
   let endpoint = endpointOf(config, config.hookEvents);
   const events = new ApplicationEvents({
     endpoint: { post: (...asked) => endpoint.post(...asked) },
     gateway,
-    group: peers === undefined ? gateway : `redis/${config.redisPrefix}`,
-    ...(peers === undefined ? {} : { occupancy: share }),
+    group: gateways === undefined ? gateway : `redis/${config.redisPrefix}`,
+    ...(gateways === undefined ? {} : { occupancy: share }),
     queueMaxBytes: config.eventQueueMaxBytes,
     get timeoutMs() {
       return config.hookTimeoutMs;
@@ -56,7 +56,7 @@ export function createEvents(
 }
 
 /** The other gateways of one engine. `isAway`: the engine can't be reached. */
-export function occupancyPeers(line: BusLine, isAway: () => boolean): OccupancyPeers {
+export function otherGateways(line: BusLine, isAway: () => boolean): OtherGateways {
   return {
     name: line.nameOf(),
     get others() {

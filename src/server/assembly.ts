@@ -4,14 +4,14 @@ import { eventLoop } from '../fanout/schedule.ts';
 import { createLog, type Log } from '../log.ts';
 import { RecentDelays } from '../metrics/loop-delay.ts';
 import { createMetrics } from '../metrics.ts';
-import type { PeerHandlers } from '../peers.ts';
+import type { NodeHandlers } from '../other-nodes.ts';
 import { FanoutLimits } from '../sessions/limits/fanout-limits.ts';
 import { TurnBudget } from '../sessions/limits/turn-budget.ts';
 import { type EventListener, reportTo } from '../sessions/session-events.ts';
 import { RequestTurn } from '../transport/uws/request-turn.ts';
 import { createApplication, type EmbeddedApplication } from './application.ts';
-import { createEvents, occupancyPeers } from './application-events.ts';
-import { answeredBy, BusLine, peersBy } from './bus-line.ts';
+import { createEvents, otherGateways } from './application-events.ts';
+import { answeredBy, BusLine, otherNodesBy } from './bus-line.ts';
 import { createCanary, isCanary } from './canary.ts';
 import { createCompat } from './compat.ts';
 import { createDelivery } from './delivery.ts';
@@ -77,16 +77,16 @@ export async function assemble(config: Config, options: ServerOptions) {
   );
   const { broker, engine } = storage;
   const line = engine.bus && new BusLine(engine.bus, log, new SharedOptions(config, log));
-  const peers = site?.peers ?? (line && peersBy<NodeCalls>(line));
+  const otherNodes = site?.otherNodes ?? (line && otherNodesBy<NodeCalls>(line));
   const caps = site?.caps ?? createSharedCaps(config, engine.counts, line);
-  const shared = { peers, caps, metricsText: site?.metricsText };
+  const shared = { otherNodes, caps, metricsText: site?.metricsText };
   const revocations: RevocationStage = new RevocationStage(broker, () => sessionStage.sessions.all());
   const refusal = (identity: Identity) => revocations.revocations.refusal(identity);
   const applicationStage = createApplication(environment, options.embedded, refusal);
   const isAway = () => broker.degradedBy !== undefined;
   const told =
     site === undefined
-      ? createEvents(config, metrics, log, monotonicMs, line && occupancyPeers(line, isAway))
+      ? createEvents(config, metrics, log, monotonicMs, line && otherGateways(line, isAway))
       : undefined;
   const toldEvents = site === undefined ? told?.events : site.events;
   const liveAccess = createLiveAccess(environment, refusal, applicationStage.application);
@@ -106,7 +106,7 @@ export async function assemble(config: Config, options: ServerOptions) {
   });
   const { api, adminApi, limits } = httpApi;
   const serving = createServing(environment, {
-    ...{ api, adminApi, limits, broker, sessionStage, access, canary, compat, peers },
+    ...{ api, adminApi, limits, broker, sessionStage, access, canary, compat, otherNodes },
   });
   return {
     ...{ environment, draining, loopDelays, canary, storage, line, revocations, applicationStage, told },
@@ -115,24 +115,24 @@ export async function assemble(config: Config, options: ServerOptions) {
 }
 
 /** Lets the other nodes tell and ask this one, and hears of those that come and go. */
-export function servePeers(assembly: Assembly, site: WorkerSite | undefined): void {
+export function serveOtherNodes(assembly: Assembly, site: WorkerSite | undefined): void {
   const { environment, line, told, sessionStage, httpApi, serving } = assembly;
   const { presence } = sessionStage;
-  const handlers: PeerHandlers<NodeCalls> = {
-    ...presence.peerHandlers(site?.start.node ?? line?.nameOf() ?? ''),
-    ...httpApi.peerHandlers,
+  const handlers: NodeHandlers<NodeCalls> = {
+    ...presence.nodeHandlers(site?.start.node ?? line?.nameOf() ?? ''),
+    ...httpApi.nodeHandlers,
     occupancy: (news, from) => told?.occupancy?.heard(from, news),
     replaced: ([session, client]) => serving.polls.replaced(session, client),
   };
   const strangers = new Strangers(environment.log);
   const hearOf = {
     gone: (node: string) => {
-      presence.peerGone(node);
+      presence.nodeGone(node);
       told?.occupancy?.gone(node);
     },
     came: () => {
       void presence
-        .peersCame()
+        .nodesCame()
         .catch((error: Error) => strangers.ignore(`members: ${error.message}`, 'others'));
       told?.occupancy?.came();
     },

@@ -1,5 +1,5 @@
 import type { Log } from '../log.ts';
-import type { PeerCalls, PeerHandlers, Peers } from '../peers.ts';
+import type { CallTable, NodeHandlers, OtherNodes } from '../other-nodes.ts';
 import type { NodeBus } from '../topics/engine.ts';
 import type { SharedOptions, ToldOptions } from './shared-options.ts';
 import { Strangers } from './strangers.ts';
@@ -199,7 +199,7 @@ export class BusLine {
 }
 
 /** The other nodes, for a gateway of one process. */
-export function peersBy<C extends PeerCalls<C>>(line: BusLine): Peers<C> {
+export function otherNodesBy<C extends CallTable<C>>(line: BusLine): OtherNodes<C> {
   return {
     tell: (name, body) => line.tell(name, body),
     ask: (name, body) => line.ask(name, body) as Promise<never>,
@@ -207,8 +207,8 @@ export function peersBy<C extends PeerCalls<C>>(line: BusLine): Peers<C> {
 }
 
 /** Answers for such a gateway what other machines tell and ask. */
-export function answeredBy<C extends PeerCalls<C>>(
-  handlers: PeerHandlers<C>,
+export function answeredBy<C extends CallTable<C>>(
+  handlers: NodeHandlers<C>,
 ): Pick<LineListener, 'knows' | 'told' | 'asked'> {
   const handlerOf = (name: string) => handlers[name as keyof C] as (body: unknown, from: string) => unknown;
   return {

@@ -12,7 +12,7 @@ import { sharedTopics, type TopicCalls, topicHandlers, topicReader } from '../ap
 import { WorkQueue } from '../api/work-queue.ts';
 import { addressKey } from '../auth/client-address.ts';
 import type { Fanout } from '../fanout/fanout.ts';
-import type { PeerHandlers } from '../peers.ts';
+import type { NodeHandlers } from '../other-nodes.ts';
 import { RequestLimits } from '../sessions/limits/request-limits.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { Topic } from '../topics/topic.ts';
@@ -44,7 +44,7 @@ export interface HttpApi {
   /** Has all routes. */
   readonly adminApi: Api;
   /** What other nodes may ask this one. */
-  readonly peerHandlers: PeerHandlers<DirectoryCalls & TopicCalls & Pick<NodeCalls, 'stats'>>;
+  readonly nodeHandlers: NodeHandlers<DirectoryCalls & TopicCalls & Pick<NodeCalls, 'stats'>>;
   readonly limits: RequestLimits;
   /** Reads the limits again. */
   reload(): void;
@@ -61,7 +61,7 @@ export function createHttpApi(
   environment: Environment,
   { storage, fanout, sessions, access, compat, revocations, site }: HttpApiParts,
 ): HttpApi {
-  const { peers, metricsText } = site;
+  const { otherNodes, metricsText } = site;
   const { config, log, metrics, workMs } = environment;
   const { authorize, origins, requestAccess, addressOf } = access;
   const { broker, topicOptions } = storage;
@@ -69,12 +69,12 @@ export function createHttpApi(
   const subscribers = (topic: Topic) => fanout.subscribers(topic);
   const topics = topicReader({ broker, namespace: topicOptions, subscribers });
   const directory = sessionDirectory(sessions);
-  const service = createService(environment, storage, fanout, sessions, { peers, metricsText });
+  const service = createService(environment, storage, fanout, sessions, { otherNodes, metricsText });
   const options: ApiOptions = {
     ports: {
       publisher: broker,
-      topics: peers === undefined ? topics : sharedTopics(topics, peers),
-      sessions: peers === undefined ? directory : sharedDirectory(directory, peers),
+      topics: otherNodes === undefined ? topics : sharedTopics(topics, otherNodes),
+      sessions: otherNodes === undefined ? directory : sharedDirectory(directory, otherNodes),
       service,
       assets: assetsOf(webFolder),
       tokens: {
@@ -108,12 +108,12 @@ export function createHttpApi(
     workMs,
     addressKey: (head) => addressKey(addressOf(head)),
   };
-  const peerHandlers = {
+  const nodeHandlers = {
     ...directoryHandlers(directory),
     ...topicHandlers({ broker, subscribers }),
     stats: () => service.own(),
   };
   const adminApi = new Dispatcher(options);
   const api = config.adminPort === undefined ? adminApi : new Dispatcher({ ...options, serves: isPublic });
-  return { api, adminApi, peerHandlers, limits, reload: () => limits.reload(), swept: [limits] };
+  return { api, adminApi, nodeHandlers, limits, reload: () => limits.reload(), swept: [limits] };
 }

@@ -6,7 +6,7 @@ import { logStrangers, ProxyPort } from '../transport/proxy-port.ts';
 import { SocketRelay } from '../transport/socket-relay.ts';
 import { holdResponse } from '../transport/uws/held-response.ts';
 import { maxHeadBytes, type Uws } from '../transport/uws/load.ts';
-import type { Entrance } from '../workers/passed-sockets.ts';
+import type { ParentListener } from '../workers/passed-sockets.ts';
 import { type CertificateFiles, checkCertificate, stampOf } from './certificate.ts';
 import type { Environment, Swept } from './environment.ts';
 import { OpenApps } from './open-apps.ts';
@@ -34,7 +34,7 @@ export interface Listeners extends Swept {
 /** What a process needs in order to listen together with others. */
 export interface SharedListening {
   /** Calls `take` with each connection that this process is given. */
-  takePassed(take: (entrance: Entrance, socket: Socket) => void): void;
+  takePassed(take: (listener: ParentListener, socket: Socket) => void): void;
   /** This process is passed no more connections. */
   stopPassed(): void;
 }
@@ -166,8 +166,8 @@ async function servePassed(
   const { unixSocket, proxyPort } = environment.config;
   if (unixSocket === '' && proxyPort === undefined) return;
   const relay = await openRelay(opened, environment, serving);
-  takePassed((entrance, socket) => {
-    if (entrance === 'unix') relay.take(socket);
+  takePassed((listener, socket) => {
+    if (listener === 'unix') relay.take(socket);
     else relay.takeProxied(socket);
   });
   opened.atStop(stopPassed);

@@ -57,7 +57,7 @@ function following(now: () => Access): Access {
     application,
     addressOf: (request) => now().addressOf(request),
     isProxy: (peer) => now().isProxy(peer),
-    siteOf: (request) => now().siteOf(request),
+    requestedHostOf: (request) => now().requestedHostOf(request),
     loopbackProblem: (request, need) => now().loopbackProblem(request, need),
     requestAccess: {
       check: (request, need) => now().requestAccess.check(request, need),
@@ -87,7 +87,7 @@ function followingOrigins(now: () => OriginPolicy): OriginPolicy {
     },
     lists: (origin) => now().lists(origin),
     names: (origin) => now().names(origin),
-    allows: (origin, site) => now().allows(origin, site),
+    allows: (origin, host) => now().allows(origin, host),
   };
 }
 

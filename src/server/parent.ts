@@ -15,12 +15,12 @@ import {
   type EventsStage,
   eventsGraceMs,
   occupancyCall,
-  occupancyPeers,
+  otherGateways,
 } from './application-events.ts';
 import { BusLine, type LineListener } from './bus-line.ts';
 import { loggedFeed } from './engine-log.ts';
-import { Entrances } from './entrances.ts';
 import { memoryProblem } from './memory-limit.ts';
+import { ParentListeners } from './parent-listeners.ts';
 import { ReservedPorts } from './reserved-ports.ts';
 import type { RunningGateway } from './running.ts';
 import { createSharedCaps } from './shared-caps.ts';
@@ -59,7 +59,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
       compatPort: await reserved.addIf(host, config.compatPort),
       adminPort: await reserved.addIf(config.adminHost || host, config.adminPort),
     };
-    const proxyPort = await parts.entrances.open();
+    const proxyPort = await parts.listeners.open();
     const supervisor = await startWorkers(parts, ports, options.signal);
     reserved.release();
     parts.told?.occupancy?.sweep();
@@ -68,7 +68,7 @@ export async function startParent(config: Config, options: ParentOptions): Promi
     return { host, ...ports, proxyPort, ...runningOf(parts, supervisor) };
   } catch (error) {
     reserved.release();
-    parts.entrances.stop();
+    parts.listeners.stop();
     await broker.close();
     throw error;
   }
@@ -84,9 +84,9 @@ async function createParts(config: Config, { log = createLog(config), commandLin
   const { engine, broker } = storage;
   const line = engine.bus && new BusLine(engine.bus, log, new SharedOptions(config, log));
   const isAway = () => broker.degradedBy !== undefined;
-  const told = createEvents(config, metrics, log, monotonicMs, line && occupancyPeers(line, isAway));
+  const told = createEvents(config, metrics, log, monotonicMs, line && otherGateways(line, isAway));
   const passer = new SocketPasser();
-  const entrances = new Entrances({ config, log, metrics, monotonicMs }, passer);
+  const listeners = new ParentListeners({ config, log, metrics, monotonicMs }, passer);
   const hub = new EngineHub({
     engine,
     broker,
@@ -96,7 +96,7 @@ async function createParts(config: Config, { log = createLog(config), commandLin
     ...{ commandLine, hub, line, metrics, log },
     count: config.workers,
     seats: new SharedSeats(createSharedCaps(config, engine.counts, line) ?? new ConnectionCaps(config)),
-    passer: entrances.isAny ? passer : undefined,
+    passer: listeners.isAny ? passer : undefined,
     events: told?.events,
   });
   line?.listen(forwarding(pool, told));
@@ -104,7 +104,7 @@ async function createParts(config: Config, { log = createLog(config), commandLin
     metrics.workers.set(pool.size);
     metrics.gateways.set(line?.machineCount ?? 1);
   });
-  return { config, log, monotonicMs, metrics, storage, told, entrances, hub, pool };
+  return { config, log, monotonicMs, metrics, storage, told, listeners, hub, pool };
 }
 
 function openBroker({ config, log, monotonicMs, storage, hub }: Parts, signal?: AbortSignal): Promise<void> {
@@ -142,7 +142,7 @@ function logStart({ config, log }: Parts): void {
 }
 
 function runningOf(
-  { config, log, storage, told, entrances, pool }: Parts,
+  { config, log, storage, told, listeners, pool }: Parts,
   supervisor: Supervisor,
 ): Pick<RunningGateway, 'reload' | 'close'> {
   const { broker } = storage;
@@ -156,12 +156,12 @@ function runningOf(
       log.level = config.logLevel;
       storage.reload();
       told?.reload();
-      entrances.reload();
+      listeners.reload();
       pool.tellAll('reload', undefined);
       return undefined;
     },
     async close() {
-      entrances.stop();
+      listeners.stop();
       await supervisor.stop((config.drainSeconds + 2 * config.shutdownGraceSeconds) * 1000 + endWithinMs);
       clearInterval(sweep);
       await told?.events.close(eventsGraceMs);
@@ -176,15 +176,15 @@ function forwarding(pool: WorkerPool, told: EventsStage | undefined): LineListen
     knows: () => true,
     told: (name, body, from) => {
       if (name === occupancyCall) told?.occupancy?.heard(from, body as OccupancyNews);
-      else pool.tellAll('peerTold', [name, body, from]);
+      else pool.tellAll('nodeTold', [name, body, from]);
     },
     asked: (name, body, from) => pool.askAll(from, name, body),
     gone: (node) => {
-      pool.tellAll('peerGone', node);
+      pool.tellAll('nodeGone', node);
       told?.occupancy?.gone(node);
     },
     came: () => {
-      pool.tellAll('peersCame', undefined);
+      pool.tellAll('nodesCame', undefined);
       told?.occupancy?.came();
     },
   };

@@ -16,13 +16,13 @@ export interface NodeService extends Service {
   own(): NodeStats;
 }
 
-/** The gateway's own figures. Its uptime counts from this call. `peers`: absent if there are no other nodes. */
+/** The gateway's own figures. Its uptime counts from this call. `otherNodes`: absent if there are no other nodes. */
 export function createService(
   { config, metrics, monotonicMs, loopDelayMs, isDraining }: Environment,
   { engine, broker, hotTopics }: Storage,
   fanout: Fanout,
   sessions: Sessions,
-  site: Pick<Site, 'peers' | 'metricsText'>,
+  site: Pick<Site, 'otherNodes' | 'metricsText'>,
 ): NodeService {
   const startedAtMs = Date.now();
   const startedAtMonotonicMs = monotonicMs();
@@ -30,8 +30,8 @@ export function createService(
   return { version, stats, ready, metricsText, own: () => own(Number.POSITIVE_INFINITY) };
 
   async function stats(): Promise<GatewayStats> {
-    if (site.peers === undefined) return own(busiestTopics).stats;
-    const others = await site.peers.ask('stats', undefined);
+    if (site.otherNodes === undefined) return own(busiestTopics).stats;
+    const others = await site.otherNodes.ask('stats', undefined);
     return statsTogether([own(Number.POSITIVE_INFINITY), ...others], busiestTopics);
   }
 

@@ -124,7 +124,7 @@ function createPresence(
     }),
     metrics,
     nowMs: () => broker.wallMs(),
-    peers: site.peers,
+    otherNodes: site.otherNodes,
   });
 }
 

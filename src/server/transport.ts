@@ -52,7 +52,7 @@ export interface Served {
   readonly access: Access;
   readonly canary: CanaryAccess;
   readonly compat: Compat;
-  readonly peers: Site['peers'];
+  readonly otherNodes: Site['otherNodes'];
 }
 
 /** A hundred subscriptions with long filters. */
@@ -199,7 +199,7 @@ function createWebSockets(
 
 function createStreams(
   { config, workMs, metrics }: Environment,
-  { broker, limits, peers }: Served,
+  { broker, limits, otherNodes }: Served,
   shared: Shared & Pick<BodyOptions, 'incoming'>,
 ) {
   const common = {
@@ -212,7 +212,7 @@ function createStreams(
     ...common,
     // Half of a client's share: one response may be unread while the next one is built.
     responseMaxBytes: Math.max(requestBounds(config).perPayer / 2, config.backpressureMaxBytes),
-    replaced: peers && ((session, client) => peers.tell('replaced', [session, client])),
+    replaced: otherNodes && ((session, client) => otherNodes.tell('replaced', [session, client])),
   });
   const streams = new EventStreams({
     ...common,
@@ -255,7 +255,8 @@ function countConnections(
 /** How requests for connections are read, and who gets one. */
 function createAdmission(environment: Environment, { sessionStage, access, canary }: Served) {
   const { config, isDraining, afterDrainMs } = environment;
-  const { requestAccess, credentials, addressOf, siteOf, refused, loopbackProblem, application } = access;
+  const { requestAccess, credentials, addressOf, requestedHostOf, refused, loopbackProblem, application } =
+    access;
   const { connectionLimits } = sessionStage;
   const withoutCredential = (request: RequestFacts): Identity => {
     if (needsCredentials(credentials)) {
@@ -271,7 +272,7 @@ function createAdmission(environment: Environment, { sessionStage, access, canar
     upgradeProblem: (request) => (isOwnClient(request) ? undefined : requestAccess.upgradeProblem(request)),
     identityOf: (request) => canary.identityOf(request) ?? withoutCredential(request),
     clientAddress: addressOf,
-    siteOf,
+    requestedHostOf,
     refused,
     toldHeaders: () => (application.connect === undefined ? [] : config.hookHeaders),
   });

@@ -54,7 +54,7 @@ export class WorkerPool {
     return this.#links.size;
   }
 
-  tellAll<N extends 'peerTold' | 'peerGone' | 'peersCame' | 'reload'>(
+  tellAll<N extends 'nodeTold' | 'nodeGone' | 'nodesCame' | 'reload'>(
     name: N,
     body: Parameters<WorkerCalls[N]>[0],
     except?: string,
@@ -66,7 +66,7 @@ export class WorkerPool {
   async askAll(asking: string, name: string, body: unknown): Promise<unknown[]> {
     const others = [...this.#links].filter(([node]) => node !== asking);
     const answers = await Promise.allSettled(
-      others.map(([, link]) => link.ask('peerAsked', [name, body, asking])),
+      others.map(([, link]) => link.ask('nodeAsked', [name, body, asking])),
     );
     return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
   }
@@ -89,11 +89,11 @@ export class WorkerPool {
       }),
       serving: () => void this.#links.set(node, worker.link),
       metricsText: () => this.#scrape(),
-      tellPeers: ([name, body]) => {
-        this.tellAll('peerTold', [name, body, node], node);
+      tellNodes: ([name, body]) => {
+        this.tellAll('nodeTold', [name, body, node], node);
         line?.tell(name, body, machineName);
       },
-      askPeers: async ([name, body]) => {
+      askNodes: async ([name, body]) => {
         const elsewhere = line?.ask(name, body, machineName) ?? [];
         return (await Promise.all([this.askAll(node, name, body), elsewhere])).flat();
       },
@@ -126,7 +126,7 @@ export class WorkerPool {
     if (this.#links.get(node) !== link) return;
     this.#links.delete(node);
     this.#scrapes.ended(node);
-    this.tellAll('peerGone', node);
+    this.tellAll('nodeGone', node);
     this.#options.line?.gone(machineName);
   }
 
@@ -143,7 +143,7 @@ export class WorkerPool {
 }
 
 /** Calls of a worker that concern the whole pool. */
-type PoolCalls = Pick<Handlers<ParentCalls>, 'start' | 'serving' | 'metricsText' | 'tellPeers' | 'askPeers'>;
+type PoolCalls = Pick<Handlers<ParentCalls>, 'start' | 'serving' | 'metricsText' | 'tellNodes' | 'askNodes'>;
 
 /** The process of one worker, and what the parent holds for it. */
 class Worker implements WorkerProcess {

@@ -1,7 +1,7 @@
 import { setSteadyClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Metrics } from '../metrics.ts';
-import type { PeerHandlers, Peers } from '../peers.ts';
+import type { NodeHandlers, OtherNodes } from '../other-nodes.ts';
 import type { Caps } from '../sessions/admission/connection-caps.ts';
 import type { Engine } from '../topics/engine.ts';
 import type { ParentCalls, WorkerCalls, WorkerStart } from '../workers/calls.ts';
@@ -23,16 +23,16 @@ export interface WorkerSite extends SharedListening {
   readonly caps: Caps;
   /** Tells the application by the parent process; undefined: the application has no hook for events. */
   readonly events: WorkerEvents | undefined;
-  readonly peers: Peers<NodeCalls>;
+  readonly otherNodes: OtherNodes<NodeCalls>;
   /** The metrics of all processes together. */
   metricsText(): Promise<{ readonly contentType: string; readonly body: string }>;
   /** From now on this worker reports its metrics, and exchanges messages with other nodes. */
-  serve(metrics: Metrics, neighbour: Neighbour): void;
+  serve(metrics: Metrics, listener: NodeListener): void;
 }
 
 /** What a node does when it hears of others. */
-export interface Neighbour {
-  readonly handlers: PeerHandlers<NodeCalls>;
+export interface NodeListener {
+  readonly handlers: NodeHandlers<NodeCalls>;
   /** Machines with another version may say what this one does not understand. */
   readonly strangers: Strangers;
   /** Another node is gone; or a machine, and all nodes on it. */
@@ -72,7 +72,7 @@ export async function joinParent(config: Config): Promise<Worker> {
   });
   link.listen({
     ...engine.news,
-    ...peerCalls(served),
+    ...nodeCalls(served),
     drain: () => {
       isAsked = true;
       drain('asked by the parent process');
@@ -103,29 +103,29 @@ type ParentLink = Link<WorkerCalls, ParentCalls>;
 /** What this process shows to others, once it serves. */
 interface Served {
   metrics?: Metrics;
-  neighbour?: Neighbour;
+  listener?: NodeListener;
 }
 
 /** What other nodes tell and ask, by way of the parent. */
-function peerCalls(
+function nodeCalls(
   served: Served,
-): Pick<Handlers<WorkerCalls>, 'peerTold' | 'peerAsked' | 'peerGone' | 'peersCame'> {
+): Pick<Handlers<WorkerCalls>, 'nodeTold' | 'nodeAsked' | 'nodeGone' | 'nodesCame'> {
   const handlerOf = (name: string) => {
-    const handlers = served.neighbour?.handlers ?? {};
+    const handlers = served.listener?.handlers ?? {};
     return (Object.hasOwn(handlers, name) ? handlers[name as keyof typeof handlers] : undefined) as
       | ((body: unknown, from: string) => unknown)
       | undefined;
   };
   return {
-    peerTold: ([name, body, from]) =>
-      served.neighbour?.strangers.guard(name, from, () => handlerOf(name)?.(body, from)),
-    peerAsked: ([name, body, from]) => {
+    nodeTold: ([name, body, from]) =>
+      served.listener?.strangers.guard(name, from, () => handlerOf(name)?.(body, from)),
+    nodeAsked: ([name, body, from]) => {
       const handler = handlerOf(name);
       if (handler === undefined) throw new Error(`not ready to be asked ${name}`);
       return handler(body, from);
     },
-    peerGone: (name) => served.neighbour?.gone(name),
-    peersCame: () => served.neighbour?.came(),
+    nodeGone: (name) => served.listener?.gone(name),
+    nodesCame: () => served.listener?.came(),
   };
 }
 
@@ -144,17 +144,17 @@ function siteOf(config: Config, { link, engine, start, served }: SiteParts): Wor
       config.hookEvents === ''
         ? undefined
         : new WorkerEvents((events) => link.ask('sessionEvents', events).catch(() => undefined)),
-    peers: {
-      tell: (name, body) => link.tell('tellPeers', [name, body]),
+    otherNodes: {
+      tell: (name, body) => link.tell('tellNodes', [name, body]),
       ask: async (name, body) =>
-        (await link.ask('askPeers', [name, body]).catch(() => [])) as Awaited<
-          ReturnType<Peers<NodeCalls>['ask']>
+        (await link.ask('askNodes', [name, body]).catch(() => [])) as Awaited<
+          ReturnType<OtherNodes<NodeCalls>['ask']>
         > as never,
     },
     stopPassed: () => link.tell('stopPassed', undefined),
     metricsText: () => link.ask('metricsText', undefined),
-    serve: (metrics, neighbour) => {
-      Object.assign(served, { metrics, neighbour });
+    serve: (metrics, listener) => {
+      Object.assign(served, { metrics, listener });
       link.tell('serving', undefined);
     },
   };

@@ -83,10 +83,10 @@ export function both(theirs: Filter | undefined, own: Filter | undefined): Filte
 
 /** The refusal for this topic, or how the client may read it; undefined: as it asks. */
 export function readingOf(
-  verdict: SubscribeGrant | SluiceError | undefined,
+  decision: SubscribeGrant | SluiceError | undefined,
   refusal: SluiceError | undefined,
 ): { readonly filter?: Filter | undefined } {
-  if (verdict instanceof SluiceError) throw verdict;
-  if (refusal !== undefined && verdict?.grant !== true) throw refusal;
-  return { filter: verdict?.filter };
+  if (decision instanceof SluiceError) throw decision;
+  if (refusal !== undefined && decision?.grant !== true) throw refusal;
+  return { filter: decision?.filter };
 }

@@ -217,7 +217,7 @@ export class Session implements ViewsOwner, CommandsOwner {
 
   /** Waits for its connection to drain. */
   get isWaiting(): boolean {
-    return this.views.isBehind || this.outbox.isWaiting || this.#commands?.hasWaitingReply === true;
+    return this.views.isCatchingUp || this.outbox.isWaiting || this.#commands?.hasWaitingReply === true;
   }
 
   /** Messages that it was sent: replies, pushes, and the frames of its views. */

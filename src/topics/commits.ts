@@ -7,7 +7,7 @@ import type { Topic } from './topic.ts';
 /** What a client says that it has had. */
 type Known = Pick<Subscription, 'topic' | 'since' | 'positions' | 'cursor'>;
 
-type NumberingEngine = Pick<Engine, 'epoch' | 'forgottenSeq' | 'numbering' | 'numberings' | 'level'>;
+type NumberingEngine = Pick<Engine, 'epoch' | 'forgottenSeq' | 'numbering' | 'numberings' | 'hearNewest'>;
 
 /**
  * The numbering of commits over all topics, as far as this node has heard of them; and the numberings of topics whose
@@ -72,7 +72,7 @@ export class Commits {
 
   /** Other nodes may hear of a commit before this one. */
   get isShared(): boolean {
-    return this.#engine.level !== undefined;
+    return this.#engine.hearNewest !== undefined;
   }
 
   /** Whether a client has had commits that this node has not heard of yet. */
@@ -85,8 +85,8 @@ export class Commits {
   }
 
   /** Waits until this node has heard of what was committed by now. False: it can't hear of it for the moment. */
-  async level(): Promise<boolean> {
-    return (await this.#engine.level?.()) ?? true;
+  async hearNewest(): Promise<boolean> {
+    return (await this.#engine.hearNewest?.()) ?? true;
   }
 
   #isBehindPosition({ topic, epoch, offset }: TopicPosition): boolean {

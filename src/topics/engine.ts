@@ -218,7 +218,7 @@ export interface Engine {
    * Where other nodes may have heard of a commit before this one: true once the feed has heard of everything that was
    * committed by now, false where it can't be told for the moment. Never rejects.
    */
-  level?(): Promise<boolean>;
+  hearNewest?(): Promise<boolean>;
   names?(): Iterable<string>;
   forget(topic: string): boolean;
   /** The numbering of a topic whose content is gone. */

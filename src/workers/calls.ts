@@ -90,9 +90,9 @@ export interface ParentCalls extends EngineCalls, SeatCalls {
   /** The text of a scrape: the metrics of all processes together. */
   metricsText(nothing: undefined): { readonly contentType: string; readonly body: string };
   /** Tells all other nodes: workers of this machine, and those of machines that share the engine. */
-  tellPeers(said: readonly [name: string, body: unknown]): void;
+  tellNodes(said: readonly [name: string, body: unknown]): void;
   /** Asks all other nodes. Returns the replies of those that reply. */
-  askPeers(said: readonly [name: string, body: unknown]): readonly unknown[];
+  askNodes(said: readonly [name: string, body: unknown]): readonly unknown[];
 }
 
 /** Calls of the parent to a worker. */
@@ -103,10 +103,10 @@ export interface WorkerCalls extends EngineNews {
   metrics(nothing: undefined): MetricValues;
   /** Answered at once, as long as the worker answers at all. */
   ping(nothing: undefined): void;
-  peerTold(said: readonly [name: string, body: unknown, from: string]): void;
-  peerAsked(said: readonly [name: string, body: unknown, from: string]): unknown;
+  nodeTold(said: readonly [name: string, body: unknown, from: string]): void;
+  nodeAsked(said: readonly [name: string, body: unknown, from: string]): unknown;
   /** Another node has ended; or a machine, and all nodes on it. */
-  peerGone(name: string): void;
+  nodeGone(name: string): void;
   /** Other machines joined. They know nothing of this one yet, nor this one of them. */
-  peersCame(nothing: undefined): void;
+  nodesCame(nothing: undefined): void;
 }

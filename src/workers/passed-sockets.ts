@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
 
 /** The listener of the parent that accepted a connection. */
-export type Entrance = 'unix' | 'proxy';
+export type ParentListener = 'unix' | 'proxy';
 
 interface Taker {
   readonly child: Pick<ChildProcess, 'send'>;
@@ -27,26 +27,26 @@ export class SocketPasser {
   }
 
   /** Where no worker takes it, the connection ends. */
-  pass(entrance: Entrance, socket: Socket): void {
-    this.#try(entrance, socket, this.#takers.length);
+  pass(listener: ParentListener, socket: Socket): void {
+    this.#try(listener, socket, this.#takers.length);
   }
 
-  #try(entrance: Entrance, socket: Socket, attempts: number): void {
+  #try(listener: ParentListener, socket: Socket, attempts: number): void {
     const taker = this.#takers[this.#next++ % this.#takers.length];
     if (taker === undefined || attempts === 0) {
       socket.destroy();
       return;
     }
-    taker.child.send(entrance, socket, { keepOpen: false }, (error) => {
-      if (error !== null) this.#try(entrance, socket, attempts - 1);
+    taker.child.send(listener, socket, { keepOpen: false }, (error) => {
+      if (error !== null) this.#try(listener, socket, attempts - 1);
     });
   }
 }
 
 /** A worker's side: takes the connections that its parent gives it. */
-export function takePassed(take: (entrance: Entrance, socket: Socket) => void): void {
-  process.on('message', (entrance, socket) => {
+export function takePassed(take: (listener: ParentListener, socket: Socket) => void): void {
+  process.on('message', (listener, socket) => {
     // A connection may have ended on its way.
-    if (socket instanceof Socket) take(entrance as Entrance, socket);
+    if (socket instanceof Socket) take(listener as ParentListener, socket);
   });
 }

@@ -126,7 +126,7 @@ export async function startApi(options: HarnessOptions = {}) {
       origins,
       loopbackProblem: loopbackAccess({ origins, isProxy: () => false, suspected: () => undefined }),
       refused: (door, error, source) => refused.push({ door, code: error.code, who: error.who, ...source }),
-      siteOf: ({ header }) => ({ host: header('host'), isSecure: false }),
+      requestedHostOf: ({ header }) => ({ host: header('host'), isSecure: false }),
       requesterOf: ({ peerAddress, header }) => ({ address: peerAddress, origin: header('origin') }),
       admitsAnonymous: options.anonymous ?? false,
     }),

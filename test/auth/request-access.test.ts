@@ -7,7 +7,7 @@ import { loopbackAccess } from '../../src/auth/loopback-access.ts';
 import { originPolicy } from '../../src/auth/origins.ts';
 import type { ReportRefusal } from '../../src/auth/refusals.ts';
 import { type AccessLevel, createRequestAccess } from '../../src/auth/request-access.ts';
-import { requestedSite } from '../../src/auth/requested-site.ts';
+import { requestedHost } from '../../src/auth/requested-host.ts';
 import type { TokenVerifier } from '../../src/auth/tokens.ts';
 import { SluiceError } from '../../src/errors.ts';
 import { testTokens } from '../support/tokens.ts';
@@ -35,7 +35,7 @@ const makeAccess = (
     origins,
     loopbackProblem: loopbackAccess({ origins, isProxy, suspected: () => undefined }),
     refused,
-    siteOf: requestedSite(isProxy),
+    requestedHostOf: requestedHost(isProxy),
     requesterOf: ({ peerAddress, header }) => ({ address: peerAddress, origin: header('origin') }),
     admitsAnonymous,
   });

@@ -12,7 +12,7 @@ class Cluster {
     const gateway: { away: boolean; readonly shared: SharedOccupancy } = {
       away: false,
       shared: new SharedOccupancy({
-        peers: {
+        gateways: {
           name,
           get others() {
             return others();
@@ -139,7 +139,7 @@ test('a gateway that tells nothing is awaited for at most 2 s', async () => {
   const said: string[] = [];
   let nowMs = 0;
   const shared = new SharedOccupancy({
-    peers: { name: 'b', others: ['a'], isAway: false, tell: () => undefined },
+    gateways: { name: 'b', others: ['a'], isAway: false, tell: () => undefined },
     listener: { occupied: (t) => said.push(`+${t}`), vacated: () => undefined, resync: () => said.push('=') },
     monotonicMs: () => nowMs,
   });
@@ -157,7 +157,7 @@ test('a gateway that leaves is not awaited', async () => {
   const said: string[] = [];
   const others = ['a', 'c'];
   const shared = new SharedOccupancy({
-    peers: { name: 'b', others, isAway: false, tell: () => undefined },
+    gateways: { name: 'b', others, isAway: false, tell: () => undefined },
     listener: { occupied: (t) => said.push(`+${t}`), vacated: () => undefined, resync: () => said.push('=') },
     monotonicMs: () => 0,
   });

@@ -92,7 +92,7 @@ test.each([
         for (const id of await connections()) if (!nodes.includes(id)) kept.add(id);
         await world.open();
         await fc.asyncModelRun(() => ({ model: world, real: world }), life);
-        await watching.level();
+        await watching.hearNewest();
         await world.settle();
         await watching.close();
       }),

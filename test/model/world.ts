@@ -213,7 +213,7 @@ export class World {
       await this.gateway.advance(10);
       await promises();
     }
-    for (const { broker } of this.gateways) await broker.commits.level();
+    for (const { broker } of this.gateways) await broker.commits.hearNewest();
   }
 
   async #pass(seconds: number): Promise<void> {

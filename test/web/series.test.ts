@@ -23,7 +23,7 @@ describe('Series', () => {
     ]);
   });
 
-  it('has samples without a neighbour, which the chart shows as points', () => {
+  it('has samples without a listener, which the chart shows as points', () => {
     expect([[5], [5, 6], [5, null, 6, 7, null, 8], [null, 5], []].map(aloneIn)).toEqual([
       [0],
       [],

@@ -27,7 +27,7 @@ const batchesAtOnce = 8;
 /** Acknowledged positions are sent with the next batch, or after this time without one. */
 const acknowledgeWithinMs = 1000;
 /** A feed that has not caught up after this time lags for another reason. */
-const levelWithinMs = 2000;
+const hearWithinMs = 2000;
 
 export interface ReplicaOptions {
   readonly upstream: Upstream;
@@ -151,9 +151,9 @@ export class ReplicaEngine implements Engine {
     await this.#upstream.reopened(cause, signal);
   }
 
-  async level(): Promise<boolean> {
+  async hearNewest(): Promise<boolean> {
     if (this.#isAway) return false;
-    const late = after(levelWithinMs, false, { ref: false });
+    const late = after(hearWithinMs, false, { ref: false });
     const heard = this.#upstream.newest().then(async (newest) => {
       await this.#heard.of(newest);
       return true;

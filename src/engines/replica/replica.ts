@@ -177,7 +177,7 @@ export class Replica {
 
   /** Loads the topics that the feed may know and that differ from the picture. */
   async #corrections(picture: Picture, load: Load): Promise<Correction[]> {
-    const changed = [...picture.heads].filter(([topic, head]) => !this.#isLevel(topic, head));
+    const changed = [...picture.heads].filter(([topic, head]) => !this.#isUpToDate(topic, head));
     const corrections: Correction[] = [];
     const next = changed.values();
     const work = async () => {
@@ -200,7 +200,7 @@ export class Replica {
     return corrections;
   }
 
-  #isLevel(topic: string, { epoch, offset }: Numbering): boolean {
+  #isUpToDate(topic: string, { epoch, offset }: Numbering): boolean {
     const known = this.heads.known(topic);
     return known?.epoch === epoch && known.offset === offset;
   }

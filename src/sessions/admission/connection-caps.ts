@@ -86,11 +86,11 @@ export type SharedCounts = Pick<NodeCounts, 'set' | 'elsewhere'>;
 
 /** Counts open connections under every cap. */
 export class ConnectionCaps implements Caps {
-  readonly #places: Occupancy;
+  readonly #places: TakenPlaces;
 
   /** `shared`: absent: this node is alone. */
   constructor(limits: CapLimits, shared?: SharedCounts) {
-    this.#places = new Occupancy(limits, shared);
+    this.#places = new TakenPlaces(limits, shared);
   }
 
   /** Why there is no place for one more connection like this one; `here`: whatever other nodes have. */
@@ -109,14 +109,14 @@ export class ConnectionCaps implements Caps {
  * memory`).
  */
 export class TakenSeat implements Seat {
-  readonly #places: Occupancy;
+  readonly #places: TakenPlaces;
   #state: 'free' | 'taken' | 'left' = 'free';
   // The holder of the place.
   #addressKey = '';
   #user: string | undefined;
   #unauthenticated = false;
 
-  constructor(places: Occupancy) {
+  constructor(places: TakenPlaces) {
     this.#places = places;
   }
 
@@ -146,7 +146,7 @@ export class TakenSeat implements Seat {
 }
 
 /** How many places are taken, by cap and key. */
-class Occupancy {
+class TakenPlaces {
   readonly #limits: CapLimits;
   readonly #shared: SharedCounts | undefined;
   readonly #counts = caps.map(() => new Map<string, number>());

@@ -21,7 +21,7 @@ export interface Prepared {
   /** Why topics could not be loaded, by name; and why topic tokens are refused, by token. */
   readonly problems: ReadonlyMap<string, SluiceError>;
   /** The application's decision on each subscription, in order; absent: it was not asked. */
-  readonly verdicts?: readonly (SubscribeGrant | SluiceError | undefined)[] | undefined;
+  readonly decisions?: readonly (SubscribeGrant | SluiceError | undefined)[] | undefined;
 }
 
 export const nothingToKnow: Prepared = { problems: new Map() };
@@ -70,11 +70,11 @@ export class Preparation {
       topic,
       permitted: token !== undefined || authorize(session.identity, 'subscribe', topic) === undefined,
     }));
-    return whenDone(application.subscribe(session.asker, wanted), (verdicts) => {
-      const given = verdicts.values();
+    return whenDone(application.subscribe(session.asker, wanted), (decisions) => {
+      const given = decisions.values();
       const all = subscriptions.map((each) => (isSound(each) ? given.next().value : undefined));
       const allowed = subscriptions.filter((_, index) => !(all[index] instanceof SluiceError));
-      return whenDone(this.load(session, allowed), ({ problems }) => ({ problems, verdicts: all }));
+      return whenDone(this.load(session, allowed), ({ problems }) => ({ problems, decisions: all }));
     });
   }
 
@@ -84,7 +84,7 @@ export class Preparation {
     subscriptions: readonly Subscription[],
     refused: Refusals,
   ): Awaitable<Prepared> {
-    if (this.#isAhead(subscriptions)) return this.#levelled(session, subscriptions, refused);
+    if (this.#isAhead(subscriptions)) return this.#hearAndLoad(session, subscriptions, refused);
     const topics = this.#unloaded(subscriptions);
     return topics.length === 0 ? { problems: refused } : this.#load(topics, refused);
   }
@@ -93,13 +93,13 @@ export class Preparation {
     return subscriptions.some((subscription) => this.#options.broker.commits.isBehind(subscription));
   }
 
-  async #levelled(
+  async #hearAndLoad(
     session: Session,
     subscriptions: readonly Subscription[],
     refused: Refusals,
   ): Promise<Prepared> {
-    const isLevel = await this.#options.broker.commits.level();
-    if (!isLevel && session.comparesNoOffsets && this.#isAhead(subscriptions))
+    const hasHeard = await this.#options.broker.commits.hearNewest();
+    if (!hasHeard && session.comparesNoOffsets && this.#isAhead(subscriptions))
       throw new SluiceError(
         'engine_unavailable',
         'this gateway does not have yet what the client has received',

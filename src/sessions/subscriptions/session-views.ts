@@ -71,7 +71,7 @@ export class SessionViews implements CatchUpReceiver, Receiver {
   #views = noViews;
   #state: DeliveryState = 'live';
   /** Views that are not live. Undefined where all are, as in most sessions. */
-  #behind: Set<SessionView> | undefined;
+  #catchingUp: Set<SessionView> | undefined;
   /** Undefined if it is ahead of no view, as in most sessions, because it is looked at for each frame. */
   #ahead: Ahead | undefined;
   #isTurnAsked = false;
@@ -108,8 +108,8 @@ export class SessionViews implements CatchUpReceiver, Receiver {
   }
 
   /** Waits for its connection to drain, or for its turn. */
-  get isBehind(): boolean {
-    return this.#behind !== undefined;
+  get isCatchingUp(): boolean {
+    return this.#catchingUp !== undefined;
   }
 
   /** Frames that it was sent by the views in which it is live. */
@@ -138,8 +138,8 @@ export class SessionViews implements CatchUpReceiver, Receiver {
   }
 
   /** It has had of each view what its members were sent: no less, and no more. */
-  get isLevel(): boolean {
-    return this.#behind === undefined && this.#ahead === undefined;
+  get isInStep(): boolean {
+    return this.#catchingUp === undefined && this.#ahead === undefined;
   }
 
   /** Up to where the session has had everything of the live view; undefined: no more than its members. */
@@ -270,8 +270,8 @@ export class SessionViews implements CatchUpReceiver, Receiver {
   // ---- transitions
 
   #fellBehind(sessionView: SessionView): void {
-    this.#behind ??= new Set();
-    this.#behind.add(sessionView);
+    this.#catchingUp ??= new Set();
+    this.#catchingUp.add(sessionView);
   }
 
   #lostFrames(): void {
@@ -299,7 +299,7 @@ export class SessionViews implements CatchUpReceiver, Receiver {
   /** Returns whether all views are live. */
   #catchUpViews(): boolean {
     const before = this.#outbox.messageCount;
-    for (const sessionView of this.#behind ?? []) {
+    for (const sessionView of this.#catchingUp ?? []) {
       // A view that lacks nothing waits for room too: into a full buffer its next frame would be lost.
       const mayGoOn = this.#state !== 'lagging' || this.hasRoom();
       const isDone = mayGoOn && this.#catchUpView(sessionView);
@@ -345,8 +345,8 @@ export class SessionViews implements CatchUpReceiver, Receiver {
   }
 
   #notBehind(sessionView: SessionView): void {
-    this.#behind?.delete(sessionView);
-    if (this.#behind?.size === 0) this.#behind = undefined;
+    this.#catchingUp?.delete(sessionView);
+    if (this.#catchingUp?.size === 0) this.#catchingUp = undefined;
   }
 
   /** It leaves the views in which it is live; `leaves` makes what it lacks of each. Returns them. */

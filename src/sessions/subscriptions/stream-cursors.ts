@@ -67,7 +67,7 @@ export class StreamCursors {
   /** The exceptions of live views, while one frame is published. */
   readonly #live = new Map<View, Exceptions>();
   /** The cursor of all that lack nothing, without the stream. */
-  #level = { epoch: '', seq: -1, text: '' };
+  #newest = { epoch: '', seq: -1, text: '' };
 
   constructor(commits: Pick<Commits, 'epoch' | 'seq'>) {
     this.#commits = commits;
@@ -93,12 +93,12 @@ export class StreamCursors {
 
   /** The same without `cursorEnd`, its end, which never changes. All that lack nothing have the same text. */
   startOf(holder: CursorHolder): string | undefined {
-    return this.#isLevel(holder) ? this.#levelText() : this.#positionOf(holder)?.start;
+    return this.#lacksNothing(holder) ? this.#newestText() : this.#positionOf(holder)?.start;
   }
 
   /** The client lacks nothing, as is true of most whenever a frame is sent. */
-  #isLevel({ session: { outbox, views } }: CursorHolder): boolean {
-    if (outbox.isWaiting || !views.isLevel) return false;
+  #lacksNothing({ session: { outbox, views } }: CursorHolder): boolean {
+    if (outbox.isWaiting || !views.isInStep) return false;
     for (const { view, watches, target } of views.values())
       if (watches === undefined && this.#liveOf(view, target) !== none) return false;
     return true;
@@ -137,9 +137,9 @@ export class StreamCursors {
       const all = views.map((each) =>
         this.#exceptionsOf(session, each, isShared ? each.view.deliveryKey : target),
       );
-      const behind = all.flatMap(({ lowest }) => lowest ?? []);
-      if (behind.length === 0) continue;
-      const lowest = lowestOf(behind);
+      const positions = all.flatMap(({ lowest }) => lowest ?? []);
+      if (positions.length === 0) continue;
+      const lowest = lowestOf(positions);
       const named = isShared ? this.#named(target, views, all, lowest) : (all[0] as Exceptions);
       found.add(target, { ...named, lowest, isExact: all.every(({ isExact }) => isExact) });
     }
@@ -157,8 +157,8 @@ export class StreamCursors {
     for (const [i, { view }] of views.entries()) {
       const each = all[i] as Exceptions;
       const isNamed = each.lowest !== undefined;
-      const level = { seq: this.#commits.seq, lacksValues: false };
-      text += isNamed ? each.text : exceptionText(exceptionKey(view.deliveryKey), level);
+      const newest = { seq: this.#commits.seq, lacksValues: false };
+      text += isNamed ? each.text : exceptionText(exceptionKey(view.deliveryKey), newest);
       count += isNamed ? each.count : 1;
     }
     return { text, count };
@@ -169,19 +169,19 @@ export class StreamCursors {
     return { start: this.#text(found), isExact };
   }
 
-  #levelText(): string {
+  #newestText(): string {
     const { epoch, seq } = this.#commits;
-    if (this.#level.seq !== seq || this.#level.epoch !== epoch)
-      this.#level = { epoch, seq, text: `${epoch}.${seq.toString(36)}` };
-    return this.#level.text;
+    if (this.#newest.seq !== seq || this.#newest.epoch !== epoch)
+      this.#newest = { epoch, seq, text: `${epoch}.${seq.toString(36)}` };
+    return this.#newest.text;
   }
 
   #text({ text, count, collapsed }: Found): string {
-    if (count <= exceptionsMax) return this.#levelText() + text;
+    if (count <= exceptionsMax) return this.#newestText() + text;
     if (collapsed.length > exceptionsMax)
       return `${this.#commits.epoch}.${hadText(lowestOf(collapsed.map(([, had]) => had)))}`;
     const each = collapsed.map(([target, had]) => exceptionText(exceptionKey(target), had));
-    return this.#levelText() + each.join('');
+    return this.#newestText() + each.join('');
   }
 
   /** `base`: the keys are made of it: the target of the view, or the key of its options where the target is shared. */
@@ -236,9 +236,9 @@ export class StreamCursors {
   #ofLag(base: string, isNamed: boolean, lag: Lag | undefined): Exceptions {
     if (lag === undefined) return none;
     const topics = lag.topics ?? noTopics;
-    const isLevel = lag.seq === this.#commits.seq && !lag.lacksValues;
-    if (isLevel && topics.size === 0) return none;
-    const isAlone = isLevel && !isNamed;
+    const lacksNothing = lag.seq === this.#commits.seq && !lag.lacksValues;
+    if (lacksNothing && topics.size === 0) return none;
+    const isAlone = lacksNothing && !isNamed;
     let text = isAlone ? '' : exceptionText(exceptionKey(base), lag);
     for (const [topic, had] of topics) text += exceptionText(exceptionKey(base, topic), had);
     const lowest = topics.size === 0 ? lag : lowestOf([lag, ...topics.values()]);

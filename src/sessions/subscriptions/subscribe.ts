@@ -109,7 +109,7 @@ export class Subscriber {
   ): Awaitable<readonly SubscribeResult[]> {
     const command = new SubscribeCommand(prepared);
     const one = (subscription: Subscription, index: number) =>
-      this.begin(session, subscription, command, prepared?.verdicts?.[index]);
+      this.begin(session, subscription, command, prepared?.decisions?.[index]);
     const { turnBudget } = this.#options;
     return subscribeEach(session, subscriptions, one, { turnBudget, timed });
   }
@@ -119,9 +119,9 @@ export class Subscriber {
     session: Session,
     subscription: Subscription,
     command: SubscribeCommand,
-    verdict: SubscribeGrant | SluiceError | undefined,
+    decision: SubscribeGrant | SluiceError | undefined,
   ): SubscribeResult {
-    return this.#result(session, subscription, false, command, verdict);
+    return this.#result(session, subscription, false, command, decision);
   }
 
   /** For a subscription that the gateway makes by itself. It needs no permission. */
@@ -207,13 +207,13 @@ export class Subscriber {
     subscription: Subscription,
     automatic: boolean,
     command: SubscribeCommand,
-    verdict?: SubscribeGrant | SluiceError,
+    decision?: SubscribeGrant | SluiceError,
   ): SubscribeResult {
     const { problems } = command.prepared;
     try {
       throwIf(problems.get(subscription.topic) ?? problems.get(subscription.token ?? ''));
-      if (verdict instanceof SluiceError) throw verdict;
-      return this.#subscribe(session, subscription, automatic, command, verdict);
+      if (decision instanceof SluiceError) throw decision;
+      return this.#subscribe(session, subscription, automatic, command, decision);
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
       this.#options.metrics.subscriptionErrorsTotal.inc({ code: error.code });
@@ -226,11 +226,11 @@ export class Subscriber {
     subscription: Subscription,
     automatic: boolean,
     command: SubscribeCommand,
-    verdict: SubscribeGrant | undefined,
+    decision: SubscribeGrant | undefined,
   ): Granted {
     const { topic: target } = subscription;
-    const permit = automatic ? undefined : this.#check(session, subscription, verdict);
-    const bound = both(verdict?.filter, permit?.grant?.filter);
+    const permit = automatic ? undefined : this.#check(session, subscription, decision);
+    const bound = both(decision?.filter, permit?.grant?.filter);
     const options = this.#viewOptions(session, subscription, bound);
     const ended = this.#checkPlace(session, options, subscription);
     for (const each of ended) command.former.ends(each);
@@ -246,7 +246,7 @@ export class Subscriber {
     const { backlog, result, charge } = started;
     // From here on nothing refuses it.
     for (const each of ended) session.views.remove(each, 'replaced');
-    const origin = automatic ? 'gateway' : verdict?.grant === true ? 'granted' : 'client';
+    const origin = automatic ? 'gateway' : decision?.grant === true ? 'granted' : 'client';
     const sessionView = new SessionView({ view, origin, payer, permit, backlog, charge });
     session.views.add(sessionView);
     if (permit !== undefined) this.#permits.began({ session, sessionView, permit });
@@ -275,7 +275,7 @@ export class Subscriber {
   #check(
     session: Session,
     { topic: target, filter, presence, since, last, keys, token, fault: malformed }: Subscription,
-    verdict: SubscribeGrant | undefined,
+    decision: SubscribeGrant | undefined,
   ): Identity | undefined {
     if (malformed !== undefined) throw new SluiceError(malformed.code, malformed.message);
     throwIf(targetProblem(target));
@@ -296,7 +296,7 @@ export class Subscriber {
     if (keys !== undefined && (isPattern(target) || this.#options.modeOf(target) !== 'state'))
       throw new SluiceError('invalid_request', 'keys need a state topic');
     if (token !== undefined) return this.#permits.of(session, target, token);
-    readingOf(verdict, this.#options.authorize(session.identity, 'subscribe', target));
+    readingOf(decision, this.#options.authorize(session.identity, 'subscribe', target));
     return undefined;
   }
 

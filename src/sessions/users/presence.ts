@@ -1,7 +1,7 @@
 import type { Fanout } from '../../fanout/fanout.ts';
 import type { View } from '../../fanout/view.ts';
 import type { Metrics } from '../../metrics.ts';
-import type { PeerHandlers, Peers } from '../../peers.ts';
+import type { NodeHandlers, OtherNodes } from '../../other-nodes.ts';
 import type { GatewayCodec } from '../../protocol/codec.ts';
 import type { PresenceMember } from '../../protocol/frames.ts';
 import type { Payer } from '../../topics/payer.ts';
@@ -17,7 +17,7 @@ export interface PresenceOptions {
   /** Milliseconds since 1970. */
   readonly nowMs: () => number;
   /** Absent: this node is alone. */
-  readonly peers?: Peers<PresenceCalls> | undefined;
+  readonly otherNodes?: OtherNodes<PresenceCalls> | undefined;
 }
 
 /** What nodes tell and ask each other, so that each knows all members. */
@@ -97,7 +97,7 @@ export class Presence {
 
   /** Call it for the first of its subscriptions to the topic. */
   joined({ id, identity, payer }: Occupant, topic: string): void {
-    const { isOn, held, metrics, nowMs, peers } = this.#options;
+    const { isOn, held, metrics, nowMs, otherNodes } = this.#options;
     if (!isOn(topic)) return;
     const { account } = payer;
     const member = { session: id, user: identity.user, sinceMs: nowMs(), node: undefined, account };
@@ -107,7 +107,7 @@ export class Presence {
     }
     this.#of(topic).members.set(id, member);
     this.#announce(topic, 'joined', member);
-    peers?.tell('joined', [topic, publicPart(member)]);
+    otherNodes?.tell('joined', [topic, publicPart(member)]);
   }
 
   /** Call it when the last of its subscriptions to the topic has ended. */
@@ -116,11 +116,11 @@ export class Presence {
     const known = presence?.members.get(id);
     if (presence === undefined || known === undefined) return;
     this.#remove(topic, presence, known);
-    this.#options.peers?.tell('left', [topic, id]);
+    this.#options.otherNodes?.tell('left', [topic, id]);
   }
 
   /** What this node does when others tell or ask it. `node`: its own name. */
-  peerHandlers(node: string): PeerHandlers<PresenceCalls> {
+  nodeHandlers(node: string): NodeHandlers<PresenceCalls> {
     return {
       joined: ([topic, member], from) => this.#joinedAt(from, topic, member),
       left: ([topic, session], from) => {
@@ -140,19 +140,19 @@ export class Presence {
    * Other nodes came. They may not do the same: one that was away from the engine for a moment has not noticed that
    * others took it for gone.
    */
-  peersCame(): Promise<void> {
+  nodesCame(): Promise<void> {
     this.#tellOwn();
     return this.learn();
   }
 
   /** Learns the members of the other nodes, of which some do not notice that this one has come. */
   async learn(): Promise<void> {
-    for (const { node, topics } of (await this.#options.peers?.ask('members', 'told')) ?? [])
+    for (const { node, topics } of (await this.#options.otherNodes?.ask('members', 'told')) ?? [])
       this.#joinedAllAt(node, topics);
   }
 
   /** Another node has ended, and its sessions with it; or a machine, whose nodes are called `MACHINE/…`. */
-  peerGone(node: string): void {
+  nodeGone(node: string): void {
     for (const [topic, presence] of this.#topics)
       for (const member of presence.members.values())
         if (member.node === node || member.node?.startsWith(`${node}/`) === true)
@@ -185,7 +185,7 @@ export class Presence {
   }
 
   #tellOwn(): void {
-    this.#options.peers?.tell('present', [...this.#own()]);
+    this.#options.otherNodes?.tell('present', [...this.#own()]);
   }
 
   /** The node has these members, and no others. */

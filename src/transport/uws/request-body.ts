@@ -20,7 +20,7 @@ export interface BodyTerms {
   readonly bodyMaxBytes: number;
   readonly account: string;
   /** Resolves with why the request is refused, or undefined. */
-  readonly verdict?: Promise<SluiceError | undefined> | undefined;
+  readonly refusal?: Promise<SluiceError | undefined> | undefined;
 }
 
 /**
@@ -72,9 +72,9 @@ export class RequestBody {
     this.#options = options;
     this.#terms = terms;
     this.#finish = finish;
-    this.#pending = terms.verdict !== undefined;
+    this.#pending = terms.refusal !== undefined;
     response.onData((chunk, isLast) => this.#take(chunk, isLast));
-    void terms.verdict?.then((refusal) => this.#decided(refusal));
+    void terms.refusal?.then((refusal) => this.#decided(refusal));
   }
 
   /** The client is gone. Returns whether `finish` will not be called any more. */

@@ -189,26 +189,26 @@ describe('what a node hears', () => {
   });
 });
 
-describe('whether a node is level with the others', () => {
-  test('is known once it has heard of the newest commit, and at once where it has', async () => {
+describe('whether a node has heard of the newest commit', () => {
+  test('is known once it has, and at once where it has already', async () => {
     const upstream = new ScriptedUpstream();
     const { engine } = await openNode(upstream);
-    expect(await engine.level()).toBe(true);
+    expect(await engine.hearNewest()).toBe(true);
     upstream.publish('a');
-    const level = engine.level();
+    const hearing = engine.hearNewest();
     await turn();
     upstream.tell(0);
-    expect(await level).toBe(true);
+    expect(await hearing).toBe(true);
   });
 
   test('is denied where it is away, or goes away meanwhile', async () => {
     const upstream = new ScriptedUpstream();
     const { engine } = await openNode(upstream);
     upstream.publish('a');
-    const level = engine.level();
+    const hearing = engine.hearNewest();
     await turn();
     upstream.away(new Error('no route'));
-    expect([await level, await engine.level()]).toEqual([false, false]);
+    expect([await hearing, await engine.hearNewest()]).toEqual([false, false]);
   });
 });
 

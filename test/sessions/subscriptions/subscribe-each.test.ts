@@ -69,7 +69,7 @@ test('what is published meanwhile follows the reply, each once, though the conne
 test('after the list the session gets frames live', async () => {
   const { one, settle } = await subscribing();
   await settle();
-  expect([one.session.views.isPaused, one.session.views.isBehind]).toEqual([false, false]);
+  expect([one.session.views.isPaused, one.session.views.isCatchingUp]).toEqual([false, false]);
 });
 
 test('a client that leaves meanwhile is subscribed to no more', async () => {
@@ -164,7 +164,7 @@ test('while the lists of subscribers that are far back take all room, others are
   one.connection.stalled = false;
   one.connection.drain();
   await settle();
-  expect([backlogs.total, one.session.views.isBehind]).toEqual([0, false]);
+  expect([backlogs.total, one.session.views.isCatchingUp]).toEqual([0, false]);
   expect(await subscribe(other, 3)).toMatchObject({ view: expect.any(Number) });
 });
 

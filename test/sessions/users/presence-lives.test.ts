@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Fanout } from '../../../src/fanout/fanout.ts';
 import type { View } from '../../../src/fanout/view.ts';
 import type { ServerFrame } from '../../../src/protocol/server-frames.ts';
-import { answeredBy, BusLine, peersBy } from '../../../src/server/bus-line.ts';
+import { answeredBy, BusLine, otherNodesBy } from '../../../src/server/bus-line.ts';
 import { HeldBytes } from '../../../src/sessions/limits/charges.ts';
 import { Presence, type PresenceCalls } from '../../../src/sessions/users/presence.ts';
 import type { BusListener } from '../../../src/topics/engine.ts';
@@ -85,7 +85,7 @@ class Machine {
       nowMs: () => 0,
       metrics: new RecordedMetrics().metrics,
       held: new HeldBytes({ perPayer: 1e9, total: 1e9 }),
-      peers: peersBy<PresenceCalls>(line),
+      otherNodes: otherNodesBy<PresenceCalls>(line),
     });
     for (const topic of topics) {
       this.presence.watch(topic, codecs.protobuf as Parameters<Presence['watch']>[1]);
@@ -93,9 +93,9 @@ class Machine {
     }
     this.watches = watches;
     line.listen({
-      ...answeredBy(this.presence.peerHandlers(name)),
-      came: () => void this.presence.peersCame(),
-      gone: (node) => this.presence.peerGone(node),
+      ...answeredBy(this.presence.nodeHandlers(name)),
+      came: () => void this.presence.nodesCame(),
+      gone: (node) => this.presence.nodeGone(node),
     });
   }
 

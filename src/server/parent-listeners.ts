@@ -8,7 +8,7 @@ import { connectionsMaxOf, unixMode } from './listeners.ts';
 import { clientSocketsMax } from './open-files.ts';
 
 /** What the parent of several workers listens on for them: the unix socket, and the port of the PROXY protocol. */
-export class Entrances {
+export class ParentListeners {
   readonly #environment: Pick<Environment, 'config' | 'log' | 'metrics' | 'monotonicMs'>;
   readonly #passer: SocketPasser;
   readonly #stops: (() => void)[] = [];

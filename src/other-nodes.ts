@@ -1,11 +1,11 @@
 /** The messages between nodes: name -> (body) => answer. */
-export type PeerCalls<C> = { readonly [N in keyof C]: (body: never) => unknown };
+export type CallTable<C> = { readonly [N in keyof C]: (body: never) => unknown };
 
 /**
  * The other nodes: workers of this machine, or machines that share the engine. Messages of one node arrive in the order
  * in which it sent them.
  */
-export interface Peers<C extends PeerCalls<C>> {
+export interface OtherNodes<C extends CallTable<C>> {
   /** Sends a message to all other nodes. */
   tell<N extends keyof C & string>(name: N, body: Parameters<C[N]>[0]): void;
   /** Asks all others. Resolves with the replies of those that reply; never rejects. */
@@ -16,7 +16,7 @@ export interface Peers<C extends PeerCalls<C>> {
 }
 
 /** What a node does when it is told or asked by another one. */
-export type PeerHandlers<C extends PeerCalls<C>> = {
+export type NodeHandlers<C extends CallTable<C>> = {
   readonly [N in keyof C]: (
     body: Parameters<C[N]>[0],
     /** The name of the node that says it. */

@@ -1,21 +1,21 @@
 import type { RequestFacts } from './request-facts.ts';
 
 /** By which name a client has asked for the gateway. */
-export interface RequestedSite {
+export interface RequestedHost {
   /** With its port where that is not the scheme's own; empty: the request has none. */
   readonly host: string;
   /** A trusted proxy says that it was asked by TLS. False says nothing: another proxy may have ended it before. */
   readonly isSecure: boolean;
 }
 
-export type SiteOf = (request: RequestFacts) => RequestedSite;
+export type RequestedHostOf = (request: RequestFacts) => RequestedHost;
 
 /**
  * Reads `Host`, and from the proxies that the operator has named `X-Forwarded-Host` and `X-Forwarded-Proto`, which hold
  * what the client asked for where the proxy rewrites `Host`. Of several values the last one counts: the trusted peer
  * wrote it, and the client may have made up the others.
  */
-export function requestedSite(isProxy: (peerAddress: string) => boolean): SiteOf {
+export function requestedHost(isProxy: (peerAddress: string) => boolean): RequestedHostOf {
   return (request) => {
     const host = request.header('host');
     if (!isProxy(request.peerAddress)) return { host, isSecure: false };

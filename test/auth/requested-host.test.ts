@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
-import { requestedSite } from '../../src/auth/requested-site.ts';
+import { requestedHost } from '../../src/auth/requested-host.ts';
 import { request } from './request.ts';
 
-const siteOf = requestedSite((peer) => peer === '127.0.0.2');
+const requestedHostOf = requestedHost((peer) => peer === '127.0.0.2');
 const asked = (peerAddress: string, host: string, scheme = '') =>
-  siteOf(request({ peerAddress, headers: { 'x-forwarded-host': host, 'x-forwarded-proto': scheme } }));
+  requestedHostOf(
+    request({ peerAddress, headers: { 'x-forwarded-host': host, 'x-forwarded-proto': scheme } }),
+  );
 
 test.each([
   ['127.0.0.2', 'dash.example', '', 'dash.example', false],
