@@ -61,7 +61,7 @@ interface Seen {
 const cpuLimit = 1.8;
 const saturationLimit = 0.5;
 const ownStallMaxMs = 10;
-const ownBytesMax = 3000;
+const ownMaxBytes = 3000;
 
 function measure(subject: Subject, options: Options): Promise<Seen> {
   const { topics: count, rate, bytes, ring, warmUp, seconds, probes, publisher } = options;
@@ -185,7 +185,7 @@ function claims(runs: Runs<Subject, Seen>, subject: Subject, chosen: Options): C
     made.push(atMost(`${name}: longest stall of its own`, longestOwnMs(trace), ownStallMaxMs, 'ms'));
   if (allocated !== undefined) {
     const each = allocated.ownBytes / allocated.publications;
-    made.push(atMost(`${name}: garbage per publication`, each, ownBytesMax, 'bytes'));
+    made.push(atMost(`${name}: garbage per publication`, each, ownMaxBytes, 'bytes'));
   }
   return made;
 }

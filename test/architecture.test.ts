@@ -286,6 +286,20 @@ describe('comments and names', () => {
     const others = lines.filter(({ at }) => !at.startsWith('test/architecture.test.ts'));
     expect(others.filter(({ text }) => banned.test(text)).map(({ at }) => at)).toEqual([]);
   });
+
+  test('call a limit pageMaxBytes or pagesMax, and maxBytes only where it is that of the thing at hand', () => {
+    const measures =
+      'Bytes|Length|Publications|AgeMs|DelayMs|Attempts|Entries|Depth|Members|Keys|Replicas|Ms|Uint32|Integer';
+    const declared = /\b(?:const|let|readonly) ((?:max|min)[A-Z]\w*|\w+(?:Bytes|Length)(?:Max|Min)\b)/;
+    const good = new RegExp(`^(?:max|min)(?:${measures})$`);
+    // The options of an older system's SDK.
+    const taken = ['maxReconnectAttempts'];
+    const wrong = lines.filter(({ text }) => {
+      const name = declared.exec(text)?.[1];
+      return name !== undefined && !good.test(name) && !taken.includes(name);
+    });
+    expect(wrong.map(({ at }) => at)).toEqual([]);
+  });
 });
 
 describe('the reader of imports', () => {

@@ -44,7 +44,7 @@ export class PublishBodies {
   readonly #texts = new ShortTexts();
 
   constructor(payloadMaxBytes: number) {
-    this.wanted = { ...wantedObject, maxNestedBytes: Math.max(payloadMaxBytes, nestedMinBytes) };
+    this.wanted = { ...wantedObject, nestedMaxBytes: Math.max(payloadMaxBytes, nestedMinBytes) };
   }
 
   /**

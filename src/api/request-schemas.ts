@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { jsonName } from '../protocol/json/names.ts';
 import { type FieldRow, fieldRows, type Kinds } from '../protocol/publication.ts';
-import { maxFieldLengths, maxTagLength, maxTags } from '../protocol/publish-limits.ts';
+import { fieldMaxLengths, tagMaxLength, tagsMax } from '../protocol/publish-limits.ts';
 import { topicNameMaxLength } from '../topics/topic-name.ts';
 import { after, component, instant, limit, text, topicName, wholeNumber } from './schemas.ts';
 
@@ -11,8 +11,8 @@ const schemasOf: { readonly [K in keyof Kinds]: (member: FieldRow) => z.ZodType<
   text: ({ minLength = 0, maxLength = Number.MAX_SAFE_INTEGER }) => z.string().min(minLength).max(maxLength),
   tags: () =>
     z
-      .record(text(maxTagLength), z.string().max(maxTagLength))
-      .refine((tags) => Object.keys(tags).length <= maxTags, `at most ${maxTags} tags`),
+      .record(text(tagMaxLength), z.string().max(tagMaxLength))
+      .refine((tags) => Object.keys(tags).length <= tagsMax, `at most ${tagsMax} tags`),
   flag: () => z.boolean(),
   duration: () => z.int().min(1),
   instant: () => instant,
@@ -57,7 +57,7 @@ export const syncBody = component(
   z.strictObject({
     ...publicationFields,
     data,
-    except: text(maxFieldLengths.except).describe('Session of the device that already has it.'),
+    except: text(fieldMaxLengths.except).describe('Session of the device that already has it.'),
   }),
 );
 export const userParams = z.object({

@@ -12,7 +12,7 @@ const toldMax = 10;
 const textMax = 100;
 
 /** No valid request has as many: the schema would look at each, and report each that it does not know. */
-const membersMax = 100;
+const maxMembers = 100;
 
 function countMembers(value: unknown): number {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 0;
@@ -30,10 +30,10 @@ function faultsOf(issue: z.core.$ZodIssue): BodyFault[] {
 /** The value as the schema has it, or the error `invalid_request` that lists the first faults. */
 export function validate<T>(schema: z.ZodType<T>, value: unknown): T | SluiceError {
   const members = countMembers(value);
-  if (members > membersMax)
+  if (members > maxMembers)
     return new SluiceError(
       'invalid_request',
-      `an object has ${members} members: at most ${membersMax} are allowed`,
+      `an object has ${members} members: at most ${maxMembers} are allowed`,
     );
   const result = schema.safeParse(value);
   return result.success ? result.data : invalidRequest(result.error.issues.flatMap(faultsOf));

@@ -1,4 +1,5 @@
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
+import { lastInstantMs } from '../protocol/fields.ts';
 import { topicNameMaxLength } from '../topics/topic-name.ts';
 import { plainClaims, readClaims } from './claims.ts';
 import type { Identity } from './identity.ts';
@@ -23,9 +24,6 @@ export interface TokenVerifier {
   /** Returns at once where HS256 signs the token, or where it was verified before. Never rejects. */
   verify(token: string): TokenResult | Promise<TokenResult>;
 }
-
-/** 9999-12-31T23:59:59.999Z: the last instant that the protocol can express. */
-const lastInstantMs = 253_402_300_799_999;
 
 /** Enough for 10 000 tokens of 300 characters: the default of `connectionsMax`. */
 const verifiedMaxBytes = 8 * 1024 * 1024;

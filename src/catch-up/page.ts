@@ -25,9 +25,9 @@ export interface MadePage {
 }
 
 /** A page covers at most this many publications: an empty page must not walk a whole ring. */
-const maxPagePublications = 1000;
+const pageMaxPublications = 1000;
 /** The same for codecs with few publications per page, so that each page walks a small part of a ring. */
-const maxShortPagePublications = 100;
+const shortPageMaxPublications = 100;
 
 /** What is left of a run of publications when a page is cut there. */
 interface Cut {
@@ -46,7 +46,7 @@ export function makePage(feed: Feed, position: number, reader: Reader, pageBytes
   const { codec } = view.options;
   const target = catchUpTarget(feed);
   const perPage = codec.publicationsPerFrame ?? Number.POSITIVE_INFINITY;
-  const end = pageEnd(position, target, perPage < maxShortPagePublications);
+  const end = pageEnd(position, target, perPage < shortPageMaxPublications);
   const held = topic.state === undefined ? undefined : anyKey;
   const { publications, kept } = conflated(feed, position, end, reader);
   const pieces: Uint8Array[] = [];
@@ -99,23 +99,23 @@ function conflated(
 
 /** Up to where a page that begins after `position` goes at most. */
 function pageEnd(position: number, target: number, isShort: boolean): number {
-  const most = isShort ? maxShortPagePublications : maxPagePublications;
+  const most = isShort ? shortPageMaxPublications : pageMaxPublications;
   const end = position + most;
   return target <= end ? target : roundest(end - most / 2, end);
 }
 
-const maxRoundness = 0x4000_0000;
+const roundnessMax = 0x4000_0000;
 
 /** The largest power of two that divides this offset, at most 2^30; 0 for no offset. */
 function roundness(offset: number): number {
   if (offset === 0) return 0;
-  const low = offset % maxRoundness;
-  return low & -low || maxRoundness;
+  const low = offset % roundnessMax;
+  return low & -low || roundnessMax;
 }
 
 /** The roundest offset of (after, upto]. */
 function roundest(after: number, upto: number): number {
-  let power = maxRoundness;
+  let power = roundnessMax;
   while (upto - (upto % power) <= after) power /= 2;
   return upto - (upto % power);
 }

@@ -22,7 +22,7 @@ export type BacklogItem = TopicBacklog | GoneTopic;
  * Up to this number of topics it is remembered how far they were sent. A later pass repeats publications of the others,
  * which clients drop by their offsets.
  */
-const maxSentTopics = 1000;
+const sentTopicsMax = 1000;
 
 /** Makes the backlog of a topic when its turn comes. */
 export type BacklogOf = (topic: Topic) => TopicBacklog;
@@ -141,7 +141,7 @@ export class PatternBacklog {
   /** The current item was sent. */
   advance(): void {
     const item = this.#current;
-    if (item instanceof TopicBacklog && this.#sent.size < maxSentTopics)
+    if (item instanceof TopicBacklog && this.#sent.size < sentTopicsMax)
       this.#sent.set(item.feed.topic.name, item);
     this.#current = undefined;
   }

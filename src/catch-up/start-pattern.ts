@@ -28,13 +28,13 @@ import { TopicBacklog } from './topic-backlog.ts';
  * topic is looked up by its digest. Among more topics the client is taken to be at the earliest position in all, and
  * gets some publications again.
  */
-const maxExact = 5000;
+const exactMax = 5000;
 /** What a topic that waits for its turn costs, and one that is gone. */
 const bytesOfTopic = 8;
 const bytesOfGone = 40;
 
 /** Topics that the patterns of one reply list; the others introduce themselves with their first frame. */
-export const maxTopicsListed = 1000;
+export const topicsListedMax = 1000;
 
 export interface PatternStarted {
   readonly backlog: PatternBacklog;
@@ -84,7 +84,7 @@ function startAtCursor(
   // The client can't be told which topics are gone. Of state topics it drops those whose values do not come again.
   const had = recovered ? named : withoutValues(named);
   metrics.recoveriesTotal.inc({ outcome: recovered ? 'recovered' : 'gap' });
-  const own = positions.slice(0, maxTopicsListed).flatMap((position) => {
+  const own = positions.slice(0, topicsListedMax).flatMap((position) => {
     const topic = patternMatches(target, position.topic) && broker.find(position.topic);
     return topic && topic.epoch !== '' && (recovered || topic.state === undefined)
       ? [{ topic, start: startSince(topic, position, broker.commits) }]
@@ -175,7 +175,7 @@ function startAfter(
   const gone = [...goneAfter(broker, view, goneSeq)];
   const changed: Topic[] = [];
   for (const topic of changedSince(view, broker, lowest, isKnown)) if (!owned.has(topic)) changed.push(topic);
-  const isExact = !hasExceptions || changed.length + gone.length <= maxExact;
+  const isExact = !hasExceptions || changed.length + gone.length <= exactMax;
   const hadOf = (topic: string) => (isExact ? had.hadOf(topic) : lowest);
   const elsewhere = new Elsewhere(isExact ? had.base : lowest);
   const topics = changed.filter((topic) => elsewhere.lacks(topic, hadOf(topic.name)));

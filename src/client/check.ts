@@ -1,6 +1,6 @@
-import { maxInstantMs, maxUint32 } from '../protocol/fields.ts';
+import { lastInstantMs, maxUint32 } from '../protocol/fields.ts';
 import { isPlain } from '../protocol/json/faithful.ts';
-import { maxFieldLengths, maxTagLength, maxTags } from '../protocol/publish-limits.ts';
+import { fieldMaxLengths, tagMaxLength, tagsMax } from '../protocol/publish-limits.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
 import { ownError } from './client-error.ts';
 import { checkedFilter, isText } from './filter-check.ts';
@@ -8,20 +8,20 @@ import type { Raw } from './wire/parse.ts';
 import { defaults, maxInteger, unlessAbsent } from './wire/read.ts';
 import type { Field } from './wire/tables.ts';
 
-const maxTextLength = 1024;
+const textMaxLength = 1024;
 
 /** In characters, by the name of the field. */
-const maxLengths: Readonly<Record<string, number>> = {
-  ...maxFieldLengths,
-  keys: maxFieldLengths.key,
-  tags: maxTagLength,
+const textMaxLengths: Readonly<Record<string, number>> = {
+  ...fieldMaxLengths,
+  keys: fieldMaxLengths.key,
+  tags: tagMaxLength,
   token: 16_384,
 };
 
 /** The largest whole number, by the type of the field. */
-const maxNumbers: Readonly<Record<string, number>> = {
+const largestNumbers: Readonly<Record<string, number>> = {
   U: maxUint32,
-  I: maxInstantMs,
+  I: lastInstantMs,
   P: maxInteger,
   N: maxInteger,
   n: maxInteger,
@@ -62,14 +62,14 @@ function checkedOne({ name, type, fields }: Field, value: unknown): unknown {
 }
 
 function checkedValue(name: string, type: string, value: unknown): unknown {
-  const max = maxNumbers[type];
+  const max = largestNumbers[type];
   if (max !== undefined) {
     if (!(Number.isInteger(value) && (value as number) >= 0 && (value as number) <= max))
       fail(name, `an integer from 0 to ${max}`);
   } else if (type === 'B') {
     if (typeof value !== 'boolean') fail(name, 'a boolean');
   } else {
-    const maxLength = maxLengths[name] ?? maxTextLength;
+    const maxLength = textMaxLengths[name] ?? textMaxLength;
     if (!isText(value) || value.length > maxLength || (type === 'r' && !value))
       fail(name, `a string of at most ${maxLength} characters`);
     if (name === 'topic') return canonicalTopic(value);
@@ -79,7 +79,7 @@ function checkedValue(name: string, type: string, value: unknown): unknown {
 
 function checkedTags(name: string, tags: unknown): unknown {
   const entries = isPlain(tags as object) ? Object.entries(tags as Raw) : fail(name, 'a plain object');
-  if (entries.length > maxTags) fail(name, `at most ${maxTags}`);
+  if (entries.length > tagsMax) fail(name, `at most ${tagsMax}`);
   for (const [tag, text] of entries) {
     checkedValue(name, 'r', tag);
     checkedValue(name, 's', text);

@@ -10,7 +10,7 @@ export interface Published extends Position {
 }
 
 /** The gateway remembers messageIds for 5 minutes. One minute is left for delays on the way. */
-const maxResendAgeMs = 240_000;
+const resendMaxAgeMs = 240_000;
 
 interface Entry {
   /** Ascends in the order of the application's calls. */
@@ -164,7 +164,7 @@ export class OfflineQueue {
   /** It may be committed, and the gateway may have forgotten its messageId: sent again it could count twice. */
   #tooLate({ lostAtMs }: Entry): ClientError | undefined {
     const nowMs = this.#runtime.monotonicMs();
-    return nowMs - (lostAtMs ?? nowMs) > maxResendAgeMs ? localError('disconnected') : undefined;
+    return nowMs - (lostAtMs ?? nowMs) > resendMaxAgeMs ? localError('disconnected') : undefined;
   }
 
   #settle(entry: Entry, outcome: Outcome<'publish'>): void {

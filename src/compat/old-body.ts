@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { SluiceError } from '../errors.ts';
-import { maxInstantMs } from '../protocol/fields.ts';
+import { lastInstantMs } from '../protocol/fields.ts';
 import { fromInstant } from '../protocol/instant.ts';
 import { cutObject, memberValue, scanObject } from '../protocol/json/envelope.ts';
 import { type JsonMember, type JsonText, memberName, scanJson } from '../protocol/json/scanner.ts';
@@ -87,7 +87,7 @@ function textIn(value: unknown, name: string): string {
 
 function instantOf(timestamp: unknown): number | undefined {
   const ms = typeof timestamp === 'string' ? fromInstant(timestamp) : undefined;
-  return ms !== undefined && ms >= 0 && ms <= maxInstantMs ? ms : undefined;
+  return ms !== undefined && ms >= 0 && ms <= lastInstantMs ? ms : undefined;
 }
 
 function objectIn(json: Uint8Array): JsonText | undefined {

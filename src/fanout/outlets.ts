@@ -10,7 +10,7 @@ interface Outlet {
 }
 
 /** With fewer, a frame that excepts a session would never be published. */
-const minFramesPerTurn = 2;
+const framesMinPerTurn = 2;
 
 /**
  * The sinks that have members. A frame goes to each sink that has members of its view, within that sink's budget of
@@ -55,7 +55,7 @@ export class Outlets {
       const outlet = outlets[number];
       if (outlet === undefined) continue;
       outlet.sink.beginTurn();
-      outlet.left = outlet.sink.maxFramesPerTurn;
+      outlet.left = outlet.sink.framesMaxPerTurn;
       if (outlet.members > 0) continue;
       outlets[number] = undefined;
       this.#size--;
@@ -128,16 +128,16 @@ export class Outlets {
     checkBudget(sink);
     const free = this.#outlets.indexOf(undefined);
     const number = free === -1 ? this.#outlets.length : free;
-    this.#outlets[number] = { sink, members: 0, left: sink.maxFramesPerTurn };
+    this.#outlets[number] = { sink, members: 0, left: sink.framesMaxPerTurn };
     this.#size++;
     this.#open++;
     return number;
   }
 }
 
-function checkBudget({ transport, maxFramesPerTurn }: Sink): void {
-  if (Number.isSafeInteger(maxFramesPerTurn) && maxFramesPerTurn >= minFramesPerTurn) return;
+function checkBudget({ transport, framesMaxPerTurn }: Sink): void {
+  if (Number.isSafeInteger(framesMaxPerTurn) && framesMaxPerTurn >= framesMinPerTurn) return;
   throw new Error(
-    `the sink of ${transport} must take an integer of at least ${minFramesPerTurn} frames a turn, not ${maxFramesPerTurn}`,
+    `the sink of ${transport} must take an integer of at least ${framesMinPerTurn} frames a turn, not ${framesMaxPerTurn}`,
   );
 }

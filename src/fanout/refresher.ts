@@ -39,11 +39,11 @@ export interface RefresherOptions extends RefreshOptions {
 }
 
 /** Most of the frames that a sink takes in a turn are left to changes. */
-const maxFramesPerTurn = 8;
+const framesMaxPerTurn = 8;
 /** A snapshot that members come in the middle of is begun this often; then this round leaves it out. */
-const maxTries = 3;
+const triesMax = 3;
 /** Looking for topics yields to the next turn after this many that are not to be refreshed. */
-const maxTopicsPerTurn = 2000;
+const topicsMaxPerTurn = 2000;
 
 interface Target {
   readonly view: View;
@@ -114,7 +114,7 @@ export class Refresher {
   /** Call it once a turn, before anything else is published. */
   turn(): void {
     const { budget, turns } = this.#options;
-    for (let frames = 0; this.isBusy && frames < maxFramesPerTurn; ) {
+    for (let frames = 0; this.isBusy && frames < framesMaxPerTurn; ) {
       const startMs = turns.nowMs();
       const sent = this.#step();
       budget.charge(turns.nowMs() - startMs);
@@ -140,7 +140,7 @@ export class Refresher {
   /** Finds what is to be sent next, among as many topics as a turn has time for. */
   #next(): void {
     const { broker, pageBytes } = this.#options;
-    for (let seen = 0; seen < maxTopicsPerTurn; seen++) {
+    for (let seen = 0; seen < topicsMaxPerTurn; seen++) {
       const target = this.#targets.shift();
       if (target !== undefined && isReady(target)) {
         const pages = new SnapshotPages(target.view, target.topic, broker.nowMs(), pageBytes);
@@ -165,7 +165,7 @@ export class Refresher {
 
   #startAgain({ view, topic, tries }: Target): void {
     this.#current = undefined;
-    if (tries < maxTries) this.#targets.push({ view, topic, tries: tries + 1 });
+    if (tries < triesMax) this.#targets.push({ view, topic, tries: tries + 1 });
   }
 
   /** The first members came, with the current values: the first round is about later changes. */

@@ -37,7 +37,7 @@ export interface Sink {
    * At most this many frames are published between two calls of `beginTurn`. An integer of at least 2, as
    * `publishExcept` counts as two frames; it never changes.
    */
-  readonly maxFramesPerTurn: number;
+  readonly framesMaxPerTurn: number;
   /**
    * A new turn of the event loop: what the last one wrote has drained, or was dropped for some members. Calls `lag` of
    * these members, and counts what they lost.

@@ -75,12 +75,12 @@ export const replyKinds: { readonly [K in keyof Replies]: true } = {
 };
 
 /** Tokens with many claims are long. */
-const maxTokenLength = 16_384;
+const tokenMaxLength = 16_384;
 
 /** How the fields of each command are read. */
 export const commandReaders: { readonly [K in keyof Commands]: (fields: Fields) => Commands[K] } = {
   connect: (fields) => ({
-    token: fields.optionalText('token', maxTokenLength),
+    token: fields.optionalText('token', tokenMaxLength),
     client: fields.optionalText('client'),
     capabilities: present(fields.soundTexts('capabilities')),
   }),
@@ -108,7 +108,7 @@ export const commandReaders: { readonly [K in keyof Commands]: (fields: Fields) 
   }),
   presence: (fields) => ({ topic: fields.topic('topic') }),
   status: () => ({}),
-  refresh: (fields) => ({ token: fields.text('token', maxTokenLength) }),
+  refresh: (fields) => ({ token: fields.text('token', tokenMaxLength) }),
   ping: (fields) => {
     const roundTripMs = fields.has('roundTripMs') ? fields.number('roundTripMs') : 0;
     if (roundTripMs < 0) fields.fail('roundTripMs', 'must not be negative');
@@ -145,7 +145,7 @@ function subscription(fields: Fields): Subscription {
     conflate: fields.trueOrAbsent('conflate'),
     presence: fields.trueOrAbsent('presence'),
     keys: fields.optionalTexts('keys'),
-    token: fields.optionalText('token', maxTokenLength),
+    token: fields.optionalText('token', tokenMaxLength),
   };
 }
 

@@ -45,7 +45,7 @@ export interface ReadEntry<T> {
 export const maxUint32 = 0xffff_ffff;
 
 /** 9999-12-31T23:59:59.999Z: the last instant that RFC 3339 can write. */
-export const maxInstantMs = 253_402_300_799_999;
+export const lastInstantMs = 253_402_300_799_999;
 
 /**
  * Reads and checks the fields of one message. Nothing throws: the first fault is kept in `faults`, and
@@ -150,7 +150,7 @@ export class Fields {
   optionalInstant(name: string): number | undefined {
     const value = this.dialect.instant(this.raw, name);
     if (value === null || value === 0) return undefined;
-    if (value !== undefined && Number.isInteger(value) && value > 0 && value <= maxInstantMs) return value;
+    if (value !== undefined && Number.isInteger(value) && value > 0 && value <= lastInstantMs) return value;
     this.fail(name, 'must be a point in time from 1970 to 9999');
     return 0;
   }

@@ -2,8 +2,8 @@ import type { Fields } from './fields.ts';
 import type { Filter } from './frames.ts';
 import { isWellFormed } from './utf8.ts';
 
-export const maxFilterDepth = 8;
-export const maxFilterNodes = 64;
+export const filterMaxDepth = 8;
+export const filterMaxNodes = 64;
 
 /** A filter with all that is below it. Its faults are `invalid_filter`. */
 export function readFilter(fields: Fields): Filter {
@@ -14,8 +14,8 @@ const nothing: Filter = { op: 'exists', tag: '' };
 
 function node(fields: Fields, depth: number, count: { nodes: number }): Filter {
   count.nodes++;
-  if (depth > maxFilterDepth) return invalid(fields, 'op', `is more than ${maxFilterDepth} levels deep`);
-  if (count.nodes > maxFilterNodes) return invalid(fields, 'op', `is one of more than ${maxFilterNodes}`);
+  if (depth > filterMaxDepth) return invalid(fields, 'op', `is more than ${filterMaxDepth} levels deep`);
+  if (count.nodes > filterMaxNodes) return invalid(fields, 'op', `is one of more than ${filterMaxNodes}`);
   const op = fields.dialect.operator(fields.raw['op']);
   switch (op) {
     case 'eq':
@@ -41,7 +41,7 @@ function node(fields: Fields, depth: number, count: { nodes: number }): Filter {
       const length = Array.isArray(entries) ? entries.length : 0;
       if (length === 0) return invalid(fields, 'filters', 'must not be empty');
       if (op === 'not' && length !== 1) return invalid(fields, 'filters', 'of "not" must be one');
-      if (length > maxFilterNodes) return invalid(fields, 'filters', `may be ${maxFilterNodes} at most`);
+      if (length > filterMaxNodes) return invalid(fields, 'filters', `may be ${filterMaxNodes} at most`);
       return { op, filters: fields.list('filters', (inner) => node(inner, depth + 1, count)) };
     }
     default:

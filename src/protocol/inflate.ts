@@ -3,7 +3,7 @@ import type { CompressedBody } from './frames.ts';
 import { inflateRaw } from './inflate-raw.ts';
 
 /** What one batch may hold before compression. */
-export const maxPlainBytes = 16 * 1024 * 1024;
+export const plainMaxBytes = 16 * 1024 * 1024;
 
 /** Runs up to this size do not say how long they are: three bytes in seventy, of a small update with a dictionary. */
 export const smallRunBytes = 1024;
@@ -15,13 +15,13 @@ export type InflateFault = 'unknown_dictionary' | 'mismatch' | 'too_large';
 
 /**
  * The publications of a compressed batch, encoded. Never throws, and never allocates more than the body's `plainBytes`
- * (or `smallRunBytes`), which may be `maxPlainBytes`.
+ * (or `smallRunBytes`), which may be `plainMaxBytes`.
  */
 export function inflateBody(
   body: CompressedBody,
   dictionaries: ReadonlyMap<number, Uint8Array>,
 ): Uint8Array | InflateFault {
-  if (body.plainBytes > maxPlainBytes) return 'too_large';
+  if (body.plainBytes > plainMaxBytes) return 'too_large';
   const dictionary = dictionaries.get(body.dictionary);
   if (body.dictionary !== 0 && dictionary === undefined) return 'unknown_dictionary';
   const run = inflateExactly(body, dictionary);

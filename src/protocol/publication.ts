@@ -1,4 +1,4 @@
-import { maxFieldLengths } from './publish-limits.ts';
+import { fieldMaxLengths } from './publish-limits.ts';
 
 /** What a publication carries: JSON text in UTF-8 (kept byte for byte) or any bytes. */
 export interface Payload {
@@ -58,7 +58,7 @@ const optionalFields = {
     publicationField: 6,
     kept: 'encoded',
     identifies: true,
-    maxLength: maxFieldLengths.key,
+    maxLength: fieldMaxLengths.key,
     sentence: 'State mode: the key that gets this value.',
   },
   tags: {
@@ -73,7 +73,7 @@ const optionalFields = {
     kept: 'never',
     identifies: false,
     minLength: 1,
-    maxLength: maxFieldLengths.messageId,
+    maxLength: fieldMaxLengths.messageId,
     sentence:
       'Idempotency key: a repeat within 5 minutes returns the first offset and is not published again.',
   },
@@ -84,7 +84,7 @@ const optionalFields = {
     // A client that sends one again after a reconnect names its new session.
     identifies: false,
     minLength: 1,
-    maxLength: maxFieldLengths.except,
+    maxLength: fieldMaxLengths.except,
     sentence: 'Id of a session that does not get it.',
   },
   ttlMs: {

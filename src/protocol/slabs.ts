@@ -25,13 +25,13 @@ export class Slabs {
    * For a piece whose length is known once it is written: an array with room for this many bytes from `start` on, until
    * `close`.
    */
-  open(lengthMax: number): Uint8Array {
-    if (4 * lengthMax > this.#slabBytes) {
+  open(maxLength: number): Uint8Array {
+    if (4 * maxLength > this.#slabBytes) {
       this.#start = 0;
-      this.#opened = new Uint8Array(lengthMax);
+      this.#opened = new Uint8Array(maxLength);
       return this.#opened;
     }
-    if (this.#used + lengthMax > this.#slab.length) {
+    if (this.#used + maxLength > this.#slab.length) {
       this.#slab = new Uint8Array(this.#slabBytes);
       this.#used = 0;
     }

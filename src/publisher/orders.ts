@@ -10,7 +10,7 @@ interface Held {
 }
 
 const firstWaitMs = 100;
-const maxWaitMs = 5000;
+const waitMaxMs = 5000;
 
 /**
  * Which orders of a queue may be sent now. An order is what must not be overtaken, such as the publications of one
@@ -92,6 +92,6 @@ export class Orders {
 }
 
 export function backoffMs(failures: number): number {
-  const mostMs = Math.min(maxWaitMs, firstWaitMs * 2 ** Math.min(failures - 1, 16));
+  const mostMs = Math.min(waitMaxMs, firstWaitMs * 2 ** Math.min(failures - 1, 16));
   return mostMs * (0.5 + Math.random() / 2);
 }

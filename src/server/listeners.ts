@@ -5,7 +5,7 @@ import type { Config } from '../config.ts';
 import { logStrangers, ProxyPort } from '../transport/proxy-port.ts';
 import { SocketRelay } from '../transport/socket-relay.ts';
 import { holdResponse } from '../transport/uws/held-response.ts';
-import { maxHeadBytes, type Uws } from '../transport/uws/load.ts';
+import { headMaxBytes, type Uws } from '../transport/uws/load.ts';
 import type { ParentListener } from '../workers/passed-sockets.ts';
 import { type CertificateFiles, checkCertificate, stampOf } from './certificate.ts';
 import type { Environment, Swept } from './environment.ts';
@@ -185,7 +185,7 @@ async function openRelay(
   // What was accepted before the end is still served.
   opened.atClose(await opened.listenUnixApp(socketPath, 0o600));
   const relay = new SocketRelay({
-    ...{ socketPath, headMaxBytes: maxHeadBytes },
+    ...{ socketPath, headMaxBytes },
     connectionsMax: connectionsMaxOf(config),
     hasFiles: () => serving.canRelay(),
     full: () => metrics.connectionsRejectedTotal.inc({ reason: 'too_many_connections' }),

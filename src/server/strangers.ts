@@ -1,7 +1,7 @@
 import type { Log } from '../log.ts';
 
 /** At most this many names are remembered as logged. */
-const maxLogged = 100;
+const loggedMax = 100;
 
 /** Logs, once for each, what gateways of other versions say that this one does not know. It is ignored. */
 export class Strangers {
@@ -13,7 +13,7 @@ export class Strangers {
   }
 
   ignore(what: string, from: string): void {
-    if (this.#logged.has(what) || this.#logged.size >= maxLogged) return;
+    if (this.#logged.has(what) || this.#logged.size >= loggedMax) return;
     this.#logged.add(what);
     this.#log.warn({ from, what }, 'ignored a message of a gateway of another version');
   }

@@ -2,8 +2,8 @@ import type { Reply, ServerFrame } from '../protocol/server-frames.ts';
 import type { Connection } from './connection.ts';
 
 /** The most messages that wait for a full buffer to drain, and the most bytes. */
-export const maxWaitingMessages = 100;
-export const maxWaitingBytes = 256 * 1024;
+export const waitingMessagesMax = 100;
+export const waitingMaxBytes = 256 * 1024;
 
 export interface OutboxOptions {
   readonly connection: Connection;
@@ -126,7 +126,7 @@ export class Outbox {
     this.#waiting.push(message);
     this.#waitingBytes += message.length;
     const { length } = this.#waiting;
-    if (length > maxWaitingMessages || (length > 1 && this.#waitingBytes > maxWaitingBytes))
+    if (length > waitingMessagesMax || (length > 1 && this.#waitingBytes > waitingMaxBytes))
       this.#overflowed.terminate();
   }
 }

@@ -1,5 +1,5 @@
 import { canonicalFilter } from '../protocol/canonical-filter.ts';
-import { maxFilterDepth, maxFilterNodes } from '../protocol/filter-fields.ts';
+import { filterMaxDepth, filterMaxNodes } from '../protocol/filter-fields.ts';
 import type { Filter, Tags } from '../protocol/frames.ts';
 
 /** A filter ready for use. Equal filters, however they were written, have the same canonical text. */
@@ -16,8 +16,8 @@ const noTags: Tags = {};
 
 /** What is wrong with the filter's size, or nothing; the decoders have checked its shape. */
 export function filterProblem(filter: Filter): string | undefined {
-  if (depthOf(filter) > maxFilterDepth) return `a filter is at most ${maxFilterDepth} deep`;
-  if (nodesOf(filter) > maxFilterNodes) return `a filter has at most ${maxFilterNodes} conditions`;
+  if (depthOf(filter) > filterMaxDepth) return `a filter is at most ${filterMaxDepth} deep`;
+  if (nodesOf(filter) > filterMaxNodes) return `a filter has at most ${filterMaxNodes} conditions`;
   return emptyNode(filter) ? 'and, or and in need at least one part, not needs exactly one' : undefined;
 }
 

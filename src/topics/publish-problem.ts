@@ -1,5 +1,5 @@
 import { SluiceError } from '../errors.ts';
-import { maxInstantMs } from '../protocol/fields.ts';
+import { lastInstantMs } from '../protocol/fields.ts';
 import { publicationTypeProblem } from '../protocol/frame-kinds.ts';
 import {
   fieldRows,
@@ -9,7 +9,7 @@ import {
   type PublishFields,
   type Tags,
 } from '../protocol/publication.ts';
-import { maxTagLength, maxTags } from '../protocol/publish-limits.ts';
+import { tagMaxLength, tagsMax } from '../protocol/publish-limits.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
 import { topicProblem } from './topic-name.ts';
 
@@ -56,7 +56,7 @@ const problems: { readonly [K in keyof Kinds]: (value: Kinds[K], row: NamedField
   duration: (value, { name }) =>
     Number.isSafeInteger(value) && value > 0 ? undefined : `${name} is a positive integer`,
   instant: (value) =>
-    Number.isSafeInteger(value) && value >= 0 && value <= maxInstantMs
+    Number.isSafeInteger(value) && value >= 0 && value <= lastInstantMs
       ? undefined
       : 'timestamp is out of range',
   integer: (value, { name }) =>
@@ -74,12 +74,12 @@ function textProblem(text: string, { name, minLength = 0, maxLength }: NamedFiel
 function tagsProblem(tags: Tags): string | undefined {
   let count = 0;
   for (const name in tags) {
-    if (++count > maxTags) return `at most ${maxTags} tags`;
+    if (++count > tagsMax) return `at most ${tagsMax} tags`;
     const value = tags[name] as string;
-    if (name === '' || name.length > maxTagLength)
-      return `the name of a tag has 1 to ${maxTagLength} characters`;
+    if (name === '' || name.length > tagMaxLength)
+      return `the name of a tag has 1 to ${tagMaxLength} characters`;
     if (!isWellFormed(name) || !isWellFormed(value)) return 'tags are not well-formed Unicode';
-    if (value.length > maxTagLength) return `the value of a tag has at most ${maxTagLength} characters`;
+    if (value.length > tagMaxLength) return `the value of a tag has at most ${tagMaxLength} characters`;
   }
   return undefined;
 }

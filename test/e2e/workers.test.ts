@@ -12,7 +12,7 @@ import { RawSocket } from '../support/raw-socket.ts';
 import { clientOfTest, state } from '../support/sdk.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
-const maxPerIp = 60;
+const perIpMax = 60;
 const folder = mkdtempSync(join(tmpdir(), 'sluice-workers-'));
 const unixSocket = join(folder, 'gateway.sock');
 let gateway: GatewayProcess;
@@ -32,7 +32,7 @@ beforeAll(async () => {
       '--api-key',
       apiKey,
     ],
-    ...['--port', '0', '--workers', '2', '--connections-max-per-ip', String(maxPerIp)],
+    ...['--port', '0', '--workers', '2', '--connections-max-per-ip', String(perIpMax)],
     ...['--handshakes-per-second-per-ip', '100000', '--http-connections-per-second-per-ip', '100000'],
   );
   wsUrl = `${gateway.url.replace('http', 'ws')}/ws?token=${apiKey}`;
@@ -124,9 +124,9 @@ describe('a gateway of two processes', () => {
   });
 
   test('holds all processes together to one cap, exactly', async () => {
-    const asked = await Promise.allSettled(upto(maxPerIp + 20).map(() => open(wsUrl)));
+    const asked = await Promise.allSettled(upto(perIpMax + 20).map(() => open(wsUrl)));
     const admitted = asked.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
-    expect(admitted).toHaveLength(maxPerIp);
+    expect(admitted).toHaveLength(perIpMax);
     await admitted[0]?.close();
     await eventually(() => open(wsUrl));
     await expect(open(wsUrl)).rejects.toThrow();

@@ -187,7 +187,7 @@ describe('the dictionary of a view', () => {
       turns.settle();
     }
     await fill(view);
-    expect(Math.max(...sink.perTurn())).toBe(sink.maxFramesPerTurn);
+    expect(Math.max(...sink.perTurn())).toBe(sink.framesMaxPerTurn);
     expect(heard.offsets).toEqual(heard.offsets.map((_, i) => i + 2));
   });
 });

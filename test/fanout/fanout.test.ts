@@ -556,7 +556,7 @@ test('no turn takes more frames than may be, whatever they are', async () => {
         turns.turn();
       }
       turns.advance(60_000);
-      expect(Math.max(0, ...sink.perTurn())).toBeLessThanOrEqual(sink.maxFramesPerTurn);
+      expect(Math.max(0, ...sink.perTurn())).toBeLessThanOrEqual(sink.framesMaxPerTurn);
     }),
     { numRuns: 100 },
   );

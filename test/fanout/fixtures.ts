@@ -107,7 +107,7 @@ export interface SentFrame extends OutFrame {
 /** Writes down the frames, and hands their bytes to who joined the channel. */
 export class FakeSink implements Sink {
   readonly transport = 'fake';
-  readonly maxFramesPerTurn: number;
+  readonly framesMaxPerTurn: number;
   /** One that hears nothing. */
   readonly member: Member = { sink: this, join: () => undefined, leave: () => undefined };
   readonly frames: SentFrame[] = [];
@@ -117,8 +117,8 @@ export class FakeSink implements Sink {
   onTurn: () => void = () => undefined;
   readonly #nowMs: () => number;
 
-  constructor(nowMs: () => number, maxFramesPerTurn = 31) {
-    this.maxFramesPerTurn = maxFramesPerTurn;
+  constructor(nowMs: () => number, framesMaxPerTurn = 31) {
+    this.framesMaxPerTurn = framesMaxPerTurn;
     this.#nowMs = nowMs;
   }
 

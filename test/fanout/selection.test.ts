@@ -296,7 +296,7 @@ describe('conflation and receivers that differ', () => {
         .filter((frame) => frame.turn === turn)
         .reduce((sum, { instead }) => sum + (instead ? 2 : 1), 0);
     const turnsOf = new Set(sink.of(view).map(({ turn }) => turn));
-    for (const turn of turnsOf) expect(published(turn)).toBeLessThanOrEqual(sink.maxFramesPerTurn);
+    for (const turn of turnsOf) expect(published(turn)).toBeLessThanOrEqual(sink.framesMaxPerTurn);
     expect(sink.of(view).flatMap(offsetsOf)).toHaveLength(100);
   });
 });

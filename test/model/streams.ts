@@ -45,7 +45,7 @@ export interface StreamAsked {
 }
 
 /** The kernel takes this much, and more, for a client that reads nothing, however small its receive buffer. */
-const kernelBytesMin = 8192;
+const kernelMinBytes = 8192;
 const heartbeatMs = 15_000;
 const probeMs = 50;
 const pollMs = 25_000;
@@ -96,7 +96,7 @@ export class Streams {
 
   openStream(asked: StreamAsked, reader: Reader): Response {
     const { kernelBytes, loop, metrics, sessions, backpressureMaxBytes } = this.#options;
-    const response = new Response(Math.max(kernelBytesMin, kernelBytes), loop.nowMs, reader);
+    const response = new Response(Math.max(kernelMinBytes, kernelBytes), loop.nowMs, reader);
     const start = startOf(asked);
     const connection = new SseConnection(
       {

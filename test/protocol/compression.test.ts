@@ -7,7 +7,7 @@ import { concatBytes } from '../../src/protocol/bytes.ts';
 import { deflateBody } from '../../src/protocol/compression.ts';
 import { crc32 } from '../../src/protocol/crc32.ts';
 import type { CompressedBody, Publication } from '../../src/protocol/frames.ts';
-import { maxPlainBytes, smallRunBytes } from '../../src/protocol/inflate.ts';
+import { plainMaxBytes, smallRunBytes } from '../../src/protocol/inflate.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 import { publication } from '../support/arbitraries.ts';
 import { protobufCodec } from '../support/codecs.ts';
@@ -116,7 +116,7 @@ describe('a compressed batch', () => {
       ok: false,
       reason: 'mismatch',
     });
-    const tooLarge = received({ ...bomb, plainBytes: maxPlainBytes + 1 });
+    const tooLarge = received({ ...bomb, plainBytes: plainMaxBytes + 1 });
     expect(expandBatch(tooLarge, none)).toEqual({ ok: false, reason: 'too_large' });
   });
 

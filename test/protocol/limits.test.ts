@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ClientFrame } from '../../src/protocol/client-frames.ts';
-import { maxInstantMs } from '../../src/protocol/fields.ts';
-import { maxFilterDepth, maxFilterNodes } from '../../src/protocol/filter-fields.ts';
+import { lastInstantMs } from '../../src/protocol/fields.ts';
+import { filterMaxDepth, filterMaxNodes } from '../../src/protocol/filter-fields.ts';
 import type { Filter } from '../../src/protocol/frames.ts';
 import { nullPayload } from '../../src/protocol/payload.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
@@ -35,14 +35,14 @@ describe.each(Object.values(codecs))('the $name codec', (codec) => {
   it.each<[string, ClientFrame, ClientFrame, string]>([
     [
       'the depth of a filter',
-      subscribe(nested(maxFilterDepth)),
-      subscribe(nested(maxFilterDepth + 1)),
+      subscribe(nested(filterMaxDepth)),
+      subscribe(nested(filterMaxDepth + 1)),
       'invalid_filter',
     ],
     [
       'the nodes of a filter',
-      subscribe(wide(maxFilterNodes)),
-      subscribe(wide(maxFilterNodes + 1)),
+      subscribe(wide(filterMaxNodes)),
+      subscribe(wide(filterMaxNodes + 1)),
       'invalid_filter',
     ],
     [
@@ -99,8 +99,8 @@ describe.each(Object.values(codecs))('the $name codec', (codec) => {
   });
 
   it('takes times up to the year 9999', () => {
-    expect(decode({ ...publish, timestampMs: maxInstantMs })).toMatchObject({ ok: true });
-    expect(decode({ ...publish, timestampMs: maxInstantMs + 1 })).toMatchObject({
+    expect(decode({ ...publish, timestampMs: lastInstantMs })).toMatchObject({ ok: true });
+    expect(decode({ ...publish, timestampMs: lastInstantMs + 1 })).toMatchObject({
       ok: false,
       code: 'invalid_request',
     });

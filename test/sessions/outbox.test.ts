@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { maxWaitingBytes, maxWaitingMessages, Outbox } from '../../src/sessions/outbox.ts';
+import { Outbox, waitingMaxBytes, waitingMessagesMax } from '../../src/sessions/outbox.ts';
 import { FakeSink } from '../fanout/fixtures.ts';
 import { codecs } from '../support/codecs.ts';
 import { FakeConnection } from './fixtures.ts';
@@ -20,7 +20,7 @@ function makeOutbox() {
 describe('an outbox whose connection is full', () => {
   test('takes 100 messages, and no more', () => {
     const { connection, outbox } = makeOutbox();
-    for (let i = 0; i < maxWaitingMessages; i++) outbox.send(new Uint8Array(10));
+    for (let i = 0; i < waitingMessagesMax; i++) outbox.send(new Uint8Array(10));
     expect(connection.endedWith).toBeUndefined();
     outbox.send(new Uint8Array(1));
     expect(connection.endedWith).toBe('terminated');
@@ -28,16 +28,16 @@ describe('an outbox whose connection is full', () => {
 
   test('takes 256 KiB, and no more', () => {
     const { connection, outbox } = makeOutbox();
-    outbox.send(new Uint8Array(maxWaitingBytes - 1));
+    outbox.send(new Uint8Array(waitingMaxBytes - 1));
     outbox.send(new Uint8Array(1));
-    expect([connection.endedWith, outbox.unsentBytes]).toEqual([undefined, maxWaitingBytes + 1]);
+    expect([connection.endedWith, outbox.unsentBytes]).toEqual([undefined, waitingMaxBytes + 1]);
     outbox.send(new Uint8Array(1));
     expect(connection.endedWith).toBe('terminated');
   });
 
   test('takes one message of any size', () => {
     const { connection, outbox } = makeOutbox();
-    outbox.send(new Uint8Array(maxWaitingBytes * 2));
+    outbox.send(new Uint8Array(waitingMaxBytes * 2));
     expect(connection.endedWith).toBeUndefined();
   });
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ServerFrame } from '../../src/protocol/server-frames.ts';
-import { maxWaitingReplies } from '../../src/sessions/commands/large-replies.ts';
-import { maxWaitingBytes, maxWaitingMessages } from '../../src/sessions/outbox.ts';
+import { waitingRepliesMax } from '../../src/sessions/commands/large-replies.ts';
+import { waitingMaxBytes, waitingMessagesMax } from '../../src/sessions/outbox.ts';
 import { topicOf } from '../fanout/fixtures.ts';
 import { codecs } from '../support/codecs.ts';
 import { json } from '../topics/fixtures.ts';
@@ -31,7 +31,7 @@ describe('a connection that does not read', () => {
     const { connection, session } = connect();
     connection.stalled = true;
     connection.buffered = 11;
-    for (let i = 0; i < maxWaitingMessages; i++) session.outbox.push({ kind: 'pong', timeMs: i });
+    for (let i = 0; i < waitingMessagesMax; i++) session.outbox.push({ kind: 'pong', timeMs: i });
     expect(connection.endedWith).toBeUndefined();
     session.outbox.push({ kind: 'pong', timeMs: 0 });
     expect([connection.endedWith, session.endedBy]).toEqual(['terminated', 'slow_consumer']);
@@ -42,8 +42,8 @@ describe('a connection that does not read', () => {
     const { connection, session } = connect();
     connection.stalled = true;
     connection.buffered = 11;
-    session.outbox.send(new Uint8Array(maxWaitingBytes));
-    expect([connection.endedWith, session.unsentBytes]).toEqual([undefined, maxWaitingBytes + 11]);
+    session.outbox.send(new Uint8Array(waitingMaxBytes));
+    expect([connection.endedWith, session.unsentBytes]).toEqual([undefined, waitingMaxBytes + 11]);
     session.outbox.send(new Uint8Array(1));
     expect(connection.endedWith).toBe('terminated');
   });
@@ -85,14 +85,14 @@ describe('a connection that does not read', () => {
     connection.stalled = true;
     connection.buffered = 250;
     connection.forget();
-    for (let id = 1; id <= maxWaitingReplies + 1; id++) command({ kind: 'history', id, topic: 'a' });
+    for (let id = 1; id <= waitingRepliesMax + 1; id++) command({ kind: 'history', id, topic: 'a' });
     expect(connection.frames()).toMatchObject([
-      { kind: 'error', id: maxWaitingReplies + 1, code: 'rate_limited', retry: true },
+      { kind: 'error', id: waitingRepliesMax + 1, code: 'rate_limited', retry: true },
     ]);
     connection.stalled = false;
     connection.drain();
     for (let i = 0; i < 30; i++) await settle();
-    expect(connection.of('history')).toHaveLength(maxWaitingReplies);
+    expect(connection.of('history')).toHaveLength(waitingRepliesMax);
   });
 
   test('that waits for a page of history is terminated after the write timeout', async () => {

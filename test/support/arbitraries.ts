@@ -1,7 +1,7 @@
 import type { Arbitrary } from 'fast-check';
 import fc from 'fast-check';
 import type { ClientFrame, CommandKind, Commands } from '../../src/protocol/client-frames.ts';
-import { maxInstantMs } from '../../src/protocol/fields.ts';
+import { lastInstantMs } from '../../src/protocol/fields.ts';
 import type { Filter, OffsetRange, Payload, Publication } from '../../src/protocol/frames.ts';
 import type { ServerFrame, ServerKind, ServerKinds } from '../../src/protocol/server-frames.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
@@ -11,7 +11,7 @@ import { utf8 } from '../../src/protocol/utf8.ts';
 const name = fc.string({ minLength: 1, maxLength: 20, unit: 'grapheme' });
 const uint32 = fc.nat(0xffff_ffff);
 const uint53 = fc.maxSafeNat();
-const instant = fc.integer({ min: 1, max: maxInstantMs });
+const instant = fc.integer({ min: 1, max: lastInstantMs });
 const maybe = <T>(value: Arbitrary<T>) => fc.option(value, { nil: undefined });
 const wish = maybe(fc.constant(true as const));
 

@@ -23,7 +23,7 @@ type MemoryMetrics = Pick<Metrics, 'deliveriesTotal' | 'sentBytesTotal' | 'drops
 /** The smallest sink that keeps the contract: it hands each frame to each connection, one after the other. */
 export class MemorySink implements Sink {
   readonly transport = 'memory';
-  readonly maxFramesPerTurn = 8;
+  readonly framesMaxPerTurn = 8;
   readonly #metrics: MemoryMetrics;
   readonly #members = new Map<View, Set<MemoryConnection>>();
   #lost = new Map<MemoryConnection, Lost>();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { maxFilterDepth, maxFilterNodes } from '../../src/protocol/filter-fields.ts';
+import { filterMaxDepth, filterMaxNodes } from '../../src/protocol/filter-fields.ts';
 import type { Filter, Tags } from '../../src/protocol/frames.ts';
 import { compileFilter, filterProblem } from '../../src/topics/filter.ts';
 
@@ -169,13 +169,13 @@ describe('matching', () => {
 
 describe('limits of a filter', () => {
   test('it may be 8 deep and not 9', () => {
-    expect(maxFilterDepth).toBe(8);
+    expect(filterMaxDepth).toBe(8);
     expect(filterProblem(nested(8))).toBeUndefined();
     expect(filterProblem(nested(9))).toContain('8 deep');
   });
 
   test('it may have 64 conditions and not 65, and each value of "in" is one', () => {
-    expect(maxFilterNodes).toBe(64);
+    expect(filterMaxNodes).toBe(64);
     expect(filterProblem(or(...Array.from({ length: 63 }, () => a)))).toBeUndefined();
     expect(filterProblem(or(...Array.from({ length: 64 }, () => a)))).toContain('64 conditions');
     const values = Array.from({ length: 65 }, (_, i) => String(i));

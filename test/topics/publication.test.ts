@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { maxInstantMs } from '../../src/protocol/fields.ts';
+import { lastInstantMs } from '../../src/protocol/fields.ts';
 import {
   besideRows,
   draftBeside,
@@ -114,7 +114,7 @@ describe('a stored publication', () => {
       tags: fc.option(fc.dictionary(fc.string({ minLength: 1 }), fc.string()), { nil: undefined }),
       removed: fc.boolean(),
       offset: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
-      publishedAtMs: fc.integer({ min: 0, max: maxInstantMs }),
+      publishedAtMs: fc.integer({ min: 0, max: lastInstantMs }),
     } as const);
     fc.assert(
       fc.property(parts, ({ format, bytes, offset, publishedAtMs, ...more }) => {

@@ -147,7 +147,7 @@ export function sinkContract({
     test('no turn publishes more frames than the sink takes, and the next turns publish the rest', async () => {
       const { connect, broker, transport, until, turns } = await start({ subscriptionsPerSession: 1000 });
       const { sink } = transport;
-      const topics = range(3 * sink.maxFramesPerTurn).map((i) => `t:${i}`);
+      const topics = range(3 * sink.framesMaxPerTurn).map((i) => `t:${i}`);
       const member = await connect(usual, topics);
       const publishAll = () =>
         broker.publish(topics.map((topic) => publishOf({ topic, type: 'e', payload: json(1) })));
@@ -164,7 +164,7 @@ export function sinkContract({
       });
       await publishAll();
       await until(() => member.offsets().length === 2 * topics.length);
-      expect(perTurn.filter((frames) => frames > 0)).toEqual(Array(3).fill(sink.maxFramesPerTurn));
+      expect(perTurn.filter((frames) => frames > 0)).toEqual(Array(3).fill(sink.framesMaxPerTurn));
     });
 
     test('a member that joins later gets what was published since it subscribed, once', async () => {

@@ -5,7 +5,7 @@ import { Emitter } from '../emitter.ts';
 import type { Outcome, PendingCommands } from '../pending-commands.ts';
 import type { Runtime } from '../runtime.ts';
 import { caughtUp, resetFeed, snapshot } from '../subscriptions/extras/feed-frames.ts';
-import { minRecoveryIntervalMs } from '../subscriptions/feed.ts';
+import { recoveryIntervalMinMs } from '../subscriptions/feed.ts';
 import { partsOf } from '../subscriptions/parts-of.ts';
 import type { JsonPublication } from './codec.ts';
 import { JsonFeed as Feed, type FeedOptions } from './feed.ts';
@@ -191,7 +191,7 @@ export class Asking {
   /** Fetches what is missing by subscribing again, at intervals: batches that never fit must not make a storm. */
   #recover(feed: Feed): void {
     const nowMs = this.#port.runtime.monotonicMs();
-    const waitMs = Math.max(0, feed.recoveredAtMs + minRecoveryIntervalMs - nowMs);
+    const waitMs = Math.max(0, feed.recoveredAtMs + recoveryIntervalMinMs - nowMs);
     feed.recoveredAtMs = nowMs + waitMs;
     this.#release(feed);
     feed.toOff('pending');

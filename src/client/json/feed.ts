@@ -10,7 +10,7 @@ import { Backoff } from '../connection/backoff.ts';
 import type { Emitter } from '../emitter.ts';
 import type { Runtime } from '../runtime.ts';
 import { beginFeed, placeOf } from '../subscriptions/extras/feed-frames.ts';
-import { Feed, minRecoveryIntervalMs } from '../subscriptions/feed.ts';
+import { Feed, recoveryIntervalMinMs } from '../subscriptions/feed.ts';
 import { positionsMax } from '../subscriptions/positions-max.ts';
 import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
 import type { FeedEvents, Gap, SubscriptionState } from '../subscriptions/subscription.ts';
@@ -51,7 +51,7 @@ export class JsonFeed extends Feed<JsonPublication> {
   isAsked = false;
   /** Subscribes again when it fires. */
   readonly retry: Timer;
-  recoveredAtMs = -minRecoveryIntervalMs;
+  recoveredAtMs = -recoveryIntervalMinMs;
   /** It is an inbox, whose publications the gateway wants acknowledged, and a listener has heard all of them. */
   isInbox = false;
   /** Acknowledges them when it fires. */

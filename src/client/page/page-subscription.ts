@@ -23,7 +23,7 @@ export interface PageSubscriptionPort extends SubscriptionHome {
 }
 
 /** If more events wait they are delivered at once: a page that is not painted has no animation frames. */
-const maxWaitingEvents = 10_000;
+const waitingEventsMax = 10_000;
 
 /**
  * A subscription of a page, served by any delegate. It keeps the position of the application, so that the next delegate
@@ -85,7 +85,7 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
     this.#attachment = delegate.subscribe(this.topic, { ...options, ...this.#start() }, (events) => {
       if (deliver === 'frame' && this.#waiting.length === 0) this.#port.nextFrame(() => this.settled());
       this.#waiting.push(...events);
-      if (deliver !== 'frame' || this.#waiting.length > maxWaitingEvents) this.settled();
+      if (deliver !== 'frame' || this.#waiting.length > waitingEventsMax) this.settled();
     });
   }
 

@@ -38,7 +38,7 @@ export interface FeedExtras<P extends FeedPublication> {
   completes(known: Known<P>, isComplete: boolean): boolean;
 }
 
-export const minRecoveryIntervalMs = 1_000;
+export const recoveryIntervalMinMs = 1_000;
 
 /**
  * The position and the delivery of one subscription of the application. Delivers each publication at most once, in

@@ -9,7 +9,7 @@ import type { ClientError } from '../client-error.ts';
 import { Backoff } from '../connection/backoff.ts';
 import { ReceivedPublication } from '../publication.ts';
 import { type Code, extras } from './extras.ts';
-import { minRecoveryIntervalMs } from './feed.ts';
+import { recoveryIntervalMinMs } from './feed.ts';
 import type { Member, Registry, Shared, WireExtras, WireState } from './member.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 
@@ -33,7 +33,7 @@ export class Wire implements Shared {
   cursor: string | undefined;
   /** Where the gateway was asked to begin last. */
   starts: readonly TopicPosition[] = [];
-  #recoveredAtMs = -minRecoveryIntervalMs;
+  #recoveredAtMs = -recoveryIntervalMinMs;
   readonly registry: Registry;
 
   constructor(topic: string, key: string, options: SubscribeOptions, registry: Registry) {
@@ -103,7 +103,7 @@ export class Wire implements Shared {
    * of commands.
    */
   recoveryDelayMs(nowMs: number): number {
-    const waitMs = Math.max(0, this.#recoveredAtMs + minRecoveryIntervalMs - nowMs);
+    const waitMs = Math.max(0, this.#recoveredAtMs + recoveryIntervalMinMs - nowMs);
     this.#recoveredAtMs = nowMs + waitMs;
     return waitMs;
   }

@@ -1,4 +1,4 @@
-import { maxInstantMs } from '../../protocol/fields.ts';
+import { lastInstantMs } from '../../protocol/fields.ts';
 import type { Raw } from './parse.ts';
 import type { Field } from './tables.ts';
 
@@ -51,7 +51,7 @@ export function read(fields: readonly Field[], raw: Raw): Raw {
 function withDefault(name: string, type: string, given: unknown, { after }: Raw): unknown {
   // The end of a batch; if absent it is one after its beginning.
   const value = type === 'e' ? given || (after as number) + 1 : (given ?? defaults[type]);
-  const max = /i/i.test(type) ? maxInstantMs : type === 'm' ? 1 : maxInteger;
+  const max = /i/i.test(type) ? lastInstantMs : type === 'm' ? 1 : maxInteger;
   if (typeof value === 'number' && type !== 'd' && value > max) fail(name);
   if (type === 'm') return value ? 'state' : 'stream';
   return unlessAbsent(type, value);

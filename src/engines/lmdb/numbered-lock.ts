@@ -10,10 +10,10 @@ const candidatePrefix = 'lock.new-';
 const socketName = 's';
 
 /** A process loses a round only if another one wins it, so that many losses mean another fault. */
-const maxRounds = 100;
+const roundsMax = 100;
 
 /** The kernel limits the path of a socket to 108 bytes on Linux, 104 elsewhere, including a final zero. */
-const maxSocketPathBytes = 103;
+const socketPathMaxBytes = 103;
 
 /**
  * Takes the next number of the folder. Returns how to release it; undefined: the owner of the newest number is alive.
@@ -29,7 +29,7 @@ export async function takeNumberedLock(
 ): Promise<(() => void) | undefined> {
   const sockets = openSockets(folder);
   try {
-    for (let round = 0; round < maxRounds; round++) {
+    for (let round = 0; round < roundsMax; round++) {
       const newest = newestNumber(folder);
       if (await isListening(sockets.address(nameOf(newest)))) return undefined;
       const release = await takeNumber(folder, newest + 1, sockets, listen);
@@ -113,7 +113,7 @@ interface Sockets {
 /** If the path is too long, sockets are reached through a descriptor of the folder. */
 function openSockets(folder: string): Sockets {
   const longest = join(folder, `${candidatePrefix}12345678`, socketName);
-  if (Buffer.byteLength(longest) <= maxSocketPathBytes)
+  if (Buffer.byteLength(longest) <= socketPathMaxBytes)
     return { address: (lock) => join(folder, lock, socketName), close: () => undefined };
   const handle = openSync(folder, 'r');
   return {

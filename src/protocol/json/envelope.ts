@@ -11,7 +11,7 @@ import { plainTexts } from './short-texts.ts';
 /** More members than any message or request has in its outermost object. */
 const maxMembers = 100;
 
-export const wantedObject: Wanted = { maxMembers, maxNestedBytes: Number.POSITIVE_INFINITY, elements: false };
+export const wantedObject: Wanted = { maxMembers, nestedMaxBytes: Number.POSITIVE_INFINITY, elements: false };
 
 /** An object without the members that were cut out of it. */
 export interface Cut {

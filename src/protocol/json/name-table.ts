@@ -1,5 +1,5 @@
 /** Where a name is this far from its slot, the names were chosen to collide: a set of strings takes over. */
-const maxProbes = 128;
+const probesMax = 128;
 const firstSlots = 128;
 /** A larger table is not kept for the next object. */
 const keptSlots = 1024;
@@ -53,7 +53,7 @@ export class NameTable {
     const mask = this.#slots.length - 1;
     let slot = hash & mask;
     for (let probes = 0; this.#slots[slot] !== 0; probes++) {
-      if (probes === maxProbes) return this.#addText(this.#useTexts(), start, end);
+      if (probes === probesMax) return this.#addText(this.#useTexts(), start, end);
       const at = 3 * ((this.#slots[slot] as number) - 1);
       if (this.#names[at] === hash && this.#isNamed(at, start, end)) return false;
       slot = (slot + 1) & mask;

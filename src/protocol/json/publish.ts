@@ -1,4 +1,4 @@
-import { maxInstantMs } from '../fields.ts';
+import { lastInstantMs } from '../fields.ts';
 import { fromInstant } from '../instant.ts';
 import { nullPayload } from '../payload.ts';
 import {
@@ -43,7 +43,7 @@ export interface PublishFault {
 }
 
 /** No value but a text is longer within the broker's limits, whatever its escapes: what is longer is not parsed. */
-const maxValueBytes = 256 * 1024;
+const valueMaxBytes = 256 * 1024;
 
 const halfPair = 'has half of a surrogate pair';
 
@@ -190,7 +190,7 @@ class PublishReader {
     const text = this.text(member, name);
     if (text === undefined) return undefined;
     const ms = fromInstant(text);
-    if (ms === undefined || ms < 0 || ms > maxInstantMs)
+    if (ms === undefined || ms < 0 || ms > lastInstantMs)
       return this.fail(name, 'must be a point in time from 1970 to 9999');
     return ms === 0 && this.dialect.emptyIsAbsent ? undefined : ms;
   }
@@ -218,8 +218,8 @@ class PublishReader {
 
   /** The value, as `JSON.parse` returns it. */
   private parsed({ start, end }: JsonMember, name: string): unknown {
-    if (this.bytes[start] !== quote && end - start > maxValueBytes)
-      return this.fail(name, `has more than ${maxValueBytes} bytes`);
+    if (this.bytes[start] !== quote && end - start > valueMaxBytes)
+      return this.fail(name, `has more than ${valueMaxBytes} bytes`);
     return JSON.parse(plainTexts.decode(this.bytes, start, end));
   }
 

@@ -47,13 +47,13 @@ export interface Wanted {
   /** An object with more members is a fault (`too_many`); what follows them is not looked at. */
   readonly maxMembers: number;
   /** An object or array in one of its members that is longer is a fault (`too_long`). */
-  readonly maxNestedBytes: number;
+  readonly nestedMaxBytes: number;
   readonly elements: boolean;
 }
 
 const everything: Wanted = {
   maxMembers: Number.POSITIVE_INFINITY,
-  maxNestedBytes: Number.POSITIVE_INFINITY,
+  nestedMaxBytes: Number.POSITIVE_INFINITY,
   elements: true,
 };
 
@@ -273,7 +273,7 @@ export class JsonScanner {
   /** The value of a member of the outermost object, looked at up to its longest allowed end. */
   private memberValue(start: number, nameStart: number, nameEnd: number): number {
     const { end } = this;
-    const limit = start + this.wanted.maxNestedBytes;
+    const limit = start + this.wanted.nestedMaxBytes;
     if (limit >= end || !(this.at(start) === openBrace || this.at(start) === openBracket))
       return this.value(start, 1);
     this.end = limit;
@@ -283,7 +283,7 @@ export class JsonScanner {
     if (valueEnd !== failed || this.position < limit - cutBytes) return valueEnd;
     this.reason = 'too_long';
     this.member = nameText(this.bytes, nameStart, nameEnd);
-    return this.fail(`more than ${this.wanted.maxNestedBytes} bytes`, start);
+    return this.fail(`more than ${this.wanted.nestedMaxBytes} bytes`, start);
   }
 
   private failTooMany(position: number): -1 {

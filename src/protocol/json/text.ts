@@ -4,7 +4,7 @@ import { hasSeenFields, type Kinds, seenRows } from '../publication.ts';
 import { utf8 } from '../utf8.ts';
 import { toBase64 } from './base64.ts';
 import { jsonName } from './names.ts';
-import { JsonWriter, jsonBytesMax } from './writer.ts';
+import { JsonWriter, jsonMaxBytes } from './writer.ts';
 
 /** The parts of a frame, in order: text, or bytes that are JSON text in UTF-8 already. */
 type Piece = string | Uint8Array;
@@ -36,7 +36,7 @@ const tagBytes = 8;
 /** `topic` may be empty: unknown. It is part of a slab of many: keep a copy if it is kept for long. */
 export function encodePublication(topic: string, publication: Publication): Uint8Array {
   const { type, payload, timestampMs, offset } = publication;
-  publications.begin(publicationBytesMax(topic, publication, payload));
+  publications.begin(publicationMaxBytes(topic, publication, payload));
   publications.ascii('{"type":').text(type);
   if (topic !== '') publications.ascii(',"topic":').text(topic);
   const hasOptionalFields = hasSeenFields(publication);
@@ -78,30 +78,30 @@ const writers: { readonly [K in keyof Kinds]: (writer: JsonWriter, value: Kinds[
 };
 
 /** At most this many bytes of JSON. */
-const bytesMax: { readonly [K in keyof Kinds]: (value: Kinds[K]) => number } = {
-  text: jsonBytesMax.text,
-  tags: tagsBytesMax,
+const maxBytes: { readonly [K in keyof Kinds]: (value: Kinds[K]) => number } = {
+  text: jsonMaxBytes.text,
+  tags: tagsMaxBytes,
   flag: () => 5,
-  duration: () => jsonBytesMax.number,
-  instant: () => jsonBytesMax.instant,
-  integer: () => jsonBytesMax.number,
+  duration: () => jsonMaxBytes.number,
+  instant: () => jsonMaxBytes.instant,
+  integer: () => jsonMaxBytes.number,
 };
 
-function tagsBytesMax(tags: Tags): number {
+function tagsMaxBytes(tags: Tags): number {
   let length = 2;
   for (const name in tags)
-    length += tagBytes + jsonBytesMax.text(name) + jsonBytesMax.text(tags[name] as string);
+    length += tagBytes + jsonMaxBytes.text(name) + jsonMaxBytes.text(tags[name] as string);
   return length;
 }
 
-function publicationBytesMax(topic: string, publication: Publication, { format, bytes }: Payload) {
-  const { text, number, instant, base64 } = jsonBytesMax;
+function publicationMaxBytes(topic: string, publication: Publication, { format, bytes }: Payload) {
+  const { text, number, instant, base64 } = jsonMaxBytes;
   let length = namesBytes + text(publication.type) + text(topic) + instant + number;
   length += format === 'binary' ? base64(bytes.length) : bytes.length;
   if (!hasSeenFields(publication)) return length;
   for (const { name, kind } of seenRows) {
     const value = publication[name];
-    if (value !== undefined) length += name.length + 4 + bytesMax[kind](value as never);
+    if (value !== undefined) length += name.length + 4 + maxBytes[kind](value as never);
   }
   return length;
 }
@@ -127,7 +127,7 @@ function begin(
   pieces: readonly Uint8Array[],
   cursor = '',
 ): JsonWriter {
-  const { text, number } = jsonBytesMax;
+  const { text, number } = jsonMaxBytes;
   const texts = text(topic ?? '') + text(epoch ?? '') + text(cursor);
   let length = namesBytes + 6 * number + texts + pieces.length;
   for (const piece of pieces) length += piece.length;

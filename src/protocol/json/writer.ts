@@ -1,4 +1,4 @@
-import { maxInstantMs } from '../fields.ts';
+import { lastInstantMs } from '../fields.ts';
 import { toInstant } from '../instant.ts';
 import { Slabs } from '../slabs.ts';
 import { toBase64 } from './base64.ts';
@@ -15,7 +15,7 @@ const backslash = 0x5c;
 const digit0 = 0x30;
 
 /** At most this many bytes of JSON. */
-export const jsonBytesMax = {
+export const jsonMaxBytes = {
   text: (text: string): number => escapedBytes * text.length + 2,
   number: numberBytes,
   instant: instantBytes,
@@ -35,8 +35,8 @@ export class JsonWriter {
   readonly #instant = new Uint8Array(24);
 
   /** A new text, of at most this many bytes. */
-  begin(bytesMax: number): this {
-    this.#bytes = this.#slabs.open(bytesMax);
+  begin(maxBytes: number): this {
+    this.#bytes = this.#slabs.open(maxBytes);
     this.#at = this.#slabs.start;
     return this;
   }
@@ -96,7 +96,7 @@ export class JsonWriter {
 
   /** Milliseconds since 1970, as RFC 3339 writes them. */
   instant(ms: number): this {
-    if (!(ms >= 0 && ms <= maxInstantMs)) return this.text(toInstant(ms));
+    if (!(ms >= 0 && ms <= lastInstantMs)) return this.text(toInstant(ms));
     const second = Math.floor(ms / 1000);
     if (second !== this.#second) {
       encoder.encodeInto(toInstant(second * 1000), this.#instant);

@@ -3,7 +3,7 @@ import type { Session } from '../session.ts';
 /** Clients authenticate with their first message; this leaves time for the network. */
 export const authenticateWithinMs = 5000;
 /** For all messages of a session before it has authenticated. Tokens have a few kB. */
-export const maxUnauthenticatedBytes = 65_536;
+export const unauthenticatedMaxBytes = 65_536;
 
 interface Waiting {
   readonly untilMs: number;
@@ -35,7 +35,7 @@ export class Unauthenticated {
     const waiting = this.#waiting.get(session);
     if (waiting === undefined) return false;
     waiting.bytes += bytes;
-    return waiting.bytes > maxUnauthenticatedBytes;
+    return waiting.bytes > unauthenticatedMaxBytes;
   }
 
   /** The session has authenticated, or is gone. Returns the topic of its path. */

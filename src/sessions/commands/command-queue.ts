@@ -4,7 +4,7 @@ import type { TurnBudget } from '../limits/turn-budget.ts';
 import type { Task, TaskFaults } from './task.ts';
 
 /** The most bytes of messages whose commands wait; a single one may be larger. */
-export const maxQueuedBytes = 256 * 1024;
+export const queuedMaxBytes = 256 * 1024;
 /** Roughly what a waiting command takes besides its message. */
 const commandOverheadBytes = 256;
 
@@ -47,7 +47,7 @@ export class CommandQueue {
   /** Whether a command with a message of this size may wait. */
   hasRoom(bytes: number): boolean {
     const waits = this.#waiting !== undefined && this.#waiting.length > 0;
-    return !waits || this.#bytes + bytes + commandOverheadBytes <= maxQueuedBytes;
+    return !waits || this.#bytes + bytes + commandOverheadBytes <= queuedMaxBytes;
   }
 
   /**

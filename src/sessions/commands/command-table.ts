@@ -15,8 +15,8 @@ import { connect, identify, introduce, refresh } from '../users/authentication.t
 import type { CommandOptions, CommandReply, Fields } from './command.ts';
 
 /** The most publications in one page of history, and the most bytes: a larger page ends before, with `more`. */
-const maxHistoryPublications = 1000;
-const maxHistoryBytes = 256 * 1024;
+const pageMaxPublications = 1000;
+const pageMaxBytes = 256 * 1024;
 const defaultHistoryPublications = 100;
 
 /** The results of `begin`, by command. */
@@ -238,8 +238,8 @@ function readHistory(
 ): Awaitable<HistoryPage> {
   throwIf(topicNameProblem(topic));
   const refusal = authorize(session.identity, 'subscribe', topic);
-  const wanted = Math.min(limit || defaultHistoryPublications, maxHistoryPublications);
-  const read = () => broker.history(topic, after, wanted, maxHistoryBytes);
+  const wanted = Math.min(limit || defaultHistoryPublications, pageMaxPublications);
+  const read = () => broker.history(topic, after, wanted, pageMaxBytes);
   if (application.subscribe === undefined) {
     throwIf(refusal);
     return read();

@@ -4,7 +4,7 @@ import type { Outbox } from '../outbox.ts';
 import { runTask, type Task, type TaskFaults } from './task.ts';
 
 /** Commands of one session that wait for their large replies to be made; more are refused. */
-export const maxWaitingReplies = 100;
+export const waitingRepliesMax = 100;
 
 export interface LargeRepliesOptions {
   readonly connection: Connection;
@@ -32,7 +32,7 @@ export class LargeReplies {
 
   /** False: too many wait. Else the task is run once, unless the session ends before. */
   add(task: Task): boolean {
-    if (this.#waiting.length >= maxWaitingReplies) return false;
+    if (this.#waiting.length >= waitingRepliesMax) return false;
     this.#waiting.push(task);
     this.pump();
     return true;

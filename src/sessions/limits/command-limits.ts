@@ -8,7 +8,7 @@ import { type Arrival, TokenBuckets, TokenRate } from './token-bucket.ts';
 const workMsPerCommand = 1;
 /** A client is ended when its refusals exceed this multiple of its rate, or this burst. */
 const refusalsPerCommand = 10;
-const minRefusalBurst = 1000;
+const refusalBurstMin = 1000;
 /** A reply of this size is charged as a millisecond. An estimate: `bench -- siege` shows that it suffices. */
 const bytesPerMs = 200 * 1024;
 /** Less time than this is covered by the rate of commands. */
@@ -22,7 +22,7 @@ export function commandRate(commandsPerSecond: number): TokenRate {
 /** How often a session may be refused before it is ended. */
 export function refusalRate(commandsPerSecond: number): TokenRate {
   const perSecond = refusalsPerCommand * commandsPerSecond;
-  return new TokenRate(perSecond, Math.max(minRefusalBurst, perSecond));
+  return new TokenRate(perSecond, Math.max(refusalBurstMin, perSecond));
 }
 
 /**

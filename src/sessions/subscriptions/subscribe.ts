@@ -1,7 +1,7 @@
 import type { Authorize } from '../../auth/authorize.ts';
 import type { Identity } from '../../auth/identity.ts';
 import { type Awaitable, whenDone } from '../../awaitable.ts';
-import { maxTopicsListed } from '../../catch-up/start-pattern.ts';
+import { topicsListedMax } from '../../catch-up/start-pattern.ts';
 import { TopicBacklog } from '../../catch-up/topic-backlog.ts';
 import { SluiceError, throwIf } from '../../errors.ts';
 import type { Fanout } from '../../fanout/fanout.ts';
@@ -31,7 +31,7 @@ import { isOfUser, TopicPermits, type TopicTokens } from './topic-permits.ts';
 export class SubscribeCommand {
   readonly prepared: Prepared;
   /** The number of topics that its patterns may still list in its reply. */
-  topics = maxTopicsListed;
+  topics = topicsListedMax;
   readonly former = new Former();
 
   constructor(prepared: Prepared = nothingToKnow) {

@@ -50,9 +50,9 @@ export interface Occupant {
  */
 export const memberBytes = 512;
 /** A reply lists at most this many members. Its count is that of all that found room. */
-const maxMembersListed = 1000;
+const membersListedMax = 1000;
 /** In a topic with more members than this, joins and leaves are not announced. */
-const maxMembersAnnounced = 1000;
+const membersAnnouncedMax = 1000;
 
 /** A session in a topic. */
 interface Presentee extends PresenceMember {
@@ -90,7 +90,7 @@ export class Presence {
   list(topic: string): PresenceMember[] {
     const members: PresenceMember[] = [];
     for (const member of this.#topics.get(topic)?.members.values() ?? []) {
-      if (members.push(publicPart(member)) === maxMembersListed) break;
+      if (members.push(publicPart(member)) === membersListedMax) break;
     }
     return members;
   }
@@ -229,7 +229,7 @@ export class Presence {
 
   #announce(topic: string, kind: 'joined' | 'left', member: PresenceMember): void {
     const { members, watchers } = this.#of(topic);
-    if (watchers === undefined || members.size > maxMembersAnnounced) return;
+    if (watchers === undefined || members.size > membersAnnouncedMax) return;
     for (const view of watchers.values())
       this.#options.fanout.announce(view, { kind, id: 0, topic, member: publicPart(member) });
   }

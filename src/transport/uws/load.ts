@@ -23,14 +23,14 @@ class UwsLoadError extends Error {
  * The most bytes of a request's head that comes in several segments. The library's own limit of 4 KiB is less than the
  * cookies of many sites; nginx and Node take 16 KiB or more.
  */
-export const maxHeadBytes = 16 * 1024;
+export const headMaxBytes = 16 * 1024;
 const headLimitVariable = 'UWS_HTTP_MAX_HEADERS_SIZE';
 
 /** Loads the native library. Not an import at the top: a machine without a fitting binary is to get a clear message. */
 export function loadUws(): Uws {
   // The library reads it once, while it is loaded. Where the embedding program has loaded it before, its own limit
   // holds.
-  process.env[headLimitVariable] ??= String(maxHeadBytes);
+  process.env[headLimitVariable] ??= String(headMaxBytes);
   try {
     return createRequire(import.meta.url)('uWebSockets.js') as Uws;
   } catch (cause) {

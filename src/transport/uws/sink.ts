@@ -16,7 +16,7 @@ interface PublishingConnection {
 }
 
 /** The library drains at most 32 messages of a socket at once and reports one drop per drain: a turn stays below. */
-const maxFramesPerTurn = 31;
+const framesMaxPerTurn = 31;
 
 interface TurnFrame {
   readonly frame: OutFrame;
@@ -46,7 +46,7 @@ interface Dropped {
  */
 export class UwsSink implements Sink {
   readonly transport = 'websocket';
-  readonly maxFramesPerTurn = maxFramesPerTurn;
+  readonly framesMaxPerTurn = framesMaxPerTurn;
   readonly #app: TemplatedApp;
   readonly #metrics: SinkMetrics;
   /** The open connections by the id of their session. */

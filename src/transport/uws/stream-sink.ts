@@ -75,7 +75,7 @@ interface Loss {
 }
 
 /** The same as of the sink of WebSockets, with which it shares views. */
-const maxFramesPerTurn = 31;
+const framesMaxPerTurn = 31;
 
 /**
  * Hands frames one by one to members that the library's own publish can't serve. Bytes are made once per frame and
@@ -83,7 +83,7 @@ const maxFramesPerTurn = 31;
  */
 export class StreamSink<M extends StreamMember = StreamMember> implements Sink {
   readonly transport: string;
-  readonly maxFramesPerTurn = maxFramesPerTurn;
+  readonly framesMaxPerTurn = framesMaxPerTurn;
   readonly #options: StreamSinkOptions<M>;
   readonly #members = new Map<View, Set<M>>();
   readonly #connections = new Set<M>();

@@ -3,8 +3,8 @@ import { Coverage, type Covered } from './coverage.ts';
 import type { Frame } from './wire.ts';
 
 /** More rows than this are no help to a reader. */
-const maxRows = 200;
-const maxContent = 400;
+const rowsMax = 200;
+const contentMaxLength = 400;
 
 /** Whether the frame says that something is lost. */
 function isGap(frame: Frame): boolean {
@@ -37,7 +37,7 @@ export class FramesView {
     if (lost) this.#figures.gaps++;
     const { data = frame } = frame;
     const text = JSON.stringify(data);
-    const content = text.length > maxContent ? `${text.slice(0, maxContent)}…` : text;
+    const content = text.length > contentMaxLength ? `${text.slice(0, contentMaxLength)}…` : text;
     this.#row(
       lost ? 'gap' : 'frame',
       frame.type,
@@ -70,7 +70,7 @@ export class FramesView {
     this.#rows.prepend(
       el('tr', { 'data-kind': kind }, ...[time, ...cells].map((text) => el('td', {}, text))),
     );
-    while (this.#rows.children.length > maxRows) this.#rows.lastElementChild?.remove();
+    while (this.#rows.children.length > rowsMax) this.#rows.lastElementChild?.remove();
   }
 
   #show(): void {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { maxInstantMs } from '../../../src/protocol/fields.ts';
+import { lastInstantMs } from '../../../src/protocol/fields.ts';
 import type { Payload, Publication } from '../../../src/protocol/frames.ts';
 import {
   readPayload,
@@ -55,8 +55,8 @@ const tagName = fc.oneof(text, fc.constantFrom('7', '__proto__', 'toJSON'));
 const publication: fc.Arbitrary<Publication> = fc.record({
   offset: fc.oneof(fc.maxSafeNat(), fc.constantFrom(0, 9, 10, 99, 100, Number.MAX_SAFE_INTEGER)),
   timestampMs: fc.oneof(
-    fc.integer({ min: 0, max: maxInstantMs }),
-    fc.constantFrom(0, 999, 1000, 1001, maxInstantMs, maxInstantMs + 1, 8.64e15),
+    fc.integer({ min: 0, max: lastInstantMs }),
+    fc.constantFrom(0, 999, 1000, 1001, lastInstantMs, lastInstantMs + 1, 8.64e15),
   ),
   type: text,
   payload,

@@ -213,7 +213,7 @@ describe('the JSON scanner', () => {
   it('takes as many members of the outermost object as the caller wants, and no more', () => {
     const object = (count: number) =>
       utf8(`{${Array.from({ length: count }, (_, i) => `"name${i}":{"a":1,"b":2}`).join(',')}}`);
-    const wanted = { maxMembers: 3, maxNestedBytes: 1000, elements: false };
+    const wanted = { maxMembers: 3, nestedMaxBytes: 1000, elements: false };
     expect(scanJson(object(2), wanted)).toMatchObject({ ok: true });
     expect(scanJson(object(3), wanted)).toMatchObject({ ok: true });
     expect(scanJson(object(4), wanted)).toMatchObject({ ok: false, reason: 'too_many' });
@@ -224,7 +224,7 @@ describe('the JSON scanner', () => {
   });
 
   it('takes an object or array of as many bytes in a member as the caller wants, and no more', () => {
-    const wanted = { maxMembers: 9, maxNestedBytes: 20, elements: false };
+    const wanted = { maxMembers: 9, nestedMaxBytes: 20, elements: false };
     const texts = [
       (bytes: number) => `{"x":"${'y'.repeat(bytes - 8)}"}`,
       (bytes: number) => `[true${',1'.repeat((bytes - 6) / 2)}]`,
@@ -249,7 +249,7 @@ describe('the JSON scanner', () => {
 
   it('notes the elements of an array only where they are wanted', () => {
     expect(scanJson(utf8('[1,2]'))).toMatchObject({ elements: [{}, {}] });
-    expect(scanJson(utf8('[1,2]'), { maxMembers: 1, maxNestedBytes: 1000, elements: false })).toMatchObject({
+    expect(scanJson(utf8('[1,2]'), { maxMembers: 1, nestedMaxBytes: 1000, elements: false })).toMatchObject({
       kind: 'array',
       elements: [],
     });

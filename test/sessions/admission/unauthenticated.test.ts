@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { unauthenticatedIdentity } from '../../../src/auth/identity.ts';
 import {
   authenticateWithinMs,
-  maxUnauthenticatedBytes,
+  unauthenticatedMaxBytes,
 } from '../../../src/sessions/admission/unauthenticated.ts';
 import { codecs } from '../../support/codecs.ts';
 import { makeGateway, user } from '../fixtures.ts';
@@ -47,9 +47,9 @@ describe('a session that has not authenticated', () => {
 
   const ping = codecs.json.encodeClientFrame({ kind: 'ping', id: 1 });
   test.each([
-    [maxUnauthenticatedBytes - ping.length - 1, undefined],
-    [maxUnauthenticatedBytes - ping.length, undefined],
-    [maxUnauthenticatedBytes - ping.length + 1, 'unauthorized'],
+    [unauthenticatedMaxBytes - ping.length - 1, undefined],
+    [unauthenticatedMaxBytes - ping.length, undefined],
+    [unauthenticatedMaxBytes - ping.length + 1, 'unauthorized'],
   ])('that sent %i bytes before a ping is ended with: %s', async (bytes, code) => {
     const gateway = await makeGateway({ frameMaxBytes: 1_000_000 });
     const { session, connection } = gateway.connect(unauthenticatedIdentity, codecs.json);

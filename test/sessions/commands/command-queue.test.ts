@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { CommandQueue, maxQueuedBytes } from '../../../src/sessions/commands/command-queue.ts';
+import { CommandQueue, queuedMaxBytes } from '../../../src/sessions/commands/command-queue.ts';
 import type { Task } from '../../../src/sessions/commands/task.ts';
 import { TurnBudget } from '../../../src/sessions/limits/turn-budget.ts';
 import { FakeSink, FakeTurns } from '../../fanout/fixtures.ts';
@@ -58,14 +58,14 @@ describe('commands of one session', () => {
   test('that wait have at most 256 KiB; a single one may be larger, and the gateway’s own always wait', () => {
     const { queue, task, pending } = makeQueue();
     queue.add(pending('first').wait);
-    expect(queue.add(task('a'), maxQueuedBytes - 2 * overheadBytes - 1)).toBe(true);
+    expect(queue.add(task('a'), queuedMaxBytes - 2 * overheadBytes - 1)).toBe(true);
     expect(queue.add(task('b'), 2)).toBe(false);
     expect(queue.add(task('b'), 1)).toBe(true);
     expect(queue.add(task('c'), 1)).toBe(false);
     expect(queue.add(task('own'))).toBe(true);
     const other = makeQueue();
     other.queue.add(other.pending('first').wait);
-    expect(other.queue.add(other.task('large'), maxQueuedBytes * 2)).toBe(true);
+    expect(other.queue.add(other.task('large'), queuedMaxBytes * 2)).toBe(true);
   });
 
   test('have their room back when the queue is empty', async () => {
@@ -73,7 +73,7 @@ describe('commands of one session', () => {
     for (let round = 0; round < 3; round++) {
       const { wait, resolve } = pending('first');
       queue.add(wait);
-      expect(queue.add(task('large'), maxQueuedBytes * 2)).toBe(true);
+      expect(queue.add(task('large'), queuedMaxBytes * 2)).toBe(true);
       resolve();
       await wait.begin();
       await Promise.resolve();

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { maxHeadBytes } from '../../../src/transport/uws/load.ts';
+import { headMaxBytes } from '../../../src/transport/uws/load.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { Opened } from '../../support/opened.ts';
 import { RawSocket, upgradeRequest } from '../../support/raw-socket.ts';
@@ -37,9 +37,9 @@ async function sendInSegments(socket: RawSocket, text: string, count: number): P
 }
 
 test.each([
-  ['below the limit', maxHeadBytes - 1, 200],
-  ['at the limit', maxHeadBytes, 200],
-  ['above the limit', maxHeadBytes + 1, 431],
+  ['below the limit', headMaxBytes - 1, 200],
+  ['at the limit', headMaxBytes, 200],
+  ['above the limit', headMaxBytes + 1, 431],
 ])('a head in several segments is served up to 16 KiB: %s', async (_, bytes, status) => {
   gateway = await startGateway();
   const socket = await open();
