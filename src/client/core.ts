@@ -218,8 +218,9 @@ export class Core
   }
 
   dead(): void {
-    this.transports.silent();
-    this.connection.abandon(localError('heartbeat_timeout'));
+    const error = localError('heartbeat_timeout');
+    this.transports.failed(error);
+    this.connection.abandon(error);
   }
 
   /** Both times are by the gateway's clock. */

@@ -29,3 +29,19 @@ export function retryAfterMsOf({ headers }: Response): number | undefined {
 function mayRetry(number: number): boolean {
   return number === 0 || number === 116 || number === 117 || number >= 140;
 }
+
+/** Why the response of another server than a gateway has this status. The numbers are those of the SDK's own codes. */
+export function errorOfStatus(status: number, address: string) {
+  if (status === 505)
+    return {
+      code: 'http_version',
+      number: 1014,
+      message: 'A proxy speaks HTTP/1.0; the gateway needs 1.1.',
+    } as const;
+  if (status >= 502 && status <= 504) {
+    const message = `A proxy at ${address} reaches no gateway (HTTP ${status}).`;
+    return { code: 'gateway_unreachable', number: 1011, message } as const;
+  }
+  const message = `${address} is no Sluice gateway (HTTP ${status}).`;
+  return { code: 'not_a_gateway', number: 1012, message } as const;
+}

@@ -1,6 +1,6 @@
 import type { WireError } from '../../protocol/frames.ts';
 import type { LocalErrorCode } from '../client-error.ts';
-import { readError } from '../told-error.ts';
+import { errorOfStatus, readError } from '../told-error.ts';
 
 /** A reason that the gateway itself did not give. */
 export interface LocalRefusal {
@@ -34,7 +34,9 @@ export async function learnRefusal(url: string, get: typeof fetch): Promise<Refu
   } finally {
     policy.end();
   }
-  return (await toldByGateway(response)) ?? ofStatus(response.status, address);
+  const { status } = response;
+  if (status === 426) return noUpgrade;
+  return (await toldByGateway(response)) ?? { ...errorOfStatus(status, address), retry: true };
 }
 
 /** The event of a blocked request comes soon after the request has failed. */
@@ -91,11 +93,9 @@ async function noResponse(
 
 /** The gateway's own error, never with a status of success. Undefined: the response is not the gateway's. */
 async function toldByGateway(response: Response): Promise<Refusal | undefined> {
-  if (response.ok) return undefined;
-  const error = await readError(response);
+  const error = response.ok ? undefined : await readError(response);
   // A code without a number is not of the gateway's table.
-  if (!error?.number) return undefined;
-  return error.code === 'upgrade_required' ? noUpgrade : error;
+  return error?.number ? error : undefined;
 }
 
 const noUpgrade: LocalRefusal = {
@@ -103,17 +103,3 @@ const noUpgrade: LocalRefusal = {
   message:
     'A proxy drops the headers Upgrade and Connection, the Content-Security-Policy allows no ws:, or the gateway is just back.',
 };
-
-/** The reason by the status alone: another server than a gateway responded. */
-function ofStatus(status: number, address: string): LocalRefusal {
-  if (status === 426) return noUpgrade;
-  if (status === 505)
-    return { code: 'http_version', message: 'A proxy speaks HTTP/1.0; WebSockets need 1.1.' };
-  if (status >= 502 && status <= 504) {
-    return {
-      code: 'gateway_unreachable',
-      message: `A proxy at ${address} reaches no gateway (HTTP ${status}).`,
-    };
-  }
-  return { code: 'not_a_gateway', message: `${address} is no Sluice gateway (HTTP ${status}).` };
-}

@@ -1,4 +1,4 @@
-import type { Transport } from '../options.ts';
+import type { ClientOptions, Transport } from '../options.ts';
 import type { Runtime, Socket } from '../runtime.ts';
 import { HttpSocket } from './http-socket.ts';
 import { lookForWebSocket } from './look.ts';
@@ -9,8 +9,7 @@ export interface HttpHome {
   readonly current: Transport;
   /** In the order in which they are tried. */
   readonly transports: readonly string[];
-  /** Between two polls; 0: the gateway holds each poll until it has something to send. */
-  readonly pollIntervalMs: number;
+  readonly options: Pick<ClientOptions, 'fallbackPollingInterval'>;
   readonly memory: HttpMemory;
   readonly port: { readonly runtime: Runtime; openWebSocket(url: string, protocol: string): Socket };
   /** A WebSocket can be opened again. */
@@ -19,7 +18,7 @@ export interface HttpHome {
 
 /** Opens a connection over HTTP. This file loads all code for it. */
 export function openHttp(url: string, protocol: string, token: string | undefined, home: HttpHome): Socket {
-  const { current, transports, pollIntervalMs, memory, port } = home;
+  const { current, transports, options, memory, port } = home;
   const { runtime } = port;
   const wait = (delayMs: number, signal: AbortSignal): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -33,7 +32,8 @@ export function openHttp(url: string, protocol: string, token: string | undefine
       }, delayMs);
       signal.addEventListener('abort', stop);
     });
-  const receive = current === 'poll' ? receivePolls(pollIntervalMs, wait) : receiveStream;
+  const receive =
+    current === 'poll' ? receivePolls(options.fallbackPollingInterval ?? 0, wait) : receiveStream;
   const open = (): Socket => port.openWebSocket(url, protocol);
   const isWanted = transports[0] === 'websocket';
   const stop = isWanted ? lookForWebSocket(runtime, open, () => home.found()) : undefined;

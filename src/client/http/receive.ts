@@ -1,6 +1,6 @@
 import type { Subscription, WireError } from '../../protocol/frames.ts';
 import type { ServerFrame } from '../../protocol/server-frames.ts';
-import { gatewayError, readError, retryAfterMsOf } from '../told-error.ts';
+import { errorOfStatus, readError, retryAfterMsOf } from '../told-error.ts';
 import { EventReader } from './event-reader.ts';
 import { readHttpFrame } from './json-frames.ts';
 
@@ -57,9 +57,12 @@ export async function request(
     : { headers };
   const response = await fetch(base + path, { ...how, ...options });
   if (response.ok) return response;
-  const unknown = `The server returned ${response.status}.`;
   throw new Refused(
-    (await readError(response)) ?? gatewayError('internal', unknown, retryAfterMsOf(response)),
+    (await readError(response)) ?? {
+      ...errorOfStatus(response.status, base + path),
+      retry: true,
+      retryAfterMs: retryAfterMsOf(response),
+    },
   );
 }
 

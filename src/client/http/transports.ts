@@ -15,16 +15,19 @@ export interface TransportsPort {
 
 const allTransports: readonly Transport[] = ['websocket', 'sse', 'poll'];
 
-/** Errors after which the next transport may work: a server responds, but not by this one. */
+/**
+ * After which errors, preceded by the transport, the next one may work: a server responds, but not by this one. Another
+ * server may respond to requests where the gateway has the WebSocket. A proxy may hold back a stream until it ends.
+ */
 const reasonsToFallBack =
-  /^(upgrade_failed|http_version|socket_refused|timeout|not_found|connection_failed)$/;
+  /upgrade_failed|http_version|socket_refused|[^_]timeout|connection_failed|^[^w].*gateway|^sse.*timeout/;
 
 /** Chooses the transport, and falls back to the next one if something on the way refuses it. */
 export class Transports implements HttpHome {
   #index = 0;
   readonly memory: HttpMemory = {};
   readonly transports: readonly Transport[];
-  readonly pollIntervalMs: number;
+  readonly options: TransportsOptions;
   readonly port: TransportsPort;
 
   /** Without `fetch` there are WebSockets only. */
@@ -34,12 +37,12 @@ export class Transports implements HttpHome {
       each === 'websocket' ? (options.enableWebSocket ?? true) : fetch && allTransports.includes(each),
     );
     this.transports = wanted.length > 0 ? wanted : ['websocket'];
-    this.pollIntervalMs = options.fallbackPollingInterval ?? 0;
+    this.options = options;
     this.port = port;
   }
 
   get current(): Transport {
-    return this.transports[this.#index] as Transport;
+    return this.transports[this.#index % this.transports.length] as Transport;
   }
 
   open(url: string, protocol: string, token: string | undefined): Socket | Promise<Socket> {
@@ -58,17 +61,8 @@ export class Transports implements HttpHome {
     this.port.connection.abandon();
   }
 
-  /** An attempt to connect has failed. */
+  /** An attempt to connect has failed, or nothing has come for too long. */
   failed({ code }: ClientError): void {
-    if (reasonsToFallBack.test(code)) this.#next();
-  }
-
-  /** Nothing has come for too long. A proxy may hold back a stream until it ends, so polls may work. */
-  silent(): void {
-    if (this.current === 'sse') this.#next();
-  }
-
-  #next(): void {
-    this.#index = (this.#index + 1) % this.transports.length;
+    if (reasonsToFallBack.test(this.current + code)) this.#index++;
   }
 }

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
+import { localError } from '../../../src/client/client-error.ts';
 import { learnRefusal } from '../../../src/client/connection/learn-refusal.ts';
 import { request } from '../../../src/client/http/receive.ts';
 import { type ClientOptions, SluiceClient } from '../../../src/client/index.ts';
@@ -148,13 +149,44 @@ describe('of another server', () => {
     expect(error.code).toBe('not_a_gateway');
   });
 
-  it.each(['{"error":"none"}', '{"error":{"code":404}}', '{"error":{}}', '{"error":null}'])(
-    'an error %s is told by its status',
-    async (body) => {
-      const fetch = async () => new Response(body, { status: 404 });
-      const asked = request({ base: '', fetch, headers: {} }, 'api/call', '{}', {});
-      const error = { code: 'internal', message: 'The server returned 404.' };
-      await expect(asked).rejects.toMatchObject({ error });
+  it.each([
+    ['{"error":"none"}', 404, 'not_a_gateway'],
+    ['{"error":{"code":404}}', 405, 'not_a_gateway'],
+    ['{"error":{}}', 426, 'not_a_gateway'],
+    ['{"error":null}', 502, 'gateway_unreachable'],
+    ['<h1>no</h1>', 505, 'http_version'],
+  ] as const)('an error %s with the status %i is told as %s', async (body, status, code) => {
+    const fetch = async () => new Response(body, { status });
+    const asked = request({ base: 'http://a/', fetch, headers: {} }, 'sse', '{}', {});
+    const { number, retry } = localError(code);
+    await expect(asked).rejects.toMatchObject({ error: { code, number, retry } });
+  });
+
+  it.each([404, 405, 502, 503, 505])(
+    'a response of %i to streams and polls leads a client back to the WebSocket',
+    async (status) => {
+      const codes: string[] = [];
+      const { client, requests } = clientBeside(
+        (path) => !path.startsWith('/ws'),
+        () => new Response('<h1>no</h1>', { status }),
+        { reconnect: { delaysMs: [1] }, WebSocket: refusedUntil(() => requests.length > 0) },
+      );
+      client.on('state', ({ error }) => codes.push(error?.code ?? ''));
+      const connected = new Promise((resolve) => client.onConnect(resolve));
+      // The gateway is back when the client asks why: it responds that this is a path of WebSockets.
+      await expect(client.connect()).rejects.toMatchObject({ code: 'upgrade_failed' });
+      await connected;
+      expect(requests).toEqual(['/sse', '/poll']);
+      expect(codes).not.toContain('internal');
     },
   );
 });
+
+/** A class whose sockets are refused until then. */
+function refusedUntil(isOver: () => boolean) {
+  return class extends WebSocket {
+    constructor(url: string, protocols?: string[]) {
+      super(isOver() ? url : 'ws://127.0.0.1:1', protocols);
+    }
+  };
+}
