@@ -170,7 +170,6 @@ export class Sessions {
     timed: (run: () => void) => void,
     finish: (results: readonly SubscribeResult[] | SluiceError) => void,
   ): void {
-    session.peer.seat.name?.(session.id);
     this.#opening.subscribe(session, subscriptions, timed, finish);
   }
 

@@ -23,9 +23,15 @@ export interface SeatCalls {
   leaveSeat(seat: number): void;
 }
 
-interface Taken {
+/** A place under the caps. Where a session takes it over from another one, both have it until that has ended. */
+interface Place {
   readonly seat: Seat;
   readonly holder: Holder;
+  sessions: number;
+}
+
+interface Taken {
+  readonly place: Place;
   session: string | undefined;
 }
 
@@ -47,22 +53,29 @@ export class SharedSeats {
       seats.delete(id);
       if (taken !== undefined) this.#leave(taken);
     };
+    const take = (id: number, place: Place) => {
+      const taken = { place, session: undefined };
+      place.sessions += 1;
+      if (isGone) this.#leave(taken);
+      else seats.set(id, taken);
+    };
     return {
       handlers: {
         takeSeat: ([id, holder, former]) => {
           const replaced = former === undefined ? undefined : this.#bySession.get(former);
-          // A session's id is no secret, so only the same client may take over its place.
-          if (replaced !== undefined && isSame(replaced.holder, holder)) this.#leave(replaced);
+          if (replaced !== undefined && mayShare(replaced.place, holder)) {
+            take(id, replaced.place);
+            return undefined;
+          }
           const elsewhere = replaced === undefined ? former : undefined;
           return whenDone(this.#caps.take(holder, elsewhere), (seat) => {
             if (seat instanceof SluiceError) return packError(seat);
-            if (isGone) seat.leave();
-            else seats.set(id, { seat, holder, session: undefined });
+            take(id, { seat, holder, sessions: 0 });
             return undefined;
           });
         },
         moveSeat: ([id, holder]) =>
-          whenDone(seats.get(id)?.seat.move(holder), (problem) => problem && packError(problem)),
+          whenDone(seats.get(id)?.place.seat.move(holder), (problem) => problem && packError(problem)),
         nameSeat: ([id, session]) => {
           const taken = seats.get(id);
           if (taken === undefined) return;
@@ -78,9 +91,10 @@ export class SharedSeats {
     };
   }
 
-  #leave({ seat, session }: Taken): void {
-    seat.leave();
+  #leave({ place, session }: Taken): void {
     if (session !== undefined) this.#bySession.delete(session);
+    place.sessions -= 1;
+    if (place.sessions === 0) place.seat.leave();
   }
 }
 
@@ -148,8 +162,9 @@ class SharedSeat implements Seat {
   }
 }
 
-function isSame(a: Holder, b: Holder): boolean {
-  return a.addressKey === b.addressKey && a.user === b.user;
+/** A session's id is no secret, so only the same client may take over its place, and not with several sessions. */
+function mayShare({ holder, sessions }: Place, { addressKey, user }: Holder): boolean {
+  return sessions === 1 && holder.addressKey === addressKey && holder.user === user;
 }
 
 function parentGone(): PackedError {

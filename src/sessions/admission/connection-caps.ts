@@ -98,9 +98,15 @@ export class ConnectionCaps implements Caps {
     return this.#places.problem(undefined, holder, here);
   }
 
-  take(holder: Holder, here?: 'here'): TakenSeat | SluiceError {
+  take(holder: Holder): TakenSeat | SluiceError {
     const seat = new TakenSeat(this.#places);
-    return seat.move(holder, here) ?? seat;
+    return seat.move(holder) ?? seat;
+  }
+
+  /** The same, whatever other nodes have. */
+  takeHere(holder: Holder): TakenSeat | SluiceError {
+    const seat = new TakenSeat(this.#places);
+    return seat.move(holder, 'here') ?? seat;
   }
 }
 

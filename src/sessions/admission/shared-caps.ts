@@ -36,7 +36,7 @@ export class SharedCaps implements Caps {
   async #takeLate(holder: Holder, former: string | undefined): Promise<TakenSeat | SluiceError> {
     const { counts, replace } = this.#options;
     // The session whose place it takes over is still counted.
-    if (former !== undefined && (await replace(former, holder))) return this.#own.take(holder, 'here');
+    if (former !== undefined && (await replace(former, holder))) return this.#own.takeHere(holder);
     await counts.refresh();
     return this.#own.take(holder);
   }

@@ -44,15 +44,20 @@ export class Polls {
   readonly #admission: StreamAdmission;
   readonly #lifecycle: Lifecycle;
   readonly #sink: StreamSink<PollConnection>;
-  /** By the id of their session, which their cursors name, and by the session of the cursor that they began with. */
+  /** By the id of their session, which their cursors name. */
   readonly #connections = new Map<string, PollConnection>();
+  /**
+   * By the session that their client says it had before, because it polls with the cursor of that one again when the
+   * response is lost. Any client can say so of any session: the latest one counts.
+   */
+  readonly #byFormer = new Map<string, PollConnection>();
 
   constructor(options: PollsOptions) {
     this.#options = options;
     this.#admission = new StreamAdmission(options, {
       shapes: { query: pollQuery, body: pollBody },
       continues: (applicant, former) => {
-        const known = this.#connections.get(former);
+        const known = this.#continuedFrom(former);
         return known?.session?.peer.addressKey === applicant.addressKey;
       },
       accept: (request, identified) => {
@@ -87,14 +92,19 @@ export class Polls {
   #closed(connection: PollConnection): void {
     const { session, formerSession } = connection;
     if (session === undefined) return;
-    for (const id of [session.id, formerSession])
-      if (id !== undefined && this.#connections.get(id) === connection) this.#connections.delete(id);
+    this.#connections.delete(session.id);
+    if (formerSession !== undefined && this.#byFormer.get(formerSession) === connection)
+      this.#byFormer.delete(formerSession);
     this.#lifecycle.closed(session);
+  }
+
+  #continuedFrom(session: string): PollConnection | undefined {
+    return this.#connections.get(session) ?? this.#byFormer.get(session);
   }
 
   #accept(asking: Asking): void {
     const { identified, start, exchange, origin } = asking;
-    const known = this.#connections.get(formerSessionOf(identified.asked) ?? '');
+    const known = this.#continuedFrom(formerSessionOf(identified.asked) ?? '');
     if (known === undefined || !isOf(known, identified)) {
       this.#open(asking);
       return;
@@ -162,10 +172,8 @@ export class Polls {
     connection.opened(session);
     this.#sink.add(connection);
     this.#connections.set(session.id, connection);
-    const { formerSession } = connection;
-    // The client polls with this cursor again when the response is lost.
-    if (formerSession !== undefined && !this.#connections.has(formerSession))
-      this.#connections.set(formerSession, connection);
+    if (connection.formerSession !== undefined) this.#byFormer.set(connection.formerSession, connection);
+    peer.seat.name?.(session.id);
     sessions.subscribeStream(session, start.subscriptions, identified.timed, (results) => {
       const refusal = refusalOf(results);
       if (refusal !== undefined) {

@@ -1,6 +1,7 @@
+import type { RequestHead } from '../../../src/api/http.ts';
 import { anonymousIdentity } from '../../../src/auth/identity.ts';
 import { eventLoop } from '../../../src/fanout/schedule.ts';
-import type { Admission } from '../../../src/sessions/admission/admission.ts';
+import type { Admission, Applicant } from '../../../src/sessions/admission/admission.ts';
 import { HeldBytes } from '../../../src/sessions/limits/charges.ts';
 import { StreamCursors } from '../../../src/sessions/subscriptions/stream-cursors.ts';
 import { RequestIds } from '../../../src/transport/request-ids.ts';
@@ -9,7 +10,13 @@ import { StreamReads } from '../../../src/transport/uws/stream-reads.ts';
 import { peerOf } from '../../sessions/fixtures.ts';
 import type { Gateway } from '../sink-contract.ts';
 
-const source = { address: '192.0.2.1', addressKey: '192.0.2.1', account: '', origin: '', credential: '' };
+/** The address of a client that sends no header `x-address`. */
+const usualAddress = '192.0.2.1';
+
+function applicantOf(address: string) {
+  const source = { address, addressKey: address, account: '', origin: '', credential: '' };
+  return { ...source, fallback: anonymousIdentity };
+}
 
 /** What streams and polls have of a gateway that admits all, on a clock that stands still, at no cost. */
 export function streamParts(gateway: Gateway, backpressureMaxBytes: number) {
@@ -20,10 +27,13 @@ export function streamParts(gateway: Gateway, backpressureMaxBytes: number) {
     askToRead: () => undefined,
     hasConnection: () => undefined,
     identify: () => anonymousIdentity,
-    admit: () => peerOf(anonymousIdentity, connectionLimits),
+    admit: ({ address, addressKey }: Applicant) => ({
+      ...peerOf(anonymousIdentity, connectionLimits),
+      ...{ address, addressKey },
+    }),
   } as unknown as Admission;
   return {
-    readApplicant: () => ({ ...source, fallback: anonymousIdentity }),
+    readApplicant: (head: RequestHead) => applicantOf(head.header('x-address') || usualAddress),
     ...{ admission, incoming: held, unread: held, bodyMaxBytes: 1000, sessions, backpressureMaxBytes },
     cursors: new StreamCursors(broker.commits),
     withCors: <T>(answer: T) => answer,

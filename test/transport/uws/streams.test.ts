@@ -45,7 +45,11 @@ async function start(turnBudgetMs = 5) {
     }),
   };
   const streams = new EventStreams({ ...common, heartbeatMs, writeTimeoutMs, reconnectSpreadMs: 1000 });
-  const polls = new Polls({ ...common, writeTimeoutMs, responseMaxBytes: 4 * backpressureMaxBytes });
+  const replaced: string[] = [];
+  const polls = new Polls({
+    ...{ ...common, writeTimeoutMs, responseMaxBytes: 4 * backpressureMaxBytes },
+    replaced: (session, { addressKey }) => replaced.push(`${session} of ${addressKey}`),
+  });
   streams.serve(app);
   polls.serve(app);
   const { port } = await listen(uws, app, '127.0.0.1', 0);
@@ -68,8 +72,9 @@ async function start(turnBudgetMs = 5) {
     await turning(client.until(() => client.of('subscribed').length === 2));
     return client;
   };
-  const asked = (query: string) => fetch(`http://127.0.0.1:${port}/poll?topic=t&${query}`);
-  const poll = (query: string) => turning(asked(query));
+  const asked = (query: string, headers = {}) =>
+    fetch(`http://127.0.0.1:${port}/poll?topic=t&${query}`, { headers });
+  const poll = (query: string, headers = {}) => turning(asked(query, headers));
   const publish = async (data: unknown) => {
     await gateway.publish('t', { payload: json(data) });
     await gateway.settle();
@@ -77,7 +82,7 @@ async function start(turnBudgetMs = 5) {
     await nextTurn();
   };
   const ask = (path: string) => turning(fetch(`http://127.0.0.1:${port}${path}`));
-  return { ...gateway, clock, work, streams, polls, turning, stream, asked, ask, poll, publish };
+  return { ...gateway, clock, work, streams, polls, replaced, turning, stream, asked, ask, poll, publish };
 }
 
 describe('a stream', () => {
@@ -178,6 +183,17 @@ describe('the session of polls', () => {
     expect(events.map(({ type }) => type)).toContain('connected');
     expect(events.filter(({ data }) => data === 1).length).toBe(1);
     expect(sessions.count).toBe(1);
+  });
+
+  test('takes the place of one elsewhere, though another client says that it was its own', async () => {
+    const { poll, replaced, sessions } = await start();
+    await poll('former=elsewhere&timeoutSeconds=0', { 'x-address': '192.0.2.66' });
+    const first = await poll('former=elsewhere&timeoutSeconds=0');
+    expect(replaced).toEqual(['elsewhere of 192.0.2.66', 'elsewhere of 192.0.2.1']);
+    const { id } = [...sessions.all()].find(({ peer }) => peer.address === '192.0.2.1')!;
+    await poll(`former=${id}&timeoutSeconds=0`, { 'x-address': '192.0.2.66' });
+    await poll(`cursor=${first.headers.get('sluice-cursor')}&timeoutSeconds=0`);
+    expect([replaced.length, sessions.get(id)?.closed]).toEqual([2, false]);
   });
 
   test('stays while a poll waits, however long', async () => {
