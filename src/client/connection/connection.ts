@@ -94,10 +94,10 @@ export class Connection implements SocketSessionPort {
     return this.#state;
   }
 
-  /** Connects from `idle` or `closed`, and ends a wait between two attempts. */
+  /** Ends a wait between two attempts, or connects where there is no socket, as in a listener to `disconnect`. */
   connect(): void {
-    if (this.#state === 'idle' || this.#state === 'closed') this.#toConnecting();
-    else if (this.#timer.isSet) this.#toRetrying();
+    if (this.#timer.isSet) this.#toRetrying();
+    else if (!this.#socketSession) this.#toConnecting();
   }
 
   /**
@@ -108,12 +108,11 @@ export class Connection implements SocketSessionPort {
     if (this.#timer.isSet) {
       if (!this.#waitIsTold) this.#toRetrying();
     } else if (this.#socketSession && !this.#up) {
-      if (this.#runtime.monotonicMs() - this.#beganAtMs < staleAttemptMs) {
-        this.#nextDelayMs = 0;
-        return;
+      if (this.#runtime.monotonicMs() - this.#beganAtMs < staleAttemptMs) this.#nextDelayMs = 0;
+      else {
+        this.#socketSession.drop('woke');
+        this.#begin();
       }
-      this.#socketSession.drop('woke');
-      this.#begin();
     }
   }
 

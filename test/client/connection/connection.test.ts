@@ -384,6 +384,23 @@ describe('listeners', () => {
       expect(h.sockets).toHaveLength(1);
     }
   });
+
+  it.each<[string, (h: ReturnType<typeof harness>) => void]>([
+    ['the network', ({ socket }) => socket.end()],
+    ['the application', ({ client }) => client.close()],
+    ['an operator', ({ socket }) => socket.end(4500, 'disconnected')],
+  ])('may connect again at once after a connection was ended by %s', async (_, end) => {
+    const h = harness();
+    await h.arrive();
+    const again: Promise<unknown>[] = [];
+    h.client.onDisconnect(() => again.push(h.client.connect()));
+    end(h);
+    await h.runtime.advance(0);
+    expect(h.sockets).toHaveLength(2);
+    h.socket.greet({ session: 'second' });
+    await expect(again[0]).resolves.toMatchObject({ session: 'second' });
+    expect(h.client.getStatus()).toMatchObject({ state: 'connected', session: 'second' });
+  });
 });
 
 it('comes back from closed with all subscriptions', async () => {
