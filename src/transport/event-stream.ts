@@ -25,6 +25,9 @@ const frameType = /^\{"type":"([A-Za-z0-9_\-.:]+)"/;
 /** Kinds of frames that carry publications. */
 const carriers: ReadonlySet<string> = new Set(['batch', 'snapshot']);
 
+/** Types of publications that are no names of events: a client would take them for the gateway's, or its own. */
+const taken: ReadonlySet<string> = new Set(['gap', 'expired', 'open']);
+
 /**
  * A frame of the JSON codec as events. `data` is the frame. Line ends in a payload become several `data` lines, which a
  * client joins again. Frames without publications are named by their type whatever `names` says.
@@ -34,7 +37,8 @@ export function eventBytes(frame: Uint8Array, names: EventNames): EventBytes {
   const special = specials[type];
   if (special !== undefined) return special(frame);
   const isControl = isServerKind(type) && !carriers.has(type);
-  return { before: nothing, event: eventOf(isControl || names === 'type' ? type : '', frame) };
+  const isNamed = isControl || (names === 'type' && !taken.has(type));
+  return { before: nothing, event: eventOf(isNamed ? type : '', frame) };
 }
 
 /** By the type of the frame: frames that become more than one event, or say more than their frame. */

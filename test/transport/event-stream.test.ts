@@ -26,6 +26,11 @@ describe('a frame as an event', () => {
     },
   );
 
+  test.each(['gap', 'expired', 'open'])('has no name where its publication has the type %s', (type) => {
+    const flat = `{"type":"${type}","topic":"a","offset":1}`;
+    expect(textOf(flat, 'type')).toBe(`<id>data: ${flat}\n\n`);
+  });
+
   test('has a line of data for each line of its payload, whatever ends them', () => {
     expect(textOf('{"type":"e","data":[1,\n2,\r\n3,\r4,\n\n5]}')).toBe(
       '<id>data: {"type":"e","data":[1,\ndata: 2,\ndata: 3,\ndata: 4,\ndata: \ndata: 5]}\n\n',
