@@ -29,7 +29,8 @@ export type PublishOutcome =
 export interface Gateway {
   /**
    * Starts it, and resolves once it takes connections; a repeated call waits for the same start. Rejects where the
-   * address can't be listened on, or the engine can't be opened; then it may be called again.
+   * address can't be listened on, or the engine can't be opened; then it may be called again. Rejects with
+   * `ERR_GATEWAY_STATE` where `close` was called before.
    */
   listen(): Promise<void>;
   /** Where it listens. Throws `ERR_GATEWAY_STATE` while it does not. */

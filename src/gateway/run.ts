@@ -23,7 +23,7 @@ export class GatewayRun {
       this.#running = await this.#starting;
     } catch (error) {
       this.#starting = undefined;
-      throw error;
+      throw this.isClosing ? new GatewayStateError('the gateway was closed', { cause: error }) : error;
     }
   }
 
