@@ -118,6 +118,8 @@ export class ApplicationEvents implements EventListener {
   #send(): Promise<void> {
     this.#sending = this.#sendAll().finally(() => {
       this.#sending = undefined;
+      // What came after the last look at the queue found that it was being sent.
+      if (!this.#queue.isEmpty) this.#soon(lingerMs);
     });
     return this.#sending;
   }

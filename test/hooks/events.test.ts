@@ -1,5 +1,7 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { EventQueue } from '../../src/hooks/event-queue.ts';
+import { ApplicationEvents } from '../../src/hooks/events.ts';
+import { createMetrics } from '../../src/metrics.ts';
 import { startGateway } from '../support/gateway.ts';
 import { HookServer, hookSecret } from '../support/hook-server.ts';
 import { JsonClient } from '../support/json-client.ts';
@@ -52,6 +54,77 @@ describe('the events of a gateway', () => {
     expect(events.filter(({ type }) => type === 'disconnected')).toHaveLength(2);
     expect(gateway.metrics.eventsTotal.value).toBe(events.length);
     expect(gateway.metrics.eventBatchErrorsTotal.value).toBe(1);
+  });
+});
+
+describe('the events that one application takes', () => {
+  const event = {
+    type: 'connected',
+    session: 's',
+    user: undefined,
+    transport: 'poll',
+    address: '::1',
+  } as const;
+
+  /** `taking` is run while a batch is under way, which the application then takes. */
+  function started(taking: (events: ApplicationEvents, batch: ToldBatch) => unknown) {
+    const batches: ToldBatch[] = [];
+    const events = new ApplicationEvents({
+      endpoint: {
+        post: async ([body]) => {
+          const batch = JSON.parse(String(body)) as ToldBatch;
+          batches.push(batch);
+          await undefined;
+          await taking(events, batch);
+          return Buffer.alloc(0);
+        },
+      },
+      ...{ gateway: 'g', group: 'g', queueMaxBytes: 1000, timeoutMs: 1000, monotonicMs: () => 0 },
+      ...{ metrics: createMetrics(), log: { warn: () => undefined } },
+    });
+    ends.push(() => events.close(0));
+    events.start();
+    return { events, batches };
+  }
+
+  it('include those that come at any step of the end of a batch', async () => {
+    const all = Array.from({ length: 12 }, (_, steps) =>
+      started((events, { sequence }) => {
+        if (sequence > 1) return;
+        void (async () => {
+          for (let step = 0; step < steps; step++) await undefined;
+          events.told(event);
+        })();
+      }),
+    );
+    await expect.poll(() => all.map(({ batches }) => batches.length)).toEqual(all.map(() => 2));
+  });
+
+  it('come in one batch at a time, and none once the gateway has ended', async () => {
+    vi.useFakeTimers();
+    ends.push(() => vi.useRealTimers());
+    const take: (() => void)[] = [];
+    const { events, batches } = started(() => new Promise<void>((resolve) => take.push(resolve)));
+    const sizes = () => batches.map((batch) => batch.events.length);
+    await vi.advanceTimersByTimeAsync(0);
+    events.told(event);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(sizes()).toEqual([0]);
+    take[0]?.();
+    await vi.advanceTimersByTimeAsync(0);
+    take[1]?.();
+    await vi.advanceTimersByTimeAsync(0);
+    events.told(event);
+    await vi.advanceTimersByTimeAsync(15);
+    events.told(event);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(sizes()).toEqual([0, 1, 2]);
+    take[2]?.();
+    await vi.advanceTimersByTimeAsync(0);
+    await events.close(0);
+    events.told(event);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(sizes()).toEqual([0, 1, 2]);
   });
 });
 
