@@ -52,9 +52,10 @@ export function tokenVerifier(options: TokenOptions, nowMs: () => number = Date.
   };
   const verified = new VerifiedTokens(verifiedMaxBytes);
   let revision = keys.revision;
-  function accept(payload: JWTPayload, token: string, digest: string): TokenResult {
+  /** `verifiedBy`: the revision of the keys with which the verification began. */
+  function accept(payload: JWTPayload, token: string, digest: string, verifiedBy: number): TokenResult {
     const result = resultOf(payload, clockToleranceMs);
-    if (result.ok) verified.add(digest, token.length, result.identity);
+    if (result.ok && verifiedBy === keys.revision) verified.add(digest, token.length, result.identity);
     return result;
   }
   const refuse = (error: unknown) => refusalOf(error, nowMs() + clockToleranceMs, algorithms);
@@ -72,19 +73,22 @@ export function tokenVerifier(options: TokenOptions, nowMs: () => number = Date.
       const signed = verifySignature(token, keys.secret);
       if (signed === undefined) return undefined;
       const { signature } = signed;
-      return find(signature) ?? accept(verifyClaims(signed.claims, claims, nowMs()), token, signature);
+      return (
+        find(signature) ?? accept(verifyClaims(signed.claims, claims, nowMs()), token, signature, revision)
+      );
     } catch (error) {
       return refuse(error);
     }
   }
   async function verify(token: string, digest: string): Promise<TokenResult> {
+    const verifiedBy = revision;
     try {
       const payload = await verifyPublished(token, keys, {
         ...claims,
         algorithms: [...algorithms],
         currentDate: new Date(nowMs()),
       });
-      return accept(payload, token, digest);
+      return accept(payload, token, digest, verifiedBy);
     } catch (error) {
       return refuse(error);
     }

@@ -1,4 +1,4 @@
-import { exportJWK, exportPKCS8, exportSPKI, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { errors, exportJWK, exportPKCS8, exportSPKI, generateKeyPair, type JWK, SignJWT } from 'jose';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
   keysByAlgorithm,
@@ -169,6 +169,21 @@ describe('keys that change', () => {
     // The key that is gone serves no longer, nor does what it had signed.
     expect(await verify(old)).toMatchObject({ ok: false });
     expect(told).toEqual([1, 1]);
+  });
+
+  test('are not outlived by a token whose verification began before them', async () => {
+    const token = await sign(other, { alg: 'ES256' });
+    const keys = { revision: 1, find: async () => other.publicKey };
+    const verifier = tokenVerifier({
+      ...{ keys, algorithms: ['ES256'], issuer: '', audience: [], clockToleranceMs: 0 },
+    });
+    const late = verifier.verify(token);
+    keys.revision++;
+    keys.find = () => Promise.reject(new errors.JWKSNoMatchingKey());
+    // Another token, which is verified by the new keys.
+    await verifier.verify('a.b.c');
+    expect(await late).toMatchObject({ ok: true });
+    expect(await verifier.verify(token)).toMatchObject({ ok: false });
   });
 
   test('are loaded three times for keys that are not known, and then once in the cooldown', async () => {
