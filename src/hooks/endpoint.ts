@@ -14,6 +14,9 @@ export interface EndpointOptions {
 /** How long an unused connection is kept open. Servers close theirs after five seconds or later. */
 const idleMs = 4000;
 
+/** Responses of status 1xx before the one that counts. Reading a flood of them takes all of the time that there is. */
+const interimMax = 10;
+
 /**
  * A URL of the application, to which signed JSON is posted. Connections are kept open between requests. `fetch` would
  * copy each body, and hold more for a question than the question.
@@ -84,6 +87,12 @@ function responded(request: ClientRequest, pieces: readonly Uint8Array[]): Promi
     request.on('error', reject).once('response', resolve);
     // A change of the protocol (status 101) is neither.
     request.once('close', () => reject(new Error('no response')));
+    let interim = 0;
+    request.on('information', () => {
+      if (++interim <= interimMax) return;
+      reject(new Error('no response'));
+      request.destroy();
+    });
     request.cork();
     for (const piece of pieces) request.write(piece);
     request.end();

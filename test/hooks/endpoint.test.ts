@@ -44,11 +44,19 @@ describe('what a request to the application holds', () => {
   });
 });
 
-test('an application that changes the protocol has not answered', async () => {
+test.each([
+  [
+    'changes the protocol',
+    'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n',
+  ],
+  [
+    'puts more than ten interim responses before the one that counts',
+    `${'HTTP/1.1 100 Continue\r\n\r\n'.repeat(11)}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}`,
+  ],
+])('an application that %s has not answered', async (_, response) => {
   const hooks = await HookServer.start();
   onTestFinished(() => hooks.close());
-  hooks.rude = ({ socket }) =>
-    socket?.end('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n');
+  hooks.rude = ({ socket }) => socket?.end(response);
   const endpoint = new Endpoint({ url: hooks.url, secret: hookSecret, userAgent: 'test' });
   const answered = endpoint.post([new Uint8Array(1)], 3000, new AbortController().signal);
   await expect(answered).rejects.toMatchObject({ kind: 'network' });
