@@ -26,11 +26,13 @@ export interface TopicGrant {
 
 /** The client that sent a request or opened a session. Holds no credential, so it may be logged. */
 export interface Identity {
-  /** `sub` of the token. */
+  /** `sub` of the token, or whom the application has named. */
   readonly user?: string;
   /** A credential is needed and was not shown yet: such a session may only send `connect` and `ping`. */
   readonly unauthenticated?: true;
   readonly permissions: readonly TopicPermission[];
+  /** Set where the application has named `user`: whom the token names, and when (milliseconds since 1970) it did so. */
+  readonly named?: { readonly inPlaceOf: string | undefined; readonly atMs: number };
   /** `jti` of the token. */
   readonly tokenId?: string;
   /** `iat` of the token, milliseconds since 1970. */

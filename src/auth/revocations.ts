@@ -44,17 +44,18 @@ export class Revocations {
   }
 
   /** Why this identity of a token is not good any more; undefined: it is not revoked. */
-  refusal({ user, tokenId, issuedAtMs }: Identity): SluiceError | undefined {
+  refusal({ user, named, tokenId, issuedAtMs }: Identity): SluiceError | undefined {
     if (this.#byKey.size === 0) return undefined;
     const isRevoked =
       (tokenId !== undefined && this.#byKey.has(`token:${tokenId}`)) ||
-      (user !== undefined && this.#isUserRevoked(user, issuedAtMs));
+      this.#isUserRevoked(named === undefined ? user : named.inPlaceOf, issuedAtMs) ||
+      (named !== undefined && this.#isUserRevoked(user, named.atMs));
     return isRevoked ? new SluiceError('token_revoked', undefined, { who: { user } }) : undefined;
   }
 
   /** A token that does not say when it was issued may be an old one. */
-  #isUserRevoked(user: string, issuedAtMs = 0): boolean {
-    const revoked = this.#byKey.get(`user:${user}`);
-    return revoked !== undefined && issuedAtMs <= revoked.atMs;
+  #isUserRevoked(user: string | undefined, sinceMs = 0): boolean {
+    const revoked = user === undefined ? undefined : this.#byKey.get(`user:${user}`);
+    return revoked !== undefined && sinceMs <= revoked.atMs;
   }
 }

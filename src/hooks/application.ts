@@ -32,8 +32,6 @@ export interface HookedOptions {
   readonly handlerOf: (method: string) => AskedHook | undefined;
   /** Whether the identity is the gateway's own. */
   readonly isOwn: (identity: Identity) => boolean;
-  /** Why the credential is no longer valid: it may have been revoked while the application was asked. */
-  readonly refusal: (identity: Identity) => SluiceError | undefined;
   readonly payloadMaxBytes: number;
 }
 
@@ -50,12 +48,7 @@ export function hookedApplication(options: HookedOptions): Application {
   return {
     connect:
       connect &&
-      ((asker, facts) =>
-        isExempt(asker)
-          ? asker.identity
-          : connectVerdict(connect, asker, facts).then(
-              (verdict) => options.refusal(asker.identity) ?? verdict,
-            )),
+      ((asker, facts) => (isExempt(asker) ? asker.identity : connectVerdict(connect, asker, facts))),
     subscribe:
       subscribe &&
       ((asker, wanted) =>
@@ -145,7 +138,8 @@ function connectVerdict(hook: AskedHook, asker: Asker, facts: ConnectFacts): Pro
     if (user === undefined && answer.topics === undefined && answer.permissions === undefined)
       return identity;
     const { unauthenticated: _, ...known } = identity;
-    const merged: Identity = { ...known, ...(user === undefined ? {} : { user }) };
+    const named = { inPlaceOf: known.user, atMs: Date.now() };
+    const merged: Identity = { ...known, ...(user === undefined ? {} : { user, named }) };
     if (topics.some((topic) => isOthersTopic(merged, topic)))
       throw new HookFailure('malformed', 'it named the topic of another user');
     const joined = topics.map((pattern) => ({ pattern, allow: ['subscribe'] as const }));

@@ -6,15 +6,15 @@ import {
   publishingAuthorizer,
 } from '../auth/authorize.ts';
 import { type ClientAddress, clientAddress, trustedPeer } from '../auth/client-address.ts';
-import { type Credentials, createCredentials } from '../auth/credentials.ts';
-import type { Identity } from '../auth/identity.ts';
+import { type Credentials, createCredentials, needsCredentials } from '../auth/credentials.ts';
+import { anonymousIdentity, type Identity, localIdentity } from '../auth/identity.ts';
 import { type LoopbackAccess, loopbackAccess } from '../auth/loopback-access.ts';
 import { type OriginPolicy, originPolicy } from '../auth/origins.ts';
 import type { ReportRefusal } from '../auth/refusals.ts';
 import { createRequestAccess, type RequestAccess } from '../auth/request-access.ts';
 import { type RequestedHostOf, requestedHost } from '../auth/requested-host.ts';
 import { admitsAnonymous, proxySuspected } from '../config.ts';
-import type { SluiceError } from '../errors.ts';
+import { credentialNeeded, type SluiceError } from '../errors.ts';
 import type { Application } from '../sessions/application.ts';
 import type { TopicTokens } from '../sessions/subscriptions/topic-permits.ts';
 import type { Environment } from './environment.ts';
@@ -35,6 +35,8 @@ export interface Access {
   readonly requestedHostOf: RequestedHostOf;
   readonly loopbackProblem: LoopbackAccess;
   readonly requestAccess: RequestAccess;
+  /** Why a client that was admitted is not admitted any more; undefined: it is. Keys are looked at in a reload only. */
+  readonly refusal: (identity: Identity) => SluiceError | undefined;
   /** The application's hooks. */
   readonly application: Application;
 }
@@ -90,6 +92,12 @@ export function accessOf(environment: Environment, parts: AccessParts): Access {
     refusal,
     wallMs: Date.now,
   };
+  const isOut = (identity: Identity) =>
+    (identity === anonymousIdentity && !admitsAnonymous(config)) ||
+    (identity === localIdentity && needsCredentials(credentials));
   const decisions = { credentials, authorize, authorizePublishing, origins, refused, loopbackProblem };
-  return { ...decisions, topicTokens, requestAccess, addressOf, isProxy, requestedHostOf, application };
+  return {
+    ...{ ...decisions, topicTokens, requestAccess, addressOf, isProxy, requestedHostOf, application },
+    refusal: (identity) => refusal(identity) ?? (isOut(identity) ? credentialNeeded() : undefined),
+  };
 }

@@ -1,10 +1,5 @@
 import type { Config } from '../config.ts';
-import {
-  type Answerer,
-  type AskedHook,
-  type HookedOptions,
-  hookedApplication,
-} from '../hooks/application.ts';
+import { type Answerer, type AskedHook, hookedApplication } from '../hooks/application.ts';
 import { type CallHandler, type HookName, type Hooks, hookNames } from '../hooks/contract.ts';
 import { Endpoint } from '../hooks/endpoint.ts';
 import { Gate } from '../hooks/gate.ts';
@@ -39,7 +34,6 @@ export const urlOptions = {
 export function createApplication(
   environment: Environment,
   embedded: EmbeddedApplication | undefined,
-  refusal: HookedOptions['refusal'],
 ): ApplicationStage {
   const { config } = environment;
   const gateOf = gates(environment);
@@ -63,7 +57,7 @@ export function createApplication(
       hooks[hook] = { answerer, gate: gateOf(hook), failsOpen: config.hookFailOpen.includes(hook) };
     }
     return hookedApplication({
-      ...{ hooks, handlerOf, refusal },
+      ...{ hooks, handlerOf },
       isOwn: isCanary,
       payloadMaxBytes: config.payloadMaxBytes,
     });

@@ -82,7 +82,7 @@ export async function assemble(config: Config, options: ServerOptions) {
   const shared = { otherNodes, caps, metricsText: site?.metricsText };
   const revocations: RevocationStage = new RevocationStage(broker, () => sessionStage.sessions.all());
   const refusal = (identity: Identity) => revocations.revocations.refusal(identity);
-  const applicationStage = createApplication(environment, options.embedded, refusal);
+  const applicationStage = createApplication(environment, options.embedded);
   const isAway = () => broker.degradedBy !== undefined;
   const told =
     site === undefined

@@ -1,8 +1,8 @@
-import { type Credentials, needsCredentials } from '../auth/credentials.ts';
-import { anonymousIdentity, type Identity, localIdentity } from '../auth/identity.ts';
+import type { Credentials } from '../auth/credentials.ts';
+import type { Identity } from '../auth/identity.ts';
 import type { OriginPolicy } from '../auth/origins.ts';
 import { logRefusals } from '../auth/refusals.ts';
-import { admitsAnonymous, type Config } from '../config.ts';
+import type { Config } from '../config.ts';
 import type { SluiceError } from '../errors.ts';
 import type { Application } from '../sessions/application.ts';
 import { type Access, accessOf } from './access.ts';
@@ -33,12 +33,9 @@ export function createLiveAccess(
     keys = keysByName(config);
     now = accessOf(environment, parts);
     void tokens.reload();
-    const isAnonymousOut = !admitsAnonymous(config);
-    const isLocalOut = needsCredentials(now.credentials);
     return (identity) =>
       (identity.apiKey !== undefined && keys.get(identity.apiKey) !== before.get(identity.apiKey)) ||
-      (identity === anonymousIdentity && isAnonymousOut) ||
-      (identity === localIdentity && isLocalOut);
+      now.refusal(identity) !== undefined;
   }
 
   return { access: following(() => now), reload };
@@ -50,6 +47,7 @@ function following(now: () => Access): Access {
   return {
     credentials: followingCredentials(() => now().credentials),
     topicTokens: { ...topicTokens, identify: (token) => now().topicTokens.identify(token) },
+    refusal: (identity) => now().refusal(identity),
     authorize: (identity, action, topic) => now().authorize(identity, action, topic),
     authorizePublishing: (identity) => now().authorizePublishing(identity),
     origins: followingOrigins(() => now().origins),

@@ -181,9 +181,9 @@ function commandsOf(
   { broker, access, compat }: SessionStageParts,
   { presence, inbox }: Members,
 ): SessionsOptions['commands'] {
-  const { authorize, credentials, application } = access;
+  const { authorize, credentials, refusal, application } = access;
   return {
-    ...{ broker, presence, inbox, authorize, application, metrics },
+    ...{ broker, presence, inbox, authorize, refusal, application, metrics },
     identify: (credential) => credentials.identify(credential),
     payloadMaxBytes: config.payloadMaxBytes,
     answerCall: compat.answerCall,

@@ -278,6 +278,7 @@ function createAdmission(environment: Environment, { sessionStage, access, canar
   });
   const admission = new Admission({
     credentials,
+    refusal: access.refusal,
     connectionLimits,
     isDraining,
     afterDrainMs,

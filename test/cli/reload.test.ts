@@ -233,3 +233,18 @@ test('hooks begin, move to another URL and end, for open sessions too', async ()
   expect([before.forged, after.forged]).toEqual([0, 0]);
   await client.close();
 });
+
+test('without anonymous access, no client gets in about which the application was asked before', async () => {
+  const hooks = await HookServer.start();
+  onTestFinished(() => hooks.close());
+  const hooked = { ...first, hookSecret, hookConnect: hooks.url };
+  await reload(hooked);
+  const asked = new Promise<() => void>((resolve) => {
+    hooks.answer = () => new Promise((answer) => resolve(() => answer({ allow: true })));
+  });
+  const client = new JsonClient(`ws://127.0.0.1:${server.port}/ws`);
+  const answer = await asked;
+  await reload({ ...hooked, anonymous: false });
+  answer();
+  expect(await client.end()).toMatchObject({ code: 1006 });
+});

@@ -155,6 +155,11 @@ describe('the cap per user', () => {
     await expect.poll(open).toBe(1);
     const third = await connect();
     expect(await third.call({ type: 'connect', token: alice })).toMatchObject({ user: 'alice' });
+    // Nor does a token that it may not use give it the place of that user.
+    const bob = await token('bob');
+    expect(await second.call({ type: 'refresh', token: bob })).toMatchObject({ code: 'forbidden' });
+    const fourth = await connect();
+    expect(await fourth.call({ type: 'connect', token: bob })).toMatchObject({ user: 'bob' });
   });
 
   it('is not used up by connections that end while their token is looked at', async () => {

@@ -25,7 +25,6 @@ function application(more: Partial<HookedOptions>) {
   return hookedApplication({
     ...{ hooks: {}, handlerOf: () => undefined, payloadMaxBytes: 100, ...more },
     isOwn: () => false,
-    refusal: () => undefined,
   });
 }
 

@@ -231,6 +231,7 @@ export class Gateway {
         application: {},
         payloadMaxBytes: 65_536,
         identify: () => new SluiceError('unauthorized'),
+        refusal: () => undefined,
         authorize,
         metrics,
       },

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { HookServer, hookSecret } from '../support/hook-server.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
@@ -87,6 +88,53 @@ describe('a user whose tokens are revoked', () => {
       'upgrade_required',
     ]);
     expect(await verdict(await signToken({ sub: 'dave', iat: nowSeconds() - 10 }))).toBe('upgrade_required');
+  });
+});
+
+describe('a client whose user the application has named', () => {
+  let hooks: HookServer;
+  let hooked: TestGateway;
+
+  beforeAll(async () => {
+    hooks = await HookServer.start();
+    const access = { apiKeys: [apiKey], tokenSecret, anonymous: true };
+    hooked = await startGateway({ ...access, hookConnect: hooks.url, hookSecret });
+  });
+
+  afterAll(async () => {
+    await hooked?.close();
+    hooks?.close();
+  });
+
+  const revoke = (body: object) => post('/api/tokens/revoke', body, apiKey, hooked);
+  const connect = (token: string) =>
+    JsonClient.open(token === '' ? hooked.wsUrl : `${hooked.wsUrl}?token=${token}`);
+
+  test.each(['on opening', 'by a command'])(
+    'is ended when the user of its token is revoked: named %s',
+    async (when) => {
+      hooks.answer = ({ client }) => ({ allow: true, user: `named-${client['user']}` });
+      const token = await signToken({ sub: 'erin', iat: nowSeconds() - 10 });
+      const client = await connect(when === 'on opening' ? token : '');
+      if (when !== 'on opening') await client.call({ type: 'connect', token });
+      expect(client.frames.findLast(({ type }) => type === 'connected')).toMatchObject({
+        user: 'named-erin',
+      });
+      await revoke({ user: 'erin' });
+      expect(await client.end()).toMatchObject({ code: 4501 });
+      await post('/api/tokens/restore', { user: 'erin' }, apiKey, hooked);
+    },
+  );
+
+  test('is ended when that user is revoked, may come again, and stays then, whatever else is revoked', async () => {
+    hooks.answer = () => ({ allow: true, user: 'frank' });
+    const client = await connect('');
+    await revoke({ user: 'frank' });
+    expect(await client.end()).toMatchObject({ code: 4501 });
+    const again = await connect('');
+    await revoke({ jti: 'of another one' });
+    expect(await again.call({ type: 'ping' })).toMatchObject({ type: 'pong' });
+    await again.close();
   });
 });
 

@@ -244,6 +244,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
       inbox,
       application: {},
       payloadMaxBytes: 65_536,
+      refusal: () => undefined,
       identify: (token) =>
         whenDone(
           tokens.get(token) ?? refused,

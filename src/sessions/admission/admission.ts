@@ -30,6 +30,8 @@ export interface AdmissionOptions {
   readonly credentials: Credentials;
   readonly connectionLimits: Pick<ConnectionLimits, 'handshakeProblem' | 'outlook' | 'problem' | 'take'> &
     Pick<ConnectionLimits, 'giveBackHandshake' | 'rateProblem'>;
+  /** Why an identity is not admitted any more. */
+  readonly refusal: (identity: Identity) => SluiceError | undefined;
   readonly isDraining: () => boolean;
   /** Milliseconds after which a client that comes during the drain may retry; different for each call. */
   readonly afterDrainMs: () => number;
@@ -83,13 +85,29 @@ export class Admission {
 
   /**
    * Takes the place, as the last step that can fail: others may have come while the credential was verified. `former`:
-   * the id of the session that this one replaces. Gives the place back where the client has gone meanwhile.
+   * the id of the session that this one replaces. Gives the place back where the client has gone meanwhile, or is not
+   * admitted any more: its token was revoked, or the configuration has changed.
    */
   admit(
     applicant: Applicant,
     identity: Identity,
     client: Departing,
     former?: string,
+  ): Awaitable<Peer | SluiceError> {
+    return whenDone(this.#seated(applicant, identity, client, former), (peer) => {
+      if (peer instanceof SluiceError) return peer;
+      const refused = this.#options.refusal(peer.identity);
+      if (refused === undefined) return peer;
+      peer.seat.leave();
+      return this.#limited(refused, applicant, peer.identity);
+    });
+  }
+
+  #seated(
+    applicant: Applicant,
+    identity: Identity,
+    client: Departing,
+    former: string | undefined,
   ): Awaitable<Peer | SluiceError> {
     const { address, addressKey } = applicant;
     const draining = this.#drainingProblem();

@@ -35,6 +35,8 @@ export interface CommandOptions {
   readonly subscriber: Subscriber;
   /** Verifies a token or key. Never rejects. */
   readonly identify: (credential: string) => Awaitable<Verdict>;
+  /** Why an identity is not admitted any more. */
+  readonly refusal: (identity: Identity) => SluiceError | undefined;
   readonly authorize: Authorize;
   readonly payloadMaxBytes: number;
   /** The application behind the gateway. */

@@ -42,12 +42,15 @@ export function identify(
   return verify(session, token, 'refresh', options);
 }
 
-/** Verifies the token, asks the application, and takes a place for this connection of the user. */
+/**
+ * Verifies the token, asks the application, and takes a place for this connection of the user. The token may be revoked
+ * meanwhile.
+ */
 function verify(
   session: Session,
   token: string,
   reason: ConnectReason,
-  { identify, identities, application }: CommandOptions,
+  { identify, identities, application, refusal }: CommandOptions,
 ): Awaitable<Verdict> {
   const { connect: hook } = application;
   const decide = (verdict: Verdict) =>
@@ -56,9 +59,11 @@ function verify(
       : hook({ ...session.asker, identity: verdict }, { reason, origin: '', headers: {} });
   return whenDone(whenDone(identify(token), decide), (verdict) => {
     if (verdict instanceof SluiceError) return verdict;
+    if (reason === 'refresh' && verdict.user !== session.identity.user)
+      throw new SluiceError('forbidden', 'the token is another user’s');
     return whenDone(identities.reseat(session, verdict), (problem) => {
       throwIf(problem);
-      return verdict;
+      return refusal(verdict) ?? verdict;
     });
   });
 }
@@ -70,8 +75,6 @@ export function refresh(
   verdict: Verdict,
 ): CommandReply {
   const identity = accepted(session, verdict, options);
-  if (identity.user !== session.identity.user)
-    throw new SluiceError('forbidden', 'the token is another user’s');
   options.identities.identified(session, identity);
   return { kind: 'refreshed', expiresMs: identity.expiresAtMs };
 }
