@@ -178,9 +178,7 @@ export class LmdbEngine implements Engine {
   }
 
   #run(): void {
-    this.#running ??= this.#steps().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running ??= this.#steps();
   }
 
   get #hasWork(): boolean {
@@ -188,14 +186,19 @@ export class LmdbEngine implements Engine {
   }
 
   async #steps(): Promise<void> {
-    do {
-      // All requests of this turn share the transaction.
-      await nextTurn();
-      this.#step = this.#nextStep().finally(() => {
-        this.#step = undefined;
-      });
-      await this.#step;
-    } while (this.#hasWork);
+    try {
+      do {
+        // All requests of this turn share the transaction.
+        await nextTurn();
+        this.#step = this.#nextStep().finally(() => {
+          this.#step = undefined;
+        });
+        await this.#step;
+      } while (this.#hasWork);
+    } finally {
+      // In the same step as the last look at the work: what comes later begins anew.
+      this.#running = undefined;
+    }
   }
 
   async #nextStep(): Promise<void> {

@@ -35,6 +35,16 @@ describe('group commit', () => {
     expect(commits).toBe(4);
   });
 
+  test('what is asked for at any step of its end is committed without a wait', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval'] });
+    const { engine } = await stored.open();
+    for (let steps = 0; steps < 20; steps++) {
+      await engine.append([request('a')]);
+      for (let step = 0; step < steps; step++) await undefined;
+      expect(summary(await engine.append([request('a')]))).toEqual([2 * steps + 2]);
+    }
+  });
+
   test('a large payload comes back whole, many of them too', async () => {
     const payloads = Array.from({ length: 20 }, (_, i) => new Uint8Array(65_536).fill(i));
     const { engine } = await stored.open({ retention: { maxBytes: 2 ** 30 } });
