@@ -5,6 +5,7 @@ import { cursorNow, type Had, Resumption } from '../topics/cursor.ts';
 import type { Topic } from '../topics/topic.ts';
 import { matching, patternMatches } from '../topics/topic-name.ts';
 import { feedOf } from './feed-of.ts';
+import { ListedTopic } from './listed-topic.ts';
 import {
   backlogAfter,
   type GoneTopic,
@@ -98,7 +99,7 @@ function startAtCursor(
     isKnown: cursor !== undefined,
   });
   const listed = [
-    ...own.map(({ topic, start }) => resultOf(topic, start)),
+    ...own.map(({ topic, start }) => new ListedTopic(topic, start)),
     ...goneResults(view, positions, options),
   ];
   const topics = listed.length > 0 ? listed : undefined;
@@ -289,7 +290,7 @@ function startPatternNew(view: View, last: number, { broker, listedMax }: Patter
     had: lacking.areAll ? { seq, lacksValues: false } : had,
   });
   const others = last > 0 ? [] : firstStreams(broker.topicsOf(target), listedMax - topics.length);
-  const listed = [...topics, ...others.map((topic) => resultOf(topic, startOf(topic)))];
+  const listed = [...topics, ...others.map((topic) => new ListedTopic(topic, startOf(topic)))];
   // A client that is cut off before the last N have come goes on from the positions that the reply names.
   const lacksNothing = lacking.first.length === 0 && lacking.areAll;
   const cursor = last > 0 && !lacksNothing ? undefined : cursorNow(broker.commits, lacksValues);
@@ -319,7 +320,7 @@ function startEach(
   const listed = first.map((topic) => ({ topic, start: startOf(topic) }));
   const started = new StartedTopics(view, listed);
   const backlog = new PatternBacklog(broker, view, [], { ...later, started, topics: rest });
-  return { backlog, topics: listed.map(({ topic, start }) => resultOf(topic, start)) };
+  return { backlog, topics: listed.map(({ topic, start }) => new ListedTopic(topic, start)) };
 }
 
 function backlogFrom(view: View, topic: Topic, { epoch, position, needsSnapshot }: Start): TopicBacklog {
@@ -357,10 +358,6 @@ function goneResult(
   const missing =
     isSame && !recovered && mode === 'stream' ? { after: knownOffset, upto: offset } : undefined;
   return { topic, epoch, offset, mode, recovered, missing };
-}
-
-function resultOf({ name, options }: Topic, { epoch, position, recovered, missing }: Start): TopicResult {
-  return { topic: name, epoch, offset: position, mode: options.mode, recovered, missing };
 }
 
 /** Topics of a pattern: as many as a reply lists, and the others, found as they are taken. */

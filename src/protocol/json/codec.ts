@@ -160,7 +160,11 @@ const instants: ReadonlySet<string> = new Set([
 
 /** `{"type":…,"id":…` with the frame's other members, then `payload`. */
 export function flat(frame: { kind: string; id: number }, fields: object, payload?: Payload): Uint8Array {
-  const rest = JSON.stringify(wire(fields)).slice(1, -1);
+  return flatText(frame, JSON.stringify(wire(fields)), payload);
+}
+
+function flatText(frame: { kind: string; id: number }, fields: string, payload?: Payload): Uint8Array {
+  const rest = fields.slice(1, -1);
   const head = `{"type":"${frame.kind}"${member('id', frame.id || undefined)}${rest === '' ? '' : `,${rest}`}`;
   return join([head, ...(payload === undefined ? [] : payloadPieces(payload)), '}']);
 }
@@ -187,6 +191,9 @@ function encodeServerFrame(frame: ServerFrame): Uint8Array {
       const { dictionary, view, data, crc32 } = frame;
       return flat(frame, { dictionary, view, dataBase64: toBase64(data), crc32 });
     }
+    case 'subscribed':
+      // It has no points in time, and may list a thousand topics: copies of all would be most of its cost.
+      return flatText(frame, JSON.stringify({ results: frame.results }));
     default:
       return flat(frame, fields);
   }
