@@ -1,12 +1,16 @@
 #!/usr/bin/env node
 import { once } from 'node:events';
 import { onHangUp, untilSignalled, whileLoading } from './cli/signals.ts';
+import { boundHeapGrowth } from './server/heap-growth.ts';
 import { tooFewFiles } from './server/open-files.ts';
 
 // Loading the rest takes a tenth of a second and more. A process that is the first of its container gets no signal
 // before it listens for it, so this file imports nothing large.
 // A reload has nothing to do yet: `serve` reads its configuration once it is loaded.
-if (process.argv[2] === 'serve') onHangUp(process, process.stdout.isTTY === true, () => undefined);
+if (process.argv[2] === 'serve') {
+  onHangUp(process, process.stdout.isTTY === true, () => undefined);
+  boundHeapGrowth();
+}
 const loaded = whileLoading(process);
 const unable = tooFewFiles();
 if (unable !== undefined) {

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type * as ConfigModule from '../../src/config.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
+import type * as HeapModule from '../../src/server/heap-growth.ts';
 import type * as ServerModule from '../../src/server.ts';
 import type { TracedFields } from '../support/trace.ts';
 import { serveCalls } from '../support/worker.ts';
@@ -12,6 +13,8 @@ import { peerHandlers } from './peer.ts';
 const built = (file: string) => import(new URL(`../../dist/${file}`, import.meta.url).href);
 const { loadConfig } = (await built('config.js')) as typeof ConfigModule;
 const { startServer } = (await built('server.js')) as typeof ServerModule;
+const { boundHeapGrowth } = (await built('server/heap-growth.js')) as typeof HeapModule;
+boundHeapGrowth();
 
 let server: ServerModule.RunningServer | undefined;
 
