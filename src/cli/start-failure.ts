@@ -53,6 +53,7 @@ const fileFailures: Readonly<Record<string, string>> = {
   EROFS: 'is on a file system that is read-only',
   ENOSPC: 'is on a disk that is full',
   EDQUOT: "is over this user's disk quota",
+  ENOENT: 'does not exist, and can’t be made',
   ENOTDIR: 'lies below something that is not a folder',
   EEXIST: 'exists, and is not a folder',
   ENAMETOOLONG: 'has a name that is too long',

@@ -13,7 +13,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -333,14 +333,17 @@ describe('a gateway that can’t start', () => {
     expect(complaints).toMatch(/^The host nosuchhost\.invalid (is unknown|can't be looked up)/);
   });
 
-  test('names the data folder that it can’t make, and speaks of no port', async () => {
-    const file = join(folder, 'file');
-    writeFileSync(file, '');
-    const dataDir = join(file, 'data');
+  test.each([
+    ['file/data', 'file/data lies below something that is not a folder'],
+    // Node's own way to make a folder with its parents does not end there.
+    ['/proc/sluice/data', '/proc/sluice does not exist, and can’t be made'],
+  ])('names the data folder that it can’t make, and speaks of no port: %s', async (path, why) => {
+    writeFileSync(join(folder, 'file'), '');
+    const dataDir = resolve(folder, path);
     const args = ['--port', '0', '--engine', 'lmdb', '--data-dir', dataDir];
     const { exitCode, complaints } = await run(args, { startServer, untilStopped: forever });
     expect(exitCode).toBe(1);
-    expect(complaints).toContain(`${dataDir} lies below something that is not a folder`);
+    expect(complaints).toContain(why);
     expect(complaints).not.toMatch(/port/i);
   });
 });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DataDirError } from './data-dir-error.ts';
 import { unsafeFileSystem } from './file-system.ts';
 import { dataName, lockTableName, ownerName, setAsideName } from './folder-files.ts';
@@ -64,7 +64,7 @@ export class DataDir {
     bootId: string | undefined,
     options: DataDirOptions = {},
   ): Promise<DataDir> {
-    mkdirSync(path, { recursive: true });
+    makeFolder(path);
     const unsafe = unsafeFileSystem(path, options.fileSystemType);
     if (unsafe !== undefined && options.anyFileSystem !== true)
       throw new DataDirError('ERR_DATA_DIR_FILE_SYSTEM', unsafeFolder(path, unsafe));
@@ -190,5 +190,21 @@ function identityOf(path: string): string | undefined {
     return stats && `${stats.dev}:${stats.ino}`;
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * Creates the folder, and those that it lies in. Node's `recursive` does not end where a file system refuses by ENOENT
+ * to make a folder in one that there is, as procfs and autofs do.
+ */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return;
+    if (code !== 'ENOENT' || existsSync(dirname(path))) throw error;
+    makeFolder(dirname(path));
+    makeFolder(path);
   }
 }
