@@ -233,6 +233,8 @@ test.each([
   [['serve', '--nothing-like-it=hunter2'], "unknown option '--nothing-like-it=…'\n"],
   [['publish', 't', '--apikey=hunter2'], "unknown option '--apikey=…', did you mean --api-key?"],
   [['token-secret=hunter2'], "unknown command 'token-secret=…'"],
+  [['serve', '--canary=hunter2'], "option '--canary' takes no value; --no-canary turns it off"],
+  [['serve', '--canary', 'false'], '--no-canary turns it off'],
 ])('%j is told without its value', async (args, complaint) => {
   const result = await run(args);
   expect(result).toMatchObject({ exitCode: 2, out: '' });

@@ -108,6 +108,9 @@ describe('loadConfig', () => {
     ['origins', 'a.example'],
     ['trustedProxies', '10.0.0.0/33'],
     ['trustedProxies', '127'],
+    ['trustedProxies', '10/8'],
+    ['trustedProxies', '010.0.0.0/8'],
+    ['trustedProxies', '0x0a.0.0.0/8'],
     ['trustedProxies', 'proxy.example'],
     ['port', '65536'],
     ['port', '80.5'],
@@ -116,6 +119,8 @@ describe('loadConfig', () => {
     ['engine', 'sqlite'],
     ['sourceHost', 'yes'],
     ['host', 'a b'],
+    ['host', '999.1.1.1'],
+    ['adminHost', '127.1'],
   ] as const)('refuses %s = %s, and says so', (name, value) => {
     const [fault, ...others] = faultsOf({ flags: { [name]: value } });
     expect(others).toEqual([]);
@@ -359,6 +364,11 @@ describe('the checks across options', () => {
       expect(faultsOf({ flags: { host, tokenSecret } })).toEqual([]);
     },
   );
+
+  test('name the address that others can reach', () => {
+    const flags = { adminHost: '192.168.1.5', adminPort: 0 };
+    expect(faultsOf({ flags })).toEqual([expect.stringContaining('adminHost 192.168.1.5 can be reached')]);
+  });
 
   test.each(['127.0.0.1', '127.8.8.8', '::1', 'localhost', '::ffff:127.0.0.1'])(
     'let %s be bound without',

@@ -64,12 +64,14 @@ const below = ' '.repeat(6);
  */
 function withNearestOption(text: string, command: Command): string {
   const known = command.options.filter(({ hidden }) => !hidden).map(({ long }) => long as string);
-  return text.replace(
-    /unknown option '(-[^=]*)(=[\s\S]*)?'/,
-    (_, name: string, value?: string) =>
-      `unknown option '${name}${value === undefined ? '' : '=…'}'${didYouMean(name, known)}`,
+  return text.replace(/unknown option '(-[^=]*)(=[\s\S]*)?'/, (_, name: string, value?: string) =>
+    value !== undefined && known.includes(name)
+      ? `option '${name}' takes no value; ${withNo(name)} turns it off`
+      : `unknown option '${name}${value === undefined ? '' : '=…'}'${didYouMean(name, known)}`,
   );
 }
+
+const withNo = (flag: string) => flag.replace('--', '--no-');
 
 function explain(error: unknown, deps: CliDeps): number {
   if (error instanceof ConfigError) {
@@ -208,7 +210,10 @@ function unknownCommand(unknown: string, program: Command): Exit {
   const names = program.commands.map((command) => command.name());
   // `token-secret=…` without its dashes has a secret.
   const shown = unknown.replace(/=[\s\S]*/, '=…');
-  const meant = didYouMean(unknown, names) || '.';
+  const isValue = unknown === 'true' || unknown === 'false';
+  const meant = isValue
+    ? ': flags like --canary take no value, and --no-canary turns it off.'
+    : didYouMean(unknown, names) || '.';
   return new Exit(2, `error: unknown command '${shown}'${meant} There are: ${names.join(', ')}`);
 }
 
@@ -224,7 +229,7 @@ function addConfigOptions(
     command.addOption(new Option(`${flag}${value}`, `${sentence} (${hints})`));
     if (renamedFrom) command.addOption(new Option(`${renamedFrom.flag}${value}`, '').hideHelp());
     // `--no-…` overrides a variable or a file.
-    if (!value) command.addOption(new Option(flag.replace('--', '--no-'), '').hideHelp());
+    if (!value) command.addOption(new Option(withNo(flag), '').hideHelp());
   }
 }
 

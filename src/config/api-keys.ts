@@ -44,35 +44,59 @@ const entry = z
       .max(1000)
       .optional(),
   })
-  .refine(({ key, sha256 }) => (key === undefined) !== (sha256 === undefined))
+  .refine(
+    ({ key, sha256 }) => (key === undefined) !== (sha256 === undefined),
+    'an object has either key or sha256',
+  )
   .refine(
     ({ scopes, topics }) => topics === undefined || (scopes !== undefined && !scopes.includes('admin')),
+    'a key with topics has scopes, of publish and read',
   );
 
-function readText(text: string): ConfiguredKey | undefined {
+/** What is wrong with an object, by its member. */
+const memberFaults: Readonly<Record<string, string>> = {
+  name: 'name has 1 to 64 of A-Z a-z 0-9 _ . -',
+  key: 'key has at least 16 characters (ASCII without spaces)',
+  sha256: 'sha256 has 64 hex digits',
+  scopes: 'scopes are one or more of publish, read, admin',
+  topics: 'topics are one or more names, or patterns like server:*',
+};
+const otherFault = 'an object has name, key or sha256, scopes, topics, and nothing else';
+
+/** A key, or why it is none. The fault shows nothing of it, because it may hold a key. */
+type Read = ConfiguredKey | { readonly fault: string };
+
+function readText(text: string): Read {
   const [, name, sha256] = hashed.exec(text) ?? [];
   if (sha256 !== undefined) return { name, sha256: sha256.toLowerCase() };
-  return plain.test(text) && !text.includes(',') ? { key: text } : undefined;
+  return plain.test(text) && !text.includes(',') ? { key: text } : { fault };
 }
 
-/** Returns undefined if it is invalid. The fault shows nothing of it, because it may hold a key. */
-function readOne(input: unknown): ConfiguredKey | undefined {
-  return typeof input === 'string' ? readText(input.trim()) : entry.safeParse(input).data;
+function readObject(input: unknown): Read {
+  const { data, error } = entry.safeParse(input);
+  if (data !== undefined) return data;
+  const [issue] = error.issues;
+  const why = issue?.code === 'custom' ? issue.message : memberFaults[String(issue?.path[0])];
+  return { fault: `${fault}: ${why ?? otherFault}` };
 }
 
-function readAll(input: unknown): readonly ConfiguredKey[] | undefined {
+function readAll(input: unknown): readonly ConfiguredKey[] | { readonly fault: string } {
   const given = itemsOf(input).filter((item) => typeof item !== 'string' || item.trim() !== '');
-  const keys = given.map(readOne);
-  const names = keys.flatMap((key) => key?.name ?? []);
-  if (keys.includes(undefined) || new Set(names).size < names.length) return undefined;
-  return keys as ConfiguredKey[];
+  const keys: ConfiguredKey[] = [];
+  for (const item of given) {
+    const key = typeof item === 'string' ? readText(item.trim()) : readObject(item);
+    if ('fault' in key) return key;
+    keys.push(key);
+  }
+  const names = keys.flatMap(({ name }) => name ?? []);
+  return new Set(names).size < names.length ? { fault: `${fault}: two have one name` } : keys;
 }
 
 /** Keys as text (flags, variables), or as objects (file). */
 export const apiKeyList: Kind<readonly ConfiguredKey[]> = {
   schema: parsed<readonly ConfiguredKey[]>((input) => {
     const value = readAll(input);
-    return value === undefined ? { fault } : { value };
+    return 'fault' in value ? value : { value };
   }),
   placeholder: 'KEY',
   repeatable: true,

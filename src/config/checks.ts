@@ -39,13 +39,14 @@ function listenerFaults(config: Config): (string | undefined)[] {
 
 /** Without keys only loopback is safe: every client that reaches the port could publish and administrate. */
 function bindsSafely(config: Config): string | undefined {
-  const isLocal = isLoopback(config.host) && (config.adminHost === '' || isLoopback(config.adminHost));
-  if (isLocal || hasCredentials(config)) return undefined;
+  const isFar = (name: 'host' | 'adminHost') => config[name] !== '' && !isLoopback(config[name]);
+  const far = (['host', 'adminHost'] as const).find(isFar);
+  if (far === undefined || hasCredentials(config)) return undefined;
   const setters = options
     .filter(({ name }) => name === 'apiKeys' || name === 'tokenSecret')
     .map(({ env, flag }) => `${env} (${flag})`);
   return (
-    `host ${config.host} can be reached from other machines, so the gateway needs credentials: ` +
+    `${far} ${config[far]} can be reached from other machines, so the gateway needs credentials: ` +
     `set ${setters.join(' or ')}, or listen on 127.0.0.1`
   );
 }

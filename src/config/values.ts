@@ -175,10 +175,11 @@ export function list(
 
 /** `10.0.0.0/8` or `2001:db8::1`. */
 export function isAddressRange(value: string): boolean {
-  return value.includes('/') ? ipaddr.isValidCIDR(value) : isAddress(value);
+  const address = value.replace(/\/.*/s, '');
+  return isAddress(address) && (address === value || ipaddr.isValidCIDR(value));
 }
 
-/** In full notation only: ipaddr.js would take `127` for an IPv4 address. */
+/** In full notation only: ipaddr.js would take `127`, and `010.0.0.1` as octal, for IPv4 addresses. */
 export function isAddress(value: string): boolean {
   return ipaddr.IPv4.isValidFourPartDecimal(value) || ipaddr.IPv6.isValid(value);
 }

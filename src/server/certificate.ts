@@ -74,7 +74,8 @@ const dayMs = 86_400_000;
 export function expiryProblem(validUntil: Date, nowMs: number): string | undefined {
   const days = (validUntil.getTime() - nowMs) / dayMs;
   if (days < 0) return 'the certificate has expired: clients refuse it';
-  return days < soonDays ? `the certificate expires in ${Math.floor(days)} days` : undefined;
+  if (days >= soonDays) return undefined;
+  return `the certificate expires ${days < 2 ? 'within two days' : `in ${Math.floor(days)} days`}`;
 }
 
 function read(path: string): Buffer {

@@ -92,7 +92,9 @@ function createPublishedKeys({ log, monotonicMs }: Environment, source: KeySourc
     failed: (cause) =>
       log.error(
         { source: name, err: cause },
-        'The keys of tokens could not be loaded; those loaded before stay.',
+        keys.revision === 0
+          ? 'The keys of tokens could not be loaded: tokens that they sign are refused until they are.'
+          : 'The keys of tokens could not be loaded; those loaded before stay.',
       ),
   });
   // The gateway starts without waiting for a server that may be away: tokens are refused for now, not for good.

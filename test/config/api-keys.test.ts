@@ -21,28 +21,34 @@ describe('API keys', () => {
   });
 
   test.each([
-    ['a short key', 'fifteen-letters'],
-    ['a short hash', [{ sha256: 'ab' }]],
-    ['neither a key nor a hash', [{ name: 'a' }]],
-    ['both', [{ key: plain, sha256 }]],
-    ['no scope', [{ sha256, scopes: [] }]],
-    ['a scope that there is not', [{ sha256, scopes: ['write'] }]],
-    ['topics of a key that administrates', [{ sha256, scopes: ['read', 'admin'], topics: ['a'] }]],
-    ['topics without scopes', [{ sha256, topics: ['a'] }]],
-    ['a pattern with its star inside', [{ sha256, scopes: ['read'], topics: ['a*b'] }]],
-    ['a member that there is not', [{ sha256, scope: ['read'] }]],
+    ['a short key', 'fifteen-letters', 'as `sluice key` prints it'],
+    ['a short hash', [{ sha256: 'ab' }], 'sha256 has 64 hex digits'],
+    ['a bad name', [{ name: `${plain} `, sha256 }], 'name has'],
+    ['neither a key nor a hash', [{ name: 'a' }], 'either key or sha256'],
+    ['both', [{ key: plain, sha256 }], 'either key or sha256'],
+    ['no scope', [{ sha256, scopes: [] }], 'scopes are'],
+    ['a scope that there is not', [{ sha256, scopes: [plain] }], 'scopes are'],
+    [
+      'topics of a key that administrates',
+      [{ sha256, scopes: ['read', 'admin'], topics: ['a'] }],
+      'has scopes',
+    ],
+    ['topics without scopes', [{ sha256, topics: ['a'] }], 'has scopes'],
+    ['a pattern with its star inside', [{ sha256, scopes: ['read'], topics: ['a*b'] }], 'topics are'],
+    ['a member that there is not', [{ sha256, [plain]: ['read'] }], 'and nothing else'],
     [
       'two of one name',
       [
         { name: 'a', sha256 },
         { name: 'a', key: plain },
       ],
+      'two have one name',
     ],
-    ['a number', [17]],
-    ['a space', 'a key of many letters'],
-  ])('are not %s, and the fault holds nothing of them', (_, input) => {
-    const { error } = read(input);
-    expect(error?.issues[0]?.message).toContain('must be keys');
-    expect(error?.issues[0]?.message).not.toContain(plain);
+    ['a number', [17], 'an object has'],
+    ['a space', 'a key of many letters', 'as `sluice key` prints it'],
+  ])('are not %s, and the fault says what is wrong and holds nothing of them', (_, input, told) => {
+    const message = read(input).error?.issues[0]?.message;
+    expect(message).toMatch(new RegExp(`^must be keys .*${told}`));
+    expect(message).not.toContain(plain);
   });
 });

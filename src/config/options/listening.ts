@@ -1,7 +1,9 @@
-import { integer, optionalPort, text } from '../values.ts';
+import { integer, isAddress, optionalPort, text } from '../values.ts';
 import { filePath, option } from './option.ts';
 
-const isHostText = (value: string) => /^[A-Za-z0-9.:_-]{1,253}$/.test(value);
+/** A name does not end in a number: what does is an address, or a mistake in one. */
+const isHostText = (value: string) =>
+  isAddress(value) || (/^[A-Za-z0-9._-]{1,253}$/.test(value) && !/(^|\.)\d+\.?$/.test(value));
 
 /** Where the gateway listens. */
 export const listeningOptions = {

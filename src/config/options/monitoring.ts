@@ -12,7 +12,7 @@ export const monitoringOptions = {
   canary: option(
     boolean,
     true,
-    'Measure the latency from publish to receipt once a second, with a built-in client over loopback. It counts as a connection.',
+    'Measure the latency from publish to receipt once a second, with a built-in client over loopback. It counts as a connection. --no-canary turns it off.',
   ),
   logLevel: liveOption(
     choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
