@@ -9,6 +9,9 @@ export interface EventStreamPort {
   closed(): void;
 }
 
+/** Without it a client whose connection the kernel drops, where too many come at once, tries again after minutes. */
+export const responseWithinMs = 30_000;
+
 /** One request for Server-Sent Events, that may be left unread for a time. */
 export class EventStream {
   readonly #request: ClientRequest;
@@ -16,7 +19,9 @@ export class EventStream {
 
   constructor(options: RequestOptions, port: EventStreamPort) {
     this.#request = request({ host: '127.0.0.1', agent: false, ...options });
+    this.#request.setTimeout(responseWithinMs, () => this.#request.destroy());
     this.#request.on('response', (response) => {
+      this.#request.setTimeout(0);
       this.#response = response;
       const parser = new SseParser();
       response.setEncoding('utf8');

@@ -1,5 +1,6 @@
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { responseWithinMs } from './event-stream.ts';
 
 export interface PollAnswer {
   readonly status: number;
@@ -22,6 +23,7 @@ export class PollConnection {
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const where = { host: '127.0.0.1', port, localAddress: this.#localAddress, agent: this.#agent };
       this.#request = request({ ...where, path: `/poll?${query}` }, resolve);
+      this.#request.setTimeout(responseWithinMs, () => this.#request?.destroy());
       this.#request.on('error', reject);
       this.#request.end();
     });
