@@ -21,6 +21,7 @@ import {
 } from './config/options.ts';
 import { isServiceLink } from './config/service-links.ts';
 import { didYouMean, nearestOf } from './config/suggest.ts';
+import { withoutUrlSecrets } from './url.ts';
 
 export { admitsAnonymous, takesTokens } from './config/access.ts';
 export { accessSummary, proxySuspected } from './config/access-summary.ts';
@@ -187,8 +188,7 @@ function printable(value: unknown): string {
     return Array.isArray(value) ? 'a list' : 'an object';
   const text = JSON.stringify(value);
   if (secretNames.some((name) => text.includes(name))) return 'what is there';
-  // Passwords in URLs.
-  return text.replace(/\/\/[^/@\s"]*@/g, '//…@');
+  return withoutUrlSecrets(text);
 }
 
 /** The name of an unknown option; only the beginning of a text that is no name, because the rest may be a value. */
@@ -294,6 +294,7 @@ export function describeConfig(
 
 function shown(row: OptionRow, config: Config): unknown {
   const value = config[row.name];
+  if (typeof value === 'string') return withoutUrlSecrets(value);
   if (typeof value !== 'number') return value;
   const text = row.kind.format(value);
   return text === String(value) ? value : text;

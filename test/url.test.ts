@@ -1,8 +1,18 @@
 import { expect, test } from 'vitest';
-import { parseUrl } from '../src/url.ts';
+import { parseUrl, withoutUrlSecrets } from '../src/url.ts';
 
 test('a URL is one with any letters, however often others were parsed', () => {
   for (let i = 0; i < 50_000; i++) parseUrl(`https://a.example/${i}`);
   expect(parseUrl('https://bücher.example')?.host).toBe('xn--bcher-kva.example');
   expect(parseUrl('bücher')).toBeUndefined();
+});
+
+test.each([
+  ['https://a.example/keys', 'https://a.example/keys'],
+  ['https://u:secret@a.example/keys', 'https://…@a.example/keys'],
+  ['https://a.example/keys?key=secret&b=secret', 'https://a.example/keys?…'],
+  ['"http://a.example/#secret?secret", "b"', '"http://a.example/#…", "b"'],
+  ['what?', 'what?'],
+])('of %j people see %j', (text, shown) => {
+  expect(withoutUrlSecrets(text)).toBe(shown);
 });

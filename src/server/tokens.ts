@@ -8,6 +8,7 @@ import {
 } from '../auth/token-keys.ts';
 import { type TokenVerifier, tokenVerifier } from '../auth/tokens.ts';
 import { type Config, type OptionName, takesTokens } from '../config.ts';
+import { withoutUrlSecrets } from '../url.ts';
 import type { Environment } from './environment.ts';
 
 const cooldownMs = 30_000;
@@ -85,13 +86,14 @@ type KeySource = NonNullable<ReturnType<typeof sourceOf>>;
 
 function createPublishedKeys({ log, monotonicMs }: Environment, source: KeySource): PublishedKeys {
   const { name, ...times } = source;
+  const shown = withoutUrlSecrets(name);
   const keys = new PublishedKeys({
     ...times,
     monotonicMs,
-    loaded: (count) => log.info({ source: name, keys: count }, 'loaded the keys of tokens'),
+    loaded: (count) => log.info({ source: shown, keys: count }, 'loaded the keys of tokens'),
     failed: (cause) =>
       log.error(
-        { source: name, err: cause },
+        { source: shown, err: cause },
         keys.revision === 0
           ? 'The keys of tokens could not be loaded: tokens that they sign are refused until they are.'
           : 'The keys of tokens could not be loaded; those loaded before stay.',

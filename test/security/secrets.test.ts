@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { hookSecret } from '../support/hook-server.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
 import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
@@ -16,6 +17,8 @@ const secrets = new Map<string, string>([
   ['unknown API key', 'planted-key-that-is-unknown-0123456789'],
   ['payload', 'planted-payload-58c1'],
   ['cookie', 'planted-cookie-77ab'],
+  ['query of a URL', 'planted-query-91fe'],
+  ['hook secret', hookSecret],
 ]);
 const payload = secrets.get('payload') as string;
 const badKey = secrets.get('unknown API key') as string;
@@ -25,7 +28,9 @@ let gateway: TestGateway;
 
 beforeAll(async () => {
   const flags = { apiKeys: [apiKey], tokenSecret, logLevel: 'trace', compat: ['c', 'd'], canary: true };
-  gateway = await startGateway({ ...flags, payloadMaxBytes: 2048 }, undefined, {
+  const away = `http://127.0.0.1:1/?key=${secrets.get('query of a URL')}`;
+  const others = { tokenKeysUrl: away, hookCall: away, hookEvents: away, hookSecret };
+  gateway = await startGateway({ ...flags, ...others, payloadMaxBytes: 2048 }, undefined, {
     write: (line) => lines.push(line),
   });
 });
