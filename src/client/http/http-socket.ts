@@ -4,7 +4,7 @@ import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import type { Runtime, Socket } from '../runtime.ts';
 import { gatewayError } from '../told-error.ts';
 import { historyPath, readHttpFrame, requestBody } from './json-frames.ts';
-import { type HttpMemory, type Receive, Refused, request, type Target } from './receive.ts';
+import { type HttpMemory, type Receive, Refused, request, type Target, Unanswered } from './receive.ts';
 
 interface Wanted {
   readonly topic: string;
@@ -103,7 +103,8 @@ export class HttpSocket implements Socket {
       case 'publish': {
         const { kind: _kind, id: _id, except, ...fields } = frame;
         const own = except === this.#greeting?.session ? this.#session : except;
-        void this.#ask(id, 'published', 'api/publish', requestBody({ ...fields, except: own }));
+        // Sent again it counts once, by its messageId.
+        void this.#ask(id, 'published', 'api/publish', requestBody({ ...fields, except: own }), 5);
         break;
       }
       case 'call': {
@@ -214,7 +215,8 @@ export class HttpSocket implements Socket {
       const told = frame.kind === 'batch' && wanted.isWhole ? { ...frame, after: 0 } : frame;
       this.#tell({ ...told, view: wanted.view });
     } else if ('views' in frame) {
-      this.#tell({ ...frame, views: frame.views.flatMap((view) => this.#viewOf(view) ?? []) });
+      const ended = this.#wanted.filter(({ gatewayView }) => frame.views.includes(gatewayView));
+      this.#tell({ ...frame, views: ended.map(({ view }) => view) });
     } else this.#tell(frame);
   }
 
@@ -290,10 +292,6 @@ export class HttpSocket implements Socket {
     wanted.session = this.#session;
   }
 
-  #viewOf(gatewayView: number): number | undefined {
-    return this.#wanted.find((wanted) => wanted.gatewayView === gatewayView)?.view;
-  }
-
   /**
    * Without an error of the gateway the connection is lost. An error may say when to come back: a gateway that drains
    * refuses the next request of a client that it has not told yet.
@@ -320,14 +318,20 @@ export class HttpSocket implements Socket {
 
   // -- commands ---------------------------------------------------------------------------------------
 
-  /** Sends a command as a request, whose response is the reply: a frame of this type. */
-  async #ask(id: number, type: string, path: string, body?: string): Promise<void> {
+  /**
+   * Sends a command as a request, whose response is the reply: a frame of this type. `repeats`: how often it is sent
+   * again if its connection is lost, while that of the stream may go on.
+   */
+  async #ask(id: number, type: string, path: string, body?: string, repeats = 0): Promise<void> {
     try {
       this.#reply(readHttpFrame({ ...(await this.#fetch(path, body)), type, id }));
     } catch (cause) {
-      // No response, or one of another server: without a reply the command times out, or is sent again by the next
-      // connection.
       if (cause instanceof Refused) this.#fail(id, cause.error);
+      else if (cause instanceof Unanswered && repeats > 0) {
+        const again = () => void this.#ask(id, type, path, body, repeats - 1);
+        this.#options.runtime.setTimeout(() => this.#closed || again(), repeatDelayMs);
+      }
+      // Else the command times out, or is sent again by the next connection.
     }
   }
 
@@ -337,7 +341,7 @@ export class HttpSocket implements Socket {
     return { base: this.#base, fetch: this.#options.runtime.fetch as typeof fetch, headers };
   }
 
-  async #fetch(path: string, body?: string, options: RequestInit = {}): Promise<Record<string, unknown>> {
+  async #fetch(path: string, body?: string, options: RequestInit = {}) {
     const response = await request(this.#target, path, body, options);
     return (await response.json()) as Record<string, unknown>;
   }
@@ -365,16 +369,10 @@ export class HttpSocket implements Socket {
   }
 
   #status(): Omit<ServerKinds['status'], 'kind'> {
-    const { session = '', user, timeMs = 0 } = this.#greeting ?? {};
+    const { session = '', user, timeMs: connectedAtMs = 0 } = this.#greeting ?? {};
     const subscriptions = this.#wanted.map(({ topic, view }) => ({ topic, view }));
-    return {
-      session,
-      user,
-      connectedAtMs: timeMs,
-      messageCount: 0,
-      subscriptions,
-      timeMs: this.#options.runtime.now(),
-    };
+    const timeMs = this.#options.runtime.now();
+    return { session, user, connectedAtMs, messageCount: 0, subscriptions, timeMs };
   }
 
   #fail(id: number, { code, number, message, retry, retryAfterMs }: WireError): void {
@@ -397,3 +395,5 @@ const joined = 0;
 const handshakeId = 1;
 /** The gateway writes at least a comment to a stream, and ends a poll, within 25 s. */
 const silentMs = 40_000;
+/** Five of these are shorter than the time that a command has. */
+const repeatDelayMs = 1_000;

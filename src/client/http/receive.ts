@@ -45,7 +45,10 @@ export class Refused extends Error {
   }
 }
 
-/** Makes a request: a POST if there is a body, which is JSON. Throws `Refused` at a status of failure. */
+/** No response came. */
+export class Unanswered extends Error {}
+
+/** Makes a request: a POST if there is a body, which is JSON. Throws `Unanswered`; at a status of failure `Refused`. */
 export async function request(
   { base, fetch, headers }: Target,
   path: string,
@@ -55,7 +58,9 @@ export async function request(
   const how = body
     ? { method: 'POST', body, headers: { ...headers, 'content-type': 'application/json' } }
     : { headers };
-  const response = await fetch(base + path, { ...how, ...options });
+  const response = await fetch(base + path, { ...how, ...options }).catch((cause: Error) => {
+    throw new Unanswered(cause.message, { cause });
+  });
   if (response.ok) return response;
   throw new Refused(
     (await readError(response)) ?? {

@@ -69,6 +69,22 @@ describe.each(['sse', 'poll'] as const)('to a client by %s, of another server', 
   );
 });
 
+it.each(['sse', 'poll'] as const)(
+  'by %s, a publish whose request was lost is sent again, and counts once',
+  async (transport) => {
+    let left = 2;
+    const lose = (): Response => {
+      throw new TypeError('lost');
+    };
+    const isLost = (path: string) => path === '/api/publish' && left-- > 0;
+    const { client, requests } = clientBeside(isLost, lose, { transports: [transport] });
+    await client.connect();
+    const topic = `lost-${transport}`;
+    await expect(client.publish(topic, 't', 1)).resolves.toMatchObject({ offset: 1 });
+    expect([requests.length, await historyOf(topic)]).toEqual([2, [1]]);
+  },
+);
+
 describe('of another server', () => {
   it.each([
     ...bodies.map((body) => [200, body] as const),
