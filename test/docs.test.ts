@@ -1,4 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -30,6 +32,43 @@ function anchorsOf(path: string): string[] {
       .replaceAll(' ', '-'),
   );
 }
+
+/** What the examples take for granted: functions of the application, and what an earlier example has made. */
+const exampleGlobals = `
+  declare function draw(...values: unknown[]): void;
+  declare function show(...values: unknown[]): void;
+  declare function reload(topic: string): void;
+  declare function fetchToken(): Promise<string>;
+  declare function rowsOnScreen(): string[];
+  declare function userOf(cookie: string): Promise<string>;
+  declare function isMember(user: string, topic: string): boolean;
+  declare function isClean(data: unknown): boolean;
+  declare const list: HTMLElement;
+  interface Rule {
+    id: string;
+  }
+  declare const log: { warn(error: unknown): void };
+  declare const bus: import('node:events').EventEmitter;
+  declare const client: import('sluice-client').SluiceClient;
+  declare const publisher: import('sluice/publisher').Publisher;
+  declare const gateway: import('sluice').Gateway;
+  declare const createGateway: typeof import('sluice').createGateway;
+`;
+
+/** The sources, under the names of the packages. */
+const exampleSettings = {
+  module: 'esnext',
+  moduleResolution: 'bundler',
+  noUnusedLocals: false,
+  noUnusedParameters: false,
+  paths: {
+    sluice: [join(root, 'src/index.ts')],
+    'sluice/publisher': [join(root, 'src/publisher/index.ts')],
+    'sluice/client': [join(root, 'src/client/index.ts')],
+    'sluice-client': [join(root, 'src/client/index.ts')],
+    'sluice-client/*': [join(root, 'src/client/*/index.ts')],
+  },
+};
 
 /** The package has this file because of an entry of `files`, or always. */
 function isPacked(path: string): boolean {
@@ -155,6 +194,35 @@ describe('links', () => {
       .map(([, target, anchor]) => [target === '' ? path : join(dirname(path), target!), anchor!] as const);
     expect(wanted.filter(([target, anchor]) => !anchorsOf(target).includes(anchor))).toEqual([]);
   });
+});
+
+test.each([
+  // In JavaScript parameters have no types, and what may be absent is not checked.
+  ['JavaScript', /^```(jsx?)\n(.*?)^```/gms, { strict: false, allowJs: true, checkJs: true }],
+  ['TypeScript', /^```(tsx?)\n(.*?)^```/gms, {}],
+] as const)('the examples in %s are correct by the types of the packages', (_, blocks, settings) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-examples-'));
+  const compilerOptions = { ...exampleSettings, ...settings };
+  const files = { extends: join(root, 'tsconfig.json'), include: ['.'], compilerOptions };
+  try {
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+    writeFileSync(join(folder, 'globals.d.ts'), exampleGlobals);
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(files));
+    for (const page of ['README.md', ...packed.filter((path) => path.endsWith('.md'))])
+      for (const [index, [, language, code]] of [...read(page).matchAll(blocks)].entries())
+        writeFileSync(
+          join(folder, `${page.replaceAll('/', '-')}-${index}.${language}`),
+          `${code}\nexport {};`,
+        );
+    const { stdout } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', '.'], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    // The sources may have errors with these settings.
+    expect(stdout.split('\n').filter((line) => line.includes('.md-'))).toEqual([]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('the README has at most 300 lines of at most 120 characters', () => {

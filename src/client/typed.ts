@@ -1,6 +1,7 @@
 import type { Client } from './client.ts';
 import type { PageClient } from './page/page-client.ts';
 import type { PageSubscribeOptions } from './page/page-subscription.ts';
+import type { PublishOptions } from './publication.ts';
 import type { SubscribeOptions } from './subscriptions/subscribe-options.ts';
 import type { PublicationListener, Subscription } from './subscriptions/subscription.ts';
 
@@ -19,7 +20,14 @@ export interface TypedClient<Topics, Options extends SubscribeOptions = Subscrib
     topic: K,
     type: string,
     data: Topics[K],
-    options?: Parameters<Client['publish']>[3],
+    options?: PublishOptions,
+  ): ReturnType<Client['publish']>;
+  /** Deletes a key of a state topic. */
+  publish(
+    topic: TopicOf<Topics>,
+    type: string,
+    data: undefined,
+    options: PublishOptions & { readonly removed: true },
   ): ReturnType<Client['publish']>;
 }
 

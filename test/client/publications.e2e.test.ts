@@ -1,5 +1,11 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { publications, type ReceivedPublication, type Subscription, typed } from '../../src/client/index.ts';
+import {
+  type Published,
+  publications,
+  type ReceivedPublication,
+  type Subscription,
+  typed,
+} from '../../src/client/index.ts';
 import type { PageClient } from '../../src/client/page/index.ts';
 import { clientOfTest, gatewayOfTest, state } from '../support/sdk.ts';
 
@@ -72,6 +78,11 @@ it('topics have the types that the application gives them', async () => {
   >();
   // @ts-expect-error There is no such topic.
   client.subscribe('other');
+  const remove = () => client.publish('server:1', 'gone', undefined, { key: 'cpu', removed: true });
+  expectTypeOf(remove).returns.toEqualTypeOf<Promise<Published>>();
+  // @ts-expect-error Only a removal has no data.
+  const nothing = () => client.publish('server:1', 'cpu', undefined, { key: 'cpu' });
+  expectTypeOf(nothing).toBeFunction();
   expect(subscription.topic).toBe('server:1');
   // @ts-expect-error Frames are an option of pages.
   client.subscribe('server:2', { deliver: 'frame' });
