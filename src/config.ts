@@ -235,13 +235,16 @@ function withNewKeys(namespace: string, entry: Entries, { path, faults, warn }: 
   return Object.fromEntries(keys);
 }
 
-const namespaceKeys = [...Object.keys(namespaceOptionsSchema.shape), 'subscribe', 'publish'];
+const { shape } = namespaceOptionsSchema;
+const namespaceKeys = Object.keys(shape);
+const anonymousKeys = Object.keys(shape.anonymous.shape);
 
+/** Of a namespace, or of what is in it. */
 function explain(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'unrecognized_keys')
-    return issue.keys
-      .map((key) => `has no option ${shownName(key)}${didYouMean(key, namespaceKeys)}`)
-      .join('; ');
+  if (issue.code === 'unrecognized_keys') {
+    const known = issue.path.length > 1 ? anonymousKeys : namespaceKeys;
+    return issue.keys.map((key) => `has no option ${shownName(key)}${didYouMean(key, known)}`).join('; ');
+  }
   if (issue.code === 'invalid_key') return issue.issues[0]?.message ?? issue.message;
   return issue.message;
 }

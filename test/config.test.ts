@@ -255,6 +255,16 @@ describe('the faults', () => {
     expect([...faults].sort()).toEqual(expected.sort());
   });
 
+  test('suggest what a namespace has in this place', () => {
+    const file = fileOf(
+      'namespaces:\n  a:\n    subscribe: true\n    anonymous:\n      presence: true\n      publsh: true\n',
+    );
+    expect(faultsOf({ file })).toEqual([
+      `namespaces.a.anonymous in ${file}: has no option presence; has no option publsh, did you mean publish?`,
+      `namespaces.a in ${file}: has no option subscribe`,
+    ]);
+  });
+
   test('suggest a name that is written in another style, and nothing where nothing is near', () => {
     const file = fileOf('connections_max: 1\ncolour: red\n');
     expect(faultsOf({ file })).toEqual([
