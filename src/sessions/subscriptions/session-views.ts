@@ -137,11 +137,6 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     return this.get(viewId) !== undefined;
   }
 
-  /** It has had of each view what its members were sent: no less, and no more. */
-  get isInStep(): boolean {
-    return this.#catchingUp === undefined && this.#ahead === undefined;
-  }
-
   /** Up to where the session has had everything of the live view; undefined: no more than its members. */
   aheadAt(view: View): AheadAt | undefined {
     return this.#ahead?.at(view);

@@ -96,9 +96,12 @@ export class StreamCursors {
     return this.#lacksNothing(holder) ? this.#newestText() : this.#positionOf(holder)?.start;
   }
 
-  /** The client lacks nothing, as is true of most whenever a frame is sent. */
+  /**
+   * The client lacks nothing, as is true of most whenever a frame is sent. It has had at least what the members of its
+   * views were sent.
+   */
   #lacksNothing({ session: { outbox, views } }: CursorHolder): boolean {
-    if (outbox.isWaiting || !views.isInStep) return false;
+    if (outbox.isWaiting || views.isCatchingUp) return false;
     for (const { view, watches, target } of views.values())
       if (watches === undefined && this.#liveOf(view, target) !== none) return false;
     return true;

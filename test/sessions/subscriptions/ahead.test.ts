@@ -74,6 +74,13 @@ describe.each(['t', '*'] as const)('a session that joined %s ahead of its member
     expect(ahead.without(view, new Map()).get(feed)).toEqual({ epoch: 'E', offset: known + 3 });
   });
 
+  test('is no longer ahead when it leaves', () => {
+    const { view, ahead } = aheadOf(target, 4);
+    expect([ahead.isEmpty, ahead.at(view)?.seq]).toEqual([false, 7]);
+    ahead.leaves(view);
+    expect([ahead.isEmpty, ahead.at(view)]).toEqual([true, undefined]);
+  });
+
   test('gets all of a topic that began anew after it joined', () => {
     const { view, feed, ahead } = aheadOf(target, 4);
     feed.topic.reset('F', 0);
