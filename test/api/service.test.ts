@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { signToken, tokenSecret } from '../support/tokens.ts';
 import { nowMs, startApi } from './harness.ts';
 
 const connection = (id: string) => ({
@@ -49,6 +50,27 @@ test.each([
   const { post, ports } = await startApi({ connections: [connection('a')] });
   expect((await post('/api/connections/a/disconnect', body)).json()).toMatchObject({ error: { code } });
   expect(ports.sessions.count()).toBe(1);
+});
+
+test.each([
+  ['a key', async () => 'a-key-of-thirty-two-characters-or-more', 200],
+  ['a key that is limited to topics', async () => 'another-key-of-thirty-two-characters', 403],
+  ['the token of a user', () => signToken({ sub: 'alice' }), 200],
+  ['a token of no user', () => signToken({}), 404],
+  ['no credential', async () => '', 404],
+])('acknowledging with %s has an effect only if it may be of the user', async (_, credential, status) => {
+  const { post } = await startApi({
+    ...{ connections: [connection('a')], anonymous: true, tokenSecret },
+    keys: [
+      'a-key-of-thirty-two-characters-or-more',
+      { key: 'another-key-of-thirty-two-characters', topics: ['a'] },
+    ],
+  });
+  const authorization = await credential();
+  const headers: Record<string, string> =
+    authorization === '' ? {} : { authorization: `Bearer ${authorization}` };
+  const answer = await post('/api/connections/a/acks', '{"acks":[{"view":1,"offset":2}]}', headers);
+  expect(answer.status).toBe(status);
 });
 
 test('stats are those of the gateway, with its version and its times as instants', async () => {

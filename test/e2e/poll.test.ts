@@ -153,6 +153,25 @@ test('a response to a client that was away fills the buffer, however large the p
   expect(Math.max(...sizes)).toBeLessThan(limitBytes + 16 * 1024 + 2 * data.length);
 });
 
+test('a response has no more than its buffer, and a frame, of a burst that comes while its poll waits', async () => {
+  const topics = range(8).map((n) => `burst:${n}`);
+  const query = topics.map((topic) => `topic=${topic}`).join('&');
+  let { cursor } = await poll(query);
+  const waiting = poll(`${query}&cursor=${cursor}`);
+  await expect.poll(() => connections('burst:1')).toHaveLength(1);
+  const data = 'x'.repeat(60_000);
+  await gateway.post('/api/publish/batch', JSON.stringify(topics.map((topic) => ({ topic, data }))));
+  const got: unknown[] = [];
+  for (let answer = await waiting; ; answer = await poll(`${query}&cursor=${cursor}&timeoutSeconds=0`)) {
+    cursor = answer.cursor;
+    const publications = answer.events.flatMap(publicationsOf);
+    expect(publications.length).toBeLessThanOrEqual(3);
+    got.push(...publications.map(({ topic }) => topic));
+    if (got.length >= topics.length) break;
+  }
+  expect(got.sort()).toEqual(topics);
+});
+
 test('the polls of a client are one connection, which stays in its topics between them', async () => {
   const watcher = await opened.open(JsonClient.open(gateway.wsUrl));
   await watcher.call({ type: 'subscribe', topic: 'room:2', presence: true });

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { TokenResult } from '../../../src/auth/tokens.ts';
 import { publishOf } from '../../../src/protocol/publication.ts';
-import { topicOf } from '../../fanout/fixtures.ts';
+import { SessionCommands } from '../../../src/sessions/commands/session-commands.ts';
+import { TurnBudget } from '../../../src/sessions/limits/turn-budget.ts';
+import { FakeTurns, topicOf } from '../../fanout/fixtures.ts';
 import { codecs } from '../../support/codecs.ts';
 import { json, WaitingEngine } from '../../topics/fixtures.ts';
 import { client, granted, publishing, verified } from '../client.ts';
@@ -144,4 +146,26 @@ describe('the order of commands', () => {
       connection.messages,
     ]).toEqual([0, undefined, []]);
   });
+});
+
+test('calls that wait for the application run one after the other, and are done after the last', async () => {
+  const { connection, session, settle } = await client();
+  let done = 0;
+  const commands = new SessionCommands(connection, session.outbox, new TurnBudget(new FakeTurns(), 5), {
+    failed: () => undefined,
+    commandsDone: () => done++,
+  });
+  const begun: (() => void)[] = [];
+  const call = () => commands.inOrder(() => new Promise<void>((resolve) => begun.push(resolve)));
+  const [first, second] = [call(), call()];
+  await settle();
+  expect([begun.length, done]).toEqual([1, 0]);
+  begun[0]?.();
+  await first;
+  await settle();
+  expect([begun.length, done]).toEqual([2, 0]);
+  begun[1]?.();
+  await second;
+  await settle();
+  expect(done).toBe(1);
 });
