@@ -1,16 +1,14 @@
 import { expect, test } from 'vitest';
 import { ConnectionCaps, type Holder } from '../../src/sessions/admission/connection-caps.ts';
 import { SharedSeats } from '../../src/workers/seats.ts';
+import { wideLimits } from '../support/wide-limits.ts';
 
-const limits = {
-  ...{ connectionsMax: 2, connectionsMaxPerIp: 2, unauthenticatedMaxPerIp: 2, connectionsMaxPerUser: 2 },
-};
 const client = { addressKey: '192.0.2.1' };
 const other = { addressKey: '192.0.2.2' };
 
 /** Two workers, and a seat of the client in the first one, which session `a` has. */
 function start() {
-  const seats = new SharedSeats(new ConnectionCaps(limits));
+  const seats = new SharedSeats(new ConnectionCaps({ ...wideLimits, connectionsMax: 2 }));
   const [one, two] = [seats.forWorker(), seats.forWorker()];
   const took = (worker: typeof one, id: number, holder: Holder, former?: string): boolean =>
     worker.handlers.takeSeat([id, holder, former]) === undefined;
