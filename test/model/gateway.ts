@@ -8,6 +8,7 @@ import { Encoder } from '../../src/fanout/encoder.ts';
 import { Fanout } from '../../src/fanout/fanout.ts';
 import type { RefreshPlan } from '../../src/fanout/refresher.ts';
 import { createMetrics, type Metrics } from '../../src/metrics.ts';
+import { maxUint32 } from '../../src/protocol/fields.ts';
 import type { Mode, SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
 import type { TakenSeat } from '../../src/sessions/admission/connection-caps.ts';
 import { ConnectionLimits } from '../../src/sessions/admission/connection-limits.ts';
@@ -239,7 +240,7 @@ export class Gateway {
         frameMaxBytes: 65_536,
         payloadMaxBytes: 65_536,
         subscriptions: 100,
-        commandsPerSecond: many,
+        commandsPerSecond: maxUint32,
         idleTimeoutMs: 60_000,
       },
       waitingMessages: new HeldByPayers({ perPayer: 131_072, total: 1_048_576 }),

@@ -1,9 +1,14 @@
 import type { Arbitrary } from 'fast-check';
 import fc from 'fast-check';
-import type { ClientFrame, CommandKind, Commands } from '../../src/protocol/client-frames.ts';
+import {
+  clientFrame as clientFields,
+  type Field,
+  serverFrame as serverFields,
+} from '../../src/client/wire/tables.ts';
+import type { ClientFrame, CommandKind } from '../../src/protocol/client-frames.ts';
 import { lastInstantMs } from '../../src/protocol/fields.ts';
 import type { Filter, OffsetRange, Payload, Publication } from '../../src/protocol/frames.ts';
-import type { ServerFrame, ServerKind, ServerKinds } from '../../src/protocol/server-frames.ts';
+import type { ServerFrame, ServerKind } from '../../src/protocol/server-frames.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 
 /** Frames as a peer may send them: what is optional is absent rather than empty. */
@@ -13,7 +18,6 @@ const uint32 = fc.nat(0xffff_ffff);
 const uint53 = fc.maxSafeNat();
 const instant = fc.integer({ min: 1, max: lastInstantMs });
 const maybe = <T>(value: Arbitrary<T>) => fc.option(value, { nil: undefined });
-const wish = maybe(fc.constant(true as const));
 
 const jsonPayload = fc
   .tuple(fc.jsonValue(), fc.constantFrom(undefined, 1, '\t'))
@@ -30,18 +34,78 @@ const tags = fc.dictionary(name, fc.string({ maxLength: 5 }), {
   noNullPrototype: true,
 });
 
-export const publication: Arbitrary<Publication> = fc.record({
-  offset: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
-  timestampMs: instant,
-  type: fc.stringMatching(/^x[a-z_]{0,10}$/),
-  payload,
-  key: maybe(name),
-  tags: maybe(tags),
-  removed: wish,
-});
+/** By the type of a field in the tables of the SDK. A test compares these with `proto/gateway.proto`. */
+const values: Readonly<Record<string, Arbitrary<unknown>>> = {
+  s: fc.string({ maxLength: 8, unit: 'grapheme' }),
+  r: name,
+  S: name,
+  u: uint32,
+  U: fc.integer({ min: 1, max: 0xffff_ffff }),
+  n: uint53,
+  N: uint53,
+  P: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+  i: instant,
+  I: instant,
+  f: uint32,
+  d: maybe(fc.double({ min: 0.001, max: 1e6, noNaN: true })),
+  b: fc.boolean(),
+  B: fc.constant(true),
+  O: fc.boolean(),
+  x: fc.uint8Array({ maxLength: 40 }).map((bytes) => Uint8Array.from(bytes)),
+  m: fc.constantFrom('stream', 'state'),
+  j: payload,
+  J: payload,
+};
 
-const position = fc.record({ epoch: fc.string({ maxLength: 8 }), offset: uint53 });
-const topicPosition = fc.record({ topic: name, epoch: fc.string({ maxLength: 8 }), offset: uint53 });
+/** Messages whose fields depend on each other. */
+const messages: Readonly<Record<string, (fields: readonly Field[]) => Arbitrary<object>>> = {
+  ...{ publication: () => publication, filter: () => filter, range: () => range },
+  result: (fields) =>
+    fc.oneof(
+      messageOf(fields.filter(({ name }) => name !== 'error')),
+      messageOf(fields.filter(({ name }) => name === 'topic' || name === 'error')).filter(
+        (refused) => 'error' in refused && refused.error !== undefined,
+      ),
+    ),
+};
+
+const kinds: { readonly [K in ServerKind]?: (fields: readonly Field[]) => Arbitrary<object> } = {
+  batch: () => batch,
+  history: (fields) => fc.tuple(messageOf(fields), range).map(([page, covered]) => ({ ...page, ...covered })),
+};
+
+/** `isSent`: of a command, in which an empty list is absent. */
+function messageOf(fields: readonly Field[], isSent = false): Arbitrary<object> {
+  const members = fields.filter(({ type }) => type !== 'k' && type !== 'K');
+  return fc.record(
+    Object.fromEntries(members.map((field) => [field.oneOf ?? field.name, arbitraryOf(field, isSent)])),
+  );
+}
+
+function arbitraryOf(field: Field, isSent: boolean): Arbitrary<unknown> {
+  const { type, many, isList, fields } = field;
+  if (type === 't') return maybe(tags);
+  const value = fields ? (messages[type] ?? messageOf)(fields, isSent) : values[type];
+  if (value === undefined) throw new Error(`no values of the type ${type}`);
+  if (!isList) return many === '?' || 'SUPNIBOJ'.includes(type) ? maybe(value) : value;
+  // The gateway leaves empty names out of a list; a key may be empty.
+  const entry = field.isText && field.name !== 'keys' ? name : value;
+  const isFilled = many === '+' || isSent;
+  const list = fc.array(entry, { minLength: isFilled ? 1 : 0, maxLength: 3 });
+  return isFilled ? maybe(list) : list;
+}
+
+function innerOf(fields: readonly Field[], of: string): readonly Field[] {
+  return fields.find(({ name }) => name === of)?.fields ?? [];
+}
+
+export const publication = fc
+  .tuple(
+    messageOf(innerOf(innerOf(serverFields, 'history'), 'publications')),
+    fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    fc.stringMatching(/^x[a-z_]{0,10}$/),
+  )
+  .map(([fields, offset, type]) => ({ ...fields, offset, type }) as Publication);
 
 const filter: Arbitrary<Filter> = fc.letrec<{ node: Filter; leaf: Filter }>((tie) => ({
   leaf: fc.oneof(
@@ -73,94 +137,7 @@ const range: Arbitrary<OffsetRange> = fc
   .tuple(uint53, uint53)
   .map(([a, b]) => ({ after: Math.min(a, b), upto: Math.max(a, b) }));
 
-const keys = fc.array(fc.string({ unit: 'grapheme' }), { minLength: 1, maxLength: 3 });
-
-const commands: { readonly [K in CommandKind]: Arbitrary<Commands[K]> } = {
-  connect: fc.record({
-    token: maybe(name),
-    client: maybe(name),
-    capabilities: maybe(fc.array(name, { minLength: 1, maxLength: 3 })),
-  }),
-  subscribe: fc.record({
-    subscriptions: fc.array(
-      fc.record({
-        topic: name,
-        since: maybe(position),
-        positions: maybe(fc.array(topicPosition, { minLength: 1, maxLength: 3 })),
-        last: maybe(fc.integer({ min: 1, max: 0xffff_ffff })),
-        filter: maybe(filter),
-        intervalMs: maybe(fc.integer({ min: 1, max: 0xffff_ffff })),
-        conflate: wish,
-        presence: wish,
-        keys: maybe(keys),
-        token: maybe(name),
-      }),
-      { minLength: 1, maxLength: 3 },
-    ),
-  }),
-  unsubscribe: fc
-    .record({
-      views: maybe(fc.array(uint32, { minLength: 1, maxLength: 3 })),
-      topics: maybe(fc.array(name, { minLength: 1, maxLength: 3 })),
-    })
-    .filter(({ views, topics }) => views !== undefined || topics !== undefined),
-  publish: fc.record({
-    topic: name,
-    type: name,
-    payload,
-    key: maybe(name),
-    tags: maybe(tags),
-    messageId: maybe(name),
-    ttlMs: maybe(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })),
-    except: maybe(name),
-    timestampMs: maybe(instant),
-    removed: wish,
-    expectedOffset: maybe(uint53),
-  }),
-  history: fc.record({
-    topic: name,
-    after: maybe(uint53),
-    limit: maybe(fc.integer({ min: 1, max: 0xffff_ffff })),
-  }),
-  presence: fc.record({ topic: name }),
-  status: fc.constant({}),
-  refresh: fc.record({ token: name }),
-  ping: fc.record({ roundTripMs: maybe(fc.double({ min: 0.001, max: 1e6, noNaN: true })) }),
-  call: fc.record({ method: name, payload: maybe(payload) }),
-  setKeys: fc.record({ view: uint32, keys }),
-};
-
-const error = fc.record({
-  code: name,
-  number: uint32,
-  message: fc.string(),
-  retry: fc.boolean(),
-  retryAfterMs: maybe(fc.integer({ min: 1, max: 0xffff_ffff })),
-});
-
-const recovery = { recovered: maybe(fc.boolean()), missing: maybe(range) };
-
-const mode = fc.constantFrom('stream' as const, 'state' as const);
-
-const granted = fc.record({
-  topic: name,
-  view: uint32,
-  mode,
-  epoch: fc.string({ maxLength: 8 }),
-  offset: uint53,
-  ...recovery,
-  topics: maybe(
-    fc.array(fc.record({ topic: name, epoch: name, offset: uint53, mode, ...recovery }), {
-      minLength: 1,
-      maxLength: 2,
-    }),
-  ),
-  intervalMs: maybe(fc.integer({ min: 1, max: 0xffff_ffff })),
-});
-
-const member = fc.record({ session: name, user: maybe(name), sinceMs: instant });
 const publications = fc.array(publication, { maxLength: 3 });
-const pushedMember = fc.record({ topic: name, member });
 
 // Of a pattern: both, else neither.
 const place = fc.oneof(
@@ -179,89 +156,24 @@ const batch = fc
     return { view, ...where, after: only.offset - 1, upto: only.offset, publications: [only] };
   });
 
-const kinds: { readonly [K in ServerKind]: Arbitrary<ServerKinds[K]> } = {
-  connected: fc.record({
-    session: name,
-    timeMs: instant,
-    version: name,
-    user: maybe(name),
-    limits: fc.record({
-      frameMaxBytes: uint32,
-      payloadMaxBytes: uint32,
-      subscriptions: uint32,
-      commandsPerSecond: uint32,
-      idleTimeoutMs: uint32,
-    }),
-    capabilities: maybe(fc.array(name, { minLength: 1, maxLength: 3 })),
-    expiresMs: maybe(instant),
-    degraded: wish,
-  }),
-  subscribed: fc.record({
-    results: fc.array(fc.oneof(granted, fc.record({ topic: name, error })), { maxLength: 3 }),
-  }),
-  unsubscribed: fc.record({ views: fc.array(uint32, { maxLength: 3 }), reason: maybe(name) }),
-  published: fc.record({ epoch: name, offset: uint53, duplicate: fc.boolean() }),
-  history: fc
-    .tuple(
-      range,
-      fc.record({ topic: name, epoch: name, more: fc.boolean(), missing: maybe(range), publications }),
-    )
-    .map(([between, rest]) => ({ ...between, ...rest })),
-  presence: fc.record({ topic: name, members: fc.array(member, { maxLength: 3 }), count: uint32 }),
-  status: fc.record({
-    session: name,
-    user: maybe(name),
-    connectedAtMs: instant,
-    messageCount: uint53,
-    subscriptions: fc.array(fc.record({ topic: name, view: uint32 }), { maxLength: 3 }),
-    timeMs: instant,
-  }),
-  refreshed: fc.record({ expiresMs: maybe(instant) }),
-  pong: fc.record({ timeMs: instant }),
-  result: fc.record({ payload: maybe(payload) }),
-  error,
-  batch,
-  reset: fc.record({ view: uint32, topic: name, epoch: name, offset: uint53, mode }),
-  snapshot: fc.record({
-    view: uint32,
-    topic: name,
-    epoch: name,
-    offset: uint53,
-    publications,
-    first: fc.boolean(),
-    last: fc.boolean(),
-    partial: wish,
-  }),
-  joined: pushedMember,
-  left: pushedMember,
-  lagging: fc.record({ views: fc.array(uint32, { maxLength: 3 }) }),
-  caughtUp: fc.record({
-    view: uint32,
-    topic: name,
-    epoch: name,
-    offset: uint53,
-    recovered: fc.boolean(),
-    missing: maybe(range),
-  }),
-  message: fc.record({ type: name, payload }),
-  tokenExpiring: fc.record({ expiresMs: instant }),
-  gatewayState: fc.record({ degraded: fc.boolean() }),
-  goingAway: fc.record({ reconnectDelayMs: uint32, reason: name }),
-  dictionary: fc.record({
-    dictionary: uint32,
-    view: uint32,
-    data: fc.uint8Array({ maxLength: 40 }).map((bytes) => Uint8Array.from(bytes)),
-    crc32: uint32,
-  }),
+/** Lists of which one has to be there, by command. */
+const needed: { readonly [K in CommandKind]?: readonly string[] } = {
+  subscribe: ['subscriptions'],
+  unsubscribe: ['views', 'topics'],
+  setKeys: ['keys'],
 };
 
 /** Replies carry an id, batches and snapshots don't. */
 const idOf = (kind: string) => (kind === 'batch' || kind === 'snapshot' ? fc.constant(0) : uint32);
 
 export function clientFrame(kind: CommandKind): Arbitrary<ClientFrame> {
-  return fc.tuple(uint32, commands[kind]).map(([id, fields]) => ({ kind, id, ...fields }) as ClientFrame);
+  const command = messageOf(innerOf(clientFields, kind), true).filter(
+    (fields) => needed[kind]?.some((list) => fields[list as never] !== undefined) ?? true,
+  );
+  return fc.tuple(uint32, command).map(([id, fields]) => ({ kind, id, ...fields }) as ClientFrame);
 }
 
 export function serverFrame(kind: ServerKind): Arbitrary<ServerFrame> {
-  return fc.tuple(idOf(kind), kinds[kind]).map(([id, fields]) => ({ kind, id, ...fields }) as ServerFrame);
+  const message = (kinds[kind] ?? messageOf)(innerOf(serverFields, kind));
+  return fc.tuple(idOf(kind), message).map(([id, fields]) => ({ kind, id, ...fields }) as ServerFrame);
 }

@@ -1,6 +1,6 @@
-import type { CommandKind } from '../../protocol/client-frames.ts';
+import type { CommandKind, Commands } from '../../protocol/client-frames.ts';
 import type { Publication, PublishFields } from '../../protocol/publication.ts';
-import type { ServerKind } from '../../protocol/server-frames.ts';
+import type { ServerKind, ServerKinds } from '../../protocol/server-frames.ts';
 
 const publication = 'offset:n timestampMs:i type:s json:j binary:k key:S tags:t removed:B';
 const publish =
@@ -50,10 +50,10 @@ const messages = {
   filter: 'op:o tag:s values:*s number:d filters:*filter',
   subscription:
     'topic:r since:?position positions:*topicPosition last:U filter:?filter intervalMs:U conflate:B presence:B cursor:S keys:*s token:S',
-};
+} as const;
 
 /** In the order of their numbers in ServerFrame, from 2. */
-const serverKinds: Readonly<Record<ServerKind, string>> = {
+const serverKinds = {
   connected: 'session:s timeMs:i version:s user:S limits:!limits capabilities:+s expiresMs:I degraded:B',
   subscribed: 'results:*result',
   unsubscribed: 'views:*u reason:S',
@@ -78,10 +78,10 @@ const serverKinds: Readonly<Record<ServerKind, string>> = {
   dictionary: 'dictionary:u view:u data:x crc32:f',
   tokenExpiring: 'expiresMs:i',
   gatewayState: 'degraded:b',
-};
+} as const satisfies Readonly<Record<ServerKind, string>>;
 
 /** In the order of their numbers in ClientFrame, from 2. */
-const commands: Readonly<Record<CommandKind, string>> = {
+const commands = {
   connect: 'token:S client:S capabilities:*s',
   subscribe: 'subscriptions:*subscription',
   unsubscribe: 'views:*u topics:*s',
@@ -93,7 +93,18 @@ const commands: Readonly<Record<CommandKind, string>> = {
   ping: 'roundTripMs:d acks:+ack',
   call: 'method:r json:J binary:K',
   setKeys: 'view:u keys:*s',
-};
+} as const satisfies Readonly<Record<CommandKind, string>>;
+
+type Lacking<Kinds, Table extends Readonly<Record<keyof Kinds, string>>> = {
+  [K in keyof Kinds]: Exclude<keyof Kinds[K], NamesOf<Table[K]> | 'payload' | 'compressed' | 'prefix'>;
+}[keyof Kinds];
+
+/** Does not compile if a kind of frame or a command has a member that its text above lacks. */
+const lackingOfFrames: readonly (
+  | Lacking<ServerKinds, typeof serverKinds>
+  | Lacking<Commands, typeof commands>
+)[] = [];
+lackingOfFrames satisfies readonly never[];
 
 /** The kind of frame that replies to each command. */
 export interface ReplyKinds {
