@@ -1,8 +1,12 @@
 import { totalmem } from 'node:os';
 import type { Config } from '../config.ts';
 
+/** A topic takes 2 KiB, with its first publication; 4 KiB in a data folder, of which the kernel may free a part. */
+const topicBytes = 3 * 1024;
+
 /** What may be filled by clients and topics, by option; how often each counts. */
 const parts = {
+  topicsMax: topicBytes,
   historyMaxBytes: 1,
   backpressureTotalMaxBytes: 1,
   // Bodies that come, and responses that are unread.

@@ -6,6 +6,7 @@ import { memoryLimitBytes, memoryProblem } from '../../src/server/memory-limit.t
 
 const mib = 2 ** 20;
 const flags = {
+  topicsMax: 10 * 1024,
   historyMaxBytes: '100MiB',
   backpressureTotalMaxBytes: '50MiB',
   requestsMaxBytes: '20MiB',
@@ -15,11 +16,13 @@ const flags = {
 
 test('limits that fit into the memory of the process are fine, and others are named with what they add up to', () => {
   const config = loadConfig({ flags });
-  expect(memoryProblem(config, 350 * mib)).toBeUndefined();
-  expect(memoryProblem(config, 350 * mib - 1)).toMatch(/350 MiB, and 350 MiB\): lower historyMaxBytes, /);
+  expect(memoryProblem(config, 380 * mib)).toBeUndefined();
+  expect(memoryProblem(config, 380 * mib - 1)).toMatch(
+    /380 MiB, and 380 MiB\): lower topicsMax, historyMaxBytes, /,
+  );
   const workers = loadConfig({ flags: { ...flags, workers: 2 } });
-  expect(memoryProblem(workers, 3 * 350 * mib)).toBeUndefined();
-  expect(memoryProblem(workers, 3 * 350 * mib - 1)).toContain('1050 MiB');
+  expect(memoryProblem(workers, 3 * 380 * mib)).toBeUndefined();
+  expect(memoryProblem(workers, 3 * 380 * mib - 1)).toContain('1140 MiB');
 });
 
 test('the example for operators fits into the memory that it names', () => {
