@@ -4,9 +4,11 @@ import { joinedBytes } from '../joined-bytes.ts';
 const documentMaxBytes = 256 * 1024;
 const fetchTimeoutMs = 5_000;
 
-/** Reads a document of keys from a file. */
+/** Reads a document of keys from a file. Pipes and devices are refused: some of them never end. */
 export async function readKeyFile(path: string): Promise<string> {
-  const { size } = await stat(path);
+  const stats = await stat(path);
+  const { size } = stats;
+  if (!stats.isFile()) throw new TypeError('it is not a file');
   if (size > documentMaxBytes) throw new RangeError(`it is larger than ${documentMaxBytes} bytes`);
   return textOf(await readFile(path));
 }
