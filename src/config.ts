@@ -23,7 +23,7 @@ import { isServiceLink } from './config/service-links.ts';
 import { didYouMean, nearestOf } from './config/suggest.ts';
 import { withoutUrlSecrets } from './url.ts';
 
-export { admitsAnonymous, takesTokens } from './config/access.ts';
+export { admitsAnonymous, hasCredentials, takesTokens } from './config/access.ts';
 export { accessSummary, proxySuspected } from './config/access-summary.ts';
 export { namespaceOptions } from './config/namespaces.ts';
 export { type Config, type OptionName, options } from './config/options.ts';

@@ -200,7 +200,7 @@ export const pages: readonly DocsPage[] = [
       'At `SIGHUP` the gateway reads its file and variables again and takes the namespaces and these options: ' +
         `${reloadable.map((name) => `\`${name}\``).join(', ')}. It also loads the certificate and the public keys ` +
         'of tokens again. The log says what changed and what needs a restart. A configuration with faults changes nothing, ' +
-        'and the log lists them.',
+        'nor does one without a credential where there was one; the log says why.',
       'Sessions of a key that is gone or has other rights end with 4501, and so do anonymous ones once they are not ' +
         'admitted; subscriptions that are no longer allowed end. Sessions with a token stay until it expires, whatever ' +
         'secret it was signed with: `POST /api/tokens/revoke` ends them. Connections above a new limit stay. A namespace takes ' +

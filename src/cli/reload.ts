@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Config, ConfigError, type LiveConfig } from '../config.ts';
+import { type Config, ConfigError, hasCredentials, type LiveConfig } from '../config.ts';
 import type { Log } from '../log.ts';
 import type { RunningGateway } from '../server/running.ts';
 
@@ -20,6 +20,9 @@ export async function reload(
     const next = load((sentence) => log.warn(sentence));
     // Reading thousands of namespaces takes most of the time that a turn may take.
     await nextTurn();
+    // A file that was cut off while it was written would open the gateway to all of this machine.
+    if (hasCredentials(live.config) && !hasCredentials(next))
+      throw new ConfigError(['no API key, token secret or keys of tokens are left: that needs a restart']);
     const { changed, needRestart } = live.take(next);
     // Even without a changed option: certificates and public keys are separate files.
     const problem = await server.reload();

@@ -46,6 +46,7 @@ export async function serve(load: LoadConfig, deps: CliDeps): Promise<void> {
   const reason = await stopped;
   log.info({ reason }, 'draining');
   await server.close();
+  log.info({ reason }, 'stopped');
   forget();
   await flushed(log);
 }

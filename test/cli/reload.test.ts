@@ -192,6 +192,8 @@ test.each<[string, string | Uint8Array, string]>([
   ['is not UTF-8', Buffer.from([0x61, 0x3a, 0xff]), 'is not UTF-8'],
   ['ends in the middle', 'apiKeys: [{name: old,', 'is not YAML'],
   ['is gone', '', 'cannot be read: ENOENT'],
+  ['is empty', '', 'no API key, token secret or keys of tokens are left'],
+  ['was cut off before its keys', 'port: 0\n', 'are left'],
 ])('a file that %s changes nothing either', async (why, content, fault) => {
   if (why === 'is gone') rmSync(file);
   else writeFileSync(file, content);
@@ -247,4 +249,10 @@ test('without anonymous access, no client gets in about which the application wa
   await reload({ ...hooked, anonymous: false });
   answer();
   expect(await client.end()).toMatchObject({ code: 1006 });
+});
+
+test('at the end the log says that the gateway has stopped, and why', async () => {
+  end('the test');
+  await exited;
+  expect(lines.at(-1)).toMatchObject({ reason: 'the test', msg: 'stopped' });
 });
