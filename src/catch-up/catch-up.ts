@@ -1,5 +1,5 @@
 import { isExcepted, type Reader } from '../fanout/conflate.ts';
-import type { View } from '../fanout/view.ts';
+import { formerEpoch, type View } from '../fanout/view.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Mode, Position } from '../protocol/frames.ts';
 import type { ServerFrame } from '../protocol/server-frames.ts';
@@ -86,10 +86,14 @@ function sendNext(receiver: CatchUpReceiver, backlog: TopicBacklog, options: Cat
 
 function sendReset(receiver: CatchUpReceiver, backlog: TopicBacklog, { nowMs }: CatchUpOptions): void {
   const { topic, view } = backlog.feed;
+  const knewNone = backlog.epoch === '';
   const { epoch, offset } = backlog.startOver();
   const { mode } = topic.options;
   if (topic.state !== undefined) backlog.takeSnapshot(nowMs());
-  receiver.sendFrame({ kind: 'reset', id: 0, view: view.id, topic: topic.name, epoch, offset, mode });
+  const frame = { kind: 'reset', id: 0, view: view.id, topic: topic.name, mode } as const;
+  // One that knew no numbering would take this one for the first.
+  if (knewNone && topic.resetAt > 0) receiver.sendFrame({ ...frame, epoch: formerEpoch, offset: 0 });
+  receiver.sendFrame({ ...frame, epoch, offset });
 }
 
 function sendValues(

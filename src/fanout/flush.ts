@@ -8,7 +8,7 @@ import { conflate } from './conflate.ts';
 import { batchHeader, type Encoder } from './encoder.ts';
 import type { Outlets } from './outlets.ts';
 import type { OutFrame } from './sink.ts';
-import type { Feed, FeedGroup, View } from './view.ts';
+import { type Feed, type FeedGroup, formerEpoch, type View } from './view.ts';
 
 export interface FlusherOptions {
   readonly outlets: Outlets;
@@ -178,19 +178,20 @@ export class Flusher {
     if (feed.epoch === topic.epoch) return 0;
     const { epoch, position: offset } = feed;
     // Of a stream that is new to a pattern the first batch says all that its members need to know.
-    if (view.isPattern && epoch === '' && isNews && topic.state === undefined) return 0;
+    const { isUntold } = feed;
+    if (view.isPattern && epoch === '' && isNews && topic.state === undefined && !isUntold) return 0;
     feed.announcedEpoch();
-    const bytes = view.options.codec.encodeServerFrame({
+    const frame = {
       kind: 'reset',
       id: 0,
       view: view.id,
       topic: topic.name,
-      epoch: topic.epoch,
-      offset,
       mode: topic.options.mode,
-    });
+    } as const;
+    if (isUntold) this.announce(view, { ...frame, epoch: formerEpoch, offset: 0 });
+    const bytes = view.options.codec.encodeServerFrame({ ...frame, epoch: topic.epoch, offset });
     this.#outlets.publish({ view, bytes, feed, epoch, after: offset, upto: offset, publications: 0 });
-    return 1;
+    return isUntold ? 2 : 1;
   }
 
   /** A fresh dictionary goes to all members before the batches that make use of it. */

@@ -178,8 +178,8 @@ export interface BatchOptions {
   readonly maxPublications: number;
 }
 
-/** The epoch before a reset, as a new feed knows it: only that it was another one. */
-const formerEpoch = '?';
+/** An epoch of which only one thing is known: it was another one than that which follows. */
+export const formerEpoch = '?';
 
 /**
  * One topic as one view sees it: what the view's members have been sent of it.
@@ -200,6 +200,7 @@ export class Feed extends Scheduled {
   #examined: number;
   #pendingPublications = 0;
   #pendingBytes = 0;
+  #isUntold = false;
   #flushedAtMs = Number.NEGATIVE_INFINITY;
   #group: FeedGroup | undefined;
 
@@ -217,6 +218,14 @@ export class Feed extends Scheduled {
   /** The epoch of the frames sent so far. The topic may have another one until the next flush. */
   get epoch(): string {
     return this.#epoch;
+  }
+
+  /**
+   * A numbering has ended before its first publications were sent. Members that knew none would take the next one for
+   * the first.
+   */
+  get isUntold(): boolean {
+    return this.#isUntold;
   }
 
   /** The members have been sent coverage up to here. */
@@ -274,7 +283,7 @@ export class Feed extends Scheduled {
 
   /** The members have everything: there are none, or they got a snapshot. */
   skipToNewest(): void {
-    this.#epoch = this.topic.epoch;
+    this.announcedEpoch();
     this.#moveTo(this.topic.ring.newest);
     this.#nothingPending();
     this.view.unsent?.delete(this);
@@ -297,6 +306,7 @@ export class Feed extends Scheduled {
 
   /** The topic began a new numbering. `epoch` stays: the next flush sees the difference and tells the members. */
   restarted(): void {
+    if (this.#epoch === '' && this.#pendingPublications > 0) this.#isUntold = true;
     this.#moveTo(this.topic.ring.newest);
     this.#nothingPending();
     // A member that lags before the flush has not been told.
@@ -314,6 +324,7 @@ export class Feed extends Scheduled {
   /** The members are told of the topic's numbering. */
   announcedEpoch(): void {
     this.#epoch = this.topic.epoch;
+    this.#isUntold = false;
   }
 
   /** Publications up to this offset that were not sent are not for this view. */
