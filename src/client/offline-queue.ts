@@ -179,7 +179,7 @@ export class OfflineQueue {
 
   /** Puts it back into the queue, in the order of the calls. */
   #insert(entry: Entry): void {
-    const at = this.#waiting.findIndex(({ number }) => number > entry.number);
-    this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, entry);
+    this.#waiting.push(entry);
+    this.#waiting.sort((a, b) => a.number - b.number);
   }
 }

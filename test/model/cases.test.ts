@@ -1,8 +1,9 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { many, of, roomy, tight, to } from './case.ts';
 import { NodeEngine } from './engine.ts';
 import type { GatewayOptions } from './gateway.ts';
 import { promises } from './loop.ts';
+import type { LogNode } from './shared-log.ts';
 import type { Spec } from './subscription.ts';
 import { type Fields, World } from './world.ts';
 
@@ -375,3 +376,84 @@ test('a pattern of all topics does not go on after `$all`, which none of them is
   await world.gateway.advance(1);
   await world.settle();
 });
+
+describe.each([
+  ['WebSocket', 0],
+  ['a stream', 1],
+  ['polls', 2],
+])('an application of the SDK by %s', (_, roams) => {
+  async function app(options: GatewayOptions, nodes = 0) {
+    const world = new World(options, 'sdk', nodes);
+    if (nodes > 0) await world.open();
+    const client = world.client(1);
+    for (let i = 0; i < roams; i++) client.roam();
+    client.connect();
+    await world.gateway.advance(2500);
+    return { world, client };
+  }
+
+  test.each(['$all', 'a'])(
+    'is told what it may lack of %s that it knew as empty, though another subscription knows less',
+    async (topic) => {
+      const { world, client } = await app({ ...roomy, numberingsMax: 0 });
+      client.subscribe([of(topic)], end);
+      await world.gateway.advance(1000);
+      client.unsubscribe(0);
+      world.publish([to(topic)]);
+      await world.restart();
+      client.subscribe([of(topic)], end);
+      await world.gateway.advance(2500);
+      client.takeUp(0);
+      await world.settle();
+    },
+  );
+
+  test('goes on with the gateway’s own subscription, exactly where that begins', async () => {
+    const { world, client } = await app(roomy);
+    client.subscribe([of('$all')], end);
+    world.publish([to('$all')]);
+    await world.gateway.advance(2500);
+    client.unsubscribe(0);
+    client.disconnect();
+    client.takeUp(0);
+    await world.settle();
+  });
+
+  test('gets nothing twice from a gateway that has not heard of it yet', async () => {
+    const { world, client } = await app(tight, 2);
+    client.subscribe([of('a'), of('m'), of('p:*')], end);
+    await world.gateway.advance(1000);
+    nodeOf(world, 0).away();
+    for (const topic of ['a', 'm', 'p:1']) world.publish(many(2, to(topic)));
+    for (const topic of ['a', 'm', 'p:1']) world.publish(many(2, to(topic)));
+    await world.gateway.advance(2500);
+    world.move(1);
+    await world.gateway.advance(2500);
+    await world.settle();
+  });
+
+  test.each(['a', 'p:*'])(
+    'is told of a numbering of %s that ended before anything of it was sent',
+    async (target) => {
+      const { world, client } = await app({ ...tight, numberingsMax: 0 }, 2);
+      nodeOf(world, 1).isBehind = true;
+      const topic = target.replace('*', '1');
+      const publish = async () => {
+        world.publish([to(topic)]);
+        await promises();
+      };
+      await publish();
+      await world.gateway.advance(70_000);
+      await publish();
+      client.subscribe([of(target)], end);
+      await world.gateway.advance(1000);
+      await world.settle();
+    },
+  );
+});
+
+function nodeOf(world: World, i: number): LogNode {
+  const { engine } = world.node(i);
+  if (!(engine instanceof NodeEngine)) throw new Error('no node');
+  return engine.node;
+}

@@ -5,8 +5,8 @@ import { Emitter } from '../emitter.ts';
 import type { Outcome, PendingCommands } from '../pending-commands.ts';
 import type { Runtime } from '../runtime.ts';
 import { caughtUp, resetFeed, snapshot } from '../subscriptions/extras/feed-frames.ts';
-import { recoveryIntervalMinMs } from '../subscriptions/feed.ts';
 import { partsOf } from '../subscriptions/parts-of.ts';
+import { recoveryIntervalMinMs } from '../subscriptions/recovery-interval.ts';
 import type { JsonPublication } from './codec.ts';
 import { JsonFeed as Feed, type FeedOptions } from './feed.ts';
 

@@ -19,6 +19,8 @@ export interface Known<P extends FeedPublication> {
   offset: number;
   /** Larger than `offset` while publications come again: those up to here were delivered before. */
   seen?: number;
+  /** What was delivered in the numbering before, in which a gateway that lags may go on. */
+  former?: Position;
   /** Present once the topic is known to have the mode `state`. */
   map?: LiveMap<P>;
   /** A snapshot will follow. Until then the position only serves to check batches for gaps. */
@@ -37,8 +39,6 @@ export interface FeedExtras<P extends FeedPublication> {
   /** `isComplete`: all values of the topic's view have come. Returns whether those of all wanted keys have. */
   completes(known: Known<P>, isComplete: boolean): boolean;
 }
-
-export const recoveryIntervalMinMs = 1_000;
 
 /**
  * The position and the delivery of one subscription of the application. Delivers each publication at most once, in
@@ -78,7 +78,7 @@ export class Feed<P extends FeedPublication> {
 
   at(topic: string): Position | undefined {
     const known = this.extras?.wishes.has(topic) ? undefined : this.topics.get(topic);
-    return known && { epoch: known.epoch, offset: Math.max(known.offset, known.seen ?? 0) };
+    return known && reached(known);
   }
 
   entries(topic: string): ReadonlyMap<string, P> {
@@ -93,8 +93,15 @@ export class Feed<P extends FeedPublication> {
     this.emitter.emit('state', state);
   }
 
+  /** Moves to a position. What was delivered before stays known. */
   stand(topic: string, at: Known<P>): Known<P> {
-    const known = Object.assign(this.topics.get(topic) ?? {}, this.extras?.hears(topic, at) ?? at);
+    const known = this.topics.get(topic) ?? { epoch: '', offset: 0 };
+    const had = reached(known);
+    if (had.epoch !== at.epoch) {
+      known.seen = known.former?.epoch === at.epoch ? known.former.offset : 0;
+      known.former = had;
+    } else known.seen = had.offset;
+    Object.assign(known, this.extras?.hears(topic, at) ?? at);
     this.topics.set(topic, known);
     return known;
   }
@@ -107,9 +114,10 @@ export class Feed<P extends FeedPublication> {
     known.map?.apply(fresh);
     for (const publication of fresh) {
       if (this.state === 'closed') return;
-      if (publication.offset > (known.seen ?? 0) && this.emitter.hears('publication'))
-        this.emitter.emit('publication', publication.copy?.() ?? publication, meta);
+      // Before the listeners run: one that stores the position has had this publication.
       known.offset = publication.offset;
+      if (known.offset > (known.seen ?? 0) && this.emitter.hears('publication'))
+        this.emitter.emit('publication', publication.copy?.() ?? publication, meta);
     }
     known.offset = upto;
     if (fresh.length > 0) this.tellMap(topic, known.map);
@@ -133,3 +141,8 @@ export class Feed<P extends FeedPublication> {
 }
 
 const none = new Map<string, never>();
+
+/** Everything up to here was delivered. */
+function reached({ epoch, offset, seen = 0 }: Known<FeedPublication>): Position {
+  return { epoch, offset: Math.max(offset, seen) };
+}

@@ -5,7 +5,7 @@ import { otherKeys } from '../requests.ts';
 import { ApplicationSubscription, type SubscriptionHome } from './application-subscription.ts';
 import { type Code, extras } from './extras.ts';
 import type { Known } from './feed.ts';
-import type { Member, MemberExtras } from './member.ts';
+import type { Member, MemberExtras, Stage } from './member.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { Subscription } from './subscription.ts';
 import type { Wire } from './wire.ts';
@@ -25,7 +25,7 @@ export class LocalSubscription<T = unknown>
   declare extras: MemberExtras | undefined;
   /** Undefined: it has ended. */
   wire: Wire | undefined;
-  isUnserved = false;
+  stage: Stage | undefined;
   isHeard = (): boolean => this.emitter.hears('publication');
   readonly #home: LocalHome;
 
@@ -42,7 +42,7 @@ export class LocalSubscription<T = unknown>
   }
 
   get cursor(): string | undefined {
-    return this.isUnserved ? this.options.cursor : this.wire?.cursor;
+    return this.stage ? this.options.cursor : this.wire?.cursor;
   }
 
   setKeys(keys: readonly string[]): void {
@@ -62,15 +62,14 @@ export class LocalSubscription<T = unknown>
   joins(wire: Wire, other: Member | undefined): void {
     this.wire = wire;
     if (this.extras?.joins(wire.cursor, other) || !other) return;
-    this.topics.clear();
     for (const [topic, known] of other.copies())
       this.stand(topic, this.extras?.begins(topic, known, other.topics.size) ?? known);
   }
 
   copies(): [topic: string, known: Known<ReceivedPublication>][] {
-    return [...this.topics].map(([topic, known]) => [
+    return [...this.topics].map(([topic, { epoch, offset, awaitsSnapshot, map }]) => [
       topic,
-      { ...known, map: known.map && (extras.loaded as Code).copyOf(known.map) },
+      { epoch, offset, awaitsSnapshot, map: map && (extras.loaded as Code).copyOf(map) },
     ]);
   }
 
@@ -80,7 +79,7 @@ export class LocalSubscription<T = unknown>
       // Nothing was lost, and the topic is a stream: otherwise the reply would have waited for the code.
       const { topic, epoch, offset, recovered } = granted;
       const own = this.at(topic);
-      this.stand(topic, { epoch, offset, seen: own?.epoch === epoch ? own.offset : 0 });
+      this.stand(topic, { epoch, offset });
       if (own && recovered) this.emitter.emit('recovered', { topic, epoch, offset });
       this.enter('live');
     }
@@ -92,7 +91,7 @@ export class LocalSubscription<T = unknown>
     const previous = this.at(topic);
     if (extras.loaded) extras.loaded.resetFeed(this, frame);
     else if (previous?.epoch !== epoch) {
-      this.stand(topic, { epoch, offset, seen: 0 });
+      this.stand(topic, { epoch, offset });
       if (previous?.epoch) this.emitter.emit('reset', { topic, epoch, offset }, previous);
     }
   }

@@ -19,16 +19,22 @@ import type { StateMap } from './subscription.ts';
 
 type Topic = Known<ReceivedPublication>;
 
+/**
+ * How far a start of its own is. `waiting`: the gateway is to be asked for it, and the member gets nothing until then.
+ * `asked`: the gateway was asked, and what follows is not complete yet.
+ */
+export type Stage = 'waiting' | 'asked';
+
 /** A subscription of the application, for the subscription on the wire that it shares with equal ones. */
 export interface Member extends Feed<ReceivedPublication> {
-  /** It has a start of its own that the gateway was not asked for yet. */
-  isUnserved: boolean;
+  /** Undefined: it continues with the others of its wire, from the wire's cursor and its own positions. */
+  stage: Stage | undefined;
   extras: MemberExtras | undefined;
   readonly wire: Shared | undefined;
   readonly cursor: string | undefined;
   /**
-   * Shares this wire from now on. Continues at the position of another member, unless it has to go back: to an older
-   * `since` or `cursor`, or by the `last` N. The newcomer to a state topic gets the map instead.
+   * Shares this wire from now on. Continues at the position of another member, unless its `since` or `cursor` may be
+   * an earlier one, or it wants the `last` N. The newcomer to a state topic gets the map instead.
    */
   joins(wire: Shared, other: Member | undefined): void;
   /** Copies of what it knows, for a newcomer that continues from there. */
@@ -47,9 +53,7 @@ export interface Member extends Feed<ReceivedPublication> {
 /** What else a member keeps if it is a pattern, has keys, or has a start of its own. */
 export interface MemberExtras extends FeedExtras<ReceivedPublication> {
   readonly wishes: Map<string, number>;
-  /** Topics of a pattern were forgotten. Without a cursor all their publications would come again. */
-  readonly hasForgotten: boolean;
-  /** Returns whether it begins at its own start rather than at the other member's position. */
+  /** Sets the stage. Returns whether it begins at its own start rather than at the other member's position. */
   joins(wireCursor: string | undefined, other: Member | undefined): boolean;
   /**
    * Its start in a topic of another member: that one's position, or `last` N before. `topics`: how many that one has.
@@ -80,12 +84,15 @@ export interface Shared {
   /** Its number in the gateway's frames while it is live. */
   view: number;
   readonly members: Set<Member>;
+  /** Everything up to here has come for the members that are level, or was named as lost. */
   cursor: string | undefined;
   starts: readonly TopicPosition[];
   readonly extras: WireExtras | undefined;
   readonly registry: Registry;
   /** Adds a member. Returns whether the wire has to go back to serve its `since` or `last`. */
   join(member: Member): boolean;
+  /** The members that get what comes, with those that join meanwhile. */
+  audience(): Iterable<Member>;
   /** The publications as the application gets them. */
   received(topic: string, publications: readonly Publication[]): readonly ReceivedPublication[];
   /** Everything up to this cursor has come. */
@@ -98,14 +105,12 @@ export interface Shared {
 export interface WireExtras {
   /** Present if it has the option `keys`. */
   readonly keyed: Keyed | undefined;
-  /** A pattern's topic that lacks something which `cursor` may count as received. */
-  readonly suspect: string | undefined;
-  /** A pattern's members may lack in some topics what `cursor` counts as received. */
-  readonly isBeforeCursor: boolean;
-  /** It was live on this connection, so `cursor` is of the gateway's present numbering of commits. */
-  readonly isServed: boolean;
+  /** A pattern's topics that lack something which `cursor` may count as received. */
+  readonly suspects: ReadonlySet<string>;
+  /** On this connection the level members have had everything up to the wire's cursor. */
+  readonly isLevel: boolean;
   readonly wasLive: boolean;
-  /** A member that joined after the subscribe was sent wants an earlier start, or presence. */
+  /** A member waits whose turn it is, or wants presence. */
   readonly mustAskAgain: boolean;
   /** A newcomer to an inbox gets what came without a listener, unless it has a start of its own. */
   welcome(member: Member): void;

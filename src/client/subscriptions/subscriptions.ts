@@ -94,7 +94,7 @@ export class Subscriptions extends Wires implements LocalHome {
       if (this.byView.has(frame.view)) this.dictionaries?.add(frame);
     } else if (frame.kind === 'subscribed') for (const result of frame.results) this.#madeByGateway(result);
     else if (frame.kind === 'reset')
-      for (const member of this.byView.get(frame.view)?.members ?? []) member.reset(frame);
+      for (const member of this.byView.get(frame.view)?.audience() ?? []) member.reset(frame);
     else extras.loaded?.push(this, frame);
   }
 
@@ -114,7 +114,7 @@ export class Subscriptions extends Wires implements LocalHome {
     // It begins after what the client may have missed, also without a numbering: a topic that was empty may have had
     // some, and lost them. Once connected the client subscribes from its position, and learns what is lost.
     const isElsewhere = (at?: Position) => at && !(epoch && at.epoch === epoch && at.offset === offset);
-    if ([...wire.members].some((member) => isElsewhere(member.at(topic)))) return;
+    if ([...wire.members].some((each) => each.stage || isElsewhere(each.at(topic)))) return;
     this.byView.set(result.view, wire);
     wire.toLive(result);
   }
@@ -123,19 +123,10 @@ export class Subscriptions extends Wires implements LocalHome {
     const wire = this.byView.get(frame.view);
     if (!wire) return;
     const fresh = wire.batch(frame);
-    if (fresh === undefined) this.#recover(wire);
-    else this.port.stats.publications += fresh;
-  }
-
-  /** Fetches what is missing by subscribing again from the position. Batches are ignored until the reply. */
-  #recover(wire: Wire): void {
-    this.port.stats.gaps++;
-    const waitMs = wire.recoveryDelayMs(this.runtime.monotonicMs());
-    if (waitMs === 0) {
-      this.askAgain(wire);
-      return;
+    if (fresh !== undefined) this.port.stats.publications += fresh;
+    else {
+      this.port.stats.gaps++;
+      this.withExtras(({ recover }) => recover(this, wire));
     }
-    this.release(wire);
-    this.askLater(wire, waitMs);
   }
 }

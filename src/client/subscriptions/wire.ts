@@ -9,7 +9,6 @@ import type { ClientError } from '../client-error.ts';
 import { Backoff } from '../connection/backoff.ts';
 import { ReceivedPublication } from '../publication.ts';
 import { type Code, extras } from './extras.ts';
-import { recoveryIntervalMinMs } from './feed.ts';
 import type { Member, Registry, Shared, WireExtras, WireState } from './member.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 
@@ -29,11 +28,9 @@ export class Wire implements Shared {
   leaver: Member | undefined;
   /** Between attempts after a refusal that may pass. */
   readonly backoff: Backoff;
-  /** The newest cursor of the gateway: everything up to there has come, or was named as lost. */
   cursor: string | undefined;
   /** Where the gateway was asked to begin last. */
   starts: readonly TopicPosition[] = [];
-  #recoveredAtMs = -recoveryIntervalMinMs;
   readonly registry: Registry;
 
   constructor(topic: string, key: string, options: SubscribeOptions, registry: Registry) {
@@ -53,14 +50,18 @@ export class Wire implements Shared {
     if (member.extras) this.#extend();
     member.joins(
       this,
-      [...this.members, this.leaver].find((other) => other?.wasLive && !other.isUnserved),
+      [...this.members, this.leaver].find((other) => other?.wasLive && !other.stage),
     );
     this.members.add(member);
-    if (this.state === 'live') member.enter('live');
+    if (this.state === 'live' && !member.stage) member.enter('live');
     return this.state === 'live' && this.mustAskAgain;
   }
 
-  /** A member that joined after the subscribe was sent wants an earlier start, or presence. */
+  *audience(): Iterable<Member> {
+    for (const member of this.members) if (member.stage !== 'waiting') yield member;
+  }
+
+  /** A member waits whose turn it is, or wants presence. */
   get mustAskAgain(): boolean {
     return this.extras?.mustAskAgain ?? false;
   }
@@ -98,16 +99,6 @@ export class Wire implements Shared {
     for (const member of this.members) member.enter('pending');
   }
 
-  /**
-   * How long to wait before the next attempt to recover what is missing. Batches that never fit must not make a storm
-   * of commands.
-   */
-  recoveryDelayMs(nowMs: number): number {
-    const waitMs = Math.max(0, this.#recoveredAtMs + recoveryIntervalMinMs - nowMs);
-    this.#recoveredAtMs = nowMs + waitMs;
-    return waitMs;
-  }
-
   // -- pushes -----------------------------------------------------------------------------------------
 
   /**
@@ -116,11 +107,11 @@ export class Wire implements Shared {
    */
   batch(batch: ServerKinds['batch']): number | undefined {
     const { topic = this.topic, view, after, upto } = batch;
-    const { extras, members } = this;
+    const { extras } = this;
     let fresh: readonly ReceivedPublication[] = [];
     let from = upto;
     let epoch = '';
-    for (const member of members) {
+    for (const member of this.audience()) {
       const at = member.place(topic, batch);
       if (after > at.offset) return extras?.lacks(topic);
       ({ epoch } = at);
@@ -132,7 +123,7 @@ export class Wire implements Shared {
       const isFresh = ({ offset }: Publication) =>
         offset > from && !this.registry.isOwn({ topic, epoch, offset });
       fresh = this.received(topic, publications.filter(isFresh));
-      for (const member of members) {
+      for (const member of this.audience()) {
         const at = member.place(topic, batch);
         const shown = extras?.shown(fresh, member, at.map) ?? fresh;
         if (at.offset < upto) member.take(topic, at, shown, upto, { view, epoch });

@@ -142,12 +142,14 @@ describe('a subscription to one topic from now on, before the code for extras is
 
   it('fetches what is missing before a batch', async () => {
     const { socket, told } = await live();
-    socket.push(batch(7, 3));
+    // Losses are so rare that their code is loaded with the first. Another does not ask again.
+    for (const offset of [3, 4]) socket.push(batch(7, offset));
+    await vi.waitFor(() => expect(socket.count('subscribe')).toBe(2));
     expect(socket.command('subscribe').subscriptions).toMatchObject([{ since: { epoch: 'e1', offset: 1 } }]);
     resume(socket);
     for (const offset of [2, 3]) socket.push(batch(8, offset));
     expect(told).toEqual([1, ['recovered', 1], 2, 3]);
-    expect(extras.loaded).toBeUndefined();
+    expect(socket.count('subscribe')).toBe(2);
   });
 
   it('shares its place with one that joins later', async () => {

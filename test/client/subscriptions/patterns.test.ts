@@ -365,55 +365,101 @@ describe('a pattern with a cursor', () => {
     for (let view = 10; view < 12; view++) {
       wanted.push(asked(h.socket)[0]?.cursor);
       grant(h.socket, { topic: 'p:*', view, epoch: '', recovered: true });
+      // Before it is caught up with the first, it would lack something of that.
+      expect(h.socket.count('subscribe')).toBe(view - 8);
+      h.socket.push({ ...level(`d${view}`), view } as Reply);
     }
     expect([wanted, h.socket.count('subscribe')]).toEqual([['a', 'b'], 3]);
   });
 
-  it('goes back by positions when a batch is missing, at most a thousand, with that topic’s first', async () => {
+  it('goes back in the topic that lacks a batch', async () => {
     const h = await pattern();
     for (let i = 0; i < 1001; i++) h.socket.push(of(`p:${i}`, 0, 1, `d${i}`));
     h.socket.push(of('p:1000', 2, 3, 'too far'));
     const [request] = asked(h.socket);
-    expect([request?.positions?.length, request?.positions?.[0], request?.cursor]).toEqual([
-      1000,
-      { topic: 'p:1000', epoch: 'e1', offset: 1 },
-      undefined,
-    ]);
+    const positions = [{ topic: 'p:1000', epoch: 'e1', offset: 1 }];
+    expect(request).toEqual({ topic: 'p:*', cursor: 'd1000', positions });
     grant(h.socket, { topic: 'p:*', view: 9, epoch: '', topics: [] });
     h.socket.push(level('c5'));
     expect(asked(await comeBack(h))).toEqual([{ topic: 'p:*', cursor: 'c5' }]);
   });
 
-  it.each<[string, (h: Awaited<ReturnType<typeof pattern>>) => unknown, number]>([
-    ['wants its last', (h) => h.client.subscribe('p:*', { last: 2 }), 1],
+  it('goes back there on another connection too, until what it lacks has come', async () => {
+    const h = await pattern();
+    h.socket.push(of('p:1', 0, 3, 'c2'));
+    h.socket.push(of('p:2', 0, 1));
+    h.socket.push(of('p:1', 4, 5, 'too far'));
+    const [first, second] = ['p:1', 'p:2'].map((topic, i) => ({ topic, epoch: 'e1', offset: 3 - 2 * i }));
+    const request = { topic: 'p:*', cursor: 'c2', positions: [first] };
+    expect(asked(h.socket)).toEqual([request]);
+    const topics = [{ topic: 'p:1', epoch: 'e1', offset: 3, mode: 'stream' as const, recovered: true }];
+    expect(asked(await comeBack(h))).toEqual([request]);
+    grant(h.socket, { topic: 'p:*', view: 9, epoch: '', recovered: true, topics });
+    h.socket.push(of('p:2', 4, 5, 'too far'));
+    expect(asked(await comeBack(h))).toEqual([{ ...request, positions: [first, second] }]);
+    grant(h.socket, { topic: 'p:*', view: 9, epoch: '', recovered: true, topics });
+    h.socket.push(level('c3'));
+    expect(asked(await comeBack(h))).toEqual([{ topic: 'p:*', cursor: 'c3' }]);
+  });
+
+  it.each<[string, SubscribeOptions, object]>([
+    ['wants its last', { last: 2 }, { positions: [{ topic: 'p:1', epoch: 'e1', offset: 1 }] }],
     [
-      'has an older start',
-      (h) => h.client.subscribe('p:*', { since: [{ topic: 'p:1', epoch: 'e1', offset: 1 }] }),
-      1,
+      'has positions',
+      { since: [{ topic: 'p:1', epoch: 'e1', offset: 1 }] },
+      { positions: [{ topic: 'p:1', epoch: 'e1', offset: 1 }] },
     ],
-    ['lacks a batch', (h) => h.socket.push(of('p:1', 4, 5, 'too far')), 3],
+    ['has a cursor', { cursor: 'c0' }, { cursor: 'c0' }],
   ])(
-    'goes back by positions beside its cursor on another connection where one %s',
-    async (_, goBack, offset) => {
+    'continues on another connection with those that had begun, and goes back for one that %s only then',
+    async (_, options, start) => {
       const h = await pattern();
       h.socket.push(of('p:1', 0, 3, 'c2'));
-      goBack(h);
+      const late = record(h.client.subscribe('p:*', options));
+      const back = { topic: 'p:*', ...start };
       await settled();
-      // The gateway may have restarted by then: it tells by the cursor of which topics it knows nothing more.
-      const request = { topic: 'p:*', cursor: 'c2', positions: [{ topic: 'p:1', epoch: 'e1', offset }] };
-      expect(asked(await comeBack(h))).toEqual([request]);
-      const topics = [{ topic: 'p:1', epoch: 'e1', offset, mode: 'stream' as const, recovered: true }];
-      await comeBack(h, { recovered: true, topics });
-      // Cut off before what it lacks has come.
-      expect(asked(await comeBack(h))).toEqual([request]);
-      grant(h.socket, { topic: 'p:*', view: 9, epoch: '', recovered: false, topics });
+      expect(asked(h.socket)).toEqual([back]);
+      // The gateway may have restarted by then: only the cursor tells what the first lacks.
+      expect(asked(await comeBack(h))).toEqual([{ topic: 'p:*', cursor: 'c2' }]);
+      grant(h.socket, { topic: 'p:*', view: 9, epoch: '', recovered: false });
       expect(h.told).toContain('gap');
-      h.socket.push(of('p:1', offset, 3));
+      h.socket.push(of('p:2', 0, 1));
+      expect([late, h.socket.count('subscribe')]).toEqual([[], 1]);
       h.socket.push(level('c3'));
+      await settled();
+      expect(asked(h.socket)).toEqual([back]);
+      grant(h.socket, { topic: 'p:*', view: 10, epoch: '', recovered: true });
+      h.socket.push(batch(1, 3, { view: 10, topic: 'p:1', epoch: 'e1' }));
+      // Cut off before everything that it lacks has come.
       expect(asked(await comeBack(h))).toEqual([{ topic: 'p:*', cursor: 'c3' }]);
-      expect(h.told.filter((each) => typeof each === 'number')).toEqual([1, 2, 3]);
+      grant(h.socket, { topic: 'p:*', view: 9, epoch: '', recovered: true, cursor: 'c4' });
+      await settled();
+      expect(asked(h.socket)[0]).toMatchObject('cursor' in start ? start : { positions: [{ offset: 3 }] });
+      grant(h.socket, { topic: 'p:*', view: 10, epoch: '', recovered: true, cursor: 'c5' });
+      expect(asked(await comeBack(h))).toEqual([{ topic: 'p:*', cursor: 'c5' }]);
+      const offsets = (told: readonly unknown[]) => told.filter((each) => typeof each === 'number');
+      expect([offsets(h.told), offsets(late)]).toEqual([
+        [1, 2, 3, 1],
+        [2, 3],
+      ]);
     },
   );
+
+  it('asks for the earlier of two cursors of one numbering, as those that had begun may lack what is under way', async () => {
+    const h = await pattern({ cursor: 'e.9' });
+    h.client.subscribe('p:*', { cursor: 'e.a' });
+    await settled();
+    expect(asked(h.socket)).toEqual([{ topic: 'p:*', cursor: 'e.9' }]);
+  });
+
+  it('goes back for none before the values of its state topics have come', async () => {
+    const h = await pattern({ cursor: 'e.9!' });
+    h.client.subscribe('p:*', { cursor: 'e.1' });
+    await settled();
+    expect(h.socket.count('subscribe')).toBe(1);
+    h.socket.push(level('e.a'));
+    expect(asked(h.socket)).toEqual([{ topic: 'p:*', cursor: 'e.1' }]);
+  });
 
   it('empties the map of a state topic that is gone', async () => {
     const topics = [{ topic: 'p:1', epoch: 'e1', offset: 0, mode: 'state' as const }];

@@ -355,6 +355,57 @@ describe('pushes', () => {
   });
 });
 
+describe('a topic with several numberings', () => {
+  it('gives nothing again of the numbering before, in which a gateway that lags goes on', async () => {
+    const { socket, told, subscription } = await live();
+    socket.push(batch(0, 5));
+    socket.push(reset({ epoch: '' }));
+    socket.push(reset());
+    socket.push(batch(0, 6));
+    expect(told).toEqual([1, 2, 3, 4, 5, ['reset', ''], 6]);
+    expect(subscription.position).toEqual({ epoch: 'e1', offset: 6 });
+  });
+
+  it.each([
+    ['another numbering', { since: { epoch: 'e0', offset: 9 } }],
+    ['an empty topic, by another cursor', { since: { epoch: '', offset: 0 }, cursor: 'c0' }],
+  ])('goes back for one that begins in %s, which may lack something', async (_, options) => {
+    const h = await live({ epoch: 'cursor' in options ? '' : 'e1', cursor: 'c1' });
+    const late = record(h.client.subscribe('a', options));
+    await settled();
+    expect(h.socket.command('subscribe').subscriptions).toEqual([{ topic: 'a', ...options }]);
+    grant(h.socket, { offset: 2, recovered: false });
+    expect(late).toHaveLength(1);
+    const others = await h.comeBack();
+    expect(others.command('subscribe').subscriptions).toHaveLength(1);
+  });
+
+  it('goes back for one of them at a time on another connection, the level one first', async () => {
+    const h = await live({ epoch: '', cursor: 'c2' });
+    h.socket.end();
+    const since = { epoch: '', offset: 0 };
+    for (const cursor of ['c0', 'c1']) h.client.subscribe('a', { since, cursor });
+    const socket = await h.comeBack();
+    for (const cursor of ['c2', 'c0', 'c1']) {
+      await settled();
+      expect(socket.command('subscribe').subscriptions).toEqual([{ topic: 'a', since, cursor }]);
+      grant(socket, { epoch: '', recovered: cursor !== 'c0' });
+    }
+    expect(h.told).toEqual(['recovered', 'gap', 'recovered']);
+  });
+});
+
+it('has given a publication when its listener runs, so that another begins after it', async () => {
+  const { socket, subscription, client } = await live();
+  const again: unknown[] = [];
+  subscription.on('publication', () => {
+    const { position: since } = subscription;
+    client.subscribe('a', { since }).on('publication', ({ offset }) => again.push(offset));
+  });
+  socket.push(batch(0, 1));
+  expect(again).toEqual([]);
+});
+
 describe('a topic with a cursor', () => {
   it('asks with it beside its position', async () => {
     const h = await live({ epoch: '', cursor: 'c1' });

@@ -1,28 +1,12 @@
 import type { TopicPosition, Subscription as WireSubscription } from '../../../protocol/frames.ts';
 import type { Member, Shared, WireExtras } from '../member.ts';
 import { positionsMax } from '../positions-max.ts';
-import { isEarlier } from './earlier.ts';
-
-interface Start extends TopicPosition {
-  /** The member whose position it is. */
-  readonly member: Member;
-}
-
-/**
- * The earliest position of all members in each topic, so that each member gets what it lacks. A position in another
- * epoch than that of the members that were served before can't be compared, and is left out.
- */
-function startsOf(members: readonly Member[]): readonly Start[] {
-  const starts = new Map<string, Start>();
-  for (const member of members)
-    for (const [topic, { epoch, offset, awaitsSnapshot }] of member.topics)
-      if (!awaitsSnapshot && isEarlier({ epoch, offset }, starts.get(topic)))
-        starts.set(topic, { topic, epoch, offset, member });
-  return [...starts.values()];
-}
+import { isLaterCursor } from './later-cursor.ts';
 
 /** The start of a subscription. */
 export interface Beginning {
+  /** The members whose start it is; to the others it is an earlier one, or they compare their positions. */
+  readonly members: readonly Member[];
   readonly wire: Pick<WireSubscription, 'since' | 'positions' | 'cursor' | 'last'>;
   /** The positions in it. */
   readonly starts: readonly TopicPosition[];
@@ -30,58 +14,85 @@ export interface Beginning {
   readonly atEnd?: boolean;
 }
 
+/**
+ * What the gateway is asked for: where the level members continue, if they may lack something, and then one start of
+ * the other members after the other. Starts are asked for together only where it is known which is the earlier.
+ */
 export function beginning(
-  { topic, isPattern, cursor, members: unsorted }: Shared,
-  {
-    suspect,
-    isBeforeCursor,
-    isServed,
-    wasLive,
-  }: Pick<WireExtras, 'suspect' | 'isBeforeCursor' | 'isServed' | 'wasLive'>,
+  wire: Shared,
+  extras: Pick<WireExtras, 'isLevel' | 'suspects' | 'wasLive'>,
 ): Beginning {
-  const members = [...unsorted].sort((a, b) => Number(a.isUnserved) - Number(b.isUnserved));
-  const unserved = members.filter(({ isUnserved }) => isUnserved);
-  const lasts = new Set(members.map(({ isUnserved, options }) => (isUnserved && options.last) || undefined));
-  const [last] = lasts;
-  const fresh: Beginning =
-    lasts.size > 1 ? { starts: [], wire: {}, atEnd: true } : { starts: [], wire: { last } };
+  const { isPattern, topic, cursor } = wire;
+  const members = turn(wire, extras.isLevel);
+  const [first] = members;
   if (!isPattern) {
-    const [start] = startsOf(members);
-    if (!start) return fresh;
-    const { epoch, offset, member } = start;
-    return { starts: [start], wire: { since: { epoch, offset }, cursor: member.cursor } };
+    const start = startsOf(members).get(topic);
+    if (!start) return fresh(members);
+    const { at, cursor } = start;
+    return { members, starts: [at], wire: { since: { epoch: at.epoch, offset: at.offset }, cursor } };
   }
   // By cursor, if there is one: it is a single text for any number of topics.
-  const requested = unserved.find(({ options }) => options.cursor !== undefined)?.options.cursor;
-  const goesBack =
-    isBeforeCursor ||
-    unserved.some(({ options, topics }) => options.since || (options.last && topics.size > 0));
-  const byCursor = requested ?? (goesBack ? undefined : cursor);
-  const hasForgotten = members.some((member) => member.extras?.hasForgotten);
-  if (byCursor !== undefined && (requested !== undefined || suspect === undefined))
-    return { starts: [], wire: { cursor: byCursor } };
+  const own = first?.cursor;
   const all = startsOf(members);
-  if (byCursor !== undefined && hasForgotten) {
-    const positions = listed(all.filter((each) => each.topic === suspect));
-    const [start = { topic: suspect as string, epoch: '', offset: 0 }] = positions;
-    return { starts: [start], wire: { cursor, positions: [start] } };
+  if (own !== undefined && !first?.stage) {
+    const starts = listed([...extras.suspects].map((name) => all.get(name)?.at ?? nothingOf(name)));
+    return { members, starts, wire: { cursor, ...(starts.length > 0 && { positions: starts }) } };
   }
-  if (all.length === 0 && !wasLive) return fresh;
-  // The gateway sends everything that it has of topics that are not listed. The client skips what it has had.
-  const rank = (start: Start) => Number(start.topic === suspect || start.member.isUnserved);
-  const starts = listed(all.length > positionsMax ? [...all].sort((a, b) => rank(b) - rank(a)) : all);
-  // Positions name no gateway. Only a cursor tells one that has restarted meanwhile what else the members lack.
-  const beside = isBeforeCursor || !isServed ? cursor : undefined;
-  return { starts, wire: { cursor: beside, positions: starts.length > 0 ? starts : [nowhere(topic)] } };
+  if (own !== undefined) {
+    const isBehind = extras.isLevel && cursor !== undefined && isLaterCursor(own, cursor);
+    return { members, starts: [], wire: { cursor: isBehind ? cursor : own } };
+  }
+  if (all.size === 0 && !extras.wasLive) return fresh(members);
+  // The gateway sends everything that it has of topics that are not listed. The client skips what it has had. Without
+  // any position the gateway would take the pattern for a new one, and begin topics that are new at their end.
+  const starts = listed([...all.values()].map(({ at }) => at));
+  const positions = starts.length > 0 ? starts : [nothingOf(topic.slice(0, -1) || 'any')];
+  return { members, starts, wire: { positions } };
 }
 
-function listed(starts: readonly Start[]): readonly TopicPosition[] {
-  return starts.slice(0, positionsMax).map(({ topic, epoch, offset }) => ({ topic, epoch, offset }));
+/** The members whose turn it is. */
+function turn({ members, isPattern, topic }: Shared, isLevel: boolean): readonly Member[] {
+  /** Where this is equal it is known which start is the earlier one, or both are new. */
+  const basis = ({ topics, cursor }: Member) =>
+    isPattern ? (cursor ?? topics.size > 0) : topics.get(topic)?.epoch || cursor;
+  const all = [...members];
+  const first = all.find(({ stage }) => Boolean(stage) === isLevel) ?? all[0];
+  if (!first) return [];
+  const areBoth = ({ stage }: Member) => !(stage || first.stage);
+  return all.filter((each) => areBoth(each) || basis(each) === basis(first));
 }
 
-/**
- * Without any position the gateway would take the pattern for a new one, and begin topics that are new at their end.
- */
-function nowhere(pattern: string): TopicPosition {
-  return { topic: pattern.slice(0, -1) || 'any', epoch: '', offset: 0 };
+/** New members, none of which has a position. */
+function fresh(members: readonly Member[]): Beginning {
+  const lasts = new Set(members.map(({ stage, options }) => (stage && options.last) || undefined));
+  const [last] = lasts;
+  return lasts.size > 1
+    ? { members, starts: [], wire: {}, atEnd: true }
+    : { members, starts: [], wire: { last } };
+}
+
+interface Start {
+  readonly at: TopicPosition;
+  /** Of the member whose position it is. */
+  readonly cursor: string | undefined;
+}
+
+/** The earliest position of these members in each topic. */
+function startsOf(members: readonly Member[]): ReadonlyMap<string, Start> {
+  const starts = new Map<string, Start>();
+  for (const { topics, cursor } of members)
+    for (const [topic, { epoch, offset, awaitsSnapshot }] of topics) {
+      const other = starts.get(topic)?.at;
+      const isLater = other && !(epoch === other.epoch && offset < other.offset);
+      if (!awaitsSnapshot && !isLater) starts.set(topic, { at: { topic, epoch, offset }, cursor });
+    }
+  return starts;
+}
+
+function listed(starts: readonly TopicPosition[]): readonly TopicPosition[] {
+  return starts.slice(0, positionsMax);
+}
+
+function nothingOf(topic: string): TopicPosition {
+  return { topic, epoch: '', offset: 0 };
 }

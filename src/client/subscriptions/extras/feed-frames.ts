@@ -40,16 +40,18 @@ function beginTopic<P extends FeedPublication>(
 ): void {
   const { topic, epoch, offset, mode, recovered, missing } = start;
   const own = feed.at(topic);
-  const begun = own ?? feed.topics.get(topic);
-  // A position that the topic never reached must not suppress publications: then nothing is said to be missing.
-  const seen = (recovered !== false || missing) && begun?.epoch === epoch ? begun.offset : 0;
-  const known = learn(feed, topic, mode, { epoch, offset, seen });
+  const known = learn(feed, topic, mode, { epoch, offset });
   if (mode === 'state') beginMap(feed, known, start, asked);
   const isReset = own?.epoch && own.epoch !== epoch;
   if (isReset) tellReset(feed, { topic, epoch, offset: missing?.after ?? offset }, own);
   else if (own && recovered) feed.emitter.emit('recovered', { topic, epoch, offset });
-  if (mode === 'stream' && (isReset ? missing : recovered === false))
-    nameLoss(feed, start, isReset ? undefined : own);
+  if (mode === 'stream' && (isReset ? missing : recovered === false)) {
+    // What is lost may be of an earlier numbering, which the client never heard of.
+    if (!missing && !own?.epoch) feed.emitter.emit('gap', { topic, epoch });
+    else lost(feed, topic, epoch, missing ?? { after: 0, upto: offset });
+    // Nothing is said to be missing of a position that the topic never reached. It must not suppress publications.
+    if (!missing && own?.epoch === epoch) known.seen = 0;
+  }
 }
 
 function beginMap<P extends FeedPublication>(
@@ -65,19 +67,6 @@ function beginMap<P extends FeedPublication>(
     feed.complete(known, offset === 0);
     if (offset === 0 || (feed.isPattern && !asked)) clearMap(feed, topic);
   }
-}
-
-/** `own`: the position in this epoch. */
-function nameLoss<P extends FeedPublication>(
-  feed: Feed<P>,
-  { topic, epoch, offset, missing }: TopicResult,
-  own: Position | undefined,
-): void {
-  // There may be less than the `last` N that were wished for.
-  const from = feed.extras?.wishes.get(topic) ?? own?.offset ?? 0;
-  // What is lost may be of an earlier numbering, which the client never heard of.
-  if (!missing && !own?.epoch) feed.emitter.emit('gap', { topic, epoch });
-  else lost(feed, topic, epoch, missing ?? { after: from, upto: offset }, from);
 }
 
 /**
@@ -122,7 +111,7 @@ export function placeOf<P extends FeedPublication>(
   if (!known) return start;
   if ((epoch ?? known.epoch) === known.epoch) return known;
   resetFeed(feed, { topic, epoch: start.epoch, offset: 0, mode: known.map ? 'state' : 'stream' });
-  lost(feed, topic, start.epoch, { after: 0, upto: after }, 0);
+  lost(feed, topic, start.epoch, { after: 0, upto: after });
   return feed.stand(topic, start);
 }
 
@@ -135,7 +124,7 @@ export function snapshot<P extends FeedPublication>(
   const known = feed.topics.get(topic) ?? feed.stand(topic, { epoch, offset: 0, awaitsSnapshot: true });
   known.map ??= new LiveMap();
   if (!known.map.page(page.publications, page)) return;
-  feed.stand(topic, { epoch, offset, seen: 0 });
+  feed.stand(topic, { epoch, offset });
   feed.complete(known, true);
   feed.show({ topic, epoch, offset }, known.map);
 }
@@ -147,7 +136,7 @@ export function resetFeed<P extends FeedPublication>(
 ): void {
   const previous = feed.at(topic);
   if (previous?.epoch === epoch) return;
-  feed.complete(learn(feed, topic, mode, { epoch, offset, seen: 0 }), true);
+  feed.complete(learn(feed, topic, mode, { epoch, offset }), true);
   if (previous?.epoch) tellReset(feed, { topic, epoch, offset }, previous);
   clearMap(feed, topic);
 }
@@ -173,15 +162,16 @@ function tellReset<P extends FeedPublication>(feed: Feed<P>, at: TopicPosition, 
   feed.emitter.emit('reset', at, previous);
 }
 
-/** Emits a gap for the part of a loss after `from`. */
+/** Emits a gap for the part of a loss that was not delivered, in the numbering that the feed is in now. */
 function lost<P extends FeedPublication>(
   feed: Feed<P>,
   topic: string,
   epoch: string,
   missing: OffsetRange,
-  from: number,
 ): void {
-  const after = Math.max(missing.after, from);
+  // There may be less than the `last` N that were wished for.
+  const had = feed.extras?.wishes.get(topic) ?? feed.topics.get(topic)?.seen ?? 0;
+  const after = Math.max(missing.after, had);
   if (after >= missing.upto) return;
   feed.isWhole &&= false;
   feed.emitter.emit('gap', { topic, epoch, missing: { after, upto: missing.upto } });

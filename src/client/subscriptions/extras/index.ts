@@ -5,6 +5,7 @@ export { beginFeed, placeOf, resetFeed } from './feed-frames.ts';
 export { MemberExtras, showAll } from './member-extras.ts';
 export { push } from './pushes.ts';
 export { reconcile } from './reconcile.ts';
+export { recover } from './recover.ts';
 export { changeKeys, rekey } from './rekey.ts';
 export { Retries } from './retries.ts';
 export { WireExtras } from './wire-extras.ts';

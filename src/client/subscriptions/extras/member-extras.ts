@@ -7,7 +7,6 @@ import { LiveMap } from '../live-map.ts';
 import type { Member, MemberExtras as Port } from '../member.ts';
 import { positionsMax } from '../positions-max.ts';
 import type { StateMap } from '../subscription.ts';
-import { isEarlier } from './earlier.ts';
 
 /** If a pattern has more topics, those that have been quiet for `quietMs` are forgotten. */
 const topicsRemembered = 10_000;
@@ -20,7 +19,6 @@ type Topic = Known<ReceivedPublication>;
 
 /** What else a subscription keeps if it is a pattern, has keys, or has a start of its own. */
 export class MemberExtras implements Port {
-  hasForgotten = false;
   readonly wishes = new Map<string, number>();
   readonly inherited = new Map<string, Topic>();
   /** Namespaces of forgotten state topics, whose maps were empty. */
@@ -44,14 +42,21 @@ export class MemberExtras implements Port {
 
   joins(wireCursor: string | undefined, other: Member | undefined): boolean {
     const { options, isPattern, topic, topics } = this.#member;
-    const showsMap = !isPattern && other?.topics.get(topic)?.map !== undefined;
-    const wantsCursor = isPattern && options.cursor !== undefined;
-    const goesBack = options.since
-      ? [...topics].some(([name, at]) => isEarlier(at, other?.topics.get(name)))
-      : (options.last ?? 0) > 0;
-    const isUnserved = wantsCursor ? options.cursor !== wireCursor : goesBack && !showsMap;
-    this.#member.isUnserved = isUnserved;
-    const isApart = isUnserved && (wantsCursor || options.since !== undefined);
+    const { since, last = 0, cursor } = options;
+    const at = topics.get(topic);
+    const there = isPattern ? undefined : other?.topics.get(topic);
+    const hasCursor = cursor !== undefined && cursor === wireCursor;
+    // Only in one numbering, and of nothing but by the cursor, is it known which position is the earlier.
+    const isThere = at?.epoch === there?.epoch && (at?.epoch ? at.offset >= (there?.offset ?? 0) : hasCursor);
+    const isApart = isPattern
+      ? cursor === undefined
+        ? since !== undefined
+        : !hasCursor
+      : since !== undefined && !there?.map && !isThere;
+    const known = other?.topics.size ?? 1;
+    const goesBack =
+      !since && last > 0 && known > 0 && known <= positionsMax && !there?.map && there?.epoch !== '';
+    this.#member.stage = isApart || goesBack ? 'waiting' : undefined;
     if (isApart && other) this.#inherit(other);
     return isApart;
   }
@@ -62,9 +67,9 @@ export class MemberExtras implements Port {
   }
 
   begins(topic: string, at: Topic, of: number): Topic {
-    const { isUnserved, options } = this.#member;
+    const { stage, options } = this.#member;
     const { last = 0 } = options;
-    if (!isUnserved || last === 0 || of > positionsMax) return at;
+    if (!stage || last === 0 || of > positionsMax) return at;
     this.wishes.set(topic, at.offset);
     return { ...at, offset: Math.max(0, at.offset - last), seen: 0 };
   }
@@ -104,7 +109,6 @@ export class MemberExtras implements Port {
       else {
         this.#heardAtMs.delete(topic);
         topics.delete(topic);
-        this.hasForgotten = true;
         if (map) this.#stateNamespaces.add(namespaceOf(topic));
       }
     }

@@ -15,7 +15,7 @@ export function push(registry: Registry, frame: ServerFrame): void {
       break;
     case 'lagging':
       for (const view of frame.views)
-        for (const member of byView.get(view)?.members ?? []) tellLagging(member);
+        for (const member of byView.get(view)?.audience() ?? []) tellLagging(member);
       break;
     case 'unsubscribed':
       endedByGateway(registry, frame);
@@ -30,19 +30,19 @@ export function push(registry: Registry, frame: ServerFrame): void {
 function tellSnapshot(wire: Shared | undefined, { publications, ...frame }: ServerKinds['snapshot']): void {
   if (!wire) return;
   const fresh = wire.received(frame.topic, publications);
-  for (const member of wire.members)
+  for (const member of wire.audience())
     snapshot(member, { ...frame, publications: wire.extras?.keyed?.page(frame, fresh, member) ?? fresh });
 }
 
 function tellCaughtUp(wire: Shared | undefined, frame: ServerKinds['caughtUp']): void {
   if (!wire) return;
-  if (frame.recovered) wire.advance(frame.cursor);
   const { topic, epoch, offset } = frame;
-  for (const member of wire.members) {
+  for (const member of wire.audience()) {
     const wasLagging = member.state === 'lagging';
     caughtUp(member, frame);
     if (wasLagging && member.state === 'live') member.emitter.emit('caughtUp', { topic, epoch, offset });
   }
+  if (frame.recovered) wire.advance(frame.cursor);
 }
 
 function tellLagging(member: Member): void {

@@ -49,7 +49,7 @@ export function rekey(registry: Registry, wire: Shared): void {
       wire.view = granted.view;
       keyed.toGranted();
       // The view before may not have told of a numbering that had just begun.
-      for (const member of wire.members) {
+      for (const member of wire.audience()) {
         member.reset(granted);
         const known = member.topics.get(wire.topic);
         // All values follow: until then a position would say that they have come.

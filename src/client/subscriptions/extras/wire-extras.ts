@@ -1,7 +1,7 @@
 import type { Granted, Position, Subscription as WireSubscription } from '../../../protocol/frames.ts';
 import type { ReceivedPublication } from '../../publication.ts';
 import type { Known } from '../feed.ts';
-import type { Member, WireExtras as Port, Registry, Shared } from '../member.ts';
+import type { Member, WireExtras as Port, Registry, Shared, Stage } from '../member.ts';
 import { Acknowledging } from './acknowledging.ts';
 import { beginning } from './beginning.ts';
 import { KeyedView } from './keyed-view.ts';
@@ -10,33 +10,31 @@ import { MemberExtras } from './member-extras.ts';
 /** The filter, keys, presence, starts, cursor and inbox of a subscription on the wire. */
 export class WireExtras implements Port {
   readonly keyed: KeyedView | undefined;
-  suspect: string | undefined;
-  isBeforeCursor = false;
-  /** `byView` of the connection on which it was live last. */
-  #servedIn: Registry['byView'] | undefined;
+  readonly suspects = new Set<string>();
+  /** `byView` of the connection on which the level members had everything last. */
+  #levelIn: Registry['byView'] | undefined;
   wasLive = false;
   #unheardAfter: Position | undefined;
   /** A listener has had what was shown since the last call of `had`. */
   #isHeard = false;
   #hasPresence = false;
   #isInbox = false;
-  #askedCursor: string | undefined;
+  #isByCursor = false;
   #isAtEnd = false;
-  /** The members whose starts were sent last. */
-  #asked: readonly Member[] = [];
   readonly #wire: Shared;
 
   constructor(wire: Shared) {
     this.#wire = wire;
     this.keyed = wire.options.keys && new KeyedView(wire);
+    if (wire.state === 'live') this.#levelIn = wire.registry.byView;
+  }
+
+  get isLevel(): boolean {
+    return this.#levelIn === this.#wire.registry.byView;
   }
 
   get mustAskAgain(): boolean {
-    return this.#some(({ isUnserved }) => isUnserved) || (this.#wantsPresence && !this.#hasPresence);
-  }
-
-  get isServed(): boolean {
-    return this.#servedIn === this.#wire.registry.byView;
+    return this.#hasTurn || (this.#wantsPresence && !this.#hasPresence);
   }
 
   welcome(member: Member): void {
@@ -54,42 +52,33 @@ export class WireExtras implements Port {
     this.#hasPresence = this.#wantsPresence;
     const presence = this.#hasPresence || undefined;
     const keys = this.keyed?.toAsked();
-    const { wire, starts, atEnd = false } = beginning(this.#wire, this);
+    const { members: asked, wire, starts, atEnd = false } = beginning(this.#wire, this);
     this.#wire.starts = starts;
     this.#isAtEnd = atEnd;
-    this.#askedCursor = isPattern ? wire.cursor : undefined;
-    // One cursor at a time: members of a pattern with another cursor are served after this one.
-    this.#asked = [...members].filter(
-      ({ isUnserved, options: { cursor } }) =>
-        isUnserved && !(isPattern && cursor !== undefined && cursor !== wire.cursor),
-    );
+    this.#isByCursor = isPattern && wire.cursor !== undefined;
+    for (const member of members)
+      if (member.stage) member.stage = asked.includes(member) ? 'asked' : 'waiting';
     return { filter: options.filter, presence, keys, ...wire };
   }
 
   toLive(result: Granted): void {
     const { view, cursor, inbox, epoch, offset } = result;
-    const { isPattern, members, starts } = this.#wire;
+    const wire = this.#wire;
     const continues = this.wasLive;
-    const asked = this.#askedCursor;
     this.wasLive = true;
-    this.#servedIn = this.#wire.registry.byView;
-    this.isBeforeCursor = asked !== undefined && starts.length > 0;
     this.keyed?.toGranted();
     this.#isInbox = inbox === true;
-    for (const member of this.#asked) member.isUnserved = false;
-    // An older cursor of a single topic stays valid.
-    this.#wire.cursor = cursor ?? asked ?? (isPattern ? undefined : this.#wire.cursor);
-    for (const member of members) {
-      if (member.isUnserved) continue;
-      member.begin(result, starts, asked !== undefined);
-    }
-    if (this.#isAtEnd) for (const member of this.#asked) member.isUnserved = goesBack(member);
+    for (const member of wire.audience()) member.begin(result, wire.starts, this.#isByCursor);
+    // Positions say where each member is in a topic, and only a cursor where it is in all topics of a pattern.
+    const hasCursor = cursor !== undefined || wire.cursor === undefined;
+    wire.cursor = cursor ?? wire.cursor;
+    if (!wire.isPattern || hasCursor) this.#toLevel();
     // The connection may have been lost before the gateway got the last acknowledgement.
     if (continues && this.#isInbox && !this.#unheardAfter) this.#acknowledge(view, { epoch, offset });
   }
 
   lacks(topic: string): undefined {
-    this.suspect = topic;
+    this.suspects.add(topic);
   }
 
   shown(
@@ -109,11 +98,28 @@ export class WireExtras implements Port {
     else if (!this.#unheardAfter) this.#acknowledge(this.#wire.view, { epoch: before.epoch, offset });
   }
 
-  /** Topics that were quiet for long will not repeat, and need no position. */
   advanced(): void {
-    this.suspect = undefined;
-    this.isBeforeCursor = false;
-    for (const member of this.#wire.members) member.extras?.forgetQuiet();
+    this.#toLevel();
+    if (this.#hasTurn) this.#wire.registry.askAgain(this.#wire);
+  }
+
+  /** The members that were asked for have had everything up to the wire's cursor, unless the values are lacking. */
+  #toLevel(): void {
+    const wire = this.#wire;
+    if (wire.cursor?.endsWith('!')) return;
+    this.#levelIn = wire.registry.byView;
+    this.suspects.clear();
+    for (const member of wire.audience()) {
+      if (member.stage === 'asked') member.stage = this.#isAtEnd && goesBack(member) ? 'waiting' : undefined;
+      // Topics that were quiet for long will not repeat, and need no position.
+      member.extras?.forgetQuiet();
+    }
+    this.#isAtEnd = false;
+  }
+
+  /** The start of a waiting member can be asked for: of the one before, nothing is to come. */
+  get #hasTurn(): boolean {
+    return this.isLevel && this.#is('waiting') && !this.#is('asked');
   }
 
   /** The application has received everything of this view up to this position. */
@@ -124,19 +130,19 @@ export class WireExtras implements Port {
   }
 
   get #wantsPresence(): boolean {
-    return this.#some(({ options }) => Boolean(options.presence));
+    return [...this.#wire.members].some(({ options }) => options.presence);
   }
 
-  #some(is: (member: Member) => boolean): boolean {
-    return [...this.#wire.members].some(is);
+  #is(wanted: Stage): boolean {
+    return [...this.#wire.members].some(({ stage }) => stage === wanted);
   }
 }
 
 /** From the end, by its `last`. Returns whether there is a topic to go back in: a state topic sends its map. */
 function goesBack(member: Member): boolean {
+  if (!member.options.last) return false;
   const topics = [...member.topics].filter(([, { map }]) => map === undefined);
-  member.isUnserved = (member.options.last ?? 0) > 0;
   for (const [topic, at] of topics)
     member.stand(topic, member.extras?.begins(topic, at, member.topics.size) ?? at);
-  return member.isUnserved && topics.length > 0;
+  return topics.length > 0;
 }

@@ -1,0 +1,2 @@
+/** Between two attempts to recover what is missing. */
+export const recoveryIntervalMinMs = 1_000;
