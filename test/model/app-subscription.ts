@@ -30,6 +30,9 @@ export class AppSubscription {
   #joined: { readonly engine: number; readonly seq: number } | undefined;
   #since: Position | undefined;
 
+  /** By topic and epoch: where it began, as that is where an equal one of its client was. */
+  readonly #before = new Map<string, number>();
+
   constructor(spec: Spec, model: Model, who: Subscriber & Place, faults: unknown[]) {
     this.spec = spec;
     this.#model = model;
@@ -53,6 +56,9 @@ export class AppSubscription {
       this.#newest.clear();
       if (!this.isPattern) for (const [name, offset] of donor.#newest) this.#newest.set(name, offset);
     }
+    if (donor === undefined)
+      for (const { topic, epoch, offset } of subscription.positions)
+        this.#before.set(`${topic} ${epoch}`, offset);
     const listen = <T extends unknown[]>(take: (...args: T) => void) => {
       return (...args: T) => {
         try {
@@ -167,8 +173,9 @@ export class AppSubscription {
     }
   }
 
-  #isItsBusiness(_: string, { engine, epoch }: Numbering, { seq, offset }: StoredPublication): boolean {
+  #isItsBusiness(topic: string, { engine, epoch }: Numbering, { seq, offset }: StoredPublication): boolean {
     if (epoch === this.#since?.epoch && offset > this.#since.offset) return true;
+    if (offset <= (this.#before.get(`${topic} ${epoch}`) ?? 0)) return false;
     const joined = this.#joined;
     return joined !== undefined && (engine > joined.engine || (engine === joined.engine && seq > joined.seq));
   }
@@ -205,6 +212,11 @@ export class AppSubscription {
         newest,
       );
     }
+    // The gateway has dropped the numbering in which this client excepted itself from the removal.
+    if (epoch === '')
+      for (const each of this.#model.numberings(topic))
+        for (const [key, { except }] of this.#model.newestByKey(topic, { ...each, offset: endOf(each) }))
+          if (this.#who.mayLack(except)) map.delete(key);
     check(map.size === 0, 'keys that are not there', this.spec, topic, [...map.keys()], epoch, offset);
   }
 

@@ -49,7 +49,6 @@ export class SdkClient implements ModelClient, Way {
       WebSocket: webSocketOf(this),
       reconnect: { delaysMs: [200], jitter: 'none' },
     });
-    this.#client.on('connect', ({ session }) => this.began(session));
     this.#client.on('state', () => {
       this.#hasAsked = false;
     });
@@ -122,11 +121,8 @@ export class SdkClient implements ModelClient, Way {
       const donor = this.#equal(spec);
       const options = this.#startOf(spec, start, donor);
       const isAfter = options.cursor !== undefined;
-      this.#begin(
-        new AppSubscription(spec, this.#model, this, this.faults),
-        options,
-        isAfter ? donor : undefined,
-      );
+      const made = new AppSubscription(spec, this.#model, this, this.faults);
+      this.#begin(made, options, isAfter ? donor : undefined);
     }
   }
 

@@ -1,5 +1,6 @@
 import { pollBody, readStreamBody, type StreamRequest, sseBody } from '../../src/api/stream-request.ts';
 import type { Runtime, Socket as SdkSocket, TimerHandle } from '../../src/client/runtime.ts';
+import { protobufCodec } from '../../src/client/wire/protobuf.ts';
 import { SluiceError } from '../../src/errors.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 import { codecs } from '../support/codecs.ts';
@@ -97,6 +98,7 @@ class ModelWebSocket implements SdkSocket, Peer, Line {
   onerror: SdkSocket['onerror'] = null;
   readonly #way: Way;
   #socket: Socket | undefined;
+  #hasHeard = false;
   #isOver = false;
 
   constructor(way: Way) {
@@ -134,6 +136,9 @@ class ModelWebSocket implements SdkSocket, Peer, Line {
   }
 
   receive(message: Uint8Array): void {
+    // The first frame names the session.
+    if (!this.#hasHeard) tellSession(this.#way, JSON.stringify(protobufCodec.decode(message)));
+    this.#hasHeard = true;
     this.onmessage?.({ data: message.slice().buffer });
   }
 
@@ -265,6 +270,6 @@ function poll(way: Way, request: ReturnType<typeof asked>, signal: AbortSignal):
 }
 
 function tellSession(way: Way, text: string): void {
-  const [, session] = /"type":"connected"[^\n]*?"session":"([^"]+)"/.exec(text) ?? [];
+  const [, session] = /"(?:type|kind)":"connected"[^\n]*?"session":"([^"]+)"/.exec(text) ?? [];
   if (session !== undefined) way.began(session);
 }

@@ -5,9 +5,9 @@ import { options } from './options.ts';
 import { World } from './world.ts';
 
 /**
- * Lives of the SDK's clients. Always the same ones: about one of a thousand others meets what is not mended yet, such
- * as a publication to `$all` that is lost in silence, comes twice or comes to its own publisher. RUNS=200 makes others;
- * MODEL_SEED, MODEL_PATH and MODEL_REPLAY repeat one.
+ * Lives of the SDK's clients. Always the same ones: about one of two thousand others meets what is not mended yet, a
+ * pattern that begins with its `last`, and whose gateway is started anew before these have come: what other topics lost
+ * then is lost in silence. RUNS=200 makes others; MODEL_SEED, MODEL_PATH and MODEL_REPLAY repeat one.
  */
 const { RUNS, MODEL_SEED, MODEL_PATH, MODEL_REPLAY } = process.env;
 const runs = Number(RUNS ?? 15);
