@@ -54,7 +54,6 @@ const downMs = 300;
 const calmSeconds = 1;
 
 function gatewayFlags({ engine, shortRings }: Options, folder: string, redis?: FaultyRedis): string[] {
-  // Keep the gateway's buffer for a slow client small, because the kernel buffers megabytes already.
   const ring = shortRings ? [50, '1MiB'] : [100_000, '256MiB'];
   return [
     // Each publication has an id, and one publisher sends them all.

@@ -36,7 +36,7 @@ type Options = OptionsOf<typeof options>;
 
 const downMs = 300;
 const stallMs = { shortest: 300, longest: 2500 };
-/** All clients are level within this time after the last change, or they never are. */
+/** All clients are up to date within this time after the last change, or they never are. */
 const patienceMs = 45_000;
 const shownProblems = 20;
 

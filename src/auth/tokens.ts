@@ -44,12 +44,8 @@ export interface TokenOptions {
 
 /** `nowMs`: milliseconds since 1970. */
 export function tokenVerifier(options: TokenOptions, nowMs: () => number = Date.now): TokenVerifier {
-  const { keys, algorithms, issuer, audience, clockToleranceMs } = options;
-  const claims: ClaimsOptions = {
-    issuer: issuer === '' ? undefined : issuer,
-    audience: audience.length === 0 ? undefined : [...audience],
-    clockTolerance: clockToleranceMs / 1000,
-  };
+  const { keys, algorithms, clockToleranceMs } = options;
+  const claims = claimsOptions(options);
   const verified = new VerifiedTokens(verifiedMaxBytes);
   let revision = keys.revision;
   /** `verifiedBy`: the revision of the keys with which the verification began. */
@@ -103,6 +99,14 @@ export function tokenVerifier(options: TokenOptions, nowMs: () => number = Date.
       const digest = digestOf(token);
       return find(digest) ?? verify(token, digest);
     },
+  };
+}
+
+function claimsOptions({ issuer, audience, clockToleranceMs }: TokenOptions): ClaimsOptions {
+  return {
+    issuer: issuer === '' ? undefined : issuer,
+    audience: audience.length === 0 ? undefined : [...audience],
+    clockTolerance: clockToleranceMs / 1000,
   };
 }
 

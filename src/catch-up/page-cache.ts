@@ -11,7 +11,7 @@ interface SharedPage {
   /** How often it was sent. */
   uses: number;
   /** The number of sweeps at its last use. */
-  usedAt: number;
+  usedInSweep: number;
   mayBeDeflated: boolean;
 }
 
@@ -66,7 +66,7 @@ export class PageCache {
     if (!found.page.isFull && found.page.header.upto !== catchUpTarget(feed)) return undefined;
     this.#pages.set(key, found);
     found.uses++;
-    found.usedAt = this.#sweeps;
+    found.usedInSweep = this.#sweeps;
     if (found.mayBeDeflated && this.#pays(found)) this.#deflate(feed, found);
     return found.page;
   }
@@ -82,7 +82,7 @@ export class PageCache {
     this.#options.metrics.sharedPagesTotal.inc();
     const key = keyOf(feed, page.header.after);
     this.#delete(key);
-    this.#pages.set(key, { page: kept, uses: 1, usedAt: this.#sweeps, mayBeDeflated });
+    this.#pages.set(key, { page: kept, uses: 1, usedInSweep: this.#sweeps, mayBeDeflated });
     this.#bytes += bytesOf(kept);
     while (this.#bytes > this.#options.maxBytes && this.#pages.oldest !== undefined)
       this.#delete(this.#pages.oldest.key);
@@ -93,7 +93,7 @@ export class PageCache {
   sweep(): void {
     this.#sweeps++;
     for (let { oldest } = this.#pages; oldest !== undefined; { oldest } = this.#pages) {
-      if (oldest.value.usedAt > this.#sweeps - 2) return;
+      if (oldest.value.usedInSweep > this.#sweeps - 2) return;
       this.#delete(oldest.key);
     }
   }

@@ -51,23 +51,8 @@ export type Assembly = Awaited<ReturnType<typeof assemble>>;
 /** Builds all parts of a gateway. Among several workers the parent tells the application, and counts gateways. */
 export async function assemble(config: Config, options: ServerOptions) {
   const { site } = options;
-  const monotonicMs = () => performance.now();
-  const draining = new Draining(config, monotonicMs);
-  const loopDelays = new RecentDelays(monotonicMs);
-  const requestTurn = new RequestTurn(eventLoop);
-  const environment: Environment = {
-    config,
-    log: options.log ?? createLog(config),
-    metrics: createMetrics(),
-    monotonicMs,
-    loopDelayMs: () => loopDelays.longestMs,
-    workMs: createWorkClock(),
-    requestTurn,
-    arrival: { nowMs: monotonicMs, sinceMs: () => requestTurn.sinceMs },
-    isDraining: () => draining.isOn,
-    afterDrainMs: () => draining.afterMs(),
-  };
-  const { log, metrics } = environment;
+  const { environment, draining, loopDelays } = createEnvironment(config, options);
+  const { log, metrics, monotonicMs } = environment;
   const canary = createCanary(site?.start.canaryKey);
   const fanoutLimits: FanoutLimits = new FanoutLimits(environment.arrival, (name, topic, bytes) =>
     delivery.fanout.takeSendMs(name, topic, bytes),
@@ -112,6 +97,22 @@ export async function assemble(config: Config, options: ServerOptions) {
     ...{ environment, draining, loopDelays, canary, storage, line, revocations, applicationStage, told },
     ...{ fanoutLimits, liveAccess, delivery, sessionStage, httpApi, serving },
   };
+}
+
+function createEnvironment(config: Config, { log = createLog(config) }: ServerOptions) {
+  const monotonicMs = () => performance.now();
+  const draining = new Draining(config, monotonicMs);
+  const loopDelays = new RecentDelays(monotonicMs);
+  const requestTurn = new RequestTurn(eventLoop);
+  const environment: Environment = {
+    ...{ config, log, metrics: createMetrics(), monotonicMs, requestTurn },
+    loopDelayMs: () => loopDelays.longestMs,
+    workMs: createWorkClock(),
+    arrival: { nowMs: monotonicMs, sinceMs: () => requestTurn.sinceMs },
+    isDraining: () => draining.isOn,
+    afterDrainMs: () => draining.afterMs(),
+  };
+  return { environment, draining, loopDelays };
 }
 
 /** Lets the other nodes tell and ask this one, and hears of those that come and go. */

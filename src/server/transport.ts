@@ -103,10 +103,7 @@ export function createServing(environment: Environment, served: Served): Serving
   const sinks: UwsSink[] = [];
   let beside: Corked | undefined;
   const openSocket = () => anySocket(sinks) ?? beside;
-  const rates = new RequestRates({
-    ...{ limits: served.limits, refused: access.refused, workMs: environment.workMs, metrics },
-    addressKey: (head) => addressKey(access.addressOf(head)),
-  });
+  const rates = createRates(environment, served);
   const webSockets = createWebSockets(config, { ...shared, openSocket, rates }, () =>
     httpConnections.upgraded(),
   );
@@ -142,6 +139,13 @@ export function createServing(environment: Environment, served: Served): Serving
     },
     swept: [counted.newConnections, streams, polls],
   };
+}
+
+function createRates({ workMs, metrics }: Environment, { limits, access }: Served): RequestRates {
+  return new RequestRates({
+    ...{ limits, refused: access.refused, workMs, metrics },
+    addressKey: (head) => addressKey(access.addressOf(head)),
+  });
 }
 
 /** What WebSockets and streams have in common. */

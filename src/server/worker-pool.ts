@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { ApplicationEvents } from '../hooks/events.ts';
 import type { Log } from '../log.ts';
-import { MetricsTogether } from '../metrics/together.ts';
+import { MergedMetrics } from '../metrics/merged-metrics.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ParentCalls, StartFault, WorkerCalls, WorkerStart } from '../workers/calls.ts';
 import type { EngineHub } from '../workers/engine-hub.ts';
@@ -42,7 +42,7 @@ export class WorkerPool {
   /** The processes of all workers, those that do not serve yet included. */
   readonly #workers = new Map<unknown, Worker>();
   readonly #links = new Map<string, WorkerLink>();
-  readonly #scrapes = new MetricsTogether();
+  readonly #scrapes = new MergedMetrics();
   readonly #canaryKey = newCanaryKey();
 
   constructor(options: WorkerPoolOptions) {

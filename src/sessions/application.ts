@@ -42,7 +42,7 @@ export interface SubscribeGrant {
 }
 
 /**
- * The hooks of the application behind the gateway; one that is not configured is absent. An error among the results is
+ * The hooks of the application; one that is not configured is absent. An error among the results is
  * the refusal that the client gets; no method rejects. When a client goes, its questions are given up, except those
  * about publications. Consumers: the sessions and the HTTP API.
  */
@@ -53,7 +53,7 @@ export interface Application {
   readonly subscribe?:
     | ((
         asker: Asker,
-        wanted: readonly SubscribeWish[],
+        wanted: readonly WantedSubscription[],
       ) => Awaitable<readonly (SubscribeGrant | SluiceError)[]>)
     | undefined;
   /** Returns for each, in order, why it may not; undefined: it may. Keeps the payload bytes while it runs. */
@@ -68,7 +68,7 @@ export interface Application {
   ) => Awaitable<Payload | SluiceError> | undefined;
 }
 
-export interface SubscribeWish {
+export interface WantedSubscription {
   /** A topic or pattern, well-formed. */
   readonly topic: string;
   /** Whether its credential allows it. */

@@ -9,8 +9,8 @@ export interface OutboxOptions {
   readonly connection: Connection;
   /** Above this a large message waits, unless the connection says otherwise. */
   readonly roomBytes: number;
-  /** More waits than may: the client does not read. */
-  readonly overflowed: { terminate(): void };
+  /** Terminated when more waits than may: its client does not read. */
+  readonly session: { terminate(): void };
 }
 
 /**
@@ -20,7 +20,7 @@ export interface OutboxOptions {
 export class Outbox {
   readonly #connection: Connection;
   readonly #roomBytes: number;
-  readonly #overflowed: OutboxOptions['overflowed'];
+  readonly #session: OutboxOptions['session'];
   /** Undefined while nothing waits, as in most sessions. */
   #waiting: Uint8Array[] | undefined;
   #waitingBytes = 0;
@@ -29,10 +29,10 @@ export class Outbox {
   /** The buffered bytes at the last look, and since when they have not become less. */
   #stuck: { readonly bytes: number; readonly sinceMs: number } | undefined;
 
-  constructor({ connection, roomBytes, overflowed }: OutboxOptions) {
+  constructor({ connection, roomBytes, session }: OutboxOptions) {
     this.#connection = connection;
     this.#roomBytes = roomBytes;
-    this.#overflowed = overflowed;
+    this.#session = session;
   }
 
   get isWaiting(): boolean {
@@ -127,6 +127,6 @@ export class Outbox {
     this.#waitingBytes += message.length;
     const { length } = this.#waiting;
     if (length > waitingMessagesMax || (length > 1 && this.#waitingBytes > waitingMaxBytes))
-      this.#overflowed.terminate();
+      this.#session.terminate();
   }
 }

@@ -96,7 +96,7 @@ export class Session implements ViewsOwner, CommandsOwner {
     this.#openedAtMs = small(context.monotonicMs());
     this.#context = context;
     this.#connection = connection;
-    this.outbox = new Outbox({ connection, roomBytes: context.backpressureMaxBytes / 4, overflowed: this });
+    this.outbox = new Outbox({ connection, roomBytes: context.backpressureMaxBytes / 4, session: this });
     this.views = new SessionViews(this, connection, this.outbox, context);
   }
 

@@ -72,12 +72,12 @@ const sizesMaxAgeMs = 10_000;
 
 function diskSampler(): () => Promise<Sample> {
   let sizes: readonly FileSystem[] = [];
-  let sizedAt = Number.NEGATIVE_INFINITY;
+  let sizedAtMs = Number.NEGATIVE_INFINITY;
   return async () => {
-    if (performance.now() - sizedAt >= sizesMaxAgeMs) {
+    if (performance.now() - sizedAtMs >= sizesMaxAgeMs) {
       // Read-only images (snap, squashfs) are always full.
       sizes = (await fsSize()).filter(({ size, rw }) => size > 0 && rw);
-      sizedAt = performance.now();
+      sizedAtMs = performance.now();
     }
     const io: Systeminformation.FsStatsData | null = await fsStats();
     return {

@@ -1,4 +1,4 @@
-import type { MetricValues } from '../metrics/together.ts';
+import type { MetricValues } from '../metrics/merged-metrics.ts';
 import type { Position, PublishFields } from '../protocol/frames.ts';
 import type { SessionEvent } from '../sessions/session-events.ts';
 import type { AppendRequest, Numbering, NumberingOfCommits } from '../topics/engine.ts';

@@ -435,7 +435,7 @@ describe('catching up', () => {
     expect(named).toEqual(['p:2']);
   });
 
-  test('all topics of a pattern are level in the turn in which it joins', async () => {
+  test('all topics of a pattern are up to date in the turn in which it joins', async () => {
     const { publish, from, pump, batches, view, turns, sink, live } = await subscriber('p:*');
     await publish('p:1', large, large);
     await publish('p:2', large, large, large, large);

@@ -308,7 +308,7 @@ test('what a gateway that was away hears out of order is sent by patterns too, t
   await world.settle();
 });
 
-test('a pattern that was level when one topic was replaced is sent what others continued with in the same turn', async () => {
+test('a pattern that was up to date when one topic was replaced is sent what others continued with in the same turn', async () => {
   const options = { ...tight, topicHistoryMaxPublications: 200, batchMaxPublications: 1, numberingsMax: 0 };
   const world = new World(
     { ...options, topicHistoryMaxBytes: 2000, historyMaxBytes: 4000, turnBudgetMs: 0 },

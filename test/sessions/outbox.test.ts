@@ -9,7 +9,7 @@ function makeOutbox() {
   const connection = new FakeConnection(codecs.json, new FakeSink(() => 0), 0);
   connection.stalled = true;
   connection.buffered = 1;
-  const outbox = new Outbox({ connection, roomBytes: 1, overflowed: connection });
+  const outbox = new Outbox({ connection, roomBytes: 1, session: connection });
   /** The client reads; the buffer then takes one message. */
   const read = () => {
     connection.buffered = 0;

@@ -210,10 +210,10 @@ function append(
   const commit = () => broker.publish([wanted], session.payer);
   if (application.publish === undefined) return commit();
   throwIf(topicNameProblem(wanted.topic) ?? publishProblem(wanted, options.payloadMaxBytes));
-  const verdict = application.publish(session.asker, [wanted]);
+  const decision = application.publish(session.asker, [wanted]);
   // Publishes of one session are committed in order, though they wait for the application.
   return session.commands.inOrder(async () => {
-    const [problem] = await verdict;
+    const [problem] = await decision;
     throwIf(problem);
     return commit();
   });
@@ -244,9 +244,9 @@ function readHistory(
     throwIf(refusal);
     return read();
   }
-  const wish = { topic, permitted: refusal === undefined };
-  return whenDone(application.subscribe(session.asker, [wish]), ([verdict]) => {
-    const { filter } = readingOf(verdict, refusal);
+  const subscription = { topic, permitted: refusal === undefined };
+  return whenDone(application.subscribe(session.asker, [subscription]), ([decision]) => {
+    const { filter } = readingOf(decision, refusal);
     return filter === undefined ? read() : whenDone(read(), (page) => filteredPage(page, filter));
   });
 }
@@ -271,8 +271,8 @@ function history(
 
 function presence(session: Session, { topic }: Fields<'presence'>, options: CommandOptions): CommandReply {
   throwIf(topicNameProblem(topic) ?? options.authorize(session.identity, 'presence', topic));
-  const { presence: rooms } = options;
-  return { kind: 'presence', topic, members: rooms.list(topic), count: rooms.count(topic) };
+  const members = options.presence;
+  return { kind: 'presence', topic, members: members.list(topic), count: members.count(topic) };
 }
 
 function status(session: Session, _: Fields<'status'>, { broker }: CommandOptions): CommandReply {

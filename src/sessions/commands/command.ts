@@ -39,7 +39,6 @@ export interface CommandOptions {
   readonly refusal: (identity: Identity) => SluiceError | undefined;
   readonly authorize: Authorize;
   readonly payloadMaxBytes: number;
-  /** The application behind the gateway. */
   readonly application: Application;
   readonly metrics: Pick<Metrics, 'clientRoundTripSeconds'>;
   readonly identities: Identities;

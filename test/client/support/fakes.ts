@@ -28,7 +28,7 @@ export class FakeRuntime implements Runtime {
     return this.#nowMs + this.#wallAheadMs;
   }
 
-  /** Begins elsewhere than the wall clock: who takes one for the other is found out. */
+  /** Differs from the wall clock, so that code that confuses the two fails. */
   monotonicMs(): number {
     return this.#nowMs - 999_000;
   }

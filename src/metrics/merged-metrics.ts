@@ -19,7 +19,7 @@ const saidByOne: ReadonlySet<string> = new Set([
 const lasting: ReadonlySet<unknown> = new Set(['counter', 'histogram']);
 
 /** Adds up the metrics of the processes of one gateway. Counts of ended processes are kept. */
-export class MetricsTogether {
+export class MergedMetrics {
   #ended: MetricValues = [];
   readonly #last = new Map<string, MetricValues>();
 
@@ -33,7 +33,7 @@ export class MetricsTogether {
     const counted = (this.#last.get(process) ?? []).filter(({ type }) => lasting.has(type));
     this.#last.delete(process);
     // Added up, so that the size does not grow with the number of ended processes.
-    this.#ended = together([this.#ended, counted]).getMetricsAsArray();
+    this.#ended = merged([this.#ended, counted]).getMetricsAsArray();
   }
 
   /** A scrape. `first`: the metrics of the process that reports for all. */
@@ -41,11 +41,11 @@ export class MetricsTogether {
     const named = first.map((metric) =>
       saidByOne.has(metric.name) ? { ...metric, aggregator: 'first' as const } : metric,
     );
-    const registry = together([named, ...this.#last.values(), this.#ended]);
+    const registry = merged([named, ...this.#last.values(), this.#ended]);
     return { contentType: registry.contentType, body: await registry.metrics() };
   }
 }
 
-function together(values: readonly MetricValues[]): Registry {
+function merged(values: readonly MetricValues[]): Registry {
   return AggregatorRegistry.aggregate(values as object[][]);
 }
