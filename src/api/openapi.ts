@@ -62,12 +62,10 @@ function operation(each: Route): Json {
 function parameters(schema: z.ZodObject | undefined, place: 'path' | 'query'): readonly Json[] {
   if (schema === undefined) return [];
   const { properties = {} } = z.toJSONSchema(schema, { io: 'output' });
-  return Object.entries(properties).map(([name, property]) => ({
-    name,
-    in: place,
-    required: place === 'path',
-    schema: property,
-  }));
+  return Object.entries(properties).map(([name, property]) => {
+    const { description, ...described } = property as Json;
+    return { name, in: place, description, required: place === 'path', schema: described };
+  });
 }
 
 function requestBody({ mediaTypes, optional, schema }: RouteBody): Json {

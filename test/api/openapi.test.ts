@@ -71,6 +71,16 @@ test('every operation has its own id, its parameters, and its errors', async () 
   ]);
 });
 
+test('parameters say what they are where tools show it', async () => {
+  const { paths } = await load();
+  const { parameters } = paths['/sse']!['get']!;
+  expect(parameters.find(({ name }) => name === 'topic')).toMatchObject({
+    description: 'A topic or pattern; repeatable.',
+    schema: { type: 'array', items: { type: 'string' } },
+  });
+  expect(parameters.filter((each) => !('description' in each))).toEqual([]);
+});
+
 test('numbers of a query are described as numbers', async () => {
   const { paths } = await load();
   const limit = paths['/api/topics']!['get']!.parameters.find(({ name }) => name === 'limit');
