@@ -56,9 +56,7 @@ export class PushedTail implements Tail {
 
   check(): Promise<void> {
     this.#isWanted = true;
-    this.#reading ??= this.#read().finally(() => {
-      this.#reading = undefined;
-    });
+    this.#reading ??= this.#read();
     return this.#reading;
   }
 
@@ -89,19 +87,26 @@ export class PushedTail implements Tail {
   }
 
   async #read(): Promise<void> {
-    while (this.#isWanted && !this.#link.isOver) {
-      this.#isWanted = false;
-      const { last, lastMessage } = this.#link;
-      const { log, messages } = await this.#commands.read(last, lastMessage, readAtOnce);
-      if (this.#link.isOver) return;
-      // Some may have come by the feed meanwhile.
-      const newer = last === this.#link.last ? log : log.filter(({ id }) => isAfter(id, this.#link.last));
-      this.#link.take({ log: newer, messages });
-      const waiting = this.#waiting;
-      this.#waiting = [];
-      const isLevel = waiting.every((entries) => entries.length === 0 || this.#take(entries));
-      if (!isLevel || log.length === readAtOnce || messages.length === readAtOnce) this.#isWanted = true;
+    try {
+      while (this.#isWanted && !this.#link.isOver) await this.#readOnce();
+    } finally {
+      // In the turn of the last look at what is wanted: a check that comes later begins another read.
+      this.#reading = undefined;
     }
+  }
+
+  async #readOnce(): Promise<void> {
+    this.#isWanted = false;
+    const { last, lastMessage } = this.#link;
+    const { log, messages } = await this.#commands.read(last, lastMessage, readAtOnce);
+    if (this.#link.isOver) return;
+    // Some may have come by the feed meanwhile.
+    const newer = last === this.#link.last ? log : log.filter(({ id }) => isAfter(id, this.#link.last));
+    this.#link.take({ log: newer, messages });
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    const isLevel = waiting.every((entries) => entries.length === 0 || this.#take(entries));
+    if (!isLevel || log.length === readAtOnce || messages.length === readAtOnce) this.#isWanted = true;
   }
 }
 
