@@ -190,7 +190,7 @@ async function measureAll(
 }
 
 const columns = [
-  ...['subject', 'topics', 'p50 ms', 'p99 ms', 'max ms', 'lost', 'most msg/s'],
+  ...['subject', 'topics', 'p50 ms', 'p99 ms', 'p99 less own waits', 'max ms', 'lost', 'most msg/s'],
   ...['CPU us', 'waits us', 'CPU of the reader', 'load CPU', 'load timers p99 ms'],
 ];
 const redisColumns = [
@@ -214,6 +214,7 @@ function told(seen: Map<System, Seen>, topicCount: number, rounds: number) {
     ...[system.name, topicCount],
     of(system, ({ received }) => received.latency.p50Ms),
     of(system, ({ received }) => received.latency.p99Ms),
+    of(system, ({ received }) => received.awakeLatency.p99Ms),
     of(system, ({ received }) => received.latency.maxMs),
     lost(system),
     Math.round((seen.get(system) as Seen).most),

@@ -1,9 +1,9 @@
 import type { Coverage, Dialect, Opening } from '../dialects/dialect.ts';
 import { EventStreamClient } from '../support/event-stream-client.ts';
 import { frameHeadBytes } from '../support/frame-reader.ts';
-import type { Latencies } from '../support/latency.ts';
 import { nowUs } from '../support/payload.ts';
 import { localAddress, opcodes, RawClient } from '../support/raw-client.ts';
+import type { Arrivals } from './arrivals.ts';
 
 export interface ReceiverOptions {
   readonly port: number;
@@ -12,7 +12,7 @@ export interface ReceiverOptions {
 }
 
 /**
- * One connection. Counts publications by the offsets that messages cover; with `latencies` it also reads their times.
+ * One connection. Counts publications by the offsets that messages cover; with `arrivals` it also reads their times.
  */
 export class Receiver {
   readonly ready: Promise<void>;
@@ -30,18 +30,18 @@ export class Receiver {
   #awaitsReply = false;
   readonly #dialect: Dialect;
   readonly #client: RawClient | EventStreamClient;
-  readonly #latencies: Latencies | undefined;
+  readonly #arrivals: Arrivals | undefined;
   readonly #stamps: ((message: Buffer) => readonly number[]) | undefined;
 
-  constructor(index: number, dialect: Dialect, options: ReceiverOptions, latencies: Latencies | undefined) {
+  constructor(index: number, dialect: Dialect, options: ReceiverOptions, arrivals: Arrivals | undefined) {
     const { promise, resolve, reject } = deferred();
     this.ready = promise;
     this.#dialect = dialect;
-    this.#latencies = latencies;
-    this.#stamps = latencies === undefined ? undefined : dialect.reader();
+    this.#arrivals = arrivals;
+    this.#stamps = arrivals === undefined ? undefined : dialect.reader();
     const { port, opening, path = dialect.path } = options;
     this.#position = opening.subscription?.since?.offset ?? -1;
-    const wantedBytes = latencies === undefined ? dialect.countingBytes : Number.POSITIVE_INFINITY;
+    const wantedBytes = arrivals === undefined ? dialect.countingBytes : Number.POSITIVE_INFINITY;
     const read = (bytes: Buffer, start: number, end: number, length: number) => {
       if (this.#awaitsReply && dialect.isReply(bytes, start, end)) {
         this.#awaitsReply = false;
@@ -112,7 +112,7 @@ export class Receiver {
     } else this.#count(covered);
     if (this.#stamps === undefined) return;
     const receivedUs = nowUs();
-    for (const stamp of this.#stamps(bytes.subarray(start, end))) this.#latencies!.add(receivedUs - stamp);
+    for (const stamp of this.#stamps(bytes.subarray(start, end))) this.#arrivals!.add(receivedUs - stamp);
   }
 
   #miss(missed: Coverage | undefined): void {

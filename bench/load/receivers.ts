@@ -4,6 +4,7 @@ import { type DialectName, dialectOf } from '../dialects/dialects.ts';
 import { Latencies, type Percentiles } from '../support/latency.ts';
 import { mintTokens, type TokenSigner } from '../support/tokens.ts';
 import { serveCalls } from '../support/worker.ts';
+import { Arrivals } from './arrivals.ts';
 import { Receiver, type ReceiverOptions } from './receiver.ts';
 
 /** Opens many connections, counts publications on all of them, and measures latencies on some. */
@@ -43,6 +44,8 @@ export interface Received {
   readonly otherBytes: number;
   readonly closed: number;
   readonly latency: Percentiles;
+  /** Without the time for which this process was ready to run and had no core. */
+  readonly awakeLatency: Percentiles;
   /** Share of a core since `mark`. */
   readonly cpu: number;
   readonly loopDelayP99Ms: number;
@@ -51,7 +54,7 @@ export interface Received {
 const defaultInFlight = 100;
 const triesMax = 3;
 
-const latencies = new Latencies();
+const arrivals = new Arrivals();
 const loopDelay = monitorEventLoopDelay({ resolution: 5 });
 let receivers: Receiver[] = [];
 let markedAtMs = 0;
@@ -82,7 +85,7 @@ async function open(options: OpenOptions): Promise<Opened> {
   let failed = 0;
   const ready = new Latencies();
   const openOne = async (index: number, triesLeft: number): Promise<void> => {
-    const measured = isProbe(index) ? latencies : undefined;
+    const measured = isProbe(index) ? arrivals : undefined;
     const beganMs = performance.now();
     const receiver = new Receiver(first + index, dialect, openings[index]!, measured);
     try {
@@ -127,7 +130,7 @@ function mark(): void {
 
 /** Latencies, CPU and loop delay are measured from here on. */
 function restartClocks(): void {
-  latencies.reset();
+  arrivals.reset();
   loopDelay.enable();
   loopDelay.reset();
   markedAtMs = performance.now();
@@ -164,7 +167,7 @@ function read(): Received {
     bytes: sum(({ bytes }) => bytes),
     otherBytes: sum(({ otherBytes }) => otherBytes),
     closed: sum(({ closed }) => Number(closed)),
-    latency: latencies.read(),
+    ...arrivals.read(),
     cpu: cpuSince(markedCpu) / ((performance.now() - markedAtMs) / 1000),
     loopDelayP99Ms: loopDelay.percentile(99) / 1e6,
   };

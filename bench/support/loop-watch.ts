@@ -1,5 +1,5 @@
-import { openSync, readSync } from 'node:fs';
 import { constants, type NodeGCPerformanceDetail, PerformanceObserver } from 'node:perf_hooks';
+import { OwnThread } from './proc.ts';
 
 /** A time in which the event loop did not come round. Milliseconds, `atMs` since the watch began. */
 export interface Gap {
@@ -49,7 +49,7 @@ export class LoopWatch {
   readonly #timer: NodeJS.Timeout;
   #lastMs = this.#startMs;
   #lastRanMs = ranMsOfProcess();
-  readonly #thread = new ThreadTime();
+  readonly #thread = new OwnThread();
   #lastThreadMs = this.#thread.ranMs();
 
   constructor() {
@@ -106,15 +106,4 @@ export class LoopWatch {
 function ranMsOfProcess(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
-}
-
-/** Of the main thread. */
-class ThreadTime {
-  readonly #file = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r');
-  readonly #text = Buffer.alloc(64);
-
-  ranMs(): number {
-    const length = readSync(this.#file, this.#text, 0, this.#text.length, 0);
-    return Number(this.#text.toString('latin1', 0, this.#text.indexOf(' ') || length)) / 1e6;
-  }
 }
