@@ -16,16 +16,21 @@ export function isLoopbackAddress(text: string): boolean {
   return parseAddress(text)?.range() === 'loopback';
 }
 
+/** As which a server without IPv4 sees all clients that have nothing else (RFC 6052). */
+const translated = ipaddr.parseCIDR('64:ff9b::/96');
+
 /**
  * The key that connections are counted by: the address, or the /64 of an IPv6 address, because one customer usually has
- * all of it. IPv4-mapped addresses count as IPv4. A text that is not an address is its own key.
+ * all of it. IPv4-mapped and translated addresses count as IPv4. A text that is not an address is its own key.
  */
 export function addressKey(text: string): string {
   if (isIPv4(text)) return text;
   const address = parseAddress(text);
   if (address === undefined) return text;
   if (address.kind() === 'ipv4') return address.toString();
-  const network = address.toByteArray().map((byte, index) => (index < 8 ? byte : 0));
+  const bytes = address.toByteArray();
+  if (address.match(translated)) return bytes.slice(-4).join('.');
+  const network = bytes.map((byte, index) => (index < 8 ? byte : 0));
   return `${ipaddr.fromByteArray(network).toString()}/64`;
 }
 

@@ -26,6 +26,10 @@ describe('the key that connections are counted by', () => {
     ['2001:db8:1:2:aaaa::1', '2001:db8:1:2::/64'],
     ['2001:0db8:0001:0002:bbbb:0000:0000:0002', '2001:db8:1:2::/64'],
     ['2001:db8:1:3::1', '2001:db8:1:3::/64'],
+    // Translated by NAT64, and by a prefix of an operator's own, whose length is not known.
+    ['64:ff9b::c000:0207', '192.0.2.7'],
+    ['0064:ff9b:0000:0000:0000:0000:c000:0208', '192.0.2.8'],
+    ['64:ff9b:1::c000:0207', '64:ff9b:1::/64'],
     ['unix socket', 'unix socket'],
   ])('of %s is %s', (address, key) => {
     expect(addressKey(address)).toBe(key);

@@ -126,6 +126,21 @@ describe('a client whose user the application has named', () => {
     },
   );
 
+  test('is refused by a command if its token is revoked while the application is asked', async () => {
+    hooks.answer = () => ({ allow: true });
+    const client = await connect('');
+    const asked = new Promise<() => void>((resolve) => {
+      hooks.answer = () => new Promise((answer) => resolve(() => answer({ allow: true, user: 'grace' })));
+    });
+    const token = await signToken({ sub: 'heidi', jti: 'asked about' });
+    const reply = client.call({ type: 'connect', token });
+    const answer = await asked;
+    await revoke({ jti: 'asked about' });
+    answer();
+    expect(await reply).toMatchObject({ code: 'token_revoked' });
+    await client.close();
+  });
+
   test('is ended when that user is revoked, may come again, and stays then, whatever else is revoked', async () => {
     hooks.answer = () => ({ allow: true, user: 'frank' });
     const client = await connect('');
