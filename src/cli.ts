@@ -10,6 +10,7 @@ import { tooFewFiles } from './server/open-files.ts';
 if (process.argv[2] === 'serve') {
   onHangUp(process, process.stdout.isTTY === true, () => undefined);
   boundHeapGrowth();
+  setInterval(boundHeapGrowth, 1000).unref();
 }
 const loaded = whileLoading(process);
 const unable = tooFewFiles();

@@ -14,7 +14,7 @@ const built = (file: string) => import(new URL(`../../dist/${file}`, import.meta
 const { loadConfig } = (await built('config.js')) as typeof ConfigModule;
 const { startServer } = (await built('server.js')) as typeof ServerModule;
 const { boundHeapGrowth } = (await built('server/heap-growth.js')) as typeof HeapModule;
-boundHeapGrowth();
+setInterval(boundHeapGrowth, 1000);
 
 let server: ServerModule.RunningServer | undefined;
 
