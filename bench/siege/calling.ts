@@ -1,5 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import WebSocket from 'ws';
 import { join, type Target } from './sockets.ts';
@@ -12,8 +13,9 @@ const pieceEveryMs = 2;
 
 /** Starts an application that drips its responses. Resolves with its URL. */
 export function drippingApplication(): Promise<string> {
-  const server = createServer((request, response) => {
-    request.resume().once('end', () => void drip(response));
+  const server = createServer(async (request, response) => {
+    const asked = await text(request).catch(() => '');
+    await drip(response, asked.includes('"hook":"subscribe"') ? '{"allow":true' : '{"data":""');
   });
   return new Promise((resolve) => {
     server.listen(0, '127.0.0.1', () =>
@@ -22,13 +24,14 @@ export function drippingApplication(): Promise<string> {
   });
 }
 
-async function drip(response: ServerResponse): Promise<void> {
-  response.write('{"data":"');
+/** `head`: an object that is not closed yet. */
+async function drip(response: ServerResponse, head: string): Promise<void> {
+  response.write(head);
   for (let piece = 0; piece < pieces && !response.destroyed; piece++) {
-    response.write('x');
+    response.write(' ');
     await setTimeout(pieceEveryMs);
   }
-  response.end('"}');
+  response.end('}');
 }
 
 /** Clients that call with 60 kB, as often as they may at a time, and again once they have a reply, for 3 s. */
