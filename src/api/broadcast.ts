@@ -4,7 +4,7 @@ import { SluiceError } from '../errors.ts';
 import type { PublishFields } from '../protocol/publication.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
 import { isReserved } from '../topics/topic-name.ts';
-import { type ApiResponse, errorBody, json } from './http.ts';
+import { type ApiResponse, json, resultError } from './http.ts';
 import { utf8Problem } from './json-body.ts';
 import { inTurn, shortListBytes } from './own-turn.ts';
 import type { ApiPorts } from './ports.ts';
@@ -68,7 +68,7 @@ function publishToSome(
     const results = recipients.map(({ user, topic, problem }) => {
       const outcome = problem === undefined ? outcomes[indexes.get(topic ?? '') ?? -1] : undefined;
       if (outcome?.ok !== true)
-        return { user, topic, error: errorBody(problem ?? outcome?.error ?? new SluiceError('internal')) };
+        return { user, topic, error: resultError(problem ?? outcome?.error ?? new SluiceError('internal')) };
       const { epoch, offset, duplicate } = outcome;
       return { user, topic, epoch, offset, duplicate: duplicate || undefined };
     });

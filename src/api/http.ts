@@ -46,8 +46,14 @@ export interface ErrorBody {
   readonly details?: unknown;
 }
 
-export function errorBody({ code, message, details }: SluiceError): ErrorBody {
+function errorBody({ code, message, details }: SluiceError): ErrorBody {
   return { code, message, details };
+}
+
+/** The error of one of the results in a body, where no header says when to try again. */
+export function resultError(error: SluiceError): ErrorBody & { readonly retryAfterMs?: number } {
+  const { retryAfterMs } = error;
+  return { ...errorBody(error), retryAfterMs: retryAfterMs && Math.ceil(retryAfterMs) };
 }
 
 export function errorResponse(

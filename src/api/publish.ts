@@ -7,7 +7,7 @@ import { mediaType } from '../protocol/media-type.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
 import { publishFor } from './application.ts';
 import { ArrayItems, type BatchItems, LineItems } from './batch-items.ts';
-import { type ApiResponse, errorBody, jsonText } from './http.ts';
+import { type ApiResponse, jsonText, resultError } from './http.ts';
 import { utf8Problem } from './json-body.ts';
 import { inOwnTurn, inTurn, pieceBytes, shortListEntries } from './own-turn.ts';
 import type { ApiPorts } from './ports.ts';
@@ -129,5 +129,5 @@ function publishedText({ offset, duplicate }: Published, head: string): string {
 }
 
 function errorText(error: SluiceError): string {
-  return JSON.stringify({ error: errorBody(error) });
+  return JSON.stringify({ error: resultError(error) });
 }

@@ -5,7 +5,15 @@ import { component, epoch, instant, next, offset, pageSubscriptionsMax, topicNam
 
 const error = component(
   'Error',
-  z.object({ code: z.string(), message: z.string(), details: z.unknown().optional() }),
+  z.object({
+    code: z.string(),
+    message: z.string(),
+    details: z.unknown().optional(),
+    retryAfterMs: z
+      .number()
+      .optional()
+      .describe('When to try again, in a list of results. Other responses have the header Retry-After.'),
+  }),
 );
 const errorBody = component('ErrorResponse', z.object({ error }));
 

@@ -46,13 +46,16 @@ function refusalOf({ status, retryAfterMs }: GatewayResponse, body: Members | un
 function itemError(value: unknown): PublishError {
   const error = errorOf(value);
   if (error === undefined) return localError('unexpected_response', 'a result is an error without a code');
-  return gatewayError(error.code, error.message, false, { details: error.details });
+  const { code, message, details, retryAfterMs } = error;
+  return gatewayError(code, message, false, { details, retryAfterMs });
 }
 
 function errorOf(value: unknown) {
   if (!isMembers(value)) return undefined;
-  const { code, message, details } = value;
-  return typeof code === 'string' ? { code, message: String(message), details } : undefined;
+  const { code, message, details, retryAfterMs: told } = value;
+  if (typeof code !== 'string') return undefined;
+  const retryAfterMs = typeof told === 'number' && told >= 0 ? told : undefined;
+  return { code, message: String(message), details, retryAfterMs };
 }
 
 function parsed(text: string): Members | undefined {

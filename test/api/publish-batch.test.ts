@@ -39,6 +39,16 @@ describe('a batch', () => {
     expect(results.map(({ epoch }) => epoch)).toEqual(epochs);
   });
 
+  test('tells when to try again what it refuses for a while', async () => {
+    const error = new SluiceError('rate_limited', undefined, { retryAfterMs: 1.5 });
+    const publisher = { publish: () => [{ ok: false, error }] as const };
+    const { post } = await startApi({ ports: { publisher } });
+    const told = { code: 'rate_limited', retryAfterMs: 2 };
+    expect((await post(path, '[{"topic":"a"}]')).json()).toMatchObject({ results: [{ error: told }] });
+    const broadcast = '{"type":"t","topics":["a"],"data":1}';
+    expect((await post('/api/broadcast', broadcast)).json()).toMatchObject({ results: [{ error: told }] });
+  });
+
   test('of a file of lines, with any line ends', async () => {
     const { post } = await startApi();
     const answer = await post(path, '{"topic":"a"}\r\n\n{"topic":"a"}\n', ndjson);

@@ -256,6 +256,20 @@ describe('what fails for now', () => {
     expect(times).toHaveLength(1);
   });
 
+  it('waits as long as the gateway says of one of a batch', async () => {
+    const times: number[] = [];
+    front.intercept = (_, response) => {
+      times.push(performance.now());
+      if (times.length > 1) return false;
+      const error = { code: 'rate_limited', message: 'slower', retryAfterMs: 1500 };
+      response.end(JSON.stringify({ results: [{ epoch: 'e', offset: 1 }, { error }] }));
+      return true;
+    };
+    const publisher = publisherOf();
+    await Promise.all([publisher.publish(topic, 't', 1), publisher.publish(`${topic}b`, 't', 2)]);
+    expect(times[1]! - times[0]!).toBeGreaterThan(1490);
+  });
+
   it('is sent again after a 503, also of a proxy, and after a request without a response', async () => {
     const troubles = ['gateway', 'proxy', 'silence'];
     front.intercept = (_, response) => {
