@@ -1,5 +1,6 @@
+import type { Attack, Who } from './siege/attack.ts';
 import type { AttackerCalls } from './siege/attacker.ts';
-import { type Attack, type AttackName, attacks, type Who } from './siege/attacks.ts';
+import { type AttackName, attacks } from './siege/attacks.ts';
 import { storm } from './siege/storm.ts';
 import {
   credentials,

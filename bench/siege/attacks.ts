@@ -1,41 +1,13 @@
 import { setTimeout } from 'node:timers/promises';
+import type { Attack, Who } from './attack.ts';
 import { callOn, wishOn } from './calling.ts';
 import { floodOldSystems } from './old-clients.ts';
-import {
-  askOn,
-  flood,
-  floodFrames,
-  join,
-  open,
-  post,
-  postOn,
-  sendUnfinished,
-  type Target,
-} from './sockets.ts';
-import { filterOn, pollOn, publishToFilters, repeatPositions, resumeOn, subscribeOn } from './subscribing.ts';
-
-export type Who = 'no credential' | 'anonymous' | 'poorest token' | 'publisher';
-
-export interface Attack {
-  readonly sentence: string;
-  /**
-   * The credentials to attack with. Attacks before authentication also run without one, on a gateway that requires one.
-   */
-  readonly as: readonly Who[];
-  /** Topics that exist before. */
-  readonly topics?: number;
-  /** Of the gateway, besides those of all attacks. */
-  readonly flags?: readonly string[];
-  /** This hook is one of an application that drips its responses. */
-  readonly hook?: 'call' | 'subscribe';
-  /** Opens what it needs and sends it. What it opened stays until the attacker's process ends. */
-  readonly run: (target: Target) => Promise<void>;
-}
+import { publishing } from './publishing.ts';
+import { askOn, flood, floodFrames, join, open, post, sendUnfinished } from './sockets.ts';
+import { filterOn, pollOn, repeatPositions, resumeOn, subscribeOn } from './subscribing.ts';
 
 const everyone: readonly Who[] = ['no credential', 'anonymous', 'poorest token'];
 const members: readonly Who[] = ['anonymous', 'poorest token'];
-/** With a token that may publish to all topics. */
-const publishers: readonly Who[] = ['publisher'];
 
 export const attacks = {
   pages: {
@@ -162,105 +134,7 @@ export const attacks = {
       await post(target, '/api/publish', 10, `{"topic":"a","type":"b","data":1,${strangers}}`);
     },
   },
-  scanning: {
-    sentence: '10 publishes whose data has 700 000 members',
-    as: publishers,
-    run: async (target) => {
-      const data = `{${Array.from({ length: 700_000 }, (_, i) => `"x${i}":1`).join()}}`;
-      await post(target, '/api/publish', 10, `{"topic":"a","type":"b","data":${data}}`);
-    },
-  },
-  escapes: {
-    sentence: '10 publishes whose data has 400 000 members with escapes in their names',
-    as: publishers,
-    run: async (target) => {
-      const data = `{${Array.from({ length: 400_000 }, (_, i) => `"\\u0078${i}":1`).join()}}`;
-      await post(target, '/api/publish', 10, `{"topic":"a","type":"b","data":${data}}`);
-    },
-  },
-  tags: {
-    sentence: '10 publishes with 400 000 tags',
-    as: publishers,
-    run: async (target) => {
-      const tags = `{${Array.from({ length: 400_000 }, (_, i) => `"x${i}":"1"`).join()}}`;
-      await post(target, '/api/publish', 10, `{"topic":"a","type":"b","data":1,"tags":${tags}}`);
-    },
-  },
-  items: {
-    sentence: '10 batches of 600 000 items',
-    as: publishers,
-    run: (target) => post(target, '/api/publish/batch', 10, `[${'{"topic":1},'.repeat(600_000)}1]`),
-  },
-  batches: {
-    sentence: '10 batches of 1000 items with 600 members each',
-    as: publishers,
-    run: async (target) => {
-      const data = `{${Array.from({ length: 600 }, (_, i) => `"x${i}":1`).join()}}`;
-      await post(
-        target,
-        '/api/publish/batch',
-        10,
-        `[${Array(1000).fill(`{"topic":"a","data":${data}}`).join()}]`,
-      );
-    },
-  },
-  lines: {
-    sentence: '10 bodies of 900 lines with 900 members each, none of them known',
-    as: publishers,
-    run: async (target) => {
-      const line = `{"topic":"a",${Array.from({ length: 900 }, (_, i) => `"x${i}":1`).join()}}\n`;
-      await post(target, '/api/publish/batch', 10, line.repeat(900), 'application/x-ndjson');
-    },
-  },
-  publishes: {
-    sentence: '600 frames of half a MiB whose data has 40 000 members',
-    as: publishers,
-    run: async (target) => {
-      const socket = await join(target);
-      const data = `{${Array.from({ length: 40_000 }, (_, i) => `"x${i}":1`).join()}}`;
-      const text = `{"type":"publish","id":9,"topic":"a","event":"b","data":${data}}`;
-      for (let i = 0; i < 600; i++) {
-        socket.send(text);
-        if (i % 20 === 0) await setTimeout(10);
-      }
-    },
-  },
-  topics: {
-    sentence: 'batches of 1000 publications to new topics, for 3 s',
-    as: publishers,
-    run: (target) =>
-      postOn(target, '/api/publish/batch', 1, (batch) => {
-        const item = (i: number) => `{"topic":"t:${batch}:${i}","type":"x","data":1}`;
-        return `[${Array.from({ length: 1000 }, (_, i) => item(i)).join()}]`;
-      }),
-  },
-  contents: {
-    sentence: 'batches of 100 publications of 64 KB, each to a topic of its own, for 3 s',
-    as: publishers,
-    run: (target) => {
-      const data = 'x'.repeat(65_000);
-      return postOn(target, '/api/publish/batch', 1, (batch) => {
-        const item = (i: number) => `{"topic":"c:${batch}:${i}","type":"x","data":"${data}"}`;
-        return `[${Array.from({ length: 100 }, (_, i) => item(i)).join()}]`;
-      });
-    },
-  },
-  copies: {
-    sentence: '10 notifications of 8 kB at a time, each for 1000 rooms of an older system, for 3 s',
-    as: publishers,
-    flags: ['--compat=d'],
-    run: (target) => {
-      const room_ids = Array.from({ length: 1000 }, (_, i) => `r${i}`);
-      const body = JSON.stringify({ type: 'notification', room_ids, data: 'x'.repeat(8000) });
-      return postOn(target, '/api/v1/ws/broadcast', 10, () => body);
-    },
-  },
-  fanned: {
-    sentence:
-      'two batches of 1000 publications at a time, again and again, to 64 views of 60 conditions each',
-    as: publishers,
-    run: publishToFilters,
-  },
+  ...publishing,
   frames: {
     sentence: '3000 frames of 100 KB, most of them over the rate',
     as: members,

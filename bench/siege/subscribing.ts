@@ -81,6 +81,23 @@ export async function publishToFilters(target: Target): Promise<void> {
   await postOn(target, '/api/publish/batch', 2, () => `[${Array(1000).fill(item).join()}]`);
 }
 
+/** Batches by four users of publications to new topics, which as many patterns as a client may have match, for 3 s. */
+export async function publishToPatterns(target: Target): Promise<void> {
+  const tokenFor = (sub: string, allow: string) =>
+    tokenOf({ sub, topics: [{ pattern: '*', allow: [allow] }] });
+  const socket = await join({ ...target, token: tokenFor('watcher', 'subscribe') });
+  const name = 'w'.repeat(99);
+  const subscriptions = Array.from(name, (_, i) => ({ topic: `${name.slice(i)}*` }));
+  socket.send(JSON.stringify({ type: 'subscribe', id: 1, subscriptions }));
+  await replied(socket, 1);
+  const publishAs = (user: string) =>
+    postOn({ ...target, token: tokenFor(user, 'publish') }, '/api/publish/batch', 1, (batch) => {
+      const item = (i: number) => `{"topic":"${name}:${user}:${batch}:${i}","type":"x","data":1}`;
+      return `[${Array.from({ length: 1000 }, (_, i) => item(i)).join()}]`;
+    });
+  await Promise.all(['a', 'b', 'c', 'd'].map(publishAs));
+}
+
 /** Resolves with the reply to this command, whether it is an error or not. */
 function replied(socket: WebSocket, id: number): Promise<string> {
   return new Promise((resolve) => {

@@ -30,9 +30,6 @@ export interface FanoutOptions extends ViewLimits {
   readonly refresh: RefreshOptions;
 }
 
-/** A pattern's feed of a topic that has not published for this long is dropped. */
-const quietFeedMs = 10_000;
-
 /**
  * Decides when which view is flushed. A publication on an idle feed goes out at the end of the turn; a busy feed
  * collects for the namespace's delay, or the view's interval, or until it is large enough.
@@ -105,7 +102,7 @@ export class Fanout implements TopicListener {
   takeSendMs(name: string, topic: Topic | undefined, bytes: number): number {
     const known = topic && this.#topics.get(topic);
     const more = this.#costOfNewPatterns(name, topic, known);
-    return (known?.cost.takeMs(bytes) ?? 0) + (more?.takeMs(bytes) ?? 0);
+    return (known?.cost.takeMs(bytes) ?? 0) + (more?.takeMs(bytes) ?? 0) * this.#patterns.feedPrice;
   }
 
   /** The cursor of a live member of a pattern's view. */
@@ -174,8 +171,9 @@ export class Fanout implements TopicListener {
    */
   sweep(): void {
     const nowMs = this.#options.turns.nowMs();
+    const keptMs = this.#patterns.quietFeedMs;
     for (const view of this.#patterns.withMembers) {
-      const quietMs = Math.max(quietFeedMs, view.options.intervalMs);
+      const quietMs = Math.max(keptMs, view.options.intervalMs);
       for (const feed of view.feeds) {
         if (feed.isUpToDate && nowMs - feed.flushedAtMs > quietMs) this.#removeFeed(feed);
       }
@@ -258,6 +256,7 @@ export class Fanout implements TopicListener {
     const topicFeeds = this.#topics.get(topic);
     for (const feed of topicFeeds?.feeds ?? []) {
       feed.view.removeFeed(feed);
+      if (feed.view.isPattern) this.#patterns.removedFeed();
       feed.left();
     }
     this.#topics.delete(topic);
@@ -336,6 +335,7 @@ export class Fanout implements TopicListener {
 
   #addFeed(view: View, topic: Topic): Feed {
     const feed = view.addFeed(topic);
+    if (view.isPattern) this.#patterns.addedFeed();
     const group = this.#topicFeeds(topic);
     group.add(feed);
     feed.joined(group);
@@ -390,6 +390,7 @@ export class Fanout implements TopicListener {
   #removeFeed(feed: Feed): void {
     const { group, view, topic } = feed;
     view.removeFeed(feed);
+    if (view.isPattern) this.#patterns.removedFeed();
     if (group === undefined) return;
     feed.left();
     group.remove(feed);

@@ -1,6 +1,10 @@
 import { isReserved } from '../topics/topic-name.ts';
 import type { View } from './view.ts';
 
+const quietFeedMs = 10_000;
+/** With more feeds, of some 300 bytes each, those that have sent everything are dropped at the next sweep. */
+const feedsMax = 50_000;
+
 /**
  * The views of patterns, by the prefix that a topic must have: a name has few prefixes, and there may be thousands of
  * patterns. Those that have members are numbered in the order of their first member.
@@ -9,6 +13,7 @@ export class PatternViews {
   readonly #byPrefix = new Map<string, Set<View>>();
   readonly #withMembers = new Set<View>();
   #newest = 0;
+  #feeds = 0;
 
   /** Those that have members. */
   get withMembers(): Iterable<View> {
@@ -48,6 +53,24 @@ export class PatternViews {
   /** It has no member any more. */
   ended(view: View): void {
     this.#withMembers.delete(view);
+  }
+
+  addedFeed(): void {
+    this.#feeds++;
+  }
+
+  removedFeed(): void {
+    this.#feeds--;
+  }
+
+  /** A feed that has sent everything is dropped when its topic was quiet for this long. */
+  get quietFeedMs(): number {
+    return this.#feeds > feedsMax ? 0 : quietFeedMs;
+  }
+
+  /** How many times as much one more feed is charged: with many of them more, so that publishers make no more. */
+  get feedPrice(): number {
+    return Math.max(1, (4 * (this.#feeds / feedsMax)) ** 2);
   }
 
   /** Those that match the topic. */

@@ -88,4 +88,18 @@ describe('the estimated time of sending a publication', () => {
       expect(expected - before).toBeCloseTo(3 * another, 12);
     },
   );
+
+  test('of a topic that is new to patterns is larger while they have many feeds, which a sweep drops', async () => {
+    const { live, take, publish, turns, fanout } = await makeCosts();
+    const name = 'p'.repeat(99);
+    const views = Array.from({ length: 100 }, (_, i) => live(`${name.slice(i)}*`));
+    const few = take(`${name}:x`);
+    for (let i = 0; i < 600; i++) await publish(`${name}:${i}`);
+    expect(take(`${name}:y`)).toBeGreaterThan(10 * few);
+    turns.settle();
+    turns.advance(1);
+    fanout.sweep();
+    expect(views.every(({ feeds }) => [...feeds].length === 0)).toBe(true);
+    expect(take(`${name}:z`)).toBe(few);
+  });
 });
