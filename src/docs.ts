@@ -124,7 +124,9 @@ function systemSections(): string[] {
       'names of topics, and have their characters: A-Z a-z 0-9 _ - . : / @ %; users may have any. A client of these systems needs its token in ' +
       '`?token=`, and gets what the token allows. An invalid message gets the system’s `error`; a subscription that ' +
       'is granted, and the end of one, are confirmed by system c only. The gateway catches a slow one up like any other; what is lost is told ' +
-      'by an `error` with the code `messages_lost`. A client may send a `pong`, which has no reply. Systems a, b and d have broadcasts: what is published to ' +
+      'by an `error` with the code `messages_lost`. A client may send a `pong`, which has no reply. ' +
+      'A notification of system d counts as received a second or two after it was sent: a page that is left sooner is sent it again. ' +
+      'Systems a, b and d have broadcasts: what is published to ' +
       '`compat:a`, `compat:b` or `compat:d` goes to all clients of that system.',
     table(
       ['route', 'needs', 'what it does'],
