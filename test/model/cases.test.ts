@@ -408,6 +408,18 @@ describe.each([
     },
   );
 
+  test('is told what came after the last ones that it begins with, and was lost before they had come', async () => {
+    const { world, client } = await app({ ...tight, batchMaxPublications: 1, numberingsMax: 0 });
+    world.publish([to('a')]);
+    await world.gateway.advance(2500);
+    client.subscribe([of('*')], { at: 'last', count: 1 });
+    await world.gateway.advance(1);
+    world.publish(many(5, to('b')));
+    await promises();
+    await world.restart();
+    await world.settle();
+  });
+
   test('goes on with the gateway’s own subscription, exactly where that begins', async () => {
     const { world, client } = await app(roomy);
     client.subscribe([of('$all')], end);

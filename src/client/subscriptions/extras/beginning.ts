@@ -43,11 +43,15 @@ export function beginning(
     return { members, starts: [], wire: { cursor: isBehind ? cursor : own } };
   }
   if (all.size === 0 && !extras.wasLive) return fresh(members);
-  // The gateway sends everything that it has of topics that are not listed. The client skips what it has had. Without
-  // any position the gateway would take the pattern for a new one, and begin topics that are new at their end.
-  const starts = listed([...all.values()].map(({ at }) => at));
+  // The gateway sends everything that it has of topics that are not listed, and the client skips what it has had.
+  // Members that began with the `last` N need of those only what came since. By a cursor a gateway that has restarted
+  // can tell what of it is lost.
+  const isByLast = cursor !== undefined && members.every(({ options }) => options.last && !options.since);
+  const known = [...all.values()].map(({ at }) => at);
+  const starts = listed(isByLast ? [...known, ...members.flatMap(snapshotsOf)] : known);
+  // Without any position the gateway would take the pattern for a new one, and begin topics that are new at their end.
   const positions = starts.length > 0 ? starts : [nothingOf(topic.slice(0, -1) || 'any')];
-  return { members, starts, wire: { positions } };
+  return { members, starts, wire: { cursor: isByLast ? cursor : undefined, positions } };
 }
 
 /** The members whose turn it is. */
@@ -87,6 +91,11 @@ function startsOf(members: readonly Member[]): ReadonlyMap<string, Start> {
       if (!awaitsSnapshot && !isLater) starts.set(topic, { at: { topic, epoch, offset }, cursor });
     }
   return starts;
+}
+
+/** Their values have not come yet. */
+function snapshotsOf({ topics }: Member): readonly TopicPosition[] {
+  return [...topics].flatMap(([topic, { awaitsSnapshot }]) => (awaitsSnapshot ? nothingOf(topic) : []));
 }
 
 function listed(starts: readonly TopicPosition[]): readonly TopicPosition[] {

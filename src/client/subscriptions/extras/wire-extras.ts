@@ -21,6 +21,8 @@ export class WireExtras implements Port {
   #isInbox = false;
   #isByCursor = false;
   #isAtEnd = false;
+  /** Everything that was committed up to here had been when the gateway was asked. */
+  #askedAfter: string | undefined;
   readonly #wire: Shared;
 
   constructor(wire: Shared) {
@@ -48,7 +50,8 @@ export class WireExtras implements Port {
   }
 
   toAsked(): Omit<WireSubscription, 'topic'> {
-    const { isPattern, members, options } = this.#wire;
+    const { isPattern, members, options, registry } = this.#wire;
+    this.#askedAfter = registry.all().find(({ cursor }) => cursor)?.cursor;
     this.#hasPresence = this.#wantsPresence;
     const presence = this.#hasPresence || undefined;
     const keys = this.keyed?.toAsked();
@@ -70,9 +73,10 @@ export class WireExtras implements Port {
     this.#isInbox = inbox === true;
     for (const member of wire.audience()) member.begin(result, wire.starts, this.#isByCursor);
     // Positions say where each member is in a topic, and only a cursor where it is in all topics of a pattern.
-    const hasCursor = cursor !== undefined || wire.cursor === undefined;
+    if (wire.isPattern) wire.cursor ??= this.#askedAfter;
+    const isToCome = wire.isPattern && cursor === undefined && wire.cursor !== undefined;
     wire.cursor = cursor ?? wire.cursor;
-    if (!wire.isPattern || hasCursor) this.#toLevel();
+    if (!isToCome) this.#toLevel();
     // The connection may have been lost before the gateway got the last acknowledgement.
     if (continues && this.#isInbox && !this.#unheardAfter) this.#acknowledge(view, { epoch, offset });
   }
