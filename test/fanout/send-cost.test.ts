@@ -102,4 +102,16 @@ describe('the estimated time of sending a publication', () => {
     expect(views.every(({ feeds }) => [...feeds].length === 0)).toBe(true);
     expect(take(`${name}:z`)).toBe(few);
   });
+
+  test('has a pattern once, also after another view of the topic is gone', async () => {
+    const { live, fanout, sink, publish, turns, further } = await makeCosts();
+    live('a*', manyConditions('1'));
+    await publish('a');
+    turns.settle();
+    const before = further('a');
+    const view = live('a');
+    fanout.removeMember(view, sink.member);
+    fanout.detach(view);
+    expect(further('a')).toBeCloseTo(before, 12);
+  });
 });

@@ -98,6 +98,17 @@ describe('presence', () => {
     expect([connection.of('batch').length, presence.count('room')]).toEqual([1, 0]);
   });
 
+  test('a member leaves by the word of its own node alone', async () => {
+    const { presence } = await makeGateway();
+    const handlers = presence.nodeHandlers('this node');
+    presence.joined(occupant(1), 'room');
+    handlers.joined(['room', { session: 's2', user: undefined, sinceMs: 0 }], 'a node');
+    for (const session of ['s1', 's2']) handlers.left(['room', session], 'another node');
+    expect(presence.count('room')).toBe(2);
+    handlers.left(['room', 's2'], 'a node');
+    expect(presence.list('room').map(({ session }) => session)).toEqual(['s1']);
+  });
+
   test('topics that all sessions have left cost nothing', async () => {
     const { presence } = await makeGateway();
     const growth = growthBytes('heapUsed', () => {
