@@ -22,7 +22,6 @@ export class Departure {
   }
 
   over(): void {
-    if (this.#isOver) return;
     this.#isOver = true;
     const waiting = this.#waiting;
     this.#waiting = undefined;
