@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, test, vi } from 'vitest';
 import { EventQueue } from '../../src/hooks/event-queue.ts';
 import { ApplicationEvents } from '../../src/hooks/events.ts';
 import { createMetrics } from '../../src/metrics.ts';
@@ -126,6 +126,22 @@ describe('the events that one application takes', () => {
     await vi.advanceTimersByTimeAsync(1000);
     expect(sizes()).toEqual([0, 1, 2]);
   });
+});
+
+test('an application that fails while the gateway ends is asked again after a pause', async () => {
+  let attempts = 0;
+  const events = new ApplicationEvents({
+    endpoint: {
+      post: async () => {
+        attempts++;
+        throw new Error('not now');
+      },
+    },
+    ...{ gateway: 'g', group: 'g', queueMaxBytes: 1000, timeoutMs: 1000, monotonicMs: () => 0 },
+    ...{ metrics: createMetrics(), log: { warn: () => undefined } },
+  });
+  await events.close(200);
+  expect(attempts).toBeLessThan(10);
 });
 
 describe('the queue of events', () => {

@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
 import { GatewayConnection } from '../../src/publisher/connection.ts';
 import { Delivery } from '../../src/publisher/delivery.ts';
 import { settingsOf } from '../../src/publisher/options.ts';
@@ -30,4 +32,32 @@ test('what expires before the next attempt, which comes late, is rejected for th
   delivery.start();
   await expect(rejected).rejects.toMatchObject({ code: 'credential_failed' });
   expect(attempts).toBe(1);
+});
+
+test('idle connections that are closed leave a request alone that is still under way', async () => {
+  const held: ServerResponse[] = [];
+  const server = createServer((request, response) => {
+    // An idle connection is to be closed a second before that: at once.
+    response.setHeader('keep-alive', 'timeout=1');
+    if (request.url === '/slow') held.push(response);
+    else response.end('{}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const connection = new GatewayConnection(
+    new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
+  );
+  onTestFinished(() => {
+    connection.close();
+    server.close();
+  });
+  const { signal } = new AbortController();
+  const request = (path: string) =>
+    connection.request({ method: 'POST', path, headers: {}, body: Buffer.of(), timeoutMs: 60_000, signal });
+  const slow = request('/slow');
+  await expect.poll(() => held.length).toBe(1);
+  await request('/quick');
+  // Timers of a millisecond run in the order in which they were set.
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  held[0]?.end('{}');
+  await expect(slow).resolves.toMatchObject({ status: 200 });
 });
