@@ -1,9 +1,9 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 
 /** How much larger a heap should become before it is collected, and the bounds in percent of what is in use. */
-const roomBytes = 48 * 2 ** 20;
+const roomBytes = 40 * 2 ** 20;
 const leastPercent = 30;
-const mostPercent = 200;
+const mostPercent = 120;
 
 /**
  * For the process of a gateway: call it about once a second. V8 lets a heap become four times as large between two
