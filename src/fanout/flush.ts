@@ -84,6 +84,10 @@ const nothing: Run = { session: undefined, forSession: [], forOthers: [], bytes:
 /** A view whose coverage has said nothing for this long says so with an empty batch. */
 export const silentCoverageMs = 10_000;
 
+/**
+ * Text frames have a cursor no more often: it is a good part of a small frame, and a client that resumes a second
+ * earlier is sent little more.
+ */
 const textCursorMs = 1000;
 
 /** Makes the frames of one feed and hands them to the sink. */
@@ -234,17 +238,8 @@ export class Flusher {
     for (const { acceptedAtMs } of publications) if (acceptedAtMs > 0) this.#acceptedAtMs.push(acceptedAtMs);
   }
 
-  /**
-   * Text frames have it at most once a second: it is a good part of a small frame, and a client that resumes a second
-   * earlier is sent little more.
-   */
   #cursorFor(view: View, nowMs: number): string | undefined {
-    if (!view.isPattern) return undefined;
-    if (!view.options.codec.binary) {
-      if (nowMs - view.cursorAtMs < textCursorMs) return undefined;
-      view.cursorAtMs = nowMs;
-    }
-    return this.#cursorOf(view);
+    return view.isPattern && view.takesCursor(nowMs, textCursorMs) ? this.#cursorOf(view) : undefined;
   }
 
   /** A method of its own, so that frames for all members make no closure (`bench -- unicast --allocations`). */

@@ -19,10 +19,10 @@ export class View {
   readonly isPattern: boolean;
   /** Of a pattern: what its members have not been sent yet. */
   readonly unsent: UnsentFeeds<Feed> | undefined;
-  /** When its members were told their cursor last, on the monotonic clock, where they are not with each batch. */
-  cursorAtMs = Number.NEGATIVE_INFINITY;
   /** A name of this view alone, for transports that publish by name. */
   readonly channel: string;
+  /** When its members were told their cursor last, on the monotonic clock, where they are not with each batch. */
+  #cursorAtMs = Number.NEGATIVE_INFINITY;
   #subscriptions = 0;
   #members = 0;
   /** By the number of the sink that serves them. */
@@ -98,6 +98,13 @@ export class View {
   /** Frames sent to its members so far. */
   get frames(): number {
     return this.#frames;
+  }
+
+  /** Whether a frame of a pattern tells its cursor. Text frames do so again after `textCursorMs`. */
+  takesCursor(nowMs: number, textCursorMs: number): boolean {
+    const isDue = this.options.codec.binary || nowMs - this.#cursorAtMs >= textCursorMs;
+    if (isDue) this.#cursorAtMs = nowMs;
+    return isDue;
   }
 
   /** One more frame goes to all members. */
