@@ -33,8 +33,8 @@ export interface TopicListener {
    */
   refilling?(topic: Topic): () => void;
   /**
-   * Commits are lost that were not heard of. Who subscribes to a pattern, or to a topic without a numbering, may have
-   * missed some, and has to be told before it is sent anything else.
+   * Commits are lost that were not heard of. Subscribers of patterns, and of topics without a numbering, may have
+   * missed some, and have to be told before they are sent anything else.
    */
   missed?(): void;
   /** The topic has neither content nor a holder any more. */

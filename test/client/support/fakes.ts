@@ -19,7 +19,7 @@ export class FakeRuntime implements Runtime {
   /** Delays are drawn at their longest. */
   randomValue = 1;
   fetch: typeof fetch = () => Promise.reject(new TypeError('no server'));
-  /** Who watches the network and the page. */
+  /** Callbacks that watch the network and the page. */
   readonly #watching = new Set<() => void>();
 
   #wallAheadMs = 0;
