@@ -99,7 +99,7 @@ export class Feed<P extends FeedPublication> {
     const had = reached(known);
     if (had.epoch !== at.epoch) {
       known.seen = known.former?.epoch === at.epoch ? known.former.offset : 0;
-      known.former = had;
+      if (had.epoch) known.former = had;
     } else known.seen = had.offset;
     Object.assign(known, this.extras?.hears(topic, at) ?? at);
     this.topics.set(topic, known);
