@@ -7,7 +7,8 @@ import { tooFewFiles } from './server/open-files.ts';
 // Loading the rest takes a tenth of a second and more. A process that is the first of its container gets no signal
 // before it listens for it, so this file imports nothing large.
 // A reload has nothing to do yet: `serve` reads its configuration once it is loaded.
-if (process.argv[2] === 'serve') {
+// It is also the command of a line without one.
+if (/^(serve|-.*)?$/.test(process.argv[2] ?? '')) {
   onHangUp(process, process.stdout.isTTY === true, () => undefined);
   boundHeapGrowth();
   setInterval(boundHeapGrowth, 1000).unref();

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   closeSync,
@@ -288,6 +288,23 @@ describe('a process that still loads its code', () => {
     await ready(child);
     kill(pid, 'SIGTERM');
     expect(await exit).toEqual([0, null]);
+  });
+});
+
+test.each(['', 'serve'])('a gateway bounds the growth of its heap, started by the command %j', (command) => {
+  const spy = `import v8 from 'node:v8';
+    import { syncBuiltinESMExports } from 'node:module';
+    v8.setFlagsFromString = (flag) => console.log(flag);
+    syncBuiltinESMExports();`;
+  const preload = ['--import', `data:text/javascript,${encodeURIComponent(spy)}`];
+  const { stdout, status } = spawnSync(
+    process.execPath,
+    [...preload, ...commandLine(), ...(command === '' ? [] : [command]), '--port', 'none'],
+    { cwd: root, encoding: 'utf8' },
+  );
+  expect({ stdout, status }).toEqual({
+    stdout: expect.stringMatching(/^--heap-growing-percent=\d+$/m),
+    status: 2,
   });
 });
 
