@@ -31,8 +31,11 @@ export interface Identity {
   /** A credential is needed and was not shown yet: such a session may only send `connect` and `ping`. */
   readonly unauthenticated?: true;
   readonly permissions: readonly TopicPermission[];
-  /** Set where the application has named `user`: whom the token names, and when (milliseconds since 1970) it did so. */
-  readonly named?: { readonly inPlaceOf: string | undefined; readonly atMs: number };
+  /**
+   * Set where the application has named `user`: whom the token names, and when (milliseconds since 1970) the
+   * application was asked. Its answer may be older than a revocation that came while it was asked.
+   */
+  readonly named?: { readonly inPlaceOf: string | undefined; readonly askedAtMs: number };
   /** `jti` of the token. */
   readonly tokenId?: string;
   /** `iat` of the token, milliseconds since 1970. */

@@ -49,7 +49,7 @@ export class Revocations {
     const isRevoked =
       (tokenId !== undefined && this.#byKey.has(`token:${tokenId}`)) ||
       this.#isUserRevoked(named === undefined ? user : named.inPlaceOf, issuedAtMs) ||
-      (named !== undefined && this.#isUserRevoked(user, named.atMs));
+      (named !== undefined && this.#isUserRevoked(user, named.askedAtMs));
     return isRevoked ? new SluiceError('token_revoked', undefined, { who: { user } }) : undefined;
   }
 

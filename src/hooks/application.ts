@@ -130,6 +130,7 @@ async function decided<T>(
 function connectVerdict(hook: AskedHook, asker: Asker, facts: ConnectFacts): Promise<Identity | SluiceError> {
   const { identity } = asker;
   const ask = async () => {
+    const askedAtMs = Date.now();
     const bytes = lengthOf([facts.origin, ...Object.values(facts.headers)]);
     const question = plainQuestion('connect', { client: clientOf(asker), ...facts }, bytes);
     const answer = readAnswer(answerSchemas.connect, await asked(hook, asker, question));
@@ -138,7 +139,7 @@ function connectVerdict(hook: AskedHook, asker: Asker, facts: ConnectFacts): Pro
     if (user === undefined && answer.topics === undefined && answer.permissions === undefined)
       return identity;
     const { unauthenticated: _, ...known } = identity;
-    const named = { inPlaceOf: known.user, atMs: Date.now() };
+    const named = { inPlaceOf: known.user, askedAtMs };
     const merged: Identity = { ...known, ...(user === undefined ? {} : { user, named }) };
     if (topics.some((topic) => isOthersTopic(merged, topic)))
       throw new HookFailure('malformed', 'it named the topic of another user');

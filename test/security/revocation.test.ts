@@ -126,26 +126,32 @@ describe('a client whose user the application has named', () => {
     },
   );
 
-  test('is refused by a command if its token is revoked while the application is asked', async () => {
-    hooks.answer = () => ({ allow: true });
-    const client = await connect('');
-    const asked = new Promise<() => void>((resolve) => {
-      hooks.answer = () => new Promise((answer) => resolve(() => answer({ allow: true, user: 'grace' })));
-    });
-    const token = await signToken({ sub: 'heidi', jti: 'asked about' });
-    const reply = client.call({ type: 'connect', token });
-    const answer = await asked;
-    await revoke({ jti: 'asked about' });
-    answer();
-    expect(await reply).toMatchObject({ code: 'token_revoked' });
-    await client.close();
-  });
+  test.each([{ jti: 'asked about' }, { user: 'heidi' }, { user: 'grace' }])(
+    'is refused by a command if %j is revoked while the application is asked',
+    async (revoked) => {
+      hooks.answer = () => ({ allow: true });
+      const client = await connect('');
+      const asked = new Promise<() => void>((resolve) => {
+        hooks.answer = () => new Promise((answer) => resolve(() => answer({ allow: true, user: 'grace' })));
+      });
+      const token = await signToken({ sub: 'heidi', jti: 'asked about' });
+      const reply = client.call({ type: 'connect', token });
+      const answer = await asked;
+      const { body } = await revoke(revoked);
+      await expect.poll(Date.now).toBeGreaterThan(Date.parse(String(body['revokedAt'])));
+      answer();
+      expect(await reply).toMatchObject({ code: 'token_revoked' });
+      await client.close();
+      await post('/api/tokens/restore', revoked, apiKey, hooked);
+    },
+  );
 
   test('is ended when that user is revoked, may come again, and stays then, whatever else is revoked', async () => {
     hooks.answer = () => ({ allow: true, user: 'frank' });
     const client = await connect('');
-    await revoke({ user: 'frank' });
+    const { body } = await revoke({ user: 'frank' });
     expect(await client.end()).toMatchObject({ code: 4501 });
+    await expect.poll(Date.now).toBeGreaterThan(Date.parse(String(body['revokedAt'])));
     const again = await connect('');
     await revoke({ jti: 'of another one' });
     expect(await again.call({ type: 'ping' })).toMatchObject({ type: 'pong' });
