@@ -12,5 +12,5 @@ export function parseUrl(text: string): URL | undefined {
 
 /** The text with what may be secret in its URLs left out: user, password, query and fragment. */
 export function withoutUrlSecrets(text: string): string {
-  return text.replace(/\/\/[^/@\s"]*@/g, '//…@').replace(/(:\/\/[^?#\s"]*[?#])[^\s"]+/g, '$1…');
+  return text.replace(/\/\/[^/?#\s"]*@/g, '//…@').replace(/(:\/\/[^?#\s"]*[?#])[^\s"]+/g, '$1…');
 }

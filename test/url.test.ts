@@ -10,6 +10,7 @@ test('a URL is one with any letters, however often others were parsed', () => {
 test.each([
   ['https://a.example/keys', 'https://a.example/keys'],
   ['https://u:secret@a.example/keys', 'https://…@a.example/keys'],
+  ['redis://u:p@ss@word@a.example', 'redis://…@a.example'],
   ['https://a.example/keys?key=secret&b=secret', 'https://a.example/keys?…'],
   ['"http://a.example/#secret?secret", "b"', '"http://a.example/#…", "b"'],
   ['what?', 'what?'],
