@@ -147,9 +147,12 @@ export class Polls {
     });
   }
 
-  /** A client continues on another node. Ends its session if that is here, and returns whether it was. */
+  /**
+   * A client continues on another node. Ends its session if that is here, and returns whether it was: also one that had
+   * continued the same session, and whose response was lost.
+   */
   replaced(session: string, { addressKey, user }: Holder): boolean {
-    const known = this.#connections.get(session)?.session;
+    const known = this.#continuedFrom(session)?.session;
     if (known === undefined || known.closed || known.peer.addressKey !== addressKey) return false;
     if (known.shownUser !== user) return false;
     known.end('going_away');

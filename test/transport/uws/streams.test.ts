@@ -196,6 +196,14 @@ describe('the session of polls', () => {
     expect([replaced.length, sessions.get(id)?.closed]).toEqual([2, false]);
   });
 
+  test('ends when its client names the same former session on another node, as after a lost response', async () => {
+    const { poll, polls, sessions } = await start();
+    await poll('former=elsewhere&timeoutSeconds=0');
+    expect(polls.replaced('elsewhere', { addressKey: '192.0.2.66' })).toBe(false);
+    expect(polls.replaced('elsewhere', { addressKey: '192.0.2.1' })).toBe(true);
+    expect(sessions.count).toBe(0);
+  });
+
   test('stays while a poll waits, however long', async () => {
     const { clock, polls, poll, publish, sessions } = await start();
     const first = await poll('');
