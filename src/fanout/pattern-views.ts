@@ -4,6 +4,8 @@ import type { View } from './view.ts';
 const quietFeedMs = 10_000;
 /** With more feeds, of some 300 bytes each, those that have sent everything are dropped at the next sweep. */
 const feedsMax = 50_000;
+/** Feeds of others, which an interval keeps for a minute, must not end a client's publishing to new topics. */
+const priceMax = 64;
 
 /**
  * The views of patterns, by the prefix that a topic must have: a name has few prefixes, and there may be thousands of
@@ -70,7 +72,7 @@ export class PatternViews {
 
   /** How many times as much one more feed is charged: with many of them more, so that publishers make no more. */
   get feedPrice(): number {
-    return Math.max(1, (4 * (this.#feeds / feedsMax)) ** 2);
+    return Math.min(priceMax, Math.max(1, (4 * (this.#feeds / feedsMax)) ** 2));
   }
 
   /** Those that match the topic. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { PatternViews } from '../../src/fanout/pattern-views.ts';
 import type { Filter } from '../../src/protocol/frames.ts';
 import { compileFilter } from '../../src/topics/filter.ts';
 import { makeWorld } from './fixtures.ts';
@@ -113,5 +114,11 @@ describe('the estimated time of sending a publication', () => {
     fanout.removeMember(view, sink.member);
     fanout.detach(view);
     expect(further('a')).toBeCloseTo(before, 12);
+  });
+
+  test('is bounded, however many feeds the patterns of others have', () => {
+    const patterns = new PatternViews();
+    for (let feeds = 0; feeds < 1_000_000; feeds++) patterns.addedFeed();
+    expect(patterns.feedPrice).toBe(64);
   });
 });
