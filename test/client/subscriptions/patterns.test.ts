@@ -316,6 +316,22 @@ describe('a pattern with a cursor', () => {
     expect(h.told).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
+  it('begins for one that has had more of a topic where the others are, which lack it', async () => {
+    const h = await pattern();
+    h.socket.push(of('p:1', 0, 3, 'c2'));
+    const told = record(h.client.subscribe('p:*', { since: [{ topic: 'p:1', epoch: 'e1', offset: 5 }] }));
+    await settled();
+    const start = { topic: 'p:1', epoch: 'e1', offset: 3 };
+    expect(asked(h.socket)).toEqual([{ topic: 'p:*', positions: [start] }]);
+    const topics = [{ ...start, mode: 'stream', recovered: true } as const];
+    grant(h.socket, { topic: 'p:*', view: 10, epoch: '', topics });
+    h.socket.push(batch(3, 6, { view: 10, topic: 'p:1', epoch: 'e1' }));
+    expect([h.told, told]).toEqual([
+      [1, 2, 3, 'recovered', 4, 5, 6],
+      ['recovered', 6],
+    ]);
+  });
+
   it('begins where a page kept it, and that may be earlier than where others are', async () => {
     const h = await pattern({ topics: undefined, recovered: true }, { cursor: 'c0' });
     expect(asked(h.first)).toEqual([{ topic: 'p:*', cursor: 'c0' }]);

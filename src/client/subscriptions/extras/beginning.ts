@@ -47,7 +47,7 @@ export function beginning(
   // Members that began with the `last` N need of those only what came since. By a cursor a gateway that has restarted
   // can tell what of it is lost.
   const isByLast = cursor !== undefined && members.every(({ options }) => options.last && !options.since);
-  const known = [...all.values()].map(({ at }) => at);
+  const known = [...all.values()].map(({ at }) => lowest(at, wire.members));
   const starts = listed(isByLast ? [...known, ...members.flatMap(snapshotsOf)] : known);
   // Without any position the gateway would take the pattern for a new one, and begin topics that are new at their end.
   const positions = starts.length > 0 ? starts : [nothingOf(topic.slice(0, -1) || 'any')];
@@ -96,6 +96,16 @@ function startsOf(members: readonly Member[]): ReadonlyMap<string, Start> {
 /** Their values have not come yet. */
 function snapshotsOf({ topics }: Member): readonly TopicPosition[] {
   return [...topics].flatMap(([topic, { awaitsSnapshot }]) => (awaitsSnapshot ? nothingOf(topic) : []));
+}
+
+/** A level member may lack something before this position, which it was not sent yet. */
+function lowest(at: TopicPosition, members: Iterable<Member>): TopicPosition {
+  let { offset } = at;
+  for (const { stage, topics } of members) {
+    const own = topics.get(at.topic);
+    if (!stage && own?.epoch === at.epoch && !own.awaitsSnapshot) offset = Math.min(offset, own.offset);
+  }
+  return { ...at, offset };
 }
 
 function listed(starts: readonly TopicPosition[]): readonly TopicPosition[] {
