@@ -36,6 +36,8 @@ export interface HttpSocketOptions {
   readonly memory: HttpMemory;
   /** Called once. */
   ended(): void;
+  /** A proxy reaches no gateway. */
+  unreached(): void;
 }
 
 /** Carries frames over HTTP: the gateway's come by a stream or by polls, and each command is a request. */
@@ -299,6 +301,7 @@ export class HttpSocket implements Socket {
   #lost(cause: unknown): void {
     const error = (cause as { readonly error?: WireError }).error;
     if (error && !this.#greeting) {
+      if (error.code === 'gateway_unreachable') this.#options.unreached();
       this.onopen?.();
       this.#fail(handshakeId, error);
       return;

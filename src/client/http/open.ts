@@ -12,7 +12,7 @@ export interface HttpHome {
   readonly options: Pick<ClientOptions, 'fallbackPollingInterval'>;
   readonly memory: HttpMemory;
   readonly port: { readonly runtime: Runtime; openWebSocket(url: string, protocol: string): Socket };
-  /** A WebSocket can be opened again. */
+  /** The first transport may work: a WebSocket opened, or a proxy reaches no gateway by this one. */
   found(): void;
 }
 
@@ -39,5 +39,6 @@ export function openHttp(url: string, protocol: string, token: string | undefine
   const stop = isWanted ? lookForWebSocket(runtime, open, () => home.found()) : undefined;
   // The session of a stream ends with its connection.
   const known = current === 'poll' ? memory : {};
-  return new HttpSocket({ url, token, receive, runtime, memory: known, ended: () => stop?.() });
+  const unreached = (): void => home.found();
+  return new HttpSocket({ url, token, receive, runtime, memory: known, ended: () => stop?.(), unreached });
 }

@@ -20,7 +20,7 @@ const allTransports: readonly Transport[] = ['websocket', 'sse', 'poll'];
  * server may respond to requests where the gateway has the WebSocket. A proxy may hold back a stream until it ends.
  */
 const reasonsToFallBack =
-  /upgrade_failed|http_version|socket_refused|[^_]timeout|connection_failed|^[^w].*gateway|^sse.*timeout/;
+  /upgrade_failed|http_version|socket_refused|[^_]timeout|connection_failed|^[^w].*not_a_g|^sse.*timeout/;
 
 /** Chooses the transport, and falls back to the next one if something on the way refuses it. */
 export class Transports implements HttpHome {
@@ -55,7 +55,7 @@ export class Transports implements HttpHome {
     );
   }
 
-  /** A WebSocket can be opened again. */
+  /** The first transport may work. */
   found(): void {
     this.#index = 0;
     this.port.connection.abandon();

@@ -192,10 +192,29 @@ describe('of another server', () => {
       // The gateway is back when the client asks why: it responds that this is a path of WebSockets.
       await expect(client.connect()).rejects.toMatchObject({ code: 'upgrade_failed' });
       await connected;
-      expect(requests).toEqual(['/sse', '/poll']);
+      expect(requests).toEqual([502, 503].includes(status) ? ['/sse'] : ['/sse', '/poll']);
       expect(codes).not.toContain('internal');
     },
   );
+});
+
+it.each<[string, () => Response]>([
+  ['no server responds', () => Response.error()],
+  ['a proxy reaches no gateway', () => new Response('', { status: 502 })],
+])('a client of streams does not stay with polls where %s for a while', async (_, respond) => {
+  let isDown = true;
+  const respondOnce = () => {
+    const response = respond();
+    if (response.type !== 'error') return response;
+    throw new TypeError('fetch failed');
+  };
+  const options: ClientOptions = { transports: ['sse', 'poll'], reconnect: { delaysMs: [100] } };
+  const { client } = clientBeside(() => isDown, respondOnce, options);
+  const connected = new Promise((resolve) => client.onConnect(resolve));
+  await expect(client.connect()).rejects.toMatchObject({ code: 'gateway_unreachable' });
+  isDown = false;
+  await connected;
+  expect(client.getStatus().transport).toBe('sse');
 });
 
 /** A class whose sockets are refused until then. */
