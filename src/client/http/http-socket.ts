@@ -34,6 +34,7 @@ export interface HttpSocketOptions {
   readonly receive: Receive;
   readonly runtime: Runtime;
   readonly memory: HttpMemory;
+  readonly commandTimeoutMs: number;
   /** Called once. */
   ended(): void;
   /** A proxy reaches no gateway. */
@@ -106,7 +107,13 @@ export class HttpSocket implements Socket {
         const { kind: _kind, id: _id, except, ...fields } = frame;
         const own = except === this.#greeting?.session ? this.#session : except;
         // Sent again it counts once, by its messageId.
-        void this.#ask(id, 'published', 'api/publish', requestBody({ ...fields, except: own }), 5);
+        void this.#ask(
+          id,
+          'published',
+          'api/publish',
+          requestBody({ ...fields, except: own }),
+          this.#repeatUntilMs(),
+        );
         break;
       }
       case 'call': {
@@ -115,7 +122,7 @@ export class HttpSocket implements Socket {
         break;
       }
       case 'history':
-        void this.#ask(id, 'history', historyPath(frame));
+        void this.#ask(id, 'history', historyPath(frame), undefined, this.#repeatUntilMs());
         break;
       case 'status':
         this.#reply({ kind: 'status', id, ...this.#status() });
@@ -322,20 +329,26 @@ export class HttpSocket implements Socket {
   // -- commands ---------------------------------------------------------------------------------------
 
   /**
-   * Sends a command as a request, whose response is the reply: a frame of this type. `repeats`: how often it is sent
+   * Sends a command as a request, whose response is the reply: a frame of this type. `untilMs`: until then it is sent
    * again if its connection is lost, while that of the stream may go on.
    */
-  async #ask(id: number, type: string, path: string, body?: string, repeats = 0): Promise<void> {
+  async #ask(id: number, type: string, path: string, body?: string, untilMs = 0): Promise<void> {
     try {
       this.#reply(readHttpFrame({ ...(await this.#fetch(path, body)), type, id }));
     } catch (cause) {
       if (cause instanceof Refused) this.#fail(id, cause.error);
-      else if (cause instanceof Unanswered && repeats > 0) {
-        const again = () => void this.#ask(id, type, path, body, repeats - 1);
+      else if (cause instanceof Unanswered && this.#options.runtime.monotonicMs() < untilMs) {
+        const again = () => void this.#ask(id, type, path, body, untilMs);
         this.#options.runtime.setTimeout(() => this.#closed || again(), repeatDelayMs);
       }
       // Else the command times out, or is sent again by the next connection.
     }
+  }
+
+  /** Nothing is sent again of a command whose time is over. */
+  #repeatUntilMs(): number {
+    const { runtime, commandTimeoutMs } = this.#options;
+    return runtime.monotonicMs() + commandTimeoutMs - repeatDelayMs;
   }
 
   get #target(): Target {
@@ -398,5 +411,4 @@ const joined = 0;
 const handshakeId = 1;
 /** The gateway writes at least a comment to a stream, and ends a poll, within 25 s. */
 const silentMs = 40_000;
-/** Five of these are shorter than the time that a command has. */
 const repeatDelayMs = 1_000;

@@ -4,7 +4,10 @@ import type { Runtime, Socket } from '../runtime.ts';
 import type { HttpHome } from './open.ts';
 import type { HttpMemory } from './receive.ts';
 
-type TransportsOptions = Pick<ClientOptions, 'transports' | 'enableWebSocket' | 'fallbackPollingInterval'>;
+type TransportsOptions = Pick<
+  ClientOptions,
+  'transports' | 'enableWebSocket' | 'fallbackPollingInterval' | 'commandTimeoutMs'
+>;
 
 export interface TransportsPort {
   readonly runtime: Runtime;

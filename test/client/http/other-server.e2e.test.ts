@@ -73,9 +73,6 @@ it.each(['sse', 'poll'] as const)(
   'by %s, a publish whose request was lost is sent again, and counts once',
   async (transport) => {
     let left = 2;
-    const lose = (): Response => {
-      throw new TypeError('lost');
-    };
     const isLost = (path: string) => path === '/api/publish' && left-- > 0;
     const { client, requests } = clientBeside(isLost, lose, { transports: [transport] });
     await client.connect();
@@ -84,6 +81,29 @@ it.each(['sse', 'poll'] as const)(
     expect([requests.length, await historyOf(topic)]).toEqual([2, [1]]);
   },
 );
+
+it('a request for history that was lost is sent again', async () => {
+  let left = 1;
+  const isLost = (path: string) => path.endsWith('/history') && left-- > 0;
+  const { client } = clientBeside(isLost, lose, { transports: ['sse'] });
+  await client.connect();
+  await expect(client.history('never')).resolves.toMatchObject({ publications: [] });
+});
+
+it('a publish is not sent again once its time is over', async () => {
+  const options: ClientOptions = { transports: ['sse'], commandTimeoutMs: 900 };
+  const isLost = (path: string) => path === '/api/publish';
+  const { client, requests } = clientBeside(isLost, lose, options);
+  await client.connect();
+  await expect(client.publish('late', 't', 1)).rejects.toMatchObject({ code: 'timeout' });
+  // The pause before a request is sent again ends before this command does.
+  await expect(client.publish('late', 't', 1)).rejects.toMatchObject({ code: 'timeout' });
+  expect(requests).toHaveLength(2);
+});
+
+function lose(): Response {
+  throw new TypeError('lost');
+}
 
 describe('of another server', () => {
   it.each([
