@@ -385,6 +385,21 @@ describe('a topic with several numberings', () => {
     expect(others.command('subscribe').subscriptions).toHaveLength(1);
   });
 
+  it.each([
+    ['', []],
+    ['e0', [['reset', 'e1']]],
+  ])('tells one in %j what it was not sent before the start of another', async (epoch, more) => {
+    const h = await live({ epoch });
+    const late = record(h.client.subscribe('a', { since: { epoch: 'e1', offset: 5 } }));
+    await settled();
+    grant(h.socket, { view: 8, epoch: 'e1', offset: 5, recovered: true });
+    h.socket.push(batch(5, 6, { view: 8 }));
+    expect([h.told, late]).toEqual([
+      [...more, ['gap', 0, 5], 6],
+      ['recovered', 6],
+    ]);
+  });
+
   it('goes back for one of them at a time on another connection, the level one first', async () => {
     const h = await live({ epoch: '', cursor: 'c2' });
     h.socket.end();

@@ -38,14 +38,17 @@ function beginTopic<P extends FeedPublication>(
   start: TopicResult,
   asked: Position | undefined,
 ): void {
-  const { topic, epoch, offset, mode, recovered, missing } = start;
+  const { topic, epoch, offset, mode, recovered } = start;
   const own = feed.at(topic);
+  // The start was another member's. This one did not know the numbering, of which it was sent nothing.
+  const isSkipped = recovered && own && own.epoch !== epoch && asked?.epoch === epoch;
+  const missing = isSkipped ? { after: 0, upto: offset } : start.missing;
   const known = learn(feed, topic, mode, { epoch, offset });
   if (mode === 'state') beginMap(feed, known, start, asked);
   const isReset = own?.epoch && own.epoch !== epoch;
   if (isReset) tellReset(feed, { topic, epoch, offset: missing?.after ?? offset }, own);
-  else if (own && recovered) feed.emitter.emit('recovered', { topic, epoch, offset });
-  if (mode === 'stream' && (isReset ? missing : recovered === false)) {
+  else if (own && recovered && !isSkipped) feed.emitter.emit('recovered', { topic, epoch, offset });
+  if (mode === 'stream' && (isReset || isSkipped ? missing : recovered === false)) {
     // What is lost may be of an earlier numbering, which the client never heard of.
     if (!missing && !own?.epoch) feed.emitter.emit('gap', { topic, epoch });
     else lost(feed, topic, epoch, missing ?? { after: 0, upto: offset });
