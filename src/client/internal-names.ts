@@ -6,11 +6,11 @@ export const internalNames =
   'abandon accepted acking acknowledging advance advanced arrivals arrived askAgain asked askLater ' +
   'askRefused audience awaitsSnapshot backoff beat begin begins better bits byKey bytesOf byView ' +
   'clock closing codec commands complete completes connection continued copies covered dead ' +
-  'dictionaries disconnected drop emit emitter enter errorOf expand extras failed feed flush former forget forgetQuiet ' +
+  'dictionaries disconnected drop emit emitter enter errorOf expand extras failed feed flush forget forgetQuiet ' +
   'found give greeted had heard hears hold holders holds inherited inView isAsked isCalm ' +
   'isEnding isHeard isInbox isLastAttempt isList isOnline isOver isOwn isPattern isRekeying isSet ' +
   'isText isUnsettled isWhole joins keyed keyOf keysChanged lacks lastChange leave ' +
-  'leaver loaded lostAtMs memory mustAskAgain mustRekey nodes note observe oneOf openWebSocket own pages parts place ' +
+  'leaver loaded lostAtMs memory mustAskAgain mustRekey nodes note numberedBefore observe oneOf openWebSocket own pages parts place ' +
   'placed plan planFlush pollIntervalMs port probe problem queue received receivedAtMs ' +
   'recoveredAtMs refuse refused rejectAll rejectWaiting release releaseView reply ' +
   'report seen selection sendFrame sentAtMs serverMade settle shown silent stage stand starts suspects take ' +

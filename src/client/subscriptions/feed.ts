@@ -20,7 +20,7 @@ export interface Known<P extends FeedPublication> {
   /** Larger than `offset` while publications come again: those up to here were delivered before. */
   seen?: number;
   /** What was delivered in the numbering before, in which a gateway that lags may go on. */
-  former?: Position;
+  numberedBefore?: Position;
   /** Present once the topic is known to have the mode `state`. */
   map?: LiveMap<P>;
   /** A snapshot will follow. Until then the position only serves to check batches for gaps. */
@@ -98,8 +98,8 @@ export class Feed<P extends FeedPublication> {
     const known = this.topics.get(topic) ?? { epoch: '', offset: 0 };
     const had = reached(known);
     if (had.epoch !== at.epoch) {
-      known.seen = known.former?.epoch === at.epoch ? known.former.offset : 0;
-      if (had.epoch) known.former = had;
+      known.seen = known.numberedBefore?.epoch === at.epoch ? known.numberedBefore.offset : 0;
+      if (had.epoch) known.numberedBefore = had;
     } else known.seen = had.offset;
     Object.assign(known, this.extras?.hears(topic, at) ?? at);
     this.topics.set(topic, known);
