@@ -5,27 +5,7 @@ import type { Runtime, Socket } from '../runtime.ts';
 import { gatewayError } from '../told-error.ts';
 import { historyPath, readHttpFrame, requestBody } from './json-frames.ts';
 import { type HttpMemory, type Receive, Refused, request, type Target, Unanswered } from './receive.ts';
-
-interface Wanted {
-  readonly topic: string;
-  /** What it subscribes to, without where it begins. */
-  readonly selection: Subscription;
-  /** Where it begins; undefined once it has begun. */
-  start: Subscription | undefined;
-  /** Its number for the client. */
-  view: number;
-  /** Its number in the gateway's frames. */
-  gatewayView: number;
-  /** The session in which it has that number. */
-  session: string;
-  epoch: string;
-  /** Where it continues while no cursor of the whole stream has come. */
-  cursor: string | undefined;
-  /** The id of the command that waits for its result, or `joined`. */
-  command: number;
-  /** It continued at its cursor, and nothing was lost. */
-  isWhole: boolean;
-}
+import { joined, type Wanted, wantedFrom } from './wanted.ts';
 
 export interface HttpSocketOptions {
   /** That of the WebSocket, beside which the streams are. */
@@ -107,13 +87,7 @@ export class HttpSocket implements Socket {
         const { kind: _kind, id: _id, except, ...fields } = frame;
         const own = except === this.#greeting?.session ? this.#session : except;
         // Sent again it counts once, by its messageId.
-        void this.#ask(
-          id,
-          'published',
-          'api/publish',
-          requestBody({ ...fields, except: own }),
-          this.#repeatUntilMs(),
-        );
+        void this.#ask(id, 'published', 'api/publish', requestBody({ ...fields, except: own }), true);
         break;
       }
       case 'call': {
@@ -122,7 +96,7 @@ export class HttpSocket implements Socket {
         break;
       }
       case 'history':
-        void this.#ask(id, 'history', historyPath(frame), undefined, this.#repeatUntilMs());
+        void this.#ask(id, 'history', historyPath(frame), undefined, true);
         break;
       case 'status':
         this.#reply({ kind: 'status', id, ...this.#status() });
@@ -146,13 +120,7 @@ export class HttpSocket implements Socket {
   // -- the stream -------------------------------------------------------------------------------------
 
   #want(subscription: Subscription, command: number): void {
-    const { since: _since, positions: _positions, last: _last, cursor: _cursor, ...selection } = subscription;
-    const more = {
-      ...{ view: 0, gatewayView: 0, session: '', epoch: '' },
-      cursor: undefined,
-      isWhole: false,
-    };
-    this.#wanted.push({ topic: subscription.topic, selection, start: subscription, command, ...more });
+    this.#wanted.push(wantedFrom(subscription, command));
   }
 
   /** The client's own subscription replaces an equal one that the gateway made. */
@@ -329,26 +297,22 @@ export class HttpSocket implements Socket {
   // -- commands ---------------------------------------------------------------------------------------
 
   /**
-   * Sends a command as a request, whose response is the reply: a frame of this type. `untilMs`: until then it is sent
-   * again if its connection is lost, while that of the stream may go on.
+   * Sends a command as a request, whose response is the reply: a frame of this type. `isRepeatable`: it is sent again
+   * if its connection is lost, while that of the stream may go on, until the command's time is over.
    */
-  async #ask(id: number, type: string, path: string, body?: string, untilMs = 0): Promise<void> {
-    try {
-      this.#reply(readHttpFrame({ ...(await this.#fetch(path, body)), type, id }));
-    } catch (cause) {
-      if (cause instanceof Refused) this.#fail(id, cause.error);
-      else if (cause instanceof Unanswered && this.#options.runtime.monotonicMs() < untilMs) {
-        const again = () => void this.#ask(id, type, path, body, untilMs);
-        this.#options.runtime.setTimeout(() => this.#closed || again(), repeatDelayMs);
-      }
-      // Else the command times out, or is sent again by the next connection.
-    }
-  }
-
-  /** Nothing is sent again of a command whose time is over. */
-  #repeatUntilMs(): number {
+  async #ask(id: number, type: string, path: string, body?: string, isRepeatable = false): Promise<void> {
     const { runtime, commandTimeoutMs } = this.#options;
-    return runtime.monotonicMs() + commandTimeoutMs - repeatDelayMs;
+    const untilMs = isRepeatable ? runtime.monotonicMs() + commandTimeoutMs - repeatDelayMs : 0;
+    do {
+      try {
+        return this.#reply(readHttpFrame({ ...(await this.#fetch(path, body)), type, id }));
+      } catch (cause) {
+        if (cause instanceof Refused) return this.#fail(id, cause.error);
+        // It times out, or is sent again by the next connection.
+        if (!(cause instanceof Unanswered) || runtime.monotonicMs() >= untilMs) return;
+        await new Promise<void>((resolve) => runtime.setTimeout(resolve, repeatDelayMs));
+      }
+    } while (!this.#closed);
   }
 
   get #target(): Target {
@@ -405,8 +369,6 @@ export class HttpSocket implements Socket {
   }
 }
 
-/** In place of a command's id: the gateway made the subscription by itself. */
-const joined = 0;
 /** The id of the command `connect`. */
 const handshakeId = 1;
 /** The gateway writes at least a comment to a stream, and ends a poll, within 25 s. */
