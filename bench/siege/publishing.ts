@@ -6,29 +6,28 @@ import { publishToFilters, publishToPatterns } from './subscribing.ts';
 /** With a token that may publish to all topics. */
 const publishers: readonly Who[] = ['publisher'];
 
+/** JSON of an object with this many members. */
+const objectOf = (count: number, name = 'x', value = '1') =>
+  `{${Array.from({ length: count }, (_, i) => `"${name}${i}":${value}`).join()}}`;
+
 /** Attacks by publications. */
 export const publishing = {
   scanning: {
     sentence: '10 publishes whose data has 700 000 members',
     as: publishers,
-    run: async (target) => {
-      const data = `{${Array.from({ length: 700_000 }, (_, i) => `"x${i}":1`).join()}}`;
-      await post(target, '/api/publish', 10, `{"topic":"a","type":"b","data":${data}}`);
-    },
+    run: (target) => post(target, '/api/publish', 10, `{"topic":"a","type":"b","data":${objectOf(700_000)}}`),
   },
   escapes: {
     sentence: '10 publishes whose data has 400 000 members with escapes in their names',
     as: publishers,
-    run: async (target) => {
-      const data = `{${Array.from({ length: 400_000 }, (_, i) => `"\\u0078${i}":1`).join()}}`;
-      await post(target, '/api/publish', 10, `{"topic":"a","type":"b","data":${data}}`);
-    },
+    run: (target) =>
+      post(target, '/api/publish', 10, `{"topic":"a","type":"b","data":${objectOf(400_000, '\\u0078')}}`),
   },
   tags: {
     sentence: '10 publishes with 400 000 tags',
     as: publishers,
     run: async (target) => {
-      const tags = `{${Array.from({ length: 400_000 }, (_, i) => `"x${i}":"1"`).join()}}`;
+      const tags = objectOf(400_000, 'x', '"1"');
       await post(target, '/api/publish', 10, `{"topic":"a","type":"b","data":1,"tags":${tags}}`);
     },
   },
@@ -41,7 +40,7 @@ export const publishing = {
     sentence: '10 batches of 1000 items with 600 members each',
     as: publishers,
     run: async (target) => {
-      const data = `{${Array.from({ length: 600 }, (_, i) => `"x${i}":1`).join()}}`;
+      const data = objectOf(600);
       await post(
         target,
         '/api/publish/batch',
@@ -63,7 +62,7 @@ export const publishing = {
     as: publishers,
     run: async (target) => {
       const socket = await join(target);
-      const data = `{${Array.from({ length: 40_000 }, (_, i) => `"x${i}":1`).join()}}`;
+      const data = objectOf(40_000);
       const text = `{"type":"publish","id":9,"topic":"a","event":"b","data":${data}}`;
       for (let i = 0; i < 600; i++) {
         socket.send(text);
