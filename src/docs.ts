@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { routes } from './api/routes.ts';
@@ -11,6 +11,8 @@ import { namespaceSentences } from './config/namespaces.ts';
 import { options, reloadable } from './config.ts';
 import { dashboardPath, dashboardText } from './docs/dashboard.ts';
 import { errorNumbersModule, errorNumbersPath } from './docs/error-numbers.ts';
+import { limitsPath, limitsText } from './docs/limits.ts';
+import { type Cell, code, table } from './docs/table.ts';
 import { closeTable, errorTable } from './errors.ts';
 import { metricRows } from './metrics.ts';
 import { aliasesIn } from './protocol/json/aliases.ts';
@@ -24,15 +26,6 @@ export interface DocsPage {
   readonly sections: () => readonly string[];
 }
 
-type Cell = string | number;
-
-function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
-  const line = (cells: readonly Cell[]) =>
-    `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
-}
-
-const code = (text: string) => (text === '' ? '' : `\`${text}\``);
 const yes = (value: boolean) => (value ? 'yes' : 'no');
 
 /** The program is only described, so nothing of these is called. */
@@ -276,8 +269,10 @@ export function render({ path, title, sections }: DocsPage): string {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const write = (path: string, text: string) => writeFileSync(new URL(`../${path}`, import.meta.url), text);
+  const urlOf = (path: string) => new URL(`../${path}`, import.meta.url);
+  const write = (path: string, text: string) => writeFileSync(urlOf(path), text);
   for (const page of pages) write(page.path, render(page));
+  write(limitsPath, limitsText(readFileSync(urlOf(limitsPath), 'utf8')));
   write(errorNumbersPath, errorNumbersModule());
   write(dashboardPath, dashboardText());
 }

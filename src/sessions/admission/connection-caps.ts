@@ -24,7 +24,7 @@ interface Cap<Limit = string> {
 
 /**
  * Every cap on open connections. A new one is a new row and the option that it names: `Seat` takes its places and gives
- * them back, a test of all caps has it, and another one asks for its line in LIMITS.md.
+ * them back, a test of all caps has it, and LIMITS.md follows.
  */
 const capTable = [
   { limit: 'connectionsMax', code: 'too_many_connections', keyOf: () => 'all' },
