@@ -5,12 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { moduleFile } from './support/command-line.ts';
-import { startGateway, type TestGateway } from './support/gateway.ts';
+import type { startGateway, TestGateway } from './support/gateway.ts';
 import { HookServer, hookSecret } from './support/hook-server.ts';
 import { type Frame, JsonClient } from './support/json-client.ts';
+import { opened } from './support/opened.ts';
 import { RawSocket } from './support/raw-socket.ts';
+import { gatewayOfTest } from './support/sdk.ts';
 import { signToken, tokenSecret } from './support/tokens.ts';
 
 /**
@@ -19,31 +21,23 @@ import { signToken, tokenSecret } from './support/tokens.ts';
  */
 
 let gateway: TestGateway;
-const cleanups: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
 
 type Flags = Parameters<typeof startGateway>[0];
 
 async function start(flags: Flags = {}, namespaces?: string): Promise<void> {
-  gateway = await startGateway(flags, namespaces === undefined ? undefined : file(namespaces));
-  cleanups.push(() => gateway.close());
+  gateway = await gatewayOfTest(flags, namespaces === undefined ? undefined : file(namespaces));
 }
 
 function file(namespaces: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-server-'));
-  cleanups.push(() => rmSync(folder, { recursive: true }));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   const path = join(folder, 'sluice.yaml');
   writeFileSync(path, `namespaces: ${namespaces}\n`);
   return path;
 }
 
 async function connect(): Promise<JsonClient> {
-  const client = await JsonClient.open(gateway.wsUrl);
-  cleanups.push(() => client.close());
-  return client;
+  return opened(JsonClient.open(gateway.wsUrl));
 }
 
 async function publish(topic: string, fields: Record<string, unknown> = {}): Promise<number> {
@@ -138,7 +132,7 @@ describe('a session that does not read', () => {
       const client = await connect();
       await subscribe(client, { topic: 'a' });
       client.socket.pause();
-      cleanups.push(() => client.socket.terminate());
+      onTestFinished(() => client.socket.terminate());
     }
     const item = JSON.stringify({ topic: 'a', data: 'x'.repeat(50_000) });
     for (let i = 0; i < megabytes; i++)
@@ -189,7 +183,7 @@ describe('what the gateway does by itself', () => {
       console.log('closed');`;
     const args = [...nodeArgs, '--input-type=module', '--eval', program];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    cleanups.push(() => child.kill('SIGKILL'));
+    onTestFinished(() => void child.kill('SIGKILL'));
     const exit = once(child, 'exit');
     expect([await text(child.stdout), await exit]).toEqual(['closed\n', [0, null]]);
   });
@@ -227,8 +221,7 @@ describe('readyLoopDelayMaxMs', () => {
 
 describe('hookConcurrency', () => {
   it('is how many questions of a hook are asked at a time', async () => {
-    const hooks = await HookServer.start();
-    cleanups.push(() => hooks.close());
+    const hooks = await opened(HookServer.start());
     let asking = 0;
     let most = 0;
     let answerAll = (): void => undefined;
@@ -301,7 +294,7 @@ describe('httpConnectionsMax', () => {
   it('is how many connections speak HTTP at a time', async () => {
     await start({ httpConnectionsMax: 3 });
     const sockets = await Promise.all(Array.from({ length: 8 }, () => RawSocket.open(gateway.port)));
-    cleanups.push(() => sockets.forEach((socket) => void socket.kill()));
+    onTestFinished(() => sockets.forEach((socket) => void socket.kill()));
     await expect.poll(() => sockets.filter(({ ended }) => ended).length).toBeGreaterThanOrEqual(5);
     expect(sockets.filter(({ ended }) => !ended).length).toBe(3);
   });

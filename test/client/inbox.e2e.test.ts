@@ -1,20 +1,17 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import WebSocket from 'ws';
 import { SluiceClient } from '../../src/client/index.ts';
 import { JsonClient } from '../../src/client/json/index.ts';
 import { CuttingProxy } from '../support/cutting-proxy.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { opened } from '../support/opened.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 import { signToken, tokenSecret } from '../support/tokens.ts';
 
 let gateway: TestGateway;
-const ends: (() => unknown)[] = [];
 
 beforeAll(async () => {
   gateway = await startGateway({ tokenSecret });
-});
-afterEach(() => {
-  for (const end of ends.splice(0)) end();
 });
 afterAll(() => gateway.close());
 
@@ -51,7 +48,7 @@ async function userOf<C extends Client>(name: string, open: (url: string, token:
 
   function clientAt(url: string): C {
     const client = open(url, token);
-    ends.push(() => client.close());
+    onTestFinished(() => client.close());
     return client;
   }
 
@@ -89,8 +86,7 @@ async function userOf<C extends Client>(name: string, open: (url: string, token:
 describe.each(Object.entries(clients))('devices of one user, by %s', (transport, open) => {
   it('do not miss what was on its way when the network died, and do not get again what one has shown', async () => {
     const { device, notify, given, acknowledged } = await userOf(`in-flight-${transport}`, open);
-    const proxy = await CuttingProxy.open(gateway.url);
-    ends.push(() => proxy.close());
+    const proxy = await opened(CuttingProxy.open(gateway.url));
     const first = await device(proxy.wsUrl);
     await notify('seen');
     await expect.poll(() => first.had).toEqual(['seen']);

@@ -1,17 +1,14 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { type ClientOptions, SluiceClient, type Subscription } from '../../src/client/index.ts';
 import { CuttingProxy } from '../support/cutting-proxy.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { ofTest, opened } from '../support/opened.ts';
 
 let gateway: TestGateway;
-const ends: (() => unknown)[] = [];
 
 beforeAll(async () => {
   gateway = await startGateway({ connectionsMaxPerIp: 1000, handshakesPerSecondPerIp: 10_000 });
-});
-afterEach(async () => {
-  for (const end of ends.splice(0)) await end();
 });
 afterAll(() => gateway.close());
 
@@ -29,11 +26,12 @@ describe.each(['websocket', 'sse', 'poll'] as const)('a grid that scrolls, by %s
   const topic = `server:${transport}`;
 
   async function gridOf(keys: readonly string[], url = gateway.wsUrl, options: ClientOptions = {}) {
-    const client = new SluiceClient(url, {
-      ...{ WebSocket, transports: [transport], reconnect: { delaysMs: [20] }, ...options },
-    });
+    const client = ofTest(
+      new SluiceClient(url, {
+        ...{ WebSocket, transports: [transport], reconnect: { delaysMs: [20] }, ...options },
+      }),
+    );
     client.onError(() => undefined);
-    ends.push(() => client.close());
     const grid = client.subscribe(topic, { keys });
     const told: string[] = [];
     grid.on('publication', ({ key, data }) => told.push(`${key}=${data}`));
@@ -73,8 +71,7 @@ describe.each(['websocket', 'sse', 'poll'] as const)('a grid that scrolls, by %s
 
   it('comes back with the keys of then, whatever it scrolled to while it was away', async () => {
     await change(topic, { a: 1, b: 1, c: 1 });
-    const proxy = await CuttingProxy.open(gateway.url);
-    ends.push(() => proxy.close());
+    const proxy = await opened(CuttingProxy.open(gateway.url));
     const { client, grid } = await gridOf(['a', 'b'], proxy.wsUrl);
     await expect.poll(() => shown(grid)).toEqual({ a: 1, b: 1 });
     const away = new Promise((resolve) => client.onDisconnect(resolve));

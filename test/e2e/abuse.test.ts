@@ -5,7 +5,7 @@ import type { ServerFrame } from '../../src/protocol/server-frames.ts';
 import { protobufCodec } from '../support/codecs.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
-import { Opened } from '../support/opened.ts';
+import { opened } from '../support/opened.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 import { clientFrame, RawSocket, upgradeRequest } from '../support/raw-socket.ts';
 import { Witness } from '../support/witness.ts';
@@ -17,7 +17,6 @@ const bodyMaxBytes = 16_384;
 const nothing = new Uint8Array(0);
 let gateway: TestGateway;
 let witness: Witness;
-const opened = new Opened();
 
 beforeAll(async () => {
   gateway = await startGateway({
@@ -33,7 +32,6 @@ beforeAll(async () => {
 /** After whatever was done, the gateway serves as before. */
 afterEach(async () => {
   await witness.missedNothing();
-  await opened.close();
 });
 
 afterAll(async () => {
@@ -42,19 +40,19 @@ afterAll(async () => {
 });
 
 function jsonClient(): Promise<JsonClient> {
-  return opened.open(JsonClient.open(gateway.wsUrl));
+  return opened(JsonClient.open(gateway.wsUrl));
 }
 
 function protobufClient(): Promise<ProtobufClient> {
-  return opened.open(ProtobufClient.open(gateway.wsUrl));
+  return opened(ProtobufClient.open(gateway.wsUrl));
 }
 
 function rawSocket(): Promise<RawSocket> {
-  return opened.open(RawSocket.open(gateway.port));
+  return opened(RawSocket.open(gateway.port));
 }
 
 function rawWebSocket(protocol?: string): Promise<RawSocket> {
-  return opened.open(RawSocket.webSocket(gateway.port, protocol));
+  return opened(RawSocket.webSocket(gateway.port, protocol));
 }
 
 /** Sends a message as it is, and resolves with the error that it is answered by. */

@@ -1,29 +1,24 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import type { StateChange } from '../../src/client/connection/connection.ts';
 import { SluiceClient } from '../../src/client/index.ts';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import type { TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
-import { Opened } from '../support/opened.ts';
+import { ofTest, opened } from '../support/opened.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
+import { gatewayOfTest } from '../support/sdk.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
 const byKey = { 'x-api-key': apiKey };
 
 let gateway: TestGateway;
-const opened = new Opened();
-
-afterEach(async () => {
-  await opened.close();
-  await gateway.close();
-});
 
 function connect(query = '', headers: Record<string, string> = {}): Promise<JsonClient> {
-  return opened.open(JsonClient.open(gateway.wsUrl + query, [], { headers }));
+  return opened(JsonClient.open(gateway.wsUrl + query, [], { headers }));
 }
 
 type Grant = readonly [pattern: string, ...allow: string[]];
@@ -66,7 +61,7 @@ describe.each([
   ['both', { apiKeys: [apiKey], tokenSecret }],
 ])('with %s configured, a client without a credential', (_, options) => {
   it('reads nothing over HTTP', async () => {
-    gateway = await startGateway(options);
+    gateway = await gatewayOfTest(options);
     for (const path of [...reads, '/api/topics', '/api/stats', '/api/topics/%24all/history']) {
       expect([path, await get(path)]).toEqual([path, 401]);
     }
@@ -74,7 +69,7 @@ describe.each([
   });
 
   it('is told `unauthorized` to every command, and closed with 4501', async () => {
-    gateway = await startGateway(options);
+    gateway = await gatewayOfTest(options);
     for (const command of commands) {
       const client = await connect();
       expect([command, await client.call(command)]).toMatchObject([command, { code: 'unauthorized' }]);
@@ -85,14 +80,14 @@ describe.each([
   });
 
   it('gets the same errors in protobuf', async () => {
-    gateway = await startGateway(options);
-    const client = await opened.open(ProtobufClient.open(gateway.wsUrl));
+    gateway = await gatewayOfTest(options);
+    const client = await opened(ProtobufClient.open(gateway.wsUrl));
     expect(await client.call('history', { topic: 'payroll:2026' })).toMatchObject({ code: 'unauthorized' });
   });
 
   it('may ask whether it is alive, and joins nothing by the path', async () => {
-    gateway = await startGateway(options);
-    const client = await opened.open(JsonClient.open(`${gateway.wsUrl}/payroll%3A2026`));
+    gateway = await gatewayOfTest(options);
+    const client = await opened(JsonClient.open(`${gateway.wsUrl}/payroll%3A2026`));
     expect((await client.call({ type: 'ping' })).type).toBe('pong');
     expect(await client.call({ type: 'connect' })).toMatchObject({ code: 'unauthorized' });
     expect((await client.end()).code).toBe(4501);
@@ -102,9 +97,9 @@ describe.each([
 
 describe('a client that shows its credential in `connect`', () => {
   it('joins what is its own, and what the path named, then', async () => {
-    gateway = await startGateway({ apiKeys: [apiKey], tokenSecret });
+    gateway = await gatewayOfTest({ apiKeys: [apiKey], tokenSecret });
     await publish('rooms:1');
-    const client = await opened.open(JsonClient.open(`${gateway.wsUrl}/rooms%3A1`));
+    const client = await opened(JsonClient.open(`${gateway.wsUrl}/rooms%3A1`));
     const reply = await client.call({
       type: 'connect',
       token: await token('alice', ['rooms:*', 'subscribe']),
@@ -117,7 +112,7 @@ describe('a client that shows its credential in `connect`', () => {
   });
 
   it('may send commands right after it', async () => {
-    gateway = await startGateway({ apiKeys: [apiKey], tokenSecret });
+    gateway = await gatewayOfTest({ apiKeys: [apiKey], tokenSecret });
     await publish('rooms:1');
     const client = await connect();
     const good = await token('alice', ['rooms:*', 'subscribe']);
@@ -134,7 +129,7 @@ describe('a client that shows its credential in `connect`', () => {
   });
 
   it('may show an API key there', async () => {
-    gateway = await startGateway({ apiKeys: [apiKey] });
+    gateway = await gatewayOfTest({ apiKeys: [apiKey] });
     await publish('payroll:2026');
     const client = await connect();
     expect((await client.call({ type: 'connect', token: apiKey })).type).toBe('connected');
@@ -145,7 +140,7 @@ describe('a client that shows its credential in `connect`', () => {
     ['an unknown key', async () => 'no-such-key-at-all-here'],
     ['a forged token', async () => `${await token('alice')}x`],
   ])('is closed after %s', async (_, credential) => {
-    gateway = await startGateway({ apiKeys: [apiKey], tokenSecret });
+    gateway = await gatewayOfTest({ apiKeys: [apiKey], tokenSecret });
     const client = await connect();
     expect(await client.call({ type: 'connect', token: await credential() })).toMatchObject({
       code: 'unauthorized',
@@ -154,7 +149,7 @@ describe('a client that shows its credential in `connect`', () => {
   });
 
   it('is an authenticated one to the caps: it takes a place of its address then', async () => {
-    gateway = await startGateway({ apiKeys: [apiKey], tokenSecret, connectionsMaxPerIp: 1 });
+    gateway = await gatewayOfTest({ apiKeys: [apiKey], tokenSecret, connectionsMaxPerIp: 1 });
     const [first, second] = [await connect(), await connect()];
     expect((await first.call({ type: 'connect', token: await token('alice') })).type).toBe('connected');
     const refused = await second.call({ type: 'connect', token: await token('bob') });
@@ -167,14 +162,14 @@ describe('a client that shows its credential in `connect`', () => {
 
 describe('connections that have not authenticated', () => {
   const upgrade = async (query = '') => {
-    const socket = await opened.open(RawSocket.open(gateway.port));
+    const socket = await opened(RawSocket.open(gateway.port));
     await socket.send(upgradeRequest({ path: `/ws${query}` }));
     const text = await socket.until((all) => all.includes('\r\n\r\n'));
     return Number(text.split(' ')[1]);
   };
 
   it('have a cap of their own per address', async () => {
-    gateway = await startGateway({ apiKeys: [apiKey], unauthenticatedMaxPerIp: 2, connectionsMaxPerIp: 1 });
+    gateway = await gatewayOfTest({ apiKeys: [apiKey], unauthenticatedMaxPerIp: 2, connectionsMaxPerIp: 1 });
     expect([await upgrade(), await upgrade(), await upgrade()]).toEqual([101, 101, 429]);
     expect(await upgrade(`?token=${apiKey}`)).toBe(101);
     expect(await upgrade(`?token=${apiKey}`)).toBe(429);
@@ -183,7 +178,7 @@ describe('connections that have not authenticated', () => {
   });
 
   it('are closed with 4501 when 5 s have passed', async () => {
-    gateway = await startGateway({ apiKeys: [apiKey] });
+    gateway = await gatewayOfTest({ apiKeys: [apiKey] });
     const client = await connect();
     expect(await client.end()).toEqual({ code: 4501, reason: 'unauthorized' });
   });
@@ -193,7 +188,7 @@ describe('anonymous access that is switched on', () => {
   const options = { apiKeys: [apiKey], tokenSecret, anonymous: true };
 
   it('is the same over every transport and route', async () => {
-    gateway = await startGateway(options);
+    gateway = await gatewayOfTest(options);
     await publish('payroll:2026');
     for (const path of reads) expect([path, await get(path)]).toEqual([path, 200]);
     expect(await get('/api/topics/%24all/history')).toBe(200);
@@ -221,9 +216,7 @@ describe('a token', () => {
     const path = `/api/topics/${encodeURIComponent(topic)}`;
     const subscribed = errorOf(await client.call({ type: 'subscribe', topic }));
     const history = await client.call({ type: 'history', topic });
-    const byPath = await opened.open(
-      JsonClient.open(`${gateway.wsUrl}/${encodeURIComponent(topic)}${query}`),
-    );
+    const byPath = await opened(JsonClient.open(`${gateway.wsUrl}/${encodeURIComponent(topic)}${query}`));
     const opening = await byPath.until(
       ({ type, results = [] }) =>
         type === 'subscribed' &&
@@ -240,7 +233,7 @@ describe('a token', () => {
   }
 
   it('reads what its topics say, by every door, and nothing else', async () => {
-    gateway = await startGateway({ apiKeys: [apiKey], tokenSecret });
+    gateway = await gatewayOfTest({ apiKeys: [apiKey], tokenSecret });
     const grants = await token('alice', ['rooms:*', 'subscribe'], ['inbox', 'publish'], ['who', 'presence']);
     const headers = { authorization: `Bearer ${grants}` };
     await check(`?token=${grants}`, headers, 'rooms:1', true);
@@ -260,7 +253,7 @@ describe('a token', () => {
   });
 
   it('without the claim `topics` reads its user’s topic and `$all`', async () => {
-    gateway = await startGateway({ apiKeys: [apiKey], tokenSecret });
+    gateway = await gatewayOfTest({ apiKeys: [apiKey], tokenSecret });
     for (const user of ['alice', undefined]) {
       const bare = await token(user);
       const headers = { authorization: `Bearer ${bare}` };
@@ -275,7 +268,7 @@ describe('a token', () => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-'));
     const file = join(folder, 'sluice.yaml');
     await writeFile(file, 'namespaces: { public: { anonymous: { subscribe: true } } }\n');
-    gateway = await startGateway({ apiKeys: [apiKey], tokenSecret }, file);
+    gateway = await gatewayOfTest({ apiKeys: [apiKey], tokenSecret }, file);
     await rm(folder, { recursive: true });
     const bare = await token('alice');
     await check(`?token=${bare}`, { authorization: `Bearer ${bare}` }, 'public:news', true);
@@ -289,7 +282,7 @@ describe('a token', () => {
 
 describe('the credential of an upgrade', () => {
   it.each(['?token=', '?token=&token=', '?x=1&token='])('in a header is not hidden by %s', async (query) => {
-    gateway = await startGateway({ apiKeys: [apiKey], tokenSecret });
+    gateway = await gatewayOfTest({ apiKeys: [apiKey], tokenSecret });
     const client = await connect(query, { authorization: `Bearer ${await token('alice')}` });
     expect(client.frames[0]).toMatchObject({ user: 'alice' });
     const keyed = await connect(query, byKey);
@@ -297,11 +290,11 @@ describe('the credential of an upgrade', () => {
   });
 
   it('that is not a known key is refused with 401, to an upgrade and to a plain request', async () => {
-    gateway = await startGateway({ apiKeys: [apiKey] });
+    gateway = await gatewayOfTest({ apiKeys: [apiKey] });
     const wrong = { 'x-api-key': 'mistyped-key-of-some-length' };
     expect(await get('/ws', wrong)).toBe(401);
     expect(await get('/ws', byKey)).toBe(426);
-    const socket = await opened.open(RawSocket.open(gateway.port));
+    const socket = await opened(RawSocket.open(gateway.port));
     await socket.send(upgradeRequest({ headers: ['X-API-Key: mistyped-key-of-some-length'] }));
     const answer = await socket.answer();
     expect([answer.status, answer.body]).toEqual([401, expect.stringContaining('"unauthorized"')]);
@@ -315,12 +308,12 @@ describe('the SDK', () => {
     const states: StateChange[] = [];
     made.on('state', (change) => states.push(change));
     made.onError(() => undefined);
-    opened.add(made);
+    ofTest(made);
     return { made, states };
   }
 
   it('gets in with a token, and with an API key', async () => {
-    gateway = await startGateway({ apiKeys: [apiKey], tokenSecret });
+    gateway = await gatewayOfTest({ apiKeys: [apiKey], tokenSecret });
     await publish('rooms:1');
     const { made } = client({ token: () => token('alice', ['rooms:*', 'subscribe']) });
     expect((await made.connect()).user).toBe('alice');
@@ -331,7 +324,7 @@ describe('the SDK', () => {
   });
 
   it('without a token is closed, with the reason', async () => {
-    gateway = await startGateway({ apiKeys: [apiKey], tokenSecret });
+    gateway = await gatewayOfTest({ apiKeys: [apiKey], tokenSecret });
     const { made, states } = client();
     await expect(made.connect()).rejects.toMatchObject({ code: 'unauthorized' });
     expect(states.at(-1)).toMatchObject({ state: 'closed', error: { code: 'unauthorized' } });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commandKinds } from '../../src/protocol/client-frames.ts';
 import type { Payload, Publication } from '../../src/protocol/frames.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
@@ -7,7 +7,7 @@ import type { ServerFrame } from '../../src/protocol/server-frames.ts';
 import { serverKinds } from '../../src/protocol/server-frames.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
-import { Opened } from '../support/opened.ts';
+import { opened } from '../support/opened.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 
 /** Spaces, a zero that JSON.parse would drop, an escape of a character that needs none, and one beyond ASCII. */
@@ -29,13 +29,10 @@ const value = (text: string) => text.trim();
 
 let gateway: TestGateway;
 let topics = 0;
-const opened = new Opened();
 
 beforeAll(async () => {
   gateway = await startGateway({ commandsPerSecond: 10_000, handshakesPerSecondPerIp: 1000 });
 });
-
-afterEach(() => opened.close());
 
 afterAll(async () => {
   await gateway.close();
@@ -44,11 +41,11 @@ afterAll(async () => {
 const newTopic = (namespace = 'bytes') => `${namespace}:${++topics}`;
 
 function jsonClient(): Promise<JsonClient> {
-  return opened.open(JsonClient.open(gateway.wsUrl));
+  return opened(JsonClient.open(gateway.wsUrl));
 }
 
 function protobufClient(): Promise<ProtobufClient> {
-  return opened.open(ProtobufClient.open(gateway.wsUrl));
+  return opened(ProtobufClient.open(gateway.wsUrl));
 }
 
 async function publish(topic: string, data: string, more = ''): Promise<{ epoch: string; offset: number }> {

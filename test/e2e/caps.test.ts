@@ -1,32 +1,27 @@
-import { afterEach, describe, expect, it } from 'vitest';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { describe, expect, it } from 'vitest';
+import type { TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
-import { Opened } from '../support/opened.ts';
+import { opened } from '../support/opened.ts';
 import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
+import { gatewayOfTest } from '../support/sdk.ts';
 import { signToken, tokenSecret } from '../support/tokens.ts';
 
 let gateway: TestGateway;
-const opened = new Opened();
-
-afterEach(async () => {
-  await opened.close();
-  await gateway.close();
-});
 
 function connect(localAddress?: string, query = ''): Promise<JsonClient> {
-  return opened.open(JsonClient.open(gateway.wsUrl + query, [], { localAddress }));
+  return opened(JsonClient.open(gateway.wsUrl + query, [], { localAddress }));
 }
 
 /** The answer to an upgrade. */
 async function upgrade(localAddress?: string, path?: string) {
-  const socket = await opened.open(RawSocket.open(gateway.port, localAddress));
+  const socket = await opened(RawSocket.open(gateway.port, localAddress));
   await socket.send(upgradeRequest({ path }));
   return socket.answer();
 }
 
 /** The answer to a plain GET of the same URL. */
 async function explain(localAddress?: string, path = '/ws') {
-  const socket = await opened.open(RawSocket.open(gateway.port, localAddress));
+  const socket = await opened(RawSocket.open(gateway.port, localAddress));
   await socket.send(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
   return socket.answer();
 }
@@ -45,7 +40,7 @@ const open = () => gateway.metric('sluice_connections');
 
 describe('the cap on all connections', () => {
   it('refuses before the upgrade with 503, when to come back, and JSON; a plain GET tells the same', async () => {
-    gateway = await startGateway({ connectionsMax: 2 });
+    gateway = await gatewayOfTest({ connectionsMax: 2 });
     await connect('127.0.0.2');
     await connect('127.0.0.3');
     for (const answer of [await upgrade('127.0.0.4'), await explain('127.0.0.4')]) {
@@ -59,7 +54,7 @@ describe('the cap on all connections', () => {
   });
 
   it('counts a connection out when it closes, in order or abruptly, and never twice', async () => {
-    gateway = await startGateway({ connectionsMax: 2, handshakesPerSecondPerIp: 1000 });
+    gateway = await gatewayOfTest({ connectionsMax: 2, handshakesPerSecondPerIp: 1000 });
     const [closing] = [await connect(), await connect()];
     await closing.close();
     await expect.poll(open).toBe(1);
@@ -79,7 +74,7 @@ describe('the cap on all connections', () => {
 
 describe('the cap per address', () => {
   it('refuses the address with 429 and no other', async () => {
-    gateway = await startGateway({ connectionsMaxPerIp: 2 });
+    gateway = await gatewayOfTest({ connectionsMaxPerIp: 2 });
     await connect('127.0.0.2');
     const second = await connect('127.0.0.2');
     for (const answer of [await upgrade('127.0.0.2'), await explain('127.0.0.2')]) {
@@ -97,14 +92,14 @@ describe('the cap per address', () => {
   });
 
   it('counts by what a trusted proxy says, and not by what others say', async () => {
-    gateway = await startGateway({
+    gateway = await gatewayOfTest({
       connectionsMaxPerIp: 1,
       trustedProxies: '127.0.0.9',
       tokenSecret,
       anonymous: true,
     });
     const from = async (peer: string, forwarded: string) => {
-      const socket = await opened.open(RawSocket.open(gateway.port, peer));
+      const socket = await opened(RawSocket.open(gateway.port, peer));
       await socket.send(upgradeRequest({ headers: [`X-Forwarded-For: ${forwarded}`] }));
       await socket.until((text) => text.includes('\r\n\r\n'));
       return Number(socket.text.split(' ')[1]);
@@ -122,7 +117,7 @@ describe('the cap per address', () => {
 
 describe('the cap per user', () => {
   it('refuses the user by the token of the upgrade with 429, wherever they come from', async () => {
-    gateway = await startGateway({ connectionsMaxPerUser: 2, tokenSecret });
+    gateway = await gatewayOfTest({ connectionsMaxPerUser: 2, tokenSecret });
     const path = `/ws?token=${await token('alice')}`;
     const query = path.slice('/ws'.length);
     await connect('127.0.0.2', query);
@@ -140,7 +135,7 @@ describe('the cap per user', () => {
   });
 
   it('refuses the user by the token of connect, and the session stays who it was', async () => {
-    gateway = await startGateway({ connectionsMaxPerUser: 1, tokenSecret, anonymous: true });
+    gateway = await gatewayOfTest({ connectionsMaxPerUser: 1, tokenSecret, anonymous: true });
     const alice = await token('alice');
     const first = await connect();
     expect(await first.call({ type: 'connect', token: alice })).toMatchObject({ user: 'alice' });
@@ -163,7 +158,7 @@ describe('the cap per user', () => {
   });
 
   it('is not used up by connections that end while their token is looked at', async () => {
-    gateway = await startGateway({
+    gateway = await gatewayOfTest({
       connectionsMaxPerUser: 2,
       tokenSecret,
       anonymous: true,
@@ -171,7 +166,7 @@ describe('the cap per user', () => {
     });
     const alice = await token('alice');
     for (let i = 0; i < 30; i++) {
-      const socket = await opened.open(RawSocket.webSocket(gateway.port));
+      const socket = await opened(RawSocket.webSocket(gateway.port));
       // One segment: the close frame is read in the turn in which the token begins to be verified.
       socket.send(
         Buffer.concat([
@@ -200,7 +195,7 @@ function masked(opcode: number, text: string): Buffer {
 
 describe('a token of the upgrade', () => {
   it('that is refused is told before the upgrade, and to a plain GET', async () => {
-    gateway = await startGateway({ tokenSecret, tokenClockToleranceSeconds: 0 });
+    gateway = await gatewayOfTest({ tokenSecret, tokenClockToleranceSeconds: 0 });
     const expired = `/ws?token=${await token('alice', '-1s')}`;
     for (const answer of [await upgrade(undefined, expired), await explain(undefined, expired)]) {
       expect(answer.status).toBe(401);
@@ -218,7 +213,7 @@ describe('a token of the upgrade', () => {
   });
 
   it('is told to pages of listed origins only', async () => {
-    gateway = await startGateway({ tokenSecret, origins: 'https://dash.example.org' });
+    gateway = await gatewayOfTest({ tokenSecret, origins: 'https://dash.example.org' });
     const url = `${gateway.url}/ws?token=x.y.z`;
     const listed = await fetch(url, { headers: { origin: 'https://dash.example.org' } });
     expect(listed.status).toBe(401);
@@ -232,7 +227,7 @@ describe('a token of the upgrade', () => {
 
 describe('the rate of handshakes per address', () => {
   it('refuses with 429 and when to come back, and no other address', async () => {
-    gateway = await startGateway({ handshakesPerSecondPerIp: 1, connectionsMaxPerIp: 3 });
+    gateway = await gatewayOfTest({ handshakesPerSecondPerIp: 1, connectionsMaxPerIp: 3 });
     for (let i = 0; i < 3; i++) {
       const client = await connect('127.0.0.2');
       await client.close();
@@ -247,7 +242,7 @@ describe('the rate of handshakes per address', () => {
   });
 
   it('is not used up by asking', async () => {
-    gateway = await startGateway({ handshakesPerSecondPerIp: 1, connectionsMaxPerIp: 3 });
+    gateway = await gatewayOfTest({ handshakesPerSecondPerIp: 1, connectionsMaxPerIp: 3 });
     for (let i = 0; i < 10; i++) expect((await explain('127.0.0.2')).status).toBe(426);
     const upgrades = await Promise.all([1, 2, 3, 4].map(() => upgrade('127.0.0.2')));
     expect(upgrades.map(({ status }) => status).sort()).toEqual([101, 101, 101, 429]);
@@ -267,7 +262,7 @@ describe('views with a filter', () => {
     (reply['results'] as { error?: { code: string } }[]).filter(({ error }) => error === undefined).length;
 
   it('of clients without a token leave room for others, and plain subscriptions always have it', async () => {
-    gateway = await startGateway({ tokenSecret, anonymous: true });
+    gateway = await gatewayOfTest({ tokenSecret, anonymous: true });
     for (const address of ['127.0.0.1', '127.0.0.1', '127.0.0.2', '127.0.0.3']) {
       const client = await connect(address);
       const reply = await client.call({
@@ -295,7 +290,7 @@ describe('the cap on topics', () => {
     (await gateway.post('/api/publish', JSON.stringify({ topic, type: 'update', data: 1 }))).status;
 
   it('is not used up by subscriptions to topics that do not exist, nor overrun by publishing to them', async () => {
-    gateway = await startGateway({ topicsMax: 4 });
+    gateway = await gatewayOfTest({ topicsMax: 4 });
     const client = await connect();
     const names = Array.from({ length: 8 }, (_, i) => `absent:${i}`);
     const subscriptions = names.map((topic) => ({ topic }));

@@ -1,24 +1,20 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it, vi } from 'vitest';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
-import { Opened } from '../support/opened.ts';
+import { opened } from '../support/opened.ts';
+import { gatewayOfTest } from '../support/sdk.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
 const hourMs = 3_600_000;
 const headers = { 'x-api-key': apiKey };
 
 let gateway: TestGateway;
-const opened = new Opened();
-const folders: string[] = [];
 
-afterEach(async () => {
+afterEach(() => {
   vi.useRealTimers();
-  await opened.close();
-  await gateway.close();
-  for (const folder of folders.splice(0)) await rm(folder, { recursive: true });
 });
 
 /** Sets the wall clock of this process, and leaves the monotonic one. */
@@ -45,8 +41,8 @@ describe.each([
 ] as const)('of the engine %s, when the wall clock is set by %d ms', (engine, stepMs) => {
   it('nothing ages, expires or is forgotten, and readers are told the time that it shows', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'sluice-clock-'));
-    folders.push(dataDir);
-    gateway = await startGateway({
+    onTestFinished(() => rm(dataDir, { recursive: true }));
+    gateway = await gatewayOfTest({
       ...{ engine, dataDir, topicHistoryMaxAgeSeconds: 600 },
       ...{ apiKeys: [apiKey], tokenSecret },
     });
@@ -71,9 +67,9 @@ describe.each([
 });
 
 it('a token expires by the wall clock', async () => {
-  gateway = await startGateway({ apiKeys: [apiKey], tokenSecret });
+  gateway = await gatewayOfTest({ apiKeys: [apiKey], tokenSecret });
   const token = await signToken({ sub: 'alice', topics: [] }, { expiresIn: '30m' });
-  const client = await opened.open(JsonClient.open(`${gateway.wsUrl}?token=${token}`));
+  const client = await opened(JsonClient.open(`${gateway.wsUrl}?token=${token}`));
   setWallClock(hourMs);
   expect(await client.end()).toMatchObject({ code: 4501 });
 });
@@ -82,7 +78,9 @@ it.each([hourMs, -hourMs])(
   'the log says how long a connection lived, though the clock was set by %d ms',
   async (stepMs) => {
     const lines: string[] = [];
-    gateway = await startGateway({ logLevel: 'info' }, undefined, { write: (line) => void lines.push(line) });
+    gateway = await gatewayOfTest({ logLevel: 'info' }, undefined, {
+      write: (line) => void lines.push(line),
+    });
     const startMs = performance.now();
     const client = await JsonClient.open(gateway.wsUrl);
     setWallClock(stepMs);

@@ -1,32 +1,25 @@
-import { afterEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { SluiceClient } from '../../src/client/index.ts';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import type { startGateway, TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { ofTest, opened } from '../support/opened.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
+import { gatewayOfTest } from '../support/sdk.ts';
 
 /** Enough for deflating 1 kB to pay for itself. */
 const crowd = 150;
 
-const closing: (() => void | Promise<void>)[] = [];
-
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
 async function start(flags: Parameters<typeof startGateway>[0] = {}): Promise<TestGateway> {
-  const gateway = await startGateway({
+  return gatewayOfTest({
     connectionsMaxPerIp: 1000,
     handshakesPerSecondPerIp: 1000,
     ...flags,
   });
-  closing.push(() => gateway.close());
-  return gateway;
 }
 
 async function join({ wsUrl }: TestGateway, capabilities: string[]) {
-  const client = await ProtobufClient.open(wsUrl);
-  closing.push(() => client.close());
+  const client = await opened(ProtobufClient.open(wsUrl));
   await client.call('connect', { capabilities });
   const reply = await client.call('subscribe', { subscriptions: [{ topic: 'stats' }] });
   if (reply.kind !== 'subscribed' || !('view' in reply.results[0]!))
@@ -63,8 +56,7 @@ async function publish(gateway: TestGateway, { client, view }: Joined, from: num
 }
 
 function sdk({ wsUrl }: TestGateway) {
-  const client = new SluiceClient(wsUrl, { WebSocket });
-  closing.push(() => client.close());
+  const client = ofTest(new SluiceClient(wsUrl, { WebSocket }));
   const texts: string[] = [];
   let wake = () => {};
   const subscription = client.subscribe('stats', {}, ({ text }) => {
@@ -86,8 +78,7 @@ it('clients that know dictionaries, and clients that don’t, hear the same, ear
   const gateway = await start();
   const able = await Promise.all(Array.from({ length: crowd }, () => join(gateway, ['dictionary'])));
   const unable = await join(gateway, []);
-  const json = await JsonClient.open(gateway.wsUrl);
-  closing.push(() => json.close());
+  const json = await opened(JsonClient.open(gateway.wsUrl));
   await json.call({ type: 'subscribe', topic: 'stats' });
   const early = sdk(gateway);
   await early.until(() => early.subscription.state === 'live');

@@ -1,16 +1,11 @@
-import { afterEach, expect, it } from 'vitest';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { expect, it } from 'vitest';
+import type { TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
-import { Opened } from '../support/opened.ts';
+import { opened } from '../support/opened.ts';
+import { gatewayOfTest } from '../support/sdk.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
 let gateway: TestGateway;
-const opened = new Opened();
-
-afterEach(async () => {
-  await opened.close();
-  await gateway.close();
-});
 
 function token(user: string): Promise<string> {
   return signToken({ sub: user, topics: [{ pattern: '*', allow: ['publish', 'subscribe'] }] });
@@ -28,10 +23,10 @@ async function refusals(credential: string, count: number): Promise<Record<strin
 }
 
 it('a batch that would take long to send is cut for the user that publishes it, not for others or a key', async () => {
-  gateway = await startGateway({ apiKeys: [apiKey], tokenSecret });
+  gateway = await gatewayOfTest({ apiKeys: [apiKey], tokenSecret });
   expect(await refusals(await token('alice'), 1000)).toEqual({});
   for (let user = 0; user < 4; user++) {
-    const client = await opened.open(JsonClient.open(`${gateway.wsUrl}?token=${await token(`u${user}`)}`));
+    const client = await opened(JsonClient.open(`${gateway.wsUrl}?token=${await token(`u${user}`)}`));
     const subscriptions = Array.from({ length: 16 }, (_, view) => {
       const condition = (i: number) => ({ op: 'eq', tag: `t${i}`, value: `${user} ${view}` });
       return {

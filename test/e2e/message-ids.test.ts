@@ -1,10 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { describe, expect, it } from 'vitest';
+import type { TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
-import { Opened } from '../support/opened.ts';
+import { opened } from '../support/opened.ts';
+import { gatewayOfTest } from '../support/sdk.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
 const otherKey = 'another-api-key-of-some-length';
@@ -14,15 +15,9 @@ const limits = { messageIdsMaxBytesPerClient: 1024 };
 const room = 16;
 
 let gateway: TestGateway;
-const opened = new Opened();
-
-afterEach(async () => {
-  await opened.close();
-  await gateway.close();
-});
 
 function connect(query = ''): Promise<JsonClient> {
-  return opened.open(JsonClient.open(gateway.wsUrl + query));
+  return opened(JsonClient.open(gateway.wsUrl + query));
 }
 
 function token(user: string): Promise<string> {
@@ -65,7 +60,7 @@ const tooMany = [429, 'rate_limited', expect.stringMatching(/^(300|[12]\d\d)$/)]
 
 describe('message ids over the budget', () => {
   it('are refused to the user that they belong to, by each door, and to no one else', async () => {
-    gateway = await startGateway({ ...limits, apiKeys: [apiKey, otherKey], tokenSecret });
+    gateway = await gatewayOfTest({ ...limits, apiKeys: [apiKey, otherKey], tokenSecret });
     const [alice, bob] = await Promise.all([token('alice'), token('bob')]);
     const first = overWebSocket(await connect(`?token=${alice}`));
     const second = overWebSocket(await connect(`?token=${alice}`));
@@ -91,7 +86,7 @@ describe('message ids over the budget', () => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-ids-'));
     const file = join(folder, 'sluice.yaml');
     await writeFile(file, 'namespaces: { default: { anonymous: { subscribe: true, publish: true } } }\n');
-    gateway = await startGateway({ ...limits, apiKeys: [apiKey], anonymous: true }, file);
+    gateway = await gatewayOfTest({ ...limits, apiKeys: [apiKey], anonymous: true }, file);
     await rm(folder, { recursive: true });
     const [one, two] = [overWebSocket(await connect()), overWebSocket(await connect())];
     await fill(one, 'a', 0);
@@ -101,7 +96,7 @@ describe('message ids over the budget', () => {
   });
 
   it('are refused to an address where the gateway has no keys', async () => {
-    gateway = await startGateway(limits);
+    gateway = await gatewayOfTest(limits);
     const publish = overHttp({});
     await fill(publish, 'a', 0);
     expect(await publish('a4')).toEqual(tooMany);

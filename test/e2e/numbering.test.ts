@@ -1,28 +1,23 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { SluiceClient, type Subscription } from '../../src/client/index.ts';
 import { temporaryFolder } from '../engines/lmdb/fixtures.ts';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import type { TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
+import { ofTest, opened } from '../support/opened.ts';
+import { gatewayOfTest } from '../support/sdk.ts';
 
-const closing: (() => unknown)[] = [];
 let temporary: ReturnType<typeof temporaryFolder>;
 let gateway: TestGateway;
 
 beforeEach(() => {
   temporary = temporaryFolder();
-});
-
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-  temporary.remove();
+  onTestFinished(() => temporary.remove());
 });
 
 async function start(engine: string, more: Record<string, unknown> = {}): Promise<void> {
   const folder = engine === 'lmdb' ? { dataDir: temporary.folder } : {};
-  const started = await startGateway({ engine, shutdownGraceSeconds: 0, ...folder, ...more });
-  gateway = started;
-  closing.push(() => started.close());
+  gateway = await gatewayOfTest({ engine, shutdownGraceSeconds: 0, ...folder, ...more });
 }
 
 /** A large publication makes all other rings give way. */
@@ -42,9 +37,7 @@ async function pushOut(topic: string): Promise<void> {
 }
 
 async function connect(): Promise<JsonClient> {
-  const client = await JsonClient.open(gateway.wsUrl);
-  closing.push(() => client.close());
-  return client;
+  return opened(JsonClient.open(gateway.wsUrl));
 }
 
 async function subscribe(client: JsonClient, subscription: Record<string, unknown>): Promise<Frame> {
@@ -175,8 +168,7 @@ describe('the SDK’s patterns', () => {
   }
 
   async function client(): Promise<SluiceClient> {
-    const made = new SluiceClient(gateway.wsUrl, { WebSocket });
-    closing.push(() => made.close());
+    const made = ofTest(new SluiceClient(gateway.wsUrl, { WebSocket }));
     await made.connect();
     return made;
   }

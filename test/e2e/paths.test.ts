@@ -1,18 +1,15 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
-import { Opened } from '../support/opened.ts';
+import { opened } from '../support/opened.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
 
 let gateway: TestGateway;
-const opened = new Opened();
 
 beforeAll(async () => {
   gateway = await startGateway();
 });
-
-afterEach(() => opened.close());
 
 afterAll(async () => {
   await gateway.close();
@@ -33,7 +30,7 @@ async function subscribedTo(client: JsonClient, topic: string): Promise<Frame> {
 }
 
 function connect(path: string): Promise<JsonClient> {
-  return opened.open(JsonClient.open(url(path)));
+  return opened(JsonClient.open(url(path)));
 }
 
 describe('the path of a WebSocket', () => {
@@ -75,7 +72,7 @@ describe('the path of a WebSocket', () => {
   });
 
   it('does so in protobuf too', async () => {
-    const client = await opened.open(ProtobufClient.open(url('/ws/proto')));
+    const client = await opened(ProtobufClient.open(url('/ws/proto')));
     const frame = await client.until(
       (each) => each.kind === 'subscribed' && each.results.some(({ topic }) => topic === 'proto'),
     );

@@ -1,18 +1,17 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { pollReply } from '../../src/api/stream-request.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
-import { Opened } from '../support/opened.ts';
+import { opened } from '../support/opened.ts';
 import { publicationsOf, SseClient } from '../support/sse-client.ts';
 
 let gateway: TestGateway;
 const folder = mkdtempSync(join(tmpdir(), 'sluice-poll-'));
 const file = join(folder, 'sluice.yaml');
-const opened = new Opened();
 
 beforeAll(async () => {
   const limits = {
@@ -28,7 +27,6 @@ afterAll(async () => {
   await gateway.close();
   rmSync(folder, { recursive: true });
 });
-afterEach(() => opened.close());
 
 /** What `GET /openapi.json` says of a 200, and nothing else. */
 const described = z.strictObject(pollReply.shape);
@@ -173,7 +171,7 @@ test('a response has no more than its buffer, and a frame, of a burst that comes
 });
 
 test('the polls of a client are one connection, which stays in its topics between them', async () => {
-  const watcher = await opened.open(JsonClient.open(gateway.wsUrl));
+  const watcher = await opened(JsonClient.open(gateway.wsUrl));
   await watcher.call({ type: 'subscribe', topic: 'room:2', presence: true });
   let { cursor, events } = await poll('topic=room:2');
   const { session } = events[0] as { session: string };
@@ -259,7 +257,7 @@ test('takes lists by POST, and refuses what no stream takes with a status', asyn
 });
 
 test('polls of a pattern repeat nothing that its other subscribers still wait for', async () => {
-  const stream = await opened.open(SseClient.open({ port: gateway.port, path: '/sse?topic=beside:*' }));
+  const stream = await opened(SseClient.open({ port: gateway.port, path: '/sse?topic=beside:*' }));
   let { cursor } = await poll('topic=beside:*');
   const seen: unknown[] = [];
   const publishing = (async () => {

@@ -1,22 +1,17 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { describe, expect, it } from 'vitest';
+import type { TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
-import { Opened } from '../support/opened.ts';
+import { opened } from '../support/opened.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
+import { gatewayOfTest } from '../support/sdk.ts';
 
 let gateway: TestGateway;
-const opened = new Opened();
-
-afterEach(async () => {
-  await opened.close();
-  await gateway.close();
-});
 
 function connect(): Promise<JsonClient> {
-  return opened.open(JsonClient.open(gateway.wsUrl));
+  return opened(JsonClient.open(gateway.wsUrl));
 }
 
 async function publish(topic: string, fields: Record<string, unknown> = {}): Promise<Frame> {
@@ -63,7 +58,7 @@ function expectSeamless(ranges: readonly [number, number][], from: number): void
 
 describe('a subscription since a position', () => {
   it('gets what was missed, then what is new, without a seam and without a repeat', async () => {
-    gateway = await startGateway();
+    gateway = await gatewayOfTest();
     const { epoch } = await publishMany('t', 20);
     const client = await connect();
     const result = await subscribe(client, { topic: 't', since: { epoch, offset: 5 } });
@@ -75,7 +70,7 @@ describe('a subscription since a position', () => {
   });
 
   it('is counted apart from live batches: pages framed and deflated for all who come back', async () => {
-    gateway = await startGateway({ commandsPerSecond: 1000 });
+    gateway = await gatewayOfTest({ commandsPerSecond: 1000 });
     const { epoch } = await publishMany('t', 1);
     for (let i = 0; i < 5; i++) await publish('t', { data: 'all alike '.repeat(200) });
     const [stays, comesBack] = [
@@ -96,7 +91,7 @@ describe('a subscription since a position', () => {
   });
 
   it('misses nothing while others go on publishing, however often it comes back', async () => {
-    gateway = await startGateway({ handshakesPerSecondPerIp: 1000, commandsPerSecond: 100_000 });
+    gateway = await gatewayOfTest({ handshakesPerSecondPerIp: 1000, commandsPerSecond: 100_000 });
     const publisher = await connect();
     let published = 0;
     let publishing = true;
@@ -136,7 +131,7 @@ describe('a subscription since a position', () => {
   });
 
   it('that the ring has lost is told what is missing, and goes on from the oldest that is kept', async () => {
-    gateway = await startGateway({ topicHistoryMaxPublications: 10 });
+    gateway = await gatewayOfTest({ topicHistoryMaxPublications: 10 });
     const { epoch } = await publishMany('t', 25);
     const client = await connect();
     const result = await subscribe(client, { topic: 't', since: { epoch, offset: 3 } });
@@ -159,10 +154,10 @@ describe('a subscription since a position', () => {
   });
 
   it('of an epoch that is gone is told so, and starts at the oldest that is kept', async () => {
-    gateway = await startGateway();
+    gateway = await gatewayOfTest();
     const old = await publishMany('t', 5);
     await gateway.close();
-    gateway = await startGateway();
+    gateway = await gatewayOfTest();
     const born = await publishMany('t', 7);
     expect(born['epoch']).not.toBe(old['epoch']);
     const client = await connect();
@@ -179,7 +174,7 @@ describe('a subscription since a position', () => {
 
 describe('a new subscription', () => {
   it('to a topic that holds nothing yet is told by reset where it begins', async () => {
-    gateway = await startGateway();
+    gateway = await gatewayOfTest();
     const client = await connect();
     expect(await subscribe(client, { topic: 'unborn' })).toMatchObject({ epoch: '', offset: 0 });
     const { epoch } = await publish('unborn', { data: 1 });
@@ -195,7 +190,7 @@ describe('a new subscription', () => {
   });
 
   it('to a state topic with more than a page gets them all, page by page', async () => {
-    gateway = await startGateway({ batchMaxBytes: 4096, commandsPerSecond: 100_000 });
+    gateway = await gatewayOfTest({ batchMaxBytes: 4096, commandsPerSecond: 100_000 });
     const publisher = await connect();
     const pad = 'x'.repeat(500);
     const keys = Array.from({ length: 200 }, (_, i) => `key-${i}`);
@@ -216,7 +211,7 @@ describe('a new subscription', () => {
 
 describe('a subscription with an interval', () => {
   it('gets at most one batch in that time, that covers exactly what there was', async () => {
-    gateway = await startGateway({ commandsPerSecond: 100_000 });
+    gateway = await gatewayOfTest({ commandsPerSecond: 100_000 });
     const client = await connect();
     const result = await subscribe(client, { topic: 't', intervalMs: 180 });
     expect(result['intervalMs']).toBe(250);
@@ -233,7 +228,7 @@ describe('a subscription with an interval', () => {
   });
 
   it('and conflation gets the newest per key of that time, and the coverage is still exact', async () => {
-    gateway = await startGateway({ commandsPerSecond: 100_000 });
+    gateway = await gatewayOfTest({ commandsPerSecond: 100_000 });
     const client = await connect();
     await subscribe(client, { topic: 't', intervalMs: 250, conflate: true });
     await publish('t', { key: 'a', data: 0 });
@@ -251,7 +246,7 @@ describe('a subscription with an interval', () => {
 
 describe('a subscription with a filter', () => {
   it('gets what matches, and its coverage moves over what does not before half a ring has passed', async () => {
-    gateway = await startGateway({ topicHistoryMaxPublications: 20, commandsPerSecond: 100_000 });
+    gateway = await gatewayOfTest({ topicHistoryMaxPublications: 20, commandsPerSecond: 100_000 });
     const client = await connect();
     const filter = {
       op: 'and',
@@ -290,7 +285,7 @@ describe('a namespace', () => {
       file,
       'namespaces: { short: { topicHistoryMaxPublications: 2 }, values: { mode: state } }\n',
     );
-    gateway = await startGateway({}, file);
+    gateway = await gatewayOfTest({}, file);
     rmSync(folder, { recursive: true });
     await publishMany('short:a', 5);
     await publishMany('long:a', 5);

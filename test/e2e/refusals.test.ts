@@ -1,9 +1,9 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { type RunningServer, startServer } from '../../src/server.ts';
 import { JsonClient } from '../support/json-client.ts';
-import { Opened } from '../support/opened.ts';
+import { opened } from '../support/opened.ts';
 import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
@@ -12,12 +12,6 @@ const wrongKey = 'wrong-key-that-must-not-be-logged';
 let server: RunningServer;
 let lines: Record<string, unknown>[];
 let linesAtStart = 0;
-const opened = new Opened();
-
-afterEach(async () => {
-  await opened.close();
-  await server.close();
-});
 
 async function start(flags: Record<string, unknown>): Promise<void> {
   lines = [];
@@ -26,7 +20,7 @@ async function start(flags: Record<string, unknown>): Promise<void> {
     { logLevel: 'info', logFormat: 'json' },
     { write: (line) => lines.push(JSON.parse(line)) },
   );
-  server = await startServer(config, { log });
+  server = await opened(startServer(config, { log }));
   linesAtStart = lines.length;
 }
 
@@ -34,7 +28,7 @@ async function start(flags: Record<string, unknown>): Promise<void> {
 const warnings = () => lines.slice(linesAtStart).filter(({ level }) => Number(level) >= 40);
 
 async function request(head: readonly string[]): Promise<number> {
-  const socket = await opened.open(RawSocket.open(server.port));
+  const socket = await opened(RawSocket.open(server.port));
   await socket.send([...head, '', ''].join('\r\n'));
   return (await socket.answer()).status;
 }
@@ -43,7 +37,7 @@ const get = (path: string, ...headers: string[]) =>
   request([`GET ${path} HTTP/1.1`, `Host: 127.0.0.1:${server.port}`, ...headers]);
 
 async function upgrade(path: string, ...headers: string[]): Promise<number> {
-  const socket = await opened.open(RawSocket.open(server.port));
+  const socket = await opened(RawSocket.open(server.port));
   await socket.send(upgradeRequest({ path, headers }));
   await socket.until((text) => text.includes('\r\n\r\n'));
   return Number(socket.text.split(' ')[1]);
@@ -115,7 +109,7 @@ describe('a gateway without credentials', () => {
   ];
   const body = '{"topic":"t"}';
   const post = async (...headers: string[]) => {
-    const socket = await opened.open(RawSocket.open(server.port));
+    const socket = await opened(RawSocket.open(server.port));
     await socket.send([...publish, ...headers, '', body].join('\r\n'));
     return (await socket.answer()).status;
   };

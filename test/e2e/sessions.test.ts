@@ -1,21 +1,16 @@
-import { afterEach, describe, expect, it } from 'vitest';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { describe, expect, it } from 'vitest';
+import type { TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
-import { Opened } from '../support/opened.ts';
+import { opened } from '../support/opened.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 import { RawSocket } from '../support/raw-socket.ts';
+import { gatewayOfTest } from '../support/sdk.ts';
 import { signToken, tokenSecret } from '../support/tokens.ts';
 
 let gateway: TestGateway;
-const opened = new Opened();
-
-afterEach(async () => {
-  await opened.close();
-  await gateway.close();
-});
 
 function connect(query = ''): Promise<JsonClient> {
-  return opened.open(JsonClient.open(gateway.wsUrl + query));
+  return opened(JsonClient.open(gateway.wsUrl + query));
 }
 
 async function publish(topic: string, fields: Record<string, unknown> = {}): Promise<number> {
@@ -39,7 +34,7 @@ const offsets = (publications: readonly Frame[]) => publications.map((publicatio
 
 describe('a new session', () => {
   it('is greeted first, with its id, the limits and the clock', async () => {
-    gateway = await startGateway({ commandsPerSecond: 77, payloadMaxBytes: 1234, idleTimeoutSeconds: 30 });
+    gateway = await gatewayOfTest({ commandsPerSecond: 77, payloadMaxBytes: 1234, idleTimeoutSeconds: 30 });
     const before = Date.now();
     const [first, second] = [await connect(), await connect()];
     const [greeting] = first.frames;
@@ -58,9 +53,9 @@ describe('a new session', () => {
   });
 
   it('joins $all, is told so, and a broadcast reaches everyone, in both codecs', async () => {
-    gateway = await startGateway();
+    gateway = await gatewayOfTest();
     const clients = [await connect(), await connect(), await connect()];
-    const protobuf = await opened.open(ProtobufClient.open(gateway.wsUrl));
+    const protobuf = await opened(ProtobufClient.open(gateway.wsUrl));
     const joined = await protobuf.kind('subscribed');
     expect(joined.results).toMatchObject([{ topic: '$all', mode: 'stream' }]);
     const [{ view } = { view: 0 }] = joined.results as readonly { view: number }[];
@@ -75,7 +70,7 @@ describe('a new session', () => {
   });
 
   it('that missed a broadcast recovers it by since, in place of what it joined by itself', async () => {
-    gateway = await startGateway();
+    gateway = await gatewayOfTest();
     const first = await connect();
     await gateway.post('/api/broadcast', '{"type":"n","data":1}');
     await first.count('$all', 1);
@@ -99,7 +94,7 @@ describe('a new session', () => {
 
 describe('the commands of a session', () => {
   it('an empty key by HTTP and over WebSocket is the same publication', async () => {
-    gateway = await startGateway();
+    gateway = await gatewayOfTest();
     const client = await connect();
     await publish('p', { type: 'e', data: 1, key: '', messageId: 'm1' });
     const command = { type: 'publish', topic: 'p', event: 'e', data: 1, messageId: 'm1' };
@@ -108,7 +103,7 @@ describe('the commands of a session', () => {
   });
 
   it('except keeps a publication from one session, whose coverage moves on all the same', async () => {
-    gateway = await startGateway();
+    gateway = await gatewayOfTest();
     const [mine, other] = [await connect(), await connect()];
     const session = mine.frames[0]?.['session'] as string;
     for (const client of [mine, other]) await client.call({ type: 'subscribe', topic: 'x' });
@@ -132,7 +127,7 @@ describe('the commands of a session', () => {
 
 describe('the end of a session', () => {
   it('by an operator closes it with 4500, and clients do not come back', async () => {
-    gateway = await startGateway();
+    gateway = await gatewayOfTest();
     const [client, other] = [await connect(), await connect()];
     const session = client.frames[0]?.['session'] as string;
     const answer = await gateway.post(`/api/connections/${session}/disconnect`, '{}');
@@ -144,7 +139,7 @@ describe('the end of a session', () => {
   });
 
   it('by the end of the gateway is announced, with another delay for each, and closes with 4000', async () => {
-    gateway = await startGateway();
+    gateway = await gatewayOfTest();
     const clients = await Promise.all(Array.from({ length: 10 }, () => connect()));
     await clients[0]?.call({ type: 'subscribe', topic: 'last' });
     await publish('last');
@@ -162,7 +157,7 @@ describe('the end of a session', () => {
   });
 
   it('by the end of its token closes with 4501, unless it was refreshed in time', async () => {
-    gateway = await startGateway({ tokenSecret, tokenClockToleranceSeconds: 0 });
+    gateway = await gatewayOfTest({ tokenSecret, tokenClockToleranceSeconds: 0 });
     const soon = Math.floor(Date.now() / 1000) + 2;
     const query = `?token=${await token({ expiresIn: soon })}`;
     const [expiring, refreshed] = [await connect(query), await connect(query)];
@@ -182,7 +177,7 @@ describe('the end of a session', () => {
 
 describe('a client that is dead', () => {
   it('is told from a silent one by its pongs, ended, and counted', async () => {
-    gateway = await startGateway({ idleTimeoutSeconds: 10 });
+    gateway = await gatewayOfTest({ idleTimeoutSeconds: 10 });
     const silent = await connect();
     const dead = await RawSocket.webSocket(gateway.port);
     await dead.end();
@@ -196,7 +191,7 @@ describe('a client that is dead', () => {
 
 describe('what a session may do', () => {
   it('without a token is what its namespace lets anonymous clients do', async () => {
-    gateway = await startGateway({ tokenSecret, anonymous: true });
+    gateway = await gatewayOfTest({ tokenSecret, anonymous: true });
     const client = await connect();
     expect(onlyResult(await client.call({ type: 'subscribe', topic: 'open' }))).not.toHaveProperty('error');
     for (const topic of ['user:alice', 'user:*', '*', '$probe', '$p*']) {
@@ -209,7 +204,7 @@ describe('what a session may do', () => {
   });
 
   it('with a token is what that grants, and its user’s topic is joined for it', async () => {
-    gateway = await startGateway({ tokenSecret });
+    gateway = await gatewayOfTest({ tokenSecret });
     const topics = [{ pattern: 'rooms:*', allow: ['publish'] }];
     const alice = await connect(`?token=${await token({ user: 'al ice', topics })}`);
     const joined = await alice.until(({ type }) => type === 'subscribed');

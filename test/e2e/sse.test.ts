@@ -1,15 +1,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
-import { Opened } from '../support/opened.ts';
+import { opened } from '../support/opened.ts';
 import { RawSocket } from '../support/raw-socket.ts';
 import { SseClient, type SseOptions } from '../support/sse-client.ts';
 
 let gateway: TestGateway;
-const opened = new Opened();
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-sse-'));
 const namespaces = `
@@ -31,10 +30,9 @@ afterAll(async () => {
   await gateway.close();
   rmSync(folder, { recursive: true });
 });
-afterEach(() => opened.close());
 
 function open(query: string, more: Partial<SseOptions> = {}): Promise<SseClient> {
-  return opened.open(SseClient.open({ port: gateway.port, path: `/sse?${query}`, ...more }));
+  return opened(SseClient.open({ port: gateway.port, path: `/sse?${query}`, ...more }));
 }
 
 /** Open, and told what it is subscribed to. */
@@ -91,7 +89,7 @@ describe('a stream of Server-Sent Events', () => {
   });
 
   test('reaches a client that reads no chunk before its end, as soon as an event is there', async () => {
-    const socket = await opened.open(RawSocket.open(gateway.port));
+    const socket = await opened(RawSocket.open(gateway.port));
     await socket.send('GET /sse?topic=whole HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
     await socket.until((text) => wholeChunks(text).includes('"topic":"whole"'));
     for (const data of ['first', 'second', 'x'.repeat(30_000)]) {
@@ -162,7 +160,7 @@ describe('a stream of Server-Sent Events', () => {
   });
 
   test('is present in its topics, and leaves them when it is cut', async () => {
-    const watcher = await opened.open(JsonClient.open(gateway.wsUrl));
+    const watcher = await opened(JsonClient.open(gateway.wsUrl));
     await watcher.call({ type: 'subscribe', topic: 'room:1', presence: true });
     const client = await stream('topic=room:1');
     const { session } = client.of('connected')[0] as { session: string };

@@ -1,18 +1,14 @@
-import { afterEach, describe, expect, it } from 'vitest';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { startGateway, TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { opened } from '../support/opened.ts';
+import { gatewayOfTest } from '../support/sdk.ts';
 import { Witness } from '../support/witness.ts';
 
 let gateway: TestGateway;
-const cleanups: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
 
 async function start(flags: Parameters<typeof startGateway>[0] = {}): Promise<void> {
-  gateway = await startGateway(flags);
-  cleanups.push(() => gateway.close());
+  gateway = await gatewayOfTest(flags);
 }
 
 async function publish(topic: string, count: number, bytes: number): Promise<void> {
@@ -27,8 +23,7 @@ describe('a page of history', () => {
   it('has at most 1000 publications, and says that there are more', async () => {
     await start({ topicHistoryMaxPublications: 3000 });
     await publish('long', 3000, 1);
-    const client = await JsonClient.open(gateway.wsUrl);
-    cleanups.push(() => client.close());
+    const client = await opened(JsonClient.open(gateway.wsUrl));
     const page = await client.call({ type: 'history', topic: 'long', limit: 5000 });
     expect(page).toMatchObject({ after: 0, upto: 1000, more: true });
     expect(page['messages']).toHaveLength(1000);
@@ -37,8 +32,7 @@ describe('a page of history', () => {
   it('ends with the publication that makes it 256 KiB large, and goes on there', async () => {
     await start();
     await publish('large', 14, 60_000);
-    const client = await JsonClient.open(gateway.wsUrl);
-    cleanups.push(() => client.close());
+    const client = await opened(JsonClient.open(gateway.wsUrl));
     const offsets: unknown[] = [];
     for (let after = 0; ; ) {
       const page = await client.call({ type: 'history', topic: 'large', after, limit: 1000 });
@@ -64,13 +58,12 @@ describe('clients that stop reading', () => {
   it('have no pages made for them, what waits for them is counted, and they get it all once they read', async () => {
     await start();
     await publish('stats', 16, 65_000);
-    const witness = await Witness.open(gateway);
-    cleanups.push(() => witness.close());
+    const witness = await opened(Witness.open(gateway));
     const before = process.memoryUsage().rss;
     const clients = await Promise.all(
       Array.from({ length: 10 }, async () => {
         const client = await JsonClient.open(gateway.wsUrl);
-        cleanups.push(() => client.socket.terminate());
+        onTestFinished(() => client.socket.terminate());
         client.socket.pause();
         for (const id of commandIds) {
           client.socket.send(JSON.stringify({ type: 'history', id, topic: 'stats', limit: 1000 }));

@@ -1,10 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { SluiceClient } from '../../src/client/index.ts';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import type { TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
-import { Opened } from '../support/opened.ts';
+import { ofTest, opened } from '../support/opened.ts';
 import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
+import { gatewayOfTest } from '../support/sdk.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
 const byKey = { 'x-api-key': apiKey };
@@ -18,22 +19,16 @@ const spellings = [
 ];
 
 let gateway: TestGateway;
-const opened = new Opened();
 
 beforeEach(async () => {
-  gateway = await startGateway({ apiKeys: [apiKey], tokenSecret });
+  gateway = await gatewayOfTest({ apiKeys: [apiKey], tokenSecret });
 });
-afterEach(async () => {
-  await opened.close();
-  await gateway.close();
-});
-
 function token(user: string, ...topics: { pattern: string; allow: string[] }[]): Promise<string> {
   return signToken({ sub: user, topics });
 }
 
 function connect(credential: string, path = ''): Promise<JsonClient> {
-  return opened.open(JsonClient.open(`${gateway.wsUrl}${path}?token=${credential}`));
+  return opened(JsonClient.open(`${gateway.wsUrl}${path}?token=${credential}`));
 }
 
 const results = (reply: Frame) => reply['results'] as Frame[];
@@ -94,7 +89,7 @@ describe('a user whose name is an address', () => {
 
   it('hears it in the SDK once, in any spelling', async () => {
     for (const [index, topic] of spellings.entries()) {
-      const client = opened.add(
+      const client = ofTest(
         new SluiceClient(gateway.wsUrl, { WebSocket, token: await token('alice@example.org') }),
       );
       const heard: unknown[] = [];
@@ -179,10 +174,10 @@ describe('users with names that need escapes', () => {
     const headers = { authorization: `Bearer ${bad}` };
     const answer = await fetch(`${gateway.url}/api/topics/x/history`, { headers });
     expect([answer.status, await answer.text()]).toEqual([401, expect.stringContaining(why)]);
-    const socket = await opened.open(RawSocket.open(gateway.port));
+    const socket = await opened(RawSocket.open(gateway.port));
     await socket.send(upgradeRequest({ headers: [`Authorization: Bearer ${bad}`] }));
     expect((await socket.answer()).status).toBe(401);
-    const late = await opened.open(JsonClient.open(gateway.wsUrl));
+    const late = await opened(JsonClient.open(gateway.wsUrl));
     expect(await late.call({ type: 'connect', token: bad })).toMatchObject({ code: 'unauthorized' });
   });
 

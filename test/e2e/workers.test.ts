@@ -4,10 +4,10 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { GatewayProcess, lastingPort } from '../support/gateway-process.ts';
 import { JsonClient } from '../support/json-client.ts';
-import { Opened } from '../support/opened.ts';
+import { opened } from '../support/opened.ts';
 import { RawSocket } from '../support/raw-socket.ts';
 import { clientOfTest, state } from '../support/sdk.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
@@ -70,12 +70,7 @@ function openSdkClients(count: number, topic: string) {
   );
 }
 
-const opened = new Opened();
-const open = (...args: Parameters<typeof JsonClient.open>) => opened.open(JsonClient.open(...args));
-
-afterEach(async () => {
-  await opened.close();
-});
+const open = (...args: Parameters<typeof JsonClient.open>) => opened(JsonClient.open(...args));
 
 // A test counts its own connections: the gateway has heard of the end of all others.
 beforeEach(() => expect.poll(active).toBe(0));

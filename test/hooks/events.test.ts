@@ -1,16 +1,11 @@
-import { afterEach, describe, expect, it, test, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, test, vi } from 'vitest';
 import { EventQueue } from '../../src/hooks/event-queue.ts';
 import { ApplicationEvents } from '../../src/hooks/events.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { startGateway } from '../support/gateway.ts';
 import { HookServer, hookSecret } from '../support/hook-server.ts';
 import { JsonClient } from '../support/json-client.ts';
-
-const ends: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const end of ends.splice(0)) await end();
-});
+import { opened } from '../support/opened.ts';
 
 interface ToldBatch {
   readonly gateway: string;
@@ -22,8 +17,7 @@ interface ToldBatch {
 
 describe('the events of a gateway', () => {
   it('begin with a resync, come signed and in order, once more after a failure, and also at the end', async () => {
-    const hooks = await HookServer.start();
-    ends.push(() => hooks.close());
+    const hooks = await opened(HookServer.start());
     let refused = 0;
     const taken: ToldBatch[] = [];
     hooks.answer = (question) => {
@@ -82,7 +76,7 @@ describe('the events that one application takes', () => {
       ...{ gateway: 'g', group: 'g', queueMaxBytes: 1000, timeoutMs: 1000, monotonicMs: () => 0 },
       ...{ metrics: createMetrics(), log: { warn: () => undefined } },
     });
-    ends.push(() => events.close(0));
+    onTestFinished(() => events.close(0));
     events.start();
     return { events, batches };
   }
@@ -102,7 +96,7 @@ describe('the events that one application takes', () => {
 
   it('come in one batch at a time, and none once the gateway has ended', async () => {
     vi.useFakeTimers();
-    ends.push(() => vi.useRealTimers());
+    onTestFinished(() => void vi.useRealTimers());
     const take: (() => void)[] = [];
     const { events, batches } = started(() => new Promise<void>((resolve) => take.push(resolve)));
     const sizes = () => batches.map((batch) => batch.events.length);

@@ -3,11 +3,11 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { routes } from '../../src/api/routes.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
-import { Opened } from '../support/opened.ts';
+import { opened } from '../support/opened.ts';
 import { RawSocket } from '../support/raw-socket.ts';
 
 const key = 'a-key-that-may-administer-it-all';
@@ -17,7 +17,6 @@ let gateway: TestGateway;
 /** Its session is what the administration would list and end. */
 let client: JsonClient;
 let session: string;
-const opened = new Opened();
 
 beforeAll(async () => {
   gateway = await startGateway({
@@ -37,7 +36,6 @@ beforeAll(async () => {
   client = await JsonClient.open(gateway.wsUrl, [], { headers: { 'user-agent': 'victim' } });
   ({ session } = (await client.call({ type: 'status' })) as unknown as { session: string });
 });
-afterEach(() => opened.close());
 afterAll(async () => {
   await client.close();
   await gateway.close();
@@ -100,7 +98,7 @@ function requestOf(method: string, target: string, path: string, more = ''): str
 
 /** All that a connection says to these bytes until it has answered a last request, or is ended. */
 async function answers(bytes: string): Promise<string> {
-  const raw = await opened.open(RawSocket.open(gateway.port));
+  const raw = await opened(RawSocket.open(gateway.port));
   await raw.send(bytes);
   await Promise.race([raw.end(), raw.until((all) => all.includes('\r\n\r\n'))]);
   return raw.text;
@@ -136,7 +134,7 @@ describe('the public port, beside an admin port', () => {
       ];
       for (const more of headers)
         expect(isServed(await answers(requestOf(method, real, path, more)))).toBe(false);
-      const raw = await opened.open(RawSocket.open(gateway.port));
+      const raw = await opened(RawSocket.open(gateway.port));
       await raw.send(
         `GET /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n${hidden}GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n`,
       );
@@ -183,7 +181,7 @@ describe('the admin port', () => {
 
   it('without keys serves this machine only, by its name', async () => {
     const keyless = await startGateway({ adminPort: 0 });
-    const raw = await opened.open(RawSocket.open(keyless.adminPort as number));
+    const raw = await opened(RawSocket.open(keyless.adminPort as number));
     let from = 0;
     const statusOf = async (headers: string) => {
       await raw.send(`GET /api/connections HTTP/1.1\r\n${headers}\r\n`);

@@ -1,7 +1,7 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
-import { Opened } from '../support/opened.ts';
+import { opened } from '../support/opened.ts';
 import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
@@ -19,7 +19,6 @@ const byKey = { 'x-api-key': apiKey };
 const claims = { topics: [{ pattern: '*', allow: ['subscribe', 'publish'] }] };
 
 let gateway: TestGateway;
-const opened = new Opened();
 let addresses = 0;
 
 beforeAll(async () => {
@@ -31,23 +30,21 @@ beforeAll(async () => {
   });
   expect(await publish({ topic: 'known', data: 0 })).toBeUndefined();
 });
-afterEach(async () => {
-  await opened.close();
-  await expect.poll(() => gateway.metric('sluice_connections{transport="websocket"}')).toBe(0);
-});
+// The gateway has heard of the end of the connections of other tests.
+beforeEach(() => expect.poll(() => gateway.metric('sluice_connections{transport="websocket"}')).toBe(0));
 afterAll(() => gateway.close());
 
 const newAddress = () => `127.0.1.${++addresses}`;
 
 async function enter(user: string, localAddress = newAddress()): Promise<JsonClient> {
   const token = await signToken({ sub: user, ...claims });
-  const client = await opened.open(JsonClient.open(`${gateway.wsUrl}?token=${token}`, [], { localAddress }));
+  const client = await opened(JsonClient.open(`${gateway.wsUrl}?token=${token}`, [], { localAddress }));
   return client;
 }
 
 /** Undefined: it opens; else the code with which it is refused before that. */
 async function upgrade(user: string, localAddress = newAddress()): Promise<string | undefined> {
-  const socket = await opened.open(RawSocket.open(gateway.port, localAddress));
+  const socket = await opened(RawSocket.open(gateway.port, localAddress));
   await socket.send(upgradeRequest({ path: `/ws?token=${await signToken({ sub: user, ...claims })}` }));
   const { status, body } = await socket.answer();
   return status === 101 ? undefined : codeOf(body);

@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { startGateway, TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { gatewayOfTest } from '../support/sdk.ts';
 import { SseClient } from '../support/sse-client.ts';
 import { apiKey } from '../support/tokens.ts';
 
@@ -16,28 +17,21 @@ type Pair = Awaited<ReturnType<typeof generateKeyPair>>;
 
 let pair: Pair;
 let next: Pair;
-const ends: (() => unknown)[] = [];
 
 beforeAll(async () => {
   pair = await generateKeyPair('ES256', { extractable: true });
   next = await generateKeyPair('RS256', { extractable: true });
 });
 
-afterEach(async () => {
-  for (const end of ends.splice(0)) await end();
-});
-
 async function gatewayWith(flags: Parameters<typeof startGateway>[0]): Promise<TestGateway> {
-  const gateway = await startGateway(flags);
-  ends.push(() => gateway.close());
-  return gateway;
+  return gatewayOfTest(flags);
 }
 
 /** A server of keys, as an identity provider has one. Returns its URL. */
 async function serveKeys(listener: RequestListener): Promise<string> {
   const server: Server = createServer(listener).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  ends.push(() => {
+  onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
@@ -69,7 +63,7 @@ describe('tokens of an identity provider', () => {
   it('are taken by the keys that it publishes, also after it has replaced them', async () => {
     let document = await documentOf(pair);
     const folder = await mkdtemp(join(tmpdir(), 'sluice-keys-'));
-    ends.push(() => rm(folder, { recursive: true }));
+    onTestFinished(() => rm(folder, { recursive: true }));
     const file = join(folder, 'keys.json');
     await writeFile(file, document);
     const gateway = await gatewayWith({ tokenKeysFile: file });
@@ -136,7 +130,7 @@ describe('tokens of an identity provider', () => {
 
   it('are taken by a key in PEM', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-keys-'));
-    ends.push(() => rm(folder, { recursive: true }));
+    onTestFinished(() => rm(folder, { recursive: true }));
     const file = join(folder, 'key.pem');
     await writeFile(file, await exportSPKI(pair.publicKey));
     const gateway = await gatewayWith({ tokenKeysFile: file });
@@ -146,7 +140,7 @@ describe('tokens of an identity provider', () => {
   it('are taken by keys after a byte order mark, from a file and from a server', async () => {
     const document = `\ufeff${await documentOf(pair)}`;
     const folder = await mkdtemp(join(tmpdir(), 'sluice-keys-'));
-    ends.push(() => rm(folder, { recursive: true }));
+    onTestFinished(() => rm(folder, { recursive: true }));
     const file = join(folder, 'keys.json');
     await writeFile(file, document);
     const url = await serveKeys((_, response) => response.end(document));

@@ -1,19 +1,16 @@
+import { onTestFinished } from 'vitest';
+
 type Closable = { close(): unknown } | { kill(): unknown };
 
-/** What a test has opened, to be closed once it is over. */
-export class Opened {
-  readonly #all: Closable[] = [];
+/** Closes it once the test is over. What was opened last is closed first. */
+export function ofTest<T extends Closable>(one: T): T {
+  onTestFinished(async () => {
+    await ('kill' in one ? one.kill() : one.close());
+  });
+  return one;
+}
 
-  add<T extends Closable>(one: T): T {
-    this.#all.push(one);
-    return one;
-  }
-
-  async open<T extends Closable>(opening: Promise<T>): Promise<T> {
-    return this.add(await opening);
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.#all.splice(0).map((one) => ('kill' in one ? one.kill() : one.close())));
-  }
+/** The same for what is about to open. */
+export async function opened<T extends Closable>(opening: Promise<T>): Promise<T> {
+  return ofTest(await opening);
 }

@@ -1,20 +1,17 @@
-import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { type ClientOptions, SluiceClient, type Subscription } from '../../src/client/index.ts';
 import { startGateway, type TestGateway } from './gateway.ts';
+import { ofTest, opened } from './opened.ts';
 
 /** A gateway that is closed with the test, after what the test opened later. */
-export async function gatewayOfTest(...options: Parameters<typeof startGateway>): Promise<TestGateway> {
-  const gateway = await startGateway(...options);
-  onTestFinished(() => gateway.close());
-  return gateway;
+export function gatewayOfTest(...options: Parameters<typeof startGateway>): Promise<TestGateway> {
+  return opened(startGateway(...options));
 }
 
 /** The SDK on the package `ws`, closed with the test. It reconnects soon, and its errors are the test's to look for. */
 export function clientOfTest(url: string, options: ClientOptions = {}): SluiceClient {
-  const client = new SluiceClient(url, { WebSocket, reconnect: { delaysMs: [50] }, ...options });
+  const client = ofTest(new SluiceClient(url, { WebSocket, reconnect: { delaysMs: [50] }, ...options }));
   client.onError(() => undefined);
-  onTestFinished(() => client.close());
   return client;
 }
 

@@ -1,5 +1,5 @@
 import { getEventListeners } from 'node:events';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { SluiceClient, Subscription } from '../../../src/client/index.ts';
 import type { Granted } from '../../../src/protocol/frames.ts';
 import type { Reply, ServerFrame } from '../../../src/protocol/server-frames.ts';
@@ -215,14 +215,9 @@ const cases: readonly {
 ];
 
 describe.each(Object.entries(wires))('by %s a client goes on in another session, and is told', (_, open) => {
-  const ends: (() => void)[] = [];
-  afterEach(() => {
-    for (const end of ends.splice(0)) end();
-  });
-
   it.each(cases)('$of', async ({ topic = 'a', before, result, next, told }) => {
     const wire = await open();
-    ends.push(() => wire.client.close());
+    onTestFinished(() => wire.client.close());
     const subscription = wire.client.subscribe(topic);
     const granted = { topic, view: 7, cursor: 'c1', ...stream };
     await wire.begin({ ...granted, ...none, ...before });

@@ -1,29 +1,26 @@
 import { once } from 'node:events';
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import WebSocket from 'ws';
 import { type ClientOptions, SluiceClient } from '../../../src/client/index.ts';
 import { platformRuntime, type Runtime } from '../../../src/client/runtime.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import { ofTest } from '../../support/opened.ts';
+import { gatewayOfTest } from '../../support/sdk.ts';
 import { apiKey, signToken, tokenSecret } from '../../support/tokens.ts';
 
 let gateway: TestGateway;
-const ends: (() => unknown)[] = [];
 
 beforeAll(async () => {
   const open = { tokenSecret, anonymous: true };
   gateway = await startGateway({ ...open, connectionsMaxPerIp: 1000, handshakesPerSecondPerIp: 10_000 });
 });
-afterEach(async () => {
-  for (const end of ends.splice(0)) await end();
-});
 afterAll(() => gateway.close());
 
 function clientAt(url: string, options: ClientOptions): SluiceClient {
-  const client = new SluiceClient(url, { WebSocket, jitter: 'none', ...options });
+  const client = ofTest(new SluiceClient(url, { WebSocket, jitter: 'none', ...options }));
   client.onError(() => undefined);
-  ends.push(() => client.close());
   return client;
 }
 
@@ -168,8 +165,7 @@ describe.each(['sse', 'poll'] as const)('a client by %s', (transport) => {
   });
 
   it('hands a new token over, and is told what that does not permit, without a gap in the rest', async () => {
-    const guarded = await startGateway({ tokenSecret, apiKeys: [apiKey] });
-    ends.push(() => guarded.close());
+    const guarded = await gatewayOfTest({ tokenSecret, apiKeys: [apiKey] });
     const [kept, lost] = ['kept', 'lost'];
     const publishKept = async (data: number) => {
       const body = JSON.stringify({ topic: kept, data });
@@ -205,8 +201,7 @@ describe.each(['sse', 'poll'] as const)('a client by %s', (transport) => {
   });
 
   it('is told why it is refused', async () => {
-    const guarded = await startGateway({ apiKeys: ['an-api-key-of-some-length'] });
-    ends.push(() => guarded.close());
+    const guarded = await gatewayOfTest({ apiKeys: ['an-api-key-of-some-length'] });
     const client = clientOf({}, guarded.wsUrl);
     await expect(client.connect()).rejects.toMatchObject({ code: 'unauthorized' });
   });
@@ -246,7 +241,7 @@ async function startProxy() {
   const cut = () => {
     for (const socket of sockets) socket.destroy();
   };
-  ends.push(() => {
+  onTestFinished(() => {
     cut();
     server.close();
   });
@@ -332,8 +327,7 @@ describe('behind a proxy', () => {
   });
 
   it('that turns to another gateway a client polls that one, and is told of its numbering', async () => {
-    const other = await startGateway();
-    ends.push(() => other.close());
+    const other = await gatewayOfTest();
     const proxy = await startProxy();
     const client = clientAt(proxy.url, { transports: ['poll'] });
     const disconnects: unknown[] = [];

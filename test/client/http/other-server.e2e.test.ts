@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { localError } from '../../../src/client/client-error.ts';
 import { learnRefusal } from '../../../src/client/connection/learn-refusal.ts';
@@ -7,18 +7,15 @@ import { request } from '../../../src/client/http/receive.ts';
 import { type ClientOptions, SluiceClient } from '../../../src/client/index.ts';
 import { platformRuntime } from '../../../src/client/runtime.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import { ofTest } from '../../support/opened.ts';
 import { signToken, tokenSecret } from '../../support/tokens.ts';
 
 let gateway: TestGateway;
-const ends: (() => void)[] = [];
 let topics = 0;
 
 beforeAll(async () => {
   const open = { tokenSecret, anonymous: true };
   gateway = await startGateway({ ...open, connectionsMaxPerIp: 1000, handshakesPerSecondPerIp: 10_000 });
-});
-afterEach(() => {
-  for (const end of ends.splice(0)) end();
 });
 afterAll(() => gateway.close());
 
@@ -36,9 +33,8 @@ function clientBeside(isOthers: (path: string) => boolean, respond: () => Respon
     return respond();
   };
   const runtime = { ...platformRuntime(), fetch: fetchEither };
-  const client = new SluiceClient(gateway.wsUrl, { WebSocket, jitter: 'none', runtime, ...options });
+  const client = ofTest(new SluiceClient(gateway.wsUrl, { WebSocket, jitter: 'none', runtime, ...options }));
   client.onError(() => undefined);
-  ends.push(() => client.close());
   return { client, requests };
 }
 

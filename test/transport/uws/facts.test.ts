@@ -3,9 +3,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import WebSocket from 'ws';
 import { loadUws } from '../../../src/transport/uws/load.ts';
+import { ofTest, opened } from '../../support/opened.ts';
 import { RawSocket, upgradeRequest } from '../../support/raw-socket.ts';
 
 // What Sluice relies on and the documentation of uWebSockets.js doesn't say, or says otherwise; see README. None of it
@@ -20,12 +21,6 @@ interface Data {
   readonly name: string;
 }
 type Socket = uws.WebSocket<Data>;
-
-const cleanups: (() => void)[] = [];
-
-afterEach(() => {
-  for (const clean of cleanups.splice(0).reverse()) clean();
-});
 
 interface Server {
   readonly app: uws.TemplatedApp;
@@ -56,7 +51,7 @@ async function serve(behavior: uws.WebSocketBehavior<Data>): Promise<Server> {
   const port = await new Promise<number>((resolve) =>
     app.listen('127.0.0.1', 0, (socket) => resolve(uWS.us_socket_local_port(socket as never))),
   );
-  cleanups.push(() => app.close());
+  ofTest(app);
   return {
     app,
     port,
@@ -72,7 +67,7 @@ async function serve(behavior: uws.WebSocketBehavior<Data>): Promise<Server> {
 
 async function client(port: number, name = ''): Promise<WebSocket> {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/?${name}`, { perMessageDeflate: false });
-  cleanups.push(() => socket.terminate());
+  onTestFinished(() => socket.terminate());
   socket.on('error', () => undefined);
   await once(socket, 'open');
   return socket;
@@ -292,7 +287,7 @@ describe('uWebSockets.js, of a socket over its limit whose client has just begun
        });`,
       { eval: true, workerData: { port: server.port, request: upgradeRequest(), readBytes } },
     );
-    cleanups.push(() => void reader.terminate());
+    onTestFinished(() => void reader.terminate());
     const received: number[] = [];
     reader.on('message', (id: number) => received.push(id));
     const socket = await server.opened();
@@ -516,8 +511,7 @@ describe('uWebSockets.js, of messages,', () => {
 
   it('leaves the bytes of one alone when compress is false, whatever the client offered', async () => {
     const server = await serve({ compression: uWS.SHARED_COMPRESSOR });
-    const raw = await RawSocket.open(server.port);
-    cleanups.push(() => raw.kill());
+    const raw = await opened(RawSocket.open(server.port));
     await raw.send(upgradeRequest({ headers: ['Sec-WebSocket-Extensions: permessage-deflate'] }));
     const socket = await server.opened();
     const head = (await raw.until((all) => all.includes('\r\n\r\n'))).toLowerCase();
@@ -556,9 +550,8 @@ describe('uWebSockets.js, of HTTP requests on one connection,', () => {
     const port = await new Promise<number>((resolve) =>
       app.listen('127.0.0.1', 0, (socket) => resolve(uWS.us_socket_local_port(socket as never))),
     );
-    cleanups.push(() => app.close());
-    const raw = await RawSocket.open(port);
-    cleanups.push(() => raw.kill());
+    ofTest(app);
+    const raw = await opened(RawSocket.open(port));
     return { port, raw, handled, aborted };
   }
 
@@ -614,8 +607,7 @@ describe('uWebSockets.js, of HTTP requests on one connection,', () => {
         if (++chunks === 10) answer(response, body);
       });
     });
-    const socket = await RawSocket.open(port);
-    cleanups.push(() => socket.kill());
+    const socket = await opened(RawSocket.open(port));
     await socket.send(
       `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${'1\r\nx\r\n'.repeat(5000)}`,
     );
@@ -624,8 +616,7 @@ describe('uWebSockets.js, of HTTP requests on one connection,', () => {
 
   it('wants the first line in one piece, though headers may come in several: answers 505, or waits', async () => {
     const { raw, handled, port } = await serveRequests((response, body) => response.end(body));
-    const other = await RawSocket.open(port);
-    cleanups.push(() => other.kill());
+    const other = await opened(RawSocket.open(port));
     const whole = get('a');
     const lineEnd = whole.indexOf('\r\n') + 2;
     await raw.send(whole.slice(0, lineEnd + 3));
@@ -655,9 +646,8 @@ describe('uWebSockets.js, of a response that is written bit by bit,', () => {
     const port = await new Promise<number>((resolve) =>
       app.listen('127.0.0.1', 0, (socket) => resolve(uWS.us_socket_local_port(socket as never))),
     );
-    cleanups.push(() => app.close());
-    const raw = await RawSocket.open(port);
-    cleanups.push(() => raw.kill());
+    ofTest(app);
+    const raw = await opened(RawSocket.open(port));
     await raw.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
     await raw.until((all) => all.includes('<first>'));
     raw.socket.pause();
@@ -746,8 +736,7 @@ describe('uWebSockets.js', () => {
   it('does not look at the bit that says that a message is masked', async () => {
     const messages: string[] = [];
     const server = await serve({ message: (_, message) => void messages.push(text(message)) });
-    const raw = await RawSocket.open(server.port);
-    cleanups.push(() => raw.kill());
+    const raw = await opened(RawSocket.open(server.port));
     await raw.send(upgradeRequest());
     await raw.until((all) => all.includes('\r\n\r\n'));
     // Length 4 without mask; the library takes the next four bytes for one all the same.
@@ -762,7 +751,7 @@ describe('uWebSockets.js', () => {
         app.listen(port, options, (socket) =>
           resolve(socket === false ? undefined : { port: uWS.us_socket_local_port(socket as never), app }),
         );
-        cleanups.push(() => app.close());
+        ofTest(app);
       });
     const [byDefault, exclusive] = [0, 1];
     const { port, app } = (await listens(0, byDefault)) ?? { port: 0, app: undefined };

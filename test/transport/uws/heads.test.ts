@@ -1,19 +1,14 @@
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { headMaxBytes } from '../../../src/transport/uws/load.ts';
-import { startGateway, type TestGateway } from '../../support/gateway.ts';
-import { Opened } from '../../support/opened.ts';
+import type { TestGateway } from '../../support/gateway.ts';
+import { opened } from '../../support/opened.ts';
 import { RawSocket, upgradeRequest } from '../../support/raw-socket.ts';
+import { gatewayOfTest } from '../../support/sdk.ts';
 
 let gateway: TestGateway;
-const opened = new Opened();
-
-afterEach(async () => {
-  await opened.close();
-  await gateway.close();
-});
 
 function open(): Promise<RawSocket> {
-  return opened.open(RawSocket.open(gateway.port));
+  return opened(RawSocket.open(gateway.port));
 }
 
 /** A request whose head has `bytes` bytes. */
@@ -41,21 +36,21 @@ test.each([
   ['at the limit', headMaxBytes, 200],
   ['above the limit', headMaxBytes + 1, 431],
 ])('a head in several segments is served up to 16 KiB: %s', async (_, bytes, status) => {
-  gateway = await startGateway();
+  gateway = await gatewayOfTest();
   const socket = await open();
   await sendInSegments(socket, padded(get, bytes), 4);
   expect((await socket.answer()).status).toBe(status);
 });
 
 test('the head of an upgrade in several segments is served too, as cookies and tokens make it long', async () => {
-  gateway = await startGateway();
+  gateway = await gatewayOfTest();
   const socket = await open();
   await sendInSegments(socket, padded(upgradeRequest({}), 12_000), 3);
   expect((await socket.answer()).status).toBe(101);
 });
 
 test('each response says how long an idle connection is kept, which is less than the library keeps it', async () => {
-  gateway = await startGateway();
+  gateway = await gatewayOfTest();
   const statuses: number[] = [];
   for (const path of ['/healthz', '/openapi.json', '/nothing']) {
     const answer = await fetch(gateway.url + path);
@@ -79,7 +74,7 @@ test.each([
     400,
   ],
 ])('the library answers %s, as LIBRARY.md says', async (_, request, status) => {
-  gateway = await startGateway();
+  gateway = await gatewayOfTest();
   const socket = await open();
   await socket.send(request);
   expect((await socket.answer()).status).toBe(status);
@@ -99,12 +94,12 @@ async function meanwhile(request: string): Promise<string> {
 }
 
 test('the library responds to what is not HTTP with 505 on Node 20, and waits for more on later ones', async () => {
-  gateway = await startGateway();
+  gateway = await gatewayOfTest();
   expect((await meanwhile('hello\r\n\r\n')).startsWith('HTTP/1.1 505')).toBe(isOlderBinary);
 });
 
 test('the library serves 98 headers; to more it does not respond on Node 20, and refuses them on later ones', async () => {
-  gateway = await startGateway();
+  gateway = await gatewayOfTest();
   const served = await open();
   await served.send(`GET /healthz HTTP/1.1\r\n${host}${headers(97)}\r\n`);
   expect((await served.answer()).status).toBe(200);
