@@ -45,6 +45,10 @@ export const scenarios: Readonly<Record<string, Entry>> = {
       'Handshakes per second with tokens that the gateway has not seen before, beside those without one.',
     load: () => import('./handshakes.ts'),
   },
+  hooks: {
+    sentence: 'CPU of a publish and of a connection with hooks switched off, beside the code without them.',
+    load: () => import('./hooks.ts'),
+  },
   recovery: {
     sentence: '1000 clients that missed 500 publications each come back at once; latency of the others.',
     load: () => import('./recovery.ts'),

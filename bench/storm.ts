@@ -1,5 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
-import { cpuSeconds } from './support/proc.ts';
+import { cpuSeconds, quiet } from './support/proc.ts';
 import { median, percentText } from './support/report.ts';
 import { inTurn } from './support/runs.ts';
 import { atLeast, claim, type OptionsOf, scenario, usual } from './support/scenario.ts';
@@ -97,19 +96,6 @@ function measure(kind: Kind, { connections, inFlight, rounds, warmUps }: Options
     }
     return medianOf(seen);
   });
-}
-
-const quietMs = 50;
-const quietShare = 0.1;
-
-/** Waits until the last connections are closed, so that they do not count for the next run. */
-async function quiet(pid: number): Promise<void> {
-  for (let before = cpuSeconds(pid), share = 1; share > quietShare; ) {
-    await setTimeout(quietMs);
-    const now = cpuSeconds(pid);
-    share = (now - before) / (quietMs / 1000);
-    before = now;
-  }
 }
 
 function medianOf(seen: readonly Storm[]): Storm {

@@ -37,6 +37,8 @@ export interface PeerOptions {
   readonly redisUrl?: string | undefined;
   /** Of the gateway. */
   readonly flags?: Readonly<Record<string, unknown>>;
+  /** Of the gateway. `cut`: its code has no hooks; `on`: functions of its process allow everything. Default: `off`. */
+  readonly hooks?: 'cut' | 'off' | 'on';
 }
 
 /** A server that publishes in its own process. */

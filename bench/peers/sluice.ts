@@ -1,3 +1,4 @@
+import { register } from 'node:module';
 import { setTimeout } from 'node:timers/promises';
 import type * as ConfigModule from '../../src/config.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
@@ -11,16 +12,21 @@ import { peerHandlers } from './peer.ts';
 
 // The output of `npm run build`, which is what ships.
 const built = (file: string) => import(new URL(`../../dist/${file}`, import.meta.url).href);
-const { loadConfig } = (await built('config.js')) as typeof ConfigModule;
-const { startServer } = (await built('server.js')) as typeof ServerModule;
-const { boundHeapGrowth } = (await built('server/heap-growth.js')) as typeof HeapModule;
-setInterval(boundHeapGrowth, 1000);
 
 let server: ServerModule.RunningServer | undefined;
 
+const allows = async () => ({ allow: true }) as const;
+const embedded = { hooks: { connect: allows, subscribe: allows, publish: allows }, handlers: new Map() };
+
 const handlers = peerHandlers({
-  async start({ flags }) {
-    server = await startServer(loadConfig({ flags: { port: 0, logLevel: 'warn', ...flags } }));
+  async start({ flags, hooks = 'off' }) {
+    if (hooks === 'cut') register('../support/without-hooks.ts', import.meta.url);
+    const { loadConfig } = (await built('config.js')) as typeof ConfigModule;
+    const { startServer } = (await built('server.js')) as typeof ServerModule;
+    const { boundHeapGrowth } = (await built('server/heap-growth.js')) as typeof HeapModule;
+    setInterval(boundHeapGrowth, 1000);
+    const config = loadConfig({ flags: { port: 0, logLevel: 'warn', ...flags } });
+    server = await startServer(config, hooks === 'on' ? { embedded } : {});
     return server.port;
   },
   send(topic, message, { tags }) {

@@ -1,4 +1,5 @@
 import { openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 
 const pageBytes = 4096;
 
@@ -56,6 +57,19 @@ export function cpuMeter(pid: number): () => number {
   const atMs = performance.now();
   const seconds = cpuSeconds(pid);
   return () => (cpuSeconds(pid) - seconds) / ((performance.now() - atMs) / 1000);
+}
+
+const quietMs = 50;
+const quietShare = 0.1;
+
+/** Waits until the process has done what is left, closing connections for one, so that it does not count later. */
+export async function quiet(pid: number): Promise<void> {
+  for (let before = cpuSeconds(pid), share = 1; share > quietShare; ) {
+    await setTimeout(quietMs);
+    const now = cpuSeconds(pid);
+    share = (now - before) / (quietMs / 1000);
+    before = now;
+  }
 }
 
 /** How long the main thread of a process is ready to run while another process has its core, until the call. */
