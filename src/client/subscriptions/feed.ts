@@ -123,11 +123,6 @@ export class Feed<P extends FeedPublication> {
     if (fresh.length > 0) this.tellMap(topic, known.map);
   }
 
-  /** `isComplete`: all values of a state topic have come. */
-  complete(known: Known<P>, isComplete: boolean): void {
-    known.awaitsSnapshot = !(this.extras?.completes(known, isComplete) ?? isComplete);
-  }
-
   /** Emits all values of a state topic. */
   show(at: TopicPosition, map: LiveMap<P>): void {
     this.emitter.emit('snapshot', map.entries, at);

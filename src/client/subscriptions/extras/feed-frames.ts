@@ -67,7 +67,7 @@ function beginMap<P extends FeedPublication>(
   if (recovered === false) clearMap(feed, topic);
   else if (!continues) {
     // After offset 0, and for a pattern's topic without a position, everything may follow in place of a snapshot.
-    feed.complete(known, offset === 0);
+    complete(feed, known, offset === 0);
     if (offset === 0 || (feed.isPattern && !asked)) clearMap(feed, topic);
   }
 }
@@ -84,7 +84,7 @@ function continued<P extends FeedPublication>(
   feed.isWhole = recovered;
   if (!recovered) {
     for (const [topic, known] of feed.extras?.inherited ?? []) feed.stand(topic, known);
-    for (const known of feed.topics.values()) if (known.map) feed.complete(known, false);
+    for (const known of feed.topics.values()) if (known.map) complete(feed, known, false);
     feed.emitter.emit('gap', { topic: feed.topic, epoch: '' });
   }
   if (cursor !== undefined) endContinuation(feed);
@@ -95,7 +95,7 @@ function endContinuation<P extends FeedPublication>(feed: Feed<P>): void {
   else if (feed.isWhole === false)
     for (const [topic, known] of feed.topics)
       if (known.awaitsSnapshot) {
-        feed.complete(known, true);
+        complete(feed, known, true);
         clearMap(feed, topic);
       }
   feed.isWhole = undefined;
@@ -128,7 +128,7 @@ export function snapshot<P extends FeedPublication>(
   known.map ??= new LiveMap();
   if (!known.map.page(page.publications, page)) return;
   feed.stand(topic, { epoch, offset });
-  feed.complete(known, true);
+  complete(feed, known, true);
   feed.show({ topic, epoch, offset }, known.map);
 }
 
@@ -139,7 +139,7 @@ export function resetFeed<P extends FeedPublication>(
 ): void {
   const previous = feed.at(topic);
   if (previous?.epoch === epoch) return;
-  feed.complete(learn(feed, topic, mode, { epoch, offset }), true);
+  complete(feed, learn(feed, topic, mode, { epoch, offset }), true);
   if (previous?.epoch) tellReset(feed, { topic, epoch, offset }, previous);
   clearMap(feed, topic);
 }
@@ -156,6 +156,15 @@ export function caughtUp<P extends FeedPublication>(feed: Feed<P>, frame: Server
   }
   if (frame.topic.endsWith('*')) continued(feed, frame);
   else beginTopic(feed, { ...frame, mode: 'stream' }, undefined);
+}
+
+/** `isComplete`: all values of a state topic have come. */
+export function complete<P extends FeedPublication>(
+  feed: Feed<P>,
+  known: Known<P>,
+  isComplete: boolean,
+): void {
+  known.awaitsSnapshot = !(feed.extras?.completes(known, isComplete) ?? isComplete);
 }
 
 // -- inside -------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 import type { Member, Registry, Shared } from '../member.ts';
 import type { SubscribeOptions } from '../subscribe-options.ts';
+import { complete } from './feed-frames.ts';
 
 /** What a change of keys needs from `Subscriptions`. */
 interface RekeyTarget extends Registry {
@@ -53,7 +54,7 @@ export function rekey(registry: Registry, wire: Shared): void {
         member.reset(granted);
         const known = member.topics.get(wire.topic);
         // All values follow: until then a position would say that they have come.
-        if (known && !granted.recovered) member.complete(known, false);
+        if (known && !granted.recovered) complete(member, known, false);
       }
       rekey(registry, wire);
     } else if (!outcome.ok && outcome.error.code === 'timeout') registry.abandon(outcome.error);
