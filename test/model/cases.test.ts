@@ -431,6 +431,17 @@ describe.each([
     await world.settle();
   });
 
+  test('hears of its own topics after its gateway ended the session, having missed some', async () => {
+    const { world, client } = await app({ ...tight, numberingsMax: 0 }, 2);
+    nodeOf(world, 1).isBehind = true;
+    world.publish([to('$all'), to('a')]);
+    client.subscribe([of('$all')], end);
+    await world.gateway.advance(70_000);
+    nodeOf(world, 1).away();
+    await promises();
+    await world.settle();
+  });
+
   test('gets nothing twice from a gateway that has not heard of it yet', async () => {
     const { world, client } = await app(tight, 2);
     client.subscribe([of('a'), of('m'), of('p:*')], end);

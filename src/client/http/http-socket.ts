@@ -168,10 +168,10 @@ export class HttpSocket implements Socket {
           if (cursor !== undefined) this.#cursor = cursor;
           // Polls continue in another session if the one before is gone.
           if (frame.kind === 'connected') subscribed = 0;
-          if (frame.kind === 'subscribed') {
-            if (subscribed++ === 0) this.#joined(frame.results);
-            else this.#granted(asked, frame.results);
-          } else this.#received(frame);
+          if (frame.kind !== 'subscribed') this.#received(frame);
+          // The gateway's own come first, and again later where they found no place.
+          else if (++subscribed === 2) this.#granted(asked, frame.results);
+          else this.#joined(asked, frame.results);
         },
       });
       if (run === this.#run) this.#end(1006, '');
@@ -206,15 +206,25 @@ export class HttpSocket implements Socket {
     this.#tell({ ...frame, id: 0 });
   }
 
-  /** The gateway's own subscriptions. From now on the client asks for them, so that the next stream continues them. */
-  #joined(results: readonly SubscribeResult[]): void {
-    const fresh = results.filter((result) => !this.#wanted.some(({ topic }) => topic === result.topic));
-    const known = fresh.map((result) => {
-      if ('error' in result) return result;
-      this.#want({ topic: result.topic }, joined);
-      return this.#begun(this.#wanted.at(-1) as Wanted, result);
-    });
-    if (known.length > 0) this.#tell({ kind: 'subscribed', id: 0, results: known });
+  /**
+   * The gateway's own subscriptions. From now on the client asks for them, so that the next stream continues them.
+   * Polls that did not ask for them yet may go on in another session, in which the gateway makes them again.
+   */
+  #joined(asked: readonly Wanted[], results: readonly SubscribeResult[]): void {
+    const fresh: SubscribeResult[] = [];
+    for (const result of results) {
+      const known = this.#wanted.filter(({ topic }) => topic === result.topic);
+      const continued = known.find((each) => !each.start && !asked.includes(each));
+      if (continued) this.#continued(continued, result);
+      else if (known.length === 0) fresh.push(this.#joinedOne(result));
+    }
+    if (fresh.length > 0) this.#tell({ kind: 'subscribed', id: 0, results: fresh });
+  }
+
+  #joinedOne(result: SubscribeResult): SubscribeResult {
+    if ('error' in result) return result;
+    this.#want({ topic: result.topic }, joined);
+    return this.#begun(this.#wanted.at(-1) as Wanted, result);
   }
 
   #granted(asked: readonly Wanted[], results: readonly SubscribeResult[]): void {

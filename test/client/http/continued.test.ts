@@ -16,6 +16,11 @@ interface Scripted {
   goOn(result: Granted, frames: readonly Reply[]): Promise<void>;
 }
 
+interface ScriptedOverHttp extends Scripted {
+  /** Responds to the newest request, as soon as it is one for these topics. */
+  say(results: readonly Granted[], frames?: readonly Reply[]): Promise<void>;
+}
+
 async function byWebSocket(): Promise<Scripted> {
   const h = harness();
   await h.arrive();
@@ -37,10 +42,18 @@ async function byWebSocket(): Promise<Scripted> {
   };
 }
 
-/** `another`: a stream that the client opens for one more topic, or the next session of its polls. */
-async function byHttp(transport: 'sse' | 'poll', another: 'stream' | 'session'): Promise<Scripted> {
+/**
+ * `another`: a stream that the client opens for one more topic, or the next session of its polls. `own`: what the
+ * gateway subscribes each session to, with another view.
+ */
+async function byHttp(
+  transport: 'sse' | 'poll',
+  another: 'stream' | 'session',
+  own: readonly Omit<Granted, 'view'>[] = [],
+): Promise<ScriptedOverHttp> {
   const requests: { readonly topics: number; readonly respond: (response: Response) => void }[] = [];
   let asked = () => {};
+  let views = 0;
   const runtime = new FakeRuntime();
   runtime.fetch = (_, init) =>
     new Promise((respond) => {
@@ -49,14 +62,14 @@ async function byHttp(transport: 'sse' | 'poll', another: 'stream' | 'session'):
       asked();
     });
   const { client } = harness({ runtime, transports: [transport] });
-  /** The response to the newest request, as soon as it is one for these topics. */
   const say = async (results: readonly Granted[], frames: readonly Reply[] = []) => {
     while (requests.at(-1)?.topics !== results.length)
       await new Promise<void>((resolve) => {
         asked = resolve;
       });
-    const own = { kind: 'subscribed', results: [] } as const;
-    const all = [greeting, own, { kind: 'subscribed', results } as const, ...frames];
+    const made = own.map((each) => ({ ...each, view: ++views }));
+    const subscribed = [made, results].map((each) => ({ kind: 'subscribed', results: each }) as const);
+    const all = [greeting, ...subscribed, ...frames];
     const bytes = all.map((frame) => jsonCodec.encodeServerFrame({ ...frame, id: 0 } as ServerFrame));
     requests.pop()?.respond(transport === 'sse' ? streamOf(bytes) : responseOf(bytes));
   };
@@ -64,6 +77,7 @@ async function byHttp(transport: 'sse' | 'poll', another: 'stream' | 'session'):
   await say([]);
   return {
     client,
+    say,
     begin: (result) => say([result]),
     async goOn(result, frames) {
       if (another === 'session') return say([result], frames);
@@ -250,6 +264,47 @@ it.each([
   expect(heard).toEqual([6]);
   wire.client.close();
 });
+
+const joined = { topic: '$all', ...stream, ...at('e1', 2) };
+const broadcast = { kind: 'batch', after: 2, upto: 3, publications: [publication(3)] } as const;
+
+it('hears by the next session of its polls what the gateway subscribes each session to', async () => {
+  const wire = await byHttp('poll', 'session', [{ ...joined, recovered: true }]);
+  const subscription = wire.client.subscribe('$all');
+  await subscription.ready;
+  const heard = await toldBy(subscription, () => wire.say([], [{ ...broadcast, view: 2 }]));
+  expect(heard).toEqual([3]);
+  wire.client.close();
+});
+
+it.each(['sse', 'poll'] as const)(
+  'knows by %s which of its subscriptions the gateway makes later',
+  async (transport) => {
+    const wire = await byHttp(transport, 'stream');
+    const heard: unknown[] = [];
+    const bothHeard = new Promise<void>((resolve) => {
+      const hear = ({ topic, offset }: { readonly topic: string; readonly offset: number }) => {
+        if (heard.push([topic, offset]) === 2) resolve();
+      };
+      wire.client.on('publication', hear);
+      wire.client.subscribe('a').on('publication', hear);
+    });
+    await wire.say(
+      [{ topic: 'a', view: 7, ...stream, ...at('e1', 2) }],
+      [
+        { kind: 'subscribed', results: [{ ...joined, view: 8 }] },
+        { ...broadcast, view: 8 },
+        { ...broadcast, view: 7 },
+      ],
+    );
+    await bothHeard;
+    expect(heard).toEqual([
+      ['$all', 3],
+      ['a', 3],
+    ]);
+    wire.client.close();
+  },
+);
 
 it('polls at an interval without adding to the listeners of one signal', async () => {
   const runtime = new FakeRuntime();
