@@ -4,7 +4,7 @@ import { callOn, wishOn } from './calling.ts';
 import { floodOldSystems } from './old-clients.ts';
 import { publishing } from './publishing.ts';
 import { askOn, flood, floodFrames, join, open, post, sendUnfinished } from './sockets.ts';
-import { filterOn, pollOn, repeatPositions, resumeOn, subscribeOn } from './subscribing.ts';
+import { filterOn, nestPatterns, pollOn, repeatPositions, resumeOn, subscribeOn } from './subscribing.ts';
 
 const everyone: readonly Who[] = ['no credential', 'anonymous', 'poorest token'];
 const members: readonly Who[] = ['anonymous', 'poorest token'];
@@ -95,6 +95,11 @@ export const attacks = {
     as: members,
     topics: 100_000,
     run: (target) => filterOn(target, 95),
+  },
+  nested: {
+    sentence: 'ten batches of a backend to 1000 new topics, which 99 patterns of a client match',
+    as: members,
+    run: nestPatterns,
   },
   resumption: {
     sentence: 'the same by cursors of the first commit',

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type WebSocket from 'ws';
 import { askOn, join, postOn, type Target } from './sockets.ts';
-import { tokenOf } from './victim.ts';
+import { publish, tokenOf } from './victim.ts';
 
 /** Patterns that match all topics of the siege, or a part of them. */
 const prefixes = ['d', 'de', 'dev', 'dev1', 'dev2', 'dev3', 'dev4', 'dev5', 'dev6', 'dev7'] as const;
@@ -81,21 +81,37 @@ export async function publishToFilters(target: Target): Promise<void> {
   await postOn(target, '/api/publish/batch', 2, () => `[${Array(1000).fill(item).join()}]`);
 }
 
-/** Batches by four users of publications to new topics, which as many patterns as a client may have match, for 3 s. */
-export async function publishToPatterns(target: Target): Promise<void> {
-  const tokenFor = (sub: string, allow: string) =>
-    tokenOf({ sub, topics: [{ pattern: '*', allow: [allow] }] });
-  const socket = await join({ ...target, token: tokenFor('watcher', 'subscribe') });
+/** Subscribes to as many patterns as a client may have, all of which match the topics that begin with the result. */
+async function watchNested(target: Target): Promise<string> {
+  const socket = await join(target);
   const name = 'w'.repeat(99);
   const subscriptions = Array.from(name, (_, i) => ({ topic: `${name.slice(i)}*` }));
   socket.send(JSON.stringify({ type: 'subscribe', id: 1, subscriptions }));
   await replied(socket, 1);
+  return name;
+}
+
+const tokenFor = (sub: string, allow: string) => tokenOf({ sub, topics: [{ pattern: '*', allow: [allow] }] });
+
+/** Batches by four users of publications to new topics, which as many patterns as a client may have match, for 3 s. */
+export async function publishToPatterns(target: Target): Promise<void> {
+  const name = await watchNested({ ...target, token: tokenFor('watcher', 'subscribe') });
   const publishAs = (user: string) =>
     postOn({ ...target, token: tokenFor(user, 'publish') }, '/api/publish/batch', 1, (batch) => {
       const item = (i: number) => `{"topic":"${name}:${user}:${batch}:${i}","type":"x","data":1}`;
       return `[${Array.from({ length: 1000 }, (_, i) => item(i)).join()}]`;
     });
   await Promise.all(['a', 'b', 'c', 'd'].map(publishAs));
+}
+
+/** Ten such batches of a backend, which pays for nothing, beside such a client. */
+export async function nestPatterns(target: Target): Promise<void> {
+  const name = await watchNested({ ...target, token: target.token && tokenFor('poor', 'subscribe') });
+  for (let batch = 0; batch < 10; batch++)
+    await publish(
+      target,
+      Array.from({ length: 1000 }, (_, i) => ({ topic: `${name}:${batch}:${i}`, type: 'x', data: 1 })),
+    );
 }
 
 /** Resolves with the reply to this command, whether it is an error or not. */

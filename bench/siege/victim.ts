@@ -15,7 +15,7 @@ export const credentials: readonly string[] = [`--token-secret=${secret}`, `--ap
 
 /** `credential`: absent: the key of a backend. */
 export async function publish(
-  { port }: Gateway,
+  { port }: Pick<Gateway, 'port'>,
   items: readonly object[],
   credential = apiKey,
 ): Promise<boolean> {

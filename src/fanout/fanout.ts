@@ -17,7 +17,7 @@ import type { Member } from './sink.ts';
 import { TopicFeeds } from './topic-feeds.ts';
 import { type BatchOptions, type Feed, View } from './view.ts';
 import { type ViewOptions, viewKey } from './view-options.ts';
-import { type Attached, takesPlace, type ViewLimits, ViewShares } from './view-shares.ts';
+import { type Attached, type ViewLimits, ViewShares } from './view-shares.ts';
 
 export interface FanoutOptions extends ViewLimits {
   readonly broker: Broker;
@@ -119,7 +119,7 @@ export class Fanout implements TopicListener {
     const key = viewKey(options);
     let view = this.#views.get(key);
     if (view === undefined) {
-      if (takesPlace(options)) this.#shares.without(replaced, () => this.#shares.make(key, options, payer));
+      this.#shares.make(key, options, payer, replaced);
       view = new View(this.#nextViewId++, options, key);
       this.#views.set(key, view);
       if (view.isPattern) this.#patterns.add(view);

@@ -13,6 +13,8 @@ const priceMax = 64;
  */
 export class PatternViews {
   readonly #byPrefix = new Map<string, Set<View>>();
+  /** How many prefixes there are of each length, where there are any: these alone are looked for in a name. */
+  readonly #lengths = new Map<number, number>();
   readonly #withMembers = new Set<View>();
   #newest = 0;
   #feeds = 0;
@@ -35,15 +37,21 @@ export class PatternViews {
   add(view: View): void {
     const prefix = prefixOf(view);
     const views = this.#byPrefix.get(prefix);
-    if (views === undefined) this.#byPrefix.set(prefix, new Set([view]));
-    else views.add(view);
+    if (views === undefined) {
+      this.#byPrefix.set(prefix, new Set([view]));
+      this.#lengths.set(prefix.length, (this.#lengths.get(prefix.length) ?? 0) + 1);
+    } else views.add(view);
   }
 
   remove(view: View): void {
     const prefix = prefixOf(view);
     const views = this.#byPrefix.get(prefix);
     views?.delete(view);
-    if (views?.size === 0) this.#byPrefix.delete(prefix);
+    if (views?.size !== 0) return;
+    this.#byPrefix.delete(prefix);
+    const prefixes = this.#lengths.get(prefix.length) as number;
+    if (prefixes > 1) this.#lengths.set(prefix.length, prefixes - 1);
+    else this.#lengths.delete(prefix.length);
   }
 
   /** It has its first member. */
@@ -77,8 +85,9 @@ export class PatternViews {
 
   /** Those that match the topic. */
   *matching(topic: string): Iterable<View> {
-    for (let length = isReserved(topic) ? 1 : 0; length <= topic.length; length++)
-      yield* this.#byPrefix.get(topic.slice(0, length)) ?? [];
+    const least = isReserved(topic) ? 1 : 0;
+    for (const length of this.#lengths.keys())
+      if (length >= least && length <= topic.length) yield* this.#byPrefix.get(topic.slice(0, length)) ?? [];
   }
 
   /** Those of them that have members, with a number greater than `after`. */

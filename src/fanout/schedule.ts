@@ -48,11 +48,72 @@ class EventLoop implements Turns {
 
 export const eventLoop: Turns = new EventLoop();
 
+/** The queue drops what was taken at this length: under constant load it never runs empty. */
+const compactAt = 1024;
+
+/** First in, first out, each in constant time. */
+class Queue<T> {
+  #items: T[] = [];
+  #head = 0;
+
+  get isEmpty(): boolean {
+    return this.#head === this.#items.length;
+  }
+
+  push(item: T): void {
+    this.#items.push(item);
+  }
+
+  shift(): T | undefined {
+    const item = this.#items[this.#head];
+    if (item === undefined) {
+      this.#items = [];
+      this.#head = 0;
+      return undefined;
+    }
+    this.#items[this.#head++] = undefined as never;
+    if (this.#head >= compactAt && this.#head * 2 >= this.#items.length) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+    return item;
+  }
+}
+
+/** How many ready items of a share are in the list at a time. */
+const placesOfShare = 8;
+
+/** Items that share a few places in the list of ready ones, so that other items never wait for all of them. */
+export class Share<T> {
+  readonly #waiting = new Queue<T>();
+  #listed = 0;
+
+  /** Whether this item takes a place in the list, rather than wait for one. */
+  takesPlace(item: T): boolean {
+    if (this.#listed === placesOfShare) this.#waiting.push(item);
+    else this.#listed++;
+    return this.#waiting.isEmpty;
+  }
+
+  /** One has left the list. Returns the item that takes its place. */
+  next(): T | undefined {
+    const item = this.#waiting.shift();
+    if (item === undefined) this.#listed--;
+    return item;
+  }
+}
+
 /** Something with work to do: now, later, or not at all. Only a `Schedule` calls its methods. */
-export abstract class Scheduled {
+export abstract class Scheduled<T> {
+  readonly share: Share<T> | undefined;
   #due: 'idle' | 'waiting' | 'ready' = 'idle';
   /** While it waits: until when. */
   #dueAtMs = 0;
+
+  /** `share`: undefined: it has a place of its own. */
+  constructor(share?: Share<T>) {
+    this.share = share;
+  }
 
   get due(): 'idle' | 'waiting' | 'ready' {
     return this.#due;
@@ -84,9 +145,6 @@ export abstract class Scheduled {
   }
 }
 
-/** The ready list drops finished items at this length: under constant load it never runs empty. */
-const compactAt = 1024;
-
 interface Lane<T> {
   readonly items: { readonly item: T; readonly atMs: number }[];
   armed: boolean;
@@ -95,14 +153,13 @@ interface Lane<T> {
 /**
  * Decides which item is worked on next. Items that wait the same time are in one lane, in the order of their time, so
  * that waiting costs O(1) and one timer a lane. Ready items are worked on at the end of the turn, in order, as many as
- * `work` takes; the rest at the end of the next one.
+ * `work` takes; the rest at the end of the next one. Those of a `Share` are in order among themselves.
  */
-export class Schedule<T extends Scheduled> {
+export class Schedule<T extends Scheduled<T>> {
   readonly #turns: Turns;
   readonly #work: (next: () => T | undefined) => boolean;
   readonly #lanes = new Map<number, Lane<T>>();
-  #ready: T[] = [];
-  #head = 0;
+  readonly #ready = new Queue<T>();
   #turnAsked = false;
 
   /** `work` takes ready items by `next` and returns whether it wants another turn though none may be left. */
@@ -114,7 +171,7 @@ export class Schedule<T extends Scheduled> {
   /** The item is to be worked on at the end of this turn. */
   ready(item: T): void {
     if (!item.becomeReady()) return;
-    this.#ready.push(item);
+    if (item.share?.takesPlace(item) !== false) this.#ready.push(item);
     this.wake();
   }
 
@@ -138,22 +195,15 @@ export class Schedule<T extends Scheduled> {
     this.#turns.atTurnEnd(() => {
       this.#turnAsked = false;
       const again = this.#work(() => this.#next());
-      if (again || this.#head < this.#ready.length) this.wake();
+      if (again || !this.#ready.isEmpty) this.wake();
     });
   }
 
   #next(): T | undefined {
-    const item = this.#ready[this.#head];
-    if (item === undefined) {
-      this.#ready = [];
-      this.#head = 0;
-      return undefined;
-    }
-    this.#ready[this.#head++] = undefined as never;
-    if (this.#head >= compactAt && this.#head * 2 >= this.#ready.length) {
-      this.#ready = this.#ready.slice(this.#head);
-      this.#head = 0;
-    }
+    const item = this.#ready.shift();
+    if (item === undefined) return undefined;
+    const following = item.share?.next();
+    if (following !== undefined) this.#ready.push(following);
     item.becomeIdle();
     return item;
   }

@@ -1,5 +1,7 @@
 import { SluiceError } from '../errors.ts';
 import type { Payer } from '../topics/payer.ts';
+import { isPattern } from '../topics/topic-name.ts';
+import { NestedPatterns } from './nested-patterns.ts';
 import type { ViewOptions } from './view-options.ts';
 
 /** The part of all places that one payer may take. */
@@ -7,11 +9,14 @@ const payerShare = 1 / 4;
 /** The part that those without a key or token may take together; half of it those of one address. */
 const unverifiedShare = 1 / 2;
 
+/** How many patterns of one payer may match the same topic. */
+const nestedMax = 16;
+
 /**
- * Whether the view counts: a client can ask for any number of views with keys, a filter or an interval. There are no
- * more plain views than topics.
+ * Whether the view takes a place: a client can ask for any number of views with keys, a filter or an interval. There
+ * are no more plain views than topics.
  */
-export function takesPlace({ filter, intervalMs, keys }: ViewOptions): boolean {
+function takesPlace({ filter, intervalMs, keys }: ViewOptions): boolean {
   return filter !== undefined || intervalMs > 0 || keys !== undefined;
 }
 
@@ -56,9 +61,10 @@ class ViewPlaces {
   }
 }
 
-/** A view that takes a place. */
-interface Placed {
+/** A view that takes a place, or has a pattern. */
+interface Counted {
   readonly target: string;
+  readonly takesPlace: boolean;
   /** Whether the payer that made it is verified. */
   readonly isVerified: boolean;
   /** Subscriptions by account. */
@@ -76,47 +82,70 @@ export interface ViewLimits {
   readonly viewsMax: number;
 }
 
-/** Limits the number of views with keys, a filter or an interval, and the part of them that one payer may have. */
+/**
+ * Limits the number of views with keys, a filter or an interval, and the part of them that one payer may have, and how
+ * many patterns of a payer match one topic.
+ */
 export class ViewShares {
   readonly #limits: ViewLimits;
   readonly #all: ViewPlaces;
   readonly #byTarget = new Map<string, ViewPlaces>();
-  readonly #placed = new Map<string, Placed>();
+  readonly #nested = new NestedPatterns();
+  readonly #counted = new Map<string, Counted>();
 
   constructor(limits: ViewLimits) {
     this.#limits = limits;
     this.#all = new ViewPlaces(limits.viewsMax);
   }
 
-  /** Takes a place for a new view, or throws `too_many_views`. */
-  make(key: string, { target }: ViewOptions, payer: Payer | undefined): void {
-    const places = this.#byTarget.get(target) ?? new ViewPlaces(this.#limits.viewsPerTopic);
-    if (!places.hasRoom(payer)) throw tooMany(`with keys, a filter or an interval for ${target}`);
-    if (!this.#all.hasRoom(payer)) throw tooMany('with keys, a filter or an interval');
-    this.#place(key, { target, isVerified: payer?.isVerified ?? true, holders: new Map() });
+  /**
+   * Takes a place for a new view where it needs one, or throws `too_many_views`. `ended`: subscriptions that end with
+   * it.
+   */
+  make(key: string, options: ViewOptions, payer: Payer | undefined, ended: readonly Attached[]): void {
+    const { target } = options;
+    const counted = { target, takesPlace: takesPlace(options), isVerified: payer?.isVerified ?? true };
+    if (!counted.takesPlace && !isPattern(target)) return;
+    this.#without(ended, () => {
+      this.#check(counted, payer);
+      this.#add(key, { ...counted, holders: new Map() });
+    });
   }
 
-  #place(key: string, placed: Placed): void {
-    const { target, isVerified } = placed;
+  #check({ target, takesPlace }: Omit<Counted, 'holders'>, payer: Payer | undefined): void {
+    if (takesPlace) {
+      const places = this.#byTarget.get(target) ?? new ViewPlaces(this.#limits.viewsPerTopic);
+      if (!places.hasRoom(payer)) throw tooMany(`with keys, a filter or an interval for ${target}`);
+      if (!this.#all.hasRoom(payer)) throw tooMany('with keys, a filter or an interval');
+    }
+    if (isPattern(target))
+      for (const account of accountsOf(payer))
+        if (this.#nested.mostAround(account, prefixOf(target)) >= nestedMax)
+          throw tooMany(`to patterns that match the same topics as ${target}`);
+  }
+
+  #add(key: string, counted: Counted): void {
+    this.#counted.set(key, counted);
+    const { target, takesPlace, isVerified } = counted;
+    if (!takesPlace) return;
     const places = this.#byTarget.get(target) ?? new ViewPlaces(this.#limits.viewsPerTopic);
     this.#byTarget.set(target, places);
-    this.#placed.set(key, placed);
     for (const each of [places, this.#all]) each.made(isVerified, 1);
   }
 
   /** Runs `make` as if these subscriptions had ended, and with them the views that no other has. */
-  without(ended: readonly Attached[], make: () => void): void {
+  #without(ended: readonly Attached[], make: () => void): void {
     const taken = ended.map(({ view: { key, subscriptions }, payer }) => {
-      const placed = subscriptions === 1 ? this.#placed.get(key) : undefined;
+      const counted = subscriptions === 1 ? this.#counted.get(key) : undefined;
       this.release(key, payer);
-      if (placed !== undefined) this.end(key);
-      return { key, payer, placed };
+      if (counted !== undefined) this.end(key);
+      return { key, payer, counted };
     });
     try {
       make();
     } finally {
-      for (const { key, payer, placed } of taken) {
-        if (placed !== undefined) this.#place(key, placed);
+      for (const { key, payer, counted } of taken) {
+        if (counted !== undefined) this.#add(key, counted);
         this.retain(key, payer);
       }
     }
@@ -124,12 +153,12 @@ export class ViewShares {
 
   /** The view is gone. */
   end(key: string): void {
-    const placed = this.#placed.get(key);
-    if (placed === undefined) return;
-    this.#placed.delete(key);
-    const places = this.#byTarget.get(placed.target) as ViewPlaces;
-    for (const each of [places, this.#all]) each.made(placed.isVerified, -1);
-    if (places.taken === 0) this.#byTarget.delete(placed.target);
+    const counted = this.#counted.get(key);
+    this.#counted.delete(key);
+    if (counted?.takesPlace !== true) return;
+    const places = this.#byTarget.get(counted.target) as ViewPlaces;
+    for (const each of [places, this.#all]) each.made(counted.isVerified, -1);
+    if (places.taken === 0) this.#byTarget.delete(counted.target);
   }
 
   /** One more subscription of this payer to the view. */
@@ -143,20 +172,31 @@ export class ViewShares {
   }
 
   #count(key: string, payer: Payer | undefined, by: 1 | -1): void {
-    const placed = this.#placed.get(key);
-    if (placed === undefined || payer === undefined) return;
-    this.#countAccount(placed, payer.account, by);
-    if (payer.address !== undefined) this.#countAccount(placed, payer.address, by);
+    const counted = this.#counted.get(key);
+    if (counted !== undefined)
+      for (const account of accountsOf(payer)) this.#countAccount(counted, account, by);
   }
 
-  #countAccount(placed: Placed, account: string, by: 1 | -1): void {
-    const before = placed.holders.get(account) ?? 0;
-    if (before + by > 0) placed.holders.set(account, before + by);
-    else placed.holders.delete(account);
+  #countAccount(counted: Counted, account: string, by: 1 | -1): void {
+    const { target, takesPlace, holders } = counted;
+    const before = holders.get(account) ?? 0;
+    if (before + by > 0) holders.set(account, before + by);
+    else holders.delete(account);
     // Equal subscriptions share the view.
     if (before + (by > 0 ? 0 : by) > 0) return;
-    for (const places of [this.#byTarget.get(placed.target), this.#all]) places?.count(account, by);
+    if (takesPlace) for (const places of [this.#byTarget.get(target), this.#all]) places?.count(account, by);
+    if (isPattern(target)) this.#nested.count(account, prefixOf(target), by);
   }
+}
+
+/** The accounts that a payer is counted under. */
+function accountsOf(payer: Payer | undefined): readonly string[] {
+  if (payer === undefined) return [];
+  return payer.address === undefined ? [payer.account] : [payer.account, payer.address];
+}
+
+function prefixOf(pattern: string): string {
+  return pattern.slice(0, -1);
 }
 
 function tooMany(what: string): SluiceError {

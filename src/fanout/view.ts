@@ -3,7 +3,7 @@ import type { Topic } from '../topics/topic.ts';
 import { isPattern } from '../topics/topic-name.ts';
 import type { AnnouncedDictionary } from './dictionary.ts';
 import { HeldKeys } from './held-keys.ts';
-import { Scheduled } from './schedule.ts';
+import { Scheduled, Share } from './schedule.ts';
 import { UnsentFeeds } from './unsent-feeds.ts';
 import { deliveryKey, type ViewOptions, viewKey } from './view-options.ts';
 
@@ -17,8 +17,9 @@ export class View {
   readonly key: string;
   readonly options: ViewOptions;
   readonly isPattern: boolean;
-  /** Of a pattern: what its members have not been sent yet. */
+  /** Of a pattern: what its members have not been sent yet; and its feeds, maybe thousands, wait among themselves. */
   readonly unsent: UnsentFeeds<Feed> | undefined;
+  readonly share: Share<Feed> | undefined;
   /** A name of this view alone, for transports that publish by name. */
   readonly channel: string;
   /** When its members were told their cursor last, on the monotonic clock, where they are not with each batch. */
@@ -40,6 +41,7 @@ export class View {
     this.options = options;
     this.isPattern = isPattern(options.target);
     this.unsent = this.isPattern ? new UnsentFeeds() : undefined;
+    this.share = this.isPattern ? new Share() : undefined;
     this.#feeds = this.isPattern ? new Map() : undefined;
     this.channel = `v${id}`;
   }
@@ -197,7 +199,7 @@ export const formerEpoch = '?';
  * Each transition is one method: `joined` and `left`, `began…`, `restarted`, `queued`, `skipToNewest`, and in a flush
  * `announcedEpoch`, `examine`, `sent` and `finished`.
  */
-export class Feed extends Scheduled {
+export class Feed extends Scheduled<Feed> {
   readonly view: View;
   readonly topic: Topic;
   /** In state mode with a filter: the keys that the members may hold a value of. */
@@ -212,7 +214,7 @@ export class Feed extends Scheduled {
   #group: FeedGroup | undefined;
 
   constructor(view: View, topic: Topic) {
-    super();
+    super(view.share);
     this.view = view;
     this.topic = topic;
     this.#epoch = topic.epoch;

@@ -418,6 +418,18 @@ describe('patterns', () => {
     expect(batches(sink.of(view)).flatMap(offsetsOf)).toEqual([1, 2, 3]);
   });
 
+  test('that many topics match hold up no other view', async () => {
+    const { live, publish, turns, sink } = await makeWorld();
+    live('job:*');
+    const other = live('stats');
+    for (let i = 0; i < 100; i++) await publish(`job:${i}`);
+    await publish('stats');
+    turns.turn();
+    expect([sink.frames.length, sink.frames.map(({ view }) => view.id).indexOf(other.id)]).toEqual([31, 8]);
+    turns.settle();
+    expect(sink.frames).toHaveLength(102);
+  });
+
   test('Sluice’s own topics are not part of any', async () => {
     const { live, publish, turns, sink } = await makeWorld();
     live('*');

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { eventLoop, Schedule, Scheduled } from '../../src/fanout/schedule.ts';
+import { eventLoop, Schedule, Scheduled, Share } from '../../src/fanout/schedule.ts';
 import { FakeTurns } from './fixtures.ts';
 
-class Item extends Scheduled {
+class Item extends Scheduled<Item> {
   readonly name: string;
 
-  constructor(name: string) {
-    super();
+  constructor(name: string, share?: Share<Item>) {
+    super(share);
     this.name = name;
   }
 }
@@ -69,6 +69,21 @@ describe('schedule', () => {
     schedule.ready(b);
     turns.settle();
     expect(done).toEqual(['a', 'b', 'a']);
+  });
+
+  test('of items that share their places, an item with a place of its own waits for eight at most', () => {
+    const { schedule, turns, done } = makeSchedule(10);
+    const share = new Share<Item>();
+    const names = Array.from({ length: 3000 }, (_, i) => `${i}`);
+    for (let round = 0; round < 2; round++) {
+      done.length = 0;
+      for (const name of names) schedule.ready(new Item(name, share));
+      schedule.ready(item('own'));
+      turns.turn();
+      expect(done.indexOf('own')).toBe(8);
+      turns.settle();
+      expect(done.filter((name) => name !== 'own')).toEqual(names);
+    }
   });
 
   test('work that asks for one more turn gets it, though nothing is ready', () => {

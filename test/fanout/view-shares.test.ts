@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { View } from '../../src/fanout/view.ts';
-import { compileFilter } from '../../src/topics/filter.ts';
+import { type CompiledFilter, compileFilter } from '../../src/topics/filter.ts';
 import type { Payer } from '../../src/topics/payer.ts';
 import { makeWorld, viewOptions } from './fixtures.ts';
 
@@ -142,5 +142,71 @@ describe('the places of views', () => {
     const { take } = await room({});
     for (const name of ['a', 'b', 'c', 'd', 'e']) take(user(name), 16, '*');
     expect(take(user('late'), 16, 'a')).toBe(16);
+  });
+});
+
+describe('patterns that match the same topics', () => {
+  const prefixes = Array.from({ length: 40 }, (_, i) => `${'w'.repeat(i)}*`);
+  const mixed = prefixes.map((_, i) => prefixes[(i * 7) % 40] as string);
+
+  async function patterns() {
+    const { fanout } = await makeWorld();
+    /** How many of these the payer gets. */
+    const take = (payer: Payer, targets: readonly string[], filter?: (i: number) => CompiledFilter) => {
+      const views: View[] = [];
+      for (const [i, target] of targets.entries()) {
+        try {
+          views.push(fanout.attach(viewOptions(target, { filter: filter?.(i) }), payer));
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'too_many_views', retry: true });
+        }
+      }
+      return views;
+    };
+    return { fanout, take };
+  }
+
+  test.each([
+    ['the shortest first', prefixes],
+    ['the longest first', prefixes.toReversed()],
+    ['in any order', mixed],
+  ])('may be 16 of a client: %s', async (_, targets) => {
+    const { fanout, take } = await patterns();
+    const alice = user('alice');
+    const views = take(alice, targets);
+    expect(views).toHaveLength(16);
+    expect(take(alice, ['other*', 'another*'])).toHaveLength(2);
+    for (const view of views) fanout.detach(view, alice);
+    expect(take(alice, mixed)).toHaveLength(16);
+  });
+
+  test('count for the address of clients without an identity, and whatever else they ask for', async () => {
+    const { take } = await patterns();
+    expect(take(session('a', 'home'), prefixes.slice(0, 10))).toHaveLength(10);
+    expect(take(session('b', 'home'), prefixes.slice(10, 30), (i) => only(`${i}`))).toHaveLength(6);
+    expect(take(session('c', 'away'), prefixes.slice(30))).toHaveLength(10);
+  });
+
+  test('that do not, are bounded by subscriptions alone', async () => {
+    const { take } = await patterns();
+    const siblings = Array.from({ length: 100 }, (_, i) => `server:${i}:*`);
+    expect(take(user('alice'), siblings)).toHaveLength(100);
+    // Each of them has room for as many as are within 16 of the same topics.
+    expect(take(user('alice'), ['*', 'server:*', 'server:1*'])).toHaveLength(3);
+    expect(
+      take(
+        user('alice'),
+        siblings.map((each) => `${each.slice(0, -1)}x*`),
+      ),
+    ).toHaveLength(100);
+  });
+
+  test('may be replaced by others', async () => {
+    const { fanout, take } = await patterns();
+    const alice = user('alice');
+    const [first] = take(alice, prefixes) as [View];
+    const filtered = viewOptions('w*', { filter: only('x') });
+    expect(() => fanout.attach(filtered, alice)).toThrow('too many');
+    expect(() => fanout.attach(filtered, alice, [{ view: first, payer: alice }])).not.toThrow();
   });
 });
