@@ -10,7 +10,7 @@ export const internalNames =
   'found give greeted had heard hears hold holders holds inherited inView isAsked isCalm ' +
   'isEnding isHeard isInbox isLastAttempt isList isOnline isOver isOwn isPattern isRekeying isSet ' +
   'isText isUnsettled isWhole joins keyed keyOf keysChanged lacks lastChange leave ' +
-  'leaver loaded lostAtMs memory mustAskAgain mustRekey nodes note numberedBefore observe oneOf openWebSocket own pages parts place ' +
+  'leaver loaded lostAtMs memory mustAskAgain mustRekey nodes note observe oneOf openWebSocket own pages parts place ' +
   'placed plan planFlush pollIntervalMs port probe problem queue received receivedAtMs ' +
   'recoveredAtMs refuse refused rejectAll rejectWaiting release releaseView reply ' +
   'report seen selection sendFrame sentAtMs serverMade settle shown silent stage stand starts suspects take ' +

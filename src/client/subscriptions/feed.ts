@@ -17,10 +17,10 @@ export interface Known<P extends FeedPublication> {
   epoch: string;
   /** Everything up to here has come. */
   offset: number;
-  /** Larger than `offset` while publications come again: those up to here were delivered before. */
+  /** Delivered up to here. Larger than `offset` while publications come again, smaller while a snapshot is awaited. */
   seen?: number;
-  /** What was delivered in the numbering before, in which a gateway that lags may go on. */
-  numberedBefore?: Position;
+  /** By epoch: delivered up to here when it moved last. A gateway that lags may go on in an earlier numbering. */
+  had?: Record<string, number>;
   /** Present once the topic is known to have the mode `state`. */
   map?: LiveMap<P>;
   /** A snapshot will follow. Until then the position only serves to check batches for gaps. */
@@ -96,11 +96,9 @@ export class Feed<P extends FeedPublication> {
   /** Moves to a position. What was delivered before stays known. */
   stand(topic: string, at: Known<P>): Known<P> {
     const known = this.topics.get(topic) ?? { epoch: '', offset: 0 };
-    const had = reached(known);
-    if (had.epoch !== at.epoch) {
-      known.seen = known.numberedBefore?.epoch === at.epoch ? known.numberedBefore.offset : 0;
-      if (had.epoch) known.numberedBefore = had;
-    } else known.seen = had.offset;
+    known.had ??= {};
+    known.had[known.epoch] = reached(known).offset;
+    known.seen = known.had[at.epoch];
     Object.assign(known, this.extras?.hears(topic, at) ?? at);
     this.topics.set(topic, known);
     return known;
@@ -108,15 +106,16 @@ export class Feed<P extends FeedPublication> {
 
   /** Delivers the publications after the position `at`, and moves the position to `upto`. */
   take(topic: string, at: Known<P>, publications: readonly P[], upto: number, meta: PublicationMeta): void {
-    const { offset: from } = at;
-    const fresh = publications.filter(({ offset }) => offset > from);
+    const fresh = publications.filter(({ offset }) => offset > at.offset);
     const known = this.stand(topic, at);
     known.map?.apply(fresh);
     for (const publication of fresh) {
       if (this.state === 'closed') return;
       // Before the listeners run: one that stores the position has had this publication.
       known.offset = publication.offset;
-      if (known.offset > (known.seen ?? 0) && this.emitter.hears('publication'))
+      if (known.offset <= (known.seen ?? 0)) continue;
+      known.seen = known.offset;
+      if (this.emitter.hears('publication'))
         this.emitter.emit('publication', publication.copy?.() ?? publication, meta);
     }
     known.offset = upto;
@@ -138,6 +137,6 @@ export class Feed<P extends FeedPublication> {
 const none = new Map<string, never>();
 
 /** Everything up to here was delivered. */
-function reached({ epoch, offset, seen = 0 }: Known<FeedPublication>): Position {
-  return { epoch, offset: Math.max(offset, seen) };
+function reached({ epoch, offset, seen = 0, awaitsSnapshot }: Known<FeedPublication>): Position {
+  return { epoch, offset: awaitsSnapshot ? seen : Math.max(offset, seen) };
 }

@@ -75,6 +75,42 @@ describe('after a reconnect', () => {
     expect(second.command('subscribe').subscriptions).toEqual([{ topic: 'a' }]);
   });
 
+  it.each<[string, number, unknown[]]>([
+    ['nothing of it', 0, [5, 6, 7]],
+    ['a part of it', 5, [1, 2, 3, 4, 5, 6, 7]],
+  ])(
+    'delivers once what a gateway that lags tells after a snapshot that was cut off, had it %s',
+    async (...[, had, expected]) => {
+      const { socket, told, comeBack } = await live({ mode: 'state' });
+      socket.push(batch(0, had));
+      const cutOff = await comeBack();
+      grant(cutOff, { mode: 'state', offset: 9, recovered: true });
+      const lagging = await comeBack();
+      grant(lagging, { mode: 'state', offset: 4 });
+      lagging.push(snapshot({ offset: 4, publications: [publication(4, 'x', { key: 'cpu' })] }));
+      lagging.push(batch(4, 7));
+      expect(told.filter((each) => typeof each === 'number')).toEqual(expected);
+    },
+  );
+
+  it('delivers nothing twice of a numbering to which gateways that lag go back after others', async () => {
+    const { h, socket, told, comeBack } = await live();
+    socket.push(batch(0, 5));
+    for (const epoch of ['e2', 'e3', 'e1']) grant(await comeBack(), { epoch, offset: 2, recovered: false });
+    h.socket.push(batch(2, 7));
+    expect(told).toEqual([1, 2, 3, 4, 5, ['reset', 'e2'], ['reset', 'e3'], ['reset', 'e1'], 6, 7]);
+  });
+
+  it('delivers nothing twice to others where one is told that it lacks what it does not know', async () => {
+    const { h, socket, told } = await live();
+    socket.push(batch(0, 1));
+    const other = record(h.client.subscribe('a', { since: { epoch: '', offset: 0 } }));
+    await settled();
+    grant(socket, { view: 8, recovered: false });
+    socket.push(batch(0, 1, { view: 8 }));
+    expect([told, other]).toEqual([[1], ['gap', 1]]);
+  });
+
   it('tells a pattern without any topic yet apart from a new one', async () => {
     const h = harness();
     const socket = await h.arrive();

@@ -53,7 +53,7 @@ function beginTopic<P extends FeedPublication>(
     if (!missing && !own?.epoch) feed.emitter.emit('gap', { topic, epoch });
     else lost(feed, topic, epoch, missing ?? { after: 0, upto: offset });
     // Nothing is said to be missing of a position that the topic never reached. It must not suppress publications.
-    if (!missing && own?.epoch === epoch) known.seen = 0;
+    if (!missing && asked?.epoch === epoch) known.seen = 0;
   }
 }
 
@@ -84,7 +84,7 @@ function continued<P extends FeedPublication>(
   feed.isWhole = recovered;
   if (!recovered) {
     for (const [topic, known] of feed.extras?.inherited ?? []) feed.stand(topic, known);
-    for (const known of feed.topics.values()) if (known.map) complete(feed, known, false);
+    for (const [topic, known] of feed.topics) if (known.map) complete(feed, feed.stand(topic, known), false);
     feed.emitter.emit('gap', { topic: feed.topic, epoch: '' });
   }
   if (cursor !== undefined) endContinuation(feed);

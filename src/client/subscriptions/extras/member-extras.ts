@@ -128,7 +128,7 @@ export class MemberExtras implements Port {
     const known = topics.get(topic);
     if (known && !known.awaitsSnapshot && this.#prune(known)) this.#member.tellMap(topic, known.map);
     this.#keysHad = new Set([...keys].filter((key) => this.#keysHad.has(key)));
-    if (known && this.#keysHad.size < keys.size) known.awaitsSnapshot = true;
+    if (known && this.#keysHad.size < keys.size) this.#member.stand(topic, known).awaitsSnapshot = true;
   }
 
   /** Removes the values of other keys. Returns whether there were any. */

@@ -51,8 +51,9 @@ export function rekey(registry: Registry, wire: Shared): void {
       keyed.toGranted();
       // The view before may not have told of a numbering that had just begun.
       for (const member of wire.audience()) {
-        member.reset(granted);
         const known = member.topics.get(wire.topic);
+        if (known) member.stand(wire.topic, known);
+        member.reset(granted);
         // All values follow: until then a position would say that they have come.
         if (known && !granted.recovered) complete(member, known, false);
       }
