@@ -95,7 +95,7 @@ export async function assemble(config: Config, options: ServerOptions) {
   });
   return {
     ...{ environment, draining, loopDelays, canary, storage, line, revocations, applicationStage, told },
-    ...{ fanoutLimits, liveAccess, delivery, sessionStage, httpApi, serving },
+    ...{ fanoutLimits, turnBudget, liveAccess, delivery, sessionStage, httpApi, serving },
   };
 }
 

@@ -278,7 +278,7 @@ export class Gateway {
       reset: (topic) => fanout.reset(topic),
       removed: (topic) => fanout.removed(topic),
       refilling: (topic) => leaveRefilled(this.sessions.all(), topic),
-      missed: () => endUntold(this.sessions.all(), 0),
+      missed: () => endUntold(this.sessions.all(), 0, turnBudget),
     });
     this.#sweepLater(fanout);
   }

@@ -1,20 +1,36 @@
 import type { View } from '../../fanout/view.ts';
+import type { TurnBudget } from '../limits/turn-budget.ts';
 import type { Session } from '../session.ts';
 import type { SessionView } from './session-view.ts';
+import type { SessionViews } from './session-views.ts';
 
 /** A session, as far as losses are about it. */
-export interface UntoldSession extends Pick<Session, 'goAway'> {
-  readonly views: { values(): Iterable<Pick<SessionView, 'watches'> & { readonly view: View }> };
+export interface UntoldSession extends Pick<Session, 'closed' | 'goAway'> {
+  readonly views: Pick<SessionViews, 'park' | 'pause'> & {
+    values(): Iterable<Pick<SessionView, 'watches'> & { readonly view: View }>;
+  };
 }
 
 /**
  * Commits are lost that were not heard of (`TopicListener.missed`). No frame names a loss in a topic without a
  * numbering, or in any topic of a pattern, but the reply to a subscribe does. So the sessions with such subscriptions
  * end, and their clients come back with the positions that they have now, within `spreadMs`, each at another moment.
+ * To end thousands takes several turns. From the first on none of them is sent anything of its subscriptions.
  */
-export function endUntold(sessions: Iterable<UntoldSession>, spreadMs: number): void {
-  for (const session of [...sessions])
-    if (hasUntold(session)) session.goAway('going_away', Math.floor(Math.random() * spreadMs));
+export function endUntold(
+  sessions: Iterable<UntoldSession>,
+  spreadMs: number,
+  turns: Pick<TurnBudget, 'run'>,
+): void {
+  const leaving = [...sessions].filter(hasUntold);
+  for (const { views } of leaving) {
+    views.pause();
+    views.park();
+  }
+  for (const session of leaving)
+    turns.run(() => {
+      if (!session.closed) session.goAway('going_away', Math.floor(Math.random() * spreadMs));
+    });
 }
 
 function hasUntold({ views }: UntoldSession): boolean {
