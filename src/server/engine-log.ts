@@ -36,7 +36,7 @@ export function loggedFeed(
   };
   return {
     appended: (topic, epoch, publications) => feed.appended(topic, epoch, publications),
-    reset: (topic, epoch, offset, stored) => feed.reset(topic, epoch, offset, stored),
+    reset: (...about) => feed.reset(...about),
     missed: (commits) => feed.missed?.(commits),
     degraded: (cause) => {
       if (cause === undefined) back();

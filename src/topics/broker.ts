@@ -302,13 +302,13 @@ export class Broker implements EngineFeed {
     this.#listener?.appended(topic, publications);
   }
 
-  reset(name: string, epoch: string, offset: number, stored?: StoredTopic): void {
+  reset(name: string, epoch: string, offset: number, stored?: StoredTopic, commonSeq?: number): void {
     // Also one without content: subscribers of patterns are told of what came and went.
     const topic = this.#topics.get(name) ?? (stored && this.#create(name));
     if (topic === undefined) return;
     const refilled = stored && this.#listener?.refilling?.(topic);
     this.#content.change(topic, () =>
-      stored === undefined ? topic.reset(epoch, offset) : topic.refill(stored),
+      stored === undefined ? topic.reset(epoch, offset) : topic.refill(stored, commonSeq),
     );
     this.#content.used(topic);
     this.#order.reset(topic);

@@ -45,9 +45,9 @@ export interface EngineFeed {
   /**
    * The numbering of this topic starts anew, or the feed has missed something of it: the next `appended` begins after
    * `offset`. The epoch "": nothing is known of it any more. `stored`: what there is of it, also where its content is
-   * gone.
+   * gone. `commonSeq`: of what is stored, the feed has heard of nothing after this commit, whatever its `seq` says.
    */
-  reset(topic: string, epoch: string, offset: number, stored?: StoredTopic): void;
+  reset(topic: string, epoch: string, offset: number, stored?: StoredTopic, commonSeq?: number): void;
   /**
    * The feed has missed commits of which the engine knows nothing any more: of topics whose numbering it has dropped,
    * or of an earlier numbering of commits. Comes before all that the engine still has of what the feed has missed.

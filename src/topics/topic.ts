@@ -149,19 +149,19 @@ export class Topic extends Changing<Topic> {
 
   /**
    * Replaces what it holds. If that has another numbering, `startOffset` is where its publications after the former
-   * `seq` begin.
+   * `seq`, or after `commonSeq`, begin.
    */
-  refill(stored: StoredTopic): void {
-    const startOffset = this.#startOffsetIn(stored);
+  refill(stored: StoredTopic, commonSeq = this.#seq): void {
+    const startOffset = this.#startOffsetIn(stored, Math.min(commonSeq, this.#seq));
     this.fill(stored);
     this.#startOffset = startOffset;
   }
 
-  #startOffsetIn({ epoch, bornAfterSeq, publications, offset }: StoredTopic): number {
+  #startOffsetIn({ epoch, bornAfterSeq, publications, offset }: StoredTopic, hadSeq: number): number {
     if (epoch === this.#epoch) return this.#startOffset;
     // Nothing of that numbering was known.
-    if (this.#epoch === '' || bornAfterSeq >= this.#seq) return 0;
-    const next = publications.find(({ seq }) => seq > this.#seq);
+    if (this.#epoch === '' || bornAfterSeq >= hadSeq) return 0;
+    const next = publications.find(({ seq }) => seq > hadSeq);
     return next === undefined ? offset : next.offset - 1;
   }
 

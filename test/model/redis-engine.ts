@@ -22,9 +22,10 @@ export class RedisEngine extends ReplicaEngine implements ModelEngine {
         this.#model.heard(topic, epoch, publications);
         feed.appended(topic, epoch, publications);
       },
-      reset: (topic, epoch, offset, stored) => {
+      reset: (...about) => {
+        const [topic, epoch, , stored] = about;
         if (stored !== undefined) this.#model.heard(topic, epoch, stored.publications);
-        feed.reset(topic, epoch, offset, stored);
+        feed.reset(...about);
       },
       missed: (commits) => feed.missed?.(commits),
       degraded: (cause) => feed.degraded(cause),

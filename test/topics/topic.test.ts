@@ -72,15 +72,23 @@ describe('a topic', () => {
     expect(topic.state?.size).toBe(3);
   });
 
-  test.each<[string, Topic, Partial<StoredTopic>, number]>([
-    ['of a topic that held nothing, from the beginning', makeTopic(), {}, 0],
-    ['that began after all that was known, from the beginning', appliedTo(2), { bornAfterSeq: 2 }, 0],
-    ['with what came since alone', appliedTo(6), { bornAfterSeq: 1 }, 6],
-    ['with nothing where nothing came since', appliedTo(7), { bornAfterSeq: 1 }, 7],
-    ['in the epoch that it has, from where that began', appliedTo(2, 'old'), {}, 0],
-  ])('is filled anew, and subscribers continue %s', (_, topic, more, startOffset) => {
+  test.each<[string, Topic, Partial<StoredTopic>, number | undefined, number]>([
+    ['of a topic that held nothing, from the beginning', makeTopic(), {}, undefined, 0],
+    [
+      'that began after all that was known, from the beginning',
+      appliedTo(2),
+      { bornAfterSeq: 2 },
+      undefined,
+      0,
+    ],
+    ['with what came since alone', appliedTo(6), { bornAfterSeq: 1 }, undefined, 6],
+    ['with nothing where nothing came since', appliedTo(7), { bornAfterSeq: 1 }, undefined, 7],
+    ['with what came since the last commit in common', appliedTo(7), { bornAfterSeq: 1 }, 5, 5],
+    ['in the epoch that it has, from where that began', appliedTo(2, 'old'), {}, undefined, 0],
+  ])('is filled anew, and subscribers continue %s', (...[, topic, more, commonSeq, startOffset]) => {
     const publications = [stored(5), stored(6), stored(7)];
-    topic.refill({ ...numbering, bornAfterSeq: 0, evictedSeq: 4, publications, state: [], ...more });
+    const filled = { ...numbering, bornAfterSeq: 0, evictedSeq: 4, publications, state: [], ...more };
+    topic.refill(filled, commonSeq);
     expect(topic).toMatchObject({ epoch: 'old', startOffset, ring: { reach: 4, newest: 7 } });
   });
 

@@ -1,4 +1,5 @@
 import type { BusListener, NodeBus } from '../../topics/engine.ts';
+import { isAfter } from './log.ts';
 
 const nodeName = /^[\w-]{1,64}$/;
 
@@ -15,14 +16,27 @@ export class RedisBus implements NodeBus {
   readonly node: string;
   readonly #send: () => Send | undefined;
   #listener: BusListener | undefined;
-  /** The message that was read last; undefined: the node has not come yet. */
-  last: string | undefined;
+  #last: string | undefined;
   /** The other nodes. */
   #nodes: readonly string[] = [];
 
   constructor(node: string, send: () => Send | undefined) {
     this.node = node;
     this.#send = send;
+  }
+
+  /** The message that was read last. */
+  get last(): string {
+    return this.#last ?? '0-0';
+  }
+
+  /**
+   * Continues at a server. Ids go by its clock: those of a server that has lost messages may begin below the one that
+   * was read last. `newest`: of its messages; `isEmptied`: it has lost everything, so that none of them was read.
+   */
+  continue(newest: string, isEmptied: boolean): void {
+    if (this.#last !== undefined && !isAfter(this.#last, newest)) return;
+    this.#last = this.#last !== undefined && isEmptied ? '0-0' : newest;
   }
 
   listen(listener: BusListener): void {
@@ -51,7 +65,7 @@ export class RedisBus implements NodeBus {
   /** `entries`: as XREAD replies. Calls `foreign` for an entry that no node has written. */
   read(entries: readonly unknown[], foreign: () => void): void {
     for (const [id, [, from, , text]] of entries as readonly Entry[]) {
-      this.last = id.toString();
+      this.#last = id.toString();
       const name = from?.toString() ?? '';
       if (text === undefined || !nodeName.test(name)) {
         foreign();

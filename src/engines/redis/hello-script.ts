@@ -6,6 +6,8 @@ import { shared } from './scripts.ts';
  * (`census`). If a node has heard of more than the server has, or does not report, the server begins a new numbering
  * of everything. Where the former server still runs as a master of the cluster, which a node says by `living`, the
  * slot was moved with all its data, and no more reports are needed. Times to come are of a clock that was set back.
+ * A node that was silent for longer than the others is not waited for. `takeovers` has the newest commit that there was
+ * as each term began: one that returns, and has heard of more in an earlier term, begins the new numbering then.
  *
  * Heartbeats go by the clock of the server without its jumps (`lost` is their sum): it does not move on while no node
  * is heard for 5 s. So no node looks gone because that clock was set or the server was paused. Ages and TTLs go by a
@@ -22,11 +24,11 @@ local format, oldest, living, clock = tonumber(ARGV[9]), tonumber(ARGV[10]), ARG
 local time = redis.call('TIME')
 local wall = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local m = redis.call('HMGET', meta, 'epoch', 'term', 'seq', 'last', 'run', 'census', 'format', 'from', 'seen', 'lost',
-  'jumped', 'ahead')
+  'jumped', 'ahead', 'takeovers')
 local written = tonumber(m[7] or format)
 if written > format or written < oldest then return 'format ' .. text(written) end
 local epoch, term, seq, last, before, waitsUntil = m[1], tonumber(m[2] or 0), tonumber(m[3] or 0), m[4], m[5], m[6]
-local from = waitsUntil and m[8] or ''
+local from, takeovers = waitsUntil and m[8] or '', m[13] or ''
 local this = run()
 local lost, jumped, ahead = tonumber(m[10] or 0), tonumber(m[11] or 0), tonumber(m[12] or 0)
 local seen = tonumber(m[9] or wall)
@@ -45,7 +47,7 @@ local function whole(n) return string.format('%.0f', n) end
 redis.call('HSET', meta, 'seen', whole(wall), 'lost', whole(lost), 'jumped', whole(jumped), 'ahead', whole(ahead))
 
 local function renumber()
-  redis.call('HSET', meta, 'former', epoch, 'kept', text(seq))
+  redis.call('HSET', meta, 'former', epoch, 'kept', text(seq), 'formerTakeovers', takeovers)
   epoch, term = salt, term + 1
   seq = math.max(seq, knownSeq)
   local cursor = '0'
@@ -58,7 +60,15 @@ local function renumber()
       redis.call('HSET', heads, page[2][i], formatHead(head))
     end
   until cursor == '0'
-  redis.call('HSET', meta, 'epoch', epoch, 'term', text(term), 'seq', text(seq), 'minor', '0')
+  redis.call('HSET', meta, 'epoch', epoch, 'term', text(term), 'seq', text(seq), 'minor', '0', 'takeovers', '')
+end
+
+-- Whether the node has heard of commits that a server of a later term did not have.
+local function hasForked()
+  for begun, kept in string.gmatch(takeovers, '(%d+):(%d+)') do
+    if tonumber(begun) > knownTerm and knownSeq > tonumber(kept) then return true end
+  end
+  return false
 end
 
 local function endCensus()
@@ -80,19 +90,22 @@ if not epoch then
   redis.call('DEL', log, heads, idle, acks, census)
   epoch, term, seq, last, waitsUntil = salt, knownTerm + 1, knownSeq, '0-0', false
   redis.call('HSET', meta, 'epoch', epoch, 'term', text(term), 'seq', text(seq), 'minor', '0', 'last', last,
-    'forgotten', '0', 'idled', '0', 'run', this, 'format', text(format))
+    'forgotten', '0', 'idled', '0', 'run', this, 'format', text(format), 'takeovers', '')
 elseif before ~= this then
   -- Of two servers in a row, the first may have been lost.
   from = waitsUntil and '' or before
   term, waitsUntil = term + 1, text(now + censusMs)
   redis.call('DEL', census)
-  local all = redis.call('HGETALL', nodes)
+  local all, latest = redis.call('HGETALL', nodes), 0
+  for i = 2, #all, 2 do latest = math.max(latest, math.min(now, tonumber(all[i]))) end
+  -- Those of the former server's last moments, however long ago that was.
   for i = 1, #all, 2 do
-    if tonumber(all[i + 1]) > now - timeoutMs then redis.call('SADD', census, all[i]) end
+    if tonumber(all[i + 1]) > latest - timeoutMs then redis.call('SADD', census, all[i]) end
   end
-  redis.call('HSET', meta, 'run', this, 'term', text(term), 'census', waitsUntil, 'from', from)
+  takeovers = string.sub(takeovers .. text(term) .. ':' .. text(seq) .. ' ', -1000)
+  redis.call('HSET', meta, 'run', this, 'term', text(term), 'census', waitsUntil, 'from', from, 'takeovers', takeovers)
 end
-local isShort = knownEpoch == epoch and knownSeq > seq
+local isShort = knownEpoch == epoch and (knownSeq > seq or hasForked())
 if waitsUntil then
   local latest = now + censusMs
   if tonumber(waitsUntil) > latest then redis.call('HSET', meta, 'census', text(latest)) end

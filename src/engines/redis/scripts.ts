@@ -304,7 +304,7 @@ return { value, redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', ARGV[3]), va
 /** Returns everything that a node must know at once, at one point of the order. */
 export const pictureScript = `
 return {
-  redis.call('HMGET', KEYS[1], 'epoch', 'term', 'seq', 'last', 'forgotten', 'former', 'kept'),
+  redis.call('HMGET', KEYS[1], 'epoch', 'term', 'seq', 'last', 'forgotten', 'former', 'kept', 'formerTakeovers'),
   redis.call('HGETALL', KEYS[2]),
   redis.call('HGETALL', KEYS[3]),
 }

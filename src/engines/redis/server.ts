@@ -106,6 +106,9 @@ export class Server {
   readonly #keys: Keys;
   readonly #nodeTimeoutMs: number;
   readonly #formats: Formats;
+  /** The newest call of a script by its hash. */
+  #newest: Promise<unknown> | undefined;
+  #sendingAgain: Promise<unknown> | undefined;
 
   /** `nodeTimeoutMs`: a node counts as alive for this long after it was last heard of. */
   constructor(connection: RedisConnection, keys: Keys, nodeTimeoutMs: number, formats: Formats) {
@@ -162,21 +165,25 @@ export class Server {
     return { epoch: String(epoch), seq: Number.parseInt(String(last), 10) };
   }
 
-  async picture(): Promise<ServerPicture> {
+  /** `knownTerm`: in which the node has heard of commits. */
+  async picture(knownTerm: string): Promise<ServerPicture> {
     const { meta, heads, acknowledged } = this.#keys;
     const [about, headPairs, positions] = (await this.#run(
       scripts.picture,
       [meta, heads, acknowledged],
       [],
     )) as readonly [readonly (Buffer | null)[], readonly Buffer[], readonly Buffer[]];
-    const [epoch = '', term = '', seq, last = '', forgottenSeq, former, kept] = about.map((value) =>
-      value?.toString(),
+    const [epoch = '', term = '', seq, last = '', forgottenSeq, former, kept, takeovers] = about.map(
+      (value) => value?.toString(),
     );
     const known = new Map<string, UpstreamHead>();
     for (const [topic, value] of pairs(headPairs)) known.set(topic, readHead(value));
     return {
       ...{ epoch, term, seq: Number(seq), last, forgottenSeq: Number(forgottenSeq), heads: known },
-      former: former === undefined ? undefined : { epoch: former, keptSeq: Number(kept) },
+      former:
+        former === undefined
+          ? undefined
+          : { epoch: former, keptSeq: keptSeq(Number(kept), takeovers, Number(knownTerm)) },
       acknowledged: [...pairs(positions)].map(acknowledgementOf),
     };
   }
@@ -306,9 +313,12 @@ export class Server {
   async #run({ text, sha }: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     const call = (command: string, script: string) =>
       this.#connection.call(command, script, keys.length, ...keys, ...args);
+    if (this.#sendingAgain !== undefined) await this.#sendingAgain;
+    this.#newest = call('EVALSHA', sha);
     try {
-      return await call('EVALSHA', sha).catch((error: unknown) => {
+      return await this.#newest.catch((error: unknown) => {
         if (!isRefusal(error) || !error.message.startsWith('NOSCRIPT')) throw error;
+        this.#sendAgain();
         return call('EVAL', text);
       });
     } catch (error) {
@@ -316,6 +326,26 @@ export class Server {
       throw error;
     }
   }
+
+  /** The server has lost its scripts: later calls wait until all that are under way were sent again, in order. */
+  #sendAgain(): void {
+    if (this.#sendingAgain !== undefined) return;
+    this.#sendingAgain = Promise.allSettled([this.#newest]);
+    // Not before those that wait have been sent.
+    void this.#sendingAgain.then(() =>
+      setImmediate(() => {
+        this.#sendingAgain = undefined;
+      }),
+    );
+  }
+}
+
+/** Of the commits that a node has heard of in this term: a server that took over later may have lacked some. */
+function keptSeq(kept: number, takeovers = '', knownTerm: number): number {
+  const had = [...takeovers.matchAll(/(\d+):(\d+)/g)]
+    .filter(([, term]) => Number(term) > knownTerm)
+    .map(([, , seq]) => Number(seq));
+  return Math.min(kept, ...had);
 }
 
 function* pairs(flat: readonly Buffer[]): Iterable<readonly [string, string]> {

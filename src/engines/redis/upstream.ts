@@ -51,6 +51,8 @@ export class RedisUpstream implements Upstream, LinkListener {
   #loading: Server | undefined;
   /** The newest of the log that the listener has had. */
   #heard = { epoch: '', term: '', seq: 0 };
+  /** The newest commit that this link has replied to. The listener may not have had it. */
+  #repliedSeq = 0;
   readonly #sent = new SentBatches();
   /** Why topics could not be read from Redis. */
   readonly #unread = new WeakSet<Error>();
@@ -162,6 +164,7 @@ export class RedisUpstream implements Upstream, LinkListener {
     }
     if (reply !== 'stale' && reply !== 'fenced') {
       const read = readReply(reply, batch.requests);
+      if (link === this.#link) this.#repliedSeq = read.seq;
       if (read.refused !== undefined) {
         this.#warnings.refused(this.#keys.feed, read.refused);
         link.missed();
@@ -252,14 +255,16 @@ export class RedisUpstream implements Upstream, LinkListener {
       greeting = await this.#greet(commands);
       const policy = await commands.evicts();
       if (policy !== undefined) this.#warnings.evicts(policy);
-      this.bus.last ??= await commands.lastMessage();
+      const newestMessage = await commands.lastMessage();
       await this.counts.joined(commands);
       await this.#settleUnreplied(commands);
-      const picture = await commands.picture();
+      const picture = await commands.picture(this.#heard.term);
       this.#loading = commands;
       await this.#listener?.picture(picture);
-      const { epoch, term, seq } = picture;
+      const { epoch, term, seq, former } = picture;
+      this.bus.continue(newestMessage, former === undefined);
       this.#heard = { epoch, term, seq };
+      this.#repliedSeq = 0;
       if (tail.pushes) await this.#requireSame(tail, picture);
       if (isOver) throw new Error('the connection to Redis ended');
       const { format } = greeting;
@@ -333,11 +338,12 @@ export class RedisUpstream implements Upstream, LinkListener {
 
   self(): Self {
     const { fence } = this.#sent;
-    return { node: this.#node, ...this.#heard, salt: newId(), fence, nowMs: this.#clock.toldMs };
+    const seq = Math.max(this.#heard.seq, this.#repliedSeq);
+    return { node: this.#node, ...this.#heard, seq, salt: newId(), fence, nowMs: this.#clock.toldMs };
   }
 
   get lastMessage(): string {
-    return this.bus.last ?? '0-0';
+    return this.bus.last;
   }
 
   read(link: RedisLink, { log, messages }: Read): string {

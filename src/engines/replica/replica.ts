@@ -210,7 +210,7 @@ export class Replica {
    * commits, and then of topics that are replaced: a subscriber that leaves its view for that takes the newest commit
    * for all that it was sent.
    */
-  #correct({ seq }: Picture, corrections: readonly Correction[], hasMissed: boolean): void {
+  #correct(picture: Picture, corrections: readonly Correction[], hasMissed: boolean): void {
     const appended: { readonly epoch: string; readonly publication: StoredPublication }[] = [];
     const replaced: Correction[] = [];
     for (const correction of corrections) {
@@ -228,9 +228,17 @@ export class Replica {
     for (const { epoch, publication } of appended) this.#addToRun(epoch, publication);
     this.#tell();
     for (const { topic, stored } of replaced)
-      this.#guard(() => this.#feed.reset(topic, stored.epoch, stored.offset, stored));
-    this.seq = Math.max(this.seq, seq);
+      this.#guard(() =>
+        this.#feed.reset(topic, stored.epoch, stored.offset, stored, this.#commonSeq(picture)),
+      );
+    this.seq = Math.max(this.seq, picture.seq);
     for (const { topic, head } of corrections) this.#setHead(topic, head);
+  }
+
+  /** See `EngineFeed.reset`. The commits of another numbering have the same `seq` as others that were heard of. */
+  #commonSeq({ epoch, former }: Picture): number | undefined {
+    if (epoch === this.epoch) return undefined;
+    return former?.epoch === this.epoch ? former.keptSeq : 0;
   }
 
   #setHead(topic: string, head: UpstreamHead): void {

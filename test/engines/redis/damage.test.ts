@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type RedisProcess, startRedis } from '../../support/redis-server.ts';
-import { commandsTo, openNode, single, until } from './fixtures.ts';
+import { commandsTo, openNode, single, until, valued } from './fixtures.ts';
 
 let redis: RedisProcess;
 
@@ -19,6 +19,13 @@ const written = (name: string) => [
 test.each([
   ['the heads are gone', [['DEL', key('heads')]], ['new']],
   ['all but the contents is gone', [['DEL', key('meta'), key('heads'), key('log')]], ['new']],
+  ['everything is gone', [['FLUSHALL']], ['new']],
+  ['only the numbering of commits is gone', [['DEL', key('meta')]], ['new']],
+  ['the log is gone', [['DEL', key('log')]], ['old', 'new']],
+  ['what concerns nodes is gone', [['DEL', key('nodes'), key('messages'), key('counting')]], ['old', 'new']],
+  ['its scripts are gone', [['SCRIPT', 'FLUSH']], ['old', 'new']],
+  ['connections to its channels are ended', [['CLIENT', 'KILL', 'TYPE', 'pubsub']], ['old', 'new']],
+  ['all connections are ended', [['CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes']], ['old', 'new']],
   ['a history is of another type', written('content:state:x'), ['old', 'new']],
   [
     'a history has an entry of something else',
@@ -28,7 +35,7 @@ test.each([
   ['values are of another type', written('values:state:x'), ['old', 'new']],
   ['the log has an entry of something else', [['XADD', key('log'), '*', 'a', 'b']], ['old', 'new']],
   ['the log is of another type', written('log'), ['old', 'new']],
-])('nodes go on where something else has written to Redis: %s', async (_, damage, values) => {
+])('nodes go on where something else has changed Redis: %s', async (_, damage, values) => {
   const commands = commandsTo(redis.url);
   const server = single(redis.url);
   const [a, b] = [await openNode({ server }), await openNode({ server })];
@@ -49,5 +56,57 @@ test.each([
   expect(stored?.publications.at(-1)?.offset).toBe(stored?.offset);
   expect(stored?.state.map((each) => each.key)).toEqual(values);
   await Promise.all([engine.close(), a.engine.close(), b.engine.close()]);
+  commands.disconnect();
+});
+
+test.each([
+  ['has no memory left', ['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0']],
+  ['has become a replica', ['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE']],
+  [
+    'wants replicas',
+    ['CONFIG', 'SET', 'min-replicas-to-write', '1'],
+    ['CONFIG', 'SET', 'min-replicas-to-write', '0'],
+  ],
+])('while Redis %s, nothing is done, and then everything goes on', async (_, hindered, free) => {
+  const commands = commandsTo(redis.url);
+  const call = ([command = '', ...args]: readonly string[]) => commands.call(command, ...args);
+  const server = single(redis.url);
+  const nodes = [await openNode({ server }), await openNode({ server })] as const;
+  const [a, b] = nodes;
+  const first = await a.publish('a', '1');
+  await call(hindered);
+  const asked = valued('a', '2', { messageId: 'm' });
+  for (const { engine } of nodes)
+    expect(await engine.append([asked])).toMatchObject([{ error: { code: 'engine_unavailable' } }]);
+  // Until a heartbeat has failed by it, too.
+  await until(() => a.feed.cause !== undefined && b.feed.cause !== undefined, a, b);
+  await call(free);
+  expect(await a.publish('a', '2', { messageId: 'm' })).toEqual({ ...first, offset: 2 });
+  await until(() => b.feed.topics.get('a')?.offset === 2, b);
+  for (const { engine, feed } of nodes) {
+    expect([feed.resets, feed.faults, feed.topics.get('a')?.values]).toEqual([[], [], ['"1"', '"2"']]);
+    await engine.close();
+  }
+  commands.disconnect();
+});
+
+test('nodes hear each other though Redis lost everything and its clock is set back', async () => {
+  const commands = commandsTo(redis.url);
+  const server = single(redis.url);
+  const [a, b] = [await openNode({ server }), await openNode({ server })];
+  const heard: string[] = [];
+  b.engine.bus?.listen({
+    message: (text) => heard.push(text),
+    nodes: () => undefined,
+    returned: () => undefined,
+  });
+  // As if its clock were an hour ahead until then.
+  await commands.xadd(key('messages'), `${Date.now() + 3_600_000}-0`, 'f', 'node', 't', 'before');
+  await expect.poll(() => heard).toEqual(['before']);
+  await commands.flushall();
+  await a.publish('a', '1');
+  a.engine.bus?.send('after');
+  await expect.poll(() => heard).toEqual(['before', 'after']);
+  await Promise.all([a.engine.close(), b.engine.close()]);
   commands.disconnect();
 });

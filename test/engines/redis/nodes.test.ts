@@ -211,6 +211,34 @@ describe('nodes of one Redis', () => {
     commands.disconnect();
   });
 
+  test('a server that takes over waits for the nodes of its former’s last moments, however long ago those were', async () => {
+    const server = await serverAt(single(redis.url));
+    const commands = commandsTo(redis.url);
+    const hello = (node: string, more = {}) =>
+      server.hello({ node, epoch: '', seq: 0, term: '', salt: node, fence: 0, nowMs: 0, ...more });
+    const { epoch, term } = await hello('a');
+    for (const node of ['b', 'silent']) await hello(node);
+    const agoMs = Date.now() - 60_000;
+    await commands.hset('{test}:nodes', 'a', agoMs, 'b', agoMs - 1000, 'silent', agoMs - 2 * nodeTimeoutMs);
+    await commands.hset('{test}:meta', 'run', 'former', 'seen', agoMs, 'seq', 3);
+    expect(await hello('a', { epoch, term, seq: 3 })).toMatchObject({ epoch, waitsAfter: 'former' });
+    const taken = await hello('b', { epoch, term, seq: 3 });
+    expect(taken).toMatchObject({ epoch, waitsAfter: undefined });
+    // Others go on.
+    await commands.hset('{test}:meta', 'seq', 9);
+    for (const known of [
+      { term, seq: 3 },
+      { term: taken.term, seq: 9 },
+    ])
+      expect(await hello('a', { epoch, ...known })).toMatchObject({ epoch });
+    // It has heard of a commit that the server did not have when it took over.
+    expect((await hello('silent', { epoch, term, seq: 4 })).epoch).toBe('silent');
+    expect((await server.picture(term)).former).toEqual({ epoch, keptSeq: 3 });
+    expect((await server.picture(taken.term)).former).toEqual({ epoch, keptSeq: 9 });
+    server.close();
+    commands.disconnect();
+  });
+
   test('gateways of a version that tells nothing of the clock stay known beside one that starts', async () => {
     const server = await serverAt(single(redis.url));
     const commands = commandsTo(redis.url);

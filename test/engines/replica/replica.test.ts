@@ -80,7 +80,13 @@ describe('what a node hears', () => {
         'commits of an earlier numbering',
         0,
         { epoch: 'another' },
-        ['reset idle 0', 'reset gone 0', 'missed some', 'a 2-2', 'reset new 1 with 1-1'],
+        ['reset idle 0', 'reset gone 0', 'missed some', 'a 2-2', 'reset new 1 with 1-1, all after 0'],
+      ],
+      [
+        'commits of an earlier numbering, of which some are kept',
+        0,
+        { epoch: 'another', former: { epoch: 'commits', keptSeq: 2 } },
+        ['reset idle 0', 'reset gone 0', 'missed some', 'a 2-2', 'reset new 1 with 1-1, all after 2'],
       ],
     ])('up to %s', async (_, forgottenSeq, another, expected) => {
       const upstream = new ScriptedUpstream();

@@ -133,8 +133,10 @@ class WrittenFeed implements EngineFeed {
     this.heard.push(`${topic} ${spanOf(publications)}`);
   }
 
-  reset(topic: string, _epoch: string, offset: number, stored?: StoredTopic): void {
-    this.heard.push(`reset ${topic} ${offset}${stored ? ` with ${spanOf(stored.publications)}` : ''}`);
+  reset(topic: string, _epoch: string, offset: number, stored?: StoredTopic, commonSeq?: number): void {
+    const content = stored ? ` with ${spanOf(stored.publications)}` : '';
+    const common = commonSeq === undefined ? '' : `, all after ${commonSeq}`;
+    this.heard.push(`reset ${topic} ${offset}${content}${common}`);
   }
 
   missed(): void {
