@@ -4,7 +4,7 @@ import type { Gap, PublicationMeta, Subscription } from '../../src/client/subscr
 import type { Position, TopicPosition } from '../../src/protocol/frames.ts';
 import type { StoredPublication } from '../../src/topics/publication.ts';
 import type { Gateway } from './gateway.ts';
-import { isSame, isState, type Model, matches, type Numbering } from './model.ts';
+import { heardOf, isSame, isState, type Model, matches, type Numbering } from './model.ts';
 import { check, type Spec, type Subscriber } from './subscription.ts';
 
 /** Where the SDK subscribes, at this moment. */
@@ -167,7 +167,7 @@ export class AppSubscription {
       if (isState(topic)) this.#checkMap(live, topic, gateway);
       else
         for (const numbering of this.#model.numberings(topic))
-          for (const original of numbering.publications)
+          for (const original of heardOf(numbering))
             if (this.#isItsBusiness(topic, numbering, original))
               this.#checkHad(topic, numbering, original, gateway.loop.nowMs());
     }

@@ -191,6 +191,11 @@ const nodes = [
   onNode('back', (node) => node.recover()),
 ];
 
+const empty = step('empty', fc.constant(null), (world) => world.empty());
+
+/** Of gateways whose log loses what it has. */
+const failingNodes = [...nodes, empty];
+
 function onNode(name: string, run: (node: LogNode) => void | Promise<void>): fc.Arbitrary<Command> {
   return step(name, fc.nat(2), (world, i) => {
     const { engine } = world.node(i);
@@ -220,11 +225,11 @@ const onRedis = [
 /** Of gateways whose Redis loses what it has, or ends. */
 const onFailingRedis = [
   ...onRedis,
-  step('empty', fc.constant(null), async ({ elsewhere }) => void (await elsewhere?.empty())),
+  empty,
   step('restartRedis', fc.constant(null), async ({ elsewhere }) => void (await elsewhere?.restart())),
 ];
 
-const particular = { alone, nodes, redis: onRedis, failingRedis: onFailingRedis };
+const particular = { alone, nodes, failingNodes, redis: onRedis, failingRedis: onFailingRedis };
 
 /** At most this many steps; fast-check leaves out those that a failure does not need. */
 export const steps = (

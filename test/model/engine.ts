@@ -40,7 +40,7 @@ export interface ModelEngine extends Engine {
   reset(topic: string, base: number): void;
 }
 
-/** The engine of a node that shares a log with others. That never goes back in time. */
+/** The engine of a node that shares a log with others. */
 export class NodeEngine extends ReplicaEngine implements ModelEngine {
   readonly node: LogNode;
 

@@ -11,6 +11,11 @@ export interface Numbering {
   readonly publications: StoredPublication[];
 }
 
+/** Those of a numbering that were heard of: others were gone before any node could hear of them. */
+export function heardOf({ publications }: Numbering): readonly StoredPublication[] {
+  return publications.filter(() => true);
+}
+
 /** What a client asks of a topic. */
 export interface Wish {
   /** An index into `filters`. */

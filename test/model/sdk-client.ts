@@ -188,6 +188,8 @@ export class SdkClient implements ModelClient, Way {
   checkSettled(): void {
     const { state, reason } = this.#client.getStatus();
     check(state === 'connected', 'not connected in the end', state, reason, this.open);
+    const { gaps } = this.#client.getStats();
+    check(gaps === 0, 'batches that do not follow each other', gaps);
     for (const each of this.#subscriptions) each.checkSettled(this.gateway);
   }
 }

@@ -43,11 +43,14 @@ test(
   60_000 + runs * 1000,
 );
 
-test(
-  'so does one that goes from gateway to gateway',
-  async () => {
+test.each([
+  ['that goes from gateway to gateway', 'nodes'],
+  ['whose gateways share what may be lost', 'failingNodes'],
+] as const)(
+  'so does one %s',
+  async (_, kind) => {
     await fc.assert(
-      fc.asyncProperty(options, steps(60, 'nodes'), async (gateway, commands) => {
+      fc.asyncProperty(options, steps(60, kind), async (gateway, commands) => {
         const world = new World(gateway, 'sdk', 2);
         await world.open();
         await fc.asyncModelRun(() => ({ model: world, real: world }), commands);

@@ -46,7 +46,7 @@ type Told = (node: LogNode) => Change;
 
 /** An upstream as its contract says it, in the simplest way. It outlives the nodes. */
 export class SharedLog {
-  readonly epoch = randomUUID();
+  #epoch = randomUUID();
   readonly #options: SharedLogOptions;
   /** Those without content in the order in which they lost it. */
   readonly #topics = new Map<string, LogTopic>();
@@ -60,7 +60,22 @@ export class SharedLog {
   }
 
   get newest(): Pick<BatchReply, 'epoch' | 'seq'> {
-    return { epoch: this.epoch, seq: this.#seq };
+    return { epoch: this.#epoch, seq: this.#seq };
+  }
+
+  /** It loses all that it has. Nodes that are behind notice it when they hear or commit. */
+  empty(): void {
+    this.#epoch = randomUUID();
+    this.#seq = 0;
+    this.#forgottenSeq = 0;
+    this.#topics.clear();
+    this.changes.length = 0;
+    for (const node of this.nodes) node.lost();
+  }
+
+  /** A node joins that has heard of this commit: no node's numbers go back. */
+  joined(seq: number): void {
+    this.#seq = Math.max(this.#seq, seq);
   }
 
   picture(): Picture {
@@ -167,6 +182,10 @@ export class LogNode implements Upstream {
   readonly #log: SharedLog;
   #listener: UpstreamListener | undefined;
   #heard = 0;
+  /** The newest commit that it has heard of. */
+  #seq = 0;
+  /** The log has lost what this node has heard. */
+  #isStale = false;
   #waiting: Waiting[] = [];
   #isTelling = false;
   #isAway = false;
@@ -189,8 +208,9 @@ export class LogNode implements Upstream {
 
   commit(batch: Batch): Promise<BatchReply> {
     return new Promise((answer, fail) => {
-      if (this.#listener === undefined || this.#isAway) {
+      if (this.#listener === undefined || this.#isAway || this.#isStale) {
         fail(new Error('away'));
+        if (this.#isStale) void this.hear(0);
         return;
       }
       this.#waiting.push({ batch, answer, fail });
@@ -230,9 +250,15 @@ export class LogNode implements Upstream {
   async hear(count: number): Promise<void> {
     await Promise.resolve();
     if (this.#isAway || this.#isTelling) return;
+    if (this.#isStale) {
+      this.away();
+      await this.back();
+      return;
+    }
     const upto = Math.min(this.#heard + count, this.#log.changes.length);
     const changes = this.#log.changes.slice(this.#heard, upto).map((change) => change(this));
     this.#heard = upto;
+    for (const change of changes) if (change.kind === 'appended') this.#seq = change.publication.seq;
     if (changes.length > 0) this.#listener?.changes(changes);
   }
 
@@ -242,6 +268,13 @@ export class LogNode implements Upstream {
     this.#isAway = true;
     for (const { fail } of this.#waiting.splice(0)) fail(new Error('away'));
     this.#listener?.degraded(new Error('away'));
+  }
+
+  /** The log has lost everything: what waits fails. */
+  lost(): void {
+    this.#isStale = true;
+    for (const { fail } of this.#waiting.splice(0)) fail(new Error('lost'));
+    this.changed();
   }
 
   /** It has missed some, and is shown all there is. */
@@ -268,8 +301,11 @@ export class LogNode implements Upstream {
 
   async #show(): Promise<void> {
     this.#isTelling = true;
+    this.#isStale = false;
+    this.#log.joined(this.#seq);
     const picture = this.#log.picture();
     this.#heard = this.#log.changes.length;
+    this.#seq = picture.seq;
     await this.#listener?.picture(picture);
     this.#isTelling = false;
     await promises();

@@ -8,7 +8,7 @@ import type {
 } from '../../src/protocol/frames.ts';
 import type { ServerKinds } from '../../src/protocol/server-frames.ts';
 import type { StoredPublication } from '../../src/topics/publication.ts';
-import { isSame, isState, type Model, matches, type Wish } from './model.ts';
+import { heardOf, isSame, isState, type Model, matches, type Wish } from './model.ts';
 import { judge, Positions } from './positions.ts';
 
 /** Who subscribes, now and in earlier sessions. */
@@ -212,7 +212,7 @@ export class ModelSubscription {
     if (mode === 'state' || since.epoch === epoch) return;
     for (const numbering of this.#model.numberings(topic)) {
       if (numbering.epoch === epoch || numbering.engine !== this.#model.engines) continue;
-      for (const original of numbering.publications) {
+      for (const original of heardOf(numbering)) {
         const isHad = numbering.epoch === since.epoch ? original.offset <= since.offset : original.seq <= seq;
         if (!isHad && original.seq <= newest) this.#excuse(topic, numbering.epoch, original, nowMs);
       }
