@@ -19,6 +19,11 @@ const options = {
   stalled: { default: 50, sentence: 'Clients that don’t read at any time.' },
   longestStallMs: { default: 8000, sentence: 'How long one of them doesn’t read at most.' },
   kills: { default: 2, sentence: 'Times that the gateway is killed (SIGKILL) and started again.' },
+  stops: { default: 0, sentence: 'Times that a gateway is stopped (SIGSTOP), and goes on.' },
+  stopSeconds: {
+    default: 15,
+    sentence: 'How long it is stopped: by default for longer than others take it for alive.',
+  },
   transport: {
     default: 'ws',
     sentence: 'How the clients are connected: the SDK by WebSocket, Server-Sent Events, or polls.',
@@ -32,9 +37,10 @@ const options = {
   fault: {
     default: 'none',
     sentence:
-      'What befalls Redis in mid-storm: killed and started with its data, or without; a replica promoted; the slot of a cluster moved.',
-    choices: ['none', 'restart', 'empty', 'failover', 'migrate'],
+      'What befalls Redis in mid-storm: killed and started with its data, or without; a replica promoted, which has what was acknowledged or may lack some; the slot of a cluster moved; its memory is full; its scripts are lost again and again.',
+    choices: ['none', 'restart', 'empty', 'failover', 'lossyFailover', 'migrate', 'memory', 'scripts'],
   },
+  awaySeconds: { default: 1.5, sentence: 'How long Redis is away then, at least.' },
   shortRings: {
     default: false,
     sentence: 'Rings that are shorter than a stall: what they lack has to be told.',
@@ -92,7 +98,9 @@ async function run(options: Options, folder: string, say: (line: string) => void
     workers.push(worker);
     return worker;
   };
-  const redis = options.engine === 'redis' ? await startFaultyRedis(options.fault as RedisFault) : undefined;
+  const awayMs = options.awaySeconds * 1000;
+  const redis =
+    options.engine === 'redis' ? await startFaultyRedis(options.fault as RedisFault, awayMs) : undefined;
   const flags = gatewayFlags(options, folder, redis);
   const gateways: Gateway[] = [];
   for (let i = 0; i < options.nodes; i++) gateways.push(await startGateway(flags));
@@ -142,12 +150,13 @@ async function run(options: Options, folder: string, say: (line: string) => void
     const befalling = redis && setTimeout((seconds * 1000) / 2).then(() => redis.befall());
     // If something else fails first, stop Redis meanwhile.
     befalling?.catch(() => undefined);
+    const stopping = stopInTurn(gateways, options, say);
     for (let i = 1; i <= options.kills; i++) {
       await setTimeout((seconds * 1000) / (options.kills + 1));
       say(`kill ${i} of ${options.kills}`);
       await restart(i % options.nodes);
     }
-    await Promise.all([storming, publishing, befalling]);
+    await Promise.all([storming, publishing, befalling, stopping]);
     say('the storm is over');
     const markers = await publisher.call('mark');
     const wanted = { markers, ...reachPatience };
@@ -170,6 +179,18 @@ async function run(options: Options, folder: string, say: (line: string) => void
     for (const worker of workers) await worker.end();
     await Promise.all(gateways.map((gateway) => gateway.end()));
     await redis?.remove();
+  }
+}
+
+async function stopInTurn(
+  gateways: readonly Gateway[],
+  { stops, stopSeconds, seconds }: Options,
+  say: (line: string) => void,
+): Promise<void> {
+  for (let i = 0; i < stops; i++) {
+    await setTimeout(Math.max(0, (seconds * 1000) / (stops + 1) - (i > 0 ? stopSeconds * 1000 : 0)));
+    say(`stop ${i + 1} of ${stops}`);
+    await gateways[i % gateways.length]!.suspend(stopSeconds * 1000);
   }
 }
 
@@ -196,7 +217,8 @@ function claims({ verdict, publisher, behind, markers, lags }: Seen, options: Op
   // A killed memory engine begins new numberings and reports everything before as lost. So does a Redis that returns in
   // another state than all gateways left it, or if one of them can't tell.
   const isOther =
-    ['empty', 'failover'].includes(options.fault) || (options.fault === 'restart' && options.kills > 0);
+    ['empty', 'failover', 'lossyFailover'].includes(options.fault) ||
+    (options.fault === 'restart' && options.kills > 0);
   const keeps = (options.engine !== 'memory' || options.kills === 0) && !isOther;
   return [
     none('unaccounted', tally.unaccounted),

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 import { lastingPort } from '../../test/support/gateway-process.ts';
 import { root } from './build.ts';
 import { endNode, serverCore, startNode } from './core.ts';
@@ -27,6 +28,8 @@ export interface Gateway {
   metric(name: string): Promise<number>;
   /** As a crash would. */
   kill(): Promise<void>;
+  /** Stops the process for this time: it does nothing, and its connections stay. */
+  suspend(ms: number): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -49,6 +52,11 @@ export async function startGateway(
     scrape: () => scrape(chosen),
     metric: async (name) => (await scrape(chosen)).value(name),
     kill: () => endNode(child, 'SIGKILL'),
+    suspend: async (ms) => {
+      child.kill('SIGSTOP');
+      await setTimeout(ms);
+      child.kill('SIGCONT');
+    },
     end: () => endNode(child, 'SIGTERM'),
   };
 }
