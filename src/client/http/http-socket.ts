@@ -3,8 +3,9 @@ import type { Ack, Granted, SubscribeResult, Subscription, WireError } from '../
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import type { Runtime, Socket } from '../runtime.ts';
 import { gatewayError } from '../told-error.ts';
-import { historyPath, readHttpFrame, requestBody } from './json-frames.ts';
-import { type HttpMemory, type Receive, Refused, request, type Target, Unanswered } from './receive.ts';
+import { HttpCommands } from './http-commands.ts';
+import { historyPath, requestBody } from './json-frames.ts';
+import type { HttpMemory, Receive, Target } from './receive.ts';
 import { joined, type Wanted, wantedFrom } from './wanted.ts';
 
 export interface HttpSocketOptions {
@@ -43,11 +44,20 @@ export class HttpSocket implements Socket {
   #heardAtMs = 0;
   readonly #base: string;
   readonly #options: HttpSocketOptions;
+  readonly #commands: HttpCommands;
 
   constructor(options: HttpSocketOptions) {
     this.#options = options;
     this.#base = options.url.replace(/^ws/, 'http').replace(/[^/]*(\?.*)?$/, '');
     this.#token = options.token;
+    this.#commands = new HttpCommands({
+      runtime: options.runtime,
+      commandTimeoutMs: options.commandTimeoutMs,
+      target: () => this.#target,
+      isOver: () => this.#closed,
+      reply: (frame) => this.#reply(frame),
+      fail: (id, error) => this.#fail(id, error),
+    });
     this.#plan();
   }
 
@@ -86,17 +96,16 @@ export class HttpSocket implements Socket {
       case 'publish': {
         const { kind: _kind, id: _id, except, ...fields } = frame;
         const own = except === this.#greeting?.session ? this.#session : except;
-        // Sent again it counts once, by its messageId.
-        void this.#ask(id, 'published', 'api/publish', requestBody({ ...fields, except: own }), true);
+        this.#commands.publish(id, { ...fields, except: own });
         break;
       }
       case 'call': {
         const { method, payload } = frame;
-        void this.#ask(id, 'result', 'api/call', requestBody({ method, payload }));
+        void this.#commands.ask(id, 'result', 'api/call', requestBody({ method, payload }));
         break;
       }
       case 'history':
-        void this.#ask(id, 'history', historyPath(frame), undefined, true);
+        void this.#commands.ask(id, 'history', historyPath(frame), undefined, true);
         break;
       case 'status':
         this.#reply({ kind: 'status', id, ...this.#status() });
@@ -306,34 +315,10 @@ export class HttpSocket implements Socket {
 
   // -- commands ---------------------------------------------------------------------------------------
 
-  /**
-   * Sends a command as a request, whose response is the reply: a frame of this type. `isRepeatable`: it is sent again
-   * if its connection is lost, while that of the stream may go on, until the command's time is over.
-   */
-  async #ask(id: number, type: string, path: string, body?: string, isRepeatable = false): Promise<void> {
-    const { runtime, commandTimeoutMs } = this.#options;
-    const untilMs = isRepeatable ? runtime.monotonicMs() + commandTimeoutMs - repeatDelayMs : 0;
-    do {
-      try {
-        return this.#reply(readHttpFrame({ ...(await this.#fetch(path, body)), type, id }));
-      } catch (cause) {
-        if (cause instanceof Refused) return this.#fail(id, cause.error);
-        // It times out, or is sent again by the next connection.
-        if (!(cause instanceof Unanswered) || runtime.monotonicMs() >= untilMs) return;
-        await new Promise<void>((resolve) => runtime.setTimeout(resolve, repeatDelayMs));
-      }
-    } while (!this.#closed);
-  }
-
   get #target(): Target {
     const headers: Target['headers'] =
       this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
     return { base: this.#base, fetch: this.#options.runtime.fetch as typeof fetch, headers };
-  }
-
-  async #fetch(path: string, body?: string, options: RequestInit = {}) {
-    const response = await request(this.#target, path, body, options);
-    return (await response.json()) as Record<string, unknown>;
   }
 
   /**
@@ -350,7 +335,7 @@ export class HttpSocket implements Socket {
     if (!isDone && sayable.length > 0) {
       const path = `api/connections/${this.#session}/acks`;
       // Sent even if the page goes away.
-      const reply = this.#fetch(path, JSON.stringify({ acks: sayable }), { keepalive: true });
+      const reply = this.#commands.fetch(path, JSON.stringify({ acks: sayable }), { keepalive: true });
       const told = await reply.catch(() => undefined);
       isDone = told?.['acknowledged'] === true && sayable.length === mine.length;
     }
@@ -383,4 +368,3 @@ export class HttpSocket implements Socket {
 const handshakeId = 1;
 /** The gateway writes at least a comment to a stream, and ends a poll, within 25 s. */
 const silentMs = 40_000;
-const repeatDelayMs = 1_000;

@@ -65,25 +65,23 @@ describe.each(['sse', 'poll'] as const)('to a client by %s, of another server', 
   );
 });
 
-it.each(['sse', 'poll'] as const)(
-  'by %s, a publish whose request was lost is sent again, and counts once',
-  async (transport) => {
-    let left = 2;
-    const isLost = (path: string) => path === '/api/publish' && left-- > 0;
-    const { client, requests } = clientBeside(isLost, lose, { transports: [transport] });
-    await client.connect();
-    const topic = `lost-${transport}`;
-    await expect(client.publish(topic, 't', 1)).resolves.toMatchObject({ offset: 1 });
-    expect([requests.length, await historyOf(topic)]).toEqual([2, [1]]);
-  },
-);
-
 it('a request for history that was lost is sent again', async () => {
   let left = 1;
   const isLost = (path: string) => path.endsWith('/history') && left-- > 0;
   const { client } = clientBeside(isLost, lose, { transports: ['sse'] });
   await client.connect();
   await expect(client.history('never')).resolves.toMatchObject({ publications: [] });
+});
+
+it('no publication overtakes one that waits because of a rate limit', async () => {
+  let left = 1;
+  const isLimited = (path: string) => path === '/api/publish' && left-- > 0;
+  const error = { code: 'rate_limited', message: 'too many' };
+  const refuse = () => Response.json({ error }, { status: 429, headers: { 'retry-after': '1' } });
+  const { client, requests } = clientBeside(isLimited, refuse, { transports: ['poll'] });
+  await client.connect();
+  await Promise.all([1, 2, 3].map((n) => client.publish('limited', 't', n)));
+  expect([requests.length, await historyOf('limited')]).toEqual([1, [1, 2, 3]]);
 });
 
 it('a publish is not sent again once its time is over', async () => {

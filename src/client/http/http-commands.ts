@@ -1,0 +1,185 @@
+import type { PublishFields, WireError } from '../../protocol/frames.ts';
+import type { ServerFrame } from '../../protocol/server-frames.ts';
+import type { Runtime } from '../runtime.ts';
+import { gatewayError } from '../told-error.ts';
+import { readHttpFrame, requestBody } from './json-frames.ts';
+import { Refused, request, type Target, Unanswered } from './receive.ts';
+
+/** What the commands need from their connection. */
+export interface CommandsPort {
+  readonly runtime: Runtime;
+  readonly commandTimeoutMs: number;
+  target(): Target;
+  /** The connection has ended: nothing more is sent. */
+  isOver(): boolean;
+  reply(frame: ServerFrame): void;
+  fail(id: number, error: WireError): void;
+}
+
+interface Publish {
+  readonly id: number;
+  readonly body: string;
+  /** Then the client rejects it. */
+  readonly endsAtMs: number;
+}
+
+type Raw = Readonly<Record<string, unknown>>;
+
+const repeatDelayMs = 1_000;
+/** Of one request. A larger publication is sent alone. */
+const batchMaxCharacters = 50_000;
+const batchMaxPublications = 100;
+
+/**
+ * Sends commands as requests, and gives their replies. A request without a reply of the gateway is sent again where
+ * that has no other effect, until the command's time is over.
+ */
+export class HttpCommands {
+  /** Those that wait, and the ones before them that are under way. */
+  #publishes: readonly Publish[] = [];
+  readonly #port: CommandsPort;
+
+  constructor(port: CommandsPort) {
+    this.#port = port;
+  }
+
+  /** Throws `Unanswered` or `Refused`. */
+  async fetch(path: string, body?: string, options: RequestInit = {}): Promise<Raw> {
+    const response = await request(this.#port.target(), path, body, options);
+    return (await response.json().catch((cause: Error) => {
+      throw new Unanswered(cause.message, { cause });
+    })) as Raw;
+  }
+
+  /** The response is the reply: a frame of this type. `isRepeatable`: executed twice, it has no other effect. */
+  async ask(id: number, type: string, path: string, body?: string, isRepeatable = false): Promise<void> {
+    const endsAtMs = this.#endsAtMs;
+    for (;;) {
+      try {
+        return this.#port.reply(readHttpFrame({ ...(await this.fetch(path, body)), type, id }));
+      } catch (cause) {
+        const mayRepeat = isRepeatable && !isFinal(cause);
+        if (!mayRepeat || this.#isLate(endsAtMs)) return this.#fail([{ id }], cause);
+        await this.#wait(delayAfter(cause));
+        if (this.#port.isOver()) return;
+      }
+    }
+  }
+
+  /**
+   * Publishes after the publications before it: two requests could overtake each other. Those that wait share one.
+   * Sent again a publication counts once, by its messageId.
+   */
+  publish(id: number, fields: PublishFields): void {
+    this.#publishes = [...this.#publishes, { id, body: requestBody(fields), endsAtMs: this.#endsAtMs }];
+    if (this.#publishes.length === 1) void this.#publishAll();
+  }
+
+  async #publishAll(): Promise<void> {
+    while (this.#publishes.length > 0 && !this.#port.isOver()) {
+      await this.#publishBatch(this.#nextBatch());
+      this.#publishes = this.#publishes.filter(({ endsAtMs }) => endsAtMs > this.#nowMs);
+    }
+  }
+
+  #nextBatch(): readonly Publish[] {
+    let characters = 0;
+    let count = 0;
+    for (const { body } of this.#publishes.slice(0, batchMaxPublications)) {
+      characters += body.length;
+      if (count > 0 && characters > batchMaxCharacters) break;
+      count++;
+    }
+    return this.#publishes.slice(0, count);
+  }
+
+  /** Sends them once, and waits if they are to be sent again. */
+  async #publishBatch(batch: readonly Publish[]): Promise<void> {
+    const { runtime } = this.#port;
+    const abort = new AbortController();
+    const { signal } = abort;
+    // Then the client rejects the first of them.
+    const [{ endsAtMs, body }] = batch as [Publish];
+    const timer = runtime.setTimeout(() => abort.abort(), endsAtMs - this.#nowMs);
+    try {
+      if (batch.length === 1) this.#replyTo(batch, [await this.fetch('api/publish', body, { signal })]);
+      else {
+        const text = `[${batch.map((publish) => publish.body).join()}]`;
+        const { results } = await this.fetch('api/publish/batch', text, { signal });
+        this.#replyTo(batch, results as readonly Raw[]);
+      }
+    } catch (cause) {
+      const ended = isFinal(cause) ? batch : batch.filter(({ endsAtMs }) => this.#isLate(endsAtMs));
+      this.#end(ended);
+      this.#fail(ended, cause);
+      if (isRateLimited(cause)) this.#failAll(cause);
+      if (ended.length < batch.length && !signal.aborted) await this.#wait(delayAfter(cause));
+    } finally {
+      runtime.clearTimeout(timer);
+    }
+  }
+
+  /** Throws before the first reply if these are no results of a gateway. */
+  #replyTo(batch: readonly Publish[], results: readonly Raw[]): void {
+    const outcomes = batch.map(({ id }, index) => {
+      const { error, ...result } = results[index] as { readonly error?: WireError };
+      if (!error) return readHttpFrame({ ...result, type: 'published', id });
+      return new Refused(gatewayError(error.code, error.message, error.retryAfterMs));
+    });
+    this.#end(batch);
+    outcomes.forEach((outcome, index) => {
+      if (outcome instanceof Refused) this.#fail([batch[index] as Publish], outcome);
+      else this.#port.reply(outcome);
+    });
+    const limited = outcomes.find(isRateLimited);
+    if (limited) this.#failAll(limited);
+  }
+
+  #end(publishes: readonly Publish[]): void {
+    this.#publishes = this.#publishes.filter((publish) => !publishes.includes(publish));
+  }
+
+  /** The client sends one that was limited again: those after it may not overtake it. */
+  #failAll(limited: unknown): void {
+    this.#fail(this.#publishes, limited);
+    this.#publishes = [];
+  }
+
+  /** Without a response they time out, or the next connection sends them. */
+  #fail(commands: readonly { readonly id: number }[], cause: unknown): void {
+    if (cause instanceof Refused) for (const { id } of commands) this.#port.fail(id, cause.error);
+  }
+
+  get #nowMs(): number {
+    return this.#port.runtime.monotonicMs();
+  }
+
+  get #endsAtMs(): number {
+    return this.#nowMs + this.#port.commandTimeoutMs;
+  }
+
+  /** Too late to send it again. */
+  #isLate(endsAtMs: number): boolean {
+    return this.#nowMs >= endsAtMs - repeatDelayMs;
+  }
+
+  #wait(delayMs: number): Promise<void> {
+    return new Promise((resolve) => this.#port.runtime.setTimeout(resolve, delayMs));
+  }
+}
+
+/**
+ * Whether the gateway has refused the command. It has not where another server responded in its place, such as a
+ * proxy that reaches no gateway, nor while it ends: another one is there soon.
+ */
+function isFinal(cause: unknown): boolean {
+  return cause instanceof Refused && cause.error.number < 1_000 && cause.error.code !== 'shutting_down';
+}
+
+function isRateLimited(outcome: unknown): boolean {
+  return outcome instanceof Refused && outcome.error.code === 'rate_limited';
+}
+
+function delayAfter(cause: unknown): number {
+  return (cause instanceof Refused && cause.error.retryAfterMs) || repeatDelayMs;
+}
