@@ -9,8 +9,10 @@ export interface GatewayResponse {
   readonly retryAfterMs: number | undefined;
 }
 
-/** The request ended without a response: whether the gateway has published is unknown. */
+/** The request ended without a response: where it was sent, it is unknown whether the gateway has published. */
 export class NoResponse extends Error {
+  /** There was a connection. Otherwise nothing was sent. */
+  readonly isSent: boolean;
   /** It used an idle connection, which the server may have closed at that moment. */
   readonly isReused: boolean;
   /** The server accepted the request, but did not respond in time. */
@@ -18,10 +20,11 @@ export class NoResponse extends Error {
 
   constructor(
     message: string,
-    { isReused, isLate }: Pick<NoResponse, 'isReused' | 'isLate'>,
+    { isSent, isReused, isLate }: Pick<NoResponse, 'isSent' | 'isReused' | 'isLate'>,
     cause?: unknown,
   ) {
     super(message, { cause });
+    this.isSent = isSent;
     this.isReused = isReused;
     this.isLate = isLate;
   }
@@ -70,6 +73,7 @@ export class GatewayConnection {
     this.#inFlight++;
     return new Promise<GatewayResponse>((resolve, reject) => {
       let isLate = false;
+      let isSent = false;
       const request = this.#client.request(this.#urlOf(path), {
         method,
         agent: this.#agent,
@@ -77,13 +81,20 @@ export class GatewayConnection {
         signal,
       });
       const timer = setTimeout(() => {
-        isLate = request.reusedSocket || request.socket?.connecting === false;
+        isLate = isSent;
         request.destroy(new Error(`no response within ${timeoutMs} ms`));
       }, timeoutMs);
       const failed = (error: Error) => {
         clearTimeout(timer);
-        reject(new NoResponse(error.message, { isReused: request.reusedSocket, isLate }, error));
+        reject(new NoResponse(error.message, { isSent, isReused: request.reusedSocket, isLate }, error));
       };
+      request.once('socket', (socket) => {
+        isSent = !socket.connecting;
+        if (socket.connecting)
+          socket.once('connect', () => {
+            isSent = true;
+          });
+      });
       request.once('response', (response) => {
         this.#read(response).then((complete) => {
           clearTimeout(timer);

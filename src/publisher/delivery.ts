@@ -233,7 +233,7 @@ export class Delivery {
       return resultsOf(await this.#exchange(entries, given.signal), entries.length, entries.length > 1);
     } catch (error) {
       if (error instanceof PublishError) return error;
-      for (const entry of entries) entry.isUnsure = true;
+      if (!(error instanceof NoResponse) || error.isSent) for (const entry of entries) entry.isUnsure = true;
       return localError('unreachable', (error as Error).message, error);
     } finally {
       clearTimeout(timer);
@@ -269,7 +269,9 @@ export class Delivery {
   #timedOut(isUnsure: boolean): PublishError {
     const { totalTimeoutMs } = this.#settings;
     const known = isUnsure ? 'whether it was published is unknown' : 'it was not published';
-    return localError('timed_out', `not acknowledged within ${totalTimeoutMs} ms: ${known}`, this.#lastError);
+    const why = this.#lastError === undefined ? '' : ` (${this.#lastError.message})`;
+    const message = `not acknowledged within ${totalTimeoutMs} ms: ${known}${why}`;
+    return localError('timed_out', message, this.#lastError);
   }
 }
 

@@ -36,11 +36,10 @@ function refusalOf({ status, retryAfterMs }: GatewayResponse, body: Members | un
   const error = errorOf(body?.['error']);
   if (error !== undefined)
     return gatewayError(error.code, error.message, mayRetry, { details: error.details, retryAfterMs });
-  const told = localError(
-    'unexpected_response',
-    `the response has status ${status} and no error of a gateway`,
-  );
-  return gatewayError(told.code, told.message, mayRetry, { retryAfterMs });
+  if (status === 413)
+    return gatewayError('frame_too_large', 'a proxy takes no request of this size', false, {});
+  const message = `the response has status ${status} and no error of a gateway`;
+  return gatewayError('unexpected_response', message, mayRetry, { retryAfterMs });
 }
 
 function itemError(value: unknown): PublishError {
