@@ -1,7 +1,10 @@
 import { type HTMLAttributes, type ReactNode, useEffect, useState } from 'react';
 import { type Connection, useConnection } from './hooks.ts';
 
-/** Tells people and screen readers whether the page is live, and has a button to reconnect at once if it is not. */
+/**
+ * Tells people and screen readers whether the page is live. If it is not, it says why, and has a button to reconnect at
+ * once.
+ */
 export function ConnectionStatus(props: HTMLAttributes<HTMLSpanElement>): ReactNode {
   const connection = useConnection();
   const seconds = useSecondsUntil(connection.retryAtMs);
@@ -21,7 +24,8 @@ export function ConnectionStatus(props: HTMLAttributes<HTMLSpanElement>): ReactN
   );
 }
 
-function describe({ state, reason }: Connection, seconds: number | undefined): string {
+function describe({ state, why }: Connection, seconds: number | undefined): string {
+  const because = why ? `: ${why}` : '';
   switch (state) {
     case 'idle':
       return 'Not connected';
@@ -30,9 +34,11 @@ function describe({ state, reason }: Connection, seconds: number | undefined): s
     case 'connected':
       return 'Live';
     case 'reconnecting':
-      return seconds === undefined ? 'Reconnecting…' : `Offline, next attempt in ${seconds} s`;
+      return seconds === undefined
+        ? `Reconnecting${because}`
+        : `Offline${because}. Next attempt in ${seconds} s`;
     case 'closed':
-      return reason === undefined ? 'Disconnected' : `Disconnected: ${reason.replaceAll('_', ' ')}`;
+      return `Disconnected${because}`;
   }
 }
 

@@ -2,6 +2,7 @@ import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
 import type { PublicationListener, ReceivedPublication, StateChange, StateMap } from '../index.ts';
 import { useClient } from './context.tsx';
 import { type Follow, type HookOptions, TopicStore, type TopicView } from './topic-store.ts';
+import { whyOf } from './why.ts';
 
 export const noOptions: HookOptions = {};
 const noEntries: StateMap<never> = new Map();
@@ -127,6 +128,8 @@ function followMap<T>(...[subscription, set]: Parameters<Follow<T, StateMap<T>>>
 }
 
 export interface Connection extends Omit<StateChange, 'previous'> {
+  /** In words for people: why it is `reconnecting` or `closed`, as `the server does not respond`. */
+  readonly why: string | undefined;
   /** Tries at once, while the client waits to reconnect or is closed. */
   retry(): void;
 }
@@ -141,7 +144,10 @@ export function useConnection(): Connection {
     const read = (): StateChange => {
       const status = client?.getStatus();
       if (status === undefined) return idle;
-      const isKnown = change.state === status.state && change.retryAtMs === status.retryAtMs;
+      const isKnown =
+        change.state === status.state &&
+        change.retryAtMs === status.retryAtMs &&
+        change.error?.message === status.error?.message;
       if (!isKnown) change = { ...status, previous: change.state };
       return change;
     };
@@ -153,5 +159,5 @@ export function useConnection(): Connection {
     () => idle,
   );
   const retry = useMemo(() => () => void client?.connect().catch(() => undefined), [client]);
-  return { state, retryAtMs, attempts, error, reason, retry };
+  return { state, retryAtMs, attempts, error, reason, why: error && whyOf(error), retry };
 }

@@ -4,9 +4,16 @@ import { act, cleanup, render, screen, waitFor } from '@testing-library/react';
 import { type ReactNode, StrictMode } from 'react';
 import { hydrateRoot } from 'react-dom/client';
 import { renderToString } from 'react-dom/server';
-import { afterAll, afterEach, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, expectTypeOf, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { type ReceivedPublication, SluiceClient, type StateMap } from '../../../src/client/index.ts';
+import {
+  type Client,
+  ClientError,
+  type ClientStatus,
+  type ReceivedPublication,
+  SluiceClient,
+  type StateMap,
+} from '../../../src/client/index.ts';
 import {
   ConnectionStatus,
   SluiceProvider,
@@ -320,11 +327,49 @@ describe('the connection', () => {
     await gateway.kill();
     const retry = await screen.findByRole('button', { name: 'Try now' }, within);
     // An attempt may be under way just now.
-    const inWords = /^Offline, next attempt in \d+ s Try now$/;
+    const inWords = /^Offline: .+\. Next attempt in \d+ s Try now$/;
     await waitFor(() => expect(screen.getByRole('status').textContent).toMatch(inWords), within);
     gateway = await GatewayProcess.start('--port', String(port), '--origin', '*');
     act(() => retry.click());
     await waitFor(() => expect(screen.getByRole('status').textContent).toBe('Live'), within);
+  });
+
+  it.each([
+    ['gateway_unreachable', 'the server does not respond'],
+    ['http_version', 'a proxy speaks HTTP/1.0'],
+    ['answer_hidden', 'the server refuses this page, perhaps its origin'],
+    ['too_many_connections', 'too many connections'],
+  ])('says why the client retries: %s', (code, why) => {
+    const listeners = new Set<() => void>();
+    const retryAtMs = Date.now() + 60_000;
+    const statusOf = (name: string) => {
+      const error = new ClientError({ code: name, number: 0, retry: true });
+      return { state: 'reconnecting', retryAtMs, attempts: 1, error, reason: name } as ClientStatus;
+    };
+    let status = statusOf('connection_failed');
+    const tell = (next: ClientStatus) => {
+      status = next;
+      for (const listener of listeners) act(listener);
+    };
+    const getStatus = () => status;
+    const on = (_: string, listener: () => void) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    };
+    render(
+      <SluiceProvider client={{ getStatus, on } as unknown as Client}>
+        <ConnectionStatus />
+      </SluiceProvider>,
+    );
+    const shown = () => screen.getByRole('status').textContent;
+    expect(shown()).toMatch(/^Offline: the connection was lost\. Next attempt in \d+ s/);
+    // The reason is often known later than the time of the next attempt.
+    tell(statusOf(code));
+    expect(shown()?.startsWith(`Offline: ${why}.`)).toBe(true);
+    vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(false);
+    tell({ ...statusOf('timeout'), retryAtMs: undefined } as ClientStatus);
+    expect(shown()).toBe('Reconnecting: this device is offline');
+    vi.restoreAllMocks();
   });
 
   it('is idle while a server renders', () => {
