@@ -77,6 +77,7 @@ function hookFaults(hooks: Hooks, config: Config): string[] {
   return Object.entries(hooks).flatMap(([name, hook]) => {
     if (!hookNames.some((each) => each === name))
       return [`hooks.${name}: is no hook: ${hookNames.join(', ')}`];
+    if (hook === undefined) return [];
     if (typeof hook !== 'function') return [`hooks.${name}: must be a function`];
     const option = urlOptions[name as HookName];
     return config[option] === '' ? [] : [`hooks.${name} and ${option} are two answers to the same question`];

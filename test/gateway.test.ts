@@ -45,6 +45,7 @@ describe('the options of an embedded gateway', () => {
     { namespaces: null },
     { hooks: null },
     { hooks: { authorize: null } },
+    { hooks: { call: undefined } },
     { connectionsMax: null },
   ])('that are null are not given: %j', (none) => {
     expect(() => createGateway(none as never)).not.toThrow();
@@ -278,7 +279,7 @@ describe('the hooks of an embedded gateway', () => {
       hookTimeoutMs: 200,
       hookHeaders: ['cookie'],
       hooks: {
-        connect: ({ headers }) => ({ allow: true, user: headers['cookie'] ?? 'unknown' }),
+        connect: async ({ headers }) => ({ allow: true, user: headers['cookie'], topics: undefined }),
         subscribe: ({ client, subscriptions }) => ({
           results: subscriptions.map(({ topic }) =>
             topic === client.user ? { allow: true } : { allow: false, reason: 'not yours' },

@@ -3,7 +3,7 @@ import { type Awaitable, whenDone } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import type { Filter, Payload, Position, PublishFields } from '../protocol/frames.ts';
 import { nullPayload } from '../protocol/payload.ts';
-import { type Asker, readingOf } from '../sessions/application.ts';
+import { type Asker, noCalls, readingOf } from '../sessions/application.ts';
 import type { AppendOutcome } from '../topics/engine.ts';
 import { publishProblem, topicNameProblem } from '../topics/publish-problem.ts';
 import { type ApiResponse, jsonText } from './http.ts';
@@ -78,7 +78,7 @@ export async function readingFor(
 export function callApplication(call: Call, { application }: ApiPorts): Awaitable<ApiResponse> {
   const { method, payload } = readCall(call.body);
   const answer = application.call?.(askerOf(call), method, payload);
-  if (answer === undefined) throw new SluiceError('not_supported');
+  if (answer === undefined) throw noCalls();
   return whenDone(answer, (result) => {
     if (result instanceof SluiceError) throw result;
     return jsonText(200, Buffer.concat(answerPieces(result)));

@@ -1,4 +1,4 @@
-import type { Client } from './client.ts';
+import type { Client, HistoryPage } from './client.ts';
 import type { PageClient } from './page/page-client.ts';
 import type { PageSubscribeOptions } from './page/page-subscription.ts';
 import type { PublishOptions } from './publication.ts';
@@ -10,7 +10,7 @@ type TopicOf<Topics> = Extract<keyof Topics, string>;
 
 /** A client whose topics have types: `{ stats: Stats; [server: `server:${string}`]: Server }`. */
 export interface TypedClient<Topics, Options extends SubscribeOptions = SubscribeOptions>
-  extends Omit<Client, 'subscribe' | 'publish'> {
+  extends Omit<Client, 'subscribe' | 'publish' | 'history'> {
   subscribe<K extends TopicOf<Topics>>(
     topic: K,
     options?: Options | PublicationListener<Topics[K]>,
@@ -29,6 +29,10 @@ export interface TypedClient<Topics, Options extends SubscribeOptions = Subscrib
     data: undefined,
     options: PublishOptions & { readonly removed: true },
   ): ReturnType<Client['publish']>;
+  history<K extends TopicOf<Topics>>(
+    topic: K,
+    options?: Parameters<Client['history']>[1],
+  ): Promise<HistoryPage<Topics[K]>>;
 }
 
 /** The same client, with the types of its topics. Nothing is checked at run time. */

@@ -16,7 +16,7 @@ export interface HookClient {
 /** Denies the request: the client gets the error `denied` with this reason of at most 200 characters. */
 export interface Denial {
   readonly allow: false;
-  readonly reason?: string;
+  readonly reason?: string | undefined;
 }
 
 export interface ConnectQuestion {
@@ -31,11 +31,11 @@ export interface ConnectQuestion {
 export interface ConnectConsent {
   readonly allow: true;
   /** The user, in place of the token's. */
-  readonly user?: string;
+  readonly user?: string | undefined;
   /** Topics that the gateway subscribes it to at once. */
-  readonly topics?: readonly string[];
+  readonly topics?: readonly string[] | undefined;
   /** Permissions besides those of its token. */
-  readonly permissions?: readonly TopicPermission[];
+  readonly permissions?: readonly TopicPermission[] | undefined;
 }
 
 export interface SubscribeQuestion {
@@ -51,9 +51,9 @@ export interface SubscribeQuestion {
 export interface SubscribeConsent {
   readonly allow: true;
   /** Permits it even if the credential does not. Has no effect for names with `$` and topics of other users. */
-  readonly grant?: boolean;
+  readonly grant?: boolean | undefined;
   /** The client gets only what this matches, besides its own filter. */
-  readonly filter?: Filter;
+  readonly filter?: Filter | undefined;
 }
 
 export interface PublishQuestion {
@@ -100,10 +100,10 @@ type Hook<Q, A> = (question: Q, asked: Asked) => Eventually<A>;
  * throws a `SluiceError`, which the client gets.
  */
 export interface Hooks {
-  readonly connect?: Hook<ConnectQuestion, ConnectConsent | Denial>;
-  readonly subscribe?: Hook<SubscribeQuestion, Each<SubscribeConsent>>;
-  readonly publish?: Hook<PublishQuestion, Each<PublishConsent>>;
-  readonly call?: Hook<CallQuestion, CallAnswer | Denial>;
+  readonly connect?: Hook<ConnectQuestion, ConnectConsent | Denial> | undefined;
+  readonly subscribe?: Hook<SubscribeQuestion, Each<SubscribeConsent>> | undefined;
+  readonly publish?: Hook<PublishQuestion, Each<PublishConsent>> | undefined;
+  readonly call?: Hook<CallQuestion, CallAnswer | Denial> | undefined;
 }
 
 /** Handles the calls of one method. The client gets the result as `data`, or the `SluiceError` that it throws. */

@@ -68,6 +68,14 @@ export interface Application {
   ) => Awaitable<Payload | SluiceError> | undefined;
 }
 
+/** Why a call is refused where the application takes none. */
+export function noCalls(): SluiceError {
+  return new SluiceError(
+    'not_supported',
+    'the application behind this gateway takes no calls of this method',
+  );
+}
+
 export interface WantedSubscription {
   /** A topic or pattern, well-formed. */
   readonly topic: string;

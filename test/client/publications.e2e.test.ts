@@ -1,5 +1,6 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import {
+  type HistoryPage,
   type Published,
   publications,
   type ReceivedPublication,
@@ -78,6 +79,8 @@ it('topics have the types that the application gives them', async () => {
   >();
   // @ts-expect-error There is no such topic.
   client.subscribe('other');
+  const history = () => client.history('server:1', { limit: 1 });
+  expectTypeOf(history).returns.resolves.toEqualTypeOf<HistoryPage<{ cpu: number }>>();
   const remove = () => client.publish('server:1', 'gone', undefined, { key: 'cpu', removed: true });
   expectTypeOf(remove).returns.toEqualTypeOf<Promise<Published>>();
   // @ts-expect-error Only a removal has no data.

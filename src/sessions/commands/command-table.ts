@@ -9,7 +9,7 @@ import { publishFrom } from '../../protocol/publication.ts';
 import type { AppendOutcome } from '../../topics/engine.ts';
 import { filteredPage, type HistoryPage } from '../../topics/history.ts';
 import { publishProblem, topicNameProblem } from '../../topics/publish-problem.ts';
-import { readingOf } from '../application.ts';
+import { noCalls, readingOf } from '../application.ts';
 import type { Session } from '../session.ts';
 import { connect, identify, introduce, refresh } from '../users/authentication.ts';
 import type { CommandOptions, CommandReply, Fields } from './command.ts';
@@ -308,7 +308,7 @@ function ask(
   const own = answerCall?.(session, method);
   if (own !== undefined) return own;
   const answer = application.call?.(session.asker, method, checked(session, payload ?? nullPayload));
-  if (answer === undefined) throw new SluiceError('not_supported');
+  if (answer === undefined) throw noCalls();
   return whenDone(answer, (result) => {
     if (result instanceof SluiceError) throw result;
     return result;
