@@ -9,31 +9,20 @@ export const plainMaxBytes = 16 * 1024 * 1024;
 export const smallRunBytes = 1024;
 
 /**
- * `unknown_dictionary`: it isn't in `dictionaries`. `mismatch`: the bytes aren't those that were compressed.
- */
-export type InflateFault = 'unknown_dictionary' | 'mismatch' | 'too_large';
-
-/**
- * The publications of a compressed batch, encoded. Never throws, and never allocates more than the body's `plainBytes`
- * (or `smallRunBytes`), which may be `plainMaxBytes`.
+ * The publications of a compressed batch, encoded. Undefined: the bytes aren't those that were compressed, or their
+ * dictionary isn't this one. Never throws, and never allocates more than the body's `plainBytes` (or `smallRunBytes`),
+ * which may be `plainMaxBytes`.
  */
 export function inflateBody(
-  body: CompressedBody,
-  dictionaries: ReadonlyMap<number, Uint8Array>,
-): Uint8Array | InflateFault {
-  if (body.plainBytes > plainMaxBytes) return 'too_large';
-  const dictionary = dictionaries.get(body.dictionary);
-  if (body.dictionary !== 0 && dictionary === undefined) return 'unknown_dictionary';
-  const run = inflateExactly(body, dictionary);
-  return run !== undefined && crc32(run) === body.crc32 ? run : 'mismatch';
-}
-
-/** A bomb ends where `out` does. */
-function inflateExactly(body: CompressedBody, dictionary: Uint8Array | undefined): Uint8Array | undefined {
+  { deflate, plainBytes, dictionary, crc32: sum }: CompressedBody,
+  known: { readonly dictionary: number; readonly data: Uint8Array } | undefined,
+): Uint8Array | undefined {
+  if (plainBytes > plainMaxBytes || (dictionary !== 0 && dictionary !== known?.dictionary)) return undefined;
   try {
-    const { deflate, plainBytes } = body;
-    const run = inflateRaw(deflate, new Uint8Array(plainBytes || smallRunBytes), dictionary);
-    return plainBytes === 0 || run.length === plainBytes ? run : undefined;
+    // A bomb ends where `out` does.
+    const out = new Uint8Array(plainBytes || smallRunBytes);
+    const run = inflateRaw(deflate, out, dictionary === 0 ? undefined : known?.data);
+    return run.length === (plainBytes || run.length) && crc32(run) === sum ? run : undefined;
   } catch {
     return undefined;
   }

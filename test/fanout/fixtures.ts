@@ -217,7 +217,7 @@ export function decodeBatch({ view, bytes }: Pick<OutFrame, 'view' | 'bytes'>): 
   const frame = decode(view.options.codec, bytes);
   if (frame.kind !== 'batch') throw new Error(`${frame.kind} is no batch`);
   const expanded = expandBatch(frame, new Map());
-  if (!expanded.ok) throw new Error(expanded.reason);
+  if (!expanded.ok) throw new Error('a batch is damaged');
   return { ...frame, publications: expanded.publications, compressed: undefined };
 }
 

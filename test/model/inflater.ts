@@ -23,7 +23,7 @@ export class Inflater {
     return frames.map((frame) => {
       if (frame.kind !== 'batch') return frame;
       const expanded = expandBatch(frame, this.#all.get(frame.view) ?? new Map());
-      if (!expanded.ok) throw new Error(`an unread batch: ${expanded.reason}`);
+      if (!expanded.ok) throw new Error('an unread batch is damaged');
       return { ...frame, publications: expanded.publications };
     });
   }

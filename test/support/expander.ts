@@ -17,7 +17,7 @@ export class Expander {
     }
     if (frame.kind !== 'batch') return frame;
     const expanded = expandBatch(frame, this.#byView.get(frame.view) ?? none);
-    if (!expanded.ok) throw new Error(`a batch of view ${frame.view}: ${expanded.reason}`);
+    if (!expanded.ok) throw new Error(`a batch of view ${frame.view} is damaged`);
     return { ...frame, publications: expanded.publications };
   }
 }

@@ -2,14 +2,12 @@ import type { Publication } from '../../protocol/frames.ts';
 import { inflateBody } from '../../protocol/inflate.ts';
 import type { ServerKinds } from '../../protocol/server-frames.ts';
 
-const none: ReadonlyMap<number, Uint8Array> = new Map();
-
 /**
  * Inflates compressed batches. Keeps the newest dictionary of each view of this connection: no later batch uses an
  * older one. Loaded with the first dictionary or compressed batch.
  */
 export class Dictionaries {
-  readonly #byView = new Map<number, ReadonlyMap<number, Uint8Array>>();
+  readonly #byView = new Map<number, ServerKinds['dictionary']>();
   /** Decodes the publications of a run. Throws if it is malformed. */
   readonly #decodeRun: (run: Uint8Array) => readonly Publication[];
 
@@ -17,17 +15,16 @@ export class Dictionaries {
     this.#decodeRun = decodeRun;
   }
 
-  add({ view, dictionary, data }: ServerKinds['dictionary']): void {
+  add(frame: ServerKinds['dictionary']): void {
     // A copy, because it outlives its message.
-    this.#byView.set(view, new Map([[dictionary, data.slice()]]));
+    this.#byView.set(frame.view, { ...frame, data: frame.data.slice() });
   }
 
   /** Undefined: the body is damaged, which is a gap for its receiver. */
-  expand({ view, compressed, publications }: ServerKinds['batch']): readonly Publication[] | undefined {
-    if (!compressed) return publications;
-    const run = inflateBody(compressed, this.#byView.get(view) ?? none);
+  expand({ view, compressed }: ServerKinds['batch']): readonly Publication[] | undefined {
+    const run = compressed && inflateBody(compressed, this.#byView.get(view));
     try {
-      return typeof run === 'object' ? this.#decodeRun(run) : undefined;
+      return run && this.#decodeRun(run);
     } catch {
       return undefined;
     }
