@@ -1,13 +1,13 @@
 import type { CommandKind, Commands } from '../protocol/client-frames.ts';
 import type { PublishFields } from '../protocol/frames.ts';
 import { checkedFields } from './check.ts';
-import { ownError } from './client-error.ts';
+import { localError } from './client-error.ts';
 import { isText } from './filter-check.ts';
 import { payloadOf } from './payload.ts';
 import type { PublishOptions } from './publication.ts';
 import type { SubscribeOptions } from './subscriptions/subscribe-options.ts';
 import type { Raw } from './wire/parse.ts';
-import { clientFrame, serverFrame, subscriptionFields } from './wire/tables.ts';
+import { clientFrame, fieldsOfKind, serverFrame, subscriptionFields } from './wire/tables.ts';
 
 /**
  * Checks and copies the application's arguments within its call, which throws the gateway's error for a wrong one. An
@@ -15,8 +15,7 @@ import { clientFrame, serverFrame, subscriptionFields } from './wire/tables.ts';
  */
 
 export function checkedCommand<K extends CommandKind>(kind: K, fields: Raw): Commands[K] {
-  const { fields: table = [] } = clientFrame.find(({ name }) => name === kind) ?? {};
-  return checkedFields(table, fields) as unknown as Commands[K];
+  return checkedFields(fieldsOfKind(clientFrame, kind), fields) as unknown as Commands[K];
 }
 
 const typePattern = /^[\w\-.:]{1,64}$/;
@@ -35,7 +34,7 @@ export function checkedPublish(
     expectedOffset: undefined,
   });
   if (!typePattern.test(fields.type) || isControlName(fields.type))
-    throw ownError('invalid_type', `type must match ${typePattern} and name no control frame`);
+    throw localError('invalid_type', `type must match ${typePattern} and name no control frame`);
   return fields;
 }
 
@@ -43,7 +42,7 @@ export function checkedSubscribe(
   topic: unknown,
   options: SubscribeOptions,
 ): { readonly topic: string; readonly options: SubscribeOptions } {
-  const { since, keys } = options;
+  const { since } = options;
   const begin = Array.isArray(since) ? { positions: since, since: undefined } : {};
   const {
     topic: name,
@@ -55,12 +54,7 @@ export function checkedSubscribe(
     topic: checkedTopic(topic),
     token: undefined,
   });
-  const copied = {
-    ...options,
-    ...checked,
-    since: positions ?? checked['since'],
-    keys: keys && checkedKeys(keys),
-  };
+  const copied = { ...options, ...checked, since: positions ?? checked['since'] };
   return { topic: name as string, options: copied as SubscribeOptions };
 }
 
@@ -70,18 +64,9 @@ export function otherKeys<O extends SubscribeOptions>(
   options: O,
   wanted: readonly string[],
 ): O {
-  if (!options.keys) throw ownError('invalid_request', `${topic} has no keys.`);
-  return { ...options, keys: checkedKeys(wanted), since: undefined, last: undefined, cursor: undefined };
-}
-
-/** The gateway's limit. */
-const keysMax = 1000;
-
-/** Throws `invalid_request`. */
-function checkedKeys(wanted: readonly string[]): readonly string[] {
-  const { keys } = checkedCommand('setKeys', { keys: wanted });
-  if (keys.length > 0 && keys.length <= keysMax) return keys;
-  throw ownError('invalid_request', `keys must be 1 to ${keysMax}`);
+  if (!options.keys) throw localError('invalid_request', `${topic} has no keys.`);
+  const { keys } = checkedCommand('setKeys', { keys: wanted ?? '' });
+  return { ...options, keys, since: undefined, last: undefined, cursor: undefined };
 }
 
 /** The gateway refuses these types, because the type of a JSON message says which frame it is. */
@@ -92,5 +77,5 @@ function isControlName(type: string): boolean {
 
 function checkedTopic(topic: unknown): string {
   if (isText(topic) && topic) return topic;
-  throw ownError('invalid_topic');
+  throw localError('invalid_topic');
 }

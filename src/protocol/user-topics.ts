@@ -1,12 +1,12 @@
 const userPrefix = 'user:';
 
-const plainCharacter = /[A-Za-z0-9_\-.:/@]/;
-const otherCharacters = /[^A-Za-z0-9_\-.:/@]+/gu;
+const plainCharacter = /[\w\-.:/@]/;
+const otherCharacters = /[^\w\-.:/@]+/gu;
 /**
  * An escape; the end of a pattern, perhaps within an escape, which the escaped character may continue; a `%` that
  * begins none; or a character that names of topics can't have.
  */
-const escapesAndOthers = /%([0-9A-Fa-f]{2})|((?:%[0-9A-Fa-f]?)?\*$)|[^A-Za-z0-9_\-.:/@]/gu;
+const escapesAndOthers = /%([0-9A-Fa-f]{2})|((?:%[0-9A-Fa-f]?)?\*$)|[^\w\-.:/@]/gu;
 
 /**
  * The name of the topic of this user: characters that names of topics can't have, and `%`, are percent-encoded, and no

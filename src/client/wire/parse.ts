@@ -2,7 +2,7 @@ import { maxUint32 } from '../../protocol/fields.ts';
 import { textOf } from '../../protocol/utf8.ts';
 import type { Field } from './tables.ts';
 
-/** The fields of a message as they came, without defaults. A oneof is a pair of name and value. */
+/** The fields of a message as they came, without defaults. A oneof has the name, value and fields of its last one. */
 export type Raw = Record<string, unknown>;
 
 const maxLength = 0x7fff_ffff;
@@ -46,7 +46,7 @@ export class Parser {
     const [last, one] = (oneOf ? (raw[oneOf] ?? []) : [name, raw[name]]) as readonly unknown[];
     const before = isList || last !== name ? undefined : one;
     const value = fields ? this.#inner(fields, (before ?? {}) as Raw) : this.#value(field);
-    if (oneOf) raw[oneOf] = [name, value];
+    if (oneOf) raw[oneOf] = [name, value, fields];
     else if (!isList) raw[name] = value;
     else if (raw[name]) (raw[name] as unknown[]).push(value);
     else raw[name] = [value];

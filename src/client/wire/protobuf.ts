@@ -5,7 +5,7 @@ import type { ServerFrame } from '../../protocol/server-frames.ts';
 import type { ClientCodec } from './codec.ts';
 import { Parser, type Raw } from './parse.ts';
 import { read } from './read.ts';
-import { clientFrame, type Field, serverFrame } from './tables.ts';
+import { clientFrame, type Field, fieldsOfKind, serverFrame } from './tables.ts';
 import { write } from './write.ts';
 
 /** `sluice.v1.protobuf` as a client needs it: decodes frames of the gateway and encodes commands. */
@@ -13,27 +13,26 @@ export const protobufCodec: ClientCodec<Uint8Array> = {
   subprotocol: 'sluice.v1.protobuf',
   encode: ({ kind, id, ...fields }: ClientFrame) => write(clientFrame, { id, [kind]: fields }),
   decode(message) {
-    const { id = 0, frame } = new Parser(viewOf(message) as Uint8Array).message(serverFrame, {});
-    const [kind, raw] = frame as [string, Raw];
-    return { kind, id, ...compressed(read(fieldsOf(kind), raw)) } as ServerFrame;
+    const { id = 0, frame } = parsed(serverFrame, viewOf(message) as Uint8Array);
+    const [kind, raw, fields] = frame as [string, Raw, readonly Field[]];
+    return { kind, id, ...compressed(read(fields, raw)) } as ServerFrame;
   },
 };
 
-function fieldsOf(kind: string): readonly Field[] {
-  return serverFrame.find(({ name }) => name === kind)?.fields as readonly Field[];
-}
-
 /** Decodes a run: a batch that has only publications. Throws if it is malformed. */
 export function decodeRun(run: Uint8Array): readonly Publication[] {
-  const fields = fieldsOf('batch');
-  const { publications } = read(fields, new Parser(run).message(fields, {}));
-  return publications as readonly Publication[];
+  const fields = fieldsOfKind(serverFrame, 'batch');
+  return read(fields, parsed(fields, run))['publications'] as readonly Publication[];
+}
+
+function parsed(fields: readonly Field[], message: Uint8Array): Raw {
+  return new Parser(message).message(fields, {});
 }
 
 /** Moves the fields of a batch's compressed body, if it has one, into a member of their own. */
 function compressed(fields: Raw): Raw {
-  if (!('deflate' in fields)) return fields;
   const { deflate, plainBytes, crc32, dictionary, ...batch } = fields;
+  if (!deflate) return fields;
   if ((deflate as Uint8Array).length > 0 || crc32)
     batch['compressed'] = { deflate, plainBytes, crc32, dictionary };
   return batch;

@@ -1,4 +1,5 @@
 import type { CommandKind, Commands } from '../../protocol/client-frames.ts';
+import { lastInstantMs, maxUint32 } from '../../protocol/fields.ts';
 import type { Publication, PublishFields } from '../../protocol/publication.ts';
 import type { ServerKind, ServerKinds } from '../../protocol/server-frames.ts';
 
@@ -34,7 +35,7 @@ lacking satisfies readonly never[];
  * absent.
  */
 const messages = {
-  t: 'name:s value:s',
+  t: '0:r 1:s',
   limits: 'frameMaxBytes:u payloadMaxBytes:u subscriptions:u commandsPerSecond:u idleTimeoutMs:u',
   range: 'after:n upto:n',
   result:
@@ -127,10 +128,16 @@ export interface Field {
   readonly type: string;
   /** `*`, `+`, `!`, `?` or nothing. */
   readonly many: string;
-  /** The fields of the message that it holds; of tags, those of an entry. */
+  /** The fields of the message that it holds; of tags, those of an entry: a pair. */
   readonly fields: readonly Field[] | undefined;
   readonly isList: boolean;
   readonly isText: boolean;
+  /** 0, false and an empty text mean absence. */
+  readonly isOptional: boolean;
+  /** The value in place of an absent one. */
+  readonly standard: unknown;
+  /** The largest integer; undefined: the value is none. */
+  readonly max: number | undefined;
   /** The oneof of this field. */
   readonly oneOf: 'payload' | 'frame' | undefined;
   /** 0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes. */
@@ -139,16 +146,35 @@ export interface Field {
   readonly bits: number;
 }
 
+/** By the type of the field. Other types have none. */
+const standards: Readonly<Record<string, unknown>> = {
+  ...{ s: '', r: '', b: false, u: 0, n: 0, i: 0, f: 0, m: 0, x: new Uint8Array() },
+  // `null`, in bytes: the SDK makes no encoder before it is used.
+  j: ['json', Uint8Array.of(110, 117, 108, 108)],
+};
+
+const maxInteger = Number.MAX_SAFE_INTEGER;
+/** The largest integer, by the type of the field in small letters. */
+const largest: Readonly<Record<string, number>> = {
+  ...{ u: maxUint32, i: lastInstantMs, m: 1, n: maxInteger, p: maxInteger, e: maxInteger },
+};
+
 function field(name: string, type: string, many = '', fields?: readonly Field[], isFrame = false): Field {
+  const isText = 'srS'.includes(type);
+  const isPayload = 'jJkK'.includes(type);
+  const isList = '*+t'.includes(many || type);
   return {
     name,
     type,
     many,
     fields,
-    isList: '*+t'.includes(many || type),
-    isText: 'srS'.includes(type),
-    oneOf: isFrame ? 'frame' : 'jJkK'.includes(type) ? 'payload' : undefined,
-    wireType: fields || 'srSxjJkK'.includes(type) ? 2 : type === 'd' ? 1 : type === 'f' ? 5 : 0,
+    isList,
+    isText,
+    isOptional: /^[A-MP-Z]$/.test(type),
+    standard: isList ? undefined : standards[type],
+    max: largest[type.toLowerCase()],
+    oneOf: isFrame ? 'frame' : isPayload ? 'payload' : undefined,
+    wireType: fields || isText || isPayload || type === 'x' ? 2 : type === 'd' ? 1 : type === 'f' ? 5 : 0,
     bits: 'uUm'.includes(type) ? 32 : 'bBO'.includes(type) ? 1 : 64,
   };
 }
@@ -175,4 +201,10 @@ function frame(kinds: Readonly<Record<string, string>>): readonly Field[] {
 
 export const serverFrame: readonly Field[] = frame(serverKinds);
 export const clientFrame: readonly Field[] = frame(commands);
+
+/** The fields of a frame of this kind. */
+export function fieldsOfKind(frames: readonly Field[], kind: string): readonly Field[] {
+  return frames.find(({ name }) => name === kind)?.fields as readonly Field[];
+}
+
 export const subscriptionFields: readonly Field[] = fieldsOf(messages.subscription);

@@ -1,3 +1,4 @@
+import type { Payload } from '../../protocol/frames.ts';
 import { utf8 } from '../../protocol/utf8.ts';
 import { operands } from './operators.ts';
 import type { Raw } from './parse.ts';
@@ -7,26 +8,18 @@ type Bytes = ArrayLike<number>;
 
 /** Writes protobuf by the tables. Leaves out absent fields and the defaults of proto3. */
 export function write(fields: readonly Field[], values: Raw): Uint8Array {
+  const { format, bytes } = (values['payload'] ?? {}) as Partial<Payload>;
   return joined(
     fields.flatMap((field, index) => {
-      const { type, isList } = field;
+      const { name, type, isList } = field;
       const number = index + 1;
-      const value = fieldValue(field, values);
+      const value = name === format ? bytes : values[name];
       if (!isList) return (type === 'N' ? value !== undefined : value) ? written(field, number, value) : [];
-      const list = (value ?? []) as readonly unknown[];
-      if (type !== 'u') return list.flatMap((one) => written(field, number, one));
-      return list.length > 0 ? block(number, joined(list.map((one) => varint(one as number)))) : [];
+      const list = Object.entries(value ?? {});
+      if (type !== 'u') return list.flatMap((one) => written(field, number, type === 't' ? one : one[1]));
+      return list.length > 0 ? block(number, joined(list.map(([, one]) => varint(one)))) : [];
     }),
   );
-}
-
-function fieldValue({ name, type, oneOf }: Field, values: Raw): unknown {
-  if (oneOf === 'payload') {
-    const { format, bytes } = (values[oneOf] ?? {}) as { format?: string; bytes?: Uint8Array };
-    return format === name && bytes;
-  }
-  const value = values[name];
-  return type === 't' && value ? Object.entries(value).map(([name, value]) => ({ name, value })) : value;
 }
 
 function written({ type, fields }: Field, number: number, value: unknown): Bytes[] {
