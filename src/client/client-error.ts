@@ -2,12 +2,19 @@ import type { WireError } from '../protocol/frames.ts';
 
 /**
  * The client's own codes, numbered from 1000 in this order: the gateway's numbers are smaller. `!` marks those for
- * which the same call may succeed later.
+ * which the same call may succeed later; `-` are those of `InquiryCode`.
  */
 const localCodes =
   'timeout! disconnected! closed offline_queue_full! connection_failed! retries_over heartbeat_timeout! ' +
-  'connection_ended token_failed! invalid_message listener_failed gateway_unreachable! not_a_gateway! ' +
-  'upgrade_failed! http_version! answer_hidden! socket_refused invalid_url unsupported_value code_unavailable!';
+  'connection_ended token_failed! invalid_message listener_failed gateway_unreachable! - - - - ' +
+  'socket_refused invalid_url unsupported_value code_unavailable!';
+
+/** Why no WebSocket opened: raised, with their numbers, by code that is loaded when one did not. */
+type InquiryCode = 'not_a_gateway' | 'upgrade_failed' | 'http_version' | 'answer_hidden';
+
+/** Codes of the gateway's table that the client raises too, in the order of their numbers from 102; `-` for others. */
+const gatewayCodes =
+  'invalid_request - invalid_topic invalid_type invalid_filter payload_too_large frame_too_large';
 
 type Split<Text extends string> = Text extends `${infer First} ${infer Rest}` ? First | Split<Rest> : Text;
 type Unmarked<Code extends string> = Code extends `${infer Bare}!` ? Bare : Code;
@@ -24,8 +31,11 @@ type Unmarked<Code extends string> = Code extends `${infer Bare}!` ? Bare : Code
  * - `invalid_message`: a message was not a frame. `listener_failed`: a listener threw. `invalid_url`: the URL is none
  *   of a WebSocket. `unsupported_value`: JSON can't carry the value.
  */
-export type LocalErrorCode = Unmarked<Split<typeof localCodes>>;
+export type LocalErrorCode = Exclude<Unmarked<Split<typeof localCodes>>, '-'> | InquiryCode;
 
+type RaisedCode = Exclude<LocalErrorCode, InquiryCode> | Exclude<Split<typeof gatewayCodes>, '-'>;
+
+type Numbered = Pick<WireError, 'number' | 'retry'>;
 type Told = Omit<WireError, 'message'> & { readonly message?: string | undefined };
 
 /** Every error that the SDK rejects with or reports. `code` is stable; the message is for people. */
@@ -48,26 +58,16 @@ export class ClientError extends Error {
   }
 }
 
-/** `message`: by default that of an error that is the cause. */
-export function localError(code: LocalErrorCode, message?: string, cause?: unknown): ClientError {
-  const marked = localCodes.split(' ');
-  const retry = marked.includes(`${code}!`);
-  const number = 1000 + marked.indexOf(retry ? `${code}!` : code);
-  const told = message || (cause as Partial<Error> | undefined)?.message;
-  return new ClientError({ code, number, retry, message: told }, cause);
+const raised = Object.fromEntries([...numbered(102, gatewayCodes), ...numbered(1000, localCodes)]);
+
+function numbered(first: number, codes: string) {
+  return codes
+    .split(' ')
+    .map((code, i) => [code.replace('!', ''), { number: first + i, retry: code.endsWith('!') }] as const);
 }
 
-/** Errors of the gateway's table that the client raises itself, with their numbers in `src/errors/numbers.ts`. */
-const refusals = {
-  invalid_request: 102,
-  invalid_topic: 104,
-  invalid_type: 105,
-  invalid_filter: 106,
-  payload_too_large: 107,
-  frame_too_large: 108,
-} as const;
-
-/** An error of the gateway's table, raised by the client. The same call fails again. */
-export function ownError(code: keyof typeof refusals, message?: string): ClientError {
-  return new ClientError({ code, message, number: refusals[code], retry: false });
+/** An error that the client raises. `message`: by default that of an error that is the cause. */
+export function localError(code: RaisedCode, message?: string, cause?: unknown): ClientError {
+  const told = message || (cause as Partial<Error> | undefined)?.message;
+  return new ClientError({ ...(raised[code] as Numbered), code, message: told }, cause);
 }

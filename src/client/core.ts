@@ -1,14 +1,13 @@
-import type { ClientFrame, CommandKind, Commands } from '../protocol/client-frames.ts';
+import type { ClientFrame, CommandKind } from '../protocol/client-frames.ts';
 import { maxUint32 } from '../protocol/fields.ts';
 import type { Limits, PublishFields } from '../protocol/frames.ts';
 import type { ServerFrame } from '../protocol/server-frames.ts';
-import { ClientError, localError, ownError } from './client-error.ts';
+import { ClientError, localError } from './client-error.ts';
 import { Arrivals } from './connection/arrivals.ts';
 import { Backoff, unlimited } from './connection/backoff.ts';
 import type { ClosedBy } from './connection/close-code.ts';
 import { Connection, type ConnectionPort, type StateChange } from './connection/connection.ts';
 import { Heartbeat, type HeartbeatPort, type Pulse } from './connection/heartbeat.ts';
-import type { Refusal } from './connection/learn-refusal.ts';
 import { ServerClock } from './connection/server-clock.ts';
 import type { Greeting } from './connection/socket-session.ts';
 import type { TokenRefresh, TokenRefreshPort } from './connection/token-refresh.ts';
@@ -202,7 +201,7 @@ export class Core
     const { run } = connection;
     inquiring.use(
       ({ inquire }) =>
-        void inquire(connection, this, { url: this.#url, runtime, isLastAttempt, error, errorOf }),
+        void inquire(connection, this, { url: this.#url, runtime, isLastAttempt, error, ClientError }),
       (cause) => {
         if (run !== connection.run) return;
         const reason = localError('gateway_unreachable', undefined, cause);
@@ -253,31 +252,27 @@ export class Core
     return this.commands.request(kind, checkedCommand(kind, fields));
   }
 
-  /** Throws if the gateway would close the connection, because the frame is too large. */
   #send(frame: ClientFrame): void {
-    const message = protobufCodec.encode(frame);
-    const bytes = message.byteLength;
-    if (bytes > this.limits.frameMaxBytes) throw this.#tooLarge();
+    const message = this.#encoded(frame);
     this.stats.framesSent++;
-    this.stats.bytesSent += bytes;
+    this.stats.bytesSent += message.byteLength;
     this.connection.send(frame, message);
   }
 
-  /** The size of the command's frame in bytes, with the longest id. */
-  bytesOf<K extends CommandKind>(kind: K, fields: Commands[K]): number {
-    return protobufCodec.encode({ kind, id: maxUint32, ...fields } as unknown as ClientFrame).byteLength;
-  }
-
-  problem(fields: PublishFields): ClientError | undefined {
+  /** Throws for a publish that the gateway would refuse, and for a frame for which it would close the connection. */
+  #encoded(frame: ClientFrame): Uint8Array {
     const { payloadMaxBytes, frameMaxBytes } = this.limits;
-    if (fields.payload.bytes.byteLength > payloadMaxBytes)
-      return ownError('payload_too_large', `over ${payloadMaxBytes} bytes`);
-    const bytes = this.bytesOf('publish', { ...fields, except: longestSession });
-    return bytes > frameMaxBytes ? this.#tooLarge() : undefined;
+    if (frame.kind === 'publish' && frame.payload.bytes.byteLength > payloadMaxBytes)
+      throw localError('payload_too_large', `over ${payloadMaxBytes} bytes`);
+    const message = protobufCodec.encode(frame);
+    if (message.byteLength > frameMaxBytes)
+      throw localError('frame_too_large', `over ${frameMaxBytes} bytes`);
+    return message;
   }
 
-  #tooLarge(): ClientError {
-    return ownError('frame_too_large', `over ${this.limits.frameMaxBytes} bytes`);
+  check(fields: PublishFields, exceptSelf: boolean): void {
+    const except = exceptSelf ? longestSession : undefined;
+    this.#encoded({ kind: 'publish', id: maxUint32, ...fields, except });
   }
 
   /** The offset of a publication that was in doubt is known now, or it has none. */
@@ -340,11 +335,6 @@ export class Core
     if (event === 'error') console.error(error);
     else this.report(error);
   }
-}
-
-function errorOf(refusal: Refusal): ClientError {
-  if (refusal.number === undefined) return localError(refusal.code, refusal.message, refusal.cause);
-  return new ClientError(refusal);
 }
 
 /** Longer than the id of any session: the frame of a publish with `exceptSelf` holds one. */

@@ -1,6 +1,6 @@
 import type { Filter } from '../protocol/frames.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
-import { ownError } from './client-error.ts';
+import { localError } from './client-error.ts';
 import { operands } from './wire/operators.ts';
 
 /** Far above the gateway's own limits: they end the walk through a filter that contains itself. */
@@ -30,7 +30,7 @@ export function checkedFilter(filter: unknown, depth = 0, count = { nodes: 0 }):
     depth > deepest ||
     ++count.nodes > mostNodes
   )
-    throw ownError('invalid_filter', `filter: no such op, or a wrong operand: ${String(op)}`);
+    throw localError('invalid_filter', `filter: no such op, or a wrong operand: ${String(op)}`);
   const checked = (one: unknown) => (name === 'filters' ? checkedFilter(one, depth + 1, count) : one);
   return {
     op,

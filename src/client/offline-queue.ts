@@ -30,8 +30,8 @@ export interface OfflineQueueOptions {
 
 export interface OfflineQueuePort {
   readonly commands: Pick<PendingCommands, 'send'>;
-  /** Why the publication can't be sent, as far as is known now; undefined: it can. */
-  problem(fields: PublishFields): ClientError | undefined;
+  /** Throws if the publication can't be sent, as far as is known now. */
+  check(fields: PublishFields, exceptSelf: boolean): void;
   /** Names the session that a publication with `exceptSelf` excepts. */
   readonly greeting: { readonly session: string } | undefined;
   /** Is told the positions of publications with `exceptSelf`. */
@@ -83,6 +83,7 @@ export class OfflineQueue {
     return false;
   }
 
+  /** Rejects what `check` refuses. */
   publish(fields: PublishFields, exceptSelf = false): Promise<Published> {
     return new Promise((resolve, reject) => {
       const number = ++this.#lastNumber;
@@ -93,11 +94,9 @@ export class OfflineQueue {
         this.#transmit(entry);
         return;
       }
-      const problem =
-        this.#port.problem(entry.fields) ??
-        (this.size < this.#maxEntries ? undefined : localError('offline_queue_full'));
-      if (problem) reject(problem);
-      else this.#waiting.push(entry);
+      this.#port.check(entry.fields, exceptSelf);
+      if (this.size >= this.#maxEntries) throw localError('offline_queue_full');
+      this.#waiting.push(entry);
     });
   }
 
@@ -135,10 +134,9 @@ export class OfflineQueue {
 
   #transmit(entry: Entry, next?: () => void): void {
     const { fields, exceptSelf } = entry;
-    // Limits and session may have changed since the call.
-    const problem = this.#port.problem(fields) ?? this.#tooLate(entry);
-    if (problem) {
-      this.#settle(entry, { ok: false, error: problem });
+    const error = this.#tooLate(entry);
+    if (error) {
+      this.#settle(entry, { ok: false, error });
       next?.();
       return;
     }

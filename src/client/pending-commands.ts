@@ -12,9 +12,8 @@ export type Outcome<K extends CommandKind> =
 
 interface Pending {
   readonly settle: (outcome: Outcome<CommandKind>) => void;
-  /** Sends it once the client is connected; absent: it waits for the gateway to take more. */
-  readonly start?: () => void;
-  isSent?: boolean;
+  /** Called once the client is connected; undefined: it is sent. */
+  start: (() => void) | undefined;
   timer?: TimerHandle;
 }
 
@@ -42,14 +41,14 @@ export class PendingCommands {
   /** The client is connected: sends the commands that waited. */
   open(): void {
     this.#open = true;
-    for (const { start, isSent } of [...this.#pending.values()]) if (!isSent) start?.();
+    for (const { start } of [...this.#pending.values()]) start?.();
   }
 
   /** The connection is lost: fails the commands that were sent. Those that wait keep waiting. */
   disconnected(): void {
     this.#open = false;
     const error = localError('disconnected');
-    for (const [id, { isSent }] of [...this.#pending]) if (isSent) this.#fail(id, error);
+    for (const [id, { start }] of [...this.#pending]) if (!start) this.#fail(id, error);
   }
 
   /** The client closes: fails the commands that wait. */
@@ -68,7 +67,7 @@ export class PendingCommands {
     timeoutMs = this.#timeoutMs,
   ): void {
     const start = (): void => {
-      pending.isSent = true;
+      pending.start = undefined;
       try {
         this.#transmit({ kind, id, ...fields } as unknown as ClientFrame);
       } catch (cause) {
@@ -77,7 +76,7 @@ export class PendingCommands {
     };
     const pending: Pending = { settle: settle as Pending['settle'], start };
     const id = this.#wait(pending, timeoutMs, () =>
-      this.#fail(id, localError('timeout', pending.isSent ? undefined : 'no connection')),
+      this.#fail(id, localError('timeout', pending.start && 'no connection')),
     );
     if (this.#open) start();
   }
@@ -98,7 +97,8 @@ export class PendingCommands {
         }
         const { code, retryAfterMs = 1_000 } = outcome.error;
         if (code !== 'rate_limited' || retryAfterMs >= leftMs()) reject(outcome.error);
-        else this.#wait({ settle: settle as Pending['settle'] }, retryAfterMs, begin);
+        // It waits for the gateway, also while another connection begins.
+        else this.#wait({ settle: settle as Pending['settle'], start: () => {} }, retryAfterMs, begin);
       };
       const begin = (): void => this.send(kind, fields, settle, leftMs());
       begin();

@@ -56,14 +56,14 @@ export function platformRuntime(): Runtime {
 
 /** Listens to the events of a page or worker. In Node there are none. */
 function watchPage(noticed: () => void): () => void {
-  const page = globalThis as Partial<EventTarget> & { document?: EventTarget & { visibilityState?: string } };
-  const seen = (): void => {
-    if (page.document?.visibilityState !== 'hidden') noticed();
+  const page = globalThis as Partial<EventTarget> & { document?: { visibilityState?: string } };
+  const seen = ({ type }: { readonly type: string }): void => {
+    if (/line$/.test(type) || page.document?.visibilityState !== 'hidden') noticed();
   };
   const each = (method: 'addEventListener' | 'removeEventListener'): void => {
-    for (const name of ['online', 'offline']) page[method]?.(name, noticed);
-    page[method]?.('pageshow', seen);
-    for (const name of ['visibilitychange', 'resume']) page.document?.[method]?.(name, seen);
+    // Those of the document are captured on their way to it.
+    for (const name of ['online', 'offline', 'pageshow', 'visibilitychange', 'resume'])
+      page[method]?.(name, seen, true);
   };
   each('addEventListener');
   return () => each('removeEventListener');

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { ownError } from '../../src/client/client-error.ts';
+import { localError } from '../../src/client/client-error.ts';
 import { needsOtherCredential } from '../../src/client/gateway-errors.ts';
 import { endError } from '../../src/client/subscriptions/extras/pushes.ts';
 import { gatewayError } from '../../src/client/told-error.ts';
@@ -23,7 +23,7 @@ it('the codes that the client raises itself have the number and verdict of the t
     'frame_too_large',
   ] as const) {
     const { number, retry } = errorTable[code];
-    expect(ownError(code, 'm')).toMatchObject({ code, number, retry });
+    expect(localError(code, 'm')).toMatchObject({ code, number, retry });
   }
 });
 

@@ -244,7 +244,7 @@ describe('the queue', () => {
       'frame_too_large',
       900,
       900,
-      { tags: Object.fromEntries([...'abcde'].map((tag) => [tag, 'x'.repeat(200)])) },
+      { tags: Object.fromEntries([...'abcdef'].map((tag) => [tag, 'x'.repeat(200)])) },
     ],
   ] as const)(
     'rejects at the call what is larger than the gateway takes: %s',

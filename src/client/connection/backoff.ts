@@ -24,15 +24,13 @@ const leastShares: Readonly<Record<string, number>> = { full: 0, none: 1 };
 export class Backoff {
   /** Attempts since the last `reset`. */
   attempts = 0;
-  readonly #delaysMs: readonly number[];
-  readonly #leastShare: number;
+  readonly #options: BackoffOptions;
   readonly #maxAttempts: number;
   readonly #runtime: Pick<Runtime, 'random'>;
 
-  constructor({ delaysMs, jitter, maxAttempts }: BackoffOptions, runtime: Pick<Runtime, 'random'>) {
-    this.#delaysMs = delaysMs?.length ? delaysMs : defaultDelaysMs;
-    this.#leastShare = leastShares[jitter ?? ''] ?? 0.5;
-    this.#maxAttempts = maxAttempts ?? unlimited;
+  constructor(options: BackoffOptions, runtime: Pick<Runtime, 'random'>) {
+    this.#options = options;
+    this.#maxAttempts = options.maxAttempts ?? unlimited;
     this.#runtime = runtime;
   }
 
@@ -49,8 +47,11 @@ export class Backoff {
   /** Counts the next attempt and returns the delay before it; `undefined` when `maxAttempts` is reached. */
   next(): number | undefined {
     if (this.isOver) return undefined;
-    const delayMs = this.#delaysMs[this.attempts++] ?? (this.#delaysMs.at(-1) as number);
-    return Math.round(delayMs * (this.#leastShare + (1 - this.#leastShare) * this.#runtime.random()));
+    const { delaysMs, jitter } = this.#options;
+    const all = delaysMs?.length ? delaysMs : defaultDelaysMs;
+    const delayMs = all[this.attempts++] ?? (all.at(-1) as number);
+    const leastShare = leastShares[jitter ?? ''] ?? 0.5;
+    return Math.round(delayMs * (leastShare + (1 - leastShare) * this.#runtime.random()));
   }
 
   reset(): void {

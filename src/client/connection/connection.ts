@@ -61,9 +61,7 @@ export class Connection implements SocketSessionPort {
   #socketSession: SocketSession | undefined;
   /** `connected` was reported, and `disconnected` not yet. */
   #up = false;
-  /** When the next attempt begins, by the wall clock; 0: none is planned. */
-  #retryAtMs = 0;
-  /** The same on the monotonic clock. */
+  /** When the attempt that was planned last begins or began, on the monotonic clock. */
   waitsUntilMs = 0;
   /** The gateway named the delay: only the application may cut it short. */
   #waitIsTold = false;
@@ -171,21 +169,20 @@ export class Connection implements SocketSessionPort {
 
   /** Still `reconnecting`, now with an attempt under way. */
   #toRetrying(): void {
-    this.#stopTimer();
+    this.#timer.stop();
     this.#begin();
     this.#enter('reconnecting', this.#lastError);
   }
 
   #toClosed(error?: ClientError): void {
-    this.#stopTimer();
+    this.#timer.stop();
     this.#enter('closed', error);
   }
 
-  #enter(state: ConnectionState, error?: ClientError): void {
+  #enter(state: ConnectionState, error?: ClientError, retryAtMs?: number): void {
     const previous = this.#state;
     this.#state = state;
     this.#lastError = error;
-    const retryAtMs = this.#retryAtMs || undefined;
     const { attempts } = this.#backoff;
     this.port.state({ state, previous, retryAtMs, attempts, error, reason: error?.code });
   }
@@ -226,12 +223,10 @@ export class Connection implements SocketSessionPort {
 
   /** Plans the next attempt, in place of one that is planned. `isTold`: the gateway named the delay. */
   waitFor(delayMs: number, error: ClientError, isTold: boolean): void {
-    this.#stopTimer();
     this.#waitIsTold = isTold;
-    this.#retryAtMs = this.#runtime.now() + delayMs;
     this.waitsUntilMs = this.#runtime.monotonicMs() + delayMs;
     this.#timer.set(delayMs, () => this.#toRetrying());
-    this.#enter('reconnecting', error);
+    this.#enter('reconnecting', error, this.#runtime.now() + delayMs);
   }
 
   /** Drops the socket. Returns false if a listener to `disconnected` has closed or restarted the client. */
@@ -243,11 +238,5 @@ export class Connection implements SocketSessionPort {
     const before = this.#state;
     this.port.disconnected(closed);
     return this.#state === before && this.#socketSession === undefined;
-  }
-
-  #stopTimer(): void {
-    this.#timer.stop();
-    this.#retryAtMs = 0;
-    this.waitsUntilMs = 0;
   }
 }

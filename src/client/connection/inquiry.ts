@@ -9,8 +9,8 @@ export interface InquiryOptions {
   readonly isLastAttempt: boolean;
   /** The reason if the platform has no `fetch` to inquire with. */
   readonly error: ClientError;
-  /** The error that the application gets. */
-  errorOf(refusal: Refusal): ClientError;
+  /** This file shares no code with the entry. */
+  readonly ClientError: typeof ClientError;
 }
 
 /** The reason that was reported last, and after which connection, so that each is reported once. */
@@ -25,10 +25,10 @@ const changedAfter = new WeakMap<Connection, number>();
 export async function inquire(
   connection: Connection,
   port: ConnectionPort,
-  { url, runtime, isLastAttempt, error, errorOf }: InquiryOptions,
+  { url, runtime, isLastAttempt, error, ClientError: ErrorClass }: InquiryOptions,
 ): Promise<void> {
   const { run } = connection;
-  const reason = runtime.fetch ? errorOf(await learnRefusal(url, runtime.fetch)) : error;
+  const reason = runtime.fetch ? errorOf(ErrorClass, await learnRefusal(url, runtime.fetch)) : error;
   const isOld = run <= (changedAfter.get(connection) ?? 0);
   if (isOld || connection.state === 'closed') return;
   const { code } = reason;
@@ -53,4 +53,9 @@ export async function inquire(
   const { retryAfterMs = 0 } = reason;
   const remainingMs = connection.waitsUntilMs - runtime.monotonicMs();
   connection.waitFor(Math.max(retryAfterMs, remainingMs, 0), reason, retryAfterMs > 0);
+}
+
+/** The gateway's own verdict holds; what another server says, or none, may pass. */
+function errorOf(ErrorClass: typeof ClientError, refusal: Refusal): ClientError {
+  return new ErrorClass({ retry: true, ...refusal }, 'cause' in refusal ? refusal.cause : undefined);
 }

@@ -5,8 +5,9 @@ import { errorOfStatus, readError } from '../told-error.ts';
 /** A reason that the gateway itself did not give. */
 export interface LocalRefusal {
   readonly code: LocalErrorCode;
+  /** That of the SDK's own code. */
+  readonly number: number;
   readonly message: string;
-  readonly number?: undefined;
   readonly cause?: unknown;
 }
 
@@ -36,7 +37,7 @@ export async function learnRefusal(url: string, get: typeof fetch): Promise<Refu
   }
   const { status } = response;
   if (status === 426) return noUpgrade;
-  return (await toldByGateway(response)) ?? { ...errorOfStatus(status, address), retry: true };
+  return (await toldByGateway(response)) ?? errorOfStatus(status, address);
 }
 
 /** The event of a blocked request comes soon after the request has failed. */
@@ -52,7 +53,7 @@ function watchPolicy(address: string) {
     // Only where there are policies: the URL of React Native has no origin.
     if (!blockedURI.startsWith(new URL(address).origin)) return;
     const message = `The page's Content-Security-Policy (${effectiveDirective}) allows no request to ${address}.`;
-    refusal = { code: 'gateway_unreachable', message };
+    refusal = { code: 'gateway_unreachable', number: 1011, message };
   };
   const hasPolicies = 'SecurityPolicyViolationEvent' in globalThis;
   if (hasPolicies) addEventListener('securitypolicyviolation', heard);
@@ -82,13 +83,14 @@ async function noResponse(
     if (type === 'opaque') {
       return {
         code: 'answer_hidden',
+        number: 1015,
         message: `${address} responds, but not to this page: is its origin allowed?`,
       };
     }
   } catch {
     // No server.
   }
-  return { code: 'gateway_unreachable', message: `No server responds at ${address}.`, cause };
+  return { code: 'gateway_unreachable', number: 1011, message: `No server responds at ${address}.`, cause };
 }
 
 /** The gateway's own error, never with a status of success. Undefined: the response is not the gateway's. */
@@ -100,6 +102,7 @@ async function toldByGateway(response: Response): Promise<Refusal | undefined> {
 
 const noUpgrade: LocalRefusal = {
   code: 'upgrade_failed',
+  number: 1013,
   message:
     'A proxy drops the headers Upgrade and Connection, the Content-Security-Policy allows no ws:, or the gateway is just back.',
 };

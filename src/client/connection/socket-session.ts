@@ -1,6 +1,6 @@
 import type { ClientFrame } from '../../protocol/client-frames.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
-import { ClientError, type LocalErrorCode, localError } from '../client-error.ts';
+import { ClientError, localError } from '../client-error.ts';
 import type { ClientOptions } from '../options.ts';
 import type { Runtime, Socket } from '../runtime.ts';
 import { Timer } from '../timer.ts';
@@ -50,7 +50,7 @@ export class SocketSession {
   #over = false;
   #accepted = false;
   /** What is to blame where it takes too long. */
-  #late: LocalErrorCode = 'token_failed';
+  #late: 'token_failed' | 'timeout' = 'token_failed';
   readonly #options: SocketSessionOptions;
   readonly #timer: Timer;
   readonly #port: SocketSessionPort;
@@ -86,7 +86,6 @@ export class SocketSession {
 
   async #begin(): Promise<void> {
     const { token } = this.#options;
-    let code = this.#late;
     try {
       // So that nothing is called or reported before the constructor has returned.
       await undefined;
@@ -94,12 +93,12 @@ export class SocketSession {
       if (own && typeof own !== 'string') throw new TypeError('no string');
       this.#token = (own as string) || undefined;
       this.#late = 'timeout';
-      // The platform refuses the URL itself (ws: in a page of https:), so another attempt would fail too.
-      code = 'socket_refused';
       if (!this.#over) await this.#open();
     } catch (cause) {
-      const isTold = code === 'socket_refused' && cause instanceof ClientError;
-      this.#fail(isTold ? cause : localError(code, undefined, cause));
+      const isOpening = this.#late === 'timeout';
+      // The platform refuses the URL itself (ws: in a page of https:), so another attempt would fail too.
+      const code = isOpening ? 'socket_refused' : 'token_failed';
+      this.#fail(isOpening && cause instanceof ClientError ? cause : localError(code, undefined, cause));
     }
   }
 

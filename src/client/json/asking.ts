@@ -5,14 +5,12 @@ import { Emitter } from '../emitter.ts';
 import type { Outcome, PendingCommands } from '../pending-commands.ts';
 import type { Runtime } from '../runtime.ts';
 import { caughtUp, resetFeed, snapshot } from '../subscriptions/extras/feed-frames.ts';
-import { partsOf } from '../subscriptions/parts-of.ts';
+import { subscribeInParts } from '../subscriptions/in-parts.ts';
 import { recoveryIntervalMinMs } from '../subscriptions/recovery-interval.ts';
 import type { JsonPublication } from './codec.ts';
 import { JsonFeed as Feed, type FeedOptions } from './feed.ts';
 
 const ackIntervalMs = 1_000;
-/** The size of a command without its subscriptions, at most. */
-const commandBytes = 64;
 
 /** The frames of a view other than batches, by their kind. */
 const feedFrames: Readonly<Record<string, (feed: Feed, frame: never) => void>> = {
@@ -39,8 +37,7 @@ export interface AskingPort {
 export class Asking {
   readonly #feeds = new Map<string, Feed>();
   readonly #byView = new Map<number, Feed>();
-  /** The largest command in bytes; 0: there is no connection. */
-  #frameMaxBytes = 0;
+  #isOnline = false;
   #isPlanned = false;
   /** The number of the connection. */
   #run = 0;
@@ -66,13 +63,13 @@ export class Asking {
     return feed;
   }
 
-  connected(frameMaxBytes: number): void {
-    this.#frameMaxBytes = frameMaxBytes;
+  connected(): void {
+    this.#isOnline = true;
     this.#flush();
   }
 
   disconnected(): void {
-    this.#frameMaxBytes = 0;
+    this.#isOnline = false;
     this.#run++;
     this.#byView.clear();
     for (const feed of this.#feeds.values()) feed.toOff('pending');
@@ -126,25 +123,15 @@ export class Asking {
   // -- asking -----------------------------------------------------------------------------------------
 
   #flush(): void {
-    if (!this.#frameMaxBytes) return;
+    if (!this.#isOnline) return;
     const due = [...this.#feeds.values()].filter(
       ({ state, isAsked, retry }) => state === 'pending' && !isAsked && !retry.isSet,
     );
-    const requests = due.map((feed) => {
-      const request = feed.toAsked();
-      // An upper bound: three bytes for each UTF-16 unit.
-      return { feed, request, bytes: 3 * JSON.stringify(request).length };
-    });
-    for (const part of partsOf(requests, this.#frameMaxBytes - commandBytes))
-      this.#port.commands.send(
-        'subscribe',
-        { subscriptions: part.map(({ request }) => request) },
-        (outcome) =>
-          this.#replied(
-            part.map(({ feed }) => feed),
-            outcome,
-          ),
-      );
+    subscribeInParts(
+      this.#port.commands,
+      due.map((feed) => [feed, feed.toAsked()]),
+      (feeds, outcome) => this.#replied(feeds, outcome),
+    );
   }
 
   #replied(feeds: readonly Feed[], outcome: Outcome<'subscribe'>): void {

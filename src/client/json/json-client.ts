@@ -252,7 +252,7 @@ export class JsonClient {
   #send(frame: ClientFrame): void {
     const message = jsonCodec.encode(frame);
     const maxBytes = this.#greeting?.limits.frameMaxBytes ?? 0;
-    if (utf8(message).length > maxBytes) throw localError('unsupported_value', `over ${maxBytes} bytes`);
+    if (utf8(message).length > maxBytes) throw localError('frame_too_large', `over ${maxBytes} bytes`);
     this.#connection.send(frame, message);
   }
 
@@ -266,7 +266,7 @@ export class JsonClient {
       connected: (greeting) => {
         this.#greeting = greeting;
         this.#commands.open();
-        this.#asking.connected(greeting.limits.frameMaxBytes);
+        this.#asking.connected();
         this.#heartbeat.beat();
         this.#events.emit('degraded', Boolean(greeting.degraded));
         this.#arrivals.arrived(greeting);

@@ -1,8 +1,7 @@
-import type { Commands } from '../../protocol/client-frames.ts';
 import type { Publication, SubscribeResult, TopicPosition, WireError } from '../../protocol/frames.ts';
 import { snapInterval } from '../../protocol/selection-key.ts';
 import type { ServerKinds } from '../../protocol/server-frames.ts';
-import { ClientError, localError, ownError } from '../client-error.ts';
+import { ClientError, localError } from '../client-error.ts';
 import { Backoff } from '../connection/backoff.ts';
 import { inflating } from '../inflow.ts';
 import type { Outcome, PendingCommands } from '../pending-commands.ts';
@@ -13,9 +12,9 @@ import type { Dictionaries } from './dictionaries.ts';
 import type { Acknowledging } from './extras/acknowledging.ts';
 import type { Retries } from './extras/retries.ts';
 import { type Code, extras } from './extras.ts';
+import { entriesPerCommand, subscribeInParts } from './in-parts.ts';
 import type { LocalSubscription } from './local-subscription.ts';
 import type { Registry } from './member.ts';
-import { entriesPerCommand, partsOf } from './parts-of.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { Wire } from './wire.ts';
 
@@ -25,7 +24,6 @@ export interface SubscriptionsPort {
   readonly runtime: Runtime;
   /** Abandoned if the gateway does not reply. */
   readonly connection: { abandon(error: ClientError): void };
-  readonly limits: { readonly frameMaxBytes: number };
   readonly stats: { gaps: number; publications: number };
   /** The positions of this client's publications with `exceptSelf`. */
   readonly own: { has(position: TopicPosition): boolean };
@@ -34,8 +32,6 @@ export interface SubscriptionsPort {
   report(error: ClientError): void;
   /** The gateway subscribed this session by itself, to a topic that the application hasn't asked for. */
   serverMade(subscription: LocalSubscription): void;
-  /** The size of the command's frame in bytes, with the longest id. */
-  bytesOf(kind: 'subscribe', fields: Commands['subscribe']): number;
 }
 
 /**
@@ -167,23 +163,12 @@ export class Wires implements Registry {
   flush(): void {
     if (!this.#isOnline) return;
     this.#endUnwanted();
-    const { frameMaxBytes } = this.port.limits;
-    const due = this.all()
-      .filter((wire) => this.#isDue(wire))
-      .map((wire) => {
-        const request = wire.toAsked();
-        // An upper bound: the size of a command of its own.
-        return { wire, request, bytes: this.port.bytesOf('subscribe', { subscriptions: [request] }) };
-      });
-    const fits = ({ bytes }: { readonly bytes: number }): boolean => bytes <= frameMaxBytes;
-    for (const part of partsOf(due.filter(fits), frameMaxBytes))
-      this.commands.send('subscribe', { subscriptions: part.map(({ request }) => request) }, (outcome) =>
-        this.#replied(
-          part.map(({ wire }) => wire),
-          outcome,
-        ),
-      );
-    for (const each of due) if (!fits(each)) this.#refuse(each.wire, ownError('frame_too_large'));
+    const due = this.all().filter((wire) => this.#isDue(wire));
+    subscribeInParts(
+      this.commands,
+      due.map((wire) => [wire, wire.toAsked()]),
+      (wires, outcome) => this.#replied(wires, outcome),
+    );
   }
 
   #isDue({ state, members, key, topic, isPattern }: Wire): boolean {
