@@ -1,13 +1,13 @@
 import type { ClientFrame, CommandKind } from '../protocol/client-frames.ts';
-import { maxUint32 } from '../protocol/fields.ts';
 import type { Limits, PublishFields } from '../protocol/frames.ts';
+import { maxUint32 } from '../protocol/integers.ts';
 import type { ServerFrame } from '../protocol/server-frames.ts';
 import { ClientError, localError } from './client-error.ts';
 import { Arrivals } from './connection/arrivals.ts';
 import { Backoff, unlimited } from './connection/backoff.ts';
 import type { ClosedBy } from './connection/close-code.ts';
 import { Connection, type ConnectionPort, type StateChange } from './connection/connection.ts';
-import { Heartbeat, type HeartbeatPort, type Pulse } from './connection/heartbeat.ts';
+import { Heartbeat, type HeartbeatPort } from './connection/heartbeat.ts';
 import { ServerClock } from './connection/server-clock.ts';
 import type { Greeting } from './connection/socket-session.ts';
 import type { TokenRefresh, TokenRefreshPort } from './connection/token-refresh.ts';
@@ -203,17 +203,15 @@ export class Core
       ({ inquire }) =>
         void inquire(connection, this, { url: this.#url, runtime, isLastAttempt, error, ClientError }),
       (cause) => {
-        if (run !== connection.run) return;
-        const reason = localError('gateway_unreachable', undefined, cause);
-        if (isLastAttempt) connection.failed(reason);
-        else this.failed(reason);
+        if (run === connection.run)
+          (isLastAttempt ? connection : this).failed(localError('gateway_unreachable', undefined, cause));
       },
     );
   }
 
-  beat(pulse: Pulse): void {
-    this.clock.observe(pulse);
-    this.emitter.emit('roundTrip', pulse.roundTripMs);
+  beat(roundTripMs: number, timeMs: number): void {
+    this.clock.observe(roundTripMs, timeMs);
+    this.emitter.emit('roundTrip', roundTripMs);
   }
 
   dead(): void {
@@ -312,9 +310,12 @@ export class Core
     }
   }
 
+  isHeard(): boolean {
+    return this.emitter.hears('publication');
+  }
+
   /** The gateway subscribed this session by itself, to a topic that the application hasn't asked for. */
   serverMade(subscription: LocalSubscription): void {
-    subscription.isHeard = () => this.emitter.hears('publication');
     subscription.on('publication', (...args) => void this.emitter.emit('publication', ...args));
     subscription.on('error', (error) => {
       // Finally: it is the topic of another user, who was signed in before.

@@ -1,3 +1,4 @@
+import { probeTimeoutMs } from '../limits.ts';
 import type { Outcome, PendingCommands } from '../pending-commands.ts';
 import type { Runtime } from '../runtime.ts';
 import { Timer } from '../timer.ts';
@@ -11,18 +12,9 @@ export interface HeartbeatOptions {
 
 export interface HeartbeatPort {
   readonly commands: Pick<PendingCommands, 'send'>;
-  beat(pulse: Pulse): void;
+  /** A pong has just come; `timeMs`: the gateway's clock when it replied. */
+  beat(roundTripMs: number, timeMs: number): void;
   dead(): void;
-}
-
-const probeTimeoutMs = 2_000;
-
-export interface Pulse {
-  readonly roundTripMs: number;
-  /** On the monotonic clock. */
-  readonly receivedAtMs: number;
-  /** The gateway's clock when it replied. */
-  readonly timeMs: number;
 }
 
 /**
@@ -80,9 +72,8 @@ export class Heartbeat {
       if (run !== this.#run) return;
       this.#isCalm = true;
       if (outcome.ok) {
-        const receivedAtMs = this.#runtime.monotonicMs();
-        this.#roundTripMs = receivedAtMs - sentAtMs;
-        this.#port.beat({ roundTripMs: this.#roundTripMs, receivedAtMs, timeMs: outcome.reply.timeMs });
+        this.#roundTripMs = this.#runtime.monotonicMs() - sentAtMs;
+        this.#port.beat(this.#roundTripMs, outcome.reply.timeMs);
       } else if (outcome.error.code === 'timeout' && this.#heardAtMs <= sentAtMs) {
         this.#port.dead();
         return;

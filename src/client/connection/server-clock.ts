@@ -1,5 +1,10 @@
 import type { Runtime } from '../runtime.ts';
-import type { Pulse } from './heartbeat.ts';
+
+interface Estimate {
+  readonly roundTripMs: number;
+  /** By how much the gateway's clock is ahead of the monotonic one. */
+  readonly aheadMs: number;
+}
 
 /**
  * Estimates the gateway's clock from the pings. The pong is taken to have been written in the middle of the round trip,
@@ -8,34 +13,35 @@ import type { Pulse } from './heartbeat.ts';
  */
 export class ServerClock {
   readonly #runtime: Runtime;
-  #pulses: Pulse[] = [];
-  /** By how much the gateway's clock is ahead of the monotonic one, by its greeting. */
-  #greetingAheadMs: number;
+  #estimates: readonly Estimate[] = [];
+  /** That of the greeting. */
+  #aheadMs: number;
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
-    this.#greetingAheadMs = runtime.now() - runtime.monotonicMs();
+    this.#aheadMs = runtime.now() - runtime.monotonicMs();
   }
 
   /** Takes the time of a greeting, which is less exact. Forgets the pings of the previous connection. */
   greeted(timeMs: number): void {
-    this.#pulses = [];
-    this.#greetingAheadMs = timeMs - this.#runtime.monotonicMs();
+    this.#estimates = [];
+    this.#aheadMs = timeMs - this.#runtime.monotonicMs();
   }
 
-  observe(pulse: Pulse): void {
-    this.#pulses = [...this.#pulses, pulse].slice(-8);
+  /** A pong has just come. */
+  observe(roundTripMs: number, timeMs: number): void {
+    const aheadMs = timeMs + roundTripMs / 2 - this.#runtime.monotonicMs();
+    this.#estimates = [...this.#estimates, { roundTripMs, aheadMs }].slice(-8);
   }
 
   /** The round trip of the latest ping; `undefined` before the first pong. */
   get roundTripMs(): number | undefined {
-    return this.#pulses.at(-1)?.roundTripMs;
+    return this.#estimates.at(-1)?.roundTripMs;
   }
 
   /** To be added to the local clock to get the gateway's. */
   get offsetMs(): number {
-    const [best] = [...this.#pulses].sort((a, b) => a.roundTripMs - b.roundTripMs);
-    const aheadMs = best ? best.timeMs + best.roundTripMs / 2 - best.receivedAtMs : this.#greetingAheadMs;
-    return aheadMs + this.#runtime.monotonicMs() - this.#runtime.now();
+    const [best] = [...this.#estimates].sort((a, b) => a.roundTripMs - b.roundTripMs);
+    return (best?.aheadMs ?? this.#aheadMs) + this.#runtime.monotonicMs() - this.#runtime.now();
   }
 }

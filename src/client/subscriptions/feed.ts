@@ -56,12 +56,6 @@ export class Feed<P extends FeedPublication> {
   wasLive = false;
   /** Its topic, or those of a pattern that it knows. */
   readonly topics = new Map<string, Known<P>>();
-  /**
-   * While a pattern continues by its cursor: whether no loss was named yet. Losses are named one by one until the
-   * catch-up ends.
-   */
-  isWhole: boolean | undefined;
-
   constructor(topic: string, options: SubscribeOptions, emitter: Emitter<FeedEvents<P>>) {
     const starts = [options.since ?? []].flat() as readonly (Position & Partial<TopicPosition>)[];
     this.topic = topic;

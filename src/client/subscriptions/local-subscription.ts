@@ -1,11 +1,12 @@
-import type { Granted, TopicPosition } from '../../protocol/frames.ts';
+import type { Granted, Position, TopicPosition } from '../../protocol/frames.ts';
 import type { ServerKinds } from '../../protocol/server-frames.ts';
 import type { ReceivedPublication } from '../publication.ts';
 import { otherKeys } from '../requests.ts';
+import type { Runtime } from '../runtime.ts';
 import { ApplicationSubscription, type SubscriptionHome } from './application-subscription.ts';
 import { type Code, extras } from './extras.ts';
 import type { Known } from './feed.ts';
-import type { Member, MemberExtras, Stage } from './member.ts';
+import type { ExtrasCode, Member, MemberExtras, Stage } from './member.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { Subscription } from './subscription.ts';
 import type { Wire } from './wire.ts';
@@ -25,13 +26,18 @@ export class LocalSubscription<T = unknown>
   declare extras: MemberExtras | undefined;
   /** Undefined: it has ended. */
   wire: Wire | undefined;
-  stage: Stage | undefined;
-  isHeard = (): boolean => this.emitter.hears('publication');
+  readonly isHeard: () => boolean;
   readonly #home: LocalHome;
 
-  constructor(topic: string, options: SubscribeOptions, home: LocalHome) {
+  /** `isHeard`: by default whether it has a listener itself. */
+  constructor(topic: string, options: SubscribeOptions, home: LocalHome, isHeard?: () => boolean) {
     super(topic, options, home);
+    this.isHeard = isHeard ?? (() => this.emitter.hears('publication'));
     this.#home = home;
+  }
+
+  get stage(): Stage | undefined {
+    return this.extras?.stage;
   }
 
   get positions(): TopicPosition[] {
@@ -59,11 +65,21 @@ export class LocalSubscription<T = unknown>
 
   // -- Member -----------------------------------------------------------------------------------------
 
+  extend({ MemberExtras, startOf }: ExtrasCode, runtime: Runtime, since?: Position): void {
+    this.options = startOf(this.options, since);
+    this.extras ??= new MemberExtras(this, runtime);
+  }
+
   joins(wire: Wire, other: Member | undefined): void {
     this.wire = wire;
     if (this.extras?.joins(wire.cursor, other) || !other) return;
     for (const [topic, known] of other.copies())
       this.stand(topic, this.extras?.begins(topic, known, other.topics.size) ?? known);
+  }
+
+  leave(): void {
+    this.wire?.leave(this as LocalSubscription);
+    this.wire = undefined;
   }
 
   copies(): [topic: string, known: Known<ReceivedPublication>][] {

@@ -27,9 +27,9 @@ export type Stage = 'waiting' | 'asked';
 
 /** A subscription of the application, for the subscription on the wire that it shares with equal ones. */
 export interface Member extends Feed<ReceivedPublication> {
-  /** Undefined: it continues with the others of its wire, from the wire's cursor and its own positions. */
-  stage: Stage | undefined;
-  extras: MemberExtras | undefined;
+  /** That of `extras`. */
+  readonly stage: Stage | undefined;
+  readonly extras: MemberExtras | undefined;
   readonly wire: Shared | undefined;
   readonly cursor: string | undefined;
   /**
@@ -37,6 +37,10 @@ export interface Member extends Feed<ReceivedPublication> {
    * an earlier one, or it wants the `last` N. The newcomer to a state topic gets the map instead.
    */
   joins(wire: Shared, other: Member | undefined): void;
+  /** Leaves the wire, and may join another. */
+  leave(): void;
+  /** It needs the extras. `since`: where it starts, in place of its own start. */
+  extend(code: ExtrasCode, runtime: Runtime, since?: Position): void;
   /** Copies of what it knows, for a newcomer that continues from there. */
   copies(): Iterable<readonly [topic: string, known: Topic]>;
   /** Begins, or begins again. `starts`: the positions that were sent. `byCursor`: a cursor was sent. */
@@ -50,9 +54,22 @@ export interface Member extends Feed<ReceivedPublication> {
   isHeard(): boolean;
 }
 
+/** The part of the code that is loaded later which extends a member. */
+export interface ExtrasCode {
+  readonly MemberExtras: new (member: Member, runtime: Runtime) => MemberExtras;
+  /** The options of a member that begins after `since`, or at its own start. Equal filters are written alike. */
+  startOf(options: SubscribeOptions, since: Position | undefined): SubscribeOptions;
+}
+
 /** What else a member keeps if it is a pattern, has keys, or has a start of its own. */
 export interface MemberExtras extends FeedExtras<ReceivedPublication> {
   readonly wishes: Map<string, number>;
+  /** Undefined: it continues with the others of its wire, from the wire's cursor and its own positions. */
+  readonly stage: Stage | undefined;
+  /** The gateway is asked for some starts: for that of this member, if it has a turn, or not yet. */
+  toTurn(isAsked: boolean): void;
+  /** What it was asked for is complete. `isAtEnd`: it was asked for the end, and goes back by its `last`. */
+  toLevel(isAtEnd: boolean): void;
   /** Sets the stage. Returns whether it begins at its own start rather than at the other member's position. */
   joins(wireCursor: string | undefined, other: Member | undefined): boolean;
   /**
@@ -77,20 +94,21 @@ export type WireState = 'needed' | 'asked' | 'live' | 'off';
 export interface Shared {
   readonly topic: string;
   readonly isPattern: boolean;
-  options: SubscribeOptions;
+  readonly options: SubscribeOptions;
   /** Equal for equal subscriptions. */
-  key: string;
+  readonly key: string;
   readonly state: WireState;
   /** Its number in the gateway's frames while it is live. */
-  view: number;
+  readonly view: number;
   readonly members: Set<Member>;
   /** Everything up to here has come for the members that are level, or was named as lost. */
-  cursor: string | undefined;
-  starts: readonly TopicPosition[];
+  readonly cursor: string | undefined;
   readonly extras: WireExtras | undefined;
   readonly registry: Registry;
   /** Adds a member. Returns whether the wire has to go back to serve its `since` or `last`. */
   join(member: Member): boolean;
+  /** Removes a member, and ends with the last one unless another joins in this turn. */
+  leave(member: Member): void;
   /** The members that get what comes, with those that join meanwhile. */
   audience(): Iterable<Member>;
   /** The publications as the application gets them. */
@@ -99,6 +117,10 @@ export interface Shared {
   advance(cursor: string | undefined): void;
   /** The gateway has granted it, or has made it by itself. */
   toLive(result: Granted): void;
+  /** It has this view, which continues the one before. */
+  toView(view: number): void;
+  /** It is to have other keys. */
+  toKeys(key: string, options: SubscribeOptions): void;
 }
 
 /** What else a subscription on the wire does if it is more than one topic from now on. */
@@ -116,7 +138,10 @@ export interface WireExtras {
   welcome(member: Member): void;
   /** Returns the rest of the subscription to send. */
   toAsked(): Omit<WireSubscription, 'topic'>;
-  toLive(result: Granted): void;
+  /** Of a pattern: everything that was committed up to here had been when the gateway was asked. */
+  readonly askedAfter: string | undefined;
+  /** `starts`: the positions that were sent before there were extras. */
+  toLive(result: Granted, starts: readonly TopicPosition[]): void;
   /** The topic lacks something. */
   lacks(topic: string): undefined;
   /** Those that this member gets. `map`: its map. */
@@ -158,6 +183,12 @@ export interface Registry {
   readonly byKey: Map<string, Shared>;
   /** Another map for each connection. */
   readonly byView: Map<number, Shared>;
+  readonly port: {
+    /** Abandoned if the gateway does not reply. */
+    readonly connection: { abandon(error: ClientError): void };
+    /** The positions of this client's publications with `exceptSelf`. */
+    readonly own: { has(position: TopicPosition): boolean };
+  };
   readonly runtime: Runtime;
   readonly commands: PendingCommands;
   readonly dictionaries: { forget(view: number): void } | undefined;
@@ -169,8 +200,6 @@ export interface Registry {
   keyOf(topic: string, options: SubscribeOptions): string;
   /** The publications of a batch, inflated; undefined: its compressed body is damaged. */
   expand(batch: ServerKinds['batch']): readonly Publication[] | undefined;
-  /** Whether this client published it with `exceptSelf`. */
-  isOwn(position: TopicPosition): boolean;
   /** Sends those that are needed. */
   flush(): void;
   /** Ends its view and subscribes again, from the positions of its members. */
@@ -188,6 +217,4 @@ export interface Registry {
   isEnding(key: string): boolean;
   /** Forgets a subscription without members. */
   drop(wire: Shared): void;
-  /** The gateway doesn't reply: the connection is of no use. */
-  abandon(error: ClientError): void;
 }

@@ -18,16 +18,16 @@ export class Subscriptions extends Wires implements LocalHome {
   }
 
   /** Throws if the arguments can't be sent. */
-  add<T>(wantedTopic: string, wanted: SubscribeOptions): LocalSubscription<T> {
+  add<T>(wantedTopic: string, wanted: SubscribeOptions, isHeard?: () => boolean): LocalSubscription<T> {
     const { topic, options } = checkedSubscribe(wantedTopic, wanted);
-    const subscription = new LocalSubscription<T>(topic, options, this);
+    const subscription = new LocalSubscription<T>(topic, options, this, isHeard);
     const member = subscription as LocalSubscription;
     this.#members.add(member);
     if (!needsExtras(topic, options)) this.enter(member);
     else
-      this.withExtras(({ MemberExtras }) => {
+      this.withExtras((code) => {
         if (member.state === 'closed') return;
-        member.extras = new MemberExtras(member, this.runtime);
+        member.extend(code, this.runtime);
         this.enter(member);
       });
     return subscription;
@@ -45,19 +45,6 @@ export class Subscriptions extends Wires implements LocalHome {
     queueMicrotask(() => extras.loaded?.showAll(member));
   }
 
-  leave(member: LocalSubscription): void {
-    const { wire } = member;
-    member.wire = undefined;
-    wire?.members.delete(member);
-    if (!wire) return;
-    wire.leaver = member;
-    // Later, because another may join in this turn: then nothing has to be sent.
-    queueMicrotask(() => {
-      wire.leaver = undefined;
-      this.drop(wire);
-    });
-  }
-
   wireFor(topic: string, options: SubscribeOptions): Wire {
     const key = this.keyOf(topic, options);
     const known = this.byKey.get(key);
@@ -71,7 +58,7 @@ export class Subscriptions extends Wires implements LocalHome {
 
   remove(member: LocalSubscription): void {
     this.#members.delete(member);
-    this.leave(member);
+    member.leave();
   }
 
   keysChanged(member: LocalSubscription): void {
@@ -110,7 +97,8 @@ export class Subscriptions extends Wires implements LocalHome {
     const wire = this.wireFor(topic, {});
     // The client has subscribed itself, which replaces the gateway's subscription.
     if (wire.state === 'asked') return;
-    if (wire.members.size === 0) this.port.serverMade(this.add(topic, {}));
+    const { port } = this;
+    if (wire.members.size === 0) port.serverMade(this.add(topic, {}, () => port.isHeard()));
     // It begins after what the client may have missed, also without a numbering: a topic that was empty may have had
     // some, and lost them. Once connected the client subscribes from its position, and learns what is lost.
     const isElsewhere = (at?: Position) => at && !(epoch && at.epoch === epoch && at.offset === offset);

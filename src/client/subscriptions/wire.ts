@@ -25,12 +25,12 @@ export class Wire implements Shared {
   extras: WireExtras | undefined;
   readonly members = new Set<Member>();
   /** It left in this turn: another that joins (a component that remounts) goes on from there. */
-  leaver: Member | undefined;
+  #leaver: Member | undefined;
   /** Between attempts after a refusal that may pass. */
   readonly backoff: Backoff;
   cursor: string | undefined;
   /** Where the gateway was asked to begin last. */
-  starts: readonly TopicPosition[] = [];
+  #starts: readonly TopicPosition[] = [];
   readonly registry: Registry;
 
   constructor(topic: string, key: string, options: SubscribeOptions, registry: Registry) {
@@ -50,11 +50,21 @@ export class Wire implements Shared {
     if (member.extras) this.#extend();
     member.joins(
       this,
-      [...this.members, this.leaver].find((other) => other?.wasLive && !other.stage),
+      [...this.members, this.#leaver].find((other) => other?.wasLive && !other.stage),
     );
     this.members.add(member);
     if (this.state === 'live' && !member.stage) member.enter('live');
     return this.state === 'live' && this.mustAskAgain;
+  }
+
+  leave(member: Member): void {
+    this.members.delete(member);
+    this.#leaver = member;
+    // Later, because another may join in this turn: then nothing has to be sent.
+    queueMicrotask(() => {
+      this.#leaver = undefined;
+      this.registry.drop(this);
+    });
   }
 
   *audience(): Iterable<Member> {
@@ -77,14 +87,24 @@ export class Wire implements Shared {
   /** The gateway has granted it, or has made it by itself. */
   toLive(result: Granted): void {
     this.state = 'live';
-    this.view = result.view;
+    this.toView(result.view);
     this.backoff.reset();
     if (result.inbox) this.#extend();
-    if (this.extras) this.extras.toLive(result);
-    else {
-      this.cursor = result.cursor ?? this.cursor;
-      for (const member of this.members) member.begin(result, this.starts);
-    }
+    // Positions say where each member is in a topic, and only a cursor where it is in all topics of a pattern.
+    this.cursor = result.cursor ?? this.cursor ?? this.extras?.askedAfter;
+    if (this.extras) this.extras.toLive(result, this.#starts);
+    else for (const member of this.members) member.begin(result, this.#starts);
+  }
+
+  /** It has this view, which continues the one before. */
+  toView(view: number): void {
+    this.view = view;
+  }
+
+  /** It is to have other keys. */
+  toKeys(key: string, options: SubscribeOptions): void {
+    this.key = key;
+    this.options = options;
   }
 
   /** Refused, ended or put off. Members get the error, if there is one. */
@@ -121,7 +141,7 @@ export class Wire implements Shared {
       const publications = this.registry.expand(batch);
       if (!publications) return extras?.lacks(topic);
       const isFresh = ({ offset }: Publication) =>
-        offset > from && !this.registry.isOwn({ topic, epoch, offset });
+        offset > from && !this.registry.port.own.has({ topic, epoch, offset });
       fresh = this.received(topic, publications.filter(isFresh));
       for (const member of this.audience()) {
         const at = member.place(topic, batch);
@@ -153,7 +173,7 @@ export class Wire implements Shared {
     const known = [...this.members].map(({ topics }) => topics.get(topic));
     const start = known.find((at) => at && !at.awaitsSnapshot);
     const since = start && { epoch: start.epoch, offset: start.offset };
-    this.starts = since ? [{ topic, ...since }] : [];
+    this.#starts = since ? [{ topic, ...since }] : [];
     return { since, cursor: since && this.cursor };
   }
 

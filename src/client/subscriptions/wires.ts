@@ -32,6 +32,8 @@ export interface SubscriptionsPort {
   report(error: ClientError): void;
   /** The gateway subscribed this session by itself, to a topic that the application hasn't asked for. */
   serverMade(subscription: LocalSubscription): void;
+  /** Whether the application listens to the publications of such topics. */
+  isHeard(): boolean;
 }
 
 /**
@@ -59,14 +61,14 @@ export class Wires implements Registry {
   readonly #waiting: ((code: Code) => void)[] = [];
   readonly #reload: Timer;
   readonly #backoff: Backoff;
-  protected readonly port: SubscriptionsPort;
+  readonly port: SubscriptionsPort;
 
   constructor(port: SubscriptionsPort) {
     const { runtime } = port;
     this.commands = port.commands;
     this.runtime = runtime;
-    this.#ending = new Timer(runtime);
-    this.#reload = new Timer(runtime);
+    this.#ending = this.newTimer();
+    this.#reload = this.newTimer();
     this.#backoff = new Backoff({}, runtime);
     this.port = port;
   }
@@ -81,20 +83,12 @@ export class Wires implements Registry {
     return [...this.byKey.values()];
   }
 
-  report(error: ClientError): void {
-    this.port.report(error);
-  }
-
-  abandon(error: ClientError): void {
-    this.port.connection.abandon(error);
-  }
-
   newTimer(): Timer {
     return new Timer(this.runtime);
   }
 
-  isOwn(position: TopicPosition): boolean {
-    return this.port.own.has(position);
+  report(error: ClientError): void {
+    this.port.report(error);
   }
 
   expand(batch: ServerKinds['batch']): readonly Publication[] | undefined {
@@ -186,7 +180,7 @@ export class Wires implements Registry {
       return;
     }
     const { error } = outcome;
-    if (error.code === 'timeout') this.abandon(error);
+    if (error.code === 'timeout') this.port.connection.abandon(error);
     else if (error.code !== 'disconnected')
       for (const wire of wires) {
         // The gateway did not read them, so the members get no refusal.
@@ -241,7 +235,7 @@ export class Wires implements Registry {
   askLater(wire: Wire, delayMs: number): void {
     wire.toOff();
     this.withExtras(({ Retries }) => {
-      this.#retries ??= new Retries(new Timer(this.runtime), this.runtime, (due) => this.#askFor(due));
+      this.#retries ??= new Retries(this.newTimer(), this.runtime, (due) => this.#askFor(due));
       if (this.#isOnline && wire.state === 'off') this.#retries.add(wire, delayMs);
     });
   }
@@ -292,14 +286,14 @@ export class Wires implements Registry {
   /** Commands arrive in order, so one that is sent after this may use the same keys. */
   #endUnwanted(): void {
     if (this.#ending.isSet) return;
-    while (this.#unwanted.size > 0) {
-      const ended = [...this.#unwanted].slice(0, entriesPerCommand);
-      const views = ended.map(([view]) => view);
-      for (const view of views) this.#unwanted.delete(view);
-      this.commands.send('unsubscribe', { views }, (outcome) => {
+    const all = [...this.#unwanted];
+    this.#unwanted.clear();
+    while (all.length > 0) {
+      const ended = all.splice(0, entriesPerCommand);
+      this.commands.send('unsubscribe', { views: ended.map(([view]) => view) }, (outcome) => {
         if (outcome.ok) return;
         const { code, retryAfterMs = 1_000 } = outcome.error;
-        if (code === 'timeout') this.abandon(outcome.error);
+        if (code === 'timeout') this.port.connection.abandon(outcome.error);
         if (code !== 'rate_limited') return;
         for (const [view, key] of ended) this.#unwanted.set(view, key);
         this.#ending.set(retryAfterMs, () => this.flush());

@@ -12,6 +12,12 @@ import type { ServerKinds } from '../../../protocol/server-frames.ts';
 import type { Feed, FeedPublication, Known } from '../feed.ts';
 import { LiveMap } from '../live-map.ts';
 
+/**
+ * The patterns that continue by their cursor: whether no loss was named yet. Losses are named one by one until the
+ * catch-up ends.
+ */
+const continuing = new WeakMap<object, boolean>();
+
 type BatchStart = Pick<ServerKinds['batch'], 'epoch' | 'after'>;
 
 // -- the gateway's reply ------------------------------------------------------------------------------
@@ -81,7 +87,7 @@ function continued<P extends FeedPublication>(
   feed: Feed<P>,
   { recovered = false, cursor }: Pick<Granted, 'recovered' | 'cursor'>,
 ): void {
-  feed.isWhole = recovered;
+  continuing.set(feed, recovered);
   if (!recovered) {
     for (const [topic, known] of feed.extras?.inherited ?? []) feed.stand(topic, known);
     for (const [topic, known] of feed.topics) if (known.map) complete(feed, feed.stand(topic, known), false);
@@ -91,14 +97,15 @@ function continued<P extends FeedPublication>(
 }
 
 function endContinuation<P extends FeedPublication>(feed: Feed<P>): void {
-  if (feed.isWhole) feed.emitter.emit('recovered', { topic: feed.topic, epoch: '', offset: 0 });
-  else if (feed.isWhole === false)
+  const isWhole = continuing.get(feed);
+  continuing.delete(feed);
+  if (isWhole) feed.emitter.emit('recovered', { topic: feed.topic, epoch: '', offset: 0 });
+  else if (isWhole === false)
     for (const [topic, known] of feed.topics)
       if (known.awaitsSnapshot) {
         complete(feed, known, true);
         clearMap(feed, topic);
       }
-  feed.isWhole = undefined;
 }
 
 // -- pushes -------------------------------------------------------------------------------------------
@@ -169,8 +176,12 @@ export function complete<P extends FeedPublication>(
 
 // -- inside -------------------------------------------------------------------------------------------
 
+function notWhole(feed: object): void {
+  if (continuing.has(feed)) continuing.set(feed, false);
+}
+
 function tellReset<P extends FeedPublication>(feed: Feed<P>, at: TopicPosition, previous: Position): void {
-  feed.isWhole &&= false;
+  notWhole(feed);
   feed.emitter.emit('reset', at, previous);
 }
 
@@ -185,7 +196,7 @@ function lost<P extends FeedPublication>(
   const had = feed.extras?.wishes.get(topic) ?? feed.topics.get(topic)?.seen ?? 0;
   const after = Math.max(missing.after, had);
   if (after >= missing.upto) return;
-  feed.isWhole &&= false;
+  notWhole(feed);
   feed.emitter.emit('gap', { topic, epoch, missing: { after, upto: missing.upto } });
 }
 

@@ -2,7 +2,7 @@
 
 export { copyOf } from '../live-map.ts';
 export { beginFeed, placeOf, resetFeed } from './feed-frames.ts';
-export { MemberExtras, showAll } from './member-extras.ts';
+export { MemberExtras, showAll, startOf } from './member-extras.ts';
 export { push } from './pushes.ts';
 export { reconcile } from './reconcile.ts';
 export { recover } from './recover.ts';

@@ -1,11 +1,13 @@
 import { canonicalFilter } from '../../../protocol/canonical-filter.ts';
+import type { Position } from '../../../protocol/frames.ts';
 import { namespaceOf } from '../../../protocol/namespace.ts';
 import type { ReceivedPublication } from '../../publication.ts';
 import type { Runtime } from '../../runtime.ts';
 import type { Known } from '../feed.ts';
 import { LiveMap } from '../live-map.ts';
-import type { Member, MemberExtras as Port } from '../member.ts';
+import type { Member, MemberExtras as Port, Stage } from '../member.ts';
 import { positionsMax } from '../positions-max.ts';
+import type { SubscribeOptions } from '../subscribe-options.ts';
 import type { StateMap } from '../subscription.ts';
 
 /** If a pattern has more topics, those that have been quiet for `quietMs` are forgotten. */
@@ -19,6 +21,7 @@ type Topic = Known<ReceivedPublication>;
 
 /** What else a subscription keeps if it is a pattern, has keys, or has a start of its own. */
 export class MemberExtras implements Port {
+  stage: Stage | undefined;
   readonly wishes = new Map<string, number>();
   readonly inherited = new Map<string, Topic>();
   /** Namespaces of forgotten state topics, whose maps were empty. */
@@ -31,9 +34,6 @@ export class MemberExtras implements Port {
   readonly #runtime: Pick<Runtime, 'monotonicMs'>;
 
   constructor(member: Member, runtime: Pick<Runtime, 'monotonicMs'>) {
-    const { options } = member;
-    // Filters that mean the same get the same key.
-    if (options.filter) member.options = { ...options, filter: canonicalFilter(options.filter) };
     this.#member = member;
     this.#runtime = runtime;
   }
@@ -56,7 +56,7 @@ export class MemberExtras implements Port {
     const known = other?.topics.size ?? 1;
     const goesBack =
       !since && last > 0 && known > 0 && known <= positionsMax && !there?.map && there?.epoch !== '';
-    this.#member.stage = isApart || goesBack ? 'waiting' : undefined;
+    this.stage = isApart || goesBack ? 'waiting' : undefined;
     if (isApart && other) this.#inherit(other);
     return isApart;
   }
@@ -67,11 +67,27 @@ export class MemberExtras implements Port {
   }
 
   begins(topic: string, at: Topic, of: number): Topic {
-    const { stage, options } = this.#member;
-    const { last = 0 } = options;
-    if (!stage || last === 0 || of > positionsMax) return at;
+    const { last = 0 } = this.#member.options;
+    if (!this.stage || last === 0 || of > positionsMax) return at;
     this.wishes.set(topic, at.offset);
     return { ...at, offset: Math.max(0, at.offset - last), seen: 0 };
+  }
+
+  toTurn(isAsked: boolean): void {
+    this.stage &&= isAsked ? 'asked' : 'waiting';
+  }
+
+  toLevel(isAtEnd: boolean): void {
+    if (this.stage === 'asked') this.stage = isAtEnd && this.#goesBack() ? 'waiting' : undefined;
+  }
+
+  /** From the end, by its `last`. Returns whether there is a topic to go back in: a state topic sends its map. */
+  #goesBack(): boolean {
+    const { options, topics: all } = this.#member;
+    if (!options.last) return false;
+    const topics = [...all].filter(([, { map }]) => map === undefined);
+    for (const [topic, at] of topics) this.#member.stand(topic, this.begins(topic, at, all.size));
+    return topics.length > 0;
   }
 
   entries(topic: string): StateMap | undefined {
@@ -139,6 +155,11 @@ export class MemberExtras implements Port {
     const kept = all.filter(({ key = '' }) => keys.has(key));
     return kept.length < all.length && map.page(kept, { first: true, last: true });
   }
+}
+
+export function startOf(options: SubscribeOptions, since: Position | undefined): SubscribeOptions {
+  const { filter } = options;
+  return { ...options, ...(since && { since }), ...(filter && { filter: canonicalFilter(filter) }) };
 }
 
 /** Emits the state topics that other members have already, for one that joins later. */

@@ -6,7 +6,6 @@ import { complete } from './feed-frames.ts';
 interface RekeyTarget extends Registry {
   wireFor(topic: string, options: SubscribeOptions): Shared;
   enter(member: Member): void;
-  leave(member: Member): void;
 }
 
 /** Changes the keys of a member. If others share its wire, or a wire has these keys, the member moves. */
@@ -15,15 +14,14 @@ export function changeKeys(registry: RekeyTarget, member: Member): void {
   const key = registry.keyOf(topic, options);
   if (!wire || key === wire.key) return;
   if (wire.members.size > 1 || registry.byKey.has(key)) {
-    registry.leave(member);
+    member.leave();
     member.topics.clear();
     if (registry.wireFor(topic, options).state !== 'live') member.enter('pending');
     registry.enter(member);
     return;
   }
   registry.byKey.delete(wire.key);
-  wire.options = options;
-  wire.key = key;
+  wire.toKeys(key, options);
   registry.byKey.set(key, wire);
   rekey(registry, wire);
 }
@@ -46,8 +44,7 @@ export function rekey(registry: Registry, wire: Shared): void {
       byView.delete(view);
       byView.set(granted.view, wire);
       if (granted.view !== view) dictionaries?.forget(view);
-      // Another view replaces the one before and continues at its position.
-      wire.view = granted.view;
+      wire.toView(granted.view);
       keyed.toGranted();
       // The view before may not have told of a numbering that had just begun.
       for (const member of wire.audience()) {
@@ -58,7 +55,8 @@ export function rekey(registry: Registry, wire: Shared): void {
         if (known && !granted.recovered) complete(member, known, false);
       }
       rekey(registry, wire);
-    } else if (!outcome.ok && outcome.error.code === 'timeout') registry.abandon(outcome.error);
+    } else if (!outcome.ok && outcome.error.code === 'timeout')
+      registry.port.connection.abandon(outcome.error);
     else if (!outcome.ok && outcome.error.code === 'rate_limited') {
       registry.release(wire);
       registry.askLater(wire, outcome.error.retryAfterMs ?? 1_000);

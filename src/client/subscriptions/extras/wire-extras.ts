@@ -1,11 +1,16 @@
-import type { Granted, Position, Subscription as WireSubscription } from '../../../protocol/frames.ts';
+import type {
+  Granted,
+  Position,
+  TopicPosition,
+  Subscription as WireSubscription,
+} from '../../../protocol/frames.ts';
 import type { ReceivedPublication } from '../../publication.ts';
 import type { Known } from '../feed.ts';
 import type { Member, WireExtras as Port, Registry, Shared, Stage } from '../member.ts';
 import { Acknowledging } from './acknowledging.ts';
 import { beginning } from './beginning.ts';
 import { KeyedView } from './keyed-view.ts';
-import { MemberExtras } from './member-extras.ts';
+import { MemberExtras, startOf } from './member-extras.ts';
 
 /** The filter, keys, presence, starts, cursor and inbox of a subscription on the wire. */
 export class WireExtras implements Port {
@@ -21,8 +26,8 @@ export class WireExtras implements Port {
   #isInbox = false;
   #isByCursor = false;
   #isAtEnd = false;
-  /** Everything that was committed up to here had been when the gateway was asked. */
-  #askedAfter: string | undefined;
+  #starts: readonly TopicPosition[] | undefined;
+  askedAfter: string | undefined;
   readonly #wire: Shared;
 
   constructor(wire: Shared) {
@@ -44,38 +49,33 @@ export class WireExtras implements Port {
     const since = this.#unheardAfter;
     this.#unheardAfter = undefined;
     if (!since || options.since || options.last || options.cursor) return;
-    member.options = { ...options, since };
-    member.topics.set(topic, { ...since });
-    member.extras ??= new MemberExtras(member, this.#wire.registry.runtime);
+    member.stand(topic, since);
+    member.extend({ MemberExtras, startOf }, this.#wire.registry.runtime, since);
   }
 
   toAsked(): Omit<WireSubscription, 'topic'> {
     const { isPattern, members, options, registry } = this.#wire;
-    this.#askedAfter = registry.all().find(({ cursor }) => cursor)?.cursor;
+    this.askedAfter = isPattern ? registry.all().find(({ cursor }) => cursor)?.cursor : undefined;
     this.#hasPresence = this.#wantsPresence;
     const presence = this.#hasPresence || undefined;
     const keys = this.keyed?.toAsked();
     const { members: asked, wire, starts, atEnd = false } = beginning(this.#wire, this);
-    this.#wire.starts = starts;
+    this.#starts = starts;
     this.#isAtEnd = atEnd;
     this.#isByCursor = isPattern && wire.cursor !== undefined;
-    for (const member of members)
-      if (member.stage) member.stage = asked.includes(member) ? 'asked' : 'waiting';
+    for (const member of members) member.extras?.toTurn(asked.includes(member));
     return { filter: options.filter, presence, keys, ...wire };
   }
 
-  toLive(result: Granted): void {
+  toLive(result: Granted, starts: readonly TopicPosition[]): void {
     const { view, cursor, inbox, epoch, offset } = result;
     const wire = this.#wire;
     const continues = this.wasLive;
     this.wasLive = true;
     this.keyed?.toGranted();
     this.#isInbox = inbox === true;
-    for (const member of wire.audience()) member.begin(result, wire.starts, this.#isByCursor);
-    // Positions say where each member is in a topic, and only a cursor where it is in all topics of a pattern.
-    if (wire.isPattern) wire.cursor ??= this.#askedAfter;
+    for (const member of wire.audience()) member.begin(result, this.#starts ?? starts, this.#isByCursor);
     const isToCome = wire.isPattern && cursor === undefined && wire.cursor !== undefined;
-    wire.cursor = cursor ?? wire.cursor;
     if (!isToCome) this.#toLevel();
     // The connection may have been lost before the gateway got the last acknowledgement.
     if (continues && this.#isInbox && !this.#unheardAfter) this.#acknowledge(view, { epoch, offset });
@@ -114,7 +114,7 @@ export class WireExtras implements Port {
     this.#levelIn = wire.registry.byView;
     this.suspects.clear();
     for (const member of wire.audience()) {
-      if (member.stage === 'asked') member.stage = this.#isAtEnd && goesBack(member) ? 'waiting' : undefined;
+      member.extras?.toLevel(this.#isAtEnd);
       // Topics that were quiet for long will not repeat, and need no position.
       member.extras?.forgetQuiet();
     }
@@ -140,13 +140,4 @@ export class WireExtras implements Port {
   #is(wanted: Stage): boolean {
     return [...this.#wire.members].some(({ stage }) => stage === wanted);
   }
-}
-
-/** From the end, by its `last`. Returns whether there is a topic to go back in: a state topic sends its map. */
-function goesBack(member: Member): boolean {
-  if (!member.options.last) return false;
-  const topics = [...member.topics].filter(([, { map }]) => map === undefined);
-  for (const [topic, at] of topics)
-    member.stand(topic, member.extras?.begins(topic, at, member.topics.size) ?? at);
-  return topics.length > 0;
 }
