@@ -1,5 +1,5 @@
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
-import { lastInstantMs } from '../protocol/fields.ts';
+import { lastInstantMs } from '../protocol/integers.ts';
 import { topicNameMaxLength } from '../topics/topic-name.ts';
 import { plainClaims, readClaims } from './claims.ts';
 import type { Identity } from './identity.ts';

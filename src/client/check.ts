@@ -3,13 +3,9 @@ import { fieldMaxLengths, tagMaxLength, tagsMax } from '../protocol/publish-limi
 import { canonicalTopic } from '../protocol/user-topics.ts';
 import { localError } from './client-error.ts';
 import { checkedFilter, isText } from './filter-check.ts';
+import { keysMax, textMaxLength } from './limits.ts';
 import type { Raw } from './wire/parse.ts';
 import type { Field } from './wire/tables.ts';
-
-const textMaxLength = 1024;
-
-/** The gateway's limit for the keys of a subscription. */
-const keysMax = 1000;
 
 /** In characters, by the name of the field. */
 const textMaxLengths: Readonly<Record<string, number>> = {

@@ -1,11 +1,8 @@
 import type { Filter } from '../protocol/frames.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
 import { localError } from './client-error.ts';
+import { filterDepthMax, filterNodesMax } from './limits.ts';
 import { operands } from './wire/operators.ts';
-
-/** Far above the gateway's own limits: they end the walk through a filter that contains itself. */
-const deepest = 100;
-const mostNodes = 10_000;
 
 const isOperand: Readonly<Record<string, (value: unknown) => boolean>> = {
   value: isText,
@@ -23,18 +20,19 @@ export function checkedFilter(filter: unknown, depth = 0, count = { nodes: 0 }):
   const { op, tag, ...rest } = Object(filter) as Record<string, unknown>;
   const name = operands.get(op);
   const operand = rest[name ?? ''];
+  const hasParts = name === 'filters';
   if (
     name === undefined ||
     !isOperand[name]?.(operand) ||
-    (name !== 'filters' && !isText(tag)) ||
-    depth > deepest ||
-    ++count.nodes > mostNodes
+    !(hasParts || isText(tag)) ||
+    depth > filterDepthMax ||
+    ++count.nodes > filterNodesMax
   )
-    throw localError('invalid_filter', `filter: no such op, or a wrong operand: ${String(op)}`);
-  const checked = (one: unknown) => (name === 'filters' ? checkedFilter(one, depth + 1, count) : one);
+    throw localError('invalid_filter', `wrong op or operand in the filter: ${String(op)}`);
+  const checked = (one: unknown) => (hasParts ? checkedFilter(one, depth + 1, count) : one);
   return {
     op,
-    tag: name === 'filters' ? undefined : tag,
+    tag: hasParts ? undefined : tag,
     [name]: Array.isArray(operand) ? Array.from(operand, checked) : operand,
   } as unknown as Filter;
 }

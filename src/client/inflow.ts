@@ -1,13 +1,11 @@
 import type { SubscribeResult } from '../protocol/frames.ts';
 import type { ServerFrame } from '../protocol/server-frames.ts';
 import { type Later, later } from './later.ts';
+import { waitingMax } from './limits.ts';
 import { extras } from './subscriptions/extras.ts';
 
 /** Needed only if the gateway compresses. */
 export const inflating = later(() => import('./subscriptions/dictionaries.ts'));
-
-/** If this many frames come before the code is loaded, the connection is given up. */
-const waitingMax = 10_000;
 
 /**
  * Hands frames on in their order. One that needs code that is not loaded yet waits for it, and so do those after it.
@@ -57,13 +55,12 @@ export class Inflow {
 const rarePushes = /^(unsubscribed|snapshot|lagging|caughtUp|joined|left)$/;
 
 /** The code that a frame needs, if no call of the application has loaded it. */
-function codeFor(frame: ServerFrame): Later<unknown> | undefined {
+function codeFor(frame: ServerFrame): Later<unknown> | false | undefined {
   const { kind, id } = frame;
   if (kind === 'dictionary') return inflating;
   if (kind === 'batch') return frame.compressed && inflating;
-  const isKnown =
-    kind === 'subscribed' ? frame.results.every(isPlain) : kind !== 'reset' || frame.mode === 'stream';
-  return isKnown && !(id === 0 && rarePushes.test(kind)) ? undefined : extras;
+  if (kind === 'subscribed') return !frame.results.every(isPlain) && extras;
+  return (kind === 'reset' ? frame.mode !== 'stream' : id === 0 && rarePushes.test(kind)) && extras;
 }
 
 function isPlain(result: SubscribeResult): boolean {

@@ -1,5 +1,6 @@
 import type { Position, PublishFields, TopicPosition } from '../protocol/frames.ts';
 import { type ClientError, localError } from './client-error.ts';
+import { resendMaxAgeMs } from './limits.ts';
 import type { Outcome, PendingCommands } from './pending-commands.ts';
 import type { Runtime } from './runtime.ts';
 import { Timer } from './timer.ts';
@@ -8,9 +9,6 @@ export interface Published extends Position {
   /** The messageId was seen before. Epoch and offset are those of the first publication. */
   readonly duplicate: boolean;
 }
-
-/** The gateway remembers messageIds for 5 minutes. One minute is left for delays on the way. */
-const resendMaxAgeMs = 240_000;
 
 interface Entry {
   /** Ascends in the order of the application's calls. */

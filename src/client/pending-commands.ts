@@ -118,7 +118,7 @@ export class PendingCommands {
 
   /** Calls `over` after the delay. Returns the command's id. */
   #wait(pending: Pending, delayMs: number, over: () => void): number {
-    this.#lastId = this.#lastId >= 0xffff_ffff ? 2 : this.#lastId + 1;
+    this.#lastId = (this.#lastId % 0xffff_ffff) + 1;
     const id = this.#lastId;
     pending.timer = this.#runtime.setTimeout(() => {
       over();

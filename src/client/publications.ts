@@ -1,8 +1,6 @@
+import { waitingMax } from './limits.ts';
 import type { ReceivedPublication } from './publication.ts';
 import type { Subscription } from './subscriptions/subscription.ts';
-
-/** The default of `max`. */
-const waitingMax = 10_000;
 
 /**
  * The publications of a subscription for a `for await` loop, from now on and in order. Leaving the loop does not end

@@ -72,7 +72,7 @@ export function otherKeys<O extends SubscribeOptions>(
 /** The gateway refuses these types, because the type of a JSON message says which frame it is. */
 function isControlName(type: string): boolean {
   const kind = type.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-  return [...serverFrame, ...clientFrame].some(({ name, fields }) => fields && name === kind);
+  return Boolean(fieldsOfKind(serverFrame, kind) ?? fieldsOfKind(clientFrame, kind));
 }
 
 function checkedTopic(topic: unknown): string {

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { SluiceError } from '../errors.ts';
-import { lastInstantMs } from '../protocol/fields.ts';
 import { fromInstant } from '../protocol/instant.ts';
+import { lastInstantMs } from '../protocol/integers.ts';
 import { cutObject, memberValue, scanObject } from '../protocol/json/envelope.ts';
 import { type JsonMember, type JsonText, memberName, scanJson } from '../protocol/json/scanner.ts';
 import { join } from '../protocol/json/text.ts';

@@ -1,4 +1,4 @@
-import { type Fields, maxUint32 } from './fields.ts';
+import type { Fields } from './fields.ts';
 import { readFilter } from './filter-fields.ts';
 import type {
   Ack,
@@ -13,6 +13,7 @@ import type {
   TopicPosition,
   WireError,
 } from './frames.ts';
+import { maxUint32 } from './integers.ts';
 import { readOptionalFields } from './optional-fields.ts';
 import { nullPayload } from './payload.ts';
 import { draftPublish, fieldRows, type PublishFields } from './publication.ts';

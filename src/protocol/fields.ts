@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import type { Payload } from './frames.ts';
+import { lastInstantMs, maxUint32 } from './integers.ts';
 import { canonicalTopic } from './user-topics.ts';
 import { isWellFormed } from './utf8.ts';
 
@@ -41,11 +42,6 @@ export interface ReadEntry<T> {
   readonly value: T;
   readonly fault: Fault | undefined;
 }
-
-export const maxUint32 = 0xffff_ffff;
-
-/** 9999-12-31T23:59:59.999Z: the last instant that RFC 3339 can write. */
-export const lastInstantMs = 253_402_300_799_999;
 
 /**
  * Reads and checks the fields of one message. Nothing throws: the first fault is kept in `faults`, and

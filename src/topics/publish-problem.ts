@@ -1,6 +1,6 @@
 import { SluiceError } from '../errors.ts';
-import { lastInstantMs } from '../protocol/fields.ts';
 import { publicationTypeProblem } from '../protocol/frame-kinds.ts';
+import { lastInstantMs } from '../protocol/integers.ts';
 import {
   fieldRows,
   hasOptionalFields,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { ClientFrame } from '../../src/protocol/client-frames.ts';
-import { lastInstantMs } from '../../src/protocol/fields.ts';
 import { filterMaxDepth, filterMaxNodes } from '../../src/protocol/filter-fields.ts';
 import type { Filter } from '../../src/protocol/frames.ts';
+import { lastInstantMs } from '../../src/protocol/integers.ts';
 import { nullPayload } from '../../src/protocol/payload.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
 import { codecs } from '../support/codecs.ts';

@@ -6,8 +6,8 @@ import {
   serverFrame as serverFields,
 } from '../../src/client/wire/tables.ts';
 import type { ClientFrame, CommandKind } from '../../src/protocol/client-frames.ts';
-import { lastInstantMs } from '../../src/protocol/fields.ts';
 import type { Filter, OffsetRange, Payload, Publication } from '../../src/protocol/frames.ts';
+import { lastInstantMs } from '../../src/protocol/integers.ts';
 import type { ServerFrame, ServerKind } from '../../src/protocol/server-frames.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 

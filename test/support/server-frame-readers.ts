@@ -10,10 +10,10 @@ import {
   type Dialect,
   type Fault,
   Fields,
-  maxUint32,
   type Raw,
 } from '../../src/protocol/fields.ts';
 import type { Mode, Publication } from '../../src/protocol/frames.ts';
+import { maxUint32 } from '../../src/protocol/integers.ts';
 import { fromBase64 } from '../../src/protocol/json/base64.ts';
 import { readOptionalFields } from '../../src/protocol/optional-fields.ts';
 import { nullPayload } from '../../src/protocol/payload.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { lastInstantMs } from '../../src/protocol/fields.ts';
+import { lastInstantMs } from '../../src/protocol/integers.ts';
 import {
   besideRows,
   draftBeside,

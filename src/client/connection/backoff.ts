@@ -50,7 +50,7 @@ export class Backoff {
     const { delaysMs, jitter } = this.#options;
     const all = delaysMs?.length ? delaysMs : defaultDelaysMs;
     const delayMs = all[this.attempts++] ?? (all.at(-1) as number);
-    const leastShare = leastShares[jitter ?? ''] ?? 0.5;
+    const leastShare = leastShares[jitter as string] ?? 0.5;
     return Math.round(delayMs * (leastShare + (1 - leastShare) * this.#runtime.random()));
   }
 

@@ -2,6 +2,7 @@ import type { ClientFrame } from '../../protocol/client-frames.ts';
 import type { ServerFrame } from '../../protocol/server-frames.ts';
 import { type ClientError, localError } from '../client-error.ts';
 import { needsOtherCredential } from '../gateway-errors.ts';
+import { stableAfterMs, staleAttemptMs } from '../limits.ts';
 import type { Runtime } from '../runtime.ts';
 import { Timer } from '../timer.ts';
 import type { Backoff } from './backoff.ts';
@@ -49,12 +50,6 @@ export interface ConnectionPort {
    */
   unopened?(error: ClientError): void;
 }
-
-/** After a connection that lived this long, the backoff starts from its first delay. */
-const stableAfterMs = 5_000;
-
-/** An attempt that is younger than this goes on when the network changes; if it fails, the next begins at once. */
-const staleAttemptMs = 1_000;
 
 export class Connection implements SocketSessionPort {
   #state: ConnectionState = 'idle';

@@ -1,6 +1,7 @@
 import type { ClientFrame } from '../../protocol/client-frames.ts';
 import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import { ClientError, localError } from '../client-error.ts';
+import { closesWithinMs, handshakeId } from '../limits.ts';
 import type { ClientOptions } from '../options.ts';
 import type { Runtime, Socket } from '../runtime.ts';
 import { Timer } from '../timer.ts';
@@ -36,12 +37,6 @@ export interface SocketSessionPort {
     report(error: ClientError): void;
   };
 }
-
-/** After an error a socket closes at once, unless the page's Content-Security-Policy forbids it in Chromium. */
-const closesWithinMs = 1_000;
-
-/** The ids of `PendingCommands` are larger. */
-const handshakeId = 1;
 
 /** The life of one socket: token, upgrade, greeting, `connect` and its reply, frames, end. */
 export class SocketSession {

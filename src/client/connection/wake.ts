@@ -1,9 +1,6 @@
+import { beatMs, gapMs } from '../limits.ts';
 import type { Runtime } from '../runtime.ts';
 import { Timer } from '../timer.ts';
-
-const beatMs = 1_000;
-/** A timer that is this late was not merely busy: the machine slept, or the page was frozen. */
-const gapMs = 2_000;
 
 /**
  * Notices within two seconds that the network is back or gone, that the page is visible again, or that the machine was

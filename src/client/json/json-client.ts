@@ -251,8 +251,8 @@ export class JsonClient {
 
   #send(frame: ClientFrame): void {
     const message = jsonCodec.encode(frame);
-    const maxBytes = this.#greeting?.limits.frameMaxBytes ?? 0;
-    if (utf8(message).length > maxBytes) throw localError('frame_too_large', `over ${maxBytes} bytes`);
+    const { frameMaxBytes = 0 } = this.#greeting?.limits ?? {};
+    if (utf8(message).length > frameMaxBytes) throw localError('frame_too_large');
     this.#connection.send(frame, message);
   }
 

@@ -1,11 +1,10 @@
-import { maxUint32 } from '../../protocol/fields.ts';
+import { maxUint32 } from '../../protocol/integers.ts';
 import { textOf } from '../../protocol/utf8.ts';
+import { partMaxLength } from '../limits.ts';
 import type { Field } from './tables.ts';
 
 /** The fields of a message as they came, without defaults. A oneof has the name, value and fields of its last one. */
 export type Raw = Record<string, unknown>;
-
-const maxLength = 0x7fff_ffff;
 
 /**
  * Parses protobuf by the tables, as protobufjs does: skips unknown fields, takes the last of several values, and merges
@@ -69,7 +68,7 @@ export class Parser {
 
   /** Limits reading to the next bytes, whose length comes first. Returns the previous end, to be restored. */
   #enter(): number {
-    const length = this.#uint(maxLength);
+    const length = this.#uint(partMaxLength);
     const end = this.#end;
     this.#end = this.#at + length;
     if (this.#end > end) throw new RangeError();
@@ -83,7 +82,7 @@ export class Parser {
 
   /** The bytes of a value that is no varint. */
   #sized(wireType: number): Uint8Array {
-    const length = wireType === 2 ? this.#uint(maxLength) : wireType === 1 ? 8 : 4;
+    const length = wireType === 2 ? this.#uint(partMaxLength) : wireType === 1 ? 8 : 4;
     const start = this.#at;
     this.#at += length;
     if (this.#at > this.#end) throw new RangeError();

@@ -1,5 +1,5 @@
 import type { CommandKind, Commands } from '../../protocol/client-frames.ts';
-import { lastInstantMs, maxUint32 } from '../../protocol/fields.ts';
+import { lastInstantMs, maxUint32 } from '../../protocol/integers.ts';
 import type { Publication, PublishFields } from '../../protocol/publication.ts';
 import type { ServerKind, ServerKinds } from '../../protocol/server-frames.ts';
 

@@ -1,10 +1,10 @@
 import type { ClientFrame } from '../client-frames.ts';
 import { isCommandKind, readClientFrame } from '../client-frames.ts';
 import type { Codec } from '../codec.ts';
-import type { Decoded } from '../fields.ts';
-import { type Dialect, maxUint32, type Raw } from '../fields.ts';
+import type { Decoded, Dialect, Raw } from '../fields.ts';
 import type { Payload, Publication } from '../frames.ts';
 import { fromInstant, toInstant } from '../instant.ts';
+import { maxUint32 } from '../integers.ts';
 import { publishCommand } from '../publication.ts';
 import type { ServerFrame } from '../server-frames.ts';
 import { isUtf8 } from '../utf8.ts';

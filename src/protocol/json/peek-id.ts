@@ -1,4 +1,4 @@
-import { maxUint32 } from '../fields.ts';
+import { maxUint32 } from '../integers.ts';
 
 /** The bytes of a message's beginning, and of its end, that are looked at. */
 const headBytes = 256;

@@ -1,5 +1,5 @@
-import { lastInstantMs } from '../fields.ts';
 import { fromInstant } from '../instant.ts';
+import { lastInstantMs } from '../integers.ts';
 import { nullPayload } from '../payload.ts';
 import {
   draftPublish,

@@ -1,5 +1,5 @@
-import { lastInstantMs } from '../fields.ts';
 import { toInstant } from '../instant.ts';
+import { lastInstantMs } from '../integers.ts';
 import { Slabs } from '../slabs.ts';
 import { toBase64 } from './base64.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { lastInstantMs } from '../../../src/protocol/fields.ts';
 import type { Payload, Publication } from '../../../src/protocol/frames.ts';
+import { lastInstantMs } from '../../../src/protocol/integers.ts';
 import {
   readPayload,
   readPublicationBytes,
