@@ -108,7 +108,7 @@ export class LocalSubscription<T = unknown>
     if (extras.loaded) extras.loaded.resetFeed(this, frame);
     else if (previous?.epoch !== epoch) {
       this.stand(topic, { epoch, offset });
-      if (previous?.epoch) this.emitter.emit('reset', { topic, epoch, offset }, previous);
+      if (previous?.epoch) this.emitter.emit('reset', { topic, ...(this.position as Position) }, previous);
     }
   }
 

@@ -40,7 +40,7 @@ export interface FeedEvents<P> {
   lagging: [];
   /** Updates are live again. `gap` has named what was lost. Without epoch and offset for a pattern. */
   caughtUp: [at: TopicPosition];
-  /** The topic has a new epoch. It is unknown whether something was lost. */
+  /** The topic has a new epoch, and delivery goes on after this position. It is unknown whether something was lost. */
   reset: [at: TopicPosition, previous: Position];
   joined: [member: PresenceMember, topic: string];
   left: [member: PresenceMember, topic: string];

@@ -52,7 +52,7 @@ function beginTopic<P extends FeedPublication>(
   const known = learn(feed, topic, mode, { epoch, offset });
   if (mode === 'state') beginMap(feed, known, start, asked);
   const isReset = own?.epoch && own.epoch !== epoch;
-  if (isReset) tellReset(feed, { topic, epoch, offset: missing?.after ?? offset }, own);
+  if (isReset) tellReset(feed, topic, own);
   else if (own && recovered && !isSkipped) feed.emitter.emit('recovered', { topic, epoch, offset });
   if (mode === 'stream' && (isReset || isSkipped ? missing : recovered === false)) {
     // What is lost may be of an earlier numbering, which the client never heard of.
@@ -147,7 +147,7 @@ export function resetFeed<P extends FeedPublication>(
   const previous = feed.at(topic);
   if (previous?.epoch === epoch) return;
   complete(feed, learn(feed, topic, mode, { epoch, offset }), true);
-  if (previous?.epoch) tellReset(feed, { topic, epoch, offset }, previous);
+  if (previous?.epoch) tellReset(feed, topic, previous);
   clearMap(feed, topic);
 }
 
@@ -180,9 +180,10 @@ function notWhole(feed: object): void {
   if (continuing.has(feed)) continuing.set(feed, false);
 }
 
-function tellReset<P extends FeedPublication>(feed: Feed<P>, at: TopicPosition, previous: Position): void {
+/** What a gateway that lags goes back to may have been delivered before: it goes on after that. */
+function tellReset<P extends FeedPublication>(feed: Feed<P>, topic: string, previous: Position): void {
   notWhole(feed);
-  feed.emitter.emit('reset', at, previous);
+  feed.emitter.emit('reset', { topic, ...(feed.at(topic) as Position) }, previous);
 }
 
 /** Emits a gap for the part of a loss that was not delivered, in the numbering that the feed is in now. */
