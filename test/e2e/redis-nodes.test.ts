@@ -137,6 +137,35 @@ test('a client that polls takes its place along to another machine', async () =>
   await closeAll(clients);
 });
 
+test('a machine that is suspended for longer than its time-out is taken for gone, and comes back with all that it has', async () => {
+  const [a] = gateways as [TestGateway];
+  const watcher = await open(a, 'watcher');
+  await watcher.call({ type: 'subscribe', topic: 'frozen', presence: true });
+  const there = await Promise.all(Array.from({ length: userCap }, () => open(machine, 'suspended')));
+  for (const client of there) await client.call({ type: 'subscribe', topic: 'frozen' });
+  const told = (type: string) => watcher.frames.filter((frame) => frame.type === type).length;
+  await expect.poll(() => told('joined')).toBe(userCap);
+  await expect.poll(() => isRefused(a, 'suspended')).toBe(true);
+  const publish = (data: number) => {
+    const body = JSON.stringify({ topic: 'frozen', type: 'update', data });
+    return a.post('/api/publish', body, { 'x-api-key': apiKey });
+  };
+  const had = (client: JsonClient) => client.publications('frozen').map(({ offset }) => offset);
+  await publish(1);
+  for (const client of there) await expect.poll(() => had(client)).toEqual([1]);
+  const suspended = [machine.pid, ...workers()];
+  for (const pid of suspended) process.kill(pid, 'SIGSTOP');
+  await expect.poll(() => told('left')).toBe(userCap);
+  await expect.poll(() => isRefused(a, 'suspended')).toBe(false);
+  for (const data of [2, 3]) await publish(data);
+  for (const pid of suspended) process.kill(pid, 'SIGCONT');
+  await expect.poll(() => told('joined')).toBe(2 * userCap);
+  await expect.poll(() => isRefused(a, 'suspended')).toBe(true);
+  for (const client of there) await expect.poll(() => had(client)).toEqual([1, 2, 3]);
+  expect(await watcher.call({ type: 'presence', topic: 'frozen' })).toMatchObject({ count: userCap + 1 });
+  await closeAll([...there, watcher]);
+});
+
 test('the places of a machine that is killed are free within its time-out', async () => {
   const [a, b] = gateways as [TestGateway, TestGateway];
   const clients = await Promise.all(Array.from({ length: userCap }, () => open(machine, 'left')));
