@@ -25,7 +25,7 @@ const publicationsField = 6;
 
 // All tags take one byte.
 const varintTag = (field: number): number => field * 8;
-const lengthTag = (field: number): number => field * 8 + 2;
+export const lengthTag = (field: number): number => field * 8 + 2;
 
 /** What precedes `length` bytes: tag and length. */
 function headLength(length: number): number {

@@ -6,6 +6,7 @@ import type {
   Publication,
   PublishFields,
   SubscribeResult,
+  TopicResult,
 } from '../frames.ts';
 import { seenOf } from '../publication.ts';
 import type { ServerFrame } from '../server-frames.ts';
@@ -63,7 +64,7 @@ export function batchHeaderToWire(header: BatchHeader): sluice.v1.Batch.$Propert
   return { view, topic, epoch, after, upto: upto === after + 1 ? 0 : upto, cursor };
 }
 
-export function serverFrameToWire(frame: ServerFrame): ServerWire {
+export function serverFrameToWire(frame: Exclude<ServerFrame, { kind: 'subscribed' }>): ServerWire {
   const { id } = frame;
   switch (frame.kind) {
     case 'batch': {
@@ -83,8 +84,6 @@ export function serverFrameToWire(frame: ServerFrame): ServerWire {
     // Written out, as each session gets two: an object with a computed name is built more slowly.
     case 'connected':
       return { id, connected: frame as sluice.v1.Connected.$Properties };
-    case 'subscribed':
-      return { id, subscribed: { results: frame.results.map(resultToWire) } };
     case 'reset':
       return { id, reset: { ...frame, mode: modeToWire(frame.mode) } };
     default:
@@ -92,10 +91,11 @@ export function serverFrameToWire(frame: ServerFrame): ServerWire {
   }
 }
 
-function resultToWire(result: SubscribeResult): sluice.v1.SubscribeResult.$Properties {
+/** Without the topics that it lists. */
+export function resultToWire(result: SubscribeResult): sluice.v1.SubscribeResult.$Properties {
   if ('error' in result) return { topic: result.topic, error: result.error };
   // One by one: what is left over by a rest pattern is an object of the slow kind, and so is all that reads it.
-  const { topic, view, mode, epoch, offset, recovered, missing, topics, intervalMs, cursor, inbox } = result;
+  const { topic, view, mode, epoch, offset, recovered, missing, intervalMs, cursor, inbox } = result;
   return {
     topic,
     view,
@@ -104,12 +104,24 @@ function resultToWire(result: SubscribeResult): sluice.v1.SubscribeResult.$Prope
     offset,
     recovered,
     missing,
-    topics: topics?.map((one) => ({ ...one, mode: modeToWire(one.mode) })),
     intervalMs,
     inbox,
     cursor,
   };
 }
+
+/** The topic as the generated encoder takes it, until the next call. */
+export function listedToWire({ topic, epoch, offset, recovered, missing, mode }: TopicResult): object {
+  listed.topic = topic;
+  listed.epoch = epoch;
+  listed.offset = offset;
+  listed.recovered = recovered ?? null;
+  listed.missing = missing ?? null;
+  listed.mode = modeToWire(mode);
+  return listed;
+}
+
+const listed: Pick<sluice.v1.TopicResult.$Properties, keyof TopicResult> = {};
 
 function modeToWire(mode: Mode): number {
   return v1.Mode[mode === 'state' ? 'MODE_STATE' : 'MODE_STREAM'];

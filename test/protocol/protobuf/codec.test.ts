@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Publication } from '../../../src/protocol/frames.ts';
+import type { Publication, SubscribeResult } from '../../../src/protocol/frames.ts';
 import { v1 } from '../../../src/protocol/protobuf/schema.ts';
 import { utf8 } from '../../../src/protocol/utf8.ts';
 import { protobufCodec } from '../../support/codecs.ts';
@@ -33,6 +33,38 @@ describe('the protobuf codec', () => {
       batch: { ...header, publications: [publication, publication] },
     }).finish();
     expect(frame).toEqual(new Uint8Array(whole));
+  });
+
+  it('writes results and the topics that they list as the generated code does', () => {
+    const granted = { topic: 'a*', view: 300, epoch: 'e', offset: 2 ** 40, recovered: false };
+    const more = { missing: { after: 1, upto: 2 }, intervalMs: 50, inbox: true, cursor: 'c' };
+    const topics = [
+      { topic: 'a1', epoch: 'e', offset: 7, mode: 'state', recovered: true },
+      { topic: 'a2', epoch: 'f', offset: 2 ** 53 - 1, mode: 'stream' },
+      { topic: 'aé', epoch: '', offset: 0, mode: 'stream', recovered: false, missing: more.missing },
+    ] as const;
+    const error = { code: 'forbidden', message: 'no' };
+    const results = [
+      { ...granted, mode: 'stream', topics },
+      { topic: 'b', error },
+      { ...granted, ...more, mode: 'state' },
+    ] as unknown as SubscribeResult[];
+    const modeOf = (mode: string) => v1.Mode[mode === 'state' ? 'MODE_STATE' : 'MODE_STREAM'];
+    const listed = topics.map((one) => ({ ...one, mode: modeOf(one.mode) }));
+    for (const id of [0, 1, 300]) {
+      const frame = protobufCodec.encodeServerFrame({ kind: 'subscribed', id, results });
+      const whole = v1.ServerFrame.encode({
+        id,
+        subscribed: {
+          results: [
+            { ...granted, mode: modeOf('stream'), topics: listed },
+            { topic: 'b', error },
+            { ...granted, ...more, mode: modeOf('state') },
+          ],
+        },
+      }).finish();
+      expect(frame).toEqual(new Uint8Array(whole));
+    }
   });
 
   it('does not say where a batch ends that covers one offset', () => {
