@@ -206,6 +206,24 @@ describe('keys that change', () => {
     expect(await loads()).toBe(3);
   });
 
+  test('are loaded once for tokens that come while they are, however many these are', async () => {
+    const { keys, verify, state, told } = published(
+      '{"keys":[]}',
+      documentOf(await jwkOf(other, { kid: 'b' })),
+    );
+    await keys.load();
+    const tokens = await Promise.all(
+      Array.from({ length: 10 }, (_, i) =>
+        new SignJWT({ sub: `user ${i}` })
+          .setProtectedHeader({ alg: 'ES256', kid: 'b' })
+          .sign(other.privateKey),
+      ),
+    );
+    const verdicts = await Promise.all(tokens.map(verify));
+    expect(verdicts.filter(({ ok }) => ok)).toHaveLength(10);
+    expect([state.loads, told.length]).toEqual([2, 2]);
+  });
+
   test('stay when a load fails, and one of an age is loaded while it serves', async () => {
     const document = documentOf(await jwkOf(other, { kid: 'b' }));
     const { verify, state, told } = published(

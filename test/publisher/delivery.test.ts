@@ -61,3 +61,42 @@ test('idle connections that are closed leave a request alone that is still under
   held[0]?.end('{}');
   await expect(slow).resolves.toMatchObject({ status: 200 });
 });
+
+test.each([
+  ['an idle connection that the server has just closed is made again at once', true],
+  ['a new connection that the server closes is made again after a wait', false],
+])('a request on %s', async (_, isReused) => {
+  const clock = { nowMs: 0 };
+  const attempts: number[] = [];
+  const server = createServer((request, response) => {
+    attempts.push(clock.nowMs);
+    if (attempts.length !== (isReused ? 2 : 1)) {
+      response.end('{"epoch":"e","offset":1}');
+      return;
+    }
+    request.socket.destroy();
+    // A wait ends, an attempt that is due at once has been made.
+    if (!isReused) setTimeout(() => (clock.nowMs += 60_000), 100);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const settings = settingsOf({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  const connection = new GatewayConnection(settings.url);
+  onTestFinished(() => {
+    connection.close();
+    server.close();
+  });
+  const queue = new Queue(settings);
+  const delivery = new Delivery(queue, connection, settings, () => clock.nowMs);
+  const publish = () =>
+    new Promise((resolve, reject) => {
+      queue.add({
+        ...{ method: 'POST', path: '/api/publish', order: 'a', body: Buffer.from('{}') },
+        ...{ expiresAtMs: 1e9, hidesDuplicate: true, isUnsure: false, isSettled: false },
+        ...{ resolve, reject },
+      });
+      delivery.start();
+    });
+  await publish();
+  await publish();
+  expect(attempts).toEqual(isReused ? [0, 0, 0] : [0, 60_000, 60_000]);
+});

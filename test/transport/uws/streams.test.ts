@@ -199,9 +199,28 @@ describe('the session of polls', () => {
   test('ends when its client names the same former session on another node, as after a lost response', async () => {
     const { poll, polls, sessions } = await start();
     await poll('former=elsewhere&timeoutSeconds=0');
+    expect(polls.replaced('another', { addressKey: '192.0.2.1' })).toBe(false);
     expect(polls.replaced('elsewhere', { addressKey: '192.0.2.66' })).toBe(false);
+    expect(polls.replaced('elsewhere', { addressKey: '192.0.2.1', user: 'alice' })).toBe(false);
+    expect(sessions.count).toBe(1);
     expect(polls.replaced('elsewhere', { addressKey: '192.0.2.1' })).toBe(true);
+    expect(polls.replaced('elsewhere', { addressKey: '192.0.2.1' })).toBe(false);
     expect(sessions.count).toBe(0);
+  });
+
+  test('has had what came before its poll, unless another poll waits, whose response may lack it', async () => {
+    const { asked, poll, sessions, turning } = await start();
+    const received = vi.spyOn(sessions, 'received');
+    const cursor = (await poll('')).headers.get('sluice-cursor');
+    const waiting = asked(`cursor=${cursor}&timeoutSeconds=60`);
+    const [session] = sessions.all();
+    while (session!.views.isParked) await nextTurn();
+    expect(received.mock.calls).toEqual([[session]]);
+    expect((await poll(`cursor=${cursor}&timeoutSeconds=0`)).status).toBe(204);
+    expect((await turning(waiting)).status).toBe(204);
+    expect(received).toHaveBeenCalledTimes(1);
+    await poll(`cursor=${cursor}&timeoutSeconds=0`);
+    expect(received).toHaveBeenCalledTimes(2);
   });
 
   test('stays while a poll waits, however long', async () => {
