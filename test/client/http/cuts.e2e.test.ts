@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest';
 import WebSocket from 'ws';
 import { SluiceClient, type Transport } from '../../../src/client/index.ts';
 import { JsonClient } from '../../../src/client/json/index.ts';
@@ -78,7 +78,11 @@ async function openReader(transport: (typeof transports)[number]) {
   const lost: unknown[] = [];
   let count = 0;
   let told = () => {};
-  client.on('error', () => undefined);
+  // Told if the test fails, also where nothing comes any more.
+  const story: string[] = [];
+  client.on('error', ({ code, message }) => story.push(`${code}: ${message}`));
+  client.on('state', (change) => story.push(change.state));
+  onTestFailed(() => console.error(`${count} came, ${proxy.cuts} cuts`, story.slice(-20)));
   const live: Promise<void>[] = [];
   for (const [target, options] of [
     ['cut:a', {}],
@@ -92,6 +96,7 @@ async function openReader(transport: (typeof transports)[number]) {
       told();
     });
     subscription.on('gap', (gap) => lost.push(gap));
+    subscription.on('state', (now) => story.push(`${target} ${now}`));
     live.push(state(subscription, 'live'));
   }
   await client.connect();
