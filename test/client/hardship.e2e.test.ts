@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect as connectTcp, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Subscription } from '../../src/client/index.ts';
+import type { SubscribeOptions, Subscription } from '../../src/client/index.ts';
 import { clientOfTest, gatewayOfTest, state } from '../support/sdk.ts';
 import { signToken, tokenSecret } from '../support/tokens.ts';
 
@@ -74,6 +74,33 @@ describe('a client of a real gateway', () => {
       [session],
       [session],
     ]);
+  });
+
+  it('reads a topic whose presence it may not see, also where another part of the page asks for that', async () => {
+    const gateway = await gatewayOfTest({ tokenSecret });
+    const token = () =>
+      signToken({ sub: 'alice', topics: [{ pattern: 'chat', allow: ['subscribe', 'publish'] }] });
+    const user = clientOfTest(gateway.wsUrl, { token });
+    await user.connect();
+    const heard: string[] = [];
+    const refusals: string[] = [];
+    const read = (name: string, options: SubscribeOptions) => {
+      const subscription = user.subscribe('chat', options, ({ data }) => heard.push(`${name} ${data}`));
+      subscription.on('error', ({ code }) => refusals.push(`${name} ${code}`));
+      return subscription;
+    };
+    const both = [read('a', {}), read('b', { presence: true })];
+    await Promise.all(both.map((one) => one.ready));
+    await user.publish('chat', 'line', 1);
+    await expect.poll(() => heard).toEqual(['a 1', 'b 1']);
+    const late = read('c', { presence: true });
+    await expect.poll(() => refusals).toEqual(['b forbidden', 'c forbidden']);
+    await Promise.all([...both, late].map((one) => state(one, 'live')));
+    await user.publish('chat', 'line', 2);
+    await expect.poll(() => heard).toEqual(['a 1', 'b 1', 'a 2', 'b 2', 'c 2']);
+    // Alone it is refused.
+    for (const one of [...both, late]) one.unsubscribe();
+    await expect(read('d', { presence: true }).ready).rejects.toMatchObject({ code: 'forbidden' });
   });
 
   it('has more published than the rate allows, in order', async () => {

@@ -98,6 +98,8 @@ export interface Shared {
   /** Equal for equal subscriptions. */
   readonly key: string;
   readonly state: WireState;
+  /** Between attempts after a refusal that may pass. */
+  readonly backoff: { next(): number | undefined };
   /** Its number in the gateway's frames while it is live. */
   readonly view: number;
   readonly members: Set<Member>;
@@ -134,6 +136,11 @@ export interface WireExtras {
   readonly wasLive: boolean;
   /** A member waits whose turn it is, or wants presence. */
   readonly mustAskAgain: boolean;
+  /**
+   * The gateway has refused the subscription. If the reason is presence, which only some members want, tells those that
+   * there is none, asks again without it, and returns true.
+   */
+  goOnUnwatched(error: ClientError): boolean;
   /** A newcomer to an inbox gets what came without a listener, unless it has a start of its own. */
   welcome(member: Member): void;
   /** Returns the rest of the subscription to send. */
@@ -200,6 +207,8 @@ export interface Registry {
   keyOf(topic: string, options: SubscribeOptions): string;
   /** The publications of a batch, inflated; undefined: its compressed body is damaged. */
   expand(batch: ServerKinds['batch']): readonly Publication[] | undefined;
+  /** An error that no listener of a subscription hears. */
+  report(error: ClientError): void;
   /** Sends those that are needed. */
   flush(): void;
   /** Ends its view and subscribes again, from the positions of its members. */

@@ -9,7 +9,8 @@ export interface SubscribeOptions {
   readonly conflate?: boolean | undefined;
   /**
    * Emit `joined` and `left`. Call `presence()` again after `caughtUp` and after a reconnect, during which those are
-   * missed.
+   * missed. Without the permission the subscription is refused; beside an equal one without this option it goes on, and
+   * its event `error` says that there is no presence.
    */
   readonly presence?: boolean | undefined;
   /** Only these keys of a state topic, 1 to 1000: the rows that a grid shows. `setKeys` changes them. */

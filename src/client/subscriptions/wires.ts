@@ -191,8 +191,9 @@ export class Wires implements Registry {
 
   #settle(wire: Wire, result: SubscribeResult): void {
     if ('error' in result) {
-      if (result.error.code === 'already_subscribed') this.#askAnew(wire);
-      else this.end(wire, result.error);
+      const error = new ClientError(result.error);
+      if (error.code === 'already_subscribed') this.withExtras(({ reconcile }) => void reconcile(this, wire));
+      else if (!wire.extras?.goOnUnwatched(error)) this.#refuse(wire, error);
       return;
     }
     this.byView.set(result.view, wire);
@@ -202,24 +203,15 @@ export class Wires implements Registry {
     else extras.loaded?.rekey(this, wire);
   }
 
-  /** The gateway has an equal subscription already. */
-  #askAnew(wire: Wire): void {
-    this.askLater(wire, wire.backoff.next() ?? 0);
-    this.withExtras(({ reconcile }) => void reconcile(this, wire));
-  }
-
   end(wire: Wire, error: WireError): void {
     this.#refuse(wire, new ClientError(error));
   }
 
   #refuse(wire: Wire, error: ClientError): void {
     wire.toOff(error);
-    if (wire.members.size === 0) {
-      this.drop(wire);
-      return;
-    }
-    const delayMs = wire.backoff.next() ?? 0;
-    if (error.retry) this.askLater(wire, Math.max(delayMs, error.retryAfterMs ?? 0));
+    this.drop(wire);
+    if (error.retry && wire.members.size > 0)
+      this.askLater(wire, Math.max(wire.backoff.next() ?? 0, error.retryAfterMs ?? 0));
   }
 
   /** Sends refused subscriptions again: another connection or token may be granted them. */

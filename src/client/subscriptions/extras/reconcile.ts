@@ -8,7 +8,8 @@ import { showAll } from './member-extras.ts';
 export async function reconcile(registry: Registry, wire: Shared): Promise<void> {
   const { topic, key } = wire;
   const { commands } = registry;
-  if (wire.state !== 'off') return;
+  if (wire.state !== 'asked') return;
+  registry.askLater(wire, wire.backoff.next() ?? 0);
   if (registry.isEnding(key)) {
     registry.unplan(wire);
     return;

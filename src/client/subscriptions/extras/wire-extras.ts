@@ -4,6 +4,7 @@ import type {
   TopicPosition,
   Subscription as WireSubscription,
 } from '../../../protocol/frames.ts';
+import type { ClientError } from '../../client-error.ts';
 import type { ReceivedPublication } from '../../publication.ts';
 import type { Known } from '../feed.ts';
 import type { Member, WireExtras as Port, Registry, Shared, Stage } from '../member.ts';
@@ -23,6 +24,9 @@ export class WireExtras implements Port {
   /** A listener has had what was shown since the last call of `had`. */
   #isHeard = false;
   #hasPresence = false;
+  /** Members that were told that presence is refused, and the `byView` of the connection on which they were. */
+  readonly #unwatched = new Set<Member>();
+  #refusedIn: Registry['byView'] | undefined;
   #isInbox = false;
   #isByCursor = false;
   #isAtEnd = false;
@@ -41,7 +45,20 @@ export class WireExtras implements Port {
   }
 
   get mustAskAgain(): boolean {
-    return this.#hasTurn || (this.#wantsPresence && !this.#hasPresence);
+    return this.#hasTurn || (this.#watching.length > 0 && !this.#hasPresence);
+  }
+
+  goOnUnwatched(error: ClientError): boolean {
+    const { members, registry } = this.#wire;
+    const watching = this.#watching;
+    if (!this.#hasPresence || error.code !== 'forbidden' || watching.length === members.size) return false;
+    this.#refusedIn = registry.byView;
+    for (const member of watching) {
+      this.#unwatched.add(member);
+      if (!member.emitter.emit('error', error)) registry.report(error);
+    }
+    registry.askAgain(this.#wire);
+    return true;
   }
 
   welcome(member: Member): void {
@@ -56,7 +73,7 @@ export class WireExtras implements Port {
   toAsked(): Omit<WireSubscription, 'topic'> {
     const { isPattern, members, options, registry } = this.#wire;
     this.askedAfter = isPattern ? registry.all().find(({ cursor }) => cursor)?.cursor : undefined;
-    this.#hasPresence = this.#wantsPresence;
+    this.#hasPresence = this.#watching.length > 0;
     const presence = this.#hasPresence || undefined;
     const keys = this.keyed?.toAsked();
     const { members: asked, wire, starts, atEnd = false } = beginning(this.#wire, this);
@@ -133,8 +150,11 @@ export class WireExtras implements Port {
     registry.acknowledging.note(view, position);
   }
 
-  get #wantsPresence(): boolean {
-    return [...this.#wire.members].some(({ options }) => options.presence);
+  /** Those that want presence, and were not told on this connection that it is refused. */
+  get #watching(): readonly Member[] {
+    const { members, registry } = this.#wire;
+    if (this.#refusedIn !== registry.byView) this.#unwatched.clear();
+    return [...members].filter((member) => member.options.presence && !this.#unwatched.has(member));
   }
 
   #is(wanted: Stage): boolean {
