@@ -24,7 +24,7 @@ import { OwnPublications } from './own-publications.ts';
 import { readPayload } from './payload.ts';
 import { PendingCommands, type ReplyTo } from './pending-commands.ts';
 import { checkedCommand } from './requests.ts';
-import { platformRuntime, type Runtime, type Socket, socketFactory } from './runtime.ts';
+import { platformRuntime, type Runtime } from './runtime.ts';
 import { type ClientStats, noStats } from './status.ts';
 import type { LocalSubscription } from './subscriptions/local-subscription.ts';
 import { Subscriptions } from './subscriptions/subscriptions.ts';
@@ -131,10 +131,6 @@ export class Core
   }
 
   // -- the connection ---------------------------------------------------------------------------------
-
-  openWebSocket(url: string, protocol: string): Socket {
-    return socketFactory(this.#options.WebSocket)(url, protocol);
-  }
 
   /**
    * What was told of subscriptions holds no more. An earlier attempt may have been told of some that the gateway made,

@@ -28,8 +28,8 @@ export function userTopicName(user: string): string | undefined {
 export function canonicalTopic(name: string): string {
   if (!name.startsWith(userPrefix)) return name;
   try {
-    return name.replace(escapesAndOthers, (found, hex = '', end = '') => {
-      if (!hex && !end) return encode(found);
+    return name.replace(escapesAndOthers, (found, hex, end) => {
+      if (!(hex || end)) return encode(found);
       const character = String.fromCharCode(Number.parseInt(hex, 16));
       return plainCharacter.test(character) ? character : found.toUpperCase();
     });
@@ -41,9 +41,8 @@ export function canonicalTopic(name: string): string {
 /** Throws where it is a lone surrogate. */
 function encode(found: string): string {
   // The function leaves these alone, and the grammar of topics has none of them.
-  return encodeURIComponent(found).replace(/[!'()*~]/g, hexEscape);
-}
-
-function hexEscape(character: string): string {
-  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
+  return encodeURIComponent(found).replace(
+    /[!'()*~]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }

@@ -11,7 +11,8 @@ export interface HttpHome {
   readonly transports: readonly string[];
   readonly options: Pick<ClientOptions, 'fallbackPollingInterval' | 'commandTimeoutMs'>;
   readonly memory: HttpMemory;
-  readonly port: { readonly runtime: Runtime; openWebSocket(url: string, protocol: string): Socket };
+  readonly port: { readonly runtime: Runtime };
+  openWebSocket(url: string, protocol: string): Socket;
   /** The first transport may work: a WebSocket opened, or a proxy reaches no gateway by this one. */
   found(): void;
 }
@@ -34,7 +35,7 @@ export function openHttp(url: string, protocol: string, token: string | undefine
     });
   const receive =
     current === 'poll' ? receivePolls(options.fallbackPollingInterval ?? 0, wait) : receiveStream;
-  const open = (): Socket => port.openWebSocket(url, protocol);
+  const open = (): Socket => home.openWebSocket(url, protocol);
   const isWanted = transports[0] === 'websocket';
   const stop = isWanted ? lookForWebSocket(runtime, open, () => home.found()) : undefined;
   // The session of a stream ends with its connection.

@@ -1,19 +1,18 @@
 import { type ClientError, localError } from '../client-error.ts';
 import type { ClientOptions, Transport } from '../options.ts';
-import type { Runtime, Socket } from '../runtime.ts';
+import { type Runtime, type Socket, socketFactory } from '../runtime.ts';
 import type { HttpHome } from './open.ts';
 import type { HttpMemory } from './receive.ts';
 
 type TransportsOptions = Pick<
   ClientOptions,
-  'transports' | 'enableWebSocket' | 'fallbackPollingInterval' | 'commandTimeoutMs'
+  'WebSocket' | 'transports' | 'enableWebSocket' | 'fallbackPollingInterval' | 'commandTimeoutMs'
 >;
 
 export interface TransportsPort {
   readonly runtime: Runtime;
   /** Abandoned when a better transport works. */
   readonly connection: { abandon(): void };
-  openWebSocket(url: string, protocol: string): Socket;
 }
 
 const allTransports: readonly Transport[] = ['websocket', 'sse', 'poll'];
@@ -49,13 +48,17 @@ export class Transports implements HttpHome {
   }
 
   open(url: string, protocol: string, token: string | undefined): Socket | Promise<Socket> {
-    if (this.current === 'websocket') return this.port.openWebSocket(url, protocol);
+    if (this.current === 'websocket') return this.openWebSocket(url, protocol);
     return import('./open.ts').then(
       ({ openHttp }) => openHttp(url, protocol, token, this),
       (cause) => {
         throw localError('connection_failed', undefined, cause);
       },
     );
+  }
+
+  openWebSocket(url: string, protocol: string): Socket {
+    return socketFactory(this.options.WebSocket)(url, protocol);
   }
 
   /** The first transport may work. */
