@@ -15,8 +15,8 @@ export const internalNames =
   'placed plan planFlush port probe queue received recoveredAtMs refuse refused ' +
   'registry rejectAll rejectWaiting release releaseView reply report seen selection sendFrame ' +
   'sentAtMs serverMade settle shown silent stage stand suspects take tellMap timer toAsked ' +
-  'toGranted tokenFailed toKeys toLevel toLive toNeeded toOff toReconnecting toTurn ' +
-  'toView unheardAfter unopened unplan waitFor waitsUntilMs wants wasLive welcome wire wireFor ' +
+  'toGranted tokenFailed toKeys toLevel toLive toNeeded toOff toReconnecting toRecovering toRekeying toTurn ' +
+  'toView unheard unheardAfter unopened unplan waitFor waitsUntilMs wants wasLive welcome wire wireFor ' +
   'wireType wishes withExtras woke written';
 
 /** For esbuild's `mangleProps`. */

@@ -134,20 +134,20 @@ export class OfflineQueue {
     const { fields, exceptSelf } = entry;
     const error = this.#tooLate(entry);
     if (error) {
-      this.#settle(entry, { ok: false, error });
+      this.#settle(entry, undefined, error);
       next?.();
       return;
     }
     const sentAtMs = this.#runtime.monotonicMs();
     const except = exceptSelf ? this.#port.greeting?.session : undefined;
-    this.#port.commands.send('publish', { ...fields, except }, (outcome) => {
-      const error = outcome.ok ? undefined : outcome.error;
+    this.#port.commands.send('publish', { ...fields, except }, (...outcome) => {
+      const [, error] = outcome;
       const isLost = error?.code === 'disconnected';
       if (isLost) entry.lostAtMs ??= sentAtMs;
       const mayRepeat = isLost
         ? !this.#tooLate(entry)
         : error?.code === 'rate_limited' && this.size < this.#maxEntries;
-      if (!mayRepeat) this.#settle(entry, outcome);
+      if (!mayRepeat) this.#settle(entry, ...outcome);
       else {
         this.#insert(entry);
         if (!isLost) this.#timer.set(error?.retryAfterMs ?? 1_000, () => this.#drain());
@@ -163,12 +163,12 @@ export class OfflineQueue {
     return nowMs - (lostAtMs ?? nowMs) > resendMaxAgeMs ? localError('disconnected') : undefined;
   }
 
-  #settle(entry: Entry, outcome: Outcome<'publish'>): void {
-    if (!outcome.ok) entry.reject(outcome.error);
+  #settle(entry: Entry, ...[reply, error]: Outcome<'publish'>): void {
+    if (error) entry.reject(error);
     else {
-      const { epoch, offset } = outcome.reply;
+      const { epoch, offset } = reply;
       if (entry.exceptSelf) this.#port.own.add({ topic: entry.fields.topic, epoch, offset });
-      entry.resolve(outcome.reply);
+      entry.resolve(reply);
     }
     if (this.#unsettled.delete(entry)) this.#port.settled();
   }

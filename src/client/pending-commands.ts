@@ -6,12 +6,15 @@ import type { ReplyKinds } from './wire/tables.ts';
 
 export type ReplyTo<K extends CommandKind> = ServerKinds[ReplyKinds[K]];
 
+/** The reply, or why there is none. */
 export type Outcome<K extends CommandKind> =
-  | { readonly ok: true; readonly reply: ReplyTo<K> }
-  | { readonly ok: false; readonly error: ClientError };
+  | [reply: ReplyTo<K>, error: undefined]
+  | [reply: undefined, error: ClientError];
+
+type Settle<K extends CommandKind> = (...outcome: Outcome<K>) => void;
 
 interface Pending {
-  readonly settle: (outcome: Outcome<CommandKind>) => void;
+  readonly settle: Settle<CommandKind>;
   /** Called once the client is connected; undefined: it is sent. */
   start: (() => void) | undefined;
   timer?: TimerHandle;
@@ -63,7 +66,7 @@ export class PendingCommands {
   send<K extends CommandKind>(
     kind: K,
     fields: Commands[K],
-    settle: (outcome: Outcome<K>) => void,
+    settle: Settle<K>,
     timeoutMs = this.#timeoutMs,
   ): void {
     const start = (): void => {
@@ -90,13 +93,10 @@ export class PendingCommands {
     return new Promise((resolve, reject) => {
       const deadlineMs = this.#runtime.monotonicMs() + this.#timeoutMs;
       const leftMs = (): number => deadlineMs - this.#runtime.monotonicMs();
-      const settle = (outcome: Outcome<K>): void => {
-        if (outcome.ok) {
-          resolve(outcome.reply);
-          return;
-        }
-        const { code, retryAfterMs = 1_000 } = outcome.error;
-        if (code !== 'rate_limited' || retryAfterMs >= leftMs()) reject(outcome.error);
+      const settle: Settle<K> = (reply, error) => {
+        const { code, retryAfterMs = 1_000 } = error ?? {};
+        if (!error) resolve(reply);
+        else if (code !== 'rate_limited' || retryAfterMs >= leftMs()) reject(error);
         // It waits for the gateway, also while another connection begins.
         else this.#wait({ settle: settle as Pending['settle'], start: () => {} }, retryAfterMs, begin);
       };
@@ -108,10 +108,10 @@ export class PendingCommands {
   /** Returns whether the frame was the reply to a pending command. */
   resolve(frame: ServerFrame): boolean {
     const pending = this.#end(frame.id);
-    if (frame.kind === 'error') pending?.settle({ ok: false, error: new ClientError(frame) });
+    if (frame.kind === 'error') pending?.settle(undefined, new ClientError(frame));
     else {
       const { kind: _kind, id: _id, ...reply } = frame;
-      pending?.settle({ ok: true, reply: reply as ReplyTo<CommandKind> });
+      pending?.settle(reply as ReplyTo<CommandKind>, undefined);
     }
     return pending !== undefined;
   }
@@ -129,7 +129,7 @@ export class PendingCommands {
   }
 
   #fail(id: number, error: ClientError): void {
-    this.#end(id)?.settle({ ok: false, error });
+    this.#end(id)?.settle(undefined, error);
   }
 
   #end(id: number): Pending | undefined {

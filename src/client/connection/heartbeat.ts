@@ -68,13 +68,13 @@ export class Heartbeat {
   #send(timeoutMs: number): void {
     const run = this.#run;
     const sentAtMs = this.#runtime.monotonicMs();
-    const settle = (outcome: Outcome<'ping'>): void => {
+    const settle = (...[reply, error]: Outcome<'ping'>): void => {
       if (run !== this.#run) return;
       this.#isCalm = true;
-      if (outcome.ok) {
+      if (reply) {
         this.#roundTripMs = this.#runtime.monotonicMs() - sentAtMs;
-        this.#port.beat(this.#roundTripMs, outcome.reply.timeMs);
-      } else if (outcome.error.code === 'timeout' && this.#heardAtMs <= sentAtMs) {
+        this.#port.beat(this.#roundTripMs, reply.timeMs);
+      } else if (error.code === 'timeout' && this.#heardAtMs <= sentAtMs) {
         this.#port.dead();
         return;
       }

@@ -6,7 +6,6 @@ import type { Outcome, PendingCommands } from '../pending-commands.ts';
 import type { Runtime } from '../runtime.ts';
 import { caughtUp, resetFeed, snapshot } from '../subscriptions/extras/feed-frames.ts';
 import { subscribeInParts } from '../subscriptions/in-parts.ts';
-import { recoveryIntervalMinMs } from '../subscriptions/recovery-interval.ts';
 import type { JsonPublication } from './codec.ts';
 import { JsonFeed as Feed, type FeedOptions } from './feed.ts';
 
@@ -59,7 +58,7 @@ export class Asking {
       this.#feeds.set(key, feed);
       this.plan();
     }
-    feed.holders++;
+    feed.hold();
     return feed;
   }
 
@@ -115,8 +114,8 @@ export class Asking {
     feed.acking.stop();
     if (!view) return;
     const acks = [{ view, offset: 0, ...feed.at(topic) }];
-    this.#port.commands.send('ping', { acks }, (outcome) => {
-      if (!outcome.ok && outcome.error.retry) this.#acknowledgeSoon(feed);
+    this.#port.commands.send('ping', { acks }, (_reply, error) => {
+      if (error?.retry) this.#acknowledgeSoon(feed);
     });
   }
 
@@ -130,19 +129,18 @@ export class Asking {
     subscribeInParts(
       this.#port.commands,
       due.map((feed) => [feed, feed.toAsked()]),
-      (feeds, outcome) => this.#replied(feeds, outcome),
+      (of, ...outcome) => this.#replied(of, ...outcome),
     );
   }
 
-  #replied(feeds: readonly Feed[], outcome: Outcome<'subscribe'>): void {
-    if (outcome.ok) {
+  #replied(feeds: readonly Feed[], ...[reply, error]: Outcome<'subscribe'>): void {
+    if (reply) {
       feeds.forEach((feed, index) => {
-        const result = outcome.reply.results[index];
+        const result = reply.results[index];
         if (result) this.#settle(feed, result);
       });
       return;
     }
-    const { error } = outcome;
     if (error.code === 'disconnected') return;
     if (error.code === 'timeout') this.#port.abandon(error);
     else for (const feed of feeds) this.#refuse(feed, error);
@@ -175,13 +173,10 @@ export class Asking {
     });
   }
 
-  /** Fetches what is missing by subscribing again, at intervals: batches that never fit must not make a storm. */
+  /** Fetches what is missing by subscribing again. */
   #recover(feed: Feed): void {
-    const nowMs = this.#port.runtime.monotonicMs();
-    const waitMs = Math.max(0, feed.recoveredAtMs + recoveryIntervalMinMs - nowMs);
-    feed.recoveredAtMs = nowMs + waitMs;
     this.#release(feed);
-    feed.toOff('pending');
+    const waitMs = feed.toRecovering();
     if (waitMs > 0) this.#askLater(feed, waitMs);
     else this.#flush();
   }
@@ -200,14 +195,13 @@ export class Asking {
 
   /** `run`: the number of the connection that has the view. */
   #unsubscribe(view: number, run = this.#run): void {
-    this.#port.commands.send('unsubscribe', { views: [view] }, (outcome) => {
-      if (outcome.ok) return;
-      const { code, retryAfterMs = 1_000 } = outcome.error;
+    this.#port.commands.send('unsubscribe', { views: [view] }, (_reply, error) => {
+      const { code, retryAfterMs = 1_000 } = error ?? {};
       if (code === 'rate_limited')
         this.#port.runtime.setTimeout(() => {
           if (run === this.#run) this.#unsubscribe(view, run);
         }, retryAfterMs);
-      else if (code === 'timeout') this.#port.abandon(outcome.error);
+      else if (code === 'timeout') this.#port.abandon(error as ClientError);
     });
   }
 
@@ -220,8 +214,10 @@ export class Asking {
     }
     const feed = this.hold(result.topic, {});
     // The client subscribes itself, which replaces the gateway's subscription.
-    if (--feed.holders || feed.isAsked) return;
-    feed.holders++;
+    if (feed.holders > 1 || feed.isAsked) {
+      feed.release();
+      return;
+    }
     this.#port.serverMade(feed);
     this.#byView.set(result.view, feed);
     feed.toLive(result);

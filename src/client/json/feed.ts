@@ -52,11 +52,12 @@ export class JsonFeed extends Feed<JsonPublication> {
   isAsked = false;
   /** Subscribes again when it fires. */
   readonly retry: Timer;
-  recoveredAtMs = -recoveryIntervalMinMs;
   /** It is an inbox, whose publications the gateway wants acknowledged, and a listener has heard all of them. */
   isInbox = false;
   /** Acknowledges them when it fires. */
   readonly acking: Timer;
+  /** When it was, or will be, subscribed again to recover, on the monotonic clock. */
+  #recoveredAtMs = -recoveryIntervalMinMs;
   #cursor: string | undefined;
   /** Where the gateway was asked to begin last: the positions, and whether by a pattern's cursor. */
   #starts: readonly TopicPosition[] = [];
@@ -83,6 +84,19 @@ export class JsonFeed extends Feed<JsonPublication> {
     this.backoff = new Backoff({}, runtime);
     this.#cursor = options.cursor;
     this.#runtime = runtime;
+  }
+
+  hold(): void {
+    this.holders++;
+  }
+
+  release(): void {
+    this.holders--;
+  }
+
+  /** No listener to its only holder has heard a publication. */
+  unheard(): void {
+    this.isInbox &&= this.holders > 1;
   }
 
   /** Returns the subscription to send. */
@@ -112,6 +126,14 @@ export class JsonFeed extends Feed<JsonPublication> {
     this.backoff.reset();
     this.#cursor = result.cursor ?? this.#cursor;
     beginFeed(this, result, this.#starts, this.#isByCursor);
+  }
+
+  /** To be subscribed again. Returns after how long: batches that never fit must not make a storm. */
+  toRecovering(): number {
+    const nowMs = this.#runtime.monotonicMs();
+    this.#recoveredAtMs = Math.max(nowMs, this.#recoveredAtMs + recoveryIntervalMinMs);
+    this.toOff('pending');
+    return this.#recoveredAtMs - nowMs;
   }
 
   /** There is no view, and no retry planned. Positions stay. `pending`: to be subscribed again. */

@@ -134,7 +134,7 @@ export class JsonClient {
       report: (error) => this.#report(error),
       serverMade: (feed) =>
         void feed.emitter.on('publication', (publication) => {
-          if (!this.#events.emit('publication', publication)) feed.isInbox &&= feed.holders > 1;
+          if (!this.#events.emit('publication', publication)) feed.unheard();
         }),
     });
   }
@@ -200,7 +200,7 @@ export class JsonClient {
         if (isOver) return;
         isOver = true;
         for (const remove of removers) remove();
-        feed.holders--;
+        feed.release();
         this.#asking.plan();
       },
     };
@@ -334,9 +334,9 @@ function heartbeat(
     stop();
     const run = beats;
     const sentAtMs = runtime.monotonicMs();
-    const settle = (outcome: Outcome<'ping'>): void => {
+    const settle = (...[, error]: Outcome<'ping'>): void => {
       if (run !== beats) return;
-      const isSilent = !outcome.ok && outcome.error.code === 'timeout' && heardAtMs <= sentAtMs;
+      const isSilent = error?.code === 'timeout' && heardAtMs <= sentAtMs;
       if (isSilent) dead();
       else timer.set(options?.intervalMs ?? 25_000, beat);
     };

@@ -14,7 +14,7 @@ export type Asked<T> = readonly [of: T, request: WireSubscription];
 export function subscribeInParts<T>(
   commands: PendingCommands,
   asked: readonly Asked<T>[],
-  replied: (of: readonly T[], outcome: Outcome<'subscribe'>) => void,
+  replied: (of: readonly T[], ...outcome: Outcome<'subscribe'>) => void,
 ): void {
   const cutAt = (at: number): void => {
     for (const part of [asked.slice(0, at), asked.slice(at)]) subscribeInParts(commands, part, replied);
@@ -22,12 +22,12 @@ export function subscribeInParts<T>(
   const { length } = asked;
   if (length > entriesPerCommand) cutAt(entriesPerCommand);
   else if (length > 0)
-    commands.send('subscribe', { subscriptions: asked.map(([, request]) => request) }, (outcome) => {
-      if (!outcome.ok && outcome.error.code === 'frame_too_large' && length > 1) cutAt(length >> 1);
+    commands.send('subscribe', { subscriptions: asked.map(([, request]) => request) }, (...outcome) => {
+      if (outcome[1]?.code === 'frame_too_large' && length > 1) cutAt(length >> 1);
       else
         replied(
           asked.map(([of]) => of),
-          outcome,
+          ...outcome,
         );
     });
 }

@@ -169,10 +169,12 @@ export interface Keyed {
   /** The wanted keys differ from those that were sent. */
   readonly mustRekey: boolean;
   /** A command for other keys has no reply yet. */
-  isRekeying: boolean;
+  readonly isRekeying: boolean;
   readonly inView: ReadonlySet<string> | undefined;
   /** Returns the keys to send. Nothing of other keys is delivered from now on. */
   toAsked(): readonly string[];
+  /** The same for a view that goes on with other keys. */
+  toRekeying(): readonly string[];
   /** There is a view of the keys that were sent. */
   toGranted(): void;
   /** Leaves out publications of keys that left, and those older than the value that the member has. */

@@ -161,7 +161,7 @@ export class Wires implements Registry {
     subscribeInParts(
       this.commands,
       due.map((wire) => [wire, wire.toAsked()]),
-      (wires, outcome) => this.#replied(wires, outcome),
+      (of, ...outcome) => this.#replied(of, ...outcome),
     );
   }
 
@@ -171,15 +171,14 @@ export class Wires implements Registry {
     return !this.port.queue.isUnsettled((one) => (isPattern ? one.startsWith(prefix) : one === topic));
   }
 
-  #replied(wires: readonly Wire[], outcome: Outcome<'subscribe'>): void {
-    if (outcome.ok) {
+  #replied(wires: readonly Wire[], ...[reply, error]: Outcome<'subscribe'>): void {
+    if (reply) {
       wires.forEach((wire, index) => {
-        const result = outcome.reply.results[index];
+        const result = reply.results[index];
         if (result) this.#settle(wire, result);
       });
       return;
     }
-    const { error } = outcome;
     if (error.code === 'timeout') this.port.connection.abandon(error);
     else if (error.code !== 'disconnected')
       for (const wire of wires) {
@@ -282,10 +281,9 @@ export class Wires implements Registry {
     this.#unwanted.clear();
     while (all.length > 0) {
       const ended = all.splice(0, entriesPerCommand);
-      this.commands.send('unsubscribe', { views: ended.map(([view]) => view) }, (outcome) => {
-        if (outcome.ok) return;
-        const { code, retryAfterMs = 1_000 } = outcome.error;
-        if (code === 'timeout') this.port.connection.abandon(outcome.error);
+      this.commands.send('unsubscribe', { views: ended.map(([view]) => view) }, (_reply, error) => {
+        const { code, retryAfterMs = 1_000 } = error ?? {};
+        if (code === 'timeout') this.port.connection.abandon(error as ClientError);
         if (code !== 'rate_limited') return;
         for (const [view, key] of ended) this.#unwanted.set(view, key);
         this.#ending.set(retryAfterMs, () => this.flush());

@@ -26,8 +26,8 @@ export class Acknowledging {
     const acks = [...this.#had].map(([view, position]) => ({ view, ...position }));
     this.#had.clear();
     if (acks.length === 0) return;
-    this.#commands.send('ping', { acks }, (outcome) => {
-      if (outcome.ok || outcome.error.code !== 'rate_limited') return;
+    this.#commands.send('ping', { acks }, (_reply, error) => {
+      if (error?.code !== 'rate_limited') return;
       for (const { view, ...position } of acks) if (!this.#had.has(view)) this.note(view, position);
     });
   }

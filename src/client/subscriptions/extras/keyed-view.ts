@@ -29,6 +29,11 @@ export class KeyedView implements Keyed {
     return keys;
   }
 
+  toRekeying(): readonly string[] {
+    this.isRekeying = true;
+    return this.toAsked();
+  }
+
   toGranted(): void {
     this.inView = this.asked;
     this.isRekeying = false;

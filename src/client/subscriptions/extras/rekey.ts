@@ -32,10 +32,9 @@ export function rekey(registry: Registry, wire: Shared): void {
   const keyed = wire.extras?.keyed;
   const { dictionaries, commands } = registry;
   if (!keyed?.mustRekey || keyed.isRekeying || wire.state !== 'live') return;
-  keyed.isRekeying = true;
-  commands.send('setKeys', { view, keys: keyed.toAsked() }, (outcome) => {
+  commands.send('setKeys', { view, keys: keyed.toRekeying() }, (reply, error) => {
     const { byView } = registry;
-    const result = outcome.ok ? outcome.reply.results[0] : undefined;
+    const result = reply?.results[0];
     const granted = result && 'view' in result ? result : undefined;
     if (byView.get(view) !== wire) {
       // The client has left the view meanwhile, but the gateway has replaced it by another one.
@@ -55,11 +54,10 @@ export function rekey(registry: Registry, wire: Shared): void {
         if (known && !granted.recovered) complete(member, known, false);
       }
       rekey(registry, wire);
-    } else if (!outcome.ok && outcome.error.code === 'timeout')
-      registry.port.connection.abandon(outcome.error);
-    else if (!outcome.ok && outcome.error.code === 'rate_limited') {
+    } else if (error?.code === 'timeout') registry.port.connection.abandon(error);
+    else if (error?.code === 'rate_limited') {
       registry.release(wire);
-      registry.askLater(wire, outcome.error.retryAfterMs ?? 1_000);
-    } else if (!outcome.ok && outcome.error.code !== 'disconnected') registry.askAgain(wire);
+      registry.askLater(wire, error.retryAfterMs ?? 1_000);
+    } else if (error && error.code !== 'disconnected') registry.askAgain(wire);
   });
 }
