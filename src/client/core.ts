@@ -283,27 +283,16 @@ export class Core
 
   #handle(frame: ServerFrame): void {
     if (this.commands.resolve(frame)) return;
-    switch (frame.kind) {
-      case 'goingAway':
-        this.connection.goingAway(frame.reconnectDelayMs);
-        break;
-      case 'tokenExpiring':
-        // A device that slept has missed its own timer.
-        this.#planRefresh(frame.expiresMs, frame.expiresMs);
-        break;
-      case 'gatewayState':
-        this.emitter.emit('degraded', frame.degraded);
-        break;
-      case 'message':
-        // The gateway has checked that it is JSON.
-        this.emitter.emit('message', { type: frame.type, data: readPayload(frame.payload) });
-        break;
-      case 'error':
-        this.report(new ClientError(frame));
-        break;
-      default:
-        this.subscriptions.push(frame);
-    }
+    const { kind } = frame;
+    if (kind === 'goingAway') this.connection.goingAway(frame.reconnectDelayMs);
+    // A device that slept has missed its own timer.
+    else if (kind === 'tokenExpiring') this.#planRefresh(frame.expiresMs, frame.expiresMs);
+    else if (kind === 'gatewayState') this.emitter.emit('degraded', frame.degraded);
+    // The gateway has checked that it is JSON.
+    else if (kind === 'message')
+      this.emitter.emit('message', { type: frame.type, data: readPayload(frame.payload) });
+    else if (kind === 'error') this.report(new ClientError(frame));
+    else this.subscriptions.push(frame);
   }
 
   isHeard(): boolean {

@@ -69,14 +69,8 @@ export class SocketSession {
   drop(reason = ''): void {
     this.#over = true;
     this.#timer.stop();
-    const socket = this.#socket;
+    this.#socket?.close(1000, reason);
     this.#socket = undefined;
-    if (!socket) return;
-    socket.onmessage = null;
-    socket.onclose = null;
-    // Not null: the package `ws` throws where errors have no listener.
-    socket.onerror = () => {};
-    socket.close(1000, reason);
   }
 
   async #begin(): Promise<void> {
@@ -112,13 +106,17 @@ export class SocketSession {
     socket.onopen = () => {
       opened = true;
     };
-    socket.onmessage = ({ data }) => this.#received(data);
+    socket.onmessage = ({ data }) => {
+      if (!this.#over) this.#received(data);
+    };
     const closed = ({ code, reason }: ClosedBy): void => {
+      if (this.#over) return;
       this.drop();
       this.#port.ended({ code, reason }, opened);
     };
     socket.onclose = closed;
-    socket.onerror = () => this.#timer.set(closesWithinMs, () => closed({ code: 1006, reason: '' }));
+    socket.onerror = () =>
+      this.#over || this.#timer.set(closesWithinMs, () => closed({ code: 1006, reason: '' }));
   }
 
   #received(data: unknown): void {
