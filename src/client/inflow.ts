@@ -57,7 +57,6 @@ const rarePushes = /^(unsubscribed|snapshot|lagging|caughtUp|joined|left)$/;
 /** The code that a frame needs, if no call of the application has loaded it. */
 function codeFor(frame: ServerFrame): Later<unknown> | false | undefined {
   const { kind, id } = frame;
-  if (kind === 'dictionary') return inflating;
   if (kind === 'batch') return frame.compressed && inflating;
   if (kind === 'subscribed') return !frame.results.every(isPlain) && extras;
   return (kind === 'reset' ? frame.mode !== 'stream' : id === 0 && rarePushes.test(kind)) && extras;

@@ -74,7 +74,9 @@ export class PendingCommands {
       try {
         this.#transmit({ kind, id, ...fields } as unknown as ClientFrame);
       } catch (cause) {
-        this.#fail(id, asClientError(cause));
+        // Thrown by the encoder or the socket.
+        const isTold = cause instanceof ClientError;
+        this.#fail(id, isTold ? cause : localError('unsupported_value', undefined, cause));
       }
     };
     const pending: Pending = { settle: settle as Pending['settle'], start };
@@ -138,10 +140,4 @@ export class PendingCommands {
     this.#pending.delete(id);
     return pending;
   }
-}
-
-/** `cause`: thrown by an encoder or a socket. */
-function asClientError(cause: unknown): ClientError {
-  if (cause instanceof ClientError) return cause;
-  return localError('unsupported_value', undefined, cause);
 }

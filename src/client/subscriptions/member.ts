@@ -200,7 +200,7 @@ export interface Registry {
   };
   readonly runtime: Runtime;
   readonly commands: PendingCommands;
-  readonly dictionaries: { forget(view: number): void } | undefined;
+  readonly dictionaries: { delete(view: number): unknown };
   /** Present from the first inbox on. */
   acknowledging: Acknowledging | undefined;
   newTimer(): Timer;

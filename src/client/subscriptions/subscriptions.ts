@@ -77,8 +77,9 @@ export class Subscriptions extends Wires implements LocalHome {
   push(frame: ServerFrame): void {
     if (frame.kind === 'batch') this.#batch(frame);
     else if (frame.kind === 'dictionary') {
-      // The dictionary of a view that has ended would be kept for ever.
-      if (this.byView.has(frame.view)) this.dictionaries?.add(frame);
+      // That of a view that has ended would be kept for ever. A copy, because it outlives its message.
+      if (this.byView.has(frame.view))
+        this.dictionaries.set(frame.view, { ...frame, data: frame.data.slice() });
     } else if (frame.kind === 'subscribed') for (const result of frame.results) this.#madeByGateway(result);
     else if (frame.kind === 'reset')
       for (const member of this.byView.get(frame.view)?.audience() ?? []) member.reset(frame);

@@ -8,7 +8,6 @@ import type { Outcome, PendingCommands } from '../pending-commands.ts';
 import type { Runtime } from '../runtime.ts';
 import { Timer } from '../timer.ts';
 import { decodeRun } from '../wire/protobuf.ts';
-import type { Dictionaries } from './dictionaries.ts';
 import type { Acknowledging } from './extras/acknowledging.ts';
 import type { Retries } from './extras/retries.ts';
 import { type Code, extras } from './extras.ts';
@@ -48,8 +47,8 @@ export class Wires implements Registry {
   byView = new Map<number, Wire>();
   acknowledging: Acknowledging | undefined;
   #isOnline = false;
-  /** Present from the first dictionary or compressed batch on. */
-  #dictionaries: Dictionaries | undefined;
+  /** The newest one of each view of this connection. */
+  readonly dictionaries = new Map<number, ServerKinds['dictionary']>();
   /** Subscriptions that are sent again later: refused, or not recoverable yet. */
   #retries: Retries<Wire> | undefined;
   /** Views to end, with the keys of their subscriptions. */
@@ -92,7 +91,11 @@ export class Wires implements Registry {
   }
 
   expand(batch: ServerKinds['batch']): readonly Publication[] | undefined {
-    return batch.compressed ? this.dictionaries?.expand(batch) : batch.publications;
+    const { compressed, view, publications } = batch;
+    // The code is loaded: the batch has waited for it.
+    return compressed
+      ? inflating.loaded?.inflateBatch(compressed, this.dictionaries.get(view), decodeRun)
+      : publications;
   }
 
   // -- the connection ---------------------------------------------------------------------------------
@@ -110,7 +113,7 @@ export class Wires implements Registry {
     this.#reload.stop();
     this.acknowledging?.clear();
     this.byView = new Map();
-    this.#dictionaries?.clear();
+    this.dictionaries.clear();
     this.#unwanted.clear();
     this.#ending.stop();
     this.#retries?.clear();
@@ -133,12 +136,6 @@ export class Wires implements Registry {
 
   #load(): void {
     for (const run of this.#waiting.splice(0)) this.withExtras(run);
-  }
-
-  /** Present if its code is loaded: the frame that needs it has waited for that. */
-  get dictionaries(): Dictionaries | undefined {
-    this.#dictionaries ??= inflating.loaded && new inflating.loaded.Dictionaries(decodeRun);
-    return this.#dictionaries;
   }
 
   // -- asking -----------------------------------------------------------------------------------------
@@ -255,7 +252,7 @@ export class Wires implements Registry {
   release(wire: Wire): void {
     if (this.byView.get(wire.view) !== wire) return;
     this.byView.delete(wire.view);
-    this.dictionaries?.forget(wire.view);
+    this.dictionaries.delete(wire.view);
     this.releaseView(wire.view, wire.key);
   }
 

@@ -71,7 +71,7 @@ function endedByGateway(registry: Registry, { views, reason }: ServerKinds['unsu
   for (const view of views) {
     const wire = registry.byView.get(view);
     registry.byView.delete(view);
-    registry.dictionaries?.forget(view);
+    registry.dictionaries.delete(view);
     if (wire) registry.end(wire, reason ? endError(reason) : endError('not_subscribed', 'no reason'));
   }
 }

@@ -42,7 +42,7 @@ export function rekey(registry: Registry, wire: Shared): void {
     } else if (granted) {
       byView.delete(view);
       byView.set(granted.view, wire);
-      if (granted.view !== view) dictionaries?.forget(view);
+      if (granted.view !== view) dictionaries.delete(view);
       wire.toView(granted.view);
       keyed.toGranted();
       // The view before may not have told of a numbering that had just begun.
