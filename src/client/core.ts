@@ -269,11 +269,6 @@ export class Core
     this.#encoded({ kind: 'publish', id: maxUint32, ...fields, except });
   }
 
-  /** The offset of a publication that was in doubt is known now, or it has none. */
-  settled(): void {
-    this.subscriptions.flush();
-  }
-
   frame(frame: ServerFrame, message: unknown): void {
     this.stats.framesReceived++;
     this.stats.bytesReceived += (message as Partial<ArrayBuffer>).byteLength ?? 0;

@@ -34,8 +34,8 @@ export interface OfflineQueuePort {
   readonly greeting: { readonly session: string } | undefined;
   /** Is told the positions of publications with `exceptSelf`. */
   readonly own: { add(position: TopicPosition): void };
-  /** The result of `isUnsettled` may have changed. */
-  settled(): void;
+  /** Is told when the result of `isUnsettled` may have changed. */
+  readonly subscriptions: { flush(): void };
 }
 
 /**
@@ -170,7 +170,7 @@ export class OfflineQueue {
       if (entry.exceptSelf) this.#port.own.add({ topic: entry.fields.topic, epoch, offset });
       entry.resolve(reply);
     }
-    if (this.#unsettled.delete(entry)) this.#port.settled();
+    if (this.#unsettled.delete(entry)) this.#port.subscriptions.flush();
   }
 
   /** Puts it back into the queue, in the order of the calls. */

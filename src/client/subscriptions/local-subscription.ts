@@ -4,6 +4,7 @@ import type { ReceivedPublication } from '../publication.ts';
 import { otherKeys } from '../requests.ts';
 import type { Runtime } from '../runtime.ts';
 import { ApplicationSubscription, type SubscriptionHome } from './application-subscription.ts';
+import type { RekeyTarget } from './extras/rekey.ts';
 import { type Code, extras } from './extras.ts';
 import type { Known } from './feed.ts';
 import type { ExtrasCode, Member, MemberExtras, Stage } from './member.ts';
@@ -12,10 +13,8 @@ import type { Subscription } from './subscription.ts';
 import type { Wire } from './wire.ts';
 
 /** What a subscription needs from `Subscriptions`. */
-export interface LocalHome extends SubscriptionHome {
+export interface LocalHome extends SubscriptionHome, RekeyTarget {
   remove(subscription: LocalSubscription): void;
-  /** Its keys have changed. */
-  keysChanged(subscription: LocalSubscription): void;
 }
 
 /** A subscription of this client's application. Equal ones share one subscription on the wire. */
@@ -53,7 +52,7 @@ export class LocalSubscription<T = unknown>
 
   setKeys(keys: readonly string[]): void {
     this.options = otherKeys(this.topic, this.options, keys);
-    this.#home.keysChanged(this as LocalSubscription);
+    extras.loaded?.changeKeys(this.#home, this as LocalSubscription);
   }
 
   unsubscribe(): void {

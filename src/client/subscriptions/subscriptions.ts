@@ -61,10 +61,6 @@ export class Subscriptions extends Wires implements LocalHome {
     member.leave();
   }
 
-  keysChanged(member: LocalSubscription): void {
-    extras.loaded?.changeKeys(this, member);
-  }
-
   /** The state of the client has changed; `reason`: why it is closed. */
   clientChanged(reason: ClientError | undefined): void {
     this.closedBy = reason;

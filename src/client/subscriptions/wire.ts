@@ -54,7 +54,7 @@ export class Wire implements Shared {
     );
     this.members.add(member);
     if (this.state === 'live' && !member.stage) member.enter('live');
-    return this.state === 'live' && this.mustAskAgain;
+    return this.state === 'live' && Boolean(this.extras?.mustAskAgain);
   }
 
   leave(member: Member): void {
@@ -69,11 +69,6 @@ export class Wire implements Shared {
 
   *audience(): Iterable<Member> {
     for (const member of this.members) if (member.stage !== 'waiting') yield member;
-  }
-
-  /** A member waits whose turn it is, or wants presence. */
-  get mustAskAgain(): boolean {
-    return this.extras?.mustAskAgain ?? false;
   }
 
   /** Returns the subscription to send. */

@@ -195,7 +195,7 @@ export class Wires implements Registry {
     this.byView.set(result.view, wire);
     wire.toLive(result);
     if (wire.members.size === 0) this.drop(wire);
-    else if (wire.mustAskAgain) this.askAgain(wire);
+    else if (wire.extras?.mustAskAgain) this.askAgain(wire);
     else extras.loaded?.rekey(this, wire);
   }
 

@@ -3,7 +3,7 @@ import type { SubscribeOptions } from '../subscribe-options.ts';
 import { complete } from './feed-frames.ts';
 
 /** What a change of keys needs from `Subscriptions`. */
-interface RekeyTarget extends Registry {
+export interface RekeyTarget extends Registry {
   wireFor(topic: string, options: SubscribeOptions): Shared;
   enter(member: Member): void;
 }
