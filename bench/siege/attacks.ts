@@ -4,7 +4,15 @@ import { callOn, wishOn } from './calling.ts';
 import { floodOldSystems } from './old-clients.ts';
 import { publishing } from './publishing.ts';
 import { askOn, flood, floodFrames, join, open, post, sendUnfinished } from './sockets.ts';
-import { filterOn, nestPatterns, pollOn, repeatPositions, resumeOn, subscribeOn } from './subscribing.ts';
+import {
+  filterOn,
+  nestPatterns,
+  pollOn,
+  repeatPositions,
+  resumeOn,
+  selectOn,
+  subscribeOn,
+} from './subscribing.ts';
 
 const everyone: readonly Who[] = ['no credential', 'anonymous', 'poorest token'];
 const members: readonly Who[] = ['anonymous', 'poorest token'];
@@ -97,9 +105,15 @@ export const attacks = {
     run: (target) => filterOn(target, 95),
   },
   nested: {
-    sentence: 'ten batches of a backend to 1000 new topics, which 99 patterns of a client match',
+    sentence: 'ten batches of a backend to 10 000 topics, which 96 patterns of a client match',
     as: members,
+    topics: 10_000,
     run: nestPatterns,
+  },
+  keys: {
+    sentence: '40 clients that subscribe to topics with a thousand keys of 480 characters, again and again',
+    as: members,
+    run: (target) => selectOn(target, 40),
   },
   resumption: {
     sentence: 'the same by cursors of the first commit',

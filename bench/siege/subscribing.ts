@@ -81,21 +81,15 @@ export async function publishToFilters(target: Target): Promise<void> {
   await postOn(target, '/api/publish/batch', 2, () => `[${Array(1000).fill(item).join()}]`);
 }
 
-/** Subscribes to as many patterns as a client may have, all of which match the topics that begin with the result. */
-async function watchNested(target: Target): Promise<string> {
-  const socket = await join(target);
-  const name = 'w'.repeat(99);
-  const subscriptions = Array.from(name, (_, i) => ({ topic: `${name.slice(i)}*` }));
-  socket.send(JSON.stringify({ type: 'subscribe', id: 1, subscriptions }));
-  await replied(socket, 1);
-  return name;
-}
-
 const tokenFor = (sub: string, allow: string) => tokenOf({ sub, topics: [{ pattern: '*', allow: [allow] }] });
 
 /** Batches by four users of publications to new topics, which as many patterns as a client may have match, for 3 s. */
 export async function publishToPatterns(target: Target): Promise<void> {
-  const name = await watchNested({ ...target, token: tokenFor('watcher', 'subscribe') });
+  const socket = await join({ ...target, token: tokenFor('watcher', 'subscribe') });
+  const name = 'w'.repeat(99);
+  const subscriptions = Array.from(name, (_, i) => ({ topic: `${name.slice(i)}*` }));
+  socket.send(JSON.stringify({ type: 'subscribe', id: 1, subscriptions }));
+  await replied(socket, 1);
   const publishAs = (user: string) =>
     postOn({ ...target, token: tokenFor(user, 'publish') }, '/api/publish/batch', 1, (batch) => {
       const item = (i: number) => `{"topic":"${name}:${user}:${batch}:${i}","type":"x","data":1}`;
@@ -104,14 +98,37 @@ export async function publishToPatterns(target: Target): Promise<void> {
   await Promise.all(['a', 'b', 'c', 'd'].map(publishAs));
 }
 
-/** Ten such batches of a backend, which pays for nothing, beside such a client. */
+/** Batches of a backend, which pays for nothing, to topics that as many patterns of a client match as it may have. */
 export async function nestPatterns(target: Target): Promise<void> {
-  const name = await watchNested({ ...target, token: target.token && tokenFor('poor', 'subscribe') });
-  for (let batch = 0; batch < 10; batch++)
+  const socket = await join({ ...target, token: target.token && tokenFor('poor', 'subscribe') });
+  const filterOf = (i: number) => ({ op: 'not', filters: [{ op: 'eq', tag: 'a', value: `${i}` }] });
+  const subscriptions = Array.from({ length: 96 }, (_, i) => ({
+    topic: ['*', 'd*', 'de*', 'dev*'][i % 4],
+    filter: filterOf(i),
+  }));
+  socket.send(JSON.stringify({ type: 'subscribe', id: 1, subscriptions }));
+  await replied(socket, 1);
+  for (let first = 0; first < 10_000; first += 1000)
     await publish(
       target,
-      Array.from({ length: 1000 }, (_, i) => ({ topic: `${name}:${batch}:${i}`, type: 'x', data: 1 })),
+      Array.from({ length: 1000 }, (_, i) => ({ topic: `dev${first + i}`, type: 'x', data: 1 })),
     );
+}
+
+/** Clients that subscribe to state topics of their own with as many keys as a message may have, for 3 s. */
+export async function selectOn(target: Target, clients: number): Promise<void> {
+  const endMs = performance.now() + 3000;
+  const keys = Array.from({ length: 999 }, (_, i) => `${'k'.repeat(480)}${i}`);
+  const one = async (client: number): Promise<void> => {
+    const socket = await join(target);
+    for (let id = 10; performance.now() < endMs; id++) {
+      const subscription = { topic: `server:${client}:${id}`, keys: [...keys, `${id}`] };
+      socket.send(JSON.stringify({ type: 'subscribe', id, ...subscription }));
+      const reply = await Promise.race([replied(socket, id), setTimeout(endMs - performance.now(), '')]);
+      if (reply.includes('"error"')) await setTimeout(20);
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, (_, client) => one(client)));
 }
 
 /** Resolves with the reply to this command, whether it is an error or not. */

@@ -11,6 +11,8 @@ const unverifiedShare = 1 / 2;
 
 /** How many patterns of one payer may match the same topic. */
 const nestedMax = 16;
+/** Characters of the keys and filters of all views: they are kept two or three times. A message may have 512 KiB. */
+const selectionsMax = 32 * 2 ** 20;
 
 /**
  * Whether the view takes a place: a client can ask for any number of views with keys, a filter or an interval. There
@@ -20,7 +22,7 @@ function takesPlace({ filter, intervalMs, keys }: ViewOptions): boolean {
   return filter !== undefined || intervalMs > 0 || keys !== undefined;
 }
 
-/** Places for views, of one topic or of all: how many are taken, and how many views each payer subscribes to. */
+/** Places of one topic or of all: how many are taken, and how many by the views that each payer subscribes to. */
 class ViewPlaces {
   taken = 0;
   #unverified = 0;
@@ -32,17 +34,17 @@ class ViewPlaces {
   }
 
   /**
-   * A payer may make one more view while it has less than its share, and less than what is free: many payers that take
-   * all they can still leave room for others. Undefined is the gateway itself, for which only the total counts.
+   * A payer may take places up to its share, and no more than are free then: many payers that take all they can still
+   * leave room for others. Undefined is the gateway itself, for which only the total counts.
    */
-  hasRoom(payer: Payer | undefined): boolean {
+  hasRoom(payer: Payer | undefined, places = 1): boolean {
     const free = this.#max - this.taken;
-    if (payer === undefined) return free > 0;
+    if (payer === undefined) return places <= free;
     const unverifiedMax = Math.ceil(this.#max * unverifiedShare);
     const freeForPayer = payer.isVerified ? free : Math.min(free, unverifiedMax - this.#unverified);
     const share = Math.ceil(this.#max * payerShare);
-    if (payer.address !== undefined && this.#heldBy(payer.address) >= share) return false;
-    return this.#heldBy(payer.account) < Math.min(share, freeForPayer);
+    if (payer.address !== undefined && this.#heldBy(payer.address) + places > share) return false;
+    return this.#heldBy(payer.account) + places <= Math.min(share, freeForPayer);
   }
 
   #heldBy(account: string): number {
@@ -65,6 +67,8 @@ class ViewPlaces {
 interface Counted {
   readonly target: string;
   readonly takesPlace: boolean;
+  /** Characters of its keys and filter. */
+  readonly selection: number;
   /** Whether the payer that made it is verified. */
   readonly isVerified: boolean;
   /** Subscriptions by account. */
@@ -89,6 +93,7 @@ export interface ViewLimits {
 export class ViewShares {
   readonly #limits: ViewLimits;
   readonly #all: ViewPlaces;
+  readonly #selections = new ViewPlaces(selectionsMax);
   readonly #byTarget = new Map<string, ViewPlaces>();
   readonly #nested = new NestedPatterns();
   readonly #counted = new Map<string, Counted>();
@@ -103,8 +108,10 @@ export class ViewShares {
    * it.
    */
   make(key: string, options: ViewOptions, payer: Payer | undefined, ended: readonly Attached[]): void {
-    const { target } = options;
-    const counted = { target, takesPlace: takesPlace(options), isVerified: payer?.isVerified ?? true };
+    const { target, keys, filter } = options;
+    const selection = (keys?.canonical.length ?? 0) + (filter?.canonical.length ?? 0);
+    const isVerified = payer?.isVerified ?? true;
+    const counted = { target, takesPlace: takesPlace(options), selection, isVerified };
     if (!counted.takesPlace && !isPattern(target)) return;
     this.#without(ended, () => {
       this.#check(counted, payer);
@@ -112,11 +119,12 @@ export class ViewShares {
     });
   }
 
-  #check({ target, takesPlace }: Omit<Counted, 'holders'>, payer: Payer | undefined): void {
+  #check({ target, takesPlace, selection }: Omit<Counted, 'holders'>, payer: Payer | undefined): void {
     if (takesPlace) {
       const places = this.#byTarget.get(target) ?? new ViewPlaces(this.#limits.viewsPerTopic);
       if (!places.hasRoom(payer)) throw tooMany(`with keys, a filter or an interval for ${target}`);
       if (!this.#all.hasRoom(payer)) throw tooMany('with keys, a filter or an interval');
+      if (!this.#selections.hasRoom(payer, selection)) throw tooMany('with such long keys and filters');
     }
     if (isPattern(target))
       for (const account of accountsOf(payer))
@@ -126,11 +134,12 @@ export class ViewShares {
 
   #add(key: string, counted: Counted): void {
     this.#counted.set(key, counted);
-    const { target, takesPlace, isVerified } = counted;
+    const { target, takesPlace, selection, isVerified } = counted;
     if (!takesPlace) return;
     const places = this.#byTarget.get(target) ?? new ViewPlaces(this.#limits.viewsPerTopic);
     this.#byTarget.set(target, places);
     for (const each of [places, this.#all]) each.made(isVerified, 1);
+    this.#selections.made(isVerified, selection);
   }
 
   /** Runs `make` as if these subscriptions had ended, and with them the views that no other has. */
@@ -158,6 +167,7 @@ export class ViewShares {
     if (counted?.takesPlace !== true) return;
     const places = this.#byTarget.get(counted.target) as ViewPlaces;
     for (const each of [places, this.#all]) each.made(counted.isVerified, -1);
+    this.#selections.made(counted.isVerified, -counted.selection);
     if (places.taken === 0) this.#byTarget.delete(counted.target);
   }
 
@@ -178,13 +188,14 @@ export class ViewShares {
   }
 
   #countAccount(counted: Counted, account: string, by: 1 | -1): void {
-    const { target, takesPlace, holders } = counted;
+    const { target, takesPlace, selection, holders } = counted;
     const before = holders.get(account) ?? 0;
     if (before + by > 0) holders.set(account, before + by);
     else holders.delete(account);
     // Equal subscriptions share the view.
     if (before + (by > 0 ? 0 : by) > 0) return;
     if (takesPlace) for (const places of [this.#byTarget.get(target), this.#all]) places?.count(account, by);
+    if (selection > 0) this.#selections.count(account, by * selection);
     if (isPattern(target)) this.#nested.count(account, prefixOf(target), by);
   }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { View } from '../../src/fanout/view.ts';
+import { viewKeys } from '../../src/fanout/view-options.ts';
 import { type CompiledFilter, compileFilter } from '../../src/topics/filter.ts';
 import type { Payer } from '../../src/topics/payer.ts';
 import { makeWorld, viewOptions } from './fixtures.ts';
@@ -137,6 +138,39 @@ describe('the places of views', () => {
     expect(views.filter(({ feeds }) => [...feeds].length > 0)).toEqual([]);
     expect(sink.frames.map(({ view }) => view)).toEqual([stays]);
   });
+
+  test.each([
+    ['keys', (text: string) => ({ keys: viewKeys([text]) })],
+    ['a filter', (text: string) => ({ filter: only(text) })],
+  ])(
+    'are as many as the characters of %s allow: 8 MiB of one payer, 16 MiB of those without an identity',
+    async (_, by) => {
+      const { fanout } = await makeWorld();
+      /** How many views of a MiB the payer gets. */
+      const take = (payer: Payer, count: number) => {
+        const views: View[] = [];
+        for (let i = 0; i < count; i++) {
+          const options = by(`${payer.account} ${i} ${'x'.repeat(2 ** 20 - 100)}`);
+          try {
+            views.push(fanout.attach(viewOptions(`a${i}`, options), payer));
+          } catch (error) {
+            expect(error).toMatchObject({ code: 'too_many_views', retry: true });
+          }
+        }
+        return views;
+      };
+      const alice = user('alice');
+      const views = take(alice, 10);
+      expect(views).toHaveLength(8);
+      expect(take(session('a', 'home'), 6)).toHaveLength(6);
+      expect(take(session('b', 'home'), 6)).toHaveLength(2);
+      expect(['c', 'd', 'e', 'f'].flatMap((name) => take(session(name), 10)).length).toBeLessThanOrEqual(8);
+      // Half of what is free: a further client finds room, too.
+      expect(take(user('bob'), 8)).toHaveLength(4);
+      for (const view of views) fanout.detach(view, alice);
+      expect(take(alice, 10)).toHaveLength(6);
+    },
+  );
 
   test('of patterns are not those of a topic', async () => {
     const { take } = await room({});
