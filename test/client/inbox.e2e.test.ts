@@ -1,19 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import WebSocket from 'ws';
 import { SluiceClient } from '../../src/client/index.ts';
 import { JsonClient } from '../../src/client/json/index.ts';
 import { CuttingProxy } from '../support/cutting-proxy.ts';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { opened } from '../support/opened.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
+import { gatewayOfFile } from '../support/sdk.ts';
 import { signToken, tokenSecret } from '../support/tokens.ts';
 
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  gateway = await startGateway({ tokenSecret });
-});
-afterAll(() => gateway.close());
+const gateway = gatewayOfFile({ tokenSecret });
 
 type Client = SluiceClient | JsonClient;
 

@@ -1,16 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { type ClientOptions, SluiceClient, type Subscription } from '../../src/client/index.ts';
 import { CuttingProxy } from '../support/cutting-proxy.ts';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { ofTest, opened } from '../support/opened.ts';
+import { gatewayOfFile } from '../support/sdk.ts';
 
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  gateway = await startGateway({ connectionsMaxPerIp: 1000, handshakesPerSecondPerIp: 10_000 });
-});
-afterAll(() => gateway.close());
+const gateway = gatewayOfFile({ connectionsMaxPerIp: 1000, handshakesPerSecondPerIp: 10_000 });
 
 async function change(topic: string, values: Readonly<Record<string, number>>): Promise<void> {
   for (const [key, data] of Object.entries(values)) {

@@ -1,14 +1,14 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { commandKinds } from '../../src/protocol/client-frames.ts';
 import type { Payload, Publication } from '../../src/protocol/frames.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
 import type { ServerFrame } from '../../src/protocol/server-frames.ts';
 import { serverKinds } from '../../src/protocol/server-frames.ts';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
 import { opened } from '../support/opened.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
+import { gatewayOfFile } from '../support/sdk.ts';
 
 /** Spaces, a zero that JSON.parse would drop, an escape of a character that needs none, and one beyond ASCII. */
 const exact = '{"b":  1.50, "a":"\\u0000ü"}';
@@ -27,16 +27,9 @@ const every = [exact, ...others];
 /** White space around a value belongs to the message, not to the value. */
 const value = (text: string) => text.trim();
 
-let gateway: TestGateway;
 let topics = 0;
 
-beforeAll(async () => {
-  gateway = await startGateway({ commandsPerSecond: 10_000, handshakesPerSecondPerIp: 1000 });
-});
-
-afterAll(async () => {
-  await gateway.close();
-});
+const gateway = gatewayOfFile({ commandsPerSecond: 10_000, handshakesPerSecondPerIp: 1000 });
 
 const newTopic = (namespace = 'bytes') => `${namespace}:${++topics}`;
 

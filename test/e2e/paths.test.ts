@@ -1,19 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { describe, expect, it } from 'vitest';
 import { type Frame, JsonClient } from '../support/json-client.ts';
 import { opened } from '../support/opened.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
+import { gatewayOfFile } from '../support/sdk.ts';
 
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  gateway = await startGateway();
-});
-
-afterAll(async () => {
-  await gateway.close();
-});
+const gateway = gatewayOfFile();
 
 const url = (path: string) => gateway.wsUrl.replace(/\/ws$/, path);
 

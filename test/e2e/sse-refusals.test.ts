@@ -1,22 +1,18 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { describe, expect, test } from 'vitest';
+import { startGateway } from '../support/gateway.ts';
 import { RawSocket } from '../support/raw-socket.ts';
+import { gatewayOfFile } from '../support/sdk.ts';
 import { SseClient, type SseOptions } from '../support/sse-client.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  gateway = await startGateway({
-    tokenSecret,
-    tokenClockToleranceSeconds: 0,
-    apiKeys: [apiKey],
-    connectionsMaxPerUser: 2,
-    handshakesPerSecondPerIp: 1000,
-    connectionsMaxPerIp: 200,
-  });
+const gateway = gatewayOfFile({
+  tokenSecret,
+  tokenClockToleranceSeconds: 0,
+  apiKeys: [apiKey],
+  connectionsMaxPerUser: 2,
+  handshakesPerSecondPerIp: 1000,
+  connectionsMaxPerIp: 200,
 });
-afterAll(() => gateway.close());
 
 const reader = [{ pattern: 'news:*', allow: ['subscribe'] }];
 

@@ -4,23 +4,20 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { PublishError, Publisher, type PublisherOptions } from '../../src/publisher/index.ts';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { startGateway } from '../support/gateway.ts';
 import { lastingPort } from '../support/gateway-process.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { gatewayOfFile } from '../support/sdk.ts';
 import { Front } from './front.ts';
 
-let gateway: TestGateway;
 let front: Front;
 let topics = 0;
 /** Of the test alone. */
 let topic: string;
 
-beforeAll(async () => {
-  gateway = await startGateway({ topicHistoryMaxPublications: 10_000 });
-});
-afterAll(() => gateway.close());
+const gateway = gatewayOfFile({ topicHistoryMaxPublications: 10_000 });
 beforeEach(async () => {
   topic = `topic-${++topics}`;
   // What an earlier test sent may arrive late: it does not come here.

@@ -1,15 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { describe, expect, test } from 'vitest';
 import { RawSocket } from '../support/raw-socket.ts';
+import { gatewayOfFile } from '../support/sdk.ts';
 
 const proxy = '127.0.0.2';
-let gateway: TestGateway;
 
 /** Without keys: what this machine asks for itself is done, and nothing else. */
-beforeAll(async () => {
-  gateway = await startGateway({ trustedProxies: [proxy] });
-});
-afterAll(() => gateway.close());
+const gateway = gatewayOfFile({ trustedProxies: [proxy] });
 
 const body = '{"topic":"a","type":"e","data":1}';
 const chunked = `${body.length.toString(16)}\r\n${body}\r\n0\r\n`;

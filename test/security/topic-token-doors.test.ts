@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
+import { gatewayOfFile } from '../support/sdk.ts';
 import { SseClient } from '../support/sse-client.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
@@ -11,17 +11,12 @@ const filter = { op: 'eq', tag: 'team', value: 'a' } as const;
 const everything = { op: 'or', filters: [filter, { op: 'not', filters: [filter] }] } as const;
 const ofOthers = { op: 'eq', tag: 'team', value: 'b' } as const;
 
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  gateway = await startGateway({
-    apiKeys: [apiKey],
-    tokenSecret,
-    compat: ['d'],
-    connectionsMaxPerUser: 1000,
-  });
+const gateway = gatewayOfFile({
+  apiKeys: [apiKey],
+  tokenSecret,
+  compat: ['d'],
+  connectionsMaxPerUser: 1000,
 });
-afterAll(() => gateway.close());
 
 async function publish(topic: string, team: 'a' | 'b', data: string, key: string): Promise<void> {
   const body = JSON.stringify({ topic, type: 'e', key, tags: { team }, data });

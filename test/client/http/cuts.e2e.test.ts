@@ -1,11 +1,10 @@
-import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest';
+import { expect, onTestFailed, test } from 'vitest';
 import WebSocket from 'ws';
 import { SluiceClient, type Transport } from '../../../src/client/index.ts';
 import { JsonClient } from '../../../src/client/json/index.ts';
 import { platformRuntime } from '../../../src/client/runtime.ts';
 import { CuttingProxy } from '../../support/cutting-proxy.ts';
-import { startGateway, type TestGateway } from '../../support/gateway.ts';
-import { state } from '../../support/sdk.ts';
+import { gatewayOfFile, state } from '../../support/sdk.ts';
 
 const everyTransport: readonly Transport[] = ['websocket', 'sse', 'poll'];
 const transports = [...everyTransport, 'all-in-turn', 'JsonClient'] as const;
@@ -13,18 +12,14 @@ const cuts = 100;
 const perCut = 100;
 const names = ['cut:a', 'cut:b', 'slow', 'cuts:1', 'cuts:2', 'cuts:3'];
 
-let gateway: TestGateway;
-beforeAll(async () => {
-  gateway = await startGateway({
-    topicHistoryMaxPublications: 10_000,
-    handshakesPerSecondPerIp: 10_000,
-    httpRequestsPerSecondPerIp: 10_000,
-    commandsPerSecond: 10_000,
-    // The session of a poll that was cut stays for its client for a while, which takes its place when it comes back.
-    connectionsMaxPerIp: 20,
-  });
+const gateway = gatewayOfFile({
+  topicHistoryMaxPublications: 10_000,
+  handshakesPerSecondPerIp: 10_000,
+  httpRequestsPerSecondPerIp: 10_000,
+  commandsPerSecond: 10_000,
+  // The session of a poll that was cut stays for its client for a while, which takes its place when it comes back.
+  connectionsMaxPerIp: 20,
 });
-afterAll(() => gateway.close());
 
 /** Numbers below `limit`, the same in each run. */
 function draws(seed: number): (limit: number) => number {

@@ -1,22 +1,20 @@
 import { once } from 'node:events';
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import WebSocket from 'ws';
 import { type ClientOptions, SluiceClient } from '../../../src/client/index.ts';
 import { platformRuntime, type Runtime } from '../../../src/client/runtime.ts';
-import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import type { TestGateway } from '../../support/gateway.ts';
 import { ofTest } from '../../support/opened.ts';
-import { gatewayOfTest } from '../../support/sdk.ts';
+import { gatewayOfFile, gatewayOfTest } from '../../support/sdk.ts';
 import { apiKey, signToken, tokenSecret } from '../../support/tokens.ts';
 
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  const open = { tokenSecret, anonymous: true };
-  gateway = await startGateway({ ...open, connectionsMaxPerIp: 1000, handshakesPerSecondPerIp: 10_000 });
+const gateway = gatewayOfFile({
+  ...{ tokenSecret, anonymous: true },
+  connectionsMaxPerIp: 1000,
+  handshakesPerSecondPerIp: 10_000,
 });
-afterAll(() => gateway.close());
 
 function clientAt(url: string, options: ClientOptions): SluiceClient {
   const client = ofTest(new SluiceClient(url, { WebSocket, jitter: 'none', ...options }));

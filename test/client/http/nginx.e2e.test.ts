@@ -1,15 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { SluiceClient, type Transport } from '../../../src/client/index.ts';
 import { TestBrowser } from '../../support/browser.ts';
-import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { lastingPort } from '../../support/gateway-process.ts';
 import { ProxyProcess } from '../../support/proxy-process.ts';
+import { gatewayOfFile } from '../../support/sdk.ts';
 
-let gateway: TestGateway;
 let folder: string;
 let port: number;
 let nginx: ProxyProcess;
@@ -33,17 +32,13 @@ const oldest = '';
 const server = (lines: string) => `server { listen 127.0.0.1:${port};
   location / { proxy_pass http://127.0.0.1:${gateway.port}; proxy_set_header Host $http_host; ${lines} } }`;
 
-beforeAll(async () => {
-  gateway = await startGateway({ trustedProxies: ['127.0.0.1'], anonymous: true, apiKeys: ['k'.repeat(20)] });
-});
+const gateway = gatewayOfFile({ trustedProxies: ['127.0.0.1'], anonymous: true, apiKeys: ['k'.repeat(20)] });
 
 afterEach(async () => {
   for (const client of clients.splice(0)) client.close();
   await nginx.end();
   await rm(folder, { recursive: true });
 });
-
-afterAll(() => gateway.close());
 
 /** A stream is given up after this long, where nothing of it comes. Elsewhere a busy machine may take longer. */
 const connectTimeoutMs = (lines: string) => (lines === holding ? 2_000 : 60_000);

@@ -1,22 +1,21 @@
 import { setImmediate } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { learnRefusal } from '../../../src/client/connection/learn-refusal.ts';
 import { request } from '../../../src/client/http/receive.ts';
 import { type ClientOptions, SluiceClient } from '../../../src/client/index.ts';
 import { platformRuntime } from '../../../src/client/runtime.ts';
-import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { ofTest } from '../../support/opened.ts';
+import { gatewayOfFile } from '../../support/sdk.ts';
 import { signToken, tokenSecret } from '../../support/tokens.ts';
 
-let gateway: TestGateway;
 let topics = 0;
 
-beforeAll(async () => {
-  const open = { tokenSecret, anonymous: true };
-  gateway = await startGateway({ ...open, connectionsMaxPerIp: 1000, handshakesPerSecondPerIp: 10_000 });
+const gateway = gatewayOfFile({
+  ...{ tokenSecret, anonymous: true },
+  connectionsMaxPerIp: 1000,
+  handshakesPerSecondPerIp: 10_000,
 });
-afterAll(() => gateway.close());
 
 const bodies = ['{"status":"ok"}', '{}', '[]', 'null', '<h1>Sign in</h1>'];
 

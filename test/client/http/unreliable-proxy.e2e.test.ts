@@ -1,22 +1,17 @@
 import { once } from 'node:events';
 import { createServer, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { SluiceClient } from '../../../src/client/index.ts';
-import { startGateway, type TestGateway } from '../../support/gateway.ts';
-import { state } from '../../support/sdk.ts';
+import { gatewayOfFile, state } from '../../support/sdk.ts';
 
-let gateway: TestGateway;
-beforeAll(async () => {
-  gateway = await startGateway({
-    topicHistoryMaxPublications: 100_000,
-    handshakesPerSecondPerIp: 10_000,
-    httpRequestsPerSecondPerIp: 10_000,
-    // Each poll that is cut leaves a session for 30 s.
-    connectionsMaxPerIp: 5000,
-  });
+const gateway = gatewayOfFile({
+  topicHistoryMaxPublications: 100_000,
+  handshakesPerSecondPerIp: 10_000,
+  httpRequestsPerSecondPerIp: 10_000,
+  // Each poll that is cut leaves a session for 30 s.
+  connectionsMaxPerIp: 5000,
 });
-afterAll(() => gateway.close());
 
 /** Passes the response to the `count`th request for a stream or poll to the client, as `near`, in its own way. */
 type Pass = (far: AsyncIterable<Buffer>, near: ServerResponse, count: number) => Promise<void>;
