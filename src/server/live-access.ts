@@ -1,6 +1,4 @@
-import type { Credentials } from '../auth/credentials.ts';
 import type { Identity } from '../auth/identity.ts';
-import type { OriginPolicy } from '../auth/origins.ts';
 import { logRefusals } from '../auth/refusals.ts';
 import type { Config } from '../config.ts';
 import type { SluiceError } from '../errors.ts';
@@ -38,55 +36,20 @@ export function createLiveAccess(
       now.refusal(identity) !== undefined;
   }
 
-  return { access: following(() => now), reload };
+  return { access: { ...following(() => now), application }, reload };
 }
 
-/** Access that asks `now` at each call. */
-function following(now: () => Access): Access {
-  const { topicTokens, refused, application } = now();
-  return {
-    credentials: followingCredentials(() => now().credentials),
-    topicTokens: { ...topicTokens, identify: (token) => now().topicTokens.identify(token) },
-    refusal: (identity) => now().refusal(identity),
-    authorize: (identity, action, topic) => now().authorize(identity, action, topic),
-    authorizePublishing: (identity) => now().authorizePublishing(identity),
-    origins: followingOrigins(() => now().origins),
-    refused,
-    application,
-    addressOf: (request) => now().addressOf(request),
-    isProxy: (peer) => now().isProxy(peer),
-    requestedHostOf: (request) => now().requestedHostOf(request),
-    loopbackProblem: (request, need) => now().loopbackProblem(request, need),
-    requestAccess: {
-      check: (request, need) => now().requestAccess.check(request, need),
-      refusedOrigin: (request, error) => now().requestAccess.refusedOrigin(request, error),
-      upgradeProblem: (request) => now().requestAccess.upgradeProblem(request),
-    },
-  };
-}
-
-function followingCredentials(now: () => Credentials): Credentials {
-  return {
-    get takesKeys() {
-      return now().takesKeys;
-    },
-    get takesTokens() {
-      return now().takesTokens;
-    },
-    identify: (credential) => now().identify(credential),
-    identifyTopicToken: (token) => now().identifyTopicToken(token),
-  };
-}
-
-function followingOrigins(now: () => OriginPolicy): OriginPolicy {
-  return {
-    get hasList() {
-      return now().hasList;
-    },
-    lists: (origin) => now().lists(origin),
-    names: (origin) => now().names(origin),
-    allows: (origin, host) => now().allows(origin, host),
-  };
+/** Has the members that `now` returns, and asks it at each use. */
+function following<T extends object>(now: () => T): T {
+  const follower = {} as T;
+  for (const [name, member] of Object.entries(now()) as [keyof T, T[keyof T]][]) {
+    if (typeof member === 'function')
+      follower[name] = ((...args: unknown[]) => (now()[name] as typeof member)(...args)) as typeof member;
+    else if (typeof member === 'object')
+      follower[name] = following(() => now()[name] as typeof member & object);
+    else Object.defineProperty(follower, name, { get: () => now()[name] });
+  }
+  return follower;
 }
 
 /** Each key as text, by the name that `apiKeys` gives it. */
