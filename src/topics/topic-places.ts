@@ -67,7 +67,7 @@ export class TopicPlaces {
     if (this.#emptied.delete(topic.name)) {
       // Its place is charged already.
       this.#shares.remove(coming?.maker);
-    } else if (coming !== undefined) topic.maker = coming.maker;
+    } else if (coming !== undefined) topic.chargeTo(coming.maker);
     else this.#shares.add(topic.maker);
   }
 

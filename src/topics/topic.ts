@@ -23,8 +23,7 @@ export class Topic extends Changing<Topic> {
   readonly options: TopicOptions;
   readonly ring: Ring;
   readonly state: State | undefined;
-  /** Whom its place is charged to while it has one (`TopicPlaces`). */
-  maker: Maker | undefined;
+  #maker: Maker | undefined;
   #epoch = '';
   #startOffset = 0;
   #seq = 0;
@@ -46,6 +45,16 @@ export class Topic extends Changing<Topic> {
     this.ring = new Ring(options, segments, evicted);
     this.state = options.mode === 'state' ? new State() : undefined;
     this.#bornAfterSeq = bornAfterSeq;
+  }
+
+  /** Whom its place is charged to while it has one (`TopicPlaces`). */
+  get maker(): Maker | undefined {
+    return this.#maker;
+  }
+
+  /** Its place is charged to another maker from now on. */
+  chargeTo(maker: Maker | undefined): void {
+    this.#maker = maker;
   }
 
   /** Empty until something was published. */
