@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ServerFrame } from '../../src/protocol/server-frames.ts';
 import { waitingRepliesMax } from '../../src/sessions/commands/large-replies.ts';
-import { waitingMaxBytes, waitingMessagesMax } from '../../src/sessions/outbox.ts';
+import { waitingMessagesMax } from '../../src/sessions/outbox.ts';
 import { topicOf } from '../fanout/fixtures.ts';
 import { codecs } from '../support/codecs.ts';
 import { json } from '../topics/fixtures.ts';
@@ -35,17 +35,6 @@ describe('a connection that does not read', () => {
     expect(connection.endedWith).toBeUndefined();
     session.outbox.push({ kind: 'pong', timeMs: 0 });
     expect([connection.endedWith, session.endedBy]).toEqual(['terminated', 'slow_consumer']);
-  });
-
-  test('is terminated when the waiting messages have too many bytes', async () => {
-    const { connect } = await makeGateway({ backpressureMaxBytes: 10 });
-    const { connection, session } = connect();
-    connection.stalled = true;
-    connection.buffered = 11;
-    session.outbox.send(new Uint8Array(waitingMaxBytes));
-    expect([connection.endedWith, session.unsentBytes]).toEqual([undefined, waitingMaxBytes + 11]);
-    session.outbox.send(new Uint8Array(1));
-    expect(connection.endedWith).toBe('terminated');
   });
 
   test('has no page of history made for it before it has room, and then one after the other', async () => {
