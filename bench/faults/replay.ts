@@ -73,7 +73,7 @@ export class Replay {
         break;
       case kinds.reset:
         this.#tally.resets++;
-        this.#visits.push(visit(epoch, offset));
+        this.#visits.push(this.#begin(epoch, offset));
         break;
       case kinds.lost:
         this.#visit(epoch).told.push({ after: offset, upto: hash });
@@ -181,9 +181,17 @@ export class Replay {
     if (now?.epoch === epoch) return now;
     if (now === undefined || now.epoch !== '')
       this.#complain(`something of epoch ${epoch} came without a word on it, while in ${now?.epoch}`);
-    const next = visit(epoch, 0);
+    const next = this.#begin(epoch, 0);
     this.#visits.push(next);
     return next;
+  }
+
+  /** A gateway that lags may go back to a numbering of which the client has had something. */
+  #begin(epoch: string, offset: number): Visit {
+    const before = this.#visits.findLast((each) => each.epoch === epoch && epoch !== '');
+    if (before === undefined) return visit(epoch, offset);
+    const after = Math.max(before.after, offset);
+    return { ...before, after, last: after };
   }
 
   #outOfOrder(problem: string): void {

@@ -101,6 +101,29 @@ describe('the account of a client of a stream', () => {
   });
 });
 
+describe('the account of a client that a gateway that lags takes back to a numbering', () => {
+  const inNext = (line: Line) => ({ ...line, epoch: 'e2' });
+  const away = [{ kind: start, offset: 1 }, ...each(live, 2), inNext({ kind: reset, offset: 4 })];
+
+  it('counts what it had there before, and what it gets again', () => {
+    const back = [...away, { kind: reset, offset: 2 }];
+    const had = { live: 3, resets: 2 };
+    expect(tallyOf(streamClient, [...back, ...each(live, 3, 4)], ['e1', 'e2'])).toEqual(had);
+    const again = tallyOf(streamClient, [...back, ...each(live, 2, 3, 4)], ['e1', 'e2']);
+    expect(again).toEqual({ ...had, live: 4, repeats: 1 });
+  });
+
+  it('misses what it got in neither time', () => {
+    const back = [...away, { kind: reset, offset: 2 }, ...each(live, 4)];
+    expect(tallyOf(streamClient, back, ['e1', 'e2'])).toEqual({
+      live: 2,
+      resets: 2,
+      unaccounted: 1,
+      toldAsLost: 1,
+    });
+  });
+});
+
 describe('the account of a client of a state topic', () => {
   it('takes an older value of a key for superseded, and misses the newest', () => {
     expect(tallyOf(stateClient, [{ kind: start, offset: 0 }, ...each(live, 3)])).toEqual({
