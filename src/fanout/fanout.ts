@@ -243,9 +243,8 @@ export class Fanout implements TopicListener {
     if (known === undefined && this.#patterns.areSilent) return;
     const topicFeeds = known ?? this.#topicFeeds(topic);
     this.#addPatterns(topicFeeds, undefined);
-    topicFeeds.clear();
+    topicFeeds.restarted();
     for (const feed of topicFeeds.feeds) {
-      feed.restarted();
       if (feed.view.members > 0) this.#schedule.ready(feed);
       else feed.skipToNewest();
     }

@@ -100,12 +100,19 @@ export class TopicFeeds implements FeedGroup {
     }
   }
 
-  /** Drops all publications: they are sent, or the topic began anew. */
+  /** Drops all publications. */
   clear(): void {
     if (this.#log.length === 0) return;
     this.#log = [];
     this.cost.sent();
     this.#releaseTopic();
+  }
+
+  /** The topic began anew: drops all publications. The topic stays until its members have been told. */
+  restarted(): void {
+    this.clear();
+    for (const feed of this.#feeds) feed.restarted();
+    if (this.#feeds.some(({ view }) => view.members > 0)) this.#retainTopic();
   }
 
   /** A topic with something to send stays, though its ring is empty and only patterns subscribe to it. */
@@ -119,7 +126,8 @@ export class TopicFeeds implements FeedGroup {
   #releaseTopic(): void {
     if (!this.#retainsTopic) return;
     const { newest } = this.topic.ring;
-    if (this.#feeds.some(({ view, position }) => view.members > 0 && position < newest)) return;
+    const lacks = ({ position, epoch }: Feed) => position < newest || epoch !== this.topic.epoch;
+    if (this.#feeds.some((feed) => feed.view.members > 0 && lacks(feed))) return;
     this.#retainsTopic = false;
     this.#broker.release(this.topic);
   }

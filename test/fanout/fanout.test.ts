@@ -466,6 +466,23 @@ describe('patterns', () => {
     expect(broker.find('a')).toBeUndefined();
   });
 
+  test.each([0, 5000])(
+    'a topic that began anew is not removed before members with an interval of %i ms were told',
+    async (intervalMs) => {
+      const { live, publish, turns, sink, broker } = await makeWorld();
+      const view = live('*', { intervalMs });
+      await publish('a');
+      turns.settle();
+      await publish('a');
+      broker.reset('a', 'new', 0);
+      broker.sweep();
+      turns.settle();
+      expect(kinds(sink.of(view))).toEqual(['batch', 'reset']);
+      broker.sweep();
+      expect(broker.find('a')).toBeUndefined();
+    },
+  );
+
   test('a pattern holds no topic once it has nothing to send', async () => {
     const { live, publish, turns, broker, fanout, sink } = await makeWorld();
     const view = live('*');
