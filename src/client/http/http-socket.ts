@@ -196,13 +196,15 @@ export class HttpSocket implements Socket {
       const wanted = this.#wanted.find(({ gatewayView }) => gatewayView === frame.view);
       // A stream names the losses of `subscribed` once more.
       if (!wanted || (frame.kind === 'caughtUp' && !frame.recovered && !frame.missing)) return;
+      if (frame.kind === 'caughtUp' && frame.recovered) wanted.isLagging = false;
       if ('epoch' in frame && !wanted.topic.endsWith('*')) wanted.epoch = frame.epoch ?? wanted.epoch;
       // The cursor also covers offsets without a match for the filter, which no batch covers. They are no gap.
       const told = frame.kind === 'batch' && wanted.isWhole ? { ...frame, after: 0 } : frame;
       this.#tell({ ...told, view: wanted.view });
     } else if ('views' in frame) {
-      const ended = this.#wanted.filter(({ gatewayView }) => frame.views.includes(gatewayView));
-      this.#tell({ ...frame, views: ended.map(({ view }) => view) });
+      const named = this.#wanted.filter(({ gatewayView }) => frame.views.includes(gatewayView));
+      if (frame.kind === 'lagging') for (const wanted of named) wanted.isLagging = true;
+      this.#tell({ ...frame, views: named.map(({ view }) => view) });
     } else this.#tell(frame);
   }
 
@@ -281,6 +283,9 @@ export class HttpSocket implements Socket {
     const told = { ...result, id: 0, view: wanted.view };
     if (recovered === false) this.#tell({ ...told, kind: 'caughtUp', recovered, missing });
     else if (isReset) this.#tell({ ...told, kind: 'reset' });
+    // The stream in which it lagged is over, and would have told it.
+    if (wanted.isLagging) this.#tell({ ...told, kind: 'caughtUp', recovered: true, cursor: undefined });
+    wanted.isLagging = false;
   }
 
   #name(wanted: Wanted, { view }: Granted): void {

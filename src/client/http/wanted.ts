@@ -23,12 +23,14 @@ export interface Wanted {
   command: number;
   /** It continued at its cursor, and nothing was lost. */
   isWhole: boolean;
+  /** The client was told that it lags, and not yet that it has caught up. */
+  isLagging: boolean;
 }
 
 export function wantedFrom(subscription: Subscription, command: number): Wanted {
   const { since: _since, positions: _positions, last: _last, cursor: _cursor, ...selection } = subscription;
   return {
     ...{ topic: subscription.topic, selection, start: subscription, command, cursor: undefined },
-    ...{ view: 0, gatewayView: 0, session: '', epoch: '', isWhole: false },
+    ...{ view: 0, gatewayView: 0, session: '', epoch: '', isWhole: false, isLagging: false },
   };
 }

@@ -54,6 +54,16 @@ describe('other keys of a subscription', () => {
     expect([socket.count('setKeys'), socket.count('subscribe')]).toEqual([1, 1]);
   });
 
+  it('make one that lagged live again: of the view before the gateway tells no more', async () => {
+    const { socket, grid } = await changing();
+    const told: string[] = [];
+    for (const event of ['state', 'caughtUp'] as const)
+      grid.on(event, () => told.push(`${event} ${grid.state}`));
+    socket.push({ kind: 'lagging', views: [1] });
+    socket.reply('setKeys', subscribed(2));
+    expect(told).toEqual(['state lagging', 'state live', 'caughtUp live']);
+  });
+
   it('tell of a numbering that began just before', async () => {
     const { socket, shown, grid } = await changing();
     const told: string[] = [];

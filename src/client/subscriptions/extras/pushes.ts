@@ -1,4 +1,4 @@
-import type { WireError } from '../../../protocol/frames.ts';
+import type { TopicPosition, WireError } from '../../../protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../../protocol/server-frames.ts';
 import type { Member, Registry, Shared } from '../member.ts';
 import { caughtUp, snapshot } from './feed-frames.ts';
@@ -48,6 +48,13 @@ function tellCaughtUp(wire: Shared | undefined, frame: ServerKinds['caughtUp']):
 function tellLagging(member: Member): void {
   member.enter('lagging');
   member.emitter.emit('lagging');
+}
+
+/** Its updates are live again. */
+export function endLag(member: Member, { topic, epoch, offset }: TopicPosition): void {
+  if (member.state !== 'lagging') return;
+  member.enter('live');
+  member.emitter.emit('caughtUp', { topic, epoch, offset });
 }
 
 /** The reasons for which a gateway ends a subscription, with their numbers in `src/errors/numbers.ts`. */

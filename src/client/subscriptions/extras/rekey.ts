@@ -1,6 +1,7 @@
 import type { Member, Registry, Shared } from '../member.ts';
 import type { SubscribeOptions } from '../subscribe-options.ts';
 import { complete } from './feed-frames.ts';
+import { endLag } from './pushes.ts';
 
 /** What a change of keys needs from `Subscriptions`. */
 export interface RekeyTarget extends Registry {
@@ -50,6 +51,8 @@ export function rekey(registry: Registry, wire: Shared): void {
         const known = member.topics.get(wire.topic);
         if (known) member.stand(wire.topic, known);
         member.reset(granted);
+        // Of a view that is gone the gateway does not tell when it has caught up.
+        endLag(member, granted);
         // All values follow: until then a position would say that they have come.
         if (known && !granted.recovered) complete(member, known, false);
       }
