@@ -469,6 +469,56 @@ describe('a pattern with a cursor', () => {
     expect(asked(h.socket)).toEqual([{ topic: 'p:*', cursor: 'e.9' }]);
   });
 
+  it.each([
+    ['a stream’s cursor', 'e.a~abcdefgh.3~bcdefghi.b@s.x', 'e.9~abcdefgh.3~bcdefghi.9@s.x'],
+    ['a cursor that lacks values', 'e.a!', 'e.9!'],
+  ])('goes no later than those that had begun for one with %s', async (_, cursor, start) => {
+    const h = await pattern({ cursor: 'e.9' });
+    h.client.subscribe('p:*', { cursor });
+    await settled();
+    expect(asked(h.socket)).toEqual([{ topic: 'p:*', cursor: start }]);
+  });
+
+  it('goes back to the first of a topic that those that had begun never heard of', async () => {
+    const h = await pattern();
+    const told = record(h.client.subscribe('p:*', { since: [{ topic: 'p:1', epoch: 'e1', offset: 6 }] }));
+    await settled();
+    // The first may have been about to be sent the fifth and sixth.
+    const start = { topic: 'p:1', epoch: 'e1', offset: 0 };
+    expect(asked(h.socket)).toEqual([{ topic: 'p:*', positions: [start] }]);
+    const topics = [
+      {
+        ...start,
+        offset: 4,
+        mode: 'stream',
+        ...{ recovered: false, missing: { after: 0, upto: 4 } },
+      } as const,
+    ];
+    grant(h.socket, { topic: 'p:*', view: 10, epoch: '', topics });
+    h.socket.push(batch(4, 7, { view: 10, topic: 'p:1', epoch: 'e1' }));
+    expect([h.told, told]).toEqual([[['gap', 0, 4], 5, 6, 7], [7]]);
+  });
+
+  it('tells that topics may have come and gone where it goes on by positions before it was level', async () => {
+    const h = harness();
+    const socket = await h.arrive();
+    const own = { topic: '$all', view: 1, mode: 'stream', epoch: 'e1', offset: 0, cursor: 'c0' } as const;
+    socket.push({ kind: 'subscribed', results: [own] });
+    const since = [{ topic: 'p:1', epoch: 'e1', offset: 6 }];
+    const told = record(h.client.subscribe('p:*', { since }));
+    await settled();
+    grant(socket, { topic: 'p:*', view: 9, epoch: '', topics: [] });
+    expect(told).toEqual([]);
+    expect(asked(await comeBack(h))).toContainEqual(
+      expect.objectContaining({ topic: 'p:*', positions: since }),
+    );
+    grant(h.socket, own, { topic: 'p:*', view: 9, epoch: '', topics: [], cursor: 'c1' });
+    expect(told).toEqual(['gap']);
+    expect(asked(await comeBack(h))).toContainEqual(expect.objectContaining({ topic: 'p:*', cursor: 'c1' }));
+    grant(h.socket, own, { topic: 'p:*', view: 9, epoch: '', recovered: true, cursor: 'c2' });
+    expect(told).toEqual(['gap', 'recovered']);
+  });
+
   it('goes back for none before the values of its state topics have come', async () => {
     const h = await pattern({ cursor: 'e.9!' });
     h.client.subscribe('p:*', { cursor: 'e.1' });

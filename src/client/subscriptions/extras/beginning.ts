@@ -1,7 +1,7 @@
 import type { TopicPosition, Subscription as WireSubscription } from '../../../protocol/frames.ts';
 import type { Member, Shared, WireExtras } from '../member.ts';
 import { positionsMax } from '../positions-max.ts';
-import { isLaterCursor } from './later-cursor.ts';
+import { earlierCursor } from './earlier-cursor.ts';
 
 /** The start of a subscription. */
 export interface Beginning {
@@ -39,8 +39,8 @@ export function beginning(
     return { members, starts, wire: { cursor, ...(starts.length > 0 && { positions: starts }) } };
   }
   if (own !== undefined) {
-    const isBehind = extras.isLevel && cursor !== undefined && isLaterCursor(own, cursor);
-    return { members, starts: [], wire: { cursor: isBehind ? cursor : own } };
+    const isShared = extras.isLevel && cursor !== undefined;
+    return { members, starts: [], wire: { cursor: isShared ? earlierCursor(own, cursor) : own } };
   }
   if (all.size === 0 && !extras.wasLive) return fresh(members);
   // The gateway sends everything that it has of topics that are not listed, and the client skips what it has had.
@@ -98,12 +98,16 @@ function snapshotsOf({ topics }: Member): readonly TopicPosition[] {
   return [...topics].flatMap(([topic, { awaitsSnapshot }]) => (awaitsSnapshot ? nothingOf(topic) : []));
 }
 
-/** A level member may lack something before this position, which it was not sent yet. */
+/**
+ * A level member may lack something before this position, which it was not sent yet: in a topic that it has not heard
+ * of, everything.
+ */
 function lowest(at: TopicPosition, members: Iterable<Member>): TopicPosition {
   let { offset } = at;
   for (const { stage, topics } of members) {
     const own = topics.get(at.topic);
-    if (!stage && own?.epoch === at.epoch && !own.awaitsSnapshot) offset = Math.min(offset, own.offset);
+    if (stage || own?.awaitsSnapshot) continue;
+    if (!own || own.epoch === at.epoch) offset = Math.min(offset, own?.offset ?? 0);
   }
   return { ...at, offset };
 }

@@ -32,6 +32,11 @@ export class WireExtras implements Port {
   #isAtEnd = false;
   #starts: readonly TopicPosition[] | undefined;
   askedAfter: string | undefined;
+  /**
+   * Members that go on by positions alone, of a gateway that has cursors: whether other topics came and went meanwhile
+   * is unknown.
+   */
+  #unsure: readonly Member[] = [];
   readonly #wire: Shared;
 
   constructor(wire: Shared) {
@@ -80,6 +85,8 @@ export class WireExtras implements Port {
     this.#starts = starts;
     this.#isAtEnd = atEnd;
     this.#isByCursor = isPattern && wire.cursor !== undefined;
+    const isByPositions = wire.cursor === undefined && this.askedAfter !== undefined;
+    this.#unsure = isByPositions ? asked.filter(({ wasLive }) => wasLive) : [];
     for (const member of members) member.extras?.toTurn(asked.includes(member));
     return { filter: options.filter, presence, keys, ...wire };
   }
@@ -91,7 +98,10 @@ export class WireExtras implements Port {
     this.wasLive = true;
     this.keyed?.toGranted();
     this.#isInbox = inbox === true;
-    for (const member of wire.audience()) member.begin(result, this.#starts ?? starts, this.#isByCursor);
+    for (const member of wire.audience()) {
+      member.begin(result, this.#starts ?? starts, this.#isByCursor);
+      if (this.#unsure.includes(member)) member.emitter.emit('gap', { topic: wire.topic, epoch: '' });
+    }
     const isToCome = wire.isPattern && cursor === undefined && wire.cursor !== undefined;
     if (!isToCome) this.#toLevel();
     // The connection may have been lost before the gateway got the last acknowledgement.
