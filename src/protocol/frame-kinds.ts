@@ -1,17 +1,13 @@
 import { commandKinds } from './client-frames.ts';
 import { serverKinds } from './server-frames.ts';
 
+/** The names of commands and of kinds of frames ("caughtUp", "caught_up"): no types of publications. */
 const controlNames: ReadonlySet<string> = new Set(
   [...commandKinds, ...serverKinds].flatMap((name) => [name, snakeCase(name)]),
 );
 
 function snakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
-/** Whether it is the name of a command or of a kind of frame ("caughtUp", "caught_up"): no type of a publication. */
-export function isControlName(name: string): boolean {
-  return controlNames.has(name);
 }
 
 const publicationType = /^[A-Za-z0-9_\-.:]{1,64}$/;

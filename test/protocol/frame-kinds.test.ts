@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { commandKinds } from '../../src/protocol/client-frames.ts';
 import { codecs, negotiate } from '../../src/protocol/codecs.ts';
-import { isControlName, publicationTypeProblem } from '../../src/protocol/frame-kinds.ts';
+import { publicationTypeProblem } from '../../src/protocol/frame-kinds.ts';
 import { fromInstant, toInstant } from '../../src/protocol/instant.ts';
 import { fromBase64, toBase64 } from '../../src/protocol/json/base64.ts';
 import { jsonPayloadProblem } from '../../src/protocol/payload.ts';
@@ -19,10 +19,8 @@ describe('the type of a publication', () => {
   });
 
   it('may not be the name of a control frame', () => {
-    for (const name of [...commandKinds, ...serverKinds, 'caught_up', 'going_away']) {
-      expect(isControlName(name)).toBe(true);
-      expect(publicationTypeProblem(name)).toBeDefined();
-    }
+    for (const name of [...commandKinds, ...serverKinds, 'caught_up', 'going_away'])
+      expect(publicationTypeProblem(name)).toContain('control frame');
   });
 });
 

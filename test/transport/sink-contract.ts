@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { CloseCode } from '../../src/errors.ts';
 import type { Sink } from '../../src/fanout/sink.ts';
 import type { ClientFrame } from '../../src/protocol/client-frames.ts';
@@ -11,6 +11,7 @@ import { type GatewayOptions, makeGateway } from '../sessions/fixtures.ts';
 import type { Codec } from '../support/codecs.ts';
 import { codecs } from '../support/codecs.ts';
 import { Expander } from '../support/expander.ts';
+import { opened } from '../support/opened.ts';
 import { json } from '../topics/fixtures.ts';
 
 export type Gateway = Awaited<ReturnType<typeof makeGateway>>;
@@ -56,15 +57,9 @@ export function sinkContract({
   formats = [codecs.protobuf, codecs.json],
 }: ContractOptions): void {
   const [usual] = formats;
-  const opened: Transport[] = [];
-  afterEach(() => {
-    for (const transport of opened.splice(0)) transport.close();
-  });
-
   async function start(options: GatewayOptions = {}) {
     const gateway = await makeGateway({ backpressureMaxBytes, ...options });
-    const transport = await open(gateway, backpressureMaxBytes);
-    opened.push(transport);
+    const transport = await opened(open(gateway, backpressureMaxBytes));
     const settle = async () => {
       await gateway.settle();
       await loopTurn();

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
+import { opened } from '../support/opened.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 import { faintTexts } from './support/contrast.ts';
 import { connectionState, cpu, useDashboard } from './support/dashboard.ts';
@@ -10,7 +11,7 @@ const byKey = { 'x-api-key': apiKey };
 const guarded = { apiKeys: [apiKey], tokenSecret };
 
 const dashboard = useDashboard();
-const { start, startProcess, open, keep } = dashboard;
+const { start, startProcess, open } = dashboard;
 
 const publish = (topic: string, value: number) =>
   dashboard.publish(topic, 'monitoring_update', 'cpu', cpu(value), byKey);
@@ -207,7 +208,7 @@ describe('below a path, behind a proxy that strips it', () => {
   it('the dashboard, its files and its connection work', async () => {
     const { port } = await start(guarded);
     await publish('server:web-01', 11);
-    const proxy = keep(await PrefixProxy.start('/push/', port));
+    const proxy = await opened(PrefixProxy.start('/push/', port));
     const { page, problems } = await open(`${proxy.url}#token=${await token('server:*')}`);
     await reads(page, '11.0');
     await live(page);
@@ -219,7 +220,7 @@ describe('below a path, behind a proxy that strips it', () => {
   it('the SDK works too, imported and connected by relative addresses', async () => {
     const { port } = await start(guarded);
     await publish('server:web-01', 11);
-    const proxy = keep(await PrefixProxy.start('/deep/er/', port));
+    const proxy = await opened(PrefixProxy.start('/deep/er/', port));
     const { page } = await open(`${proxy.url}healthz`);
     const credential = await token('server:*');
     await page.addScriptTag({

@@ -1,29 +1,23 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { loadConfig } from '../../../src/config.ts';
 import { startServer } from '../../../src/server.ts';
-import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import type { TestGateway } from '../../support/gateway.ts';
 import { type Frame, JsonClient } from '../../support/json-client.ts';
 import { publishRequest, RawSocket } from '../../support/raw-socket.ts';
+import { gatewayOfTest } from '../../support/sdk.ts';
 import { temporaryFolder } from './fixtures.ts';
 
 let temporary: ReturnType<typeof temporaryFolder>;
-let gateways: TestGateway[] = [];
 beforeEach(() => {
   temporary = temporaryFolder();
-});
-afterEach(async () => {
-  for (const gateway of gateways) await gateway.close();
-  gateways = [];
-  temporary.remove();
+  onTestFinished(() => temporary.remove());
 });
 
-async function start(more: Record<string, unknown> = {}, file?: string): Promise<TestGateway> {
+function start(more: Record<string, unknown> = {}, file?: string): Promise<TestGateway> {
   const flags = { engine: 'lmdb', dataDir: temporary.folder, shutdownGraceSeconds: 0, ...more };
-  const gateway = await startGateway(flags, file);
-  gateways.push(gateway);
-  return gateway;
+  return gatewayOfTest(flags, file);
 }
 
 async function publish(gateway: TestGateway, topic: string, data: unknown, key?: string) {
@@ -186,8 +180,7 @@ describe('a gateway on lmdb', () => {
   });
 
   test('gives its data folder back when it can’t listen', async () => {
-    const other = await startGateway();
-    gateways.push(other);
+    const other = await gatewayOfTest();
     await expect(start({ port: other.port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
     await start();
   });

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { knownFlags } from '../../../src/engines/beside.ts';
 import { besideFlagsOf, type Formats, formats } from '../../../src/engines/redis/formats.ts';
 import { type RedisProcess, startRedis } from '../../support/redis-server.ts';
@@ -6,7 +6,6 @@ import { commandsTo, type Node, openNode, single, until } from './fixtures.ts';
 
 let redis: RedisProcess;
 let commands: ReturnType<typeof commandsTo>;
-let nodes: Node[] = [];
 
 /** A version of the gateway, by the formats that it knows. */
 async function open(oldest: number, newest: number): Promise<Node> {
@@ -15,7 +14,7 @@ async function open(oldest: number, newest: number): Promise<Node> {
     // What refuses to start does so at the first attempt, or the test takes too long.
     openWithinMs: { unreached: 600_000, reached: 600_000 },
   });
-  nodes.push(node);
+  onTestFinished(() => node.engine.close());
   return node;
 }
 
@@ -26,10 +25,6 @@ beforeAll(async () => {
   commands = commandsTo(redis.url);
 });
 beforeEach(() => commands.flushall());
-afterEach(async () => {
-  await Promise.all(nodes.map(({ engine }) => engine.close()));
-  nodes = [];
-});
 afterAll(async () => {
   commands.disconnect();
   await redis.remove();

@@ -1,6 +1,6 @@
 import type { TemplatedApp } from 'uWebSockets.js';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { eventLoop } from '../../../src/fanout/schedule.ts';
 import { listen } from '../../../src/transport/uws/listen.ts';
 import { loadUws } from '../../../src/transport/uws/load.ts';
@@ -8,16 +8,12 @@ import { Polls } from '../../../src/transport/uws/polls.ts';
 import { EventStreams } from '../../../src/transport/uws/sse.ts';
 import { StreamReads } from '../../../src/transport/uws/stream-reads.ts';
 import { makeGateway } from '../../sessions/fixtures.ts';
+import { ofTest } from '../../support/opened.ts';
 import { SseClient } from '../../support/sse-client.ts';
 import { json } from '../../topics/fixtures.ts';
 import { streamParts } from './stream-parts.ts';
 
 // Streams and polls on a clock and an event loop that the test turns.
-
-const opened: { close(): unknown }[] = [];
-afterEach(() => {
-  for (const each of opened.splice(0).reverse()) each.close();
-});
 
 const heartbeatMs = 15_000;
 const writeTimeoutMs = 30_000;
@@ -53,7 +49,7 @@ async function start(turnBudgetMs = 5) {
   streams.serve(app);
   polls.serve(app);
   const { port } = await listen(uws, app, '127.0.0.1', 0);
-  opened.push(app);
+  ofTest(app);
   /** Turns both event loops until it is done. */
   const turning = async <T>(promise: Promise<T>): Promise<T> => {
     let isDone = false;
@@ -68,7 +64,7 @@ async function start(turnBudgetMs = 5) {
   };
   const stream = async () => {
     const client = await turning(SseClient.open({ port, path: '/sse?topic=t' }));
-    opened.push(client);
+    ofTest(client);
     await turning(client.until(() => client.of('subscribed').length === 2));
     return client;
   };

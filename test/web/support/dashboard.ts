@@ -1,14 +1,14 @@
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll } from 'vitest';
+import { afterAll, beforeAll } from 'vitest';
 import { TestBrowser } from '../../support/browser.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { GatewayProcess } from '../../support/gateway-process.ts';
+import { ofTest, opened } from '../../support/opened.ts';
 
 /** A browser for the tests of a file, and what each of them opens and starts, which ends with it. */
 export function useDashboard() {
   let browser: TestBrowser;
   let url: string;
-  const opened: { close(): unknown }[] = [];
 
   beforeAll(async () => {
     browser = await TestBrowser.launch();
@@ -16,26 +16,15 @@ export function useDashboard() {
 
   afterAll(() => browser.close());
 
-  afterEach(async () => {
-    for (const each of opened.splice(0).reverse()) await each.close();
-  });
-
-  function keep<T extends { close(): unknown }>(each: T): T {
-    opened.push(each);
-    return each;
-  }
-
   return {
-    keep,
     async start(...options: Parameters<typeof startGateway>): Promise<TestGateway> {
-      const started = keep(await startGateway(...options));
+      const started = await opened(startGateway(...options));
       url = started.url;
       return started;
     },
     /** As a process of its own, which can be killed. */
     async startProcess(...flags: readonly string[]): Promise<GatewayProcess> {
-      const started = await GatewayProcess.start('--port', '0', ...flags);
-      keep({ close: () => started.kill() });
+      const started = await opened(GatewayProcess.start('--port', '0', ...flags));
       url = started.url;
       return started;
     },
@@ -50,7 +39,7 @@ export function useDashboard() {
     },
     async open(url: string) {
       const page = await browser.open(url);
-      keep(page.page);
+      ofTest(page.page);
       return page;
     },
   };
