@@ -5,7 +5,7 @@ import { cpuSeconds, waitSeconds } from './support/proc.ts';
 import { median, percentText } from './support/report.ts';
 import { atMost, type Claim, claim, numbers, type OptionsOf, scenario } from './support/scenario.ts';
 import { saturate } from './trials/saturate.ts';
-import { type Started, type Subject, sluice, socketIo, startSubject } from './trials/subject.ts';
+import { rawEach, type Started, type Subject, sluice, socketIo, startSubject } from './trials/subject.ts';
 import {
   type Loaded,
   settled,
@@ -24,7 +24,7 @@ const options = {
   },
   rate: { default: 1000, sentence: 'Publications per second.' },
   bytes: { default: 200, sentence: 'Size of a payload.' },
-  warmUp: { default: 4, sentence: 'Seconds before, of each system.' },
+  warmUp: { default: 15, sentence: 'Seconds before, of each system: until V8 has compiled what runs often.' },
   seconds: { default: 2, sentence: 'Measured time of each window.' },
   rounds: { default: 10, sentence: 'Each has a window of each system, in turn.' },
   probes: { default: 250, sentence: 'Connections that take the time.' },
@@ -42,7 +42,9 @@ interface System {
 const one: System = { name: 'one node, memory', subject: sluice('protobuf'), hasRedis: false };
 const two: System = { name: 'two nodes, Redis', subject: sluice('protobuf'), hasRedis: true };
 const other: System = { name: 'socket.io, two nodes, Redis streams', subject: socketIo, hasRedis: true };
-const systems = [one, two, other];
+/** What no system between two servers and one Redis can do without. */
+const least: System = { name: 'raw uWS, two nodes, Redis channel', subject: rawEach, hasRedis: true };
+const systems = [one, two, other, least];
 
 /** A limit relative to socket.io with its Redis streams adapter. */
 const p99Limit = 0.5;
@@ -190,8 +192,8 @@ async function measureAll(
 }
 
 const columns = [
-  ...['subject', 'topics', 'p50 ms', 'p99 ms', 'p99 less own waits', 'max ms', 'lost', 'most msg/s'],
-  ...['CPU us', 'waits us', 'CPU of the reader', 'load CPU', 'load timers p99 ms'],
+  ...['subject', 'topics', 'p50 ms', 'p99 ms', 'p99 to socket.io', 'p99 less own waits', 'max ms'],
+  ...['lost', 'most msg/s', 'CPU us', 'waits us', 'CPU of the reader', 'load CPU', 'load timers p99 ms'],
 ];
 const redisColumns = [
   ...['subject', 'topics', 'sent', 'commands', 'bytes in', 'bytes out', 'Redis CPU us', 'listener CPU us'],
@@ -209,11 +211,13 @@ function told(seen: Map<System, Seen>, topicCount: number, rounds: number) {
   const of = (system: System, pick: (window: Window) => number) =>
     median(taken.map((i) => pick(windowsOf(system)[i] as Window)));
   const p99 = (system: System, i: number) => (windowsOf(system)[i] as Window).received.latency.p99Ms;
+  const toOther = (system: System) => median(taken.map((i) => p99(system, i) / p99(other, i)));
   const lost = (system: System) => windowsOf(system).reduce((sum, window) => sum + window.lost, 0);
   const rows = systems.map((system) => [
     ...[system.name, topicCount],
     of(system, ({ received }) => received.latency.p50Ms),
     of(system, ({ received }) => received.latency.p99Ms),
+    `${toOther(system).toFixed(2)} x`,
     of(system, ({ received }) => received.awakeLatency.p99Ms),
     of(system, ({ received }) => received.latency.maxMs),
     lost(system),
@@ -232,7 +236,7 @@ function told(seen: Map<System, Seen>, topicCount: number, rounds: number) {
       const listenerUs = of(system, (window) => window.listenerUs);
       return [system.name, topicCount, sent, commands, bytesIn, bytesOut, microseconds, listenerUs];
     });
-  const ratio = median(taken.map((i) => p99(two, i) / p99(other, i)));
+  const ratio = toOther(two);
   const claims: Claim[] = [
     claim(`${topicCount} topics: nothing is lost, repeated or out of place`, lost(two) === 0, lost(two)),
     ...(isJudged

@@ -74,7 +74,7 @@ export const scenarios: Readonly<Record<string, Entry>> = {
     load: () => import('./engines.ts'),
   },
   cluster: {
-    sentence: 'Two nodes on one Redis beside one in memory, and beside socket.io: latency and costs.',
+    sentence: 'Two nodes on one Redis beside one in memory, socket.io and a bare channel: latency and costs.',
     load: () => import('./cluster.ts'),
   },
   workers: {
