@@ -128,7 +128,7 @@ export class FrameApplication {
   #begin({ epoch = '', offset = 0 }: Frame): void {
     const isAnother = this.#epoch !== '';
     this.#isAnew = isAnother;
-    this.#journal.add(isAnother ? kinds.reset : kinds.start, this.#index, epoch, offset);
+    this.#journal.add(isAnother ? kinds.restart : kinds.start, this.#index, epoch, offset);
     this.#epoch = epoch;
     this.#position = offset;
   }

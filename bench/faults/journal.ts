@@ -18,6 +18,8 @@ export const kinds = {
   lost: 8,
   /** A client was told that the topic's numbering began anew, after this offset. */
   reset: 9,
+  /** The same of a client that remembers no earlier numbering: it may get again what it had there. */
+  restart: 10,
 } as const;
 export type Kind = (typeof kinds)[keyof typeof kinds];
 

@@ -75,6 +75,10 @@ export class Replay {
         this.#tally.resets++;
         this.#visits.push(this.#begin(epoch, offset));
         break;
+      case kinds.restart:
+        this.#tally.resets++;
+        this.#visits.push(visit(epoch, offset));
+        break;
       case kinds.lost:
         this.#visit(epoch).told.push({ after: offset, upto: hash });
         break;

@@ -49,7 +49,7 @@ function tallyOf(client: number, lines: readonly Line[], epochs?: string[]): Par
   return Object.fromEntries(Object.entries(tally).filter(([, count]) => count > 0));
 }
 
-const { start, live, recovered, lost, reset, entry, snapshot } = kinds;
+const { start, live, recovered, lost, reset, restart, entry, snapshot } = kinds;
 const each = (kind: typeof live | typeof recovered, ...offsets: number[]): Line[] =>
   offsets.map((offset) => ({ kind, offset }));
 
@@ -111,6 +111,11 @@ describe('the account of a client that a gateway that lags takes back to a numbe
     expect(tallyOf(streamClient, [...back, ...each(live, 3, 4)], ['e1', 'e2'])).toEqual(had);
     const again = tallyOf(streamClient, [...back, ...each(live, 2, 3, 4)], ['e1', 'e2']);
     expect(again).toEqual({ ...had, live: 4, repeats: 1 });
+  });
+
+  it('counts no repeats of a client that remembers no earlier numbering', () => {
+    const back = [...away, { kind: restart, offset: 1 }, ...each(live, 2, 3, 4)];
+    expect(tallyOf(streamClient, back, ['e1', 'e2'])).toEqual({ live: 4, resets: 2, toldAsLost: 2 });
   });
 
   it('misses what it got in neither time', () => {
