@@ -11,6 +11,10 @@ import { check, type Spec, type Subscriber } from './subscription.ts';
 export interface Place {
   readonly gateway: Gateway;
   readonly transport: string;
+  /** The payloads of what this client published for others. */
+  readonly forOthers: ReadonlySet<string>;
+  /** A listener has had a publication. */
+  heard(): void;
 }
 
 /** What an application has of one subscription of the SDK, and was told that it will not get. */
@@ -72,7 +76,10 @@ export class AppSubscription {
     subscription.on('state', (state) => state === 'live' && this.#isLive());
     subscription.on(
       'publication',
-      listen((...args) => this.#take(...args)),
+      listen((...args) => {
+        this.#take(...args);
+        this.#who.heard();
+      }),
     );
     subscription.on(
       'gap',
@@ -91,7 +98,10 @@ export class AppSubscription {
   }
 
   #isLive(): void {
-    this.#joined ??= { engine: this.#model.engines, seq: this.#who.gateway.broker.commits.seq };
+    const { broker, engine } = this.#who.gateway;
+    // Of commits that it has missed a gateway only knows how many there are.
+    const seq = Math.max(broker.commits.seq, engine.seq);
+    this.#joined ??= { engine: this.#model.engines, seq };
   }
 
   #take(publication: ReceivedPublication, { epoch }: PublicationMeta): void {
@@ -111,7 +121,8 @@ export class AppSubscription {
     check(isSame(copy, original), 'not what was published', spec, copy, original);
     check(matches(spec, original), 'a publication that it did not ask for', spec, original);
     const isForAll = isState(topic) && spec.filter !== undefined && original.removed === true;
-    const isOwn = this.#who.transport === 'websocket' && original.except === this.#who.session;
+    const isBySession = this.#who.transport === 'websocket' && original.except === this.#who.session;
+    const isOwn = isBySession || this.#who.forOthers.has(publication.text);
     check(!isOwn || isForAll, 'its own publication', spec, original);
   }
 

@@ -6,6 +6,7 @@ import type { Fields } from './world.ts';
 
 export const roomy: GatewayOptions = {
   topicHistoryMaxPublications: 200,
+  topicHistoryMaxAgeMs: 60_000,
   topicHistoryMaxBytes: 1_000_000,
   historyMaxBytes: 1_000_000,
   batchMaxDelayMs: 0,

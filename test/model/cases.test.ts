@@ -442,6 +442,15 @@ describe.each([
     await world.settle();
   });
 
+  test('is live again where it subscribes to something else while it lags', async () => {
+    const { world, client } = await app({ ...tight, batchMaxPublications: 1, turnBudgetMs: 0 });
+    client.subscribe([of('a')], end);
+    await world.gateway.advance(2500);
+    client.whenHeard?.(() => client.subscribe([of('a', { intervalMs: 500 })], { at: 'last', count: 1 }));
+    world.publish(many(20, to('a')));
+    await world.settle();
+  });
+
   test('gets nothing twice from a gateway that has not heard of it yet', async () => {
     const { world, client } = await app(tight, 2);
     client.subscribe([of('a'), of('m'), of('p:*')], end);

@@ -1,7 +1,9 @@
+import type { Published } from '../../src/client/offline-queue.ts';
 import type { Commands } from '../../src/protocol/client-frames.ts';
 import type {
   Granted,
   Position,
+  PublishFields,
   SubscribeResult,
   Subscription,
   TopicPosition,
@@ -22,6 +24,9 @@ export type Start =
   | { readonly at: 'end' }
   | { readonly at: 'last' | 'back'; readonly count: number }
   | { readonly at: 'foreign'; readonly offset: number };
+
+/** What a client publishes, but for the payload. */
+export type Publishing = Partial<PublishFields> & Pick<PublishFields, 'topic'>;
 
 /** A client, whatever its transport. */
 export interface ModelClient extends Subscriber {
@@ -60,6 +65,10 @@ export interface ModelClient extends Subscriber {
   roam(): void;
   /** The bytes that it reads in a turn, from now on. */
   read(bytes: number): void;
+  /** Publishes for all but itself. Rejects if it is not known that it was committed. */
+  publish?(payload: object, fields: Publishing): Promise<Published>;
+  /** Runs this in the listener to its next publication. Otherwise its application does it at once. */
+  whenHeard?(run: () => void): void;
 }
 
 const goOn: Start = { at: 'end' };

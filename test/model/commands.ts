@@ -1,6 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import fc from 'fast-check';
-import type { Start } from './client.ts';
+import type { ModelClient, Start } from './client.ts';
 import { NodeEngine } from './engine.ts';
 import { promises } from './loop.ts';
 import { isState } from './model.ts';
@@ -130,6 +130,23 @@ const subscriptions = [
   step('takeUp', fc.tuple(client, fc.nat(5)), (world, [i, pick]) => world.client(i).takeUp(pick)),
 ];
 
+/** What applications do in their listeners too. */
+const inListeners = [
+  step('publishBy', fc.tuple(client, publishing), (world, [i, { fields }]) => world.publishBy(i, fields)),
+  step('unsubscribe when heard', fc.tuple(client, fc.nat(5)), (world, [i, pick]) =>
+    whenHeard(world, i, (each) => each.unsubscribe(pick)),
+  ),
+  step('subscribe when heard', fc.tuple(client, spec, start), (world, [i, each, at]) =>
+    whenHeard(world, i, (one) => one.subscribe([each], at)),
+  ),
+];
+
+function whenHeard(world: World, pick: number, run: (client: ModelClient) => void): void {
+  const client = world.client(pick);
+  if (client.whenHeard === undefined) run(client);
+  else client.whenHeard(() => run(client));
+}
+
 const connections = [
   step('disconnect', client, (world, i) => world.client(i).disconnect()),
   step('connect', client, (world, i) => world.client(i).connect()),
@@ -156,6 +173,7 @@ const engine = [
 const reloaded = fc.record(
   {
     topicHistoryMaxPublications: fc.constantFrom(4, 12, 200),
+    topicHistoryMaxAgeMs: fc.constantFrom(300, 60_000),
     topicHistoryMaxBytes: fc.constantFrom(2000, 1_000_000),
     batchMaxDelayMs: fc.constantFrom(0, 5, 50),
     batchMaxBytes: fc.constantFrom(200, 65_536),
@@ -206,6 +224,7 @@ function onNode(name: string, run: (node: LogNode) => void | Promise<void>): fc.
 const common = [
   ...publishes,
   ...publishes,
+  ...inListeners,
   ...subscriptions,
   ...connections,
   ...times,

@@ -1,5 +1,5 @@
 import { authorizer } from '../../src/auth/authorize.ts';
-import { localIdentity } from '../../src/auth/identity.ts';
+import { type Identity, localIdentity } from '../../src/auth/identity.ts';
 import type { Awaitable } from '../../src/awaitable.ts';
 import { PageCache } from '../../src/catch-up/page-cache.ts';
 import type { CloseCode } from '../../src/errors.ts';
@@ -49,6 +49,7 @@ import { type StreamAsked, Streams } from './streams.ts';
 /** What differs from run to run. */
 export interface GatewayOptions {
   readonly topicHistoryMaxPublications: number;
+  readonly topicHistoryMaxAgeMs: number;
   readonly topicHistoryMaxBytes: number;
   readonly historyMaxBytes: number;
   readonly batchMaxDelayMs: number;
@@ -65,6 +66,10 @@ export interface GatewayOptions {
   readonly numberingsMax: number;
   /** 0: each catch-up waits for a turn of its own. */
   readonly turnBudgetMs: number;
+  /** Its clients are devices of one user, to whom `b` is an inbox. */
+  readonly hasInbox?: boolean;
+  /** Clients have tokens, which expire after this time. */
+  readonly tokensMs?: number | undefined;
   /** As much as it can, with dictionaries that are replaced as often as they can be. */
   readonly compresses: boolean;
 }
@@ -73,20 +78,25 @@ export interface GatewayOptions {
 export type Reloadable = Pick<
   GatewayOptions,
   | 'topicHistoryMaxPublications'
+  | 'topicHistoryMaxAgeMs'
   | 'topicHistoryMaxBytes'
   | 'batchMaxDelayMs'
   | 'batchMaxBytes'
   | 'batchMaxPublications'
 >;
 
-export const ringMaxAgeMs = 60_000;
 export const writeTimeoutMs = 30_000;
 export const sweepMs = 1000;
 const nothing = () => undefined;
 
 function topicOptions(mode: Mode, limits: Reloadable): TopicOptions {
-  const { topicHistoryMaxPublications: maxPublications, topicHistoryMaxBytes: maxBytes } = limits;
-  return { mode, maxPublications, maxAgeMs: ringMaxAgeMs, maxBytes, ttlMs: undefined };
+  return {
+    mode,
+    maxPublications: limits.topicHistoryMaxPublications,
+    maxAgeMs: limits.topicHistoryMaxAgeMs,
+    maxBytes: limits.topicHistoryMaxBytes,
+    ttlMs: undefined,
+  };
 }
 
 function refreshPlansOf({ refreshMs, refreshesChanged }: GatewayOptions): RefreshPlan[] {
@@ -112,6 +122,7 @@ export class Gateway {
   readonly #machine: Machine;
   readonly #process: Process;
   readonly #streams: Streams;
+  readonly #identity: Identity;
   readonly #connectionLimits: ConnectionLimits;
   readonly #held = new Map<string, Seen[][]>();
   readonly #limits: { -readonly [Name in keyof Reloadable]: Reloadable[Name] };
@@ -178,7 +189,8 @@ export class Gateway {
     const authorize = authorizer({
       default: { presence: false, anonymous: { subscribe: true, publish: true } },
     });
-    const inbox = new Inbox({ broker: this.broker, isOn: () => false });
+    this.#identity = { ...localIdentity, ...(options.hasInbox === true && { user: 'u' }) };
+    const inbox = new Inbox({ broker: this.broker, isOn: (topic) => topic === 'b' });
     const presence = new Presence({
       ...{ fanout, isOn: () => false, nowMs: clock, metrics },
       held: new HeldBytes({ perPayer: 0, total: 0 }),
@@ -231,7 +243,10 @@ export class Gateway {
         inbox,
         application: {},
         payloadMaxBytes: 65_536,
-        identify: () => new SluiceError('unauthorized'),
+        identify: () => ({
+          ...this.#identity,
+          expiresAtMs: this.broker.wallMs() + (options.tokensMs ?? 0),
+        }),
         refusal: () => undefined,
         authorize,
         metrics,
@@ -269,6 +284,7 @@ export class Gateway {
       sessions: this.sessions,
       broker: this.broker,
       connectionLimits: this.#connectionLimits,
+      identity: this.#identity,
       loop: this.#process,
       metrics,
       writeTimeoutMs,
@@ -289,7 +305,7 @@ export class Gateway {
     return this.network.open(
       {
         opening: {
-          peer: { identity: localIdentity, address: 'here', addressKey: 'here', seat },
+          peer: { identity: this.#identity, address: 'here', addressKey: 'here', seat },
           codec,
           topic: undefined,
           startedAtMs: this.loop.nowMs(),

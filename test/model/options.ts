@@ -4,6 +4,8 @@ import type { GatewayOptions } from './gateway.ts';
 /** Those of a random gateway. */
 export const options: fc.Arbitrary<GatewayOptions> = fc.record({
   topicHistoryMaxPublications: fc.constantFrom(4, 12, 200),
+  // Also less than the interval of a subscription.
+  topicHistoryMaxAgeMs: fc.constantFrom(60_000, 60_000, 300),
   topicHistoryMaxBytes: fc.constantFrom(2000, 1_000_000),
   historyMaxBytes: fc.constantFrom(4000, 1_000_000),
   batchMaxDelayMs: fc.constantFrom(0, 5, 50),
@@ -18,3 +20,8 @@ export const options: fc.Arbitrary<GatewayOptions> = fc.record({
   turnBudgetMs: fc.constantFrom(0, 5),
   compresses: fc.constant(false),
 });
+
+/** Those of one with tokens and an inbox, which clients without the SDK do not expect. */
+export const sdkOptions: fc.Arbitrary<GatewayOptions> = fc
+  .tuple(options, fc.record({ hasInbox: fc.boolean(), tokensMs: fc.constantFrom(undefined, 4000) }))
+  .map(([one, more]) => ({ ...one, ...more }));

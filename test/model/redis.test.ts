@@ -4,7 +4,6 @@ import { commandsTo, single } from '../engines/redis/fixtures.ts';
 import { type RedisProcess, startRedis } from '../support/redis-server.ts';
 import { of, tight, to } from './case.ts';
 import { steps } from './commands.ts';
-import { ringMaxAgeMs } from './gateway.ts';
 import { promises } from './loop.ts';
 import { isState } from './model.ts';
 import { options } from './options.ts';
@@ -42,7 +41,7 @@ function engineOf({ options, nowMs, model }: World, prefix: string): RedisEngine
     mode: isState(topic) ? ('state' as const) : ('stream' as const),
     maxPublications: options.topicHistoryMaxPublications,
     maxBytes: options.topicHistoryMaxBytes,
-    maxAgeMs: ringMaxAgeMs,
+    maxAgeMs: options.topicHistoryMaxAgeMs,
   });
   const { numberingsMax } = options;
   return new RedisEngine(

@@ -1,10 +1,11 @@
-import { inquiring } from '../../src/client/core.ts';
+import { inquiring, refreshing } from '../../src/client/core.ts';
 import { SluiceClient } from '../../src/client/index.ts';
 import { inflating } from '../../src/client/inflow.ts';
+import type { Published } from '../../src/client/offline-queue.ts';
 import { extras } from '../../src/client/subscriptions/extras.ts';
 import type { SubscribeOptions } from '../../src/client/subscriptions/subscribe-options.ts';
 import { AppSubscription } from './app-subscription.ts';
-import type { ModelClient, Start } from './client.ts';
+import type { ModelClient, Publishing, Start } from './client.ts';
 import { keyOf } from './client.ts';
 import type { Gateway } from './gateway.ts';
 import { filters, isState, type Model } from './model.ts';
@@ -13,7 +14,7 @@ import { check, type Spec } from './subscription.ts';
 
 // What it loads when it first needs it takes no time then.
 await Promise.all([
-  ...[inquiring, extras, inflating].map((each) => each.load()),
+  ...[inquiring, refreshing, extras, inflating].map((each) => each.load()),
   import('../../src/client/http/open.ts'),
 ]);
 
@@ -25,6 +26,8 @@ export class SdkClient implements ModelClient, Way {
   readonly wanted = new Set<never>();
   readonly sessions = new Set<string>();
   readonly faults: unknown[] = [];
+  /** The payloads of what it published for others. */
+  readonly forOthers = new Set<string>();
   session = '';
   received = 0;
   cutOff = 0;
@@ -32,6 +35,7 @@ export class SdkClient implements ModelClient, Way {
   gateway: Gateway;
   readBytes = Number.POSITIVE_INFINITY;
   readonly lines = new Set<Line>();
+  #inListener: (() => void)[] = [];
   readonly #model: Model;
   readonly #runtime: LoopRuntime;
   readonly #client: SluiceClient;
@@ -40,13 +44,14 @@ export class SdkClient implements ModelClient, Way {
   #way = 0;
   #hasAsked = false;
 
-  constructor(model: Model, gateway: Gateway) {
+  constructor(model: Model, gateway: Gateway, hasToken: boolean) {
     this.#model = model;
     this.gateway = gateway;
     this.#runtime = new LoopRuntime(this);
     this.#client = new SluiceClient('ws://gateway/ws', {
       runtime: this.#runtime,
       WebSocket: webSocketOf(this),
+      token: hasToken ? () => 'token' : undefined,
       reconnect: { delaysMs: [200], jitter: 'none' },
     });
     this.#client.on('state', () => {
@@ -167,6 +172,27 @@ export class SdkClient implements ModelClient, Way {
     this.#idle.delete(taken);
     const [former, start] = taken;
     this.#begin(new AppSubscription(former.spec, this.#model, this, this.faults), start, former);
+  }
+
+  whenHeard(run: () => void): void {
+    this.#inListener.push(run);
+  }
+
+  heard(): void {
+    for (const run of this.#inListener.splice(0)) run();
+  }
+
+  publish(
+    payload: object,
+    { topic, key, tags, ttlMs, timestampMs, removed }: Publishing,
+  ): Promise<Published> {
+    const text = JSON.stringify(payload);
+    this.forOthers.add(text);
+    const options = { key, tags, ttlMs, timestampMs, removed, exceptSelf: true };
+    const published = this.#client.publish(topic, 'update', payload, options);
+    // It does not know whether it was published, and can't tell by an offset that it was its own.
+    published.catch(() => this.forOthers.delete(text));
+    return published;
   }
 
   setKeys(pick: number, keys: readonly string[]): void {

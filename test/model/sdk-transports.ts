@@ -1,3 +1,4 @@
+import { PublishBodies } from '../../src/api/publish-body.ts';
 import { pollBody, readStreamBody, type StreamRequest, sseBody } from '../../src/api/stream-request.ts';
 import type { Runtime, Socket as SdkSocket, TimerHandle } from '../../src/client/runtime.ts';
 import { protobufCodec } from '../../src/client/wire/protobuf.ts';
@@ -28,9 +29,12 @@ export interface Way {
   began(session: string): void;
 }
 
+let made = 0;
+
 /** Timers of an SDK on the loop of the gateway that it uses, which changes with that. */
 export class LoopRuntime implements Runtime {
   readonly #way: Way;
+  readonly #random = 0.5 + ++made / 2 ** 40;
   #timers = new Map<object, { readonly atMs: number; readonly run: () => void }>();
   #loop: Loop | undefined;
 
@@ -46,8 +50,9 @@ export class LoopRuntime implements Runtime {
     return this.now();
   }
 
+  /** Others differ by so little that only their ids show it: of publications, which must not be the same. */
   random(): number {
-    return 0.5;
+    return this.#random;
   }
 
   setTimeout(run: () => void, delayMs: number): TimerHandle {
@@ -180,7 +185,16 @@ async function ask(way: Way, url: string | URL, { body, signal }: RequestInit): 
   if (pathname === '/poll') {
     return poll(way, asked(readStreamBody(pollBody, utf8(String(body)), '')), signal as AbortSignal);
   }
+  if (pathname === '/api/publish') return publish(way, utf8(String(body)));
   throw new TypeError('no way there');
+}
+
+async function publish(way: Way, body: Uint8Array): Promise<Answer> {
+  const fields = new PublishBodies(65_536).publish(body);
+  const [outcome] = fields instanceof SluiceError ? [] : await way.gateway.broker.publish([fields]);
+  if (outcome?.ok) return answer(200, outcome);
+  const { code, httpStatus, message, number, retry } = outcome?.error ?? (fields as SluiceError);
+  return answer(httpStatus, { error: { code, message, number, retry } });
 }
 
 function asked(request: StreamRequest | SluiceError) {

@@ -10,6 +10,7 @@ import type {
   UpstreamListener,
 } from '../../src/engines/replica/upstream.ts';
 import { SluiceError } from '../../src/errors.ts';
+import type { Position } from '../../src/protocol/frames.ts';
 import type { AppendOutcome, AppendRequest, EngineFeed, StoredTopic } from '../../src/topics/engine.ts';
 import { StoredPublication } from '../../src/topics/publication.ts';
 import { promises } from './loop.ts';
@@ -50,6 +51,8 @@ export class SharedLog {
   readonly #options: SharedLogOptions;
   /** Those without content in the order in which they lost it. */
   readonly #topics = new Map<string, LogTopic>();
+  /** By topic and id: for longer than an upstream has to know them. */
+  readonly #byMessageId = new Map<string, Position>();
   readonly changes: Told[] = [];
   readonly nodes = new Set<LogNode>();
   #seq = 0;
@@ -69,6 +72,7 @@ export class SharedLog {
     this.#seq = 0;
     this.#forgottenSeq = 0;
     this.#topics.clear();
+    this.#byMessageId.clear();
     this.changes.length = 0;
     for (const node of this.nodes) node.lost();
   }
@@ -104,13 +108,15 @@ export class SharedLog {
 
   #append(by: LogNode, request: AppendRequest): AppendOutcome {
     const { fields, ifNewest, publishedAtMs } = request;
-    const { topic: name, key = '', removed } = fields;
+    const { topic: name, key = '', removed, messageId } = fields;
     const known = this.#topics.get(name);
     if (ifNewest !== undefined) {
       const value = known?.idleAtSeq === undefined ? known?.values.get(key) : undefined;
       if (known?.epoch !== ifNewest.epoch || value?.offset !== ifNewest.offset)
         return { ok: false, error: new SluiceError('not_found') };
     }
+    const before = messageId === undefined ? undefined : this.#byMessageId.get(`${name} ${messageId}`);
+    if (before !== undefined) return { ok: true, ...before, duplicate: true };
     const topic = known ?? this.#begin(name);
     topic.idleAtSeq = undefined;
     const commit: Commit = { request, offset: ++topic.offset, seq: ++this.#seq };
@@ -122,6 +128,8 @@ export class SharedLog {
       else topic.values.set(key, commit);
     }
     const { epoch } = topic;
+    if (messageId !== undefined)
+      this.#byMessageId.set(`${name} ${messageId}`, { epoch, offset: commit.offset });
     this.#options.committed(name, epoch, [publicationOf(commit)]);
     this.changes.push((node) => ({
       ...{ kind: 'appended', epoch, publication: publicationOf(commit, publishedAtMs) },

@@ -1,4 +1,4 @@
-import { localIdentity } from '../../src/auth/identity.ts';
+import type { Identity } from '../../src/auth/identity.ts';
 import { SluiceError } from '../../src/errors.ts';
 import type { Metrics } from '../../src/metrics.ts';
 import type { SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
@@ -26,6 +26,7 @@ export interface StreamsOptions {
   readonly sessions: Sessions;
   readonly broker: Broker;
   readonly connectionLimits: ConnectionLimits;
+  readonly identity: Identity;
   readonly loop: Process;
   readonly metrics: Metrics;
   readonly backpressureMaxBytes: number;
@@ -200,7 +201,7 @@ export class Streams {
   #peer(): Peer {
     const seat = this.#options.connectionLimits.take({ addressKey: 'here' }) as TakenSeat | SluiceError;
     if (seat instanceof SluiceError) throw seat;
-    return { identity: localIdentity, address: 'here', addressKey: 'here', seat };
+    return { identity: this.#options.identity, address: 'here', addressKey: 'here', seat };
   }
 
   #suspect(connection: SseConnection): void {

@@ -79,7 +79,7 @@ export class World {
     this.gateways = Array.from({ length: Math.max(1, nodes) }, () => this.#start());
     this.clients = [codecs.protobuf, codecs.json, codecs.protobuf, codecs.json].map((codec, i) => {
       const gateway = this.gateways[i % this.gateways.length] as Gateway;
-      if (transports === 'sdk') return new SdkClient(this.model, gateway);
+      if (transports === 'sdk') return new SdkClient(this.model, gateway, options.tokensMs !== undefined);
       if (transports === 'websocket') return new Client(codec, this.model, gateway);
       return new StreamClient(this.model, gateway, transports);
     });
@@ -112,17 +112,10 @@ export class World {
   publish(publications: readonly Fields[]): void {
     const gateway = this.node(this.#published);
     const numbers = publications.map(() => this.#published++);
-    const publishes = publications.map(
-      ({ size, ...fields }, i): PublishFields =>
-        publishOf({
-          ...fields,
-          type: 'update',
-          payload: {
-            format: 'json',
-            bytes: utf8(JSON.stringify({ n: numbers[i], pad: noise.slice(0, size) })),
-          },
-        }),
-    );
+    const publishes = publications.map(({ size, ...fields }, i): PublishFields => {
+      const bytes = utf8(JSON.stringify(payloadOf(numbers[i] as number, size)));
+      return publishOf({ ...fields, type: 'update', payload: { format: 'json', bytes } });
+    });
     const publish = {};
     this.#underWay.set(publish, gateway);
     void whenDone(gateway.broker.publish(publishes), (outcomes) => {
@@ -131,6 +124,21 @@ export class World {
       if (!this.gateways.includes(gateway)) return;
       for (const [i, outcome] of outcomes.entries()) this.#outcomes.set(numbers[i] as number, outcome);
     });
+  }
+
+  /** A client publishes it, for all but itself. */
+  publishBy(pick: number, { size, ...fields }: Fields): void {
+    const client = this.client(pick);
+    if (client.publish === undefined) {
+      this.publish([{ ...fields, size, ...(client.session !== '' && { except: client.session }) }]);
+      return;
+    }
+    const n = this.#published++;
+    void client.publish(payloadOf(n, size), fields).then(
+      (position) => this.#outcomes.set(n, { ok: true, ...position }),
+      // It may have been committed all the same.
+      () => undefined,
+    );
   }
 
   /** The engine may have gone back in time. */
@@ -378,6 +386,10 @@ export class World {
     const hasEnded = this.clients.some(({ ends }) => ends > 0);
     check(hasEnded || deliveries === received, 'delivered and not counted', deliveries, received);
   }
+}
+
+function payloadOf(n: number, size: number): object {
+  return { n, pad: noise.slice(0, size) };
 }
 
 function numberOf(payload: Uint8Array): number | undefined {
