@@ -102,6 +102,22 @@ describe('after a reconnect', () => {
     expect(told).toEqual([1, 2, 3, 4, 5, ['reset', 'e2'], 2, ['reset', 'e3'], 2, ['reset', 'e1'], 5, 6, 7]);
   });
 
+  it.each([
+    [5, [6, 7]],
+    [50, [3, 4, 5, 6, 7]],
+  ])(
+    'remembers what it had of a few numberings: of one %i numberings ago comes %j',
+    async (count, expected) => {
+      const { h, socket, told, comeBack } = await live();
+      const others = Array.from({ length: count - 1 }, (_, i) => `n${i}`);
+      socket.push(batch(0, 5));
+      for (const epoch of [...others, 'e1']) grant(await comeBack(), { epoch, offset: 2, recovered: false });
+      told.length = 0;
+      h.socket.push(batch(2, 7));
+      expect(told).toEqual(expected);
+    },
+  );
+
   it('delivers nothing twice to others where one is told that it lacks what it does not know', async () => {
     const { h, socket, told } = await live();
     socket.push(batch(0, 1));

@@ -39,11 +39,7 @@ export function beginFeed<P extends FeedPublication>(
   feed.enter('live');
 }
 
-function beginTopic<P extends FeedPublication>(
-  feed: Feed<P>,
-  start: TopicResult,
-  asked: Position | undefined,
-): void {
+function beginTopic<P extends FeedPublication>(feed: Feed<P>, start: TopicResult, asked?: Position): void {
   const { topic, epoch, offset, mode, recovered } = start;
   const own = feed.at(topic);
   // The start was another member's. This one did not know the numbering, of which it was sent nothing.
@@ -162,7 +158,7 @@ export function caughtUp<P extends FeedPublication>(feed: Feed<P>, frame: Server
     return;
   }
   if (frame.topic.endsWith('*')) continued(feed, frame);
-  else beginTopic(feed, { ...frame, mode: 'stream' }, undefined);
+  else beginTopic(feed, { ...frame, mode: 'stream' });
 }
 
 /** `isComplete`: all values of a state topic have come. */
