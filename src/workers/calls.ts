@@ -1,16 +1,9 @@
 import type { MetricValues } from '../metrics/merged-metrics.ts';
-import type { Position, PublishFields } from '../protocol/frames.ts';
+import type { Position } from '../protocol/frames.ts';
 import type { SessionEvent } from '../sessions/session-events.ts';
-import type { AppendRequest, Numbering, NumberingOfCommits } from '../topics/engine.ts';
+import type { Numbering, NumberingOfCommits } from '../topics/engine.ts';
 import type { PackedTopic } from './packed.ts';
-import type { PackedError } from './packed-error.ts';
 import type { SeatCalls } from './seats.ts';
-
-/** A request to append; its times are on the machine's clock. */
-export type PackedRequest = Omit<AppendRequest, 'fields'> & { readonly fields: PublishFields };
-
-/** What became of it. */
-export type PackedOutcome = readonly [epoch: string, offset: number, duplicate: boolean] | PackedError;
 
 /** Where the engine's numbering of commits is. */
 export interface CommitFacts {
@@ -34,7 +27,8 @@ export interface EngineCalls {
    * told, in order.
    */
   join(nothing: undefined): EngineFacts;
-  append(requests: readonly PackedRequest[]): readonly PackedOutcome[];
+  /** As `packRequests` and `packOutcomes` make them. */
+  append(requests: Uint8Array): Uint8Array;
   acknowledge(acknowledged: readonly [topic: string, user: string, position: Position]): void;
 }
 

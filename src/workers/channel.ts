@@ -3,35 +3,40 @@ import { deserialize, serialize } from 'node:v8';
 
 /** The head of a message: the length of what follows, 32 bits little-endian, and its kind. */
 const headBytes = 5;
-/** A structured clone; or bytes with a name, which need no clone on either side. */
+/** A structured clone; or bytes with a number and a name, which need no clone on either side. */
 const kinds = { clone: 0, bytes: 1 } as const;
+/** Before the name of bytes: their number, 32 bits, and the length of the name. */
+const namingBytes = 5;
 
 /** One message as it travels. */
 export function encodeMessage(message: unknown): Buffer {
-  return withHead(kinds.clone, serialize(message));
+  const clone = serialize(message);
+  const bytes = withHead(kinds.clone, clone.length);
+  clone.copy(bytes, headBytes);
+  return bytes;
 }
 
 /** `name`: ASCII. */
-export function encodeBytes(name: string, body: Uint8Array): Buffer {
-  const named = Buffer.allocUnsafe(1 + name.length + body.length);
-  named[0] = name.length;
-  named.write(name, 1, 'latin1');
-  named.set(body, 1 + name.length);
-  return withHead(kinds.bytes, named);
+export function encodeBytes(number: number, name: string, body: Uint8Array): Buffer {
+  const bytes = withHead(kinds.bytes, namingBytes + name.length + body.length);
+  bytes.writeUInt32LE(number, headBytes);
+  bytes[headBytes + 4] = name.length;
+  bytes.write(name, headBytes + namingBytes, 'latin1');
+  bytes.set(body, headBytes + namingBytes + name.length);
+  return bytes;
 }
 
-function withHead(kind: number, body: Buffer): Buffer {
-  const bytes = Buffer.allocUnsafe(headBytes + body.length);
-  bytes.writeUInt32LE(body.length + 1, 0);
+function withHead(kind: number, bodyBytes: number): Buffer {
+  const bytes = Buffer.allocUnsafe(headBytes + bodyBytes);
+  bytes.writeUInt32LE(bodyBytes + 1, 0);
   bytes[4] = kind;
-  body.copy(bytes, headBytes);
   return bytes;
 }
 
 /** Handles received messages. */
 export interface ChannelListener {
   message(message: unknown): void;
-  bytes(name: string, body: Buffer): void;
+  bytes(number: number, name: string, body: Buffer): void;
 }
 
 /**
@@ -88,9 +93,7 @@ export class Channel {
     const outgoing = this.#outgoing;
     this.#outgoing = [];
     this.#outgoingBytes = 0;
-    if (outgoing.length > 1) this.#socket.cork();
-    for (const bytes of outgoing) this.#socket.write(bytes);
-    if (outgoing.length > 1) this.#socket.uncork();
+    this.#socket.write(outgoing.length === 1 ? outgoing[0] : Buffer.concat(outgoing));
   }
 
   #read(chunk: Buffer, listener: ChannelListener): void {
@@ -106,8 +109,9 @@ export class Channel {
       const body = bytes.subarray(headBytes, end);
       if (bytes[4] === kinds.clone) listener.message(deserialize(body));
       else {
-        const nameEnd = 1 + (body[0] as number);
-        listener.bytes(body.toString('latin1', 1, nameEnd), body.subarray(nameEnd));
+        const nameEnd = namingBytes + (body[4] as number);
+        const name = body.toString('latin1', namingBytes, nameEnd);
+        listener.bytes(body.readUInt32LE(0), name, body.subarray(nameEnd));
       }
     }
   }

@@ -1,13 +1,12 @@
 import { whenDone } from '../awaitable.ts';
 import type { Broker } from '../topics/broker.ts';
-import type { AppendOutcome, AppendRequest, Engine, EngineFeed } from '../topics/engine.ts';
+import type { Engine, EngineFeed } from '../topics/engine.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic } from '../topics/topic.ts';
-import type { EngineCalls, EngineFacts, EngineNews, PackedOutcome, PackedRequest } from './calls.ts';
+import type { EngineCalls, EngineFacts, EngineNews } from './calls.ts';
 import { encodeTold, type Handlers, type Link } from './link.ts';
-import { fromMachineMs } from './machine-clock.ts';
 import { packAppended, packTopic } from './packed.ts';
-import { packError } from './packed-error.ts';
+import { packOutcomes, unpackRequests } from './packed-appends.ts';
 
 type EngineLink = Link<EngineCalls, EngineNews>;
 
@@ -85,7 +84,7 @@ export class EngineHub {
     const { engine } = this.#options;
     return {
       join: () => this.#join(link),
-      append: (requests) => whenDone(engine.append(requests.map(requestOf)), packOutcomes),
+      append: (requests) => whenDone(engine.append(unpackRequests(requests)), packOutcomes),
       acknowledge: ([topic, user, position]) => {
         engine.acknowledged.set(topic, user, position);
         this.#tell('acknowledged', [topic, user, position], undefined, link);
@@ -153,15 +152,4 @@ function storedTopicOf({ epoch, ring, seq, bornAfterSeq, state }: Topic) {
     publications: ring.slice(ring.reach),
     state: [...(state?.values() ?? [])],
   };
-}
-
-function requestOf(packed: PackedRequest): AppendRequest {
-  return { ...packed, acceptedAtMs: fromMachineMs(packed.acceptedAtMs) };
-}
-
-function packOutcomes(outcomes: readonly AppendOutcome[]): readonly PackedOutcome[] {
-  return outcomes.map((outcome) => {
-    if (!outcome.ok) return packError(outcome.error);
-    return [outcome.epoch, outcome.offset, outcome.duplicate];
-  });
 }

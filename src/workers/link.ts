@@ -27,9 +27,12 @@ type Message =
   | readonly [kind: 'reply', id: number, reply: unknown]
   | readonly [kind: 'failed', id: number, error: WireError];
 
-/** A message to be told over several links. Bytes travel as they are. */
+/** The number of bytes that are told; those of a question have one more than its id. */
+const told = 0;
+
+/** A message to be told over several links. Bytes travel as they are, as do those of questions and replies. */
 export function encodeTold(name: string, body: unknown): Buffer {
-  if (body instanceof Uint8Array) return encodeBytes(name, body);
+  if (body instanceof Uint8Array) return encodeBytes(told, name, body);
   return encodeMessage(['tell', name, body] satisfies Message);
 }
 
@@ -52,8 +55,11 @@ export class Link<Mine extends Calls<Mine>, Theirs extends Calls<Theirs>> {
     this.#handlers = handlers;
     this.channel.listen({
       message: (message) => this.#receive(message as Message),
-      bytes: (name, body) => {
-        if (this.#closedBy === undefined) this.#handle(name, body);
+      bytes: (number, name, body) => {
+        if (this.#closedBy !== undefined) return;
+        if (number === told) this.#handle(name, body);
+        else if (name === '') this.#settle(number - 1, ({ resolve }) => resolve(body));
+        else this.#reply(number - 1, name, body);
       },
     });
   }
@@ -72,7 +78,9 @@ export class Link<Mine extends Calls<Mine>, Theirs extends Calls<Theirs>> {
     const reply = new Promise<unknown>((resolve, reject) => {
       id = this.#pending.add({ resolve, reject });
     });
-    this.channel.send(['ask', id, name, body] satisfies Message);
+    const asked: unknown = body;
+    if (asked instanceof Uint8Array) this.channel.sendEncoded(encodeBytes(id + 1, name, asked));
+    else this.channel.send(['ask', id, name, body] satisfies Message);
     return reply as Promise<Awaited<ReturnType<Theirs[N]>>>;
   }
 
@@ -105,12 +113,16 @@ export class Link<Mine extends Calls<Mine>, Theirs extends Calls<Theirs>> {
     const failed = (error: unknown) => this.channel.send(['failed', id, wireError(error)] satisfies Message);
     try {
       const reply = this.#handle(name, body);
-      if (reply instanceof Promise) {
-        reply.then((value) => this.channel.send(['reply', id, value] satisfies Message), failed);
-      } else this.channel.send(['reply', id, reply] satisfies Message);
+      if (reply instanceof Promise) reply.then((value) => this.#sendReply(id, value), failed);
+      else this.#sendReply(id, reply);
     } catch (error) {
       failed(error);
     }
+  }
+
+  #sendReply(id: number, reply: unknown): void {
+    if (reply instanceof Uint8Array) this.channel.sendEncoded(encodeBytes(id + 1, '', reply));
+    else this.channel.send(['reply', id, reply] satisfies Message);
   }
 
   #handle(name: string, body: unknown): unknown {

@@ -11,11 +11,10 @@ import type {
 } from '../topics/engine.ts';
 import { IdleTopics } from '../topics/idle-topics.ts';
 import type { StoredPublication } from '../topics/publication.ts';
-import type { EngineCalls, EngineFacts, EngineNews, PackedOutcome, PackedRequest } from './calls.ts';
+import type { EngineCalls, EngineFacts, EngineNews } from './calls.ts';
 import type { Handlers, Link } from './link.ts';
-import { toMachineMs } from './machine-clock.ts';
 import { type PackedTopic, unpackAppended, unpackTopic } from './packed.ts';
-import { unpackError } from './packed-error.ts';
+import { packRequests, unpackOutcomes } from './packed-appends.ts';
 
 /** Publishes are refused while the parent has not read more bytes of publishes than this. */
 const unsentMaxBytes = 64 * 2 ** 20;
@@ -163,7 +162,7 @@ export class WorkerEngine implements Engine {
     if (link.channel.unsentBytes > unsentMaxBytes) return requests.map(() => failed('engine_unavailable'));
     this.#underWay++;
     try {
-      return (await link.ask('append', requests.map(packRequest))).map(outcomeOf);
+      return unpackOutcomes(await link.ask('append', packRequests(requests)));
     } catch {
       return requests.map(() => failed('engine_unavailable'));
     } finally {
@@ -227,16 +226,6 @@ export class WorkerEngine implements Engine {
 
 function numberingOf({ epoch, offset, seq, bornAfterSeq }: Numbering): Numbering {
   return { epoch, offset, seq, bornAfterSeq };
-}
-
-function packRequest({ fields, ...request }: AppendRequest): PackedRequest {
-  return { ...request, fields, acceptedAtMs: toMachineMs(request.acceptedAtMs) };
-}
-
-function outcomeOf(packed: PackedOutcome): AppendOutcome {
-  if ('code' in packed) return { ok: false, error: unpackError(packed) };
-  const [epoch, offset, duplicate] = packed;
-  return { ok: true, epoch, offset, duplicate };
 }
 
 function failed(code: ErrorCode): AppendOutcome {
