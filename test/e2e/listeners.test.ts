@@ -102,6 +102,43 @@ describe('a port with TLS', () => {
     expect(await (await fetchOwn(`${https}/healthz`)).json()).toEqual({ status: 'ok' });
   });
 
+  const record = (...head: readonly number[]) => Buffer.concat([Buffer.from(head), Buffer.alloc(70_000)]);
+  test.each([
+    ['a record larger than any', record(22, 3, 1, 0xff, 0xff)],
+    ['a greeting of 16 MiB', record(22, 3, 1, 0x40, 0, 1, 0xff, 0xff, 0xff)],
+    ['thousands of alerts', Buffer.alloc(35_000, Buffer.from([21, 3, 3, 0, 2, 1, 90]))],
+    ['thousands of changes of the cipher', Buffer.alloc(30_000, Buffer.from([20, 3, 3, 0, 1, 1]))],
+    ['a header of the PROXY protocol', Buffer.from('PROXY TCP4 192.0.2.1 127.0.0.1 1 2\r\n')],
+  ])('ends a connection that begins with %s', async (_, bytes) => {
+    const socket = tcpConnect(gateway.port, '127.0.0.1').resume();
+    await new Promise((resolve) => {
+      socket
+        .on('error', () => undefined)
+        .once('close', resolve)
+        .write(bytes);
+    });
+    expect((await fetchOwn(`${https}/healthz`)).status).toBe(200);
+  });
+
+  test.each(['localhost', 'x'.repeat(255), '*.example', 'a_b'])(
+    'has one certificate: asked for %s',
+    async (servername) => {
+      const socket = tlsConnect({ port: gateway.port, host: '127.0.0.1', servername, ...trusting });
+      await once(socket, 'secureConnect');
+      expect(socket.getPeerCertificate().subject['CN']).toBe('one');
+      socket.destroy();
+    },
+  );
+
+  test('does not renegotiate', async () => {
+    const socket = tlsConnect({ port: gateway.port, host: '127.0.0.1', maxVersion: 'TLSv1.2', ...trusting });
+    await once(socket, 'secureConnect');
+    const refused = new Promise((resolve) => {
+      socket.once('error', resolve).renegotiate({}, (error) => resolve(error));
+    });
+    expect(await refused).toBeInstanceOf(Error);
+  });
+
   test('says in its metrics when the certificate expires', async () => {
     const { validTo } = new X509Certificate(readFileSync(live.cert));
     const scraped = await fetch(`http://127.0.0.1:${gateway.adminPort}/metrics`, { headers: withKey });
