@@ -445,7 +445,11 @@ describe.each([
   test('is live again where it subscribes to something else while it lags', async () => {
     const { world, client } = await app({ ...tight, batchMaxPublications: 1, turnBudgetMs: 0 });
     client.subscribe([of('a')], end);
-    await world.gateway.advance(2500);
+    await promises();
+    client.read(0);
+    await promises();
+    await world.gateway.advance(70_000);
+    await world.gateway.advance(600);
     client.whenHeard?.(() => client.subscribe([of('a', { intervalMs: 500 })], { at: 'last', count: 1 }));
     world.publish(many(20, to('a')));
     await world.settle();
