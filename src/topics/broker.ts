@@ -382,17 +382,15 @@ export class Broker implements EngineFeed {
 
   #removeIfIdle(topic: Topic): void {
     if (topic.holdsContent) return;
-    if (topic.holds === 0 && !this.#engine.forget(topic.name)) {
-      this.#places.stays(topic);
-      return;
-    }
-    this.#places.free(topic);
-    if (topic.holds > 0) return;
-    this.#delete(topic);
-    this.#listener?.removed(topic);
+    if (topic.holds > 0) this.#places.free(topic);
+    else if (this.#engine.forget(topic.name)) {
+      this.#delete(topic);
+      this.#listener?.removed(topic);
+    } else this.#places.stays(topic);
   }
 
   #delete(topic: Topic): void {
+    this.#places.free(topic);
     this.#topics.delete(topic.name);
     this.#states.delete(topic);
     this.#order.delete(topic);

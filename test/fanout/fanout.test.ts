@@ -483,6 +483,18 @@ describe('patterns', () => {
     },
   );
 
+  test('a topic of which nothing is known any more gives its place back once members of patterns were told', async () => {
+    const { live, publish, turns, broker, sink } = await makeWorld();
+    const view = live('*');
+    await publish('a');
+    turns.settle();
+    broker.reset('a', '', 0);
+    turns.settle();
+    broker.sweep();
+    expect(kinds(sink.of(view))).toEqual(['batch', 'reset']);
+    expect([broker.find('a'), broker.size]).toEqual([undefined, 0]);
+  });
+
   test('a pattern holds no topic once it has nothing to send', async () => {
     const { live, publish, turns, broker, fanout, sink } = await makeWorld();
     const view = live('*');
