@@ -37,7 +37,13 @@ export interface EngineNews {
   topic(topic: readonly [name: string, stored: PackedTopic]): void;
   /** As `packAppended` makes it. */
   appended(news: Uint8Array): void;
-  reset(news: readonly [topic: string, epoch: string, offset: number, stored: PackedTopic | undefined]): void;
+  /** See `EngineFeed`. */
+  reset(
+    news: readonly [
+      ...about: [topic: string, epoch: string, offset: number],
+      ...content: [stored: PackedTopic | undefined, commonSeq: number | undefined],
+    ],
+  ): void;
   /** See `EngineFeed`. */
   missed(commits: NumberingOfCommits): void;
   /** The content of this topic is gone. */

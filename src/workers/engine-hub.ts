@@ -57,9 +57,9 @@ export class EngineHub {
         broker.appended(topic, epoch, publications);
         this.#appended(topic, epoch, publications);
       },
-      reset: (topic, epoch, offset, stored) => {
-        broker.reset(topic, epoch, offset, stored);
-        this.#tell('reset', [topic, epoch, offset, stored && packTopic(stored)], topic);
+      reset: (topic, epoch, offset, stored, commonSeq) => {
+        broker.reset(topic, epoch, offset, stored, commonSeq);
+        this.#tell('reset', [topic, epoch, offset, stored && packTopic(stored), commonSeq], topic);
       },
       missed: ({ epoch, forgottenSeq }) => {
         broker.missed?.({ epoch, forgottenSeq });

@@ -78,14 +78,14 @@ export class WorkerEngine implements Engine {
         this.#feed?.appended(topic, epoch, publications);
         this.#idle.delete(topic);
       }),
-    reset: ([topic, epoch, offset, packed]) =>
+    reset: ([topic, epoch, offset, packed, commonSeq]) =>
       this.#hear(() => {
         const head = this.#heads.get(topic);
         const stored = packed && unpackTopic(topic, packed);
         if (stored !== undefined) this.#heads.set(topic, { ...numberingOf(stored), isForgotten: false });
         else if (epoch === '') this.#heads.delete(topic);
         else if (head !== undefined) this.#heads.set(topic, { ...head, epoch, offset });
-        this.#feed?.reset(topic, epoch, offset, stored);
+        this.#feed?.reset(topic, epoch, offset, stored, commonSeq);
         this.#idle.delete(topic);
       }),
     missed: (commits) =>

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import type { Engine } from '../../src/topics/engine.ts';
 import type { WorkerEngine } from '../../src/workers/worker-engine.ts';
@@ -131,6 +131,19 @@ describe('workers of one parent', () => {
     await expect.poll(() => first.feed.heard).toEqual(['missed some', 'a reset 0']);
     expect(made).toEqual([before]);
     expect([first.worker.epoch, first.worker.forgottenSeq]).toEqual(['another', 7]);
+  });
+
+  test('hear up to which commit a topic that is replaced goes on, as their parent does', async () => {
+    const { first, parent } = await twoWorkers();
+    await first.worker.append([request('a'), request('a'), request('a')]);
+    const stored = {
+      ...{ epoch: 'new', offset: 3, seq: 3, bornAfterSeq: 0, evictedSeq: 0, state: [] },
+      publications: [...(parent.broker.find('a')?.ring.slice(0) ?? [])],
+    };
+    const reset = vi.spyOn(first.feed, 'reset');
+    parent.hub.feedOf(parent.broker).reset('a', 'new', 3, stored, 1);
+    await expect.poll(() => reset.mock.calls).toMatchObject([['a', 'new', 3, { epoch: 'new' }, 1]]);
+    expect(parent.broker.find('a')?.startOffset).toBe(1);
   });
 
   test('that lose their parent refuse appends, also those under way, which may be tried again', async () => {
