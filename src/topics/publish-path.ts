@@ -58,6 +58,8 @@ interface Accepted {
 /** The path of a publish to the engine: checks, loading of its topic, append, metrics. */
 export class PublishPath {
   readonly #options: PublishPathOptions;
+  /** By topic: the newest publishes of it that wait for one of their topics. Later ones must not overtake them. */
+  readonly #loading = new Map<string, Promise<unknown>>();
 
   constructor(options: PublishPathOptions) {
     this.#options = options;
@@ -72,7 +74,7 @@ export class PublishPath {
     const { topics, nowMs, wallMs, monotonicMs } = this.#options;
     const acceptedAtMs = monotonicMs();
     const accepted = { nowMs: nowMs(), timestampMs: wallMs(), acceptedAtMs, payer, expected };
-    if (!areLoaded(publishes, topics)) return this.#publishLater(publishes, accepted);
+    if (!areLoaded(publishes, topics, this.#loading)) return this.#publishLater(publishes, accepted);
     const outcomes = this.#append(publishes, accepted, undefined);
     return outcomes instanceof Promise
       ? this.#finishedLater(outcomes, acceptedAtMs)
@@ -85,7 +87,11 @@ export class PublishPath {
     publishes: readonly PublishFields[],
     accepted: Accepted,
   ): Promise<readonly AppendOutcome[]> {
-    const unloadable = await this.#loadAll(publishes);
+    const names = new Set(publishes.map(({ topic }) => topic));
+    const loading = this.#loadAll(names);
+    for (const name of names) this.#loading.set(name, loading);
+    const unloadable = await loading;
+    for (const name of names) if (this.#loading.get(name) === loading) this.#loading.delete(name);
     const outcomes = await this.#append(publishes, accepted, unloadable);
     return this.#finished(outcomes, accepted.acceptedAtMs);
   }
@@ -191,11 +197,11 @@ export class PublishPath {
     return { fields: resolved, publishedAtMs: nowMs, timestampMs, acceptedAtMs, payer, expected };
   }
 
-  /** Loads the topics that will be appended to; returns why some could not be. */
-  async #loadAll(publishes: readonly PublishFields[]): Promise<ReadonlyMap<string, SluiceError>> {
+  /** Loads the topics that will be appended to, after publishes that wait; returns why some could not be. */
+  async #loadAll(names: ReadonlySet<string>): Promise<ReadonlyMap<string, SluiceError>> {
     const failed = new Map<string, SluiceError>();
-    const names = new Set(publishes.map(({ topic }) => topic));
     const load = async (name: string) => {
+      await this.#loading.get(name);
       if (this.#options.topics.isLoaded(name) || topicProblem(name) !== undefined) return;
       try {
         await this.#options.topics.load(name);
@@ -218,8 +224,13 @@ export class PublishPath {
 }
 
 /** A loop: `every` would make a callback for each publish. */
-function areLoaded(publishes: readonly PublishFields[], topics: PublishedTopics): boolean {
+function areLoaded(
+  publishes: readonly PublishFields[],
+  topics: PublishedTopics,
+  loading: ReadonlyMap<string, unknown>,
+): boolean {
   for (const { topic } of publishes) if (!topics.isLoaded(topic)) return false;
+  if (loading.size > 0) for (const { topic } of publishes) if (loading.has(topic)) return false;
   return true;
 }
 

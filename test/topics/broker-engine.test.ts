@@ -405,6 +405,21 @@ describe('an engine that retains', () => {
     expect([topic.ring.reach, topic.ring.newest, topic.state?.size]).toEqual([5, 8, 3]);
   });
 
+  test('publishes that wait for a topic are not overtaken by later ones to another topic of theirs', async () => {
+    const { broker, engine } = await reopened();
+    await broker.publish([fields('known')]);
+    let loaded = (): void => undefined;
+    const disk = new Promise<undefined>((resolve) => {
+      loaded = () => resolve(undefined);
+    });
+    engine.load = () => disk;
+    const first = broker.publish([fields('new'), fields('known')]);
+    const second = broker.publish([fields('known')]);
+    const other = broker.publish([fields('new')]);
+    loaded();
+    expect((await Promise.all([first, second, other])).map(summary)).toEqual([[1, 2], [3], [2]]);
+  });
+
   test('a publish to a topic that can’t be loaded is refused, the others go on', async () => {
     const { broker, engine } = await reopened();
     await broker.publish([fields('known')]);
