@@ -9,7 +9,7 @@ const payerShare = 1 / 4;
 /** The part that those without a key or token may take together; half of it those of one address. */
 const unverifiedShare = 1 / 2;
 
-/** How many patterns of one payer may match the same topic. */
+/** How many patterns of one payer may match the same topic, or more where it may have more views of one target. */
 const nestedMax = 16;
 /** Characters of the keys and filters of all views: they are kept two or three times. A message may have 512 KiB. */
 const selectionsMax = 32 * 2 ** 20;
@@ -96,11 +96,13 @@ export class ViewShares {
   readonly #selections = new ViewPlaces(selectionsMax);
   readonly #byTarget = new Map<string, ViewPlaces>();
   readonly #nested = new NestedPatterns();
+  readonly #nestedMax: number;
   readonly #counted = new Map<string, Counted>();
 
   constructor(limits: ViewLimits) {
     this.#limits = limits;
     this.#all = new ViewPlaces(limits.viewsMax);
+    this.#nestedMax = Math.max(nestedMax, Math.ceil(limits.viewsPerTopic * payerShare));
   }
 
   /**
@@ -128,7 +130,7 @@ export class ViewShares {
     }
     if (isPattern(target))
       for (const account of accountsOf(payer))
-        if (this.#nested.mostAround(account, prefixOf(target)) >= nestedMax)
+        if (this.#nested.mostAround(account, prefixOf(target)) >= this.#nestedMax)
           throw tooMany(`to patterns that match the same topics as ${target}`);
   }
 

@@ -214,6 +214,11 @@ describe('patterns that match the same topics', () => {
     expect(take(alice, mixed)).toHaveLength(16);
   });
 
+  test('may be as many as the views of one target, where these may be more', async () => {
+    const { take } = await room({ viewsPerTopic: 100 });
+    expect(take(user('alice'), 26, 'm:*')).toBe(25);
+  });
+
   test('count for the address of clients without an identity, and whatever else they ask for', async () => {
     const { take } = await patterns();
     expect(take(session('a', 'home'), prefixes.slice(0, 10))).toHaveLength(10);
