@@ -37,6 +37,7 @@ const batchMaxPublications = 100;
 export class HttpCommands {
   /** Those that wait, and the ones before them that are under way. */
   #publishes: readonly Publish[] = [];
+  #isPublishing = false;
   readonly #port: CommandsPort;
 
   constructor(port: CommandsPort) {
@@ -72,14 +73,16 @@ export class HttpCommands {
    */
   publish(id: number, fields: PublishFields): void {
     this.#publishes = [...this.#publishes, { id, body: requestBody(fields), endsAtMs: this.#endsAtMs }];
-    if (this.#publishes.length === 1) void this.#publishAll();
+    if (!this.#isPublishing) void this.#publishAll();
   }
 
   async #publishAll(): Promise<void> {
+    this.#isPublishing = true;
     while (this.#publishes.length > 0 && !this.#port.isOver()) {
       await this.#publishBatch(this.#nextBatch());
       this.#publishes = this.#publishes.filter(({ endsAtMs }) => endsAtMs > this.#nowMs);
     }
+    this.#isPublishing = false;
   }
 
   #nextBatch(): readonly Publish[] {
