@@ -109,18 +109,27 @@ describe('other keys of a subscription', () => {
     expect(socket.command('setKeys')).toMatchObject({ view: 2, keys: ['c'] });
   });
 
-  it('that the gateway refuses are asked for at once by a new subscription, which is told why', async () => {
-    const { socket, grid } = await changing();
-    socket.reply('setKeys', refused('too_many_views', 142));
-    await settled();
-    expect(socket.command('unsubscribe').views).toEqual([1]);
-    socket.reply('unsubscribe', { kind: 'unsubscribed', views: [1] });
-    await settled();
-    expect(keysOfSubscribe(socket)).toEqual([['b']]);
-    const error = { code: 'too_many_views', number: 142, message: 'full', retry: true };
-    socket.reply('subscribe', { kind: 'subscribed', results: [{ topic: 'grid', error }] });
-    expect([grid.state, grid.error?.code]).toEqual(['refused', 'too_many_views']);
-  });
+  const error = { code: 'too_many_views', number: 142, message: 'full', retry: true };
+  const isFull: Reply = { kind: 'subscribed', results: [{ topic: 'grid', error }] };
+
+  it.each([
+    ['by WebSocket', refused('too_many_views', 142)],
+    ['over HTTP, where they are another subscription', isFull],
+  ])(
+    'that the gateway refuses %s are asked for at once by a new subscription, which is told why',
+    async (_, refusal) => {
+      const { socket, grid } = await changing();
+      socket.reply('setKeys', refusal);
+      await settled();
+      expect(socket.command('unsubscribe').views).toEqual([1]);
+      socket.reply('unsubscribe', { kind: 'unsubscribed', views: [1] });
+      await settled();
+      expect(keysOfSubscribe(socket)).toEqual([['b']]);
+      expect(socket.count('subscribe')).toBe(2);
+      socket.reply('subscribe', isFull);
+      expect([grid.state, grid.error?.code]).toEqual(['refused', 'too_many_views']);
+    },
+  );
 
   it('without a reply end the connection: which keys the gateway sends is unknown', async () => {
     const { client, runtime } = await changing();

@@ -61,6 +61,6 @@ export function rekey(registry: Registry, wire: Shared): void {
     else if (error?.code === 'rate_limited') {
       registry.release(wire);
       registry.askLater(wire, error.retryAfterMs ?? 1_000);
-    } else if (error && error.code !== 'disconnected') registry.askAgain(wire);
+    } else if (error?.code !== 'disconnected') registry.askAgain(wire);
   });
 }
