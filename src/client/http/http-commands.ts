@@ -166,8 +166,10 @@ export class HttpCommands {
     return this.#nowMs >= endsAtMs - repeatDelayMs;
   }
 
+  /** Not for longer than a command may take: those that come meanwhile wait too. */
   #wait(delayMs: number): Promise<void> {
-    return new Promise((resolve) => this.#port.runtime.setTimeout(resolve, delayMs));
+    const { runtime, commandTimeoutMs } = this.#port;
+    return new Promise((resolve) => runtime.setTimeout(resolve, Math.min(delayMs, commandTimeoutMs)));
   }
 }
 

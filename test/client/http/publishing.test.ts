@@ -2,25 +2,48 @@ import { expect, it } from 'vitest';
 import { jsonCodec } from '../../support/codecs.ts';
 import { FakeRuntime, greeting, harness, settled } from '../support/fakes.ts';
 
-it('sends publications that have waited for the connection one by one, each once', async () => {
+/** A client that polls, and what it has sent to be published. `respond`: in place of the gateway, where it returns. */
+function polling(respond: (data: unknown) => Response | undefined = () => undefined) {
+  const frames = [greeting, ...[1, 2].map(() => ({ kind: 'subscribed', results: [] }) as const)];
+  const events = frames.map(
+    (frame) =>
+      JSON.parse(Buffer.from(jsonCodec.encodeServerFrame({ ...frame, id: 0 })).toString()) as unknown,
+  );
   const runtime = new FakeRuntime();
   const sent: unknown[] = [];
-  const frames = [greeting, ...[1, 2].map(() => ({ kind: 'subscribed', results: [] }) as const)];
-  const events = frames.map((frame) =>
-    JSON.parse(Buffer.from(jsonCodec.encodeServerFrame({ ...frame, id: 0 })).toString()),
-  );
   let polls = 0;
   runtime.fetch = async (url, init) => {
     if (!String(url).endsWith('publish'))
       return polls++ === 0 ? Response.json({ events, cursor: 'c' }) : new Promise(() => {});
-    sent.push((JSON.parse(String(init?.body)) as { readonly data: unknown }).data);
+    const { data } = JSON.parse(String(init?.body)) as { readonly data: unknown };
+    sent.push(data);
     await settled();
-    return Response.json({ epoch: 'e', offset: sent.length });
+    return respond(data) ?? Response.json({ epoch: 'e', offset: sent.length });
   };
   const { client } = harness({ runtime, transports: ['poll'] });
+  return { client, runtime, sent };
+}
+
+it('sends publications that have waited for the connection one by one, each once', async () => {
+  const { client, sent } = polling();
   const published = Promise.all([1, 2, 3, 4, 5].map((data) => client.publish('a', 'update', data)));
   await client.connect();
   await published;
   await settled();
   expect(sent).toEqual([1, 2, 3, 4, 5]);
+});
+
+it('sends the next publication although a proxy wanted the one before to wait for an hour', async () => {
+  const { client, sent, runtime } = polling((data) =>
+    data === 1 ? new Response('', { status: 503, headers: { 'retry-after': '3600' } }) : undefined,
+  );
+  await client.connect();
+  const late = client.publish('a', 'update', 1).catch(({ code }: { readonly code: string }) => code);
+  await settled();
+  await runtime.advance(10_000);
+  expect(await late).toBe('timeout');
+  const next = client.publish('a', 'update', 2);
+  await settled();
+  expect(sent).toEqual([1, 2]);
+  expect(await next).toMatchObject({ offset: 2 });
 });
