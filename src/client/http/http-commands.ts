@@ -26,8 +26,6 @@ interface Publish {
 type Raw = Readonly<Record<string, unknown>>;
 
 const repeatDelayMs = 1_000;
-/** Of one request. A larger publication is sent alone. */
-const batchMaxCharacters = 50_000;
 const batchMaxPublications = 100;
 
 /**
@@ -38,6 +36,8 @@ export class HttpCommands {
   /** Those that wait, and the ones before them that are under way. */
   #publishes: readonly Publish[] = [];
   #isPublishing = false;
+  /** Of one request. A larger publication is sent alone. */
+  #batchMaxCharacters = 50_000;
   readonly #port: CommandsPort;
 
   constructor(port: CommandsPort) {
@@ -90,7 +90,7 @@ export class HttpCommands {
     let count = 0;
     for (const { body } of this.#publishes.slice(0, batchMaxPublications)) {
       characters += body.length;
-      if (count > 0 && characters > batchMaxCharacters) break;
+      if (count > 0 && characters > this.#batchMaxCharacters) break;
       count++;
     }
     return this.#publishes.slice(0, count);
@@ -112,6 +112,10 @@ export class HttpCommands {
         this.#replyTo(batch, results as readonly Raw[]);
       }
     } catch (cause) {
+      if (batch.length > 1 && codeOf(cause) === 'frame_too_large') {
+        this.#batchMaxCharacters /= 2;
+        return;
+      }
       const ended = isFinal(cause) ? batch : batch.filter(({ endsAtMs }) => this.#isLate(endsAtMs));
       this.#end(ended);
       this.#fail(ended, cause);
@@ -181,8 +185,12 @@ function isFinal(cause: unknown): boolean {
   return cause instanceof Refused && cause.error.number < 1_000 && cause.error.code !== 'shutting_down';
 }
 
+function codeOf(outcome: unknown): string | undefined {
+  return outcome instanceof Refused ? outcome.error.code : undefined;
+}
+
 function isRateLimited(outcome: unknown): boolean {
-  return outcome instanceof Refused && outcome.error.code === 'rate_limited';
+  return codeOf(outcome) === 'rate_limited';
 }
 
 function delayAfter(cause: unknown): number {

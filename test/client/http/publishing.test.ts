@@ -13,12 +13,16 @@ function polling(respond: (data: unknown) => Response | undefined = () => undefi
   const sent: unknown[] = [];
   let polls = 0;
   runtime.fetch = async (url, init) => {
-    if (!String(url).endsWith('publish'))
+    if (!String(url).includes('/publish'))
       return polls++ === 0 ? Response.json({ events, cursor: 'c' }) : new Promise(() => {});
-    const { data } = JSON.parse(String(init?.body)) as { readonly data: unknown };
+    const body = JSON.parse(String(init?.body)) as
+      | { readonly data: unknown }
+      | readonly { readonly data: unknown }[];
+    const data = 'data' in body ? body.data : body.map((item) => item.data);
     sent.push(data);
     await settled();
-    return respond(data) ?? Response.json({ epoch: 'e', offset: sent.length });
+    const place = { epoch: 'e', offset: sent.length };
+    return respond(data) ?? Response.json('data' in body ? place : { results: body.map(() => place) });
   };
   const { client } = harness({ runtime, transports: ['poll'] });
   return { client, runtime, sent };
@@ -46,4 +50,16 @@ it('sends the next publication although a proxy wanted the one before to wait fo
   await settled();
   expect(sent).toEqual([1, 2]);
   expect(await next).toMatchObject({ offset: 2 });
+});
+
+it('sends publications in smaller batches where the gateway takes no body of that size', async () => {
+  const error = { code: 'frame_too_large', message: 'at most 2 here' };
+  const { client, sent } = polling((data) =>
+    Array.isArray(data) && data.length > 2 ? Response.json({ error }, { status: 413 }) : undefined,
+  );
+  await client.connect();
+  const long = 'x'.repeat(10_000);
+  await Promise.all([1, 2, 3, 4, 5].map((n) => client.publish('a', 'update', [n, long])));
+  const numbers = sent.map((data) => (data as readonly unknown[]).flat().filter((each) => each !== long));
+  expect(numbers).toEqual([[1], [2, 3, 4, 5], [2, 3], [4, 5]]);
 });
