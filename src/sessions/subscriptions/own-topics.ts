@@ -2,7 +2,8 @@ import { userTopicOf } from '../../auth/permissions.ts';
 import { SluiceError } from '../../errors.ts';
 import type { SubscribeResult } from '../../protocol/frames.ts';
 import { broadcastTopic } from '../../topics/topic-name.ts';
-import { Failure } from '../commands/task.ts';
+import { Failure, type Task } from '../commands/task.ts';
+import { wireError } from '../commands/wire-error.ts';
 import type { Session } from '../session.ts';
 import { nothingToKnow, type Prepared } from './preparation.ts';
 import type { Subscriber } from './subscribe.ts';
@@ -35,8 +36,12 @@ export class OwnTopics {
     const joined = targetsOf(session);
     const topics = [...new Set(own)].filter((topic) => !joined.has(topic));
     this.#lacking.delete(session);
-    this.#whenLoaded(session, topics, cursor, (prepared) => {
-      const results = this.#subscribe(session, topics, cursor, prepared);
+    // A stream is told of these first, and then of what it asked for.
+    this.#whenLoaded(session, topics, cursor, (loaded) => {
+      const results =
+        loaded instanceof SluiceError
+          ? topics.map((topic) => ({ topic, error: wireError(loaded) }))
+          : this.#subscribe(session, topics, cursor, loaded);
       session.outbox.sendFrame({ kind: 'subscribed', id: 0, results });
       session.pump();
     });
@@ -46,7 +51,11 @@ export class OwnTopics {
   retry(): void {
     for (const [session, { topics, cursor }] of [...this.#lacking]) {
       this.#lacking.delete(session);
-      this.#whenLoaded(session, topics, cursor, (prepared) => this.#retry(session, topics, cursor, prepared));
+      const load = this.#load(session, topics, cursor, (loaded) => {
+        if (!(loaded instanceof SluiceError)) this.#retry(session, topics, cursor, loaded);
+      });
+      // After the commands before it: a stream is to be told first of what it asked for.
+      session.commands.add(load);
     }
   }
 
@@ -85,17 +94,30 @@ export class OwnTopics {
     session: Session,
     topics: readonly string[],
     cursor: string | undefined,
-    run: (prepared: Prepared) => void,
+    run: (loaded: Prepared | SluiceError) => void,
   ): void {
+    const load = this.#load(session, topics, cursor, run);
+    if (this.#subscriber.isLoaded(topics.map((topic) => ({ topic, cursor })))) load.finish(nothingToKnow);
+    else session.commands.add(load);
+  }
+
+  /** `run` is given an error that may pass: then the topics are tried again. */
+  #load(
+    session: Session,
+    topics: readonly string[],
+    cursor: string | undefined,
+    run: (loaded: Prepared | SluiceError) => void,
+  ): Task<Prepared | Failure> {
     const subscriptions = topics.map((topic) => ({ topic, cursor }));
-    const finish = (loaded: Prepared | Failure) => {
+    return this.#subscriber.afterLoad(session, subscriptions, (loaded) => {
       if (session.closed) return;
       if (!(loaded instanceof Failure)) this.#guarded(session, () => run(loaded));
-      else if (isPassing(loaded.error)) this.#lacking.set(session, { topics, cursor });
-      else this.#fault(loaded.error, session);
-    };
-    if (this.#subscriber.isLoaded(subscriptions)) finish(nothingToKnow);
-    else session.commands.add(this.#subscriber.afterLoad(session, subscriptions, finish));
+      else if (isPassing(loaded.error)) {
+        const { error } = loaded;
+        this.#lacking.set(session, { topics, cursor });
+        this.#guarded(session, () => run(error));
+      } else this.#fault(loaded.error, session);
+    });
   }
 
   /** A fault here must not keep a connection from opening. */
@@ -108,7 +130,7 @@ export class OwnTopics {
   }
 }
 
-function isPassing(error: unknown): boolean {
+function isPassing(error: unknown): error is SluiceError {
   return error instanceof SluiceError && error.retry;
 }
 

@@ -133,6 +133,35 @@ describe('subscriptions', () => {
     expect(connection.of('subscribed')).toHaveLength(1);
   });
 
+  test('a topic of its own that can be joined now is told after what was asked for before', async () => {
+    const { connect, sessions, settle, fanout, broker } = await makeGateway();
+    const attach = fanout.attach.bind(fanout);
+    fanout.attach = (options, payer) => {
+      if (options.target === 'user:alice') throw new SluiceError('too_many_views');
+      return attach(options, payer);
+    };
+    const { connection, command } = connect(user('alice'));
+    await settle();
+    let go = () => {};
+    const slow = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const [load, isLoaded] = [broker.load.bind(broker), broker.isLoaded.bind(broker)];
+    broker.isLoaded = (topic) => topic !== 'a' && isLoaded(topic);
+    broker.load = async (topic) => {
+      if (topic === 'a') await slow;
+      return load(topic);
+    };
+    command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
+    fanout.attach = attach;
+    sessions.sweep();
+    await settle();
+    go();
+    await settle();
+    const told = connection.of('subscribed').map(({ results }) => results.map(({ topic }) => topic));
+    expect(told).toEqual([['$all', 'user:alice'], ['a'], ['user:alice']]);
+  });
+
   test.each(['a bulk subscribe', 'joining its own topics'])(
     'a topic that can not be loaded does not harm the others: %s',
     async (how) => {
