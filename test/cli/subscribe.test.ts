@@ -117,7 +117,7 @@ describe('sluice subscribe', () => {
 
   test.each<[string, readonly string[], Partial<CliDeps>, number, string]>([
     ['a name that no topic has', ['st ats'], {}, 1, 'st ats: a topic name is made of'],
-    ['a filter of no kind', ['t', '--filter', '{"op":"?"}'], {}, 1, 'filter: no such op'],
+    ['a filter of no kind', ['t', '--filter', '{"op":"?"}'], {}, 1, 'wrong op or operand in the filter: ?'],
     ['a filter that is no JSON', ['t', '--filter', '{op'], {}, 2, 'A filter is JSON'],
     ['no number', ['t', '--count', '1.5'], {}, 2, 'a whole number of at least 1'],
     ['no topic', [], {}, 2, "missing required argument 'topics'"],
