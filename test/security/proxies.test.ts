@@ -179,8 +179,9 @@ describe('the port for the PROXY protocol', () => {
 
   test('believes no second header', async () => {
     const second = '\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\0\0\x01\x7f\0\0\x01\0\x01\0\x02';
+    // The library refuses it, or closes the connection, by its version.
     for (const more of [second, header])
-      expect(await answerTo('127.0.0.1', header + more + request)).toMatch(/^HTTP\/1.1 (400|505) /);
+      expect(await answerTo('127.0.0.1', header + more + request)).toMatch(/^($|HTTP\/1.1 (400|505) )/);
   });
 
   test('serves nothing without a header, nor what is longer than a head before its first line ends', async () => {
