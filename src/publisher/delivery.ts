@@ -104,7 +104,7 @@ export class Delivery {
       batchable,
       this.#settings.batchMaxPublications,
       this.#batchMaxBytes,
-      this.#orders,
+      this.#orders.now(),
     );
   }
 

@@ -1,5 +1,5 @@
 import type { PublishError } from './publish-error.ts';
-import type { QueuedPublication } from './queue.ts';
+import type { QueuedPublication, SendingOrders } from './queue.ts';
 
 /** An order that waits. */
 interface Held {
@@ -28,13 +28,16 @@ export class Orders {
     this.#nowMs = nowMs;
   }
 
-  mayBeSent(order: string): boolean {
-    return !this.#sent.has(order) && (this.#held.get(order)?.untilMs ?? 0) <= this.#nowMs();
-  }
-
-  /** Whether these two may be in one request. */
-  mayShare(order: string, other: string): boolean {
-    return order === other || !(this.#alone.has(order) || this.#alone.has(other));
+  /**
+   * Those that may be sent now. The clock is read once: an order whose wait ends while entries are chosen would be sent
+   * without its first ones.
+   */
+  now(): SendingOrders {
+    const nowMs = this.#nowMs();
+    return {
+      mayBeSent: (order) => !this.#sent.has(order) && (this.#held.get(order)?.untilMs ?? 0) <= nowMs,
+      mayShare: (order, other) => order === other || !(this.#alone.has(order) || this.#alone.has(other)),
+    };
   }
 
   /** No order is held or has to be sent alone. */

@@ -18,7 +18,7 @@ export interface QueuedPublication {
   isSettled: boolean;
 }
 
-/** Which orders may be sent now, and which of them may share a request. */
+/** Which orders may be sent, and which of them may share a request. The answers do not change while it is used. */
 export interface SendingOrders {
   mayBeSent(order: string): boolean;
   mayShare(order: string, other: string): boolean;

@@ -1,5 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
 import { GatewayConnection } from '../../src/publisher/connection.ts';
 import { Delivery } from '../../src/publisher/delivery.ts';
@@ -99,4 +100,40 @@ test.each([
   await publish();
   await publish();
   expect(attempts).toEqual(isReused ? [0, 0, 0] : [0, 60_000, 60_000]);
+});
+
+test('entries whose wait ends while the next ones are chosen are sent in their order', async () => {
+  const count = 200;
+  // Time passes each time that it is looked at: the wait would end at an entry in the middle.
+  let nowMs = 0;
+  const busy = '{"error":{"code":"engine_unavailable","message":"busy","retryAfterMs":50}}';
+  const sent: number[][] = [];
+  const server = createServer(async (request, response) => {
+    sent.push(JSON.parse(await text(request)));
+    const result = sent.length === 1 ? busy : '{"epoch":"e","offset":1}';
+    response.end(`{"results":[${Array(count).fill(result).join()}]}`);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const settings = settingsOf({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  const connection = new GatewayConnection(settings.url);
+  onTestFinished(() => {
+    connection.close();
+    server.close();
+  });
+  const queue = new Queue(settings);
+  const delivery = new Delivery(queue, connection, settings, () => nowMs++);
+  const numbers = Array.from({ length: count }, (_, i) => i);
+  const published = numbers.map(
+    (n) =>
+      new Promise((resolve, reject) => {
+        queue.add({
+          ...{ method: 'POST', path: '/api/publish', order: 'a', body: Buffer.from(String(n)) },
+          ...{ expiresAtMs: 1e9, hidesDuplicate: true, isUnsure: false, isSettled: false },
+          ...{ resolve, reject },
+        });
+      }),
+  );
+  delivery.start();
+  await Promise.all(published);
+  expect(sent).toEqual([numbers, numbers]);
 });
