@@ -55,10 +55,10 @@ interface Members {
 /** Builds sessions, their commands, their subscriptions, and the stage that they catch up by. */
 export function createSessions(environment: Environment, parts: SessionStageParts): SessionStage {
   const { config, log, metrics, monotonicMs, workMs } = environment;
-  const { broker, access, compat, site } = parts;
+  const { broker, fanout, access, compat, site } = parts;
   const members: Members = {
     presence: createPresence(environment, parts),
-    inbox: new Inbox({ broker, isOn: (topic) => optionsOf(config, topic).inbox }),
+    inbox: new Inbox({ broker, fanout, isOn: (topic) => optionsOf(config, topic).inbox }),
     pageCache: new PageCache({
       maxBytes: pageCacheMaxBytes,
       compressMinBytes: config.compressMinBytes,

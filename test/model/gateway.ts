@@ -190,7 +190,7 @@ export class Gateway {
       default: { presence: false, anonymous: { subscribe: true, publish: true } },
     });
     this.#identity = { ...localIdentity, ...(options.hasInbox === true && { user: 'u' }) };
-    const inbox = new Inbox({ broker: this.broker, isOn: (topic) => topic === 'b' });
+    const inbox = new Inbox({ broker: this.broker, fanout, isOn: (topic) => topic === 'b' });
     const presence = new Presence({
       ...{ fanout, isOn: () => false, nowMs: clock, metrics },
       held: new HeldBytes({ perPayer: 0, total: 0 }),

@@ -182,7 +182,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
   });
   const pendingCommands = new HeldBytes(options.pendingCommands ?? { perPayer: 1e9, total: 1e9 });
   const authorize = authorizer(namespaces);
-  const inbox = new Inbox({ broker, isOn: (topic) => /^(user|orders):/.test(topic) });
+  const inbox = new Inbox({ broker, fanout, isOn: (topic) => /^(user|orders):/.test(topic) });
   const backlogs = new HeldBytes(options.backlogs ?? { perPayer: 1e9, total: 1e9 });
   const turnBudget = new TurnBudget(turns, options.turnBudgetMs ?? 5);
   const subscriber = new Subscriber({

@@ -1,3 +1,4 @@
+import type { Fanout } from '../../fanout/fanout.ts';
 import type { View } from '../../fanout/view.ts';
 import type { Ack, Position, Subscription } from '../../protocol/frames.ts';
 import type { Broker } from '../../topics/broker.ts';
@@ -7,6 +8,7 @@ import type { Session } from '../session.ts';
 import type { SessionView } from '../subscriptions/session-view.ts';
 
 export interface InboxOptions {
+  readonly fanout: Pick<Fanout, 'afterDrops'>;
   readonly broker: Pick<Broker, 'acknowledged'>;
   /** Whether the namespace of this topic has the option `inbox`. */
   readonly isOn: (topic: string) => boolean;
@@ -108,10 +110,14 @@ export class Inbox {
   }
 
   /**
-   * Acknowledges for clients that do not do so by themselves: what was sent to them before the last call. Call it about
-   * once a second.
+   * Acknowledges for clients that do not do so by themselves: what was sent to them before the last call, but for what
+   * was dropped. Call it about once a second.
    */
   sweep(): void {
+    void this.#options.fanout.afterDrops(() => this.#sweep());
+  }
+
+  #sweep(): void {
     for (const [sessionView, drained] of this.#drained) {
       const { session, user, sent } = drained;
       const isGone = session.closed || session.views.get(sessionView.view.id) !== sessionView;

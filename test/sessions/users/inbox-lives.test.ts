@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MemoryEngine } from '../../../src/engines/memory.ts';
@@ -252,6 +253,8 @@ test(
         const world = await Life.begin(gateway);
         for (const [name, pick] of life) {
           await steps[name]?.(world, pick);
+          // Promises settle before anything else happens, as in an event loop.
+          await setImmediate();
           world.read();
         }
         await world.settle();

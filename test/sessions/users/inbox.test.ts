@@ -185,6 +185,33 @@ describe('two devices', () => {
     expect(had(await device())).toEqual([1]);
   });
 
+  test('one whose connection dropped something has not had it, before it is told so either', async () => {
+    const {
+      device,
+      notify,
+      sweep,
+      leave,
+      publish,
+      turns,
+      inbox: swept,
+    } = await inbox({ backpressureMaxBytes: 10 });
+    await notify(1);
+    const first = await device();
+    sweep();
+    first.connection.stalled = true;
+    await notify(1);
+    turns.advance(100);
+    await publish(alice);
+    turns.turn();
+    expect([first.connection.buffered > 10, had(first)]).toEqual([true, [1, 2]]);
+    swept.sweep();
+    first.connection.stalled = false;
+    first.connection.drain();
+    swept.sweep();
+    await leave(first);
+    expect(had(await device())).toEqual([2, 3]);
+  });
+
   test('one that has just been sent something has not had it yet', async () => {
     const gateway = await inbox();
     await gateway.device();
