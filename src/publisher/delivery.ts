@@ -32,6 +32,8 @@ const ofAll: ReadonlySet<string> = new Set([
 interface Sent {
   readonly entries: readonly QueuedPublication[];
   readonly slowAtMs: number;
+  /** False while it waits for its credential. */
+  isOut: boolean;
 }
 
 /**
@@ -109,11 +111,10 @@ export class Delivery {
   }
 
   #begin(entries: readonly QueuedPublication[]): void {
-    const sent = { entries, slowAtMs: this.#nowMs() + slowMs };
+    const sent = { entries, slowAtMs: this.#nowMs() + slowMs, isOut: false };
     this.#sent.add(sent);
-    this.#waitsAfter = undefined;
     this.#orders.sent(entries);
-    void this.#send(entries).then(() => {
+    void this.#send(sent).then(() => {
       this.#sent.delete(sent);
       this.#orders.ended(entries);
       this.#queue.prune();
@@ -148,24 +149,30 @@ export class Delivery {
     const { first } = this.#queue;
     const isLate = first !== undefined && first.expiresAtMs <= nowMs;
     if (!isLate && nowMs >= this.#waitsUntilMs && this.#orders.areFree) return;
-    const out = new Set([...this.#sent].flatMap(({ entries }) => entries));
+    const sent = new Map([...this.#sent].flatMap((each) => each.entries.map((entry) => [entry, each])));
     this.#orders.keep(new Set(this.#queue.entries.map(({ order }) => order)));
     for (const entry of this.#queue.entries) {
       const held = this.#orders.holdOf(entry.order);
       const untilMs = Math.max(nowMs, this.#waitsUntilMs, held?.untilMs ?? 0);
-      if (entry.expiresAtMs > untilMs || (out.has(entry) && entry.expiresAtMs > nowMs)) continue;
-      // After a refusal it is certain that it was not published.
-      const error = held?.error ?? this.#waitsAfter;
-      const isRefused = error !== undefined && error.code !== 'unreachable';
-      const isUnsure = entry.isUnsure || out.has(entry);
-      reject(entry, isRefused && !isUnsure ? error : this.#timedOut(isUnsure));
+      if (entry.expiresAtMs > untilMs || (sent.has(entry) && entry.expiresAtMs > nowMs)) continue;
+      this.#rejectExpired(entry, sent.get(entry)?.isOut === true);
     }
     this.#queue.prune();
   }
 
+  /** `isOut`: it is in a request that was sent. */
+  #rejectExpired(entry: QueuedPublication, isOut: boolean): void {
+    // After a refusal it is certain that it was not published.
+    const error = this.#orders.holdOf(entry.order)?.error ?? this.#waitsAfter;
+    const isRefused = error !== undefined && error.code !== 'unreachable';
+    const isUnsure = entry.isUnsure || isOut;
+    reject(entry, isRefused && !isUnsure ? error : this.#timedOut(isUnsure));
+  }
+
   /** Sends these entries, and keeps those that are to be sent again. */
-  async #send(entries: readonly QueuedPublication[]): Promise<void> {
-    const results = await this.#request(entries);
+  async #send(sent: Sent): Promise<void> {
+    const { entries } = sent;
+    const results = await this.#request(sent);
     if (!(results instanceof PublishError)) {
       this.#failures = 0;
       this.#lastError = undefined;
@@ -218,19 +225,20 @@ export class Delivery {
    * The result of each entry, or one error for all of them. Entries that expire meanwhile are rejected at once; with
    * the last of them the request is aborted.
    */
-  async #request(entries: readonly QueuedPublication[]): Promise<readonly Result[] | PublishError> {
+  async #request(sent: Sent): Promise<readonly Result[] | PublishError> {
+    const { entries } = sent;
     const given = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     const look = () => {
       const nowMs = this.#nowMs();
-      for (const entry of entries) if (entry.expiresAtMs <= nowMs) reject(entry, this.#timedOut(true));
+      for (const entry of entries) if (entry.expiresAtMs <= nowMs) this.#rejectExpired(entry, sent.isOut);
       const next = entries.find(({ isSettled }) => !isSettled);
       if (next === undefined) given.abort();
       else timer = setTimeout(look, Math.max(1, next.expiresAtMs - nowMs));
     };
     look();
     try {
-      return resultsOf(await this.#exchange(entries, given.signal), entries.length, entries.length > 1);
+      return resultsOf(await this.#exchange(sent, given.signal), entries.length, entries.length > 1);
     } catch (error) {
       if (error instanceof PublishError) return error;
       if (!(error instanceof NoResponse) || error.isSent) for (const entry of entries) entry.isUnsure = true;
@@ -240,10 +248,13 @@ export class Delivery {
     }
   }
 
-  async #exchange(entries: readonly QueuedPublication[], signal: AbortSignal): Promise<GatewayResponse> {
+  async #exchange(sent: Sent, signal: AbortSignal): Promise<GatewayResponse> {
+    const { entries } = sent;
     const [first] = entries as [QueuedPublication];
     const isBatch = entries.length > 1;
     const headers = await Promise.race([this.#headers(), aborted(signal)]);
+    sent.isOut = true;
+    this.#waitsAfter = undefined;
     return this.#connection.request({
       method: first.method,
       path: isBatch ? batchPath : first.path,
