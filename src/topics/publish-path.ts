@@ -122,9 +122,13 @@ export class PublishPath {
     const { payer } = accepted;
     const limits = new StorageLimits(places, topics, payer);
     const admitted = new Array<AppendRequest | SluiceError>(publishes.length);
+    // The wait may end between two publishes: a later one would overtake those that are to be sent again.
+    let limited: SluiceError | undefined;
     for (let i = 0; i < publishes.length; i++) {
       const fields = publishes[i] as PublishFields;
-      admitted[i] = unloadable?.get(fields.topic) ?? this.#admit(fields, limits, accepted);
+      const each = limited ?? unloadable?.get(fields.topic) ?? this.#admit(fields, limits, accepted);
+      if (each instanceof SluiceError && each.code === 'rate_limited') limited = each;
+      admitted[i] = each;
     }
     return this.#appendAdmitted(admitted, limits.begun, payer);
   }

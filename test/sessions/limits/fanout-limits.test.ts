@@ -59,6 +59,14 @@ describe('the time to send what a client publishes', () => {
     expect(counts.of('rateLimitedTotal')).toBe(2);
   });
 
+  test('is the same for the rest of a batch once one was refused: no later one overtakes it', async () => {
+    const { clock, publish } = await makeLimits(50);
+    expect(await publish(user, 2)).toEqual([true, 4]);
+    let nowMs = 0;
+    Object.defineProperty(clock, 'nowMs', { get: () => nowMs++ });
+    expect(await publish(user, 8)).toEqual(Array(8).fill(4));
+  });
+
   test('is charged to users apart, to sessions without a name by address, and to no operator', async () => {
     const { publish } = await makeLimits(200);
     const session = (account: string) => ({ account, isVerified: false, address: 'address x' });
