@@ -90,7 +90,9 @@ export class MemoryEngine implements Engine {
     // Sized in advance: there is nearly always one request, and an empty array allocates for 17 at the first push
     // (`bench -- unicast --allocations`).
     const outcomes = new Array<AppendOutcome>(requests.length);
-    for (let i = 0; i < requests.length; i++) outcomes[i] = this.#append(requests[i] as AppendRequest);
+    // One time for all: where room for a message id becomes free between two, the later one would overtake.
+    const nowMs = this.#nowMs();
+    for (let i = 0; i < requests.length; i++) outcomes[i] = this.#append(requests[i] as AppendRequest, nowMs);
     this.#tell();
     return outcomes;
   }
@@ -124,7 +126,7 @@ export class MemoryEngine implements Engine {
   }
 
   /** Appends; the feed hears of it with the next `#tell`. */
-  #append(request: AppendRequest): AppendOutcome {
+  #append(request: AppendRequest, nowMs: number): AppendOutcome {
     const { fields, publishedAtMs, timestampMs, acceptedAtMs, ifNewest, expected } = request;
     if (this.#closed || this.#feed === undefined)
       return { ok: false, error: new SluiceError('shutting_down') };
@@ -132,10 +134,10 @@ export class MemoryEngine implements Engine {
       return { ok: false, error: new SluiceError('not_found') };
     if (expected !== undefined && !this.#isAt(fields.topic, expected))
       return { ok: false, error: new SluiceError('position_conflict') };
-    const refusal = this.#refusal(request);
+    const refusal = this.#refusal(request, nowMs);
     if (refusal !== undefined) return { ok: false, error: refusal };
     const head = this.#head(fields.topic);
-    const known = fields.messageId === undefined ? undefined : this.#outcomeById(head, request);
+    const known = fields.messageId === undefined ? undefined : this.#outcomeById(head, request, nowMs);
     if (known !== undefined) return known;
     const publication = new StoredPublication(
       fields,
@@ -202,13 +204,13 @@ export class MemoryEngine implements Engine {
   }
 
   /** Checked first, so that no topic begins with a publish whose message id can't be remembered. */
-  #refusal({ fields: { topic, messageId }, payer }: AppendRequest): SluiceError | undefined {
+  #refusal({ fields: { topic, messageId }, payer }: AppendRequest, nowMs: number): SluiceError | undefined {
     if (messageId === undefined || this.#heads.has(topic)) return undefined;
-    return this.#messageIds.refusal(payer, this.#nowMs());
+    return this.#messageIds.refusal(payer, nowMs);
   }
 
   /** The outcome of a publish, if its message id decides it; otherwise remembers the id. */
-  #outcomeById(head: Head, { fields, payer }: AppendRequest): AppendOutcome | undefined {
+  #outcomeById(head: Head, { fields, payer }: AppendRequest, nowMs: number): AppendOutcome | undefined {
     head.messageIds ??= new MessageIds(this.#messageIds);
     const candidate = {
       messageId: fields.messageId as string,
@@ -217,6 +219,6 @@ export class MemoryEngine implements Engine {
       epoch: head.epoch,
       offset: head.offset + 1,
     };
-    return head.messageIds.outcomeOf(candidate, this.#nowMs());
+    return head.messageIds.outcomeOf(candidate, nowMs);
   }
 }
