@@ -201,11 +201,14 @@ export class PublishPath {
     return { fields: resolved, publishedAtMs: nowMs, timestampMs, acceptedAtMs, payer, expected };
   }
 
-  /** Loads the topics that will be appended to, after publishes that wait; returns why some could not be. */
+  /**
+   * Loads the topics that will be appended to, and waits for earlier publishes that wait; returns why some could not be
+   * loaded. At once: publishes that wait for the same topic share one load of it.
+   */
   async #loadAll(names: ReadonlySet<string>): Promise<ReadonlyMap<string, SluiceError>> {
     const failed = new Map<string, SluiceError>();
+    const earlier = [...names].map((name) => this.#loading.get(name));
     const load = async (name: string) => {
-      await this.#loading.get(name);
       if (this.#options.topics.isLoaded(name) || topicProblem(name) !== undefined) return;
       try {
         await this.#options.topics.load(name);
@@ -213,7 +216,7 @@ export class PublishPath {
         failed.set(name, new SluiceError('engine_unavailable', undefined, { cause }));
       }
     };
-    await Promise.all([...names].map(load));
+    await Promise.all([...[...names].map(load), ...earlier]);
     return failed;
   }
 

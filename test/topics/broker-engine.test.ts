@@ -420,6 +420,18 @@ describe('an engine that retains', () => {
     expect((await Promise.all([first, second, other])).map(summary)).toEqual([[1, 2], [3], [2]]);
   });
 
+  test('publishes that wait for the same topic share one load of it, also where that fails', async () => {
+    const { broker, engine } = await reopened();
+    await broker.publish([fields('known')]);
+    const load = vi.spyOn(engine, 'load').mockImplementation(async () => {
+      throw new Error('the disk is slow');
+    });
+    const publish = () => broker.publish([fields('new'), fields('known')]);
+    const outcomes = await Promise.all([publish(), publish(), publish()]);
+    expect(outcomes.map(summary)).toEqual([2, 3, 4].map((offset) => ['engine_unavailable', offset]));
+    expect(load).toHaveBeenCalledTimes(1);
+  });
+
   test('a publish to a topic that can’t be loaded is refused, the others go on', async () => {
     const { broker, engine } = await reopened();
     await broker.publish([fields('known')]);
