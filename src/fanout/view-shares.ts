@@ -126,7 +126,8 @@ export class ViewShares {
       const places = this.#byTarget.get(target) ?? new ViewPlaces(this.#limits.viewsPerTopic);
       if (!places.hasRoom(payer)) throw tooMany(`with keys, a filter or an interval for ${target}`);
       if (!this.#all.hasRoom(payer)) throw tooMany('with keys, a filter or an interval');
-      if (!this.#selections.hasRoom(payer, selection)) throw tooMany('with such long keys and filters');
+      if (selection > 0 && !this.#selections.hasRoom(payer, selection))
+        throw tooMany('with such long keys and filters');
     }
     if (isPattern(target))
       for (const account of accountsOf(payer))

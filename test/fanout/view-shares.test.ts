@@ -167,6 +167,8 @@ describe('the places of views', () => {
       expect(['c', 'd', 'e', 'f'].flatMap((name) => take(session(name), 10)).length).toBeLessThanOrEqual(8);
       // Half of what is free: a further client finds room, too.
       expect(take(user('bob'), 8)).toHaveLength(4);
+      // One with an interval alone has no characters.
+      expect(() => fanout.attach(viewOptions('a', { intervalMs: 100 }), alice)).not.toThrow();
       for (const view of views) fanout.detach(view, alice);
       expect(take(alice, 10)).toHaveLength(6);
     },
