@@ -8,6 +8,9 @@ const kinds = { clone: 0, bytes: 1 } as const;
 /** Before the name of bytes: their number, 32 bits, and the length of the name. */
 const namingBytes = 5;
 
+/** Messages of one turn are joined up to here. What is longer is not copied: several channels may be sent the same. */
+const joinedMaxBytes = 64 * 1024;
+
 /** One message as it travels. */
 export function encodeMessage(message: unknown): Buffer {
   const clone = serialize(message);
@@ -90,10 +93,14 @@ export class Channel {
   }
 
   #flush(): void {
-    const outgoing = this.#outgoing;
+    const messages = this.#outgoing;
+    const isJoined = messages.length > 1 && this.#outgoingBytes <= joinedMaxBytes;
+    const outgoing = isJoined ? [Buffer.concat(messages)] : messages;
     this.#outgoing = [];
     this.#outgoingBytes = 0;
-    this.#socket.write(outgoing.length === 1 ? outgoing[0] : Buffer.concat(outgoing));
+    if (outgoing.length > 1) this.#socket.cork();
+    for (const bytes of outgoing) this.#socket.write(bytes);
+    if (outgoing.length > 1) this.#socket.uncork();
   }
 
   #read(chunk: Buffer, listener: ChannelListener): void {

@@ -1,8 +1,8 @@
-import { duplexPair } from 'node:stream';
+import { Duplex, duplexPair } from 'node:stream';
 import { expect, test } from 'vitest';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import type { EngineCalls, EngineNews } from '../../src/workers/calls.ts';
-import { Channel } from '../../src/workers/channel.ts';
+import { Channel, encodeBytes } from '../../src/workers/channel.ts';
 import { unreadMaxBytes } from '../../src/workers/engine-hub.ts';
 import { Link } from '../../src/workers/link.ts';
 import { request, ring } from '../engines/contract/harness.ts';
@@ -53,4 +53,17 @@ test('a worker that reads nothing is told 64 MiB, and is then stuck once and tol
   const told = channel.unsentBytes;
   await publish(60_000);
   expect([stuck.length, channel.unsentBytes]).toEqual([1, told]);
+});
+
+test('long messages of one turn are not copied for each worker that is told them', async () => {
+  const messages = [encodeBytes(0, 'a', Buffer.alloc(40_000)), encodeBytes(0, 'b', Buffer.alloc(40_000))];
+  const written: unknown[] = [];
+  const write = (bytes: unknown, _: string, done: () => void) => {
+    written.push(bytes);
+    done();
+  };
+  const channel = new Channel(new Duplex({ read: () => undefined, write }));
+  for (const message of messages) channel.sendEncoded(message);
+  await channel.flushed();
+  expect([written.length, ...written.map((bytes, i) => bytes === messages[i])]).toEqual([2, true, true]);
 });
