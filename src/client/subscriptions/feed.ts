@@ -90,11 +90,12 @@ export class Feed<P extends FeedPublication> {
   /** Moves to a position. What was delivered before stays known. */
   stand(topic: string, at: Known<P>): Known<P> {
     const known = this.topics.get(topic) ?? { epoch: '', offset: 0 };
+    const { had = {} } = known;
+    had[known.epoch] = reached(known).offset;
+    known.seen = had[at.epoch];
     // More numberings than gateways that lag go back by.
-    if (!known.had || Object.keys(known.had)[8]) known.had = {};
-    known.had[known.epoch] = reached(known).offset;
-    known.seen = known.had[at.epoch];
-    Object.assign(known, this.extras?.hears(topic, at) ?? at);
+    for (const oldest of Object.keys(had).slice(0, -8)) delete had[oldest];
+    Object.assign(known, { had }, this.extras?.hears(topic, at) ?? at);
     this.topics.set(topic, known);
     return known;
   }

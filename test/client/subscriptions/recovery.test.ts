@@ -118,6 +118,24 @@ describe('after a reconnect', () => {
     },
   );
 
+  it.each([0, 4, 5, 6, 13])(
+    'delivers nothing twice of the numbering before, though there were %i before that',
+    async (count) => {
+      const { h, told, comeBack } = await live();
+      const before = Array.from({ length: count }, (_, i) => `n${i}`);
+      for (const epoch of [...before, 'old']) {
+        grant(await comeBack(), { epoch, offset: 2, recovered: false });
+        h.socket.push(batch(2, 5));
+      }
+      grant(await comeBack(), { epoch: 'new', offset: 2, recovered: false });
+      h.socket.push(batch(2, 3));
+      grant(await comeBack(), { epoch: 'old', offset: 2, recovered: false });
+      told.length = 0;
+      h.socket.push(batch(2, 7));
+      expect(told).toEqual([6, 7]);
+    },
+  );
+
   it('delivers nothing twice to others where one is told that it lacks what it does not know', async () => {
     const { h, socket, told } = await live();
     socket.push(batch(0, 1));
