@@ -185,8 +185,19 @@ export class HttpSocket implements Socket {
       });
       if (run === this.#run) this.#end(1006, '');
     } catch (cause) {
-      if (run === this.#run) this.#lost(cause);
+      if (run === this.#run && !this.#isTooLarge(cause)) this.#lost(cause);
     }
+  }
+
+  /** If the gateway takes no list of this size, fails the newest command in it, and asks for the others. */
+  #isTooLarge(cause: unknown): boolean {
+    const { error } = cause as { readonly error?: WireError };
+    const newest = this.#wanted.filter(({ start }) => start).at(-1)?.command;
+    if (error?.code !== 'frame_too_large' || !newest) return false;
+    this.#wanted = this.#wanted.filter(({ command, start }) => !(start && command === newest));
+    this.#fail(newest, error);
+    this.#plan();
+    return true;
   }
 
   #received(frame: ServerFrame): void {

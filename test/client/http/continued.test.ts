@@ -322,3 +322,27 @@ it('polls at an interval without adding to the listeners of one signal', async (
   client.close();
   expect(new Set(counts)).toEqual(new Set([0]));
 });
+
+it('is refused only the subscriptions for which a request would be too large', async () => {
+  const runtime = new FakeRuntime();
+  const error = { code: 'frame_too_large', message: 'at most 2 here' };
+  const asked: number[] = [];
+  runtime.fetch = async (_, init) => {
+    const { subscriptions } = JSON.parse(String(init?.body)) as {
+      readonly subscriptions: readonly { readonly topic: string }[];
+    };
+    asked.push(subscriptions.length);
+    if (subscriptions.length > 2) return Response.json({ error }, { status: 413 });
+    const results = subscriptions.map(({ topic }, i) => ({ topic, view: 7 + i, ...stream, ...none }));
+    const frames = [greeting, { kind: 'subscribed', results: [] }, { kind: 'subscribed', results }] as const;
+    return streamOf(frames.map((frame) => jsonCodec.encodeServerFrame({ ...frame, id: 0 } as ServerFrame)));
+  };
+  const { client } = harness({ runtime, transports: ['sse'] });
+  onTestFinished(() => client.close());
+  client.on('error', () => {});
+  await client.connect();
+  const ready = ['a', 'b', 'c'].map((topic) => client.subscribe(topic).ready.catch(({ code }) => code));
+  expect(await Promise.all(ready)).toEqual([undefined, undefined, 'frame_too_large']);
+  // By one connection.
+  expect(asked).toEqual([0, 3, 3, 3, 2]);
+});
