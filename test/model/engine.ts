@@ -172,7 +172,8 @@ export class ScriptedEngine implements ModelEngine {
     void whenDone(this.#inner.append([this.#toInner(request)]), ([outcome]) => {
       const { base = 0, epoch } = this.#renumbered.get(topic) ?? {};
       if (!outcome?.ok) answer(outcome as AppendOutcome);
-      else answer({ ...outcome, epoch: epoch ?? outcome.epoch, offset: outcome.offset + base });
+      // A duplicate of what was published before the reset is at no offset of the numbering since then.
+      else answer({ ...outcome, epoch: epoch ?? outcome.epoch, offset: Math.max(0, outcome.offset + base) });
     });
   }
 
