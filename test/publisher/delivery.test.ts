@@ -1,4 +1,4 @@
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
@@ -6,6 +6,33 @@ import { GatewayConnection } from '../../src/publisher/connection.ts';
 import { Delivery } from '../../src/publisher/delivery.ts';
 import { settingsOf } from '../../src/publisher/options.ts';
 import { Queue } from '../../src/publisher/queue.ts';
+
+/** Publishes bodies to a server, all of one topic and at once. `nowMs`: its clock. */
+async function publisherTo(server: Server, nowMs: () => number) {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const settings = settingsOf({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  const connection = new GatewayConnection(settings.url);
+  onTestFinished(() => {
+    connection.close();
+    server.close();
+  });
+  const queue = new Queue(settings);
+  const delivery = new Delivery(queue, connection, settings, nowMs);
+  return (bodies: readonly string[]) => {
+    const published = bodies.map(
+      (body) =>
+        new Promise((resolve, reject) => {
+          queue.add({
+            ...{ method: 'POST', path: '/api/publish', order: 'a', body: Buffer.from(body) },
+            ...{ expiresAtMs: 1e9, hidesDuplicate: true, isUnsure: false, isSettled: false },
+            ...{ resolve, reject },
+          });
+        }),
+    );
+    delivery.start();
+    return Promise.all(published);
+  };
+}
 
 test.each([
   ['before the next attempt, which comes late,', 1],
@@ -83,26 +110,9 @@ test.each([
     // A wait ends, an attempt that is due at once has been made.
     if (!isReused) setTimeout(() => (clock.nowMs += 60_000), 100);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const settings = settingsOf({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
-  const connection = new GatewayConnection(settings.url);
-  onTestFinished(() => {
-    connection.close();
-    server.close();
-  });
-  const queue = new Queue(settings);
-  const delivery = new Delivery(queue, connection, settings, () => clock.nowMs);
-  const publish = () =>
-    new Promise((resolve, reject) => {
-      queue.add({
-        ...{ method: 'POST', path: '/api/publish', order: 'a', body: Buffer.from('{}') },
-        ...{ expiresAtMs: 1e9, hidesDuplicate: true, isUnsure: false, isSettled: false },
-        ...{ resolve, reject },
-      });
-      delivery.start();
-    });
-  await publish();
-  await publish();
+  const publish = await publisherTo(server, () => clock.nowMs);
+  await publish(['{}']);
+  await publish(['{}']);
   expect(attempts).toEqual(isReused ? [0, 0, 0] : [0, 60_000, 60_000]);
 });
 
@@ -117,27 +127,8 @@ test('entries whose wait ends while the next ones are chosen are sent in their o
     const result = sent.length === 1 ? busy : '{"epoch":"e","offset":1}';
     response.end(`{"results":[${Array(count).fill(result).join()}]}`);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const settings = settingsOf({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
-  const connection = new GatewayConnection(settings.url);
-  onTestFinished(() => {
-    connection.close();
-    server.close();
-  });
-  const queue = new Queue(settings);
-  const delivery = new Delivery(queue, connection, settings, () => nowMs++);
+  const publish = await publisherTo(server, () => nowMs++);
   const numbers = Array.from({ length: count }, (_, i) => i);
-  const published = numbers.map(
-    (n) =>
-      new Promise((resolve, reject) => {
-        queue.add({
-          ...{ method: 'POST', path: '/api/publish', order: 'a', body: Buffer.from(String(n)) },
-          ...{ expiresAtMs: 1e9, hidesDuplicate: true, isUnsure: false, isSettled: false },
-          ...{ resolve, reject },
-        });
-      }),
-  );
-  delivery.start();
-  await Promise.all(published);
+  await publish(numbers.map(String));
   expect(sent).toEqual([numbers, numbers]);
 });
