@@ -46,6 +46,7 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['test/**/*.test.{ts,tsx}'],
+    globalSetup: 'test/support/temporary.ts',
     sequence: { sequencer: LongestFirst },
     pool: 'forks',
     // Files follow each other in a process, so that it pays only once for what it imports.

@@ -1,10 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { newFile } from './support/temporary.ts';
 
 const file = fileURLToPath(new URL('../grafana/alerts.yml', import.meta.url));
 interface Rule {
@@ -169,10 +168,10 @@ describe('the alerts for Prometheus', () => {
   });
 
   test('fire where there is a cause, and do not where there is none', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'sluice-alerts-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    const path = join(folder, 'tests.yml');
-    writeFileSync(path, JSON.stringify({ rule_files: [file], evaluation_interval: '30s', tests: ruleTests }));
+    const path = newFile(
+      'tests.yml',
+      JSON.stringify({ rule_files: [file], evaluation_interval: '30s', tests: ruleTests }),
+    );
     const { status, stdout, stderr } = spawnSync('promtool', ['test', 'rules', path], { encoding: 'utf8' });
     // It names the alerts that are wrong.
     expect(status === 0 ? '' : stdout + stderr).toBe('');

@@ -71,7 +71,7 @@ const mayImportBesideSrc: Readonly<Record<string, readonly string[]>> = {
   'test/sources': ['test/support'],
   'test/transport': ['test/support', 'test/topics', 'test/fanout', 'test/sessions'],
   'test/cli': ['test/support'],
-  'test/config': [],
+  'test/config': ['test/support'],
   'test/publisher': ['test/support'],
   'test/web': ['test/support'],
   'test/client': ['test/support'],

@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   accessSummary,
   admitsAnonymous,
@@ -12,16 +10,9 @@ import {
   namespaceOptions,
   options,
 } from '../src/config.ts';
+import { newFile, newFolder } from './support/temporary.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sluice-config-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-let files = 0;
-function fileOf(text: string): string {
-  const path = join(folder, `${++files}.yaml`);
-  writeFileSync(path, text);
-  return path;
-}
+const fileOf = (text: string) => newFile('sluice.yaml', text);
 
 function faultsOf(sources: ConfigSources): readonly string[] {
   try {
@@ -359,7 +350,7 @@ describe('the faults', () => {
   });
 
   test('name a file that is not there', () => {
-    expect(faultsOf({ file: join(folder, 'none.yaml') })).toEqual([
+    expect(faultsOf({ file: join(newFolder(), 'none.yaml') })).toEqual([
       expect.stringContaining('cannot be read'),
     ]);
   });

@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -12,6 +11,7 @@ import { limitsPath, limitsText } from '../src/docs/limits.ts';
 import { pages, render } from '../src/docs.ts';
 import { closeTable, errorTable } from '../src/errors.ts';
 import { metricRows } from '../src/metrics.ts';
+import { newFolder } from './support/temporary.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -206,28 +206,21 @@ test.each([
   ['JavaScript', /^```(jsx?)\n(.*?)^```/gms, { strict: false, allowJs: true, checkJs: true }],
   ['TypeScript', /^```(tsx?)\n(.*?)^```/gms, {}],
 ] as const)('the examples in %s are correct by the types of the packages', (_, blocks, settings) => {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-examples-'));
+  const folder = newFolder();
   const compilerOptions = { ...exampleSettings, ...settings };
   const files = { extends: join(root, 'tsconfig.json'), include: ['.'], compilerOptions };
-  try {
-    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-    writeFileSync(join(folder, 'globals.d.ts'), exampleGlobals);
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(files));
-    for (const page of ['README.md', ...packed.filter((path) => path.endsWith('.md'))])
-      for (const [index, [, language, code]] of [...read(page).matchAll(blocks)].entries())
-        writeFileSync(
-          join(folder, `${page.replaceAll('/', '-')}-${index}.${language}`),
-          `${code}\nexport {};`,
-        );
-    const { stdout } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', '.'], {
-      cwd: folder,
-      encoding: 'utf8',
-    });
-    // The sources may have errors with these settings.
-    expect(stdout.split('\n').filter((line) => line.includes('.md-'))).toEqual([]);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  writeFileSync(join(folder, 'globals.d.ts'), exampleGlobals);
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(files));
+  for (const page of ['README.md', ...packed.filter((path) => path.endsWith('.md'))])
+    for (const [index, [, language, code]] of [...read(page).matchAll(blocks)].entries())
+      writeFileSync(join(folder, `${page.replaceAll('/', '-')}-${index}.${language}`), `${code}\nexport {};`);
+  const { stdout } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', '.'], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  // The sources may have errors with these settings.
+  expect(stdout.split('\n').filter((line) => line.includes('.md-'))).toEqual([]);
 });
 
 test('the README has at most 300 lines of at most 120 characters', () => {

@@ -1,6 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { fetchOwn } from '../src/cli/own-fetch.ts';
@@ -14,6 +12,7 @@ import {
 import { makeCertificate } from './support/certificate.ts';
 import { HookServer, hookSecret } from './support/hook-server.ts';
 import { JsonClient } from './support/json-client.ts';
+import { newFolder } from './support/temporary.ts';
 import { signToken, tokenSecret } from './support/tokens.ts';
 
 const quiet = { port: 0, logLevel: 'silent', canary: false, shutdownGraceSeconds: 1 } as const;
@@ -82,7 +81,7 @@ describe('the life of an embedded gateway', () => {
   });
 
   it('tells all addresses where it is reached, and no others', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'sluice-embedded-'));
+    const folder = newFolder();
     const { cert, key } = makeCertificate(folder, 'embedded');
     const unixSocket = join(folder, 'gateway.sock');
     const apiKey = 'of-the-clients-of-the-unix-socket';
@@ -90,10 +89,7 @@ describe('the life of an embedded gateway', () => {
       ...{ ...quiet, apiKeys: [apiKey], tlsCertFile: cert, tlsKeyFile: key, unixSocket },
       ...{ adminPort: 0, proxyPort: 0, trustedProxies: '127.0.0.2' },
     });
-    onTestFinished(async () => {
-      await gateway.close();
-      rmSync(folder, { recursive: true });
-    });
+    onTestFinished(() => gateway.close());
     expect(() => gateway.addresses).toThrow(expect.objectContaining({ code: 'ERR_GATEWAY_STATE' }));
     await gateway.listen();
     const { addresses, port } = gateway;
@@ -121,8 +117,7 @@ describe('the life of an embedded gateway', () => {
   it('may end before it began, and while it begins', async () => {
     const gateway = createGateway(quiet);
     await gateway.close();
-    const folder = mkdtempSync(join(tmpdir(), 'sluice-embedded-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const folder = newFolder();
     const starting = createGateway({ ...quiet, engine: 'lmdb', dataDir: folder });
     const listening = starting.listen().then(() => 'listened', codeOf);
     await starting.close();

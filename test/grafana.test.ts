@@ -1,12 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { sections } from '../src/docs/dashboard/sections.ts';
 import { dashboardPath, dashboardText, othersOf } from '../src/docs/dashboard.ts';
 import { createMetrics, metricRows } from '../src/metrics.ts';
+import { newFile } from './support/temporary.ts';
 
 interface Box {
   readonly h: number;
@@ -109,10 +108,7 @@ describe('the Grafana dashboard', () => {
       record: `panel_${index}`,
       expr: expression.replaceAll('$__rate_interval', '1m').replaceAll('$instance', '.*'),
     }));
-    const folder = mkdtempSync(join(tmpdir(), 'sluice-dashboard-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    const file = join(folder, 'rules.yml');
-    writeFileSync(file, JSON.stringify({ groups: [{ name: 'dashboard', rules }] }));
+    const file = newFile('rules.yml', JSON.stringify({ groups: [{ name: 'dashboard', rules }] }));
     const { status, stderr } = spawnSync('promtool', ['check', 'rules', '--lint=none', file], {
       encoding: 'utf8',
     });

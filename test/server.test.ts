@@ -1,8 +1,5 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -13,6 +10,7 @@ import { type Frame, JsonClient } from './support/json-client.ts';
 import { opened } from './support/opened.ts';
 import { RawSocket } from './support/raw-socket.ts';
 import { gatewayOfTest } from './support/sdk.ts';
+import { newFile } from './support/temporary.ts';
 import { signToken, tokenSecret } from './support/tokens.ts';
 
 /**
@@ -28,13 +26,7 @@ async function start(flags: Flags = {}, namespaces?: string): Promise<void> {
   gateway = await gatewayOfTest(flags, namespaces === undefined ? undefined : file(namespaces));
 }
 
-function file(namespaces: string): string {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-server-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const path = join(folder, 'sluice.yaml');
-  writeFileSync(path, `namespaces: ${namespaces}\n`);
-  return path;
-}
+const file = (namespaces: string) => newFile('sluice.yaml', `namespaces: ${namespaces}\n`);
 
 async function connect(): Promise<JsonClient> {
   return opened(JsonClient.open(gateway.wsUrl));

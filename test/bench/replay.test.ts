@@ -1,21 +1,14 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Journal, type JournalRecord, kinds } from '../../bench/faults/journal.ts';
 import { topicOfClient, topics } from '../../bench/faults/plan.ts';
 import { Published } from '../../bench/faults/published.ts';
 import { emptyTally, Replay, type Tally } from '../../bench/faults/replay.ts';
+import { newFolder } from '../support/temporary.ts';
 
 const clients = Array.from({ length: 100 }, (_, i) => i);
 const streamClient = clients.find((client) => topics[topicOfClient(client)]!.mode === 'stream')!;
 const stateClient = clients.find((client) => topics[topicOfClient(client)]!.mode === 'state')!;
-
-let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'sluice-replay-'));
-});
-afterEach(() => rmSync(folder, { recursive: true }));
 
 /** The number of the publication at an offset: two keys in turn. */
 const serialAt = (topic: number, offset: number): number =>
@@ -23,7 +16,7 @@ const serialAt = (topic: number, offset: number): number =>
 
 /** Offsets 1 to 4 of one topic were acknowledged, in the epochs that are named. */
 function published(client: number, epochs = ['e1']): Published {
-  const path = join(folder, 'publisher');
+  const path = join(newFolder(), 'publisher');
   const journal = new Journal(path);
   const topic = topicOfClient(client);
   for (const [i, epoch] of epochs.entries()) {
@@ -172,7 +165,7 @@ describe('the account of a client of a state topic', () => {
 });
 
 it('a publication at two offsets is counted as published twice', () => {
-  const path = join(folder, 'twice');
+  const path = join(newFolder(), 'twice');
   const journal = new Journal(path);
   journal.add(kinds.acknowledged, 0, 'e1', 1, 7, 20);
   journal.add(kinds.acknowledged, 0, 'e1', 2, 7, 20);

@@ -1,18 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ConfigError, type ConfigSources, loadConfig, namespaceOptions } from '../../src/config.ts';
+import { newFile } from '../support/temporary.ts';
 import { run } from './world.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sluice-old-names-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-function fileOf(text: string): string {
-  const path = join(folder, 'sluice.yaml');
-  writeFileSync(path, text);
-  return path;
-}
+const fileOf = (text: string) => newFile('sluice.yaml', text);
 
 function load(sources: ConfigSources) {
   const warnings: string[] = [];

@@ -4,34 +4,31 @@ import {
   closeSync,
   constants,
   existsSync,
-  mkdtempSync,
   openSync,
   readFileSync,
-  rmSync,
   watch,
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import WebSocket from 'ws';
 import { readRunFile } from '../../src/cli/run-file.ts';
 import { startServer } from '../../src/server.ts';
 import { commandLine } from '../support/command-line.ts';
 import { startGateway } from '../support/gateway.ts';
+import { newFolder } from '../support/temporary.ts';
 import { run } from './world.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'sluice-process-'));
+  folder = newFolder();
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 /** In a process group of its own, which is gone when the test has ended. */
 function start(command: string, args: readonly string[]) {

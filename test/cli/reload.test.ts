@@ -1,14 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { stringify } from 'yaml';
 import { type RunningServer, startServer } from '../../src/server.ts';
 import { HookServer, hookSecret } from '../support/hook-server.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { newFolder } from '../support/temporary.ts';
 import { run } from './world.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sluice-reload-'));
+const folder = newFolder();
 const file = join(folder, 'sluice.yaml');
 const [old, rotated, other] = ['the-first-key-of-all', 'the-key-that-follows', 'a-key-that-stays-on'];
 const first = {
@@ -64,7 +64,6 @@ beforeAll(async () => {
 afterAll(async () => {
   end('the test');
   await exited;
-  rmSync(folder, { recursive: true });
 });
 
 const url = () => `http://127.0.0.1:${server.port}`;

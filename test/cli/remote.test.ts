@@ -1,15 +1,14 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { CliDeps } from '../../src/cli/deps.ts';
 import { readRunFile, removeRunFile, writeRunFile } from '../../src/cli/run-file.ts';
 import { startGateway } from '../support/gateway.ts';
+import { newFolder } from '../support/temporary.ts';
 import { fakeGateway, run } from './world.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sluice-cli-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = newFolder();
 
 let files = 0;
 const path = (): string => join(folder, `file-${++files}`);

@@ -1,6 +1,3 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { type ClientOptions, SluiceClient, type Subscription } from '../../src/client/index.ts';
@@ -8,6 +5,7 @@ import { JsonClient } from '../../src/client/json/index.ts';
 import { PageClient } from '../../src/client/page/index.ts';
 import { GatewayProcess, lastingPort } from '../support/gateway-process.ts';
 import { clientOfTest, gatewayOfTest } from '../support/sdk.ts';
+import { newFile } from '../support/temporary.ts';
 
 function connect(url: string, options: ClientOptions = {}): SluiceClient {
   const client = clientOfTest(url, options);
@@ -231,10 +229,7 @@ describe('against a real gateway', () => {
   });
 
   it('has a live map of a state topic that is born inside a pattern', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'sluice-'));
-    onTestFinished(() => rm(folder, { recursive: true }));
-    const file = join(folder, 'sluice.yaml');
-    await writeFile(file, 'namespaces: { values: { mode: state } }\n');
+    const file = newFile('sluice.yaml', 'namespaces: { values: { mode: state } }\n');
     const { wsUrl } = await gatewayOfTest({}, file);
     const client = connect(wsUrl);
     const pattern = client.subscribe('values:*');

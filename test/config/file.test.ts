@@ -1,12 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ConfigError, loadConfig } from '../../src/config.ts';
+import { newFolder } from '../support/temporary.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sluice-config-'));
+const folder = newFolder();
 const path = join(folder, 'sluice.yaml');
-afterAll(() => rmSync(folder, { recursive: true }));
 
 function load(content: string | Uint8Array) {
   writeFileSync(path, content);

@@ -1,6 +1,3 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import type { StateChange } from '../../src/client/connection/connection.ts';
@@ -11,6 +8,7 @@ import { ofTest, opened } from '../support/opened.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 import { RawSocket, upgradeRequest } from '../support/raw-socket.ts';
 import { gatewayOfTest } from '../support/sdk.ts';
+import { newFile } from '../support/temporary.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
 const byKey = { 'x-api-key': apiKey };
@@ -265,11 +263,8 @@ describe('a token', () => {
   });
 
   it('reads what a namespace of the file opens to all, which needs a credential all the same', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'sluice-'));
-    const file = join(folder, 'sluice.yaml');
-    await writeFile(file, 'namespaces: { public: { anonymous: { subscribe: true } } }\n');
+    const file = newFile('sluice.yaml', 'namespaces: { public: { anonymous: { subscribe: true } } }\n');
     gateway = await gatewayOfTest({ apiKeys: [apiKey], tokenSecret }, file);
-    await rm(folder, { recursive: true });
     const bare = await token('alice');
     await check(`?token=${bare}`, { authorization: `Bearer ${bare}` }, 'public:news', true);
     expect(await get('/api/topics/public%3Anews/history')).toBe(401);

@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
@@ -8,15 +7,16 @@ import { ProxyProcess } from '../support/proxy-process.ts';
 import { type RedisProcess, startRedis } from '../support/redis-server.ts';
 import { clientOfTest, state } from '../support/sdk.ts';
 import { publicationsOf, SseClient } from '../support/sse-client.ts';
+import { newFile, newFolder } from '../support/temporary.ts';
 import { apiKey } from '../support/tokens.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sluice-balancers-'));
+const folder = newFolder();
 const page = readFileSync(join(import.meta.dirname, '../../src/transport/uws/BALANCERS.md'), 'utf8');
 const names = ['haproxy', 'nginx'] as const;
 type Name = (typeof names)[number];
 const ports = { haproxy: 0, nginx: 0 };
 const proxies: ProxyProcess[] = [];
-const file = join(folder, 'sluice.yaml');
+const file = newFile('sluice.yaml', 'namespaces: { state: { mode: state } }\n');
 let redis: RedisProcess;
 const gateways: TestGateway[] = [];
 
@@ -39,7 +39,6 @@ function configured(name: Name): string {
 
 beforeAll(async () => {
   redis = await startRedis();
-  writeFileSync(file, 'namespaces: { state: { mode: state } }\n');
   // To be started on again.
   for (const port of [await lastingPort(), await lastingPort()])
     gateways.push(await startGateway(flags(port), file));
@@ -55,7 +54,6 @@ afterAll(async () => {
   await Promise.all(proxies.map((proxy) => proxy.end()));
   await Promise.all(gateways.map((gateway) => gateway.close()));
   await redis.remove();
-  rmSync(folder, { recursive: true });
 });
 
 const range = (upto: number) => Array.from({ length: upto }, (_, i) => i + 1);

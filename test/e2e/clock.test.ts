@@ -1,11 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { opened } from '../support/opened.ts';
 import { gatewayOfTest } from '../support/sdk.ts';
+import { newFolder } from '../support/temporary.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
 const hourMs = 3_600_000;
@@ -40,8 +38,7 @@ describe.each([
   ['lmdb', -hourMs],
 ] as const)('of the engine %s, when the wall clock is set by %d ms', (engine, stepMs) => {
   it('nothing ages, expires or is forgotten, and readers are told the time that it shows', async () => {
-    const dataDir = await mkdtemp(join(tmpdir(), 'sluice-clock-'));
-    onTestFinished(() => rm(dataDir, { recursive: true }));
+    const dataDir = newFolder();
     gateway = await gatewayOfTest({
       ...{ engine, dataDir, topicHistoryMaxAgeSeconds: 600 },
       ...{ apiKeys: [apiKey], tokenSecret },

@@ -1,11 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { GatewayProcess } from '../support/gateway-process.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 import { publicationsOf, SseClient } from '../support/sse-client.ts';
+import { newFolder } from '../support/temporary.ts';
 import { signToken, tokenSecret } from '../support/tokens.ts';
 
 let folder: string;
@@ -22,13 +20,10 @@ async function start(): Promise<void> {
 }
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'sluice-inbox-'));
+  folder = newFolder();
   await start();
 });
-afterAll(async () => {
-  await gateway.kill();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => gateway.kill());
 beforeEach(async () => {
   user = `alice${++users}@example.org`;
   topic = `user:${user}`;

@@ -1,18 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import {
-  copyFileSync,
-  existsSync,
-  linkSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, existsSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { createServer, connect as tcpConnect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { connect as tlsConnect } from 'node:tls';
@@ -22,8 +12,9 @@ import { makeCertificate, makeExpiredCertificate } from '../support/certificate.
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { lastingPort } from '../support/gateway-process.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { newFolder } from '../support/temporary.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sluice-listeners-'));
+const folder = newFolder();
 const certificates = {
   one: makeCertificate(folder, 'one'),
   two: makeCertificate(folder, 'two'),
@@ -53,10 +44,7 @@ beforeAll(async () => {
   wss = `wss://127.0.0.1:${gateway.port}/ws`;
 });
 
-afterAll(async () => {
-  await gateway?.close();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => gateway?.close());
 
 const trusting = { rejectUnauthorized: false };
 const withKey = { authorization: `Bearer ${key}` };

@@ -1,11 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { opened } from '../support/opened.ts';
 import { gatewayOfTest } from '../support/sdk.ts';
+import { newFile } from '../support/temporary.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
 const otherKey = 'another-api-key-of-some-length';
@@ -83,11 +81,11 @@ describe('message ids over the budget', () => {
   });
 
   it('are refused to a session that has no identity, not to another of the same address', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'sluice-ids-'));
-    const file = join(folder, 'sluice.yaml');
-    await writeFile(file, 'namespaces: { default: { anonymous: { subscribe: true, publish: true } } }\n');
+    const file = newFile(
+      'sluice.yaml',
+      'namespaces: { default: { anonymous: { subscribe: true, publish: true } } }\n',
+    );
     gateway = await gatewayOfTest({ ...limits, apiKeys: [apiKey], anonymous: true }, file);
-    await rm(folder, { recursive: true });
     const [one, two] = [overWebSocket(await connect()), overWebSocket(await connect())];
     await fill(one, 'a', 0);
     expect(await one('a4')).toBe('rate_limited');

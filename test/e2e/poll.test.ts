@@ -1,32 +1,19 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { pollReply } from '../../src/api/stream-request.ts';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { opened } from '../support/opened.ts';
+import { gatewayOfFile } from '../support/sdk.ts';
 import { publicationsOf, SseClient } from '../support/sse-client.ts';
+import { newFile } from '../support/temporary.ts';
 
-let gateway: TestGateway;
-const folder = mkdtempSync(join(tmpdir(), 'sluice-poll-'));
-const file = join(folder, 'sluice.yaml');
-
-beforeAll(async () => {
-  const limits = {
-    connectionsMaxPerIp: 50,
-    handshakesPerSecondPerIp: 60,
-    httpConnectionsPerSecondPerIp: 10_000,
+const gateway = gatewayOfFile(
+  {
+    ...{ connectionsMaxPerIp: 50, handshakesPerSecondPerIp: 60, httpConnectionsPerSecondPerIp: 10_000 },
     ...{ requestsMaxBytesPerClient: '1MiB', bodyMaxBytes: '1MiB' },
-  };
-  writeFileSync(file, 'namespaces: { state: { mode: state } }\n');
-  gateway = await startGateway(limits, file);
-});
-afterAll(async () => {
-  await gateway.close();
-  rmSync(folder, { recursive: true });
-});
+  },
+  newFile('sluice.yaml', 'namespaces: { state: { mode: state } }\n'),
+);
 
 /** What `GET /openapi.json` says of a 200, and nothing else. */
 const described = z.strictObject(pollReply.shape);

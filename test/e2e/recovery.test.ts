@@ -1,12 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
 import { opened } from '../support/opened.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 import { gatewayOfTest } from '../support/sdk.ts';
+import { newFile } from '../support/temporary.ts';
 
 let gateway: TestGateway;
 
@@ -279,14 +277,11 @@ describe('a subscription with a filter', () => {
 
 describe('a namespace', () => {
   it('gives its topics the ring that the file says', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'sluice-'));
-    const file = join(folder, 'sluice.yaml');
-    writeFileSync(
-      file,
+    const file = newFile(
+      'sluice.yaml',
       'namespaces: { short: { topicHistoryMaxPublications: 2 }, values: { mode: state } }\n',
     );
     gateway = await gatewayOfTest({}, file);
-    rmSync(folder, { recursive: true });
     await publishMany('short:a', 5);
     await publishMany('long:a', 5);
     const client = await connect();

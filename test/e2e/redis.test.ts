@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { HookServer, hookSecret } from '../support/hook-server.ts';
@@ -8,13 +5,13 @@ import { JsonClient } from '../support/json-client.ts';
 import { type RedisProcess, startRedis } from '../support/redis-server.ts';
 import { clientOfTest } from '../support/sdk.ts';
 import { SseClient } from '../support/sse-client.ts';
+import { newFile } from '../support/temporary.ts';
 
 let redis: RedisProcess;
 let hooks: HookServer;
 let gateways: TestGateway[] = [];
 
-const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-'));
-const file = join(folder, 'sluice.yaml');
+const file = newFile('sluice.yaml', 'namespaces: { state: { mode: state } }\n');
 
 const open = () =>
   startGateway(
@@ -23,7 +20,6 @@ const open = () =>
   );
 
 beforeAll(async () => {
-  writeFileSync(file, 'namespaces: { state: { mode: state } }\n');
   redis = await startRedis('--appendonly', 'yes', '--appendfsync', 'always');
   hooks = await HookServer.start();
   gateways = [await open(), await open()];
@@ -33,7 +29,6 @@ afterAll(async () => {
   await Promise.all(gateways.map((gateway) => gateway.close()));
   hooks.close();
   await redis.remove();
-  rmSync(folder, { recursive: true });
 });
 
 const both = () => gateways as [TestGateway, TestGateway];

@@ -1,35 +1,17 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { opened } from '../support/opened.ts';
 import { RawSocket } from '../support/raw-socket.ts';
+import { gatewayOfFile } from '../support/sdk.ts';
 import { SseClient, type SseOptions } from '../support/sse-client.ts';
+import { newFile, newFolder } from '../support/temporary.ts';
 
-let gateway: TestGateway;
-
-const folder = mkdtempSync(join(tmpdir(), 'sluice-sse-'));
-const namespaces = `
-namespaces:
-  state: { mode: state }
-  short: { topicHistoryMaxPublications: 3 }
-`;
-
-beforeAll(async () => {
-  writeFileSync(join(folder, 'sluice.yaml'), namespaces);
-  const limits = {
-    connectionsMaxPerIp: 200,
-    handshakesPerSecondPerIp: 10_000,
-    httpConnectionsPerSecondPerIp: 10_000,
-  };
-  gateway = await startGateway(limits, join(folder, 'sluice.yaml'));
-});
-afterAll(async () => {
-  await gateway.close();
-  rmSync(folder, { recursive: true });
-});
+const namespaces = 'namespaces: { state: { mode: state }, short: { topicHistoryMaxPublications: 3 } }';
+const gateway = gatewayOfFile(
+  { connectionsMaxPerIp: 200, handshakesPerSecondPerIp: 10_000, httpConnectionsPerSecondPerIp: 10_000 },
+  newFile('sluice.yaml', namespaces),
+);
 
 function open(query: string, more: Partial<SseOptions> = {}): Promise<SseClient> {
   return opened(SseClient.open({ port: gateway.port, path: `/sse?${query}`, ...more }));
@@ -349,7 +331,7 @@ describe('resuming by the cursor', () => {
 });
 
 test('a stream resumes after the gateway was started again on the same data', async () => {
-  const dataDir = join(folder, 'data');
+  const dataDir = newFolder();
   const query = 'topic=kept&topic=kepts:*';
   const first = await startGateway({ engine: 'lmdb', dataDir });
   const send = (to: TestGateway, topic: string, data: number) =>

@@ -1,8 +1,7 @@
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { GatewayProcess, lastingPort } from '../support/gateway-process.ts';
@@ -10,10 +9,11 @@ import { JsonClient } from '../support/json-client.ts';
 import { opened } from '../support/opened.ts';
 import { RawSocket } from '../support/raw-socket.ts';
 import { clientOfTest, state } from '../support/sdk.ts';
+import { newFolder } from '../support/temporary.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
 const perIpMax = 60;
-const folder = mkdtempSync(join(tmpdir(), 'sluice-workers-'));
+const folder = newFolder();
 const unixSocket = join(folder, 'gateway.sock');
 let gateway: GatewayProcess;
 let wsUrl: string;
@@ -38,10 +38,7 @@ beforeAll(async () => {
   wsUrl = `${gateway.url.replace('http', 'ws')}/ws?token=${apiKey}`;
 });
 
-afterAll(async () => {
-  await gateway?.kill();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => gateway?.kill());
 
 /** Each request on a connection of its own, so that any worker may get it. */
 async function get<T>(path: string): Promise<T> {

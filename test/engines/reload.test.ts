@@ -1,14 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { LiveConfig, loadConfig } from '../../src/config.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { createStorage } from '../../src/server/storage.ts';
+import { newFolder } from '../support/temporary.ts';
 import { Feed, request } from './lmdb/fixtures.ts';
 
 it('lmdb keeps as much of the topics that it has as a reloaded configuration says', async () => {
-  const dataDir = mkdtempSync(join(tmpdir(), 'sluice-reload-'));
+  const dataDir = newFolder();
   const configOf = (topicHistoryMaxPublications: number) =>
     loadConfig({
       env: {},
@@ -33,6 +31,5 @@ it('lmdb keeps as much of the topics that it has as a reloaded configuration say
     expect(await count()).toBe(1);
   } finally {
     await engine.close();
-    rmSync(dataDir, { recursive: true });
   }
 });

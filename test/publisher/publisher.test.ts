@@ -1,8 +1,5 @@
 import { EventEmitter, once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { PublishError, Publisher, type PublisherOptions } from '../../src/publisher/index.ts';
@@ -10,6 +7,7 @@ import { startGateway } from '../support/gateway.ts';
 import { lastingPort } from '../support/gateway-process.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { gatewayOfFile } from '../support/sdk.ts';
+import { newFolder } from '../support/temporary.ts';
 import { Front } from './front.ts';
 
 let front: Front;
@@ -210,8 +208,7 @@ describe('a batch', () => {
 
 describe('what fails for now', () => {
   it('outlives a gateway that restarts: with lmdb all is published once, in order', async () => {
-    const dataDir = mkdtempSync(join(tmpdir(), 'sluice-publisher-'));
-    onTestFinished(() => rmSync(dataDir, { recursive: true }));
+    const dataDir = newFolder();
     const options = { engine: 'lmdb', dataDir, port: await lastingPort() } as const;
     const first = await startGateway(options);
     const publisher = publisherOf({ url: first.url, batchMaxPublications: 5, totalTimeoutMs: 200_000 });

@@ -1,6 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,9 +7,10 @@ import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { opened } from '../support/opened.ts';
 import { RawSocket } from '../support/raw-socket.ts';
+import { newFolder } from '../support/temporary.ts';
 
 const key = 'a-key-that-may-administer-it-all';
-const folder = mkdtempSync(join(tmpdir(), 'sluice-admin-'));
+const folder = newFolder();
 const socketPath = join(folder, 'gateway.sock');
 let gateway: TestGateway;
 /** Its session is what the administration would list and end. */
@@ -39,7 +38,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await client.close();
   await gateway.close();
-  rmSync(folder, { recursive: true });
 });
 
 const oldRoute = { method: 'POST', path: '/api/v1/websocket/connections/{id}/disconnect' };

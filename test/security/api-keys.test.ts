@@ -1,33 +1,18 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { gatewayOfFile } from '../support/sdk.ts';
+import { newFile } from '../support/temporary.ts';
 
 const keys = { all: 'the-key-that-may-all', backend: 'the-key-of-a-backend', viewer: 'the-key-of-a-viewer!' };
 const hashed = (key: string) => createHash('sha256').update(key).digest('hex');
 
-let folder: string;
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'sluice-keys-'));
-  const file = join(folder, 'sluice.json');
-  const apiKeys = [
-    { name: 'all', sha256: hashed(keys.all) },
-    { name: 'backend', sha256: hashed(keys.backend), scopes: ['publish'], topics: ['server:*', 'stats'] },
-    { name: 'viewer', sha256: hashed(keys.viewer), scopes: ['read'], topics: ['server:*'] },
-  ];
-  await writeFile(file, JSON.stringify({ apiKeys }));
-  gateway = await startGateway({}, file);
-});
-
-afterAll(async () => {
-  await gateway.close();
-  await rm(folder, { recursive: true });
-});
+const apiKeys = [
+  { name: 'all', sha256: hashed(keys.all) },
+  { name: 'backend', sha256: hashed(keys.backend), scopes: ['publish'], topics: ['server:*', 'stats'] },
+  { name: 'viewer', sha256: hashed(keys.viewer), scopes: ['read'], topics: ['server:*'] },
+];
+const gateway = gatewayOfFile({}, newFile('sluice.json', JSON.stringify({ apiKeys })));
 
 async function status(method: string, path: string, key: keyof typeof keys, body?: unknown): Promise<number> {
   const response = await fetch(gateway.url + path, {

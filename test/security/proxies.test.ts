@@ -1,7 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
@@ -14,9 +13,10 @@ import { lastingPort } from '../support/gateway-process.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { ProxyProcess } from '../support/proxy-process.ts';
 import { RawSocket } from '../support/raw-socket.ts';
+import { newFolder } from '../support/temporary.ts';
 import { apiKey } from '../support/tokens.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sluice-proxies-'));
+const folder = newFolder();
 const lines: Record<string, unknown>[] = [];
 const proxies: ProxyProcess[] = [];
 const ports = { nginx: 0, secure: 0, old: 0, plain: 0 };
@@ -72,7 +72,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all(proxies.map((each) => each.end()));
   await server?.close();
-  rmSync(folder, { recursive: true });
 });
 
 const trusting = { rejectUnauthorized: false };

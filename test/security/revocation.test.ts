@@ -1,13 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { HookServer, hookSecret } from '../support/hook-server.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { newFolder } from '../support/temporary.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
-const dataDir = mkdtempSync(join(tmpdir(), 'sluice-revocation-'));
+const dataDir = newFolder();
 const start = () => startGateway({ apiKeys: [apiKey], tokenSecret, engine: 'lmdb', dataDir });
 const topics = [{ pattern: 'room:*', allow: ['subscribe', 'publish'] }];
 
@@ -17,10 +15,7 @@ beforeAll(async () => {
   gateway = await start();
 });
 
-afterAll(async () => {
-  await gateway?.close();
-  rmSync(dataDir, { recursive: true });
-});
+afterAll(() => gateway?.close());
 
 async function post(path: string, body: unknown, key = apiKey, to = gateway) {
   const response = await to.post(path, JSON.stringify(body), { authorization: `Bearer ${key}` });

@@ -1,12 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { routes } from '../../src/api/routes.ts';
 import { type CompatRouteOptions, compatRoutes } from '../../src/compat/routes.ts';
 import { systemsOf } from '../../src/compat/systems.ts';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { gatewayOfFile } from '../support/sdk.ts';
+import { newFile } from '../support/temporary.ts';
 
 /** By name: the key, and what the configuration says of it. */
 const keys = {
@@ -90,24 +88,18 @@ const rows: readonly Row[] = [
   { route: 'POST /api/v1/notifications/demo', body: { user_id: 'x' }, need: 'publish' },
 ];
 
-const folder = mkdtempSync(join(tmpdir(), 'sluice-scopes-'));
-let gateway: TestGateway;
+const apiKeys = [
+  ...names.map((name) => ({ name: name.replace(' ', '-'), key: keyOf(name), ...keys[name] })),
+  { name: 'other', key: keyOf('other') },
+];
+const gateway = gatewayOfFile(
+  { compat: ['a', 'b', 'c', 'd', 'e'] },
+  newFile('sluice.json', JSON.stringify({ apiKeys })),
+);
 
 beforeAll(async () => {
-  const file = join(folder, 'sluice.json');
-  const apiKeys = [
-    ...names.map((name) => ({ name: name.replace(' ', '-'), key: keyOf(name), ...keys[name] })),
-    { name: 'other', key: keyOf('other') },
-  ];
-  writeFileSync(file, JSON.stringify({ apiKeys }));
-  gateway = await startGateway({ compat: ['a', 'b', 'c', 'd', 'e'] }, file);
   for (const topic of topics)
     await gateway.post('/api/publish', JSON.stringify(publication(topic)), { 'x-api-key': keyOf('other') });
-});
-
-afterAll(async () => {
-  await gateway?.close();
-  rmSync(folder, { recursive: true });
 });
 
 /** Whether the response says that the caller may do it, whatever else becomes of it. */

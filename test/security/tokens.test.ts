@@ -1,9 +1,7 @@
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -11,6 +9,7 @@ import type { startGateway, TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { gatewayOfTest } from '../support/sdk.ts';
 import { SseClient } from '../support/sse-client.ts';
+import { newFile } from '../support/temporary.ts';
 import { apiKey } from '../support/tokens.ts';
 
 type Pair = Awaited<ReturnType<typeof generateKeyPair>>;
@@ -62,10 +61,7 @@ async function status(gateway: TestGateway, token: string): Promise<number> {
 describe('tokens of an identity provider', () => {
   it('are taken by the keys that it publishes, also after it has replaced them', async () => {
     let document = await documentOf(pair);
-    const folder = await mkdtemp(join(tmpdir(), 'sluice-keys-'));
-    onTestFinished(() => rm(folder, { recursive: true }));
-    const file = join(folder, 'keys.json');
-    await writeFile(file, document);
+    const file = newFile('keys.json', document);
     const gateway = await gatewayWith({ tokenKeysFile: file });
     expect(await status(gateway, await sign(pair, 'ES256'))).toBe(200);
     expect(await status(gateway, await sign(next, 'RS256', {}, 'k1'))).toBe(401);
@@ -129,20 +125,14 @@ describe('tokens of an identity provider', () => {
   });
 
   it('are taken by a key in PEM', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'sluice-keys-'));
-    onTestFinished(() => rm(folder, { recursive: true }));
-    const file = join(folder, 'key.pem');
-    await writeFile(file, await exportSPKI(pair.publicKey));
+    const file = newFile('key.pem', await exportSPKI(pair.publicKey));
     const gateway = await gatewayWith({ tokenKeysFile: file });
     expect(await status(gateway, await sign(pair, 'ES256'))).toBe(200);
   });
 
   it('are taken by keys after a byte order mark, from a file and from a server', async () => {
     const document = `\ufeff${await documentOf(pair)}`;
-    const folder = await mkdtemp(join(tmpdir(), 'sluice-keys-'));
-    onTestFinished(() => rm(folder, { recursive: true }));
-    const file = join(folder, 'keys.json');
-    await writeFile(file, document);
+    const file = newFile('keys.json', document);
     const url = await serveKeys((_, response) => response.end(document));
     for (const source of [{ tokenKeysFile: file }, { tokenKeysUrl: url }])
       expect(await status(await gatewayWith(source), await sign(pair, 'ES256'))).toBe(200);

@@ -1,31 +1,18 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type JWTPayload, SignJWT } from 'jose';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import { startGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { gatewayOfFile } from '../support/sdk.ts';
+import { newFile } from '../support/temporary.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sluice-topic-tokens-'));
 const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  const tokenKeysFile = join(folder, 'keys.pem');
-  writeFileSync(tokenKeysFile, pair.publicKey.export({ type: 'spki', format: 'pem' }));
-  gateway = await startGateway({
-    apiKeys: [apiKey],
-    tokenSecret,
-    tokenKeysFile,
-    tokenClockToleranceSeconds: 0,
-  });
-});
-
-afterAll(async () => {
-  await gateway?.close();
-  rmSync(folder, { recursive: true });
+const gateway = gatewayOfFile({
+  apiKeys: [apiKey],
+  tokenSecret,
+  tokenKeysFile: newFile('keys.pem', String(pair.publicKey.export({ type: 'spki', format: 'pem' }))),
+  tokenClockToleranceSeconds: 0,
 });
 
 /** Signed with a key whose public part the gateway has: verified in a later turn. */

@@ -1,23 +1,17 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { makeRelayFolder, relaySocket } from '../../src/server/relay-folder.ts';
-
-let parent: string;
-
-beforeEach(() => {
-  parent = mkdtempSync(join(tmpdir(), 'sluice-relay-'));
-});
-afterEach(() => rmSync(parent, { recursive: true }));
+import { newFolder } from '../support/temporary.ts';
 
 const listen = (path: string) =>
   `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
 
 test('folders of processes that were killed are removed, all others stay', async () => {
+  const parent = newFolder();
   const living = await makeRelayFolder(parent);
   const server = createServer().listen(relaySocket(living));
   await once(server, 'listening');
@@ -49,6 +43,7 @@ const user = 65_534;
 test.skipIf(process.getuid?.() !== 0)(
   'a folder that another user left does not keep it from its own',
   async () => {
+    const parent = newFolder();
     chmodSync(parent, 0o1777);
     const others = join(parent, 'sluice-proxies-others');
     mkdirSync(others);

@@ -1,22 +1,14 @@
-import { mkdtempSync, renameSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { renameSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { checkCertificate, stampOf } from '../../src/server/certificate.ts';
 import { ReplacedCertificate } from '../../src/server/replaced-certificate.ts';
 import { makeCertificate } from '../support/certificate.ts';
-
-let folder: string;
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'sluice-certificate-'));
-});
-
-afterEach(() => rmSync(folder, { recursive: true }));
+import { newFolder } from '../support/temporary.ts';
 
 /** A port whose certificate is then replaced. `listen`: what happens when it listens anew. */
 function replacedBy(listen: () => Promise<void>) {
+  const folder = newFolder();
   const { cert: certFile, key: keyFile } = makeCertificate(folder, 'used');
   const files = { certFile, keyFile };
   const listening: string[] = [];

@@ -1,8 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { newFile } from '../support/temporary.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
 /** The namespaces of the five systems. No two systems share one, so that none touches another. */
@@ -44,9 +42,7 @@ export async function startSystems(
   flags: Parameters<typeof startGateway>[0] = {},
   more: Readonly<Record<string, object>> = {},
 ): Promise<SystemsGateway> {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-systems-'));
-  const file = join(folder, 'sluice.json');
-  writeFileSync(file, JSON.stringify({ namespaces: { ...namespaces, ...more } }));
+  const file = newFile('sluice.json', JSON.stringify({ namespaces: { ...namespaces, ...more } }));
   const gateway = await startGateway({ apiKeys: [apiKey], tokenSecret, ...flags }, file);
   const clients: JsonClient[] = [];
   const headers = { 'x-api-key': apiKey, 'content-type': 'application/json' };
@@ -83,7 +79,6 @@ export async function startSystems(
     async close() {
       await Promise.all(clients.map((client) => client.close()));
       await gateway.close();
-      rmSync(folder, { recursive: true });
     },
   };
 }

@@ -1,11 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { loadConfig } from '../../src/config.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
 import { clientOfTest, state } from '../support/sdk.ts';
+import { newFolder } from '../support/temporary.ts';
 import { apiKey } from '../support/tokens.ts';
 import { MonitoringPanel } from './clients/server-monitoring.ts';
 import { type SystemsGateway, startSystems } from './gateway.ts';
@@ -201,7 +200,7 @@ describe('A5: a full refresh', () => {
 });
 
 test('A6: a push that the engine fails is tried again three times, then told; both are counted', async () => {
-  const dataDir = mkdtempSync(join(tmpdir(), 'sluice-a6-'));
+  const dataDir = newFolder();
   const stored = await startSystems({ engine: 'lmdb', dataDir });
   const push = () => stored.publish({ topic: 'server:a6', type: 'status_change', data: {} });
   await push();

@@ -1,13 +1,12 @@
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { listenForOthers } from '../../src/transport/unix-port.ts';
+import { newFolder } from '../support/temporary.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sluice-unix-port-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = newFolder();
 
 let number = 0;
 const freePath = () => join(folder, `${++number}.sock`);

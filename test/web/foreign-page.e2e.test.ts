@@ -1,12 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestBrowser } from '../support/browser.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import { startGateway } from '../support/gateway.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
 import { type Site, startSite } from '../support/site.ts';
+import { newFolder } from '../support/temporary.ts';
 import { connectionState } from './support/dashboard.ts';
 
 let browser: TestBrowser;
@@ -154,13 +152,12 @@ describe('a page of a listed origin', () => {
 
 describe('the gateway’s own page, by TLS', () => {
   it('connects under its security policy', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'sluice-page-'));
+    const folder = newFolder();
     const { cert, key } = makeCertificate(folder, 'page');
     const secure = await startGateway({ tlsCertFile: cert, tlsKeyFile: key });
     const { page, problems } = await browser.open(`https://127.0.0.1:${secure.port}/`);
     await connectionState(page, 'live');
     expect(problems).toEqual([]);
     await secure.close();
-    rmSync(folder, { recursive: true });
   });
 });

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { SluiceClient, type Transport } from '../../../src/client/index.ts';
@@ -8,6 +5,7 @@ import { TestBrowser } from '../../support/browser.ts';
 import { lastingPort } from '../../support/gateway-process.ts';
 import { ProxyProcess } from '../../support/proxy-process.ts';
 import { gatewayOfFile } from '../../support/sdk.ts';
+import { newFolder } from '../../support/temporary.ts';
 
 let folder: string;
 let port: number;
@@ -37,14 +35,13 @@ const gateway = gatewayOfFile({ trustedProxies: ['127.0.0.1'], anonymous: true, 
 afterEach(async () => {
   for (const client of clients.splice(0)) client.close();
   await nginx.end();
-  await rm(folder, { recursive: true });
 });
 
 /** A stream is given up after this long, where nothing of it comes. Elsewhere a busy machine may take longer. */
 const connectTimeoutMs = (lines: string) => (lines === holding ? 2_000 : 60_000);
 
 async function behind(lines: string): Promise<void> {
-  folder = await mkdtemp(join(tmpdir(), 'sluice-nginx-'));
+  folder = newFolder();
   port = await lastingPort();
   nginx = await ProxyProcess.nginx(folder, server(lines), [port]);
 }

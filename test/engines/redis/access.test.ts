@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -7,9 +6,10 @@ import type { RedisServer } from '../../../src/engines/redis/options.ts';
 import { Server } from '../../../src/engines/redis/server.ts';
 import { makeCertificate } from '../../support/certificate.ts';
 import { type RedisProcess, startRedisBy } from '../../support/redis-server.ts';
+import { newFolder } from '../../support/temporary.ts';
 import { openNode, single, until, valued } from './fixtures.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-tls-'));
+const folder = newFolder();
 const files = makeCertificate(folder, 'redis');
 const { cert, key } = files;
 const page = readFileSync(join(import.meta.dirname, '../../../src/engines/redis/REDIS.md'), 'utf8');
@@ -32,7 +32,6 @@ beforeAll(async () => {
 afterAll(async () => {
   admin.disconnect();
   await redis.remove();
-  rmSync(folder, { recursive: true });
 });
 
 const server = (user: string, tlsFiles: RedisServer['tlsFiles'] = { ca: cert, cert, key }): RedisServer => ({

@@ -1,18 +1,17 @@
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { connect } from '../../../src/engines/redis/connection.ts';
 import type { RedisServer } from '../../../src/engines/redis/options.ts';
 import { makeCertificate } from '../../support/certificate.ts';
 import { type RedisGroup, startRedisCluster, startRedisWithSentinel } from '../../support/redis-groups.ts';
+import { newFolder } from '../../support/temporary.ts';
 import { type CountedRedis, countsSuite } from './counts-suite.ts';
 import { type Node, openNode, serverAt, single, until, valued } from './fixtures.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'sluice-redis-groups-'));
+const folder = newFolder();
 /** Servers of a group tell each other's addresses, not names. */
 const files = makeCertificate(folder, 'redis', 'DNS:localhost');
 const [cert, key] = [readFileSync(files.cert), readFileSync(files.key)];
@@ -27,10 +26,7 @@ beforeAll(async () => {
   groups.set('cluster', cluster).set('sentinel', sentinel);
 });
 
-afterAll(async () => {
-  await Promise.all([...groups.values()].map((group) => group.remove()));
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => Promise.all([...groups.values()].map((group) => group.remove())));
 
 type Kind = 'cluster' | 'sentinel';
 

@@ -1,27 +1,22 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readFile, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { newFolder } from '../../support/temporary.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 
 /** `npm run proto` in a copy of what it reads. */
 describe('the generated code', () => {
-  let copy: string;
+  const copy = newFolder();
 
   beforeAll(async () => {
-    copy = await mkdtemp(join(tmpdir(), 'sluice-proto-'));
     await mkdir(join(copy, 'src/protocol/protobuf'), { recursive: true });
     await cp(join(root, 'package.json'), join(copy, 'package.json'));
     await cp(join(root, 'proto'), join(copy, 'proto'), { recursive: true });
     await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
     await promisify(execFile)('npm', ['run', '--silent', 'proto'], { cwd: copy });
-  });
-
-  afterAll(async () => {
-    await rm(copy, { recursive: true });
   });
 
   it.each(['gateway.gen.js', 'gateway.gen.d.ts'])('in %s is that of proto/gateway.proto', async (file) => {

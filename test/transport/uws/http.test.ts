@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
 import { exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { startGateway, TestGateway } from '../../support/gateway.ts';
@@ -8,6 +5,7 @@ import { JsonClient } from '../../support/json-client.ts';
 import { opened } from '../../support/opened.ts';
 import { publishRequest, RawSocket, upgradeRequest } from '../../support/raw-socket.ts';
 import { gatewayOfTest } from '../../support/sdk.ts';
+import { newFile } from '../../support/temporary.ts';
 import { apiKey, signToken, tokenSecret } from '../../support/tokens.ts';
 
 let gateway: TestGateway;
@@ -300,9 +298,7 @@ describe('a client that leaves', () => {
     ],
   ])('while the token of its %s is verified does no harm', async (_, request) => {
     const { publicKey, privateKey } = await generateKeyPair('ES256');
-    const tokenKeysFile = join(mkdtempSync(join(tmpdir(), 'sluice-keys-')), 'key.pem');
-    onTestFinished(() => rmSync(dirname(tokenKeysFile), { recursive: true }));
-    writeFileSync(tokenKeysFile, await exportSPKI(publicKey));
+    const tokenKeysFile = newFile('key.pem', await exportSPKI(publicKey));
     await start({ apiKeys: apiKey, tokenKeysFile });
     // Unlike one of the secret it is verified in a later turn.
     const signed = await new SignJWT(claims).setProtectedHeader({ alg: 'ES256' }).sign(privateKey);
