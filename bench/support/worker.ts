@@ -25,7 +25,8 @@ export class Worker<H extends Handlers> {
   constructor(file: URL, core?: number, nodeArgs: readonly string[] = []) {
     const args = ['--expose-gc', ...nodeArgs, '--import', import.meta.resolve('tsx'), fileURLToPath(file)];
     this.#child = startNode(core, args, {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      // What it logs must not get into the JSON of `--json`.
+      stdio: ['ignore', process.stderr, 'inherit', 'ipc'],
       serialization: 'advanced',
     });
     this.pid = this.#child.pid!;
