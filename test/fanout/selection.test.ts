@@ -9,15 +9,32 @@ import { json } from '../topics/fixtures.ts';
 import { batches, decodeBatch, makeWorld, offsetsOf, onlyRoom, ranges, type SentFrame } from './fixtures.ts';
 
 const inRoom = (room: string): Partial<PublishFields> => ({ tags: { room } });
+const seat = (room: string): Partial<PublishFields> => ({ key: 'seat', tags: { room } });
+
+type Fields = Partial<PublishFields>;
+
+/** What a view is sent of these, that went live after a first publication. */
+async function sent(topic: string, options: Partial<ViewOptions>, first: Fields, ...publishes: Fields[]) {
+  const { live, publish, turns, sink } = await makeWorld();
+  await publish(topic, first);
+  const view = live(topic, options);
+  await publish(topic, ...publishes);
+  turns.settle();
+  turns.advance(1000);
+  const frames = sink.of(view);
+  return {
+    frames,
+    ranges: ranges(frames),
+    offsets: frames.flatMap(offsetsOf),
+    publications: frames.flatMap((frame) => [...decodeBatch(frame).publications]),
+  };
+}
 
 describe('filters', () => {
   test('only what matches is sent, and the coverage has no holes', async () => {
-    const { live, publish, turns, sink } = await makeWorld();
-    const view = live('a', { filter: onlyRoom('1') });
-    await publish('a', inRoom('1'), inRoom('2'), inRoom('1'), inRoom('2'));
-    turns.settle();
-    const [frame] = batches(sink.of(view));
-    expect([ranges(batches(sink.of(view))), frame && offsetsOf(frame)]).toEqual([[[0, 4]], [1, 3]]);
+    const rooms = ['1', '2', '1', '2'].map(inRoom);
+    const { offsets, ...rest } = await sent('a', { filter: onlyRoom('1') }, {}, ...rooms);
+    expect([rest.ranges, offsets]).toEqual([[[1, 5]], [2, 4]]);
   });
 
   test('a view with nothing to say covers in silence, and says so after ten seconds', async () => {
@@ -74,42 +91,20 @@ describe('filters', () => {
   });
 
   test('in state mode the removal of a key is sent when its value stops matching', async () => {
-    const { live, publish, turns, sink } = await makeWorld();
-    await publish('state', { key: 'seat', ...inRoom('1') });
-    const view = live('state', { filter: onlyRoom('1') });
-    await publish('state', { key: 'seat', ...inRoom('2') });
-    turns.settle();
-    await publish('state', { key: 'seat', ...inRoom('2') });
-    turns.advance(10);
-    const frames = sink.of(view);
-    expect(frames.map((frame) => decodeBatch(frame).publications)).toMatchObject([
-      [{ offset: 2, key: 'seat', removed: true }],
-    ]);
+    const [away, again] = [seat('2'), seat('2')];
+    const { publications } = await sent('state', { filter: onlyRoom('1') }, seat('1'), away, again);
+    expect(publications).toMatchObject([{ offset: 2, key: 'seat', removed: true }]);
   });
 
   test('nothing is sent of a key that never matched', async () => {
-    const { live, publish, turns, sink } = await makeWorld();
-    await publish('state', { key: 'other', ...inRoom('2') });
-    const view = live('state', { filter: onlyRoom('1') });
-    await publish('state', { key: 'seat', ...inRoom('1') });
-    turns.settle();
-    await publish('state', { key: 'other', ...inRoom('2') }, { key: 'third', ...inRoom('3') });
-    turns.advance(10);
-    expect(sink.of(view).flatMap(offsetsOf)).toEqual([2]);
+    const other = { ...seat('2'), key: 'other' };
+    const third = { ...seat('3'), key: 'third' };
+    const { offsets } = await sent('state', { filter: onlyRoom('1') }, other, seat('1'), other, third);
+    expect(offsets).toEqual([2]);
   });
 
   test('a key that matches again after its removal is sent again', async () => {
-    const { live, publish, turns, sink } = await makeWorld();
-    await publish('state');
-    const view = live('state', { filter: onlyRoom('1') });
-    await publish(
-      'state',
-      { key: 'k', ...inRoom('1') },
-      { key: 'k', ...inRoom('2') },
-      { key: 'k', ...inRoom('1') },
-    );
-    turns.settle();
-    const publications = sink.of(view).flatMap((frame) => [...decodeBatch(frame).publications]);
+    const { publications } = await sent('state', { filter: onlyRoom('1') }, {}, ...['1', '2', '1'].map(seat));
     expect(publications.map(({ offset, removed }) => [offset, removed === true])).toEqual([
       [2, false],
       [3, true],
@@ -149,31 +144,24 @@ describe('intervals and conflation', () => {
     expect(frames.flatMap(offsetsOf)).toEqual(Array.from({ length: 50 }, (_, i) => i + 2));
   });
 
-  test('in state mode only the newest publication of each key in the interval is sent', async () => {
-    const { live, publish, turns, sink } = await makeWorld();
-    await publish('state');
-    const view = live('state', { intervalMs: 100 });
-    await publish('state', { key: 'a' }, { key: 'b' }, { key: 'a' }, {}, {});
-    turns.settle();
-    expect([ranges(sink.of(view)), sink.of(view).flatMap(offsetsOf)]).toEqual([[[1, 6]], [3, 4, 6]]);
-  });
-
-  test('without an interval, state mode sends every change', async () => {
-    const { live, publish, turns, sink } = await makeWorld();
-    await publish('state');
-    const view = live('state');
-    await publish('state', { key: 'a' }, { key: 'a' });
-    turns.settle();
-    expect(sink.of(view).flatMap(offsetsOf)).toEqual([2, 3]);
-  });
-
-  test('a stream that conflates keeps what has no key', async () => {
-    const { live, publish, turns, sink } = await makeWorld();
-    await publish('a');
-    const view = live('a', { conflate: true });
-    await publish('a', { key: 'k' }, {}, { key: 'k' }, {}, { key: '' });
-    turns.settle();
-    expect([ranges(sink.of(view)), sink.of(view).flatMap(offsetsOf)]).toEqual([[[1, 6]], [3, 4, 5, 6]]);
+  test.each<[string, string, Partial<ViewOptions>, Fields[], number[]]>([
+    [
+      'only the newest publication of each key in an interval, in state mode',
+      ...(['state', { intervalMs: 100 }] as const),
+      [{ key: 'a' }, { key: 'b' }, { key: 'a' }, {}, {}],
+      [3, 4, 6],
+    ],
+    ['every change of a state without an interval', 'state', {}, [{ key: 'a' }, { key: 'a' }], [2, 3]],
+    [
+      'what has no key, of a stream that conflates',
+      ...(['a', { conflate: true }] as const),
+      [{ key: 'k' }, {}, { key: 'k' }, {}, { key: '' }],
+      [3, 4, 5, 6],
+    ],
+    ['everything of a stream that does not', 'a', { intervalMs: 100 }, [{ key: 'k' }, { key: 'k' }], [2, 3]],
+  ])('a view is sent %s', async (_, topic, options, publishes, wanted) => {
+    const { offsets, ...rest } = await sent(topic, options, {}, ...publishes);
+    expect([rest.ranges, offsets]).toEqual([[[1, publishes.length + 1]], wanted]);
   });
 
   test.each([
@@ -181,22 +169,9 @@ describe('intervals and conflation', () => {
     ['that expires sooner does not replace, though both expire', 1000, 500, [2, 3]],
     ['that expires later replaces', 500, 1000, [3]],
     ['with the same TTL replaces', 500, 500, [3]],
-  ])('in a stream that conflates, a newer publication %s an older one', async (_, older, newer, sent) => {
-    const { live, publish, turns, sink } = await makeWorld();
-    await publish('a');
-    const view = live('a', { conflate: true });
-    await publish('a', { key: 'k', ttlMs: older }, { key: 'k', ttlMs: newer });
-    turns.settle();
-    expect(sink.of(view).flatMap(offsetsOf)).toEqual(sent);
-  });
-
-  test('a stream with an interval and without conflation sends everything', async () => {
-    const { live, publish, turns, sink } = await makeWorld();
-    await publish('a');
-    const view = live('a', { intervalMs: 100 });
-    await publish('a', { key: 'k' }, { key: 'k' });
-    turns.settle();
-    expect(sink.of(view).flatMap(offsetsOf)).toEqual([2, 3]);
+  ])('in a stream that conflates, a newer publication %s an older one', async (_, older, newer, wanted) => {
+    const publishes = [older, newer].map((ttlMs) => ({ key: 'k', ttlMs }));
+    expect((await sent('a', { conflate: true }, {}, ...publishes)).offsets).toEqual(wanted);
   });
 });
 
@@ -227,59 +202,31 @@ describe('conflation and receivers that differ', () => {
       ],
     ],
   ])('sends %s', async (_, publishes, expected) => {
-    const { live, publish, turns, sink } = await makeWorld();
-    await publish('a');
-    const view = live('a', { conflate: true });
-    await publish('a', ...publishes);
-    turns.settle();
-    const seen = sink
-      .of(view)
-      .map((frame) => [
-        frame.except,
-        frame.after - 1,
-        frame.upto - 1,
-        offsetsOf(frame).map((offset) => offset - 1),
-        frame.instead === undefined ? [] : offsetsOf(frame.instead).map((offset) => offset - 1),
-      ]);
+    const { frames } = await sent('a', { conflate: true }, {}, ...publishes);
+    const seen = frames.map((frame) => [
+      frame.except,
+      frame.after - 1,
+      frame.upto - 1,
+      offsetsOf(frame).map((offset) => offset - 1),
+      frame.instead === undefined ? [] : offsetsOf(frame.instead).map((offset) => offset - 1),
+    ]);
     expect(seen).toEqual(expected);
-    for (const { instead, after, upto } of sink.of(view))
+    for (const { instead, after, upto } of frames)
       if (instead !== undefined) expect(decodeBatch(instead)).toMatchObject({ after, upto });
   });
 
-  test('a value that came and stopped matching within an interval is removed: a new member may have it', async () => {
-    const { live, publish, turns, sink } = await makeWorld();
-    await publish('state');
-    const view = live('state', { filter: onlyRoom('1'), intervalMs: 1000 });
-    turns.settle();
-    await publish('state', { key: 'k', tags: { room: '1' } });
-    await publish('state', { key: 'k', tags: { room: '2' } });
-    turns.advance(1000);
-    const publications = sink.of(view).flatMap((frame) => decodeBatch(frame).publications);
-    expect(publications).toMatchObject([{ offset: 3, key: 'k', removed: true }]);
-  });
-
-  test('a value that stopped matching is removed, however often it was replaced within the interval', async () => {
-    const { live, publish, turns, sink } = await makeWorld();
-    await publish('state', { key: 'k', tags: { room: '1' } });
-    const view = live('state', { filter: onlyRoom('1'), intervalMs: 1000 });
-    await publish(
-      'state',
-      k({ tags: { room: '2' } }),
-      k({ tags: { room: '3' } }),
-      k({ tags: { room: '4' } }),
-    );
-    turns.advance(1000);
-    const publications = sink.of(view).flatMap((frame) => decodeBatch(frame).publications);
-    expect(publications).toMatchObject([{ offset: 4, key: 'k', removed: true }]);
+  test.each([
+    ['came and stopped matching: a new member may have it', {}, ['1', '2'], 3],
+    ['stopped matching, however often it was replaced', seat('1'), ['2', '3', '4'], 4],
+  ])('a value is removed that within an interval %s', async (_, first, rooms, offset) => {
+    const options = { filter: onlyRoom('1'), intervalMs: 1000 };
+    const { publications } = await sent('state', options, first, ...rooms.map(seat));
+    expect(publications).toMatchObject([{ offset, key: 'seat', removed: true }]);
   });
 
   test('an excepted session keeps its older value of a state only until a value for all comes', async () => {
-    const { live, publish, turns, sink } = await makeWorld();
-    await publish('state');
-    const view = live('state', { intervalMs: 50 });
-    await publish('state', k(), k({ except: 's' }));
-    turns.advance(50);
-    const [frame] = sink.of(view);
+    const { frames } = await sent('state', { intervalMs: 50 }, {}, k(), k({ except: 's' }));
+    const [frame] = frames;
     expect([frame?.except, frame && offsetsOf(frame)]).toEqual(['s', [3]]);
     expect(frame?.instead && offsetsOf(frame.instead)).toEqual([2]);
   });

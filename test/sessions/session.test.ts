@@ -12,13 +12,18 @@ const large = { payload: json('x'.repeat(500)) };
 const subscribe = (id: number, ...topics: string[]) =>
   ({ kind: 'subscribe', id, subscriptions: topics.map((topic) => ({ topic })) }) as const;
 
+/** A client whose connection does not read, and holds this much already. */
+async function stalled(buffered: number, backpressureMaxBytes: number) {
+  const gateway = await makeGateway({ backpressureMaxBytes });
+  const client = gateway.connect();
+  Object.assign(client.connection, { stalled: true, buffered });
+  client.connection.forget();
+  return { ...gateway, ...client };
+}
+
 describe('a connection that does not read', () => {
   test('has its replies wait in their order, and gets them when it has drained', async () => {
-    const { connect } = await makeGateway({ backpressureMaxBytes: 10 });
-    const { connection, session, command } = connect();
-    connection.stalled = true;
-    connection.buffered = 11;
-    connection.forget();
+    const { connection, session, command } = await stalled(11, 10);
     for (let id = 1; id <= 3; id++) command({ kind: 'ping', id });
     expect([connection.messages, session.isWaiting]).toEqual([[], true]);
     connection.stalled = false;
@@ -27,10 +32,7 @@ describe('a connection that does not read', () => {
   });
 
   test('is terminated when more than 100 messages wait', async () => {
-    const { connect } = await makeGateway({ backpressureMaxBytes: 10 });
-    const { connection, session } = connect();
-    connection.stalled = true;
-    connection.buffered = 11;
+    const { connection, session } = await stalled(11, 10);
     for (let i = 0; i < waitingMessagesMax; i++) session.outbox.push({ kind: 'pong', timeMs: i });
     expect(connection.endedWith).toBeUndefined();
     session.outbox.push({ kind: 'pong', timeMs: 0 });
@@ -38,12 +40,8 @@ describe('a connection that does not read', () => {
   });
 
   test('has no page of history made for it before it has room, and then one after the other', async () => {
-    const { connect, publish, settle } = await makeGateway({ backpressureMaxBytes: 1000 });
+    const { connection, command, publish, settle } = await stalled(250, 1000);
     await publish('a', { payload: json('x'.repeat(500)) });
-    const { connection, command } = connect();
-    connection.stalled = true;
-    connection.buffered = 250;
-    connection.forget();
     for (let id = 1; id <= 3; id++) command({ kind: 'history', id, topic: 'a' });
     await settle();
     expect(connection.messages).toEqual([]);
@@ -69,11 +67,7 @@ describe('a connection that does not read', () => {
   });
 
   test('is refused a page of history when 100 wait', async () => {
-    const { connect, settle } = await makeGateway({ backpressureMaxBytes: 1000 });
-    const { connection, command } = connect();
-    connection.stalled = true;
-    connection.buffered = 250;
-    connection.forget();
+    const { connection, command, settle } = await stalled(250, 1000);
     for (let id = 1; id <= waitingRepliesMax + 1; id++) command({ kind: 'history', id, topic: 'a' });
     expect(connection.frames()).toMatchObject([
       { kind: 'error', id: waitingRepliesMax + 1, code: 'rate_limited', retry: true },
@@ -85,10 +79,7 @@ describe('a connection that does not read', () => {
   });
 
   test('that waits for a page of history is terminated after the write timeout', async () => {
-    const { connect, sessions, turns } = await makeGateway({ backpressureMaxBytes: 1000 });
-    const { connection, command } = connect();
-    connection.stalled = true;
-    connection.buffered = 250;
+    const { connection, command, sessions, turns } = await stalled(250, 1000);
     command({ kind: 'history', id: 1, topic: 'a' });
     sessions.sweep();
     turns.advance(30_000);
@@ -97,10 +88,7 @@ describe('a connection that does not read', () => {
   });
 
   test('is terminated after the write timeout without a byte of progress', async () => {
-    const { connect, sessions, turns } = await makeGateway({ backpressureMaxBytes: 10 });
-    const { connection, command } = connect();
-    connection.stalled = true;
-    connection.buffered = 11;
+    const { connection, command, sessions, turns } = await stalled(11, 10);
     command({ kind: 'ping', id: 1 });
     sessions.sweep();
     turns.advance(29_999);
@@ -112,10 +100,7 @@ describe('a connection that does not read', () => {
   });
 
   test('is not terminated while its buffer shrinks, however slowly', async () => {
-    const { connect, sessions, turns } = await makeGateway({ backpressureMaxBytes: 10 });
-    const { connection, command } = connect();
-    connection.stalled = true;
-    connection.buffered = 1000;
+    const { connection, command, sessions, turns } = await stalled(1000, 10);
     command({ kind: 'ping', id: 1 });
     for (let i = 0; i < 100; i++) {
       sessions.sweep();
@@ -126,10 +111,7 @@ describe('a connection that does not read', () => {
   });
 
   test('is not terminated while something leaves its buffer, though live frames fill it as fast', async () => {
-    const { connect, sessions, turns } = await makeGateway({ backpressureMaxBytes: 10 });
-    const { connection, command } = connect();
-    connection.stalled = true;
-    connection.buffered = 1000;
+    const { connection, command, sessions, turns } = await stalled(1000, 10);
     command({ kind: 'ping', id: 1 });
     for (let i = 0; i < 10; i++) {
       sessions.sweep();
@@ -164,10 +146,7 @@ describe('a connection that does not read', () => {
   });
 
   test('is not terminated for what it did not read before it was idle', async () => {
-    const { connect, sessions, turns, settle } = await makeGateway({ backpressureMaxBytes: 1000 });
-    const { connection, session, command } = connect();
-    connection.stalled = true;
-    connection.buffered = 250;
+    const { connection, session, command, sessions, turns, settle } = await stalled(250, 1000);
     command({ kind: 'history', id: 1, topic: 'a' });
     sessions.sweep();
     connection.drain();
@@ -217,65 +196,67 @@ describe('lagging', () => {
       if (feed === undefined) throw new Error('no feed');
       return feed;
     };
-    return { ...gateway, ...client, viewOf, feedOf };
+    /** Whether it lags, and whether it is live in `a`, which has this many members. */
+    const status = () => {
+      const { views } = client.session;
+      return [views.isLagging, views.isLiveIn(viewOf('a')), viewOf('a').members];
+    };
+    /** Its connection lost what this topic's view has sent after the first publication, and nothing of others. */
+    const lose = (topic: string) =>
+      client.session.views.lag(
+        new Map([[feedOf(topic), { epoch: topicOf(gateway.broker, topic).epoch, offset: 1 }]]),
+        1,
+      );
+    return { ...gateway, ...client, viewOf, feedOf, status, lose };
   }
 
   test('a session leaves all live views, and is told which', async () => {
-    const { session, connection, viewOf, counts, turns } = await lagged();
+    const { session, connection, viewOf, counts, turns, status } = await lagged();
     connection.buffered = connection.limitBytes;
     session.views.lag(new Map(), 0);
     expect(connection.of('lagging')).toMatchObject([
       { views: expect.arrayContaining([viewOf('a').id, viewOf('b').id]) },
     ]);
-    expect([session.views.isLagging, session.views.isLiveIn(viewOf('a')), viewOf('a').members]).toEqual([
-      true,
-      false,
-      0,
-    ]);
+    expect(status()).toEqual([true, false, 0]);
     expect(connection.joined.size).toBe(0);
     expect(counts.of('sessionsLaggingTotal')).toBe(1);
     turns.settle();
   });
 
   test('a session that has drained gets what it lacks, is told that it caught up, and is live', async () => {
-    const { session, connection, viewOf, feedOf, publish, turns, broker } = await lagged();
+    const { connection, viewOf, publish, turns, status, lose } = await lagged();
     await publish('a', {}, {});
     turns.settle();
     connection.forget();
-    session.views.lag(new Map([[feedOf('a'), { epoch: topicOf(broker, 'a').epoch, offset: 1 }]]), 1);
+    lose('a');
     connection.drain();
     expect(connection.of('batch')).toMatchObject([{ view: viewOf('a').id, after: 1, upto: 3 }]);
     expect(connection.of('caughtUp')).toContainEqual(
       expect.objectContaining({ view: viewOf('a').id, topic: 'a', offset: 3, recovered: true }),
     );
-    expect([session.views.isLagging, session.views.isLiveIn(viewOf('a')), viewOf('a').members]).toEqual([
-      false,
-      true,
-      1,
-    ]);
+    expect(status()).toEqual([false, true, 1]);
   });
 
   test('what was lost is not counted as sent', async () => {
-    const { session, connection, feedOf, publish, turns, broker } = await lagged();
-    const { epoch } = topicOf(broker, 'a');
+    const { session, connection, publish, turns, lose } = await lagged();
     connection.forget();
     const before = session.messageCount;
     await publish('a');
     turns.settle();
     expect(session.messageCount - before).toBe(1);
-    session.views.lag(new Map([[feedOf('a'), { epoch, offset: 1 }]]), 1);
+    lose('a');
     // This connection did get the frame that is said to be lost.
     expect(session.messageCount - before).toBe(connection.messages.length - 1);
   });
 
   test('what its other views had not sent yet is not lost, though it was their only member', async () => {
-    const { session, connection, feedOf, publish, turns, broker } = await lagged();
+    const { connection, feedOf, publish, turns, lose } = await lagged();
     await publish('a');
     await publish('b');
     turns.settle();
     await publish('b');
     connection.forget();
-    session.views.lag(new Map([[feedOf('a'), { epoch: topicOf(broker, 'a').epoch, offset: 1 }]]), 1);
+    lose('a');
     connection.drain();
     turns.advance(100);
     const got = connection
@@ -298,13 +279,13 @@ describe('lagging', () => {
   });
 
   test('when its buffer has drained before it leaves, it is caught up at once: no drain will come', async () => {
-    const { session, connection, viewOf, feedOf, publish, turns, broker } = await lagged();
+    const { connection, viewOf, publish, turns, status, lose } = await lagged();
     await publish('a', {}, {});
     turns.settle();
     connection.forget();
-    session.views.lag(new Map([[feedOf('a'), { epoch: topicOf(broker, 'a').epoch, offset: 1 }]]), 1);
+    lose('a');
     expect(connection.of('batch')).toMatchObject([{ view: viewOf('a').id, after: 1, upto: 3 }]);
-    expect([session.views.isLagging, session.views.isLiveIn(viewOf('a'))]).toEqual([false, true]);
+    expect(status()).toEqual([false, true, 1]);
   });
 
   test('catching up waits for its share of a turn, and misses nothing of what comes meanwhile', async () => {

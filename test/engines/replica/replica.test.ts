@@ -11,8 +11,7 @@ const codesOf = (outcomes: readonly { ok: boolean; error?: { code: string } }[])
 
 describe('what a node hears', () => {
   test('comes in the order of the commits over all topics, runs of one topic together', async () => {
-    const upstream = new ScriptedUpstream();
-    const { engine, heard } = await openNode(upstream);
+    const { upstream, engine, heard } = await openNode();
     upstream.publish('a a b a b b');
     upstream.tell(0, 1);
     upstream.tell(1);
@@ -21,8 +20,7 @@ describe('what a node hears', () => {
   });
 
   test('is told once, though it is told again', async () => {
-    const upstream = new ScriptedUpstream();
-    const { heard } = await openNode(upstream);
+    const { upstream, heard } = await openNode();
     upstream.publish('a a a');
     upstream.tell(0, 2);
     upstream.tell(0);
@@ -30,8 +28,7 @@ describe('what a node hears', () => {
   });
 
   test('is filled where something is missing, in the order of the commits, before anything new', async () => {
-    const upstream = new ScriptedUpstream();
-    const { heard } = await openNode(upstream);
+    const { upstream, heard } = await openNode();
     upstream.publish('a b');
     upstream.tell(0);
     upstream.publish('a b a c');
@@ -43,8 +40,7 @@ describe('what a node hears', () => {
   });
 
   test('names what is missing and no longer kept, and goes on with what there is', async () => {
-    const upstream = new ScriptedUpstream();
-    const { heard } = await openNode(upstream);
+    const { upstream, heard } = await openNode();
     upstream.publish('a b');
     upstream.tell(0);
     upstream.publish('a a a b');
@@ -56,8 +52,7 @@ describe('what a node hears', () => {
   });
 
   test('names what came and went while it missed that, and goes on with what comes', async () => {
-    const upstream = new ScriptedUpstream();
-    const { engine, heard } = await openNode(upstream);
+    const { upstream, engine, heard } = await openNode();
     upstream.publish('a a b');
     upstream.idle.add('a');
     await upstream.show();
@@ -89,8 +84,7 @@ describe('what a node hears', () => {
         ['reset idle 0', 'reset gone 0', 'missed some', 'a 2-2', 'reset new 1 with 1-1, all after 2'],
       ],
     ])('up to %s', async (_, forgottenSeq, another, expected) => {
-      const upstream = new ScriptedUpstream();
-      const { engine, heard } = await openNode(upstream);
+      const { upstream, engine, heard } = await openNode();
       upstream.publish('a idle gone');
       upstream.tell(0);
       engine.forget('idle');
@@ -122,8 +116,7 @@ describe('what a node hears', () => {
   });
 
   test('is filled by fewer loads at a time after each failure, so that a slow upstream can return them in time', async () => {
-    const upstream = new ScriptedUpstream();
-    const { heard } = await openNode(upstream);
+    const { upstream, heard } = await openNode();
     const topics = Array.from({ length: 40 }, (_, i) => `t${i}`);
     upstream.publish(topics.join(' '));
     upstream.tell(0);
@@ -149,8 +142,7 @@ describe('what a node hears', () => {
   });
 
   test('is unchanged if the upstream dies while it is filled, and complete after the next picture', async () => {
-    const upstream = new ScriptedUpstream();
-    const { engine, heard } = await openNode(upstream);
+    const { upstream, engine, heard } = await openNode();
     upstream.publish('a b');
     upstream.tell(0);
     upstream.publish('a b');
@@ -166,9 +158,7 @@ describe('what a node hears', () => {
   });
 
   test('of a topic that is being loaded is in what was loaded, or comes after it', async () => {
-    const upstream = new ScriptedUpstream();
-    upstream.publish('a a');
-    const { engine, heard } = await openNode(upstream);
+    const { upstream, engine, heard } = await openNode('a a');
     upstream.beforeLoad = () => {
       upstream.publish('a');
       upstream.tell(2);
@@ -182,9 +172,7 @@ describe('what a node hears', () => {
   });
 
   test('of a topic that it has not loaded waits for that', async () => {
-    const upstream = new ScriptedUpstream();
-    upstream.publish('a');
-    const { engine, heard } = await openNode(upstream);
+    const { upstream, engine, heard } = await openNode('a');
     upstream.publish('a a');
     upstream.tell(1, 2);
     expect([heard, [...engine.names()]]).toEqual([[], ['a']]);
@@ -197,8 +185,7 @@ describe('what a node hears', () => {
 
 describe('whether a node has heard of the newest commit', () => {
   test('is known once it has, and at once where it has already', async () => {
-    const upstream = new ScriptedUpstream();
-    const { engine } = await openNode(upstream);
+    const { upstream, engine } = await openNode();
     expect(await engine.hearNewest()).toBe(true);
     upstream.publish('a');
     const hearing = engine.hearNewest();
@@ -208,8 +195,7 @@ describe('whether a node has heard of the newest commit', () => {
   });
 
   test('is denied where it is away, or goes away meanwhile', async () => {
-    const upstream = new ScriptedUpstream();
-    const { engine } = await openNode(upstream);
+    const { upstream, engine } = await openNode();
     upstream.publish('a');
     const hearing = engine.hearNewest();
     await turn();
@@ -220,8 +206,7 @@ describe('whether a node has heard of the newest commit', () => {
 
 describe('what a node asks for', () => {
   test('is answered once it has heard of it', async () => {
-    const upstream = new ScriptedUpstream();
-    const { engine, heard } = await openNode(upstream);
+    const { upstream, engine, heard } = await openNode();
     const outcomes = engine.append([request('a'), request('a')]);
     await turn();
     upstream.publish('b a a');
@@ -239,8 +224,7 @@ describe('what a node asks for', () => {
   });
 
   test('is refused at once while the upstream is away', async () => {
-    const upstream = new ScriptedUpstream();
-    const { engine, heard } = await openNode(upstream);
+    const { upstream, engine, heard } = await openNode();
     upstream.away(new Error('no route'));
     expect(codesOf(await engine.append([request('a')]))).toEqual(['engine_unavailable']);
     expect([upstream.asked, engine.isAway]).toEqual([[], true]);
@@ -251,8 +235,7 @@ describe('what a node asks for', () => {
   });
 
   test('had an outcome before the upstream went away: the same request gets that outcome, and is not done again', async () => {
-    const upstream = new ScriptedUpstream();
-    const { engine } = await openNode(upstream);
+    const { upstream, engine } = await openNode();
     const asked = request('a');
     const first = engine.append([asked]);
     await turn();
@@ -270,8 +253,7 @@ describe('what a node asks for', () => {
   });
 
   test('and that the upstream has lost with its newest commits fails, and is asked for again', async () => {
-    const upstream = new ScriptedUpstream();
-    const { engine } = await openNode(upstream);
+    const { upstream, engine } = await openNode();
     const asked = request('a');
     const first = engine.append([asked]);
     await turn();
@@ -287,8 +269,7 @@ describe('what a node asks for', () => {
   });
 
   test('goes in few batches of bounded size; the rest waits, in order', async () => {
-    const upstream = new ScriptedUpstream();
-    const { engine } = await openNode(upstream);
+    const { upstream, engine } = await openNode();
     const all = Array.from({ length: 5000 }, () => request('a'));
     const outcomes = engine.append(all);
     await turn();
@@ -311,8 +292,7 @@ describe('what a node tells without waiting', () => {
     batch.acknowledged.map(({ topic, user, position }) => `${user} ${topic} ${position.offset}`);
 
   test('is the newest position of each user, or that the user has none any more', async () => {
-    const upstream = new ScriptedUpstream();
-    const { engine } = await openNode(upstream);
+    const { upstream, engine } = await openNode();
     engine.acknowledged.set('a', 'bob', at(1));
     engine.acknowledged.set('a', 'bob', at(2));
     for (let i = 0; i <= 100; i++) engine.acknowledged.set(`t${i}`, 'alice', at(1));
@@ -329,8 +309,7 @@ describe('what a node tells without waiting', () => {
   test('is told again where sending failed, but for what is newer by then', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     onTestFinished(() => void vi.useRealTimers());
-    const upstream = new ScriptedUpstream();
-    const { engine } = await openNode(upstream, 'a');
+    const { upstream, engine } = await openNode('', 'a');
     upstream.publish('a b');
     upstream.tell(0);
     engine.acknowledged.set('a', 'alice', at(1));

@@ -152,13 +152,15 @@ function spanOf(publications: readonly StoredPublication[]): string {
   return publications.length === 0 ? 'nothing' : `${publications[0]?.offset}-${publications.at(-1)?.offset}`;
 }
 
-/** An open node; of the topics that there were, those named have been loaded. */
-export async function openNode(upstream: ScriptedUpstream, ...load: readonly string[]) {
+/** A node that was opened when its upstream had published this, and that has loaded these topics. */
+export async function openNode(published = '', ...load: readonly string[]) {
+  const upstream = new ScriptedUpstream();
+  if (published !== '') upstream.publish(published);
   const feed = new WrittenFeed();
   const engine = new ReplicaEngine({ upstream });
   await engine.open(feed);
   for (const topic of load) await engine.load(topic);
-  return { engine, feed, heard: feed.heard };
+  return { upstream, engine, heard: feed.heard };
 }
 
 export function succeeded(topic: string, offset: number): AppendOutcome {
