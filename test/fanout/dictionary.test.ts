@@ -179,7 +179,7 @@ describe('the dictionary of a view', () => {
 
   test('is taken along in the budget of a turn', async () => {
     const { crowd, sink, publish, turns, fill } = await world({
-      fanout: { batch: () => ({ maxDelayMs: 0, maxBytes: 1, maxPublications: 10_000 }) },
+      batch: { maxDelayMs: 0, maxBytes: 1 },
     });
     const { view, heard } = crowd('a');
     for (let i = 0; view.dictionary === undefined; i++) {

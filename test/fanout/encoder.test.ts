@@ -75,9 +75,7 @@ describe('the work of a publish', () => {
 
   test('is not done again where a batch is cut or put off', async () => {
     const { codec, counts } = countingCodec('json');
-    const world = await makeWorld({
-      fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 1, maxPublications: 10_000 }) },
-    });
+    const world = await makeWorld({ batch: { maxBytes: 1 } });
     await world.publish('a');
     world.live('a', { codec });
     await world.publish('a', ...Array.from({ length: 100 }, () => update));

@@ -236,7 +236,8 @@ export const eagerCompression = {
 export interface WorldOptions {
   readonly topic?: Partial<TopicOptions>;
   readonly broker?: Partial<Omit<BrokerOptions, 'namespace'>>;
-  readonly fanout?: Partial<Pick<FanoutOptions, 'batch' | 'refresh' | 'viewsPerTopic' | 'viewsMax'>>;
+  readonly batch?: Partial<ReturnType<FanoutOptions['batch']>>;
+  readonly fanout?: Partial<Pick<FanoutOptions, 'refresh' | 'viewsPerTopic' | 'viewsMax'>>;
   readonly compressMinBytes?: number;
   readonly dictionaryMinBytes?: number;
   readonly dictionaries?: DictionaryPolicy;
@@ -272,7 +273,7 @@ export async function makeWorld(options: WorldOptions = {}) {
     encoder,
     turns,
     metrics: counts.metrics,
-    batch: () => ({ maxDelayMs: 5, maxBytes: 65_536, maxPublications: 10_000 }),
+    batch: () => ({ maxDelayMs: 5, maxBytes: 65_536, maxPublications: 10_000, ...options.batch }),
     refresh: noRefresh,
     viewsPerTopic: 64,
     viewsMax: 10_000,
@@ -309,8 +310,9 @@ export function topicOf(broker: Broker, name: string) {
   return topic;
 }
 
-export function ranges(frames: readonly SentFrame[]): [number, number][] {
-  return frames.map(({ after, upto }) => [after, upto]);
+/** What frames cover, each as `after-upto`. */
+export function ranges(frames: readonly SentFrame[]): string {
+  return frames.map(({ after, upto }) => `${after}-${upto}`).join(' ');
 }
 
 export function batches(frames: readonly SentFrame[]): SentFrame[] {

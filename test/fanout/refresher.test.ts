@@ -218,7 +218,7 @@ describe('the most publications of a batch', () => {
     [25, [10, 10, 5]],
   ])('%i go out as %j, and cover all', async (count, sizes) => {
     const { live, publish, turns, sink } = await makeWorld({
-      fanout: { batch: () => ({ maxDelayMs: 100, maxBytes: 65_536, maxPublications: 10 }) },
+      batch: { maxDelayMs: 100, maxPublications: 10 },
     });
     const listener = new Listener(sink, live('a'));
     await publish('a', ...Array.from({ length: count }, () => ({})));

@@ -34,7 +34,7 @@ describe('filters', () => {
   test('only what matches is sent, and the coverage has no holes', async () => {
     const rooms = ['1', '2', '1', '2'].map(inRoom);
     const { offsets, ...rest } = await sent('a', { filter: onlyRoom('1') }, {}, ...rooms);
-    expect([rest.ranges, offsets]).toEqual([[[1, 5]], [2, 4]]);
+    expect([rest.ranges, offsets]).toEqual(['1-5', [2, 4]]);
   });
 
   test('a view with nothing to say covers in silence, and says so after ten seconds', async () => {
@@ -45,12 +45,9 @@ describe('filters', () => {
     turns.settle();
     await publish('a', inRoom('2'));
     turns.advance(9_990);
-    expect(ranges(sink.of(view))).toEqual([[1, 2]]);
+    expect(ranges(sink.of(view))).toEqual('1-2');
     turns.advance(100);
-    expect(ranges(sink.of(view))).toEqual([
-      [1, 2],
-      [2, 3],
-    ]);
+    expect(ranges(sink.of(view))).toEqual('1-2 2-3');
     expect(offsetsOf(sink.of(view)[1] as SentFrame)).toEqual([]);
     turns.advance(60_000);
     expect(sink.of(view)).toHaveLength(2);
@@ -67,16 +64,14 @@ describe('filters', () => {
       await publish('a', inRoom('2'));
     }
     turns.advance(6);
-    expect(ranges(sink.of(view))).toEqual([[1, 2]]);
+    expect(ranges(sink.of(view))).toEqual('1-2');
     await publish('a', inRoom('2'));
     turns.advance(6);
-    expect(ranges(sink.of(view)).at(-1)).toEqual([2, 13]);
+    expect(ranges(sink.of(view))).toMatch(/ 2-13$/);
   });
 
   test('a match soon after much that did not match does not wait for the ten seconds', async () => {
-    const { live, publish, turns, sink } = await makeWorld({
-      fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 2000, maxPublications: 10_000 }) },
-    });
+    const { live, publish, turns, sink } = await makeWorld({ batch: { maxBytes: 2000 } });
     await publish('a');
     const view = live('a', { filter: onlyRoom('1') });
     await publish('a', inRoom('1'));
@@ -113,9 +108,7 @@ describe('filters', () => {
   });
 
   test('a removal that a full turn puts off is sent in the next one', async () => {
-    const { live, publish, turns, sink } = await makeWorld({
-      fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 1, maxPublications: 10_000 }) },
-    });
+    const { live, publish, turns, sink } = await makeWorld({ batch: { maxBytes: 1 } });
     await publish('state', ...Array.from({ length: 40 }, (_, i) => ({ key: `k${i}`, ...inRoom('1') })));
     const view = live('state', { filter: onlyRoom('1') });
     await publish('state', ...Array.from({ length: 40 }, (_, i) => ({ key: `k${i}`, ...inRoom('2') })));
@@ -161,7 +154,7 @@ describe('intervals and conflation', () => {
     ['everything of a stream that does not', 'a', { intervalMs: 100 }, [{ key: 'k' }, { key: 'k' }], [2, 3]],
   ])('a view is sent %s', async (_, topic, options, publishes, wanted) => {
     const { offsets, ...rest } = await sent(topic, options, {}, ...publishes);
-    expect([rest.ranges, offsets]).toEqual([[[1, publishes.length + 1]], wanted]);
+    expect([rest.ranges, offsets]).toEqual([`1-${publishes.length + 1}`, wanted]);
   });
 
   test.each([
@@ -287,7 +280,7 @@ describe('coverage', () => {
         async (steps, inTurn) => {
           const world = await makeWorld({
             topic: { maxPublications: 15 },
-            fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 1000, maxPublications: 10_000 }) },
+            batch: { maxBytes: 1000 },
           });
           const views = requested.map(([target, more]) => world.live(target, more));
           for (const { topic, publishes, laterMs } of steps) {
