@@ -507,7 +507,7 @@ describe('the promise on delivery', () => {
           backpressureMaxBytes: 1200,
           pageBytes: 300,
           topic: { maxPublications: 25 },
-          fanout: { batch: () => ({ maxDelayMs: 5, maxBytes: 600, maxPublications: 10_000 }) },
+          batch: { maxBytes: 600 },
         });
         const { session, connection, command } = gateway.connect();
         const other = gateway.connect();

@@ -19,6 +19,23 @@ async function lost(options: Parameters<typeof harness>[0] = {}): Promise<Harnes
   return h;
 }
 
+/** The first attempt, which fails. */
+async function failing(h: Harness): Promise<unknown> {
+  const connecting = h.client.connect();
+  await settled();
+  h.socket.end();
+  return connecting;
+}
+
+/** The next attempts, each after such a wait, which fail. */
+async function failAfter(h: Harness, ...waitsMs: readonly number[]): Promise<void> {
+  for (const ms of waitsMs) {
+    await h.runtime.advance(ms);
+    h.socket.end();
+    await settled();
+  }
+}
+
 describe('the waits of two clients', () => {
   it('differ, as each draws its own', async () => {
     const runtimes = [0.1, 0.9].map((random) => Object.assign(new FakeRuntime(), { randomValue: random }));
@@ -35,11 +52,7 @@ describe('the waits of two clients', () => {
 describe('limited attempts', () => {
   it('end closed, with the reason, and connect() starts again', async () => {
     const h = await lost({ maxReconnectAttempts: 2 });
-    for (const ms of [1_000, 2_000]) {
-      await h.runtime.advance(ms);
-      h.socket.end();
-      await settled();
-    }
+    await failAfter(h, 1_000, 2_000);
     expect(h.sockets).toHaveLength(3);
     expect(h.client.getStatus()).toMatchObject({
       state: 'closed',
@@ -58,10 +71,7 @@ describe('limited attempts', () => {
   it('are none with `reconnect: false`, which ends with the reason of the first', async () => {
     const h = harness({ reconnect: false });
     errorsOf(h);
-    const connecting = h.client.connect();
-    await settled();
-    h.socket.end();
-    await expect(connecting).rejects.toMatchObject({ code: 'gateway_unreachable' });
+    await expect(failing(h)).rejects.toMatchObject({ code: 'gateway_unreachable' });
     expect(h.client.getStatus()).toMatchObject({ state: 'closed', reason: 'gateway_unreachable' });
   });
 
@@ -79,51 +89,27 @@ describe('limited attempts', () => {
 });
 
 describe('a reason that the application is told', () => {
+  const answer = (status: number, code?: string) => async () =>
+    code === undefined
+      ? new Response('', { status })
+      : Response.json({ error: { code, message: 'no' } }, { status });
   const responses: [string, () => Promise<Response>, string, boolean][] = [
     ['an absent gateway', () => Promise.reject(new TypeError('refused')), 'gateway_unreachable', false],
-    [
-      'a gateway that a proxy does not reach',
-      async () => new Response('', { status: 502 }),
-      'gateway_unreachable',
-      false,
-    ],
-    ['a proxy that speaks HTTP/1.0', async () => new Response('', { status: 505 }), 'http_version', false],
+    ['a gateway that a proxy does not reach', answer(502), 'gateway_unreachable', false],
+    ['a proxy that speaks HTTP/1.0', answer(505), 'http_version', false],
     ['another server', async () => new Response('<html>'), 'not_a_gateway', false],
-    ['a page that is not there', async () => new Response('', { status: 404 }), 'not_a_gateway', false],
-    [
-      'an API of another kind',
-      async () => Response.json({ error: { code: 'teapot' } }, { status: 418 }),
-      'not_a_gateway',
-      false,
-    ],
-    [
-      'a proxy that drops the upgrade',
-      async () => Response.json({ error: { code: 'upgrade_required', message: '' } }, { status: 426 }),
-      'upgrade_failed',
-      false,
-    ],
-    [
-      'a wrong path',
-      async () => Response.json({ error: { code: 'not_found', message: 'no' } }, { status: 404 }),
-      'not_found',
-      true,
-    ],
-    [
-      'a forbidden origin',
-      async () => Response.json({ error: { code: 'origin_not_allowed', message: 'no' } }, { status: 403 }),
-      'origin_not_allowed',
-      true,
-    ],
+    ['a page that is not there', answer(404), 'not_a_gateway', false],
+    ['an API of another kind', answer(418, 'teapot'), 'not_a_gateway', false],
+    ['a proxy that drops the upgrade', answer(426, 'upgrade_required'), 'upgrade_failed', false],
+    ['a wrong path', answer(404, 'not_found'), 'not_found', true],
+    ['a forbidden origin', answer(403, 'origin_not_allowed'), 'origin_not_allowed', true],
   ];
 
   it.each(responses)('%s', async (_, respond, code, isFinal) => {
     const h = harness();
     h.runtime.fetch = respond;
     const codes = errorsOf(h);
-    const connecting = h.client.connect();
-    await settled();
-    h.socket.end();
-    await expect(connecting).rejects.toMatchObject({ code });
+    await expect(failing(h)).rejects.toMatchObject({ code });
     expect(codes).toEqual([code]);
     const state = isFinal ? 'closed' : 'reconnecting';
     expect(h.client.getStatus()).toMatchObject({ state, reason: code });
@@ -142,8 +128,7 @@ describe('a reason that the application is told', () => {
       await h.runtime.advance(1);
     }
     expect(h.client.getStatus().transport).toBe('websocket');
-    for (const respond of responses.splice(0))
-      respond(Response.json({ error: { code: 'upgrade_required', message: '' } }, { status: 426 }));
+    for (const respond of responses.splice(0)) respond(await answer(426, 'upgrade_required')());
     await settled();
     expect(await told).toBe('upgrade_failed');
     expect(h.client.getStatus()).toMatchObject({ transport: 'sse', reason: 'upgrade_failed' });
@@ -156,8 +141,7 @@ describe('a reason that the application is told', () => {
     errorsOf(h);
     const connect = () => h.client.connect().catch(({ code }: ClientError) => code);
     const respond = async () => {
-      const error = { code: 'upgrade_required', message: '' };
-      responses.shift()?.(Response.json({ error }, { status: 426 }));
+      responses.shift()?.(await answer(426, 'upgrade_required')());
       await settled();
     };
     void connect();
@@ -185,10 +169,7 @@ describe('a reason that the application is told', () => {
     onTestFinished(() => void vi.unstubAllGlobals());
     const h = harness({ reconnect: false });
     errorsOf(h);
-    const connecting = h.client.connect();
-    await settled();
-    h.socket.end();
-    await expect(connecting).rejects.toMatchObject({ code: 'gateway_unreachable' });
+    await expect(failing(h)).rejects.toMatchObject({ code: 'gateway_unreachable' });
     expect(h.client.getStatus()).toMatchObject({ state: 'closed', reason: 'gateway_unreachable' });
   });
 
@@ -199,26 +180,17 @@ describe('a reason that the application is told', () => {
       return Object.defineProperty(new Response(), 'type', { value: 'opaque' });
     });
     const codes = errorsOf(h);
-    const connecting = h.client.connect();
-    await settled();
-    h.socket.end();
-    await expect(connecting).rejects.toMatchObject({ code: 'answer_hidden' });
+    await expect(failing(h)).rejects.toMatchObject({ code: 'answer_hidden' });
     expect(codes).toEqual(['answer_hidden']);
   });
 
   it('once, and again only when it is another', async () => {
     const h = await lost();
     const codes = errorsOf(h);
-    for (const ms of [1_000, 2_000, 4_000]) {
-      await h.runtime.advance(ms);
-      h.socket.end();
-      await settled();
-    }
+    await failAfter(h, 1_000, 2_000, 4_000);
     expect(codes).toEqual(['gateway_unreachable']);
-    h.runtime.fetch = async () => new Response('', { status: 505 });
-    await h.runtime.advance(8_000);
-    h.socket.end();
-    await settled();
+    h.runtime.fetch = answer(505);
+    await failAfter(h, 8_000);
     expect(codes).toEqual(['gateway_unreachable', 'http_version']);
   });
 
@@ -366,6 +338,15 @@ describe('a token', () => {
     idleTimeoutMs: 1,
   };
 
+  /** No heartbeat disturbs. */
+  const heartbeat = { intervalMs: 1e9, timeoutMs: 1e9 };
+  /** Connects it, with a token that expires in 20 s. */
+  async function greeted(h: Harness): Promise<void> {
+    void h.client.connect();
+    await settled();
+    h.socket.greet({ expiresMs: h.runtime.now() + 20_000, timeMs: h.runtime.now() });
+  }
+
   it.each(['token_expired', 'unauthorized'])(
     'that is refused as %s may be followed by another',
     async (code) => {
@@ -408,12 +389,10 @@ describe('a token', () => {
         if (++count === 2) throw new Error('no');
         return `token-${count}`;
       },
-      heartbeat: { intervalMs: 1e9, timeoutMs: 1e9 },
+      heartbeat,
     });
     const codes = errorsOf(h);
-    void h.client.connect();
-    await settled();
-    h.socket.greet({ expiresMs: h.runtime.now() + 20_000, timeMs: h.runtime.now() });
+    await greeted(h);
     await h.runtime.advance(15_000);
     expect([codes, h.socket.count('refresh')]).toEqual([['token_failed'], 0]);
     await h.runtime.advance(1_000);
@@ -430,11 +409,9 @@ describe('a token', () => {
     let count = 0;
     const h = harness({
       token: () => (++count === 2 ? new Promise<string>((resolve) => (give = resolve)) : `token-${count}`),
-      heartbeat: { intervalMs: 1e9, timeoutMs: 1e9 },
+      heartbeat,
     });
-    void h.client.connect();
-    await settled();
-    h.socket.greet({ expiresMs: h.runtime.now() + 20_000, timeMs: h.runtime.now() });
+    await greeted(h);
     await h.runtime.advance(15_000);
     h.socket.end();
     give('late');
@@ -454,25 +431,16 @@ describe('a token', () => {
           if (++count === 2 && how === 'not there') return new Promise((_, reject) => (fail = reject));
           return `token-${count}`;
         },
-        heartbeat: { intervalMs: 1e9, timeoutMs: 1e9 },
+        heartbeat,
         reconnect: { delaysMs: [1e9] },
       });
       const codes = errorsOf(h);
-      void h.client.connect();
-      await settled();
-      h.socket.greet({ expiresMs: h.runtime.now() + 20_000, timeMs: h.runtime.now() });
+      await greeted(h);
       await h.runtime.advance(15_000);
       if (how === 'taken')
         h.socket.reply('refresh', { kind: 'refreshed', expiresMs: h.runtime.now() + 20_000 });
-      if (how === 'refused') {
-        h.socket.reply('refresh', {
-          kind: 'error',
-          code: 'forbidden',
-          number: 112,
-          message: '',
-          retry: false,
-        });
-      }
+      const error = { code: 'forbidden', number: 112, message: '', retry: false };
+      if (how === 'refused') h.socket.reply('refresh', { kind: 'error', ...error });
       h.socket.end();
       fail(new Error('no'));
       await h.runtime.advance(60_000);
@@ -482,11 +450,9 @@ describe('a token', () => {
 
   it('whose refresh the gateway takes is another chance for what was refused', async () => {
     let count = 0;
-    const h = harness({ token: () => `token-${++count}`, heartbeat: { intervalMs: 1e9, timeoutMs: 1e9 } });
+    const h = harness({ token: () => `token-${++count}`, heartbeat });
     errorsOf(h);
-    void h.client.connect();
-    await settled();
-    h.socket.greet({ expiresMs: h.runtime.now() + 20_000, timeMs: h.runtime.now() });
+    await greeted(h);
     h.client.subscribe('a');
     await settled();
     const error = { code: 'forbidden', number: 112, message: 'no', retry: false };

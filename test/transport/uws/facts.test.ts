@@ -29,6 +29,13 @@ interface Server {
   opened(): Promise<Socket>;
 }
 
+/** Its port. It is closed with the test. */
+function listenedOn(app: uws.TemplatedApp): Promise<number> {
+  return new Promise<number>((resolve) =>
+    ofTest(app).listen('127.0.0.1', 0, (socket) => resolve(uWS.us_socket_local_port(socket as never))),
+  );
+}
+
 async function serve(behavior: uws.WebSocketBehavior<Data>): Promise<Server> {
   const sockets: Socket[] = [];
   let arrived = () => {};
@@ -48,10 +55,7 @@ async function serve(behavior: uws.WebSocketBehavior<Data>): Promise<Server> {
       arrived();
     },
   });
-  const port = await new Promise<number>((resolve) =>
-    app.listen('127.0.0.1', 0, (socket) => resolve(uWS.us_socket_local_port(socket as never))),
-  );
-  ofTest(app);
+  const port = await listenedOn(app);
   return {
     app,
     port,
@@ -71,6 +75,15 @@ async function client(port: number, name = ''): Promise<WebSocket> {
   socket.on('error', () => undefined);
   await once(socket, 'open');
   return socket;
+}
+
+/** A socket, and its client with what that has received. */
+async function pair() {
+  const server = await serve({});
+  const peer = await client(server.port);
+  const received: string[] = [];
+  peer.on('message', (data: Buffer) => received.push(data.toString()));
+  return { server, peer, socket: await server.opened(), received };
 }
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -113,11 +126,8 @@ async function stalled(more: uws.WebSocketBehavior<Data> = {}) {
 
 describe('uWebSockets.js, in `cork`', () => {
   it('keeps the order of what is sent and what was published before', async () => {
-    const { app, ...server } = await serve({});
-    const peer = await client(server.port);
-    const received: string[] = [];
-    peer.on('message', (data: Buffer) => received.push(data.toString()));
-    const socket = await server.opened();
+    const { server, socket, received } = await pair();
+    const { app } = server;
     socket.subscribe('A');
     app.publish('A', 'A1', false, false);
     socket.cork(() => {
@@ -129,11 +139,7 @@ describe('uWebSockets.js, in `cork`', () => {
   });
 
   it('ends a connection with its code, after what was sent', async () => {
-    const server = await serve({});
-    const peer = await client(server.port);
-    const received: string[] = [];
-    peer.on('message', (data: Buffer) => received.push(data.toString()));
-    const socket = await server.opened();
+    const { peer, socket, received } = await pair();
     const closed = once(peer, 'close');
     socket.cork(() => {
       socket.send('last', false, false);
@@ -144,9 +150,7 @@ describe('uWebSockets.js, in `cork`', () => {
   });
 
   it('closes a connection, and does no harm to the next one', async () => {
-    const server = await serve({});
-    const peer = await client(server.port);
-    const socket = await server.opened();
+    const { server, peer, socket } = await pair();
     const closed = once(peer, 'close');
     socket.cork(() => {
       socket.send('lost', false, false);
@@ -186,9 +190,7 @@ describe('uWebSockets.js, of a socket over its limit', () => {
   });
 
   it('has 64 KiB as its limit where none is set', async () => {
-    const server = await serve({});
-    const peer = await client(server.port);
-    const socket = await server.opened();
+    const { peer, socket } = await pair();
     peer.pause();
     while (socket.getBufferedAmount() === 0) socket.send(large, true, false);
     const small = Buffer.alloc(1000);
@@ -254,9 +256,7 @@ describe('uWebSockets.js, of a socket over its limit', () => {
   });
 
   it('closes one that reads with the code', async () => {
-    const server = await serve({});
-    const peer = await client(server.port);
-    const socket = await server.opened();
+    const { peer, socket } = await pair();
     const closed = once(peer, 'close');
     socket.end(4001, 'slow');
     const [code, reason] = (await closed) as [number, Buffer];
@@ -547,10 +547,7 @@ describe('uWebSockets.js, of HTTP requests on one connection,', () => {
       response.onAborted(() => void aborted.push(name));
       answer(response, name);
     });
-    const port = await new Promise<number>((resolve) =>
-      app.listen('127.0.0.1', 0, (socket) => resolve(uWS.us_socket_local_port(socket as never))),
-    );
-    ofTest(app);
+    const port = await listenedOn(app);
     const raw = await opened(RawSocket.open(port));
     return { port, raw, handled, aborted };
   }
@@ -643,10 +640,7 @@ describe('uWebSockets.js, of a response that is written bit by bit,', () => {
       each.onAborted(() => undefined);
       each.cork(() => each.write('<first>'));
     });
-    const port = await new Promise<number>((resolve) =>
-      app.listen('127.0.0.1', 0, (socket) => resolve(uWS.us_socket_local_port(socket as never))),
-    );
-    ofTest(app);
+    const port = await listenedOn(app);
     const raw = await opened(RawSocket.open(port));
     await raw.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
     await raw.until((all) => all.includes('<first>'));
