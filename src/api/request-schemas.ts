@@ -24,7 +24,7 @@ const publicationFields: Readonly<Record<string, z.ZodType>> = {
   type: z.string().nullish().describe(`Type of the update; default "${defaultType}".`),
   ...Object.fromEntries(
     fieldRows
-      .filter(({ isReserved }) => isReserved !== true)
+      .filter(({ isOfCommands }) => isOfCommands !== true)
       .map((row) => [jsonName(row), schemasOf[row.kind](row).nullish().describe(row.sentence)]),
   ),
   dataBase64: z.string().nullish().describe('Any bytes, instead of `data`.'),

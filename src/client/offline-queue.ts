@@ -1,6 +1,6 @@
-import type { Position, PublishFields, TopicPosition } from '../protocol/frames.ts';
+import type { Limits, Position, PublishFields, TopicPosition } from '../protocol/frames.ts';
 import { type ClientError, localError } from './client-error.ts';
-import { resendMaxAgeMs } from './limits.ts';
+import { resendMaxAgeMs, waitingMax } from './limits.ts';
 import type { Outcome, PendingCommands } from './pending-commands.ts';
 import type { Runtime } from './runtime.ts';
 import { Timer } from './timer.ts';
@@ -22,7 +22,10 @@ interface Entry {
 }
 
 export interface OfflineQueueOptions {
-  /** How many publications may wait: 100 by default. The next one is rejected. */
+  /**
+   * How many publications may wait without a connection, or while the gateway limits the rate: 100 by default. The next
+   * one is rejected. Those that were sent before, and have to be sent again, wait beside them.
+   */
   readonly maxEntries?: number | undefined;
 }
 
@@ -30,8 +33,10 @@ export interface OfflineQueuePort {
   readonly commands: Pick<PendingCommands, 'send'>;
   /** Throws if the publication can't be sent, as far as is known now. */
   check(fields: PublishFields, exceptSelf: boolean): void;
-  /** Names the session that a publication with `exceptSelf` excepts. */
-  readonly greeting: { readonly session: string } | undefined;
+  /** Names the session that a publication with `exceptSelf` excepts, and the rate that the gateway takes. */
+  readonly greeting:
+    | { readonly session: string; readonly limits: Pick<Limits, 'commandsPerSecond'> }
+    | undefined;
   /** Is told the positions of publications with `exceptSelf`. */
   readonly own: { add(position: TopicPosition): void };
   /** Is told when the result of `isUnsettled` may have changed. */
@@ -39,15 +44,23 @@ export interface OfflineQueuePort {
 }
 
 /**
- * Sends publications. They wait in order while there is no connection, and after `rate_limited` for the time that the
- * gateway names, and are then sent one by one. One whose acknowledgement was lost with the connection is sent again:
- * its messageId keeps it from counting twice. One that can't be sent is rejected without effect on the others.
+ * Sends publications, so that the gateway stores those that it stores in the order of the calls. They wait while there
+ * is no connection, and after `rate_limited` for the time that the gateway names. Several are on their way at once:
+ * `pipelined` keeps them from overtaking one that is refused, and they are sent again once all have their replies. One
+ * whose acknowledgement was lost with the connection is sent again too: its messageId keeps it from counting twice. One
+ * that can't be sent is rejected without effect on the others.
  */
 export class OfflineQueue {
-  #online = false;
-  /** A publication from the queue has been sent and is not acknowledged. */
-  #sending = false;
+  /** To be sent, in the order of the calls. */
   #waiting: Entry[] = [];
+  /** How many are sent and have no reply. */
+  #sent = 0;
+  /**
+   * How many may be: what the gateway takes in a second; more would be refused. After a refusal, and on a new
+   * connection, one, and one more with each that is committed, until none waits. 0: none before all that are sent have
+   * their replies.
+   */
+  #window = 0;
   /**
    * Sent with `exceptSelf` on an earlier connection and not acknowledged: it is unknown at which offset they are, or
    * whether they were committed.
@@ -87,26 +100,23 @@ export class OfflineQueue {
       const number = ++this.#lastNumber;
       const { messageId = `${this.#idPrefix}-${number}` } = fields;
       const entry: Entry = { number, fields: { ...fields, messageId }, exceptSelf, resolve, reject };
-      // A new publication must not overtake those that wait.
-      if (this.#online && !this.#sending && !this.size) {
-        this.#transmit(entry);
-        return;
+      if (!this.#mayTransmit) {
+        this.#port.check(entry.fields, exceptSelf);
+        const isBurst = this.#rate > 0 && this.#window >= this.#rate;
+        if (this.size >= (isBurst ? waitingMax : this.#maxEntries)) throw localError('offline_queue_full');
       }
-      this.#port.check(entry.fields, exceptSelf);
-      if (this.size >= this.#maxEntries) throw localError('offline_queue_full');
       this.#waiting.push(entry);
+      this.#flush();
     });
   }
 
   connected(): void {
-    this.#online = true;
-    this.#drain();
+    this.#window = 1;
+    this.#flush();
   }
 
   /** Call it after the commands that were sent have failed with `disconnected`. */
   disconnected(): void {
-    this.#online = false;
-    this.#sending = false;
     this.#timer.stop();
   }
 
@@ -118,42 +128,52 @@ export class OfflineQueue {
     for (const { reject } of waiting) reject(error);
   }
 
-  /** Sends one at a time, so that the order is kept even if the gateway limits the rate. */
-  #drain(): void {
-    if (!this.#online || this.#sending || this.#timer.isSet) return;
-    const entry = this.#waiting.shift();
-    if (!entry) return;
-    this.#sending = true;
-    this.#transmit(entry, () => {
-      this.#sending = false;
-      this.#drain();
-    });
+  /** 0: there is no connection. */
+  get #rate(): number {
+    return this.#port.greeting?.limits.commandsPerSecond ?? 0;
   }
 
-  #transmit(entry: Entry, next?: () => void): void {
+  get #mayTransmit(): boolean {
+    return this.#rate > 0 && !this.#timer.isSet && this.#sent < this.#window;
+  }
+
+  #flush(): void {
+    if (!this.#sent) this.#window ||= 1;
+    while (this.#mayTransmit) {
+      const entry = this.#waiting.shift();
+      if (!entry) {
+        this.#window = this.#rate;
+        return;
+      }
+      this.#transmit(entry);
+    }
+  }
+
+  #transmit(entry: Entry): void {
     const { fields, exceptSelf } = entry;
     const error = this.#tooLate(entry);
     if (error) {
       this.#settle(entry, undefined, error);
-      next?.();
       return;
     }
     const sentAtMs = this.#runtime.monotonicMs();
     const except = exceptSelf ? this.#port.greeting?.session : undefined;
-    this.#port.commands.send('publish', { ...fields, except }, (...outcome) => {
+    const pipelined = this.#sent++ > 0;
+    this.#port.commands.send('publish', { ...fields, except, pipelined }, (...outcome) => {
+      this.#sent--;
       const [, error] = outcome;
       const isLost = error?.code === 'disconnected';
+      const isRefused = error?.code === 'rate_limited';
       if (isLost) entry.lostAtMs ??= sentAtMs;
-      const mayRepeat = isLost
-        ? !this.#tooLate(entry)
-        : error?.code === 'rate_limited' && this.size < this.#maxEntries;
-      if (!mayRepeat) this.#settle(entry, ...outcome);
-      else {
+      if (isRefused || (isLost && !this.#tooLate(entry))) {
         this.#insert(entry);
-        if (!isLost) this.#timer.set(error?.retryAfterMs ?? 1_000, () => this.#drain());
-        else if (exceptSelf) this.#unsettled.add(entry);
-      }
-      if (!isLost) next?.();
+        if (isLost && exceptSelf) this.#unsettled.add(entry);
+      } else this.#settle(entry, ...outcome);
+      if (isRefused) {
+        this.#window = 0;
+        if (!this.#timer.isSet) this.#timer.set(error.retryAfterMs ?? 1_000, () => this.#flush());
+      } else if (!error && this.#window < this.#rate) this.#window++;
+      if (!isLost) this.#flush();
     });
   }
 

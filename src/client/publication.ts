@@ -17,7 +17,10 @@ export interface PublishOptions {
 }
 
 /** Does not compile if `PublishOptions` lacks a row of `src/protocol/publication.ts`. */
-const lacking: readonly Exclude<FieldName, keyof PublishOptions | 'except' | 'expectedOffset'>[] = [];
+const lacking: readonly Exclude<
+  FieldName,
+  keyof PublishOptions | 'except' | 'expectedOffset' | 'pipelined'
+>[] = [];
 lacking satisfies readonly never[];
 
 /** A publication as a plain object, which can be cloned to another tab or worker. */

@@ -32,6 +32,7 @@ export function checkedPublish(
     ...own,
     except: undefined,
     expectedOffset: undefined,
+    pipelined: undefined,
   });
   if (!typePattern.test(fields.type) || isControlName(fields.type))
     throw localError('invalid_type', `type must match ${typePattern} and name no control frame`);

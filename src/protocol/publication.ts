@@ -41,8 +41,8 @@ export interface FieldRow {
   /** The length of a text, in UTF-16 units. */
   readonly minLength?: number;
   readonly maxLength?: number;
-  /** It is part of the protocol, and refused for now. */
-  readonly isReserved?: true;
+  /** Only commands have it: in the body of a request it is refused. */
+  readonly isOfCommands?: true;
   /** For the API's documentation. */
   readonly sentence: string;
 }
@@ -111,8 +111,15 @@ const optionalFields = {
     kind: 'integer',
     kept: 'never',
     identifies: false,
-    isReserved: true,
+    isOfCommands: true,
     sentence: 'Publish only if this is the newest offset of the topic.',
+  },
+  pipelined: {
+    kind: 'flag',
+    kept: 'never',
+    identifies: false,
+    isOfCommands: true,
+    sentence: 'Sent before the replies to the publishes before it.',
   },
 } as const satisfies Readonly<Record<string, FieldRow>>;
 
@@ -191,7 +198,7 @@ function rowsOf<N extends FieldName>(belongs: (row: FieldRow) => boolean): Rows<
       identifies: row.identifies,
       minLength: row.minLength,
       maxLength: row.maxLength,
-      isReserved: row.isReserved,
+      isOfCommands: row.isOfCommands,
       sentence: row.sentence,
     }));
 }
@@ -210,7 +217,7 @@ export const besideRows = rowsOf<keyof BesideFields>(({ kept }) => kept === 'bes
 
 /** Whether a publish has any of the optional fields. */
 export function hasOptionalFields(publish: OptionalFields): boolean {
-  const { key, tags, messageId, except, ttlMs, timestampMs, removed, expectedOffset } = publish;
+  const { key, tags, messageId, except, ttlMs, timestampMs, removed, expectedOffset, pipelined } = publish;
   return !(
     key === undefined &&
     tags === undefined &&
@@ -219,7 +226,8 @@ export function hasOptionalFields(publish: OptionalFields): boolean {
     ttlMs === undefined &&
     timestampMs === undefined &&
     removed === undefined &&
-    expectedOffset === undefined
+    expectedOffset === undefined &&
+    pipelined === undefined
   );
 }
 
@@ -284,12 +292,25 @@ export function draftPublish(topic: string, type: string, payload: Payload): Dra
     timestampMs: undefined,
     removed: undefined,
     expectedOffset: undefined,
+    pipelined: undefined,
   };
 }
 
 /** The same publish with another payload. What else `publish` has, as a frame, is left out. */
 export function publishFrom(publish: PublishFields, payload: Payload): Draft<PublishFields> {
-  const { topic, type, key, tags, messageId, except, ttlMs, timestampMs, removed, expectedOffset } = publish;
+  const {
+    topic,
+    type,
+    key,
+    tags,
+    messageId,
+    except,
+    ttlMs,
+    timestampMs,
+    removed,
+    expectedOffset,
+    pipelined,
+  } = publish;
   return {
     topic,
     type,
@@ -302,13 +323,14 @@ export function publishFrom(publish: PublishFields, payload: Payload): Draft<Pub
     timestampMs,
     removed,
     expectedOffset,
+    pipelined,
   };
 }
 
 /** The command to publish it, with the number of the command. */
 export function publishCommand(id: number, publish: PublishFields) {
-  const { topic, type, payload, key, tags, messageId, except, ttlMs, timestampMs, removed, expectedOffset } =
-    publish;
+  const { topic, type, payload, key, tags, messageId, except, ttlMs, timestampMs, removed } = publish;
+  const { expectedOffset, pipelined } = publish;
   const fields: PublishFields & { readonly kind: 'publish'; readonly id: number } = {
     kind: 'publish',
     id,
@@ -323,6 +345,7 @@ export function publishCommand(id: number, publish: PublishFields) {
     timestampMs,
     removed,
     expectedOffset,
+    pipelined,
   };
   return fields;
 }

@@ -3,7 +3,8 @@ import { faithfulJson } from '../protocol/json/faithful.ts';
 import type { OptionalFields } from '../protocol/publication.ts';
 
 /** The optional fields of a publication. A new row of `src/protocol/publication.ts` is one of them by itself. */
-export interface PublicationOptions extends Partial<Omit<OptionalFields, 'timestampMs' | 'expectedOffset'>> {
+export interface PublicationOptions
+  extends Partial<Omit<OptionalFields, 'timestampMs' | 'expectedOffset' | 'pipelined'>> {
   /** State mode: the key that gets this value. At most 200 characters. */
   readonly key?: string | undefined;
   /** Tags for filters. At most 32. */

@@ -1,8 +1,9 @@
 import type { Identity } from '../auth/identity.ts';
 import { payerOfSession } from '../auth/payer.ts';
-import type { CloseCode } from '../errors.ts';
+import { type CloseCode, SluiceError } from '../errors.ts';
 import type { CommandHead } from '../protocol/client-frames.ts';
 import type { GatewayCodec } from '../protocol/codec.ts';
+import type { PublishFields } from '../protocol/publication.ts';
 import type { Reply, ServerFrame } from '../protocol/server-frames.ts';
 import type { Payer } from '../topics/payer.ts';
 import type { Asker } from './application.ts';
@@ -66,6 +67,7 @@ export class Session implements ViewsOwner, CommandsOwner {
   /** When its tokens for commands, and those for refusals, are complete again. */
   #commandsFullAtMs = 0;
   #refusalsFullAtMs = 0;
+  #isRowBroken = false;
   #introduction: Introduction | undefined;
   #identity: Identity;
   #payer: Payer;
@@ -177,6 +179,22 @@ export class Session implements ViewsOwner, CommandsOwner {
     const refusals = turn.isFlooded ? refusalsInFlood : 1;
     this.#refusalsFullAtMs = refusalRate.after(this.#refusalsFullAtMs, turn.sinceMs, refusals);
     return true;
+  }
+
+  /** A publish was refused for now: those that were sent in a row with it are refused too (`Publish.pipelined`). */
+  breakRow(): void {
+    this.#isRowBroken = true;
+  }
+
+  /** The client has the replies to all publishes before the one that has come. */
+  beginRow(): void {
+    this.#isRowBroken = false;
+  }
+
+  /** Why a publish may not be committed now: it would overtake one before it. */
+  overtaking({ pipelined }: Pick<PublishFields, 'pipelined'>): SluiceError | undefined {
+    if (pipelined !== true || !this.#isRowBroken) return undefined;
+    return new SluiceError('rate_limited', 'a publish before it was refused for now', { retryAfterMs: 1 });
   }
 
   /** When its last message or pong came, milliseconds since 1970. */

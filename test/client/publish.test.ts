@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Reply } from '../../src/protocol/server-frames.ts';
 import {
   FakeRuntime,
   type FakeSocket,
@@ -9,6 +10,16 @@ import {
 } from './support/fakes.ts';
 
 const published = (offset: number) => ({ kind: 'published', epoch: 'e1', offset, duplicate: false }) as const;
+
+const answered = new WeakSet<object>();
+
+/** Replies to the oldest publish that has no reply. */
+function answer(socket: FakeSocket, reply: Reply): void {
+  const frame = socket.frames.find((each) => each.kind === 'publish' && !answered.has(each));
+  if (!frame) throw new Error('no publish waits');
+  answered.add(frame);
+  socket.push(reply, frame.id);
+}
 
 describe('publish', () => {
   it('settles with the position that the gateway acknowledged', async () => {
@@ -35,16 +46,16 @@ describe('publish', () => {
     });
   });
 
-  it('keeps what is published offline and sends it in order, one by one', async () => {
+  it('keeps what is published offline and sends it in order, more at once with each that is committed', async () => {
     const h = harness();
-    const all = Promise.all([1, 2, 3].map((n) => h.client.publish('a', 'test', n)));
-    expect(h.client.getStatus().queued).toBe(3);
+    const all = Promise.all([1, 2, 3, 4, 5, 6].map((n) => h.client.publish('a', 'test', n)));
+    expect(h.client.getStatus().queued).toBe(6);
     const socket = await h.arrive();
-    for (const n of [1, 2, 3]) {
-      expect(socket.count('publish')).toBe(n);
-      socket.reply('publish', published(n));
+    for (const n of [1, 2, 3, 4, 5, 6]) {
+      expect(socket.count('publish')).toBe([1, 3, 5, 6, 6, 6][n - 1]);
+      answer(socket, published(n));
     }
-    expect((await all).map(({ offset }) => offset)).toEqual([1, 2, 3]);
+    expect((await all).map(({ offset }) => offset)).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
   it('keeps 100 and refuses the next, so that none that was taken is lost', async () => {
@@ -126,8 +137,8 @@ describe('the queue', () => {
     const socket = await h.arrive();
     void h.client.publish('a', 'test', 3);
     for (const n of [1, 2, 3]) {
-      expect(dataOf(socket)).toEqual(['1', '2', '3'].slice(0, n));
-      socket.reply('publish', published(n));
+      expect(dataOf(socket)).toEqual(['1', '2', '3'].slice(0, n === 1 ? 1 : 3));
+      answer(socket, published(n));
     }
   });
 
@@ -137,7 +148,7 @@ describe('the queue', () => {
     const socket = await h.arrive();
     socket.end();
     await h.arrive();
-    for (const n of [1, 2, 3]) h.socket.reply('publish', published(n));
+    for (const n of [1, 2, 3]) answer(h.socket, published(n));
     expect([dataOf(socket), dataOf(h.socket)]).toEqual([['1'], ['1', '2', '3']]);
   });
 
@@ -150,7 +161,7 @@ describe('the queue', () => {
     socket.end();
     void h.client.publish('a', 'test', 4);
     await h.arrive();
-    for (const n of [1, 3, 4]) h.socket.reply('publish', published(n));
+    for (const n of [1, 3, 4]) answer(h.socket, published(n));
     expect(dataOf(h.socket)).toEqual(['1', '3', '4']);
   });
 
@@ -158,11 +169,11 @@ describe('the queue', () => {
     const h = harness();
     for (let n = 1; n <= count; n++) void h.client.publish('a', 'test', n);
     const socket = await h.arrive();
-    socket.reply('publish', refused('rate_limited', 140, 500));
+    answer(socket, refused('rate_limited', 140, 500));
     await h.runtime.advance(499);
     expect(dataOf(socket)).toEqual(['1']);
     await h.runtime.advance(1);
-    for (let n = 1; n <= count; n++) socket.reply('publish', published(n));
+    for (let n = 1; n <= count; n++) answer(socket, published(n));
     expect(dataOf(socket)).toEqual(['1', '1', '2', '3'].slice(0, count + 1));
   });
 
@@ -179,31 +190,34 @@ describe('the queue', () => {
   });
 
   it('takes what went out at once and was over the rate, in its order', async () => {
-    const h = harness();
+    const h = harness({ offlineQueue: { maxEntries: 3 } });
     const socket = await h.arrive();
-    const all = Promise.all([1, 2, 3].map((n) => h.client.publish('a', 'test', n)));
-    const [first, second, third] = socket.frames.filter(({ kind }) => kind === 'publish');
-    socket.push(published(1), first?.id);
-    socket.push(refused('rate_limited', 140, 200), second?.id);
-    socket.push(refused('rate_limited', 140, 300), third?.id);
-    const last = h.client.publish('a', 'test', 4);
-    await h.runtime.advance(299);
-    expect(dataOf(socket)).toEqual(['1', '2', '3']);
+    const all = Promise.all([1, 2, 3, 4].map((n) => h.client.publish('a', 'test', n)));
+    answer(socket, published(1));
+    answer(socket, refused('rate_limited', 140, 300));
+    answer(socket, refused('rate_limited', 140, 200));
+    await h.runtime.advance(300);
+    // The reply to the last is awaited: if that is committed after all, no other may come between.
+    expect(dataOf(socket)).toEqual(['1', '2', '3', '4']);
+    answer(socket, refused('rate_limited', 140, 1));
+    await expect(h.client.publish('a', 'test', 5)).rejects.toMatchObject({ code: 'offline_queue_full' });
     await h.runtime.advance(1);
-    for (const n of [2, 3, 4]) socket.reply('publish', published(n));
-    expect(dataOf(socket)).toEqual(['1', '2', '3', '2', '3', '4']);
-    expect((await all).map(({ offset }) => offset)).toEqual([1, 2, 3]);
-    await expect(last).resolves.toMatchObject({ offset: 4 });
+    for (const n of [2, 3, 4]) answer(socket, published(n));
+    expect(dataOf(socket)).toEqual(['1', '2', '3', '4', '2', '3', '4']);
+    expect((await all).map(({ offset }) => offset)).toEqual([1, 2, 3, 4]);
+    const pipelined = socket.frames.flatMap((frame) =>
+      frame.kind === 'publish' ? [frame.pipelined === true] : [],
+    );
+    expect(pipelined).toEqual([false, true, true, true, false, false, true]);
   });
 
-  it('is full of what is over the rate too: then the refusal is told', async () => {
+  it('sends no more at once than the gateway takes in a second, and keeps the rest of a burst', async () => {
     const h = harness({ offlineQueue: { maxEntries: 1 } });
     const socket = await h.arrive();
-    const both = [1, 2].map((n) => h.client.publish('a', 'test', n));
-    const [first, second] = socket.frames.filter(({ kind }) => kind === 'publish');
-    socket.push(refused('rate_limited', 140, 200), first?.id);
-    socket.push(refused('rate_limited', 140, 200), second?.id);
-    await expect(both[1]).rejects.toMatchObject({ code: 'rate_limited', retryAfterMs: 200 });
+    const all = Promise.all(Array.from({ length: 300 }, (_, n) => h.client.publish('a', 'test', n)));
+    expect([socket.count('publish'), h.client.getStatus().queued]).toEqual([100, 200]);
+    for (let n = 1; n <= 300; n++) answer(socket, published(n));
+    expect((await all).map(({ offset }) => offset)).toEqual(Array.from({ length: 300 }, (_, n) => n + 1));
   });
 
   it.each([

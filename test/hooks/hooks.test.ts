@@ -291,6 +291,24 @@ describe('the publish hook', () => {
     expect(replies.map(({ offset }) => offset)).toEqual([1, 2, 3]);
     await client.close();
   });
+
+  it('that can’t be asked for now lets no pipelined publish overtake', async () => {
+    hooks.answer = async ({ hook }) => {
+      if (hook !== 'publish' || asked('publish').length > 1) return { allow: true };
+      await expect.poll(() => asked('publish').length).toBe(3);
+      return 500;
+    };
+    const client = await opened();
+    const publish = { type: 'publish', topic: 'pipelined', event: 'n' };
+    const replies = await Promise.all(
+      [false, true, false].map((pipelined) => client.call({ ...publish, pipelined })),
+    );
+    expect(replies.map(({ code, offset }) => code ?? offset)).toEqual([
+      ...['application_unavailable', 'rate_limited'],
+      1,
+    ]);
+    await client.close();
+  });
 });
 
 describe('a client that goes', () => {

@@ -24,6 +24,7 @@ const members: Required<PublishFields> = {
   timestampMs: 5,
   removed: true,
   expectedOffset: 7,
+  pipelined: true,
 };
 
 const bare = publishOf({ topic: 't', type: 'u', payload: nullPayload });

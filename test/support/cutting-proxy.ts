@@ -8,17 +8,19 @@ export class CuttingProxy {
   readonly #sockets = new Set<Socket>();
   readonly #server = createServer((near) => this.#join(near));
   readonly #target: URL;
+  readonly #delayMs: number;
   #left = Number.POSITIVE_INFINITY;
   #cut: () => void = () => undefined;
   #isSilent = false;
 
-  private constructor(url: string) {
+  private constructor(url: string, delayMs: number) {
     this.#target = new URL(url);
+    this.#delayMs = delayMs;
   }
 
-  /** `url`: of the gateway. */
-  static async open(url: string): Promise<CuttingProxy> {
-    const proxy = new CuttingProxy(url);
+  /** `url`: of the gateway. `delayMs`: how long everything takes, each way. */
+  static async open(url: string, delayMs = 0): Promise<CuttingProxy> {
+    const proxy = new CuttingProxy(url, delayMs);
     await once(proxy.#server.listen(0, '127.0.0.1'), 'listening');
     return proxy;
   }
@@ -60,8 +62,13 @@ export class CuttingProxy {
       this.#sockets.add(one);
       one.on('error', () => other.destroy()).on('close', () => other.destroy());
     }
-    near.pipe(far);
-    far.on('data', (chunk) => this.#down(near, chunk));
+    near.on('data', (chunk) => this.#later(() => far.write(chunk)));
+    far.on('data', (chunk) => this.#later(() => this.#down(near, chunk)));
+  }
+
+  #later(run: () => void): void {
+    if (this.#delayMs > 0) setTimeout(run, this.#delayMs);
+    else run();
   }
 
   /** What came before the cut still arrives. */

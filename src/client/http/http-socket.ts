@@ -96,7 +96,8 @@ export class HttpSocket implements Socket {
       case 'publish': {
         const { kind: _kind, id: _id, except, ...fields } = frame;
         const own = except === this.#greeting?.session ? this.#session : except;
-        this.#commands.publish(id, { ...fields, except: own });
+        // Requests are sent one after the other.
+        this.#commands.publish(id, { ...fields, except: own, pipelined: undefined });
         break;
       }
       case 'call': {

@@ -5,7 +5,7 @@ import type { ServerKind, ServerKinds } from '../../protocol/server-frames.ts';
 
 const publication = 'offset:n timestampMs:i type:s json:j binary:k key:S tags:t removed:B';
 const publish =
-  'topic:r type:r json:j binary:k key:S tags:t messageId:S ttlMs:P except:S timestampMs:I removed:B expectedOffset:N';
+  'topic:r type:r json:j binary:k key:S tags:t messageId:S ttlMs:P except:S timestampMs:I removed:B expectedOffset:N pipelined:B';
 
 type NamesOf<Text extends string> = Text extends `${infer Name}:${string} ${infer Rest}`
   ? Name | NamesOf<Rest>

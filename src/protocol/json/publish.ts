@@ -122,7 +122,7 @@ class PublishReader {
   private rowOf(member: JsonMember): Row | undefined {
     for (const row of rows) {
       if (!this.isNamed(member, row.member)) continue;
-      return row.isReserved && this.dialect.isStrict ? undefined : row;
+      return row.isOfCommands && this.dialect.isStrict ? undefined : row;
     }
     return undefined;
   }

@@ -261,6 +261,7 @@ export namespace sluice {
             timestampMs: number;
             removed: boolean;
             expectedOffset?: (number|null);
+            pipelined: boolean;
             payload?: ("json"|"binary");
             static create(properties: sluice.v1.Publish.$Shape): sluice.v1.Publish & sluice.v1.Publish.$Shape;
             static create(properties?: sluice.v1.Publish.$Properties): sluice.v1.Publish;
@@ -282,6 +283,7 @@ export namespace sluice {
                 timestampMs?: (number|null);
                 removed?: (boolean|null);
                 expectedOffset?: (number|null);
+                pipelined?: (boolean|null);
                 payload?: ("json"|"binary");
                 $unknowns?: Uint8Array[];
             }
@@ -298,6 +300,7 @@ export namespace sluice {
               timestampMs?: number|null;
               removed?: boolean|null;
               expectedOffset?: number|null;
+              pipelined?: boolean|null;
               $unknowns?: Uint8Array[];
             } & (
               ({ payload?: undefined; json?: null; binary?: null }|{ payload?: "json"; json: Uint8Array; binary?: null }|{ payload?: "binary"; json?: null; binary: Uint8Array })

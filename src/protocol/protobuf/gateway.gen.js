@@ -996,6 +996,7 @@ export const sluice = $root.sluice = (() => {
             Publish.prototype.timestampMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             Publish.prototype.removed = false;
             Publish.prototype.expectedOffset = null;
+            Publish.prototype.pipelined = false;
 
             let $oneOfFields;
 
@@ -1046,6 +1047,8 @@ export const sluice = $root.sluice = (() => {
                     writer.uint32(88).bool(message.removed);
                 if (message.expectedOffset != null && $Object.hasOwnProperty.call(message, "expectedOffset"))
                     writer.uint32(96).uint64(message.expectedOffset);
+                if (message.pipelined != null && $Object.hasOwnProperty.call(message, "pipelined") && message.pipelined !== false)
+                    writer.uint32(104).bool(message.pipelined);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1206,6 +1209,15 @@ export const sluice = $root.sluice = (() => {
                                 break;
                             message.expectedOffset = reader.uint64();
                             message._expectedOffset = "expectedOffset";
+                            continue;
+                        }
+                    case 13: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.pipelined = value;
+                            else
+                                delete message.pipelined;
                             continue;
                         }
                     }

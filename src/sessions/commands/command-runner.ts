@@ -2,7 +2,7 @@ import type { Awaitable } from '../../awaitable.ts';
 import { credentialNeeded, SluiceError } from '../../errors.ts';
 import type { ErrorLog } from '../../log.ts';
 import type { Metrics } from '../../metrics.ts';
-import type { ClientFrame, CommandHead } from '../../protocol/client-frames.ts';
+import type { ClientFrame, CommandHead, CommandKind } from '../../protocol/client-frames.ts';
 import type { Decoded } from '../../protocol/fields.ts';
 import { lastingPayload } from '../../protocol/lasting-payload.ts';
 import type { Payer } from '../../topics/payer.ts';
@@ -158,6 +158,8 @@ export class CommandRunner {
   #refuse(session: Session, message: Uint8Array, isBinary: boolean, error: SluiceError): void {
     this.#options.metrics.rateLimitedTotal.inc({ scope: 'command' });
     this.#options.limited(session, error);
+    // It may be a publish.
+    session.breakRow();
     if (!this.#limits.refused(session)) session.end('too_many_commands');
     else
       this.#fail(
@@ -233,12 +235,13 @@ export class CommandRunner {
     task.charges.push(new Charge(this.#queuedOfAddresses, address, bytes + pendingOverheadBytes));
   }
 
-  #fail(session: Session, command: CommandHead, error: unknown): void {
+  #fail(session: Session, command: CommandHead & { kind?: CommandKind }, error: unknown): void {
     const wire = wireError(error);
     const { metrics, log } = this.#options;
     if (!(error instanceof SluiceError)) log.error({ err: error, session: session.id }, 'a command failed');
     metrics.commandErrorsTotal.inc({ code: wire.code });
     session.reply(command, { kind: 'error', ...wire });
+    if (wire.retry && command.kind === 'publish') session.breakRow();
     if (!wire.retry) this.#commands.identities.refusedForGood(session);
   }
 }

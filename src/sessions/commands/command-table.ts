@@ -205,6 +205,8 @@ function append(
   options: CommandOptions,
 ): Awaitable<readonly AppendOutcome[]> {
   const { authorize, broker, application } = options;
+  if (fields.pipelined !== true) session.beginRow();
+  throwIf(session.overtaking(fields));
   throwIf(authorize(session.identity, 'publish', fields.topic));
   const wanted = publishFrom(fields, checked(session, lastingPayload(fields.payload)));
   const commit = () => broker.publish([wanted], session.payer);
@@ -214,7 +216,8 @@ function append(
   // Publishes of one session are committed in order, though they wait for the application.
   return session.commands.inOrder(async () => {
     const [problem] = await decision;
-    throwIf(problem);
+    if (problem?.retry === true) session.breakRow();
+    throwIf(problem ?? session.overtaking(fields));
     return commit();
   });
 }

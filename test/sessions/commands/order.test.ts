@@ -148,6 +148,42 @@ describe('the order of commands', () => {
   });
 });
 
+describe.each(Object.values(codecs))('pipelined publishes in $name', (codec) => {
+  async function publisher() {
+    const gateway = await client(codec, { commandsPerSecond: 3 });
+    let id = 0;
+    const publish = (topic: string, pipelined?: true) => {
+      id++;
+      const fields = publishOf({ topic, type: 'update', payload: json(id), pipelined });
+      gateway.command({ kind: 'publish', id, ...fields });
+      return gateway.codeOf(id);
+    };
+    return { ...gateway, publish };
+  }
+
+  test('are refused after one that was refused for now, until one comes that is not pipelined', async () => {
+    const { publish, turns, broker } = await publisher();
+    const codes = [await publish('a')];
+    for (let n = 0; n < 3; n++) codes.push(await publish('a', true));
+    turns.advance(1000);
+    for (const pipelined of [true, undefined, true] as const) codes.push(await publish('a', pipelined));
+    expect(codes).toEqual([
+      ...['published', 'published', 'published', 'rate_limited'],
+      ...['rate_limited', 'published', 'published'],
+    ]);
+    expect(
+      topicOf(broker, 'a')
+        .ring.slice(0)
+        .map(({ payload }) => payload),
+    ).toEqual([1, 2, 3, 6, 7].map(json));
+  });
+
+  test('are not refused after one that is refused for good', async () => {
+    const { publish } = await publisher();
+    expect([await publish('a b'), await publish('a', true)]).toEqual(['invalid_topic', 'published']);
+  });
+});
+
 test('calls that wait for the application run one after the other, and are done after the last', async () => {
   const { connection, session, settle } = await client();
   let done = 0;
