@@ -44,6 +44,7 @@ export async function createStorage(
     payloadMaxBytes: config.payloadMaxBytes,
     topicsMax: config.topicsMax,
     topicsMaxPerClient: config.topicsMaxPerClient,
+    topicsMaxBytesPerClient: config.topicsMaxBytesPerClient,
     historyMaxBytes: config.historyMaxBytes,
     historyMaxBytesPerClient: config.historyMaxBytesPerClient,
     chargeSending,

@@ -5,7 +5,7 @@ import type { CommandHead } from '../protocol/client-frames.ts';
 import type { GatewayCodec } from '../protocol/codec.ts';
 import type { PublishFields } from '../protocol/publication.ts';
 import type { Reply, ServerFrame } from '../protocol/server-frames.ts';
-import type { Payer } from '../topics/payer.ts';
+import { lastingAccount, type Payer } from '../topics/payer.ts';
 import type { Asker } from './application.ts';
 import { type CommandsOwner, SessionCommands } from './commands/session-commands.ts';
 import type { Connection } from './connection.ts';
@@ -161,6 +161,10 @@ export class Session implements ViewsOwner, CommandsOwner {
   /** Who pays for its work, and for what is kept because of it. */
   get payer(): Payer {
     return this.#payer;
+  }
+
+  get lastingAccount(): string {
+    return lastingAccount(this.#payer);
   }
 
   /** Takes one of the commands that it may send. Returns 0, or the milliseconds to wait, on a monotonic clock. */

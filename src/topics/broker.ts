@@ -55,6 +55,7 @@ export interface BrokerOptions extends Pick<PublishPathOptions, 'chargeSending'>
   readonly payloadMaxBytes: number;
   readonly topicsMax: number;
   readonly topicsMaxPerClient: number;
+  readonly topicsMaxBytesPerClient: number;
   /** For the rings and states of all topics. */
   readonly historyMaxBytes: number;
   /** For those of the topics that one client made. */

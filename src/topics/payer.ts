@@ -10,5 +10,10 @@ export interface Payer {
   readonly address?: string;
 }
 
+/** Whom work and memory are charged to that outlive a session or need none, as over HTTP. */
+export function lastingAccount({ account, address }: Payer): string {
+  return address ?? account;
+}
+
 /** Publishes of the gateway's own. */
 export const gatewayPayer: Payer = { account: 'gateway', isVerified: true, isOperator: true };

@@ -7,6 +7,7 @@ import { stateMaxKeys, valueBytesOf } from './state.ts';
 import type { Topic } from './topic.ts';
 import { isReserved } from './topic-name.ts';
 import type { TopicRoom } from './topic-places.ts';
+import { topicBytesOf } from './topic-shares.ts';
 
 /** Keys of one topic that one call writes. */
 interface Taken {
@@ -27,6 +28,7 @@ export class StorageLimits {
   // Made when they are needed: a publish to a stream topic that exists needs neither.
   #topics: Set<string> | undefined;
   #room: TopicRoom | undefined;
+  #topicBytes = 0;
   #taken: Map<string, Taken> | undefined;
   #state: StateRoom | undefined;
   #stateBytes = 0;
@@ -51,13 +53,17 @@ export class StorageLimits {
     this.#topics ??= new Set();
     if (isReserved(name) || this.#topics.has(name)) return undefined;
     this.#room ??= this.#places.room(this.#payer);
-    const { topics, isShare } = this.#room;
+    const { topics, bytes, isShare } = this.#room;
+    const more = topicBytesOf(name);
     if (this.#topics.size >= topics)
       return new SluiceError(
         'too_many_topics',
         isShare ? 'this client has reached its maximum number of topics' : undefined,
       );
+    if (this.#topicBytes + more > bytes)
+      return new SluiceError('too_many_topics', 'the topics of this client take as much memory as they may');
     this.#topics.add(name);
+    this.#topicBytes += more;
     return undefined;
   }
 

@@ -1,7 +1,7 @@
 import type { Payer } from './payer.ts';
 import type { Topic } from './topic.ts';
 import { isReserved } from './topic-name.ts';
-import { type Maker, makerOf, type TopicLimits, TopicShares } from './topic-shares.ts';
+import { type Maker, makerOf, type ShareRoom, type TopicLimits, TopicShares } from './topic-shares.ts';
 
 /** A topic that publishes under way will begin. */
 interface Coming {
@@ -11,9 +11,8 @@ interface Coming {
   readonly maker: Maker | undefined;
 }
 
-/** How many topics one call may begin. */
-export interface TopicRoom {
-  readonly topics: number;
+/** How many topics one call may begin, and how many bytes they may take. */
+export interface TopicRoom extends ShareRoom {
   /** The client has less room than there are places. */
   readonly isShare: boolean;
 }
@@ -44,8 +43,8 @@ export class TopicPlaces {
   /** How many topics a call of this payer may begin. */
   room(payer: Payer | undefined): TopicRoom {
     const free = Math.max(0, this.#topicsMax - this.taken - this.#coming.size);
-    const topics = this.#shares.room(payer, free);
-    return { topics, isShare: topics < free };
+    const room = this.#shares.room(payer, free);
+    return { ...room, isShare: room.topics < free };
   }
 
   /** Whether a publish to this topic needs one more place. */
@@ -66,27 +65,27 @@ export class TopicPlaces {
     this.#coming.delete(topic.name);
     if (this.#emptied.delete(topic.name)) {
       // Its place is charged already.
-      this.#shares.remove(coming?.maker);
+      this.#shares.remove(coming?.maker, topic.name);
     } else if (coming !== undefined) topic.chargeTo(coming.maker);
-    else this.#shares.add(topic.maker);
+    else this.#shares.add(topic.maker, topic.name);
   }
 
   #empty(topic: Topic): void {
     this.#filled--;
     if (topic.holds === 0) this.#emptied.add(topic.name);
-    else this.#shares.remove(topic.maker);
+    else this.#shares.remove(topic.maker, topic.name);
   }
 
   /** It is empty and its removal was refused. */
   stays({ name, maker }: Topic): void {
     if (isReserved(name) || this.#emptied.has(name)) return;
     this.#emptied.add(name);
-    this.#shares.add(maker);
+    this.#shares.add(maker, name);
   }
 
   /** It was removed, or is only subscribed to. */
   free({ name, maker }: Topic): void {
-    if (this.#emptied.delete(name)) this.#shares.remove(maker);
+    if (this.#emptied.delete(name)) this.#shares.remove(maker, name);
   }
 
   /** A publish of this payer is under way that will begin this topic. */
@@ -99,7 +98,7 @@ export class TopicPlaces {
     }
     const maker = makerOf(payer);
     this.#coming.set(name, { publishes: 1, maker });
-    this.#shares.add(maker);
+    this.#shares.add(maker, name);
   }
 
   /** The outcome of that publish is known. */
@@ -107,6 +106,6 @@ export class TopicPlaces {
     const coming = this.#coming.get(name);
     if (coming === undefined || --coming.publishes > 0) return;
     this.#coming.delete(name);
-    this.#shares.remove(coming.maker);
+    this.#shares.remove(coming.maker, name);
   }
 }

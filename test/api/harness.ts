@@ -194,6 +194,7 @@ async function startBroker(clock: () => number): Promise<Broker> {
     payloadMaxBytes,
     topicsMax: 100,
     topicsMaxPerClient: 100,
+    topicsMaxBytesPerClient: 48 * 2 ** 20,
     historyMaxBytes: 10_000_000,
     historyMaxBytesPerClient: 10_000_000,
     nowMs: clock,

@@ -155,6 +155,7 @@ export class Gateway {
       payloadMaxBytes: 65_536,
       topicsMax: 1000,
       topicsMaxPerClient: 1000,
+      topicsMaxBytesPerClient: 48 * 2 ** 20,
       historyMaxBytes: options.historyMaxBytes,
       historyMaxBytesPerClient: options.historyMaxBytes,
       nowMs: clock,

@@ -95,6 +95,7 @@ export function makeBroker(
     payloadMaxBytes: 65_536,
     topicsMax: 1000,
     topicsMaxPerClient: 1000,
+    topicsMaxBytesPerClient: 48 * 2 ** 20,
     historyMaxBytes: 256 * 1_048_576,
     historyMaxBytesPerClient: 256 * 1_048_576,
     nowMs: clock.read,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { SluiceError } from '../../src/errors.ts';
 import { gatewayPayer, type Payer } from '../../src/topics/payer.ts';
+import { topicBytesOf } from '../../src/topics/topic-shares.ts';
 import { fields, openBroker, summary, WaitingEngine } from './fixtures.ts';
 
 const user = (name: string): Payer => ({ account: `user ${name}`, isVerified: true });
@@ -67,6 +68,42 @@ describe('the share of a client of all topics', () => {
     expect(await makes(gateway, other)).toBe(3);
     expect(await makes(gateway, session('s3', 'address b'))).toBe(6);
     expect(await makes(gateway, user('alice'))).toBe(8);
+  });
+
+  test('is also one of bytes: of topics with long names a client makes fewer', async () => {
+    const long = (i: number) => `${i}:`.padEnd(200, 'x');
+    const names = (nameOf: (i: number) => string) => Array.from({ length: 6 }, (_, i) => nameOf(i));
+    for (const [nameOf, made] of [
+      [(i: number) => `${i}`, 4],
+      [long, 3],
+    ] as const) {
+      const gateway = await openBroker({ topicsMaxBytesPerClient: 4 * topicBytesOf('0') });
+      const outcomes = await begin(gateway, user('a'), ...names(nameOf));
+      expect(outcomes.filter((outcome) => outcome === 1)).toHaveLength(made);
+      expect(new Set(outcomes.slice(made))).toEqual(new Set(['too_many_topics']));
+      expect(await begin(gateway, user('a'), 'one-more')).toEqual(['too_many_topics']);
+      expect(await begin(gateway, key, ...names(nameOf).slice(made))).not.toContain('too_many_topics');
+    }
+  });
+
+  test('of bytes is given back with the topic, and is one for all without an identity', async () => {
+    const gateway = await openBroker({
+      topicsMaxBytesPerClient: 4 * topicBytesOf('0'),
+      topic: { maxAgeMs: 100 },
+    });
+    expect(await begin(gateway, session('s1', 'address a'), '0', '1', '2')).toEqual([
+      1,
+      1,
+      'too_many_topics',
+    ]);
+    expect(await begin(gateway, session('s2', 'address b'), '3', '4')).toEqual([1, 'too_many_topics']);
+    gateway.clock.advance(101);
+    gateway.broker.sweep();
+    expect(await begin(gateway, session('s2', 'address b'), '5', '6', '7')).toEqual([
+      1,
+      1,
+      'too_many_topics',
+    ]);
   });
 
   test('a topic that exists is published to by clients that can make no more', async () => {

@@ -37,6 +37,7 @@ export async function makeParent({
     payloadMaxBytes: 65_536,
     topicsMax: 1000,
     topicsMaxPerClient: 1000,
+    topicsMaxBytesPerClient: 48 * 2 ** 20,
     historyMaxBytes: 2 ** 28,
     historyMaxBytesPerClient: 2 ** 28,
     nowMs,

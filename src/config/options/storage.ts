@@ -90,6 +90,11 @@ export const storageOptions = {
     25_000,
     'Maximum number of topics created by one user, or by one address without a token; API keys may create all. No client may create more than it leaves free for others; clients without key or token share a quarter.',
   ),
+  topicsMaxBytesPerClient: option(
+    bytes(KiB, 2 ** 40),
+    48 * MiB,
+    'The same by the memory that topics take without their content, about 2 kB each; clients without key or token share as much as one.',
+  ),
   messageIdsMaxBytesPerClient: option(
     bytes(KiB, 2 ** 40),
     40 * MiB,

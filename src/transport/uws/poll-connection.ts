@@ -274,7 +274,7 @@ export class PollConnection implements Connection, StreamMember {
     const { session, subscriptions } = this;
     if (session?.isWaiting !== true || this.#bytes >= this.#options.responseMaxBytes) return false;
     if (this.#options.cursors.position({ session, subscriptions })?.isExact !== false) return false;
-    if (!this.#charge(session.payer.account)) return false;
+    if (!this.#charge(session.lastingAccount)) return false;
     this.#isGrowing = true;
     session.pump();
     return true;

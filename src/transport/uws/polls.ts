@@ -216,7 +216,7 @@ export class Polls {
     { connection, origin, text }: { connection: PollConnection; origin: string; text: string },
   ): void {
     const { withCors } = this.#options;
-    const account = connection.session?.payer.account ?? '';
+    const account = connection.session?.lastingAccount ?? '';
     exchange.respond(withCors(pollResponse(frames, cursor ?? text), origin), account);
   }
 

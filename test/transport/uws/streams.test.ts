@@ -78,7 +78,22 @@ async function start(turnBudgetMs = 5) {
     await nextTurn();
   };
   const ask = (path: string) => turning(fetch(`http://127.0.0.1:${port}${path}`));
-  return { ...gateway, clock, work, streams, polls, replaced, turning, stream, asked, ask, poll, publish };
+  const { unread } = common;
+  return {
+    ...gateway,
+    clock,
+    work,
+    unread,
+    streams,
+    polls,
+    replaced,
+    turning,
+    stream,
+    asked,
+    ask,
+    poll,
+    publish,
+  };
 }
 
 describe('a stream', () => {
@@ -217,6 +232,16 @@ describe('the session of polls', () => {
     expect(received).toHaveBeenCalledTimes(1);
     await poll(`cursor=${cursor}&timeoutSeconds=0`);
     expect(received).toHaveBeenCalledTimes(2);
+  });
+
+  test('is charged to its address for responses that wait to be read, not for a share of its own', async () => {
+    const { poll, publish, unread } = await start();
+    const charged = vi.spyOn(unread, 'take');
+    await publish('x'.repeat(20_000));
+    for (const address of ['192.0.2.1', '192.0.2.1', '192.0.2.2'])
+      expect((await poll('last=1', { 'x-address': address })).status).toBe(200);
+    const accounts = charged.mock.calls.map(([account]) => account);
+    expect(new Set(accounts)).toEqual(new Set(['address 192.0.2.1', 'address 192.0.2.2']));
   });
 
   test('stays while a poll waits, however long', async () => {
