@@ -66,7 +66,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
 
 /** Opens the engine, loads what all nodes share, and listens. Closes the engine if any of it fails. */
 async function open(
-  { environment, draining, storage, turnBudget, revocations, sessionStage, delivery }: Assembly,
+  { environment, draining, storage, revocations, sessionStage, delivery }: Assembly,
   { site, signal }: ServerOptions,
   listen: () => Promise<Listeners>,
 ): Promise<Listeners> {
@@ -86,7 +86,7 @@ async function open(
     removed: (topic) => fanout.removed(topic),
     degradedChanged: () => void sessionStage.stateNews.changed(),
     refilling: (topic) => leaveRefilled(sessionStage.sessions.all(), topic),
-    missed: () => endUntold(sessionStage.sessions.all(), draining.spreadMs, turnBudget),
+    missed: () => endUntold(sessionStage.sessions, draining.spreadMs),
   };
   try {
     // Among several workers the parent logs what happens to the engine.

@@ -65,7 +65,7 @@ export async function assemble(config: Config, options: ServerOptions) {
   const otherNodes = site?.otherNodes ?? (line && otherNodesBy<NodeCalls>(line));
   const caps = site?.caps ?? createSharedCaps(config, engine.counts, line);
   const shared = { otherNodes, caps, metricsText: site?.metricsText };
-  const revocations: RevocationStage = new RevocationStage(broker, () => sessionStage.sessions.all());
+  const revocations: RevocationStage = new RevocationStage(broker, () => sessionStage.sessions);
   const refusal = (identity: Identity) => revocations.revocations.refusal(identity);
   const applicationStage = createApplication(environment, options.embedded);
   const isAway = () => broker.degradedBy !== undefined;
@@ -91,7 +91,7 @@ export async function assemble(config: Config, options: ServerOptions) {
   });
   const { api, adminApi, limits } = httpApi;
   const serving = createServing(environment, {
-    ...{ api, adminApi, limits, broker, sessionStage, access, canary, compat, otherNodes },
+    ...{ api, adminApi, limits, broker, sessionStage, access, canary, compat, otherNodes, turnBudget },
   });
   return {
     ...{ environment, draining, loopDelays, canary, storage, line, revocations, applicationStage, told },

@@ -2,6 +2,7 @@ import { type Revocation, Revocations, revocationKey } from '../auth/revocations
 import { SluiceError } from '../errors.ts';
 import { type PublishFields, publishOf } from '../protocol/publication.ts';
 import type { Session } from '../sessions/session.ts';
+import type { Sessions } from '../sessions/sessions.ts';
 import type { Broker } from '../topics/broker.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic } from '../topics/topic.ts';
@@ -14,10 +15,9 @@ import { revocationsTopic } from '../topics/topic-name.ts';
 export class RevocationStage {
   readonly revocations = new Revocations();
   readonly #broker: Broker;
-  readonly #sessions: () => Iterable<Session>;
+  readonly #sessions: () => Pick<Sessions, 'all' | 'sendAway'>;
 
-  /** `sessions`: those that are open, also of streams and polls. */
-  constructor(broker: Broker, sessions: () => Iterable<Session>) {
+  constructor(broker: Broker, sessions: () => Pick<Sessions, 'all' | 'sendAway'>) {
     this.#broker = broker;
     this.#sessions = sessions;
   }
@@ -68,8 +68,9 @@ export class RevocationStage {
 
   #applyAll(publications: Iterable<StoredPublication>): void {
     for (const publication of publications) this.#apply(publication);
-    for (const session of [...this.#sessions()])
-      if (this.revocations.refusal(session.identity) !== undefined) session.goAway('unauthorized');
+    const sessions = this.#sessions();
+    const isRevoked = ({ identity }: Session) => this.revocations.refusal(identity) !== undefined;
+    sessions.sendAway([...sessions.all()].filter(isRevoked), 'unauthorized');
   }
 
   #apply({ key = '', removed, payload }: StoredPublication): void {

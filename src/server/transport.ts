@@ -18,6 +18,7 @@ import type { Metrics } from '../metrics.ts';
 import { Admission } from '../sessions/admission/admission.ts';
 import { HeldBytes } from '../sessions/limits/charges.ts';
 import { TokenBuckets } from '../sessions/limits/token-bucket.ts';
+import type { TurnBudget } from '../sessions/limits/turn-budget.ts';
 import { StreamCursors } from '../sessions/subscriptions/stream-cursors.ts';
 import type { Broker } from '../topics/broker.ts';
 import { RequestIds } from '../transport/request-ids.ts';
@@ -53,6 +54,7 @@ export interface Served {
   readonly canary: CanaryAccess;
   readonly compat: Compat;
   readonly otherNodes: Site['otherNodes'];
+  readonly turnBudget: TurnBudget;
 }
 
 /** A hundred subscriptions with long filters. */
@@ -99,6 +101,7 @@ export function createServing(environment: Environment, served: Served): Serving
     sessions: sessionStage.sessions,
     withCors: (response, origin) => withCors(response, origin, access.origins),
     backpressureMaxBytes: config.backpressureMaxBytes,
+    turnBudget: served.turnBudget,
   };
   const sinks: UwsSink[] = [];
   let beside: Corked | undefined;
@@ -151,7 +154,9 @@ function createRates({ workMs, metrics }: Environment, { limits, access }: Serve
 /** What WebSockets and streams have in common. */
 type Shared = ReturnType<typeof createAdmission> &
   ExchangeOptions &
-  Pick<SseOptions, 'sessions' | 'withCors' | 'backpressureMaxBytes'> & { readonly metrics: Metrics };
+  Pick<SseOptions, 'sessions' | 'withCors' | 'backpressureMaxBytes' | 'turnBudget'> & {
+    readonly metrics: Metrics;
+  };
 
 /** The bytes of requests and of responses that clients may have under way. */
 function chargeRequests({ config, metrics }: Environment) {

@@ -38,6 +38,11 @@ export interface Connection extends Member {
    * transport waits for neither.
    */
   caughtUp?(): void;
+  /**
+   * Its client is sent nothing more of its subscriptions, and the cursor that it is sent at the end is what it would be
+   * now. Absent: it is sent none.
+   */
+  holdCursor?(): void;
   /** Bytes that were sent and have not left this process; 0 once the connection is gone. */
   bufferedBytes(): number;
   /** Ends the connection in order: the peer sees the code, if it still reads. */

@@ -64,6 +64,7 @@ export class Session implements ViewsOwner, CommandsOwner {
   readonly #openedAtMs: number;
   #lastSeenAfterMs = 0;
   #endedBy: CloseCode | undefined;
+  #isLeaving = false;
   /** When its tokens for commands, and those for refusals, are complete again. */
   #commandsFullAtMs = 0;
   #refusalsFullAtMs = 0;
@@ -308,11 +309,23 @@ export class Session implements ViewsOwner, CommandsOwner {
     return undefined;
   }
 
-  /** Tells the client, once, that this token expires soon. */
-  warnOfExpiry(expiresMs: number): void {
-    if (this.#warnedOfMs === expiresMs) return;
+  /** Tells the client, once, that its token expires soon. */
+  warnOfExpiry(): void {
+    const { expiresAtMs: expiresMs } = this.#identity;
+    if (expiresMs === undefined || this.#warnedOfMs === expiresMs || this.closed) return;
     this.#warnedOfMs = expiresMs;
     this.outbox.push({ kind: 'tokenExpiring', expiresMs });
+  }
+
+  /** It will be ended in one of the next turns: it is sent nothing more of its subscriptions, and not heard. */
+  leave(): void {
+    this.#isLeaving = true;
+    this.#connection.holdCursor?.();
+    this.views.stop();
+  }
+
+  get isLeaving(): boolean {
+    return this.#isLeaving;
   }
 
   /** Tells the client why it is ended and when to come back, and ends it. */

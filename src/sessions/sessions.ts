@@ -83,7 +83,7 @@ export class Sessions {
       version: options.version,
       refused: options.refused,
       metrics,
-      monotonicMs: context.monotonicMs,
+      ...{ monotonicMs: context.monotonicMs, turnBudget: context.turnBudget },
     });
     this.#runner = new CommandRunner({
       commands: { ...options.commands, subscriber, identities: this.#identities },
@@ -218,7 +218,7 @@ export class Sessions {
 
   /** A message of the client. Its bytes may die when this returns. */
   receive(session: Session, message: Uint8Array, isBinary: boolean): void {
-    if (session.endedBy === 'too_many_commands') return;
+    if (session.isLeaving || session.endedBy === 'too_many_commands') return;
     this.heard(session);
     if (this.#identities.isIgnored(session, message.length)) return;
     this.#runner.receive(session, message, isBinary);
@@ -240,23 +240,37 @@ export class Sessions {
   /** Looks after slow sessions, credentials that expire, and what is tried again. Call it about once a second. */
   sweep(): void {
     const { context, connectionLimits, commands } = this.#options;
-    const { monotonicMs } = context;
     connectionLimits.sweep();
     this.#runner.sweep();
     this.#identities.sweep();
-    sweepSessions(this.#byId, { ...this.#options, monotonicMs, wallMs: () => commands.broker.wallMs() });
+    sweepSessions(this, { ...this.#options, ...context, wallMs: () => commands.broker.wallMs() });
   }
 
   /**
    * Permissions have changed: ends the sessions of identities that are `out`, and the subscriptions that others may no
-   * longer have.
+   * longer have, in as many turns of the event loop as it takes.
    */
   reauthorize(out: (identity: Identity) => boolean): void {
-    for (const session of [...this.#byId.values()]) {
-      if (isUnauthenticated(session)) continue;
-      if (out(session.identity)) session.goAway('unauthorized');
-      else this.#options.subscriber.endForbidden(session);
-    }
+    const known = [...this.#byId.values()].filter((session) => !isUnauthenticated(session));
+    this.sendAway(
+      known.filter(({ identity }) => out(identity)),
+      'unauthorized',
+    );
+    this.#context.turnBudget.each(known, (session) => {
+      if (!session.closed && !session.isLeaving) this.#options.subscriber.endForbidden(session);
+    });
+  }
+
+  /**
+   * Tells these clients why they are ended and when to come back, and ends them. Each takes system calls, so thousands
+   * take several turns of the event loop; from the first on none is heard, or sent anything of its subscriptions.
+   */
+  sendAway(sessions: readonly Session[], code: CloseCode, reconnectDelayMs = () => 0): void {
+    const leaving = sessions.filter(({ isLeaving, closed }) => !isLeaving && !closed);
+    for (const session of leaving) session.leave();
+    this.#context.turnBudget.each(leaving, (session) => {
+      if (!session.closed) session.goAway(code, reconnectDelayMs());
+    });
   }
 
   #fault(error: unknown, session: Session): void {

@@ -295,7 +295,7 @@ export class Gateway {
       reset: (topic) => fanout.reset(topic),
       removed: (topic) => fanout.removed(topic),
       refilling: (topic) => leaveRefilled(this.sessions.all(), topic),
-      missed: () => endUntold(this.sessions.all(), 0, turnBudget),
+      missed: () => endUntold(this.sessions, 0),
     });
     this.#sweepLater(fanout);
   }

@@ -311,5 +311,6 @@ export async function makeGateway(options: GatewayOptions = {}) {
     connect,
     settle,
     limits,
+    turnBudget,
   };
 }

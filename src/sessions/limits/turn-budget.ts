@@ -53,6 +53,15 @@ export class TurnBudget {
     });
   }
 
+  /** The same with one item after the other. `items` must not change meanwhile. */
+  each<T>(items: readonly T[], work: (item: T) => void): void {
+    let next = 0;
+    void this.inPieces(() => {
+      if (next < items.length) work(items[next++] as T);
+      return next < items.length;
+    });
+  }
+
   /** Returns whether all of it is done, rather than the time of a turn over. */
   #workOn(piece: () => boolean): boolean {
     const startMs = this.#turns.nowMs();

@@ -77,6 +77,7 @@ export class SessionViews implements CatchUpReceiver, Receiver {
   #isTurnAsked = false;
   #isParked: boolean;
   #isPaused = false;
+  #isStopped = false;
   /**
    * While it catches up: when it has to stop in this turn, on the monotonic clock. Otherwise undefined, which takes no
    * memory.
@@ -227,6 +228,12 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     this.#owner.pump();
   }
 
+  /** It leaves all views in which it is live, and is sent nothing of them any more. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#parkLive(nothingLost);
+  }
+
   /** Catches up as far as the buffer takes it, in this turn of the event loop or one of the next. */
   catchUpSoon(): void {
     if (this.#isTurnAsked) return;
@@ -284,7 +291,8 @@ export class SessionViews implements CatchUpReceiver, Receiver {
 
   #catchUp(): void {
     this.#isTurnAsked = false;
-    if (this.#state === 'ended' || this.#isParked || this.#isPaused || this.#outbox.isWaiting) return;
+    if (this.#state === 'ended' || this.#isStopped || this.#isParked || this.#isPaused) return;
+    if (this.#outbox.isWaiting) return;
     this.#turnEndsAtMs = this.#options.monotonicMs() + catchUpTurnMs;
     if (this.#catchUpViews()) this.#caughtUp();
     this.#turnEndsAtMs = undefined;

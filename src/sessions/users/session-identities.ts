@@ -7,6 +7,7 @@ import type { Limits } from '../../protocol/frames.ts';
 import type { Broker } from '../../topics/broker.ts';
 import { isUnauthenticated, Unauthenticated } from '../admission/unauthenticated.ts';
 import type { Identities } from '../commands/command.ts';
+import type { TurnBudget } from '../limits/turn-budget.ts';
 import type { Session } from '../session.ts';
 import type { ReportEvent } from '../session-events.ts';
 import type { OpeningSubscriptions } from '../subscriptions/opening-subscriptions.ts';
@@ -25,6 +26,7 @@ export interface SessionIdentitiesOptions {
   readonly refused: ReportRefusal;
   readonly metrics: Pick<Metrics, 'authFailuresTotal'>;
   readonly monotonicMs: () => number;
+  readonly turnBudget: Pick<TurnBudget, 'each'>;
 }
 
 /**
@@ -83,8 +85,10 @@ export class SessionIdentities implements Identities {
   /** Ends sessions that did not authenticate in time, and tries again to join topics. Call it about once a second. */
   sweep(): void {
     this.#options.ownTopics.retry();
-    for (const session of this.#unauthenticated.overdue(this.#options.monotonicMs()))
-      this.#endIfUnauthenticated(session);
+    const { turnBudget, monotonicMs } = this.#options;
+    turnBudget.each(this.#unauthenticated.overdue(monotonicMs()), (session) =>
+      this.#endIfUnauthenticated(session),
+    );
   }
 
   // ---- Identities
@@ -137,7 +141,7 @@ export class SessionIdentities implements Identities {
   }
 
   #endIfUnauthenticated(session: Session): void {
-    if (!isUnauthenticated(session) || session.endedBy !== undefined) return;
+    if (!isUnauthenticated(session) || session.closed || session.endedBy !== undefined) return;
     // A bad credential is counted already.
     if (session.introduction === undefined) this.credentialRefused(session, credentialNeeded());
     session.goAway('unauthorized');

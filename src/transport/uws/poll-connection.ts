@@ -75,6 +75,8 @@ export class PollConnection implements Connection, StreamMember {
   #greetings = 0;
   /** The cursor of the last response. The session can't continue at any other. */
   #cursor: string | undefined;
+  /** What `holdCursor` has held. */
+  #held: { readonly cursor: string | undefined } | undefined;
   #parkedAtMs = 0;
   #closed = false;
   #session: Session | undefined;
@@ -203,6 +205,10 @@ export class PollConnection implements Connection, StreamMember {
     this.sink.leave(view, this);
   }
 
+  holdCursor(): void {
+    this.#held ??= { cursor: this.#reached() };
+  }
+
   end(_code: CloseCode): void {
     if (this.#closed) return;
     // The client is told why, and continues with another session, after what it gets now.
@@ -295,6 +301,7 @@ export class PollConnection implements Connection, StreamMember {
 
   /** The client's position after the frames of this poll; undefined: it has not moved, as far as is known. */
   #reached(): string | undefined {
+    if (this.#held !== undefined) return this.#held.cursor;
     const { session, subscriptions } = this;
     if (session === undefined || !this.#hasBegun || this.sink.hasLost(this)) return undefined;
     return this.#options.cursors.of({ session, subscriptions });

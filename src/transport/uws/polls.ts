@@ -83,10 +83,9 @@ export class Polls {
   /** Ends the sessions that no longer poll. Call it about once a second. */
   sweep(): void {
     const nowMs = this.#options.monotonicMs();
-    for (const connection of this.#sink.connections) {
-      const { parkedAtMs, session } = connection;
+    this.#options.turnBudget.each([...this.#sink.connections], ({ parkedAtMs, session }) => {
       if (parkedAtMs !== undefined && nowMs - parkedAtMs >= pollGoneMs) session?.end('idle_timeout');
-    }
+    });
   }
 
   #closed(connection: PollConnection): void {

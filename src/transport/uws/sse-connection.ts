@@ -87,6 +87,8 @@ export class SseConnection implements Connection, StreamMember {
   readonly #shared: SharedByStreams;
   readonly #response: StreamResponse;
   readonly #subscriptions: string;
+  /** What `holdCursor` has held. */
+  #heldId: { readonly start: string | undefined } | undefined;
   /** Messages before the response has begun. */
   #held: Uint8Array[] | undefined = [];
   /** Bytes of these, and of frames before the response has begun. */
@@ -210,6 +212,10 @@ export class SseConnection implements Connection, StreamMember {
     this.sink.leave(view, this);
   }
 
+  holdCursor(): void {
+    this.#heldId ??= { start: this.#idStart() };
+  }
+
   /** What the client has not read, it is sent when it reconnects. */
   end(_code: CloseCode): void {
     if (this.#held !== undefined) this.terminate();
@@ -284,6 +290,7 @@ export class SseConnection implements Connection, StreamMember {
   }
 
   #idStart(): string | undefined {
+    if (this.#heldId !== undefined) return this.#heldId.start;
     if (this.#holder === undefined || this.sink.hasLost(this)) return undefined;
     return this.#shared.cursors.startOf(this.#holder);
   }

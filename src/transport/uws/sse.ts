@@ -88,9 +88,11 @@ export class EventStreams {
 
   /** Keeps silent streams open, and ends those whose clients take nothing. Call it about once a second. */
   sweep(): void {
-    const { monotonicMs, heartbeatMs, writeTimeoutMs } = this.#options;
+    const { monotonicMs, heartbeatMs, writeTimeoutMs, turnBudget } = this.#options;
     const nowMs = monotonicMs();
-    for (const connection of this.sink.connections) connection.beat(nowMs, heartbeatMs, writeTimeoutMs);
+    turnBudget.each([...this.sink.connections], (connection) =>
+      connection.beat(nowMs, heartbeatMs, writeTimeoutMs),
+    );
   }
 
   /** Probes until the library holds nothing: it does not always report that a socket takes more. */

@@ -17,6 +17,7 @@ import type { SubscribeResult } from '../../protocol/frames.ts';
 import { mediaType } from '../../protocol/media-type.ts';
 import { type Admission, type Applicant, chargedAccount } from '../../sessions/admission/admission.ts';
 import type { LifecycleOptions } from '../../sessions/lifecycle.ts';
+import type { TurnBudget } from '../../sessions/limits/turn-budget.ts';
 import { type Peer, shownUserOf } from '../../sessions/peer.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import type { StreamCursors } from '../../sessions/subscriptions/stream-cursors.ts';
@@ -43,6 +44,7 @@ export interface StreamOptions extends StreamAdmissionOptions {
   /** Lets pages of listed origins read a response. */
   readonly withCors: (response: ApiResponse, origin: string) => ApiResponse;
   readonly backpressureMaxBytes: number;
+  readonly turnBudget: Pick<TurnBudget, 'each'>;
   readonly metrics: LifecycleOptions['metrics'] &
     StreamAdmissionOptions['metrics'] &
     RefusalMetrics &

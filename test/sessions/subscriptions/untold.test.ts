@@ -1,33 +1,32 @@
 import { expect, test } from 'vitest';
-import { View } from '../../../src/fanout/view.ts';
 import { endUntold } from '../../../src/sessions/subscriptions/untold.ts';
-import { viewOptions } from '../../fanout/fixtures.ts';
+import { makeGateway } from '../fixtures.ts';
 
-function sessionIn(target: string, log: string[], comparesNoOffsets: boolean) {
-  const session = {
-    ...{ closed: false, comparesNoOffsets },
-    goAway: () => void log.push(`${target} ends`),
-    views: {
-      *values() {
-        yield { view: new View(1, viewOptions(target)), watches: undefined };
-      },
-      pause: () => undefined,
-      park: () => void log.push(`${target} leaves`),
-    },
-  };
-  return session;
-}
-
-test('sessions that no frame tells of a loss leave their views at once, and end in turns; streams and polls at once', () => {
-  const log: string[] = [];
-  const sessions = ['a:*', 'b:*', 'c:*', 'stream:*'].map((target) =>
-    sessionIn(target, log, target === 'stream:*'),
-  );
-  const later: (() => void)[] = [];
-  endUntold(sessions, 0, { run: (work) => void later.push(work) });
-  expect(log.splice(0)).toEqual(['a:* leaves', 'b:* leaves', 'c:* leaves', 'stream:* ends']);
+test('sessions that no frame tells of a loss end in turns, and are sent nothing and not heard before', async () => {
+  const { connect, sessions, publish, settle, turns } = await makeGateway({ turnBudgetMs: 0 });
+  for (const topic of ['known', '$all']) await publish(topic, {});
+  const clients = ['a:*', 'known', 'empty', 'b:*', 'c:*'].map((topic) => {
+    const client = connect();
+    client.command({ kind: 'subscribe', id: 1, subscriptions: [{ topic }] });
+    return { topic, ...client };
+  });
+  await settle();
+  const ended = () =>
+    clients.flatMap(({ topic, connection }) => (connection.endedWith === 'going_away' ? [topic] : []));
+  endUntold(sessions, 0);
+  expect(ended()).toEqual(['a:*']);
+  const [, , empty, b, c] = clients;
   // Its client has gone by itself.
-  Object.assign(sessions[1] as object, { closed: true });
-  for (const work of later) work();
-  expect(log).toEqual(['a:* ends', 'c:* ends']);
+  sessions.close(b!.session);
+  empty!.command({ kind: 'ping', id: 2 });
+  await publish('c:1', {});
+  await publish('empty', {});
+  while (turns.asked > 0 && !ended().includes('c:*')) turns.turn();
+  expect(ended()).toEqual(['a:*', 'empty', 'c:*']);
+  await settle();
+  for (const { connection } of [empty!, c!]) {
+    expect(connection.of('goingAway')).toHaveLength(1);
+    expect([connection.of('batch'), connection.replies(2)]).toEqual([[], []]);
+  }
+  expect(clients[1]!.connection.of('goingAway')).toEqual([]);
 });

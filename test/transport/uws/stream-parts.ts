@@ -3,6 +3,7 @@ import { anonymousIdentity } from '../../../src/auth/identity.ts';
 import { eventLoop } from '../../../src/fanout/schedule.ts';
 import type { Admission, Applicant } from '../../../src/sessions/admission/admission.ts';
 import { HeldBytes } from '../../../src/sessions/limits/charges.ts';
+import { TurnBudget } from '../../../src/sessions/limits/turn-budget.ts';
 import { StreamCursors } from '../../../src/sessions/subscriptions/stream-cursors.ts';
 import { RequestIds } from '../../../src/transport/request-ids.ts';
 import { RequestTurn } from '../../../src/transport/uws/request-turn.ts';
@@ -47,6 +48,7 @@ export function streamParts(gateway: Gateway, backpressureMaxBytes: number) {
       turns: eventLoop,
       metrics: counts.metrics,
     }),
+    turnBudget: new TurnBudget(eventLoop, 5),
     connections: { areEnding: false },
   };
 }

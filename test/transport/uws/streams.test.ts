@@ -9,8 +9,8 @@ import { EventStreams } from '../../../src/transport/uws/sse.ts';
 import { StreamReads } from '../../../src/transport/uws/stream-reads.ts';
 import { makeGateway } from '../../sessions/fixtures.ts';
 import { ofTest } from '../../support/opened.ts';
-import { SseClient } from '../../support/sse-client.ts';
-import { json } from '../../topics/fixtures.ts';
+import { publicationsOf, SseClient } from '../../support/sse-client.ts';
+import { fields, json } from '../../topics/fixtures.ts';
 import { streamParts } from './stream-parts.ts';
 
 // Streams and polls on a clock and an event loop that the test turns.
@@ -27,6 +27,7 @@ async function start(turnBudgetMs = 5) {
   const work = { nowMs: 0, spentMs: 0, debtMs: 0 };
   const common = {
     ...streamParts(gateway, backpressureMaxBytes),
+    turnBudget: gateway.turnBudget,
     monotonicMs: () => clock.nowMs,
     reads: new StreamReads({
       limits: {
@@ -143,6 +144,75 @@ describe('a stream', () => {
     await turning(client.until(() => client.publications.length === count));
     await turning(client.until(() => session!.unsentBytes === 0));
     expect(session!.views.state).toBe('live');
+  });
+});
+
+describe('thousands of sessions that are sent away take turns, and', () => {
+  const eventsOf = async (answer: Response) =>
+    ((await answer.json()) as { events: Record<string, unknown>[] }).events;
+  const dataOf = (events: Record<string, unknown>[]) =>
+    events.flatMap(publicationsOf).map(({ data }) => data);
+
+  test('a poll gets nothing of what is published meanwhile, and a cursor that leads there', async () => {
+    const { asked, poll, publish, sessions, turns, broker } = await start(0);
+    const first = await poll('');
+    const waiting = asked(`cursor=${first.headers.get('sluice-cursor')}&timeoutSeconds=60`);
+    const [session] = sessions.all();
+    while (session!.views.isParked || session!.views.isCatchingUp) {
+      turns.settle();
+      await nextTurn();
+    }
+    await poll('');
+    sessions.sendAway([...sessions.all()].reverse(), 'going_away');
+    expect([...sessions.all()]).toEqual([session]);
+    await broker.publish([fields('t', { payload: json(1) })]);
+    // Another numbering begins, of which this position says nothing.
+    const epoch = vi.spyOn(broker.commits, 'epoch', 'get').mockReturnValue('later');
+    turns.turn();
+    epoch.mockRestore();
+    expect(sessions.count).toBe(0);
+    const answer = await waiting;
+    expect((await eventsOf(answer)).map(({ type }) => type)).toEqual(['goingAway']);
+    await publish(2);
+    const cursor = answer.headers.get('sluice-cursor');
+    expect(cursor?.split('.')[0]).toBe(broker.commits.epoch);
+    const next = await poll(`cursor=${cursor}`);
+    expect(dataOf(await eventsOf(next))).toEqual([1, 2]);
+  });
+
+  test('a stream gets nothing of what is published meanwhile, and an id that leads there', async () => {
+    const { stream, poll, publish, sessions, turns, turning, broker } = await start(0);
+    const client = await stream();
+    const [session] = sessions.all();
+    await turning(poll(''));
+    sessions.sendAway([...sessions.all()].reverse(), 'going_away');
+    expect([...sessions.all()]).toEqual([session]);
+    await broker.publish([fields('t', { payload: json(1) })]);
+    // Another numbering begins, of which this position says nothing.
+    const epoch = vi.spyOn(broker.commits, 'epoch', 'get').mockReturnValue('later');
+    turns.turn();
+    epoch.mockRestore();
+    expect(sessions.count).toBe(0);
+    await turning(client.until(() => client.ended));
+    expect([client.of('goingAway').length, client.publications]).toEqual([1, []]);
+    await publish(2);
+    expect(client.parser.lastEventId.split('.')[0]).toBe(broker.commits.epoch);
+    const next = await poll(`cursor=${client.parser.lastEventId}`);
+    expect(dataOf(await eventsOf(next))).toEqual([1, 2]);
+  });
+
+  test('silent streams get their comments, and polls that are gone end', async () => {
+    const { clock, stream, poll, streams, polls, sessions, turns, turning } = await start(0);
+    const clients = [await stream(), await stream()];
+    for (let i = 0; i < 2; i++) await poll('');
+    clock.nowMs += 30_000;
+    polls.sweep();
+    expect(sessions.count).toBe(3);
+    turns.turn();
+    expect(sessions.count).toBe(2);
+    streams.sweep();
+    await turning(clients[0]!.until(() => clients[0]!.parser.heartbeats > 0));
+    await turning(clients[1]!.until(() => clients[1]!.parser.heartbeats > 0));
   });
 });
 
