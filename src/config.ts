@@ -170,6 +170,10 @@ function firstGiven(names: OptionNames, { flags, env, file, path }: Reading): Gi
 }
 
 function resolve(row: OptionRow, given: Given, faults: string[]): unknown {
+  if (given.spelling === 'flag' && isBlank(given.value)) {
+    faults.push(`${given.where}: is empty: leave it out, or give it a value`);
+    return row.default;
+  }
   const result = row.kind.schema.safeParse(given.value, { reportInput: true });
   if (result.success) return result.data;
   for (const { message, input } of result.error.issues) {
@@ -177,6 +181,11 @@ function resolve(row: OptionRow, given: Given, faults: string[]): unknown {
     faults.push(`${given.where}: ${message}${but}`);
   }
   return row.default;
+}
+
+/** As `--api-key "$KEY"` gives it where `KEY` is not set: taken for nothing, it would leave the gateway open. */
+function isBlank(value: unknown): boolean {
+  return Array.isArray(value) ? value.length > 0 && value.every(isBlank) : value === '';
 }
 
 const secretNames = options.filter(({ secret }) => secret).map(({ name }) => name);

@@ -112,6 +112,7 @@ describe('loadConfig', () => {
     ['host', 'a b'],
     ['host', '999.1.1.1'],
     ['adminHost', '127.1'],
+    ['unixSocket', `/run/${'ü'.repeat(52)}`],
   ] as const)('refuses %s = %s, and says so', (name, value) => {
     const [fault, ...others] = faultsOf({ flags: { [name]: value } });
     expect(others).toEqual([]);
@@ -153,13 +154,31 @@ describe('loadConfig', () => {
     ['chrome-extension://', 'must be origins like'],
     ['wss://a.example', 'must be origins like'],
     ['file:///home', 'must be origins like'],
-    ['data:text/html,x', 'must be origins like'],
+    ['data:text/html', 'must be origins like'],
     ['NULL', 'must be origins like'],
   ])('says how %s must be written', (origin, fault) => {
     expect(faultsOf({ flags: { origins: [origin] } })).toEqual([
       expect.stringContaining(`--origin: ${fault}`),
     ]);
   });
+
+  test('names each wrong item of a list', () => {
+    const origins = ['https://a.example/b', 'https://c.example', 'd'];
+    expect(faultsOf({ flags: { origins } })).toEqual([
+      expect.stringContaining('not "https://a.example/b"'),
+      expect.stringContaining('not "d"'),
+    ]);
+  });
+
+  test.each(['', ['']])(
+    'refuses the empty value %j of each flag, as a variable that is not set leaves it',
+    (value) => {
+      for (const { name, flag } of options)
+        expect(faultsOf({ flags: { [name]: value } }), name).toEqual([
+          `${flag}: is empty: leave it out, or give it a value`,
+        ]);
+    },
+  );
 
   test('treats an empty variable as not set', () => {
     expect(loadConfig({ env: { SLUICE_TOKEN_SECRET: '', SLUICE_PORT: '' } })).toMatchObject({

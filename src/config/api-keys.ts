@@ -81,7 +81,9 @@ function readObject(input: unknown): Read {
 }
 
 function readAll(input: unknown): readonly ConfiguredKey[] | { readonly fault: string } {
-  const given = itemsOf(input).filter((item) => typeof item !== 'string' || item.trim() !== '');
+  const items = itemsOf(input);
+  const given = items.filter((item) => typeof item !== 'string' || item.trim() !== '');
+  if (items.length > given.length && given.length === 0) return { fault };
   const keys: ConfiguredKey[] = [];
   for (const item of given) {
     const key = typeof item === 'string' ? readText(item.trim()) : readObject(item);

@@ -18,13 +18,19 @@ export interface Kind<T> {
 }
 
 /** `culprit`: the part of the input that is wrong, if it is a part. */
-type Attempt<T> = { readonly value: T } | { readonly fault: string; readonly culprit?: unknown };
+interface Fault {
+  readonly fault: string;
+  readonly culprit?: unknown;
+}
+
+type Attempt<T> = { readonly value: T } | Fault | { readonly faults: readonly Fault[] };
 
 export function parsed<T>(parse: (input: unknown) => Attempt<T>): z.ZodType<T> {
   return z.unknown().transform((input, context) => {
     const attempt = parse(input);
     if ('value' in attempt) return attempt.value;
-    context.issues.push({ code: 'custom', message: attempt.fault, input: attempt.culprit ?? input });
+    for (const { fault, culprit } of 'faults' in attempt ? attempt.faults : [attempt])
+      context.issues.push({ code: 'custom', message: fault, input: culprit ?? input });
     return z.NEVER;
   });
 }
@@ -161,11 +167,11 @@ export function list(
       const items = itemsOf(input);
       const texts = items.map((item) => (typeof item === 'string' ? item.trim() : ''));
       const value = texts.filter((item, index) => item !== '' || items[index] !== '');
-      for (const item of value) {
+      const faults = value.flatMap((item) => {
         const fault = faultOf(item);
-        if (fault !== undefined) return { fault, culprit: item === '' ? undefined : item };
-      }
-      return { value };
+        return fault === undefined ? [] : { fault, culprit: item === '' ? undefined : item };
+      });
+      return faults.length > 0 ? { faults } : { value };
     }),
     placeholder,
     repeatable: true,

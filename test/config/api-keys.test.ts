@@ -10,7 +10,7 @@ describe('API keys', () => {
     ['plain text', plain, [{ key: plain }]],
     ['a list with commas', `${plain},sha256:${sha256}`, [{ key: plain }, { sha256 }]],
     ['a hash with a name', `backend=sha256:${sha256.toUpperCase()}`, [{ name: 'backend', sha256 }]],
-    ['nothing', '', []],
+    ['none', [], []],
     [
       'an object',
       [{ name: 'a', sha256, scopes: ['publish'], topics: ['server:*'] }],
@@ -22,6 +22,8 @@ describe('API keys', () => {
 
   test.each([
     ['a short key', 'fifteen-letters', 'as `sluice key` prints it'],
+    ['blank', ' , ', 'as `sluice key` prints it'],
+    ['empty texts', ['', ''], 'as `sluice key` prints it'],
     ['a short hash', [{ sha256: 'ab' }], 'sha256 has 64 hex digits'],
     ['a bad name', [{ name: `${plain} `, sha256 }], 'name has'],
     ['neither a key nor a hash', [{ name: 'a' }], 'either key or sha256'],

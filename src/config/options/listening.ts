@@ -5,6 +5,9 @@ import { filePath, option } from './option.ts';
 const isHostText = (value: string) =>
   isAddress(value) || (/^[A-Za-z0-9._-]{1,253}$/.test(value) && !/(^|\.)\d+\.?$/.test(value));
 
+/** Linux has no room for more: Node would cut it off, and uWebSockets.js writes past the end of its buffer. */
+const isSocketPath = (value: string) => !value.includes('\0') && Buffer.byteLength(value) <= 107;
+
 /** Where the gateway listens. */
 export const listeningOptions = {
   host: option(
@@ -20,7 +23,7 @@ export const listeningOptions = {
   ),
   tlsKeyFile: option(filePath, '', 'Private key of the TLS certificate (PEM).'),
   unixSocket: option(
-    filePath,
+    text('FILE', isSocketPath, 'must be the path of a file, of at most 107 bytes'),
     '',
     'Additional unix socket to listen on, for a proxy on this machine, whose X-Forwarded-For is trusted.',
   ),
