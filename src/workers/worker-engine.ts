@@ -52,6 +52,7 @@ export class WorkerEngine implements Engine {
   #seq = 0;
   #forgottenSeq = 0;
   #feed: EngineFeed | undefined;
+  #isAway = false;
   #isClosed = false;
   #underWay = 0;
   #idled: (() => void) | undefined;
@@ -105,7 +106,7 @@ export class WorkerEngine implements Engine {
       this.#hear(() => {
         this.#numberedBy({ epoch, forgottenSeq });
         this.#seq = Math.max(this.#seq, seq);
-        this.#feed?.degraded(cause === undefined ? undefined : new Error(cause));
+        this.#degraded(cause);
       }),
     acknowledged: ([topic, user, position]) => void this.acknowledged.learn(topic, user, position),
   };
@@ -117,6 +118,10 @@ export class WorkerEngine implements Engine {
   /** True until the broker has loaded what there was when it opened. After that the feed tells everything. */
   get retains(): boolean {
     return this.#held !== undefined;
+  }
+
+  get isAway(): boolean {
+    return this.#isAway;
   }
 
   get epoch(): string {
@@ -141,7 +146,7 @@ export class WorkerEngine implements Engine {
     for (const [topic, numbering] of facts.idle)
       if (!this.#heads.has(topic)) this.#idle.add(topic, numbering, facts.seq);
     for (const [topic, user, position] of facts.acknowledged) this.acknowledged.learn(topic, user, position);
-    if (facts.degraded !== undefined) feed.degraded(new Error(facts.degraded));
+    if (facts.degraded !== undefined) this.#degraded(facts.degraded);
     if (this.#stored.size === 0) this.#release();
   }
 
@@ -210,6 +215,11 @@ export class WorkerEngine implements Engine {
   #numberedBy({ epoch, forgottenSeq }: NumberingOfCommits): void {
     if (this.#facts !== undefined) this.#facts = { ...this.#facts, epoch };
     this.#forgottenSeq = Math.max(this.#forgottenSeq, forgottenSeq);
+  }
+
+  #degraded(cause: string | undefined): void {
+    this.#isAway = cause !== undefined;
+    this.#feed?.degraded(cause === undefined ? undefined : new Error(cause));
   }
 
   #hear(news: () => void): void {

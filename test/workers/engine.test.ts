@@ -113,7 +113,12 @@ describe('workers of one parent', () => {
     const { first, parent, open } = await twoWorkers();
     parent.hub.feedOf(parent.broker).degraded(new Error('the disk is full'));
     await expect.poll(() => first.feed.heard).toEqual(['the disk is full']);
-    expect((await open()).feed.heard).toEqual(['the disk is full']);
+    const late = await open();
+    expect(late.feed.heard).toEqual(['the disk is full']);
+    // Else each publish would be tried for a second.
+    expect([first.worker.isAway, late.worker.isAway]).toEqual([true, true]);
+    parent.hub.feedOf(parent.broker).degraded(undefined);
+    await expect.poll(() => [first.feed.heard.at(-1), first.worker.isAway]).toEqual(['up', false]);
   });
 
   test('hear of lost commits in order, and judge cursors by them from then on, but make none of them before', async () => {
