@@ -423,6 +423,23 @@ describe('the checks across options', () => {
     expect(faultsOf({ flags: { redis, redisCaFile: 'ca.pem' } })).toEqual([]);
   });
 
+  test.each([
+    ['single', [], 'redis must be one URL, not 0, where redisKind is single'],
+    ['single', ['redis://a', 'redis://b/1'], 'redis must be one URL, not 2, where redisKind is single'],
+    ['sentinel', ['redis://a', 'redis://b/1'], 'redis must name no database where redisKind is sentinel'],
+    ['cluster', ['redis://a/10'], 'redis must name no database where redisKind is cluster'],
+  ])('of Redis, by the kind %s: not %j, of which a part would be ignored', (redisKind, redis, fault) => {
+    expect(faultsOf({ flags: { redisKind, redis } })).toEqual([expect.stringContaining(fault)]);
+  });
+
+  test.each([
+    ['single', ['redis://a/10']],
+    ['sentinel', ['redis://a/', 'redis://b/0']],
+    ['cluster', ['redis://a', 'redis://b']],
+  ])('allow the kind %s %j', (redisKind, redis) => {
+    expect(faultsOf({ flags: { redisKind, redis } })).toEqual([]);
+  });
+
   test('refuse to refresh a stream', () => {
     expect(faultsOf({ file: fileOf('namespaces: {tick: {refreshMs: 1000}}') })).toEqual([
       expect.stringContaining('namespaces.tick: refreshMs is for the mode state'),

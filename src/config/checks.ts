@@ -82,10 +82,17 @@ function hookFault(config: Config): string | undefined {
   return `${named} needs hookSecret, by which its requests are signed`;
 }
 
-/** How Redis is reached by TLS. */
-function redisFaults({ redis, redisCaFile, redisCertFile, redisKeyFile }: Config): (string | undefined)[] {
+/** Which servers of Redis are meant, and how they are reached by TLS. */
+function redisFaults(config: Config): (string | undefined)[] {
+  const { redis, redisKind, redisCaFile, redisCertFile, redisKeyFile } = config;
   const files = [redisCaFile, redisCertFile, redisKeyFile].filter((file) => file !== '');
   return [
+    redisKind !== 'single' || redis.length === 1
+      ? undefined
+      : `redis must be one URL, not ${redis.length}, where redisKind is single`,
+    redisKind === 'single' || !redis.some((url) => /[1-9]/.test(new URL(url).pathname))
+      ? undefined
+      : `redis must name no database where redisKind is ${redisKind}: it has the keys in database 0`,
     (redisCertFile === '') === (redisKeyFile === '')
       ? undefined
       : 'redisCertFile and redisKeyFile belong together: give both',

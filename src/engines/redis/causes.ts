@@ -2,11 +2,17 @@ import { refusesUser } from './connection.ts';
 import { FormatError } from './formats.ts';
 
 /**
- * Faults that do not pass by themselves: the data, a credential, a certificate or a file is another one than is wanted.
+ * Faults that do not pass by themselves: the data, a credential, a certificate, a file or a database is not the wanted
+ * one.
  */
 export function isFinal(cause: Error): boolean {
   const { code = '' } = cause as NodeJS.ErrnoException;
-  return cause instanceof FormatError || refusesUser(cause) || finalCodes.has(code);
+  return (
+    cause instanceof FormatError ||
+    refusesUser(cause) ||
+    finalCodes.has(code) ||
+    /^ERR (?:DB index is out of range|SELECT is not allowed)/.test(cause.message)
+  );
 }
 
 const finalCodes: ReadonlySet<string> = new Set([

@@ -83,14 +83,22 @@ export async function connect(
       close: () => client.disconnect(),
     };
     client.on('messageBuffer', (_channel: Buffer, message: Buffer) => connection.heard?.(message));
-    client.connect().then(
-      () => resolve(connection),
-      (error: Error) => {
-        client.disconnect();
-        reject(identity.problem ?? (cause.message === 'the connection ended' ? error : cause));
-      },
-    );
+    client
+      .connect()
+      .then(() => select(client, databaseOf(server)))
+      .then(
+        () => resolve(connection),
+        (error: Error) => {
+          client.disconnect();
+          reject(identity.problem ?? (cause.message === 'the connection ended' ? error : cause));
+        },
+      );
   });
+}
+
+/** The library ignores that it could not select the database, and would go on in the first one. */
+async function select(client: Redis | Cluster, database: number): Promise<void> {
+  if (database > 0) await client.select(database);
 }
 
 /** Alone, `WAIT` would go to any master of a cluster: it has no key. A pipeline goes to the server of its keys. */

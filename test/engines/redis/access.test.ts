@@ -88,6 +88,18 @@ test.each([
   await expect(openNode({ server: server(user, tlsFiles), openWithinMs })).rejects.toThrow(why);
 });
 
+test.each([
+  ['that there is not', '99', 'sluice:SECRET', 'DB index is out of range'],
+  ['that the user may not select', '3', 'sluice:SECRET', "'select'"],
+])('with a database %s a node does not start, and does not take the first one', async (_, db, user, why) => {
+  if (db === '99') await admin.acl('SETUSER', 'sluice', '+select');
+  const reached = server(user);
+  const openWithinMs = { unreached: 600_000, reached: 600_000 };
+  const opened = openNode({ server: { ...reached, urls: [`${reached.urls[0]}/${db}`] }, openWithinMs });
+  await expect(opened).rejects.toThrow(why);
+  await admin.acl('SETUSER', 'sluice', '-select');
+});
+
 test('the name and the password of a user may hold any characters, percent-encoded in the URL', async () => {
   const [name, password] = ['us:er@host', 'p@ss/w:rd%?#'];
   await admin.acl('SETUSER', name, 'reset', ...rules, `>${password}`);
