@@ -163,6 +163,14 @@ function pageProblem(request: RequestFacts, origins: OriginPolicy): string | und
 
 function bodyProblem(request: RequestFacts, mediaTypes: readonly string[]): string | undefined {
   if (request.method === 'GET' || request.method === 'HEAD') return undefined;
-  if (mediaTypes.includes(mediaType(request.header('content-type')))) return undefined;
+  const type = request.header('content-type');
+  if (mediaTypes.includes(mediaType(type)) || (type === '' && isBodilessOfProgram(request))) return undefined;
   return `its Content-Type is not ${mediaTypes.join(' or ')}`;
+}
+
+/** As `curl -X POST` sends it to a route that takes no body. Every browser calls itself Mozilla. */
+function isBodilessOfProgram(request: RequestFacts): boolean {
+  const length = request.header('content-length');
+  const hasBody = (length !== '' && length !== '0') || request.header('transfer-encoding') !== '';
+  return !hasBody && !/^mozilla\//i.test(request.header('user-agent'));
 }

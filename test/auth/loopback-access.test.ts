@@ -183,9 +183,18 @@ describe('bodies', () => {
   test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', ''])(
     '%j is what a form can send',
     (type) => {
-      expect(post({ 'content-type': type })).toContain('Content-Type');
+      expect(post({ 'content-type': type, 'content-length': '2' })).toContain('Content-Type');
+      expect(post({ 'content-type': type, 'transfer-encoding': 'chunked' })).toContain('Content-Type');
     },
   );
+
+  test('a program needs no type where it sends none, and a browser does', () => {
+    for (const agent of ['curl/7.88.1', 'python-requests/2.31.0', ''])
+      for (const length of ['', '0'])
+        expect(post({ 'content-type': '', 'content-length': length, 'user-agent': agent })).toBeUndefined();
+    expect(post({ 'content-type': '', 'user-agent': 'Mozilla/5.0 (X11)' })).toContain('Content-Type');
+    expect(post({ 'content-type': 'text/plain', 'user-agent': 'curl/7.88.1' })).toContain('Content-Type');
+  });
 
   test('a type that only begins or ends like it is another one', () => {
     expect(post({ 'content-type': 'text/plain; application/json' })).toContain('Content-Type');
