@@ -26,8 +26,8 @@ import { TopicBacklog } from './topic-backlog.ts';
 
 /**
  * A cursor with exceptions is exact among this many topics. Its keys do not tell which topics they are about, so each
- * topic is looked up by its digest. Among more topics the client is taken to be at the earliest position in all, and
- * gets some publications again.
+ * topic is looked up by its digest, or by several where the subscriptions have changed. Among more topics the client is
+ * taken to be at the earliest position in all, and gets some publications again.
  */
 const exactMax = 5000;
 /** What a topic that waits for its turn costs, and one that is gone. */
@@ -111,6 +111,8 @@ export interface PatternHad {
   /** In all topics but the exceptions. */
   readonly base: Had;
   hadOf(topic: string): Had;
+  /** The number of digests that this takes; absent: none. */
+  costOf?(topic: string): number;
   /** The earliest position of any topic. */
   readonly lowest: Had;
   readonly hasExceptions: boolean;
@@ -131,6 +133,7 @@ function withoutValues(had: PatternHad): PatternHad {
   return {
     base: lacking(had.base),
     hadOf: (topic) => lacking(had.hadOf(topic)),
+    costOf: (topic) => had.costOf?.(topic) ?? 0,
     lowest: lacking(had.lowest),
     hasExceptions: had.hasExceptions,
   };
@@ -176,7 +179,7 @@ function startAfter(
   const gone = [...goneAfter(broker, view, goneSeq)];
   const changed: Topic[] = [];
   for (const topic of changedSince(view, broker, lowest, isKnown)) if (!owned.has(topic)) changed.push(topic);
-  const isExact = !hasExceptions || changed.length + gone.length <= exactMax;
+  const isExact = !hasExceptions || costOf(had, [...changed, ...gone]) <= exactMax;
   const hadOf = (topic: string) => (isExact ? had.hadOf(topic) : lowest);
   const elsewhere = new Elsewhere(isExact ? had.base : lowest);
   const topics = changed.filter((topic) => elsewhere.lacks(topic, hadOf(topic.name)));
@@ -210,6 +213,10 @@ function* changedSince(view: View, broker: Broker, had: Had, isKnown: boolean): 
     for (const topic of matching(target, broker.commits.publishedAfter(had.seq)))
       if (topic.state === undefined) yield topic;
   }
+}
+
+function costOf(had: PatternHad, topics: readonly { readonly name: string }[]): number {
+  return topics.reduce((sum, { name }) => sum + (had.costOf?.(name) ?? 0), 0);
 }
 
 function countOf(items: Iterable<unknown>): number {

@@ -30,7 +30,7 @@ export function startTopic(feed: Feed, subscription: Subscription, options: Star
   const start =
     since !== undefined
       ? startSince(feed.topic, since, {
-          knownSeq: knownSeq(broker.commits, cursor),
+          knownSeq: knownSeq(broker.commits, feed, cursor),
           isShared: broker.commits.isShared,
           reach: reachOf(feed),
         })
@@ -117,11 +117,10 @@ export function startSince(
  * numbering of commits, so it is not known what the subscriber has had.
  */
 function startAtCursor(feed: Feed, cursor: Cursor | undefined): Start {
-  const { topic, view } = feed;
+  const { topic } = feed;
   const { epoch, bornAfterSeq, startOffset } = topic;
   const reach = reachOf(feed);
-  const resumption = cursor && new Resumption(cursor, topic.name, view.deliveryKey);
-  const { seq, lacksValues } = resumption?.base ?? nothingHad;
+  const { seq, lacksValues } = cursor === undefined ? nothingHad : hadAt(cursor, feed);
   const isKnown = cursor !== undefined && seq >= bornAfterSeq;
   const had = hadUpto(feed, seq);
   const isEvicted = had === undefined;
@@ -135,6 +134,10 @@ function startAtCursor(feed: Feed, cursor: Cursor | undefined): Start {
     needsSnapshot: false,
     outcome: isLost ? 'gap' : 'recovered',
   };
+}
+
+function hadAt(cursor: Cursor, { topic, view }: Feed): Had {
+  return new Resumption(cursor, topic.name, view.deliveryKey).base;
 }
 
 const nothingHad: Had = { seq: 0, lacksValues: true };
@@ -178,9 +181,10 @@ function backlogOf(feed: Feed, { epoch, position, needsSnapshot }: Start, nowMs:
 }
 
 /** As of `SinceOptions`. */
-function knownSeq(commits: Commits, cursor: string | undefined): number {
-  if (cursor === undefined) return 0;
-  return validCursor(commits, cursor)?.seq ?? -1;
+function knownSeq(commits: Commits, feed: Feed, text: string | undefined): number {
+  if (text === undefined) return 0;
+  const cursor = validCursor(commits, text);
+  return cursor === undefined ? -1 : hadAt(cursor, feed).seq;
 }
 
 /** Undefined: the text is of another numbering of commits, or no cursor at all. */

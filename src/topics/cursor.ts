@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isPattern, isReserved } from './topic-name.ts';
 
 /** How far a client is in a set of topics. */
 export interface Had {
@@ -119,27 +120,43 @@ function parseHad(digits = '', mark = ''): Had | undefined {
   return { seq, lacksValues: mark === '!' };
 }
 
-/** What a cursor says of one subscription, to a topic or a pattern. */
+/**
+ * What a cursor says of one subscription, to a topic or a pattern.
+ *
+ * A cursor that names a stream may be of other subscriptions than the client has now, which overlap in any way. Then a
+ * topic is at the earliest position of all exceptions that may be about it: the client may get some publications again.
+ */
 export class Resumption {
-  /** The keys of its exceptions are made of this. */
-  readonly #key: string;
+  /** The keys of its exceptions are made of this. Undefined: they are of other subscriptions. */
+  readonly #key: string | undefined;
   readonly #cursor: Cursor;
+  readonly #digests = new Map<string, string>();
   /** Where the client is in topics without an exception. */
   readonly base: Had;
 
   /** `key` names the subscription, if its client had several to the target. */
   constructor(cursor: Cursor, target: string, key: string) {
-    const { exceptions } = cursor;
     this.#cursor = cursor;
-    this.#key = exceptions?.has(exceptionKey(key)) ? key : target;
-    this.base = exceptions?.get(exceptionKey(this.#key)) ?? cursor;
+    const { exceptions, stream } = cursor;
+    const own = [key, target].find((each) => exceptions?.has(exceptionKey(each)));
+    const isOther = own === undefined && exceptions !== undefined && stream !== undefined;
+    this.#key = isOther ? undefined : (own ?? target);
+    const ofOwn = own === undefined ? undefined : exceptions?.get(exceptionKey(own));
+    this.base = isOther && !isPattern(target) ? this.hadOf(target) : (ofOwn ?? cursor);
   }
 
   /** Where the client is in one topic of the pattern. */
   hadOf(topic: string): Had {
     const { exceptions } = this.#cursor;
     if (exceptions === undefined) return this.base;
-    return exceptions.get(exceptionKey(this.#key, topic)) ?? this.base;
+    if (this.#key !== undefined) return exceptions.get(exceptionKey(this.#key, topic)) ?? this.base;
+    const all = coversOf(topic).flatMap((cover) => this.#exceptionOf(cover, topic) ?? []);
+    return all.length === 0 ? this.#cursor : lowestOf(all);
+  }
+
+  /** What `hadOf` costs for a topic of this name: the exceptions that it looks for. */
+  costOf(topic: string): number {
+    return this.#key === undefined ? topic.length + 2 : 1;
   }
 
   /** No topic's position is earlier than this. The keys do not tell which topics the exceptions are about. */
@@ -150,4 +167,23 @@ export class Resumption {
   get hasExceptions(): boolean {
     return this.#cursor.exceptions !== undefined;
   }
+
+  /** Where the client is in the topic by this target, if it is an exception. */
+  #exceptionOf(target: string, topic: string): Had | undefined {
+    const { exceptions } = this.#cursor;
+    const within = exceptions?.get(exceptionKey(target, topic));
+    if (within !== undefined) return within;
+    let digest = this.#digests.get(target);
+    if (digest === undefined) {
+      digest = exceptionKey(target);
+      this.#digests.set(target, digest);
+    }
+    return exceptions?.get(digest);
+  }
+}
+
+/** The topic, and all patterns that match it. */
+function coversOf(topic: string): string[] {
+  if (isReserved(topic)) return [topic];
+  return [topic, ...Array.from({ length: topic.length + 1 }, (_, end) => `${topic.slice(0, end)}*`)];
 }

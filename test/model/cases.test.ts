@@ -23,6 +23,31 @@ async function live(options: GatewayOptions, ...specs: Spec[]): Promise<World> {
 
 const high = { level: 'high' };
 
+test.each([
+  ['p:*', '*'],
+  ['*', 'p:*'],
+  ['p:*', 'p:1'],
+  ['p:1', 'p:*'],
+  ['p:*', 'p:1*'],
+] as const)(
+  'a stream of %s lags, and its client loses nothing as it goes on with %s',
+  async (before, after) => {
+    for (const transport of ['sse', 'poll'] as const) {
+      const world = new World({ ...roomy, backpressureMaxBytes: 800 }, [transport]);
+      const client = world.client(0);
+      client.subscribe([of(before, { intervalMs: 5000 }), of('b')], end);
+      client.connect();
+      for (let i = 0; i < 3; i++) {
+        await world.gateway.advance(50);
+        world.publish([to('p:1'), to('b')]);
+      }
+      await world.gateway.advance(50);
+      client.exchange?.([of(after)]);
+      await world.settle();
+    }
+  },
+);
+
 test('a topic of a pattern that is gone when the client returns is named', async () => {
   const world = await live(roomy, of('p:*'));
   world.publish(many(5, to('p:1')));

@@ -54,6 +54,8 @@ export interface ModelClient extends Subscriber {
   connect(): void;
   /** Some at once; each that it doesn't have yet. */
   subscribe(specs: readonly Spec[], start: Start): void;
+  /** Wants these in place of all that it has, and goes on where it was. */
+  exchange?(specs: readonly Spec[]): void;
   unsubscribe(pick: number): void;
   /** Takes up one that it ended. */
   takeUp(pick: number): void;

@@ -123,6 +123,9 @@ const subscriptions = [
       .client(i)
       .subscribe([{ target: '$all', filter: undefined, intervalMs: 0, conflate: false }], { at: 'end' }),
   ),
+  step('exchange', fc.tuple(client, fc.array(spec, { minLength: 1, maxLength: 2 })), (world, [i, specs]) =>
+    world.client(i).exchange?.(specs),
+  ),
   step('unsubscribe', fc.tuple(client, fc.nat(5)), (world, [i, pick]) => world.client(i).unsubscribe(pick)),
   step('setKeys', fc.tuple(client, fc.nat(5), keys), (world, [i, pick, wanted]) =>
     world.client(i).setKeys(pick, wanted),

@@ -2,12 +2,13 @@ import { EventReader } from '../../src/client/http/event-reader.ts';
 import type { SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
 import type { ServerFrame, ServerKinds } from '../../src/protocol/server-frames.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
+import { reaches } from '../../src/topics/topic-name.ts';
 import type { PollResponse } from '../../src/transport/uws/poll-connection.ts';
 import { codecs } from '../support/codecs.ts';
 import type { ModelClient, Start } from './client.ts';
 import { keyOf } from './client.ts';
 import type { Gateway } from './gateway.ts';
-import { filters, type Model } from './model.ts';
+import { filters, heardOf, isState, type Model } from './model.ts';
 import type { Link } from './network.ts';
 import type { Seen } from './prediction.ts';
 import { anything, check, ModelSubscription, type Spec } from './subscription.ts';
@@ -38,6 +39,11 @@ export class StreamClient implements ModelClient {
   #subscribed = 0;
   /** Losses that a reply has told, and that follow it as events of a stream. */
   #toldGaps = 0;
+
+  /** What each stream so far was granted. */
+  readonly #streams: GrantedStream[] = [];
+  /** Offsets of streams that have come, or were named, by numbering. */
+  readonly #told = new Map<string, Set<number>>();
 
   /** By each of them in turn, each time that it moves. */
   readonly #lines: readonly Line[];
@@ -84,13 +90,18 @@ export class StreamClient implements ModelClient {
     if (wasOpen || this.wanted.size === 1) this.#line.connect();
   }
 
-  subscribe(specs: readonly Spec[], _start: Start): void {
+  subscribe(specs: readonly Spec[], _start?: Start): void {
     // What it joins by itself it does not ask for.
     const taken = new Set([this.#everyone, ...this.wanted].map(({ spec }) => keyOf(spec)));
     const fresh = specs.filter((spec) => !taken.has(keyOf(spec)) && taken.add(keyOf(spec)));
     for (const spec of fresh.slice(0, subscriptionsMax - this.wanted.size))
       this.wanted.add(new ModelSubscription(spec, this.#model, this));
     this.#reopen();
+  }
+
+  exchange(specs: readonly Spec[]): void {
+    this.wanted.clear();
+    this.subscribe(specs);
   }
 
   unsubscribe(pick: number): void {
@@ -127,6 +138,7 @@ export class StreamClient implements ModelClient {
 
   #take(frame: ServerFrame): void {
     const nowMs = this.gateway.loop.nowMs();
+    this.#note(frame);
     switch (frame.kind) {
       case 'connected':
         this.session = frame.session;
@@ -154,6 +166,54 @@ export class StreamClient implements ModelClient {
     }
   }
 
+  /** However its subscriptions have changed: what it has always been subscribed to came by one of them, or was named. */
+  checkSettled(): void {
+    const nowMs = this.gateway.loop.nowMs();
+    for (const topic of this.#model.topics()) {
+      const afterSeq = isState(topic) ? undefined : this.#subscribedSince(topic);
+      const numbering = [...this.#model.numberings(topic)].at(-1);
+      if (afterSeq === undefined || numbering?.engine !== this.#model.engines) continue;
+      const told = this.#told.get(`${topic} ${numbering.epoch}`);
+      const lacking = heardOf(numbering).filter(
+        ({ seq, offset, except, expiresAtMs }) =>
+          seq > afterSeq && told?.has(offset) !== true && !this.mayLack(except) && expiresAtMs > nowMs,
+      );
+      check(lacking.length === 0, 'lost between subscriptions', topic, afterSeq, lacking);
+    }
+  }
+
+  /** After which commit; undefined: it is not, or not to all of it. */
+  #subscribedSince(topic: string): number | undefined {
+    const isAmong = (specs: readonly Spec[]) =>
+      specs.some((spec) => isWhole(spec) && reaches(spec.target, topic));
+    if (!isAmong([...this.wanted].map(({ spec }) => spec))) return undefined;
+    let since: number | undefined;
+    for (const { specs, gaps, engine, seq } of [...this.#streams].reverse()) {
+      if (engine !== this.#model.engines || !isAmong(specs)) break;
+      since = seq;
+      if (gaps.some((target) => reaches(target, topic))) break;
+    }
+    return since;
+  }
+
+  #note(frame: ServerFrame): void {
+    if (frame.kind === 'batch') {
+      const { view, publications } = frame;
+      const topic = frame.topic ?? this.#of(view).spec.target;
+      const epoch = frame.epoch ?? this.#of(view).positions.get(topic)?.epoch ?? '';
+      for (const { offset } of publications) this.#tell(topic, epoch, offset - 1, offset);
+    } else if (frame.kind === 'reset') this.#tell(frame.topic, frame.epoch, 0, frame.offset);
+    else if (frame.kind === 'caughtUp' && frame.missing !== undefined)
+      this.#tell(frame.topic, frame.epoch, frame.missing.after, frame.missing.upto);
+  }
+
+  #tell(topic: string, epoch: string, after: number, upto: number): void {
+    const key = `${topic} ${epoch}`;
+    const told = this.#told.get(key) ?? new Set();
+    this.#told.set(key, told);
+    for (let offset = after + 1; offset <= upto; offset++) told.add(offset);
+  }
+
   #caughtUp(frame: ServerKinds['caughtUp']): void {
     const topic = this.gateway.broker.find(frame.topic);
     const reach = topic?.epoch === frame.epoch ? topic.ring.reach : Number.POSITIVE_INFINITY;
@@ -171,7 +231,14 @@ export class StreamClient implements ModelClient {
     const isOwn = this.#subscribed++ === 0;
     const subscriptions = isOwn ? [this.#everyone] : this.#asked;
     const held: readonly Seen[] = isOwn ? [] : this.gateway.heldAtSubscribe(this.session);
-    this.#toldGaps = results.filter((result) => !('error' in result) && result.recovered === false).length;
+    const isGap = (result: SubscribeResult) => !('error' in result) && result.recovered === false;
+    this.#toldGaps = results.filter(isGap).length;
+    if (!isOwn) {
+      const specs = subscriptions.map(({ spec }) => spec);
+      const gaps = results.filter(isGap).map(({ topic }) => topic);
+      const { engines: engine } = this.#model;
+      this.#streams.push({ specs, gaps, engine, seq: Math.max(...held.map(({ seq }) => seq)) });
+    }
     check(results.length === subscriptions.length, 'not what was asked for', results);
     for (const [i, result] of results.entries()) {
       check(!('error' in result), 'refused', result);
@@ -183,6 +250,15 @@ export class StreamClient implements ModelClient {
       this.#byView.set(result.view, subscription);
     }
   }
+}
+
+interface GrantedStream {
+  readonly specs: readonly Spec[];
+  /** Targets of which it was told that it may lack something. */
+  readonly gaps: readonly string[];
+  readonly engine: number;
+  /** The newest commit then. */
+  readonly seq: number;
 }
 
 /** How a client of streams gets its frames. */
@@ -313,6 +389,10 @@ class PollLine implements Line {
     if (cursor !== undefined) this.#client.cursor = cursor;
     this.#poll();
   }
+}
+
+function isWhole({ filter, conflate, keys }: Spec): boolean {
+  return filter === undefined && !conflate && keys === undefined;
 }
 
 function wireOf({ target, filter, intervalMs, conflate, keys }: Spec): Subscription {

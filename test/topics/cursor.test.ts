@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   type Cursor,
@@ -5,10 +6,12 @@ import {
   exceptionKey,
   exceptionsMax,
   formatCursor,
+  type Had,
   parseCursor,
   Resumption,
   subscriptionsKey,
 } from '../../src/topics/cursor.ts';
+import { isPattern, reaches } from '../../src/topics/topic-name.ts';
 
 const plain: Cursor = { epoch: 'Abc-_123', seq: 1234, lacksValues: false };
 const stream = { session: 'abcdefghijkl', subscriptions: subscriptionsKey(['a', 'b']) };
@@ -85,6 +88,55 @@ describe('what a cursor says of a subscription', () => {
     expect(new Resumption(cursor, 'b:1', 'b:1 0').base.seq).toBe(100);
     expect(had('c:*', 'b:1')).toBe(100);
     expect(new Resumption(cursor, 'c', 'c 0').lowest).toEqual(at(80));
+  });
+});
+
+describe('a cursor of a stream', () => {
+  const targets = ['a', 'p:1', 'p:2', 'p:1*', 'p:*', '*'];
+  const topics = ['a', 'p:1', 'p:2', 'p:11'];
+  const seq = fc.integer({ min: 1, max: 100 });
+  const position = fc.option(seq, { nil: undefined });
+  const subscription = fc.record({
+    target: fc.constantFrom(...targets),
+    base: position,
+    topics: fc.dictionary(fc.constantFrom(...topics), seq),
+  });
+  type Lagging = { readonly target: string; readonly base: number | undefined; readonly topics: object };
+  const hadBy = ({ target, base, topics }: Lagging, topic: string) => {
+    if (!reaches(target, topic)) return [];
+    const own = isPattern(target) ? new Map(Object.entries(topics)).get(topic) : undefined;
+    return [own ?? base ?? 100];
+  };
+  const cursorOf = (subscriptions: readonly Lagging[]): Cursor => {
+    const exceptions = new Map<string, Had>();
+    for (const { target, base, topics } of subscriptions) {
+      if (base !== undefined) exceptions.set(exceptionKey(target), { seq: base, lacksValues: false });
+      for (const [topic, seq] of Object.entries(topics))
+        if (isPattern(target) && reaches(target, topic))
+          exceptions.set(exceptionKey(target, topic), { seq, lacksValues: false });
+    }
+    return { ...plain, seq: 100, exceptions, stream };
+  };
+
+  test('never skips what the former subscriptions were not sent, whichever subscriptions go on with it', () => {
+    const former = fc.uniqueArray(subscription, { selector: ({ target }) => target, minLength: 1 });
+    fc.assert(
+      fc.property(former, fc.constantFrom(...targets), fc.constantFrom(...topics), (had, target, topic) => {
+        const before = had.flatMap((each) => hadBy(each, topic));
+        fc.pre(before.length > 0 && reaches(target, topic));
+        const { seq } = new Resumption(cursorOf(had), target, target).hadOf(topic);
+        expect(seq).toBeLessThanOrEqual(Math.max(...before));
+      }),
+    );
+  });
+
+  test('is exact for a subscription that goes on as it was, also beside others', () => {
+    const [wide, narrow] = [
+      { target: 'p:*', base: 50, topics: { 'p:1': 70 } },
+      { target: 'p:2', base: 90, topics: {} },
+    ];
+    const resumption = new Resumption(cursorOf([wide, narrow]), 'p:*', 'p:*');
+    expect(['p:1', 'p:2', 'p:3'].map((topic) => resumption.hadOf(topic).seq)).toEqual([70, 50, 50]);
   });
 });
 

@@ -20,7 +20,7 @@ export interface StreamStart {
 
 /**
  * A stream with a cursor begins there alone. If its subscriptions have changed, it may lack the values of state topics,
- * and gets all of them.
+ * and gets all of them; and the cursor goes on naming its former stream: see `Resumption`.
  */
 export function streamStart(subscriptions: readonly Subscription[], cursor: Cursor | undefined): StreamStart {
   const key = subscriptionsKey(subscriptions.map(subscriptionKey));
@@ -35,12 +35,13 @@ export function streamStart(subscriptions: readonly Subscription[], cursor: Curs
   return { subscriptions: continued, continuation, subscriptionsKey: key };
 }
 
-function lackingValues({ epoch, seq, exceptions }: Cursor): Cursor {
+function lackingValues({ epoch, seq, exceptions, stream }: Cursor): Cursor {
   const lacking = [...(exceptions ?? [])].map(([key, had]): [string, Had] => [
     key,
     { ...had, lacksValues: true },
   ]);
-  return { epoch, seq, lacksValues: true, ...(lacking.length > 0 && { exceptions: new Map(lacking) }) };
+  const all = lacking.length > 0 && { exceptions: new Map(lacking) };
+  return { epoch, seq, lacksValues: true, ...all, stream };
 }
 
 /**
