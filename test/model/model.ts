@@ -51,12 +51,12 @@ export function matches({ filter, keys }: Wish, { tags = {}, key = '' }: Publica
   return filter === undefined || (filters[filter] as (typeof filters)[number]).matches(tags);
 }
 
-/** All that was ever committed, and what subscribers must see of it. Knows nothing of rings, views and sockets. */
 /** Who a subscription belongs to. */
 interface Reader {
   readonly session: string | undefined;
 }
 
+/** All that was ever committed, and what subscribers must see of it. Knows nothing of rings, views and sockets. */
 export class Model {
   readonly #topics = new Map<string, Map<string, Numbering>>();
 
@@ -116,6 +116,12 @@ export class Model {
 
   get(topic: string, epoch: string, offset: number): StoredPublication | undefined {
     return this.range(topic, epoch, offset - 1, offset)[0];
+  }
+
+  /** One of a numbering that an engine has begun for what it had: where it was, and is, in another numbering. */
+  inOther(topic: string, epoch: string, { offset, seq }: StoredPublication): StoredPublication | undefined {
+    const other = this.get(topic, epoch, offset);
+    return other?.seq === seq ? other : undefined;
   }
 
   /** Whether one at this position needn't see this publication, as a later one of its key replaces it. */

@@ -23,8 +23,8 @@ export class RedisEngine extends ReplicaEngine implements ModelEngine {
         feed.appended(topic, epoch, publications);
       },
       reset: (...about) => {
-        const [topic, epoch, , stored] = about;
-        if (stored !== undefined) this.#model.heard(topic, epoch, stored.publications);
+        const [topic, , , stored] = about;
+        this.#heard(topic, stored);
         feed.reset(...about);
       },
       missed: (commits) => feed.missed?.(commits),
@@ -35,8 +35,13 @@ export class RedisEngine extends ReplicaEngine implements ModelEngine {
 
   override async load(topic: string): Promise<StoredTopic | undefined> {
     const stored = await super.load(topic);
-    if (stored !== undefined) this.#model.heard(topic, stored.epoch, stored.publications);
+    this.#heard(topic, stored);
     return stored;
+  }
+
+  #heard(topic: string, stored: StoredTopic | undefined): void {
+    if (stored !== undefined)
+      this.#model.heard(topic, stored.epoch, [...stored.publications, ...stored.state]);
   }
 
   commit(): void {}

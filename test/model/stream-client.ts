@@ -166,7 +166,7 @@ export class StreamClient implements ModelClient {
     }
   }
 
-  /** However its subscriptions have changed: what it has always been subscribed to came by one of them, or was named. */
+  /** What it was always subscribed to, by whichever of its subscriptions, has come or was named. */
   checkSettled(): void {
     const nowMs = this.gateway.loop.nowMs();
     for (const topic of this.#model.topics()) {

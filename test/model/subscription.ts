@@ -267,12 +267,10 @@ export class ModelSubscription {
     check(mode === modeOf(topic), 'another mode', this.spec, topic, mode);
     // The news of an epoch that it has known since it subscribed.
     if (this.positions.get(topic)?.epoch === epoch) return;
-    const start = this.#model.numbering(topic, epoch)?.start ?? offset;
-    const before = this.#model.range(topic, epoch, 0, offset).at(-1);
     check(
-      offset <= start || (before !== undefined && before.seq <= this.joinedSeq),
+      this.#mayBegin(topic, epoch, offset),
       'a reset after the first publication',
-      ...[this.spec, topic, epoch, offset, start],
+      ...[this.spec, topic, epoch, offset, this.positions.get(topic)],
     );
     this.maps.delete(topic);
     this.incomplete.delete(topic);
@@ -330,22 +328,27 @@ export class ModelSubscription {
     if (position !== undefined && (epoch === undefined || epoch === position.epoch)) return position;
     check(epoch !== undefined, 'a batch without a position', this.spec, topic);
     check(!isState(topic), 'a state topic that was not announced', this.spec, topic);
-    const start = this.#model.numbering(topic, epoch)?.start;
-    const before = this.#model.range(topic, epoch, 0, after).at(-1);
     check(
-      after === start || (before !== undefined && before.seq <= this.joinedSeq),
+      this.#mayBegin(topic, epoch, after),
       'a topic that begins in its middle',
-      this.spec,
-      topic,
-      position,
-      epoch,
-      after,
-      start,
+      ...[this.spec, topic, position, epoch, after],
     );
     this.maps.delete(topic);
     this.incomplete.delete(topic);
     this.positions.set(topic, { epoch, offset: after });
     return { epoch, offset: after };
+  }
+
+  /** Of a numbering that is new to it: all up to there was committed before it joined, or it had it in the former. */
+  #mayBegin(topic: string, epoch: string, offset: number): boolean {
+    const numbering = this.#model.numbering(topic, epoch);
+    if (numbering === undefined || offset <= numbering.start) return true;
+    const position = this.positions.get(topic);
+    return this.#model.range(topic, epoch, 0, offset).every((original) => {
+      if (original.seq <= this.joinedSeq) return true;
+      const had = position && this.#model.inOther(topic, position.epoch, original);
+      return had !== undefined && had.offset <= (position?.offset ?? 0);
+    });
   }
 
   #accept(topic: string, publication: Publication, original: StoredPublication): void {

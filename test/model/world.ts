@@ -33,8 +33,8 @@ export interface Elsewhere {
   cut(): Promise<unknown>;
   /** It answers nothing for this time. */
   pause(ms: number): Promise<unknown>;
-  /** It loses all that it has. */
-  empty(): Promise<unknown>;
+  /** It loses all that it has, and calls `lost` after the last publication that it had. */
+  empty(lost: () => void): Promise<unknown>;
   /** It ends at once, and begins again with all that it had. */
   restart(): Promise<unknown>;
 }
@@ -167,9 +167,12 @@ export class World {
 
   /** What nodes share loses all that it has. */
   async empty(): Promise<void> {
-    this.model.engines++;
+    const lost = () => {
+      this.model.engines++;
+    };
+    if (this.elsewhere !== undefined) await this.elsewhere.empty(lost);
+    else lost();
     this.#log?.empty();
-    await this.elsewhere?.empty();
   }
 
   /** The process of a node ends; another one takes its place. */
@@ -325,19 +328,25 @@ export class World {
 
   /** Acknowledged means committed, once by each engine; refused means never. */
   #checkPublished(): void {
-    const committed = new Map<number, number[]>();
+    const committed = new Map<number, Set<string>>();
     for (const numbering of this.#numberings())
       for (const each of heardOf(numbering)) {
         const n = numberOf(each.payload.bytes);
-        if (n !== undefined) committed.set(n, [...(committed.get(n) ?? []), numbering.engine]);
+        if (n === undefined) continue;
+        const places = committed.get(n) ?? new Set();
+        committed.set(n, places);
+        // An engine that begins a new numbering of what it has does not commit it again.
+        places.add(`${numbering.engine} ${each.offset} ${each.seq}`);
       }
     for (const [n, outcome] of this.#outcomes) {
       // What a node had asked for when it lost its connection may have been done.
       if (!outcome.ok && this.#isShared) continue;
       check(committed.has(n) === outcome.ok, 'committed though refused, or the reverse', n, outcome);
     }
-    for (const [n, engines] of committed)
-      check(new Set(engines).size === engines.length, 'committed more than once', n, engines);
+    for (const [n, places] of committed) {
+      const engines = [...places].map((place) => place.split(' ')[0]);
+      check(new Set(engines).size === engines.length, 'committed more than once', n, [...places]);
+    }
   }
 
   /** What was not published is the removal of a value that was the newest of its key and had expired. */
@@ -350,6 +359,8 @@ export class World {
         const before = newest.get(key);
         newest.set(key, publication);
         if (numberOf(payload.bytes) !== undefined) continue;
+        // Where some were not heard of, it is not known what there was.
+        if (before === undefined && heardOf(numbering).length < numbering.publications.length) continue;
         const isDue = before !== undefined && before.removed !== true && before.expiresAtMs <= publishedAtMs;
         check(isDue, 'removed, though it had not expired', topic, epoch, publication, before);
       }
