@@ -3,8 +3,8 @@ import type { Member } from '../fanout/sink.ts';
 import type { GatewayCodec } from '../protocol/codec.ts';
 
 /**
- * The wire under a session. Consumer: the session; each transport implements it, and tells by `Lifecycle` what becomes
- * of it.
+ * The wire under a session. Consumer: the session; each transport implements it, and tells what becomes of it: see
+ * `Lifecycle`.
  *
  * No method is called from inside the transport's own callbacks about dropped messages. All may be called after the
  * connection is gone, and then send nothing.

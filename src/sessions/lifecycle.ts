@@ -17,8 +17,8 @@ export interface LifecycleOptions {
 }
 
 /**
- * How a transport tells the sessions of its connections: the counterpart of `Connection`. A transport makes one, and
- * calls for each connection `open`, then any of `receive`, `heard`, `controlled` and `drained`, and `closed` exactly
+ * Begins and ends the sessions of one transport, and counts them: the counterpart of `Connection`. For each connection
+ * call `open`, then any of `Sessions.receive`, `heard` and `controlled` and of `Session.drained`, and `closed` exactly
  * once, however the connection ended.
  */
 export class Lifecycle {
@@ -44,26 +44,6 @@ export class Lifecycle {
     this.#opened.inc();
     metrics.handshakeSeconds.observe((monotonicMs() - startedAtMs) / 1000);
     return session;
-  }
-
-  /** A message of the peer, in order. Its bytes may die when this returns. */
-  receive(session: Session, message: Uint8Array, isBinary: boolean): void {
-    this.#options.sessions.receive(session, message, isBinary);
-  }
-
-  /** Another sign of life. */
-  heard(session: Session): void {
-    this.#options.sessions.heard(session);
-  }
-
-  /** As `heard`, for a ping or pong. Clients may send any number of them, so they are counted. */
-  controlled(session: Session): void {
-    this.#options.sessions.controlled(session);
-  }
-
-  /** Something has left its buffer. */
-  drained(session: Session): void {
-    session.drained();
   }
 
   /**

@@ -1,33 +1,42 @@
 import { describe, expect, test } from 'vitest';
 import { startPattern } from '../../src/catch-up/start-pattern.ts';
 import { TopicBacklog } from '../../src/catch-up/topic-backlog.ts';
+import type { Mode, Subscription } from '../../src/protocol/frames.ts';
 import { cursorNow } from '../../src/topics/cursor.ts';
 import { makeWorld, topicOf } from '../fanout/fixtures.ts';
 import { growthBytes } from '../support/memory.ts';
 import { stored } from '../topics/fixtures.ts';
 
-/** A new subscriber of `p:*` that wants the last publication of each of `count` topics, and then takes its backlog. */
+type World = Pick<Awaited<ReturnType<typeof makeWorld>>, 'broker' | 'counts' | 'view'>;
+
+/** What a subscriber of `p:*` is told, and its backlog. */
+function start(
+  { broker, counts, view }: World,
+  subscription: Partial<Subscription> = {},
+  { mode = 'stream' as Mode, listedMax = 1000 } = {},
+) {
+  const options = { broker, modeOf: () => mode, metrics: counts.metrics, listedMax };
+  return startPattern(view('p:*'), { topic: 'p:*', ...subscription }, options);
+}
+
+/** Takes the backlog; returns after which offset of each topic it continued, in the order of their turns. */
+function positionsIn({
+  backlog,
+}: Pick<ReturnType<typeof start>, 'backlog'>): [topic: string, position: number][] {
+  const found: [topic: string, position: number][] = [];
+  for (let item = backlog.current; item !== undefined; item = backlog.current) {
+    if (item instanceof TopicBacklog) found.push([item.feed.topic.name, item.position]);
+    backlog.advance();
+  }
+  return found;
+}
+
+/** A new subscriber that wants the last publication of each of `count` topics. */
 async function subscribedTo(count: number) {
   const world = await makeWorld({ topic: { maxPublications: 4 }, broker: { topicsMax: count + 1 } });
   for (let i = 0; i < count; i++) await world.publish(`p:${i}`, {}, {});
-  const view = world.view('p:*');
-  const options = {
-    broker: world.broker,
-    modeOf: () => 'stream' as const,
-    metrics: world.counts.metrics,
-    listedMax: 1000,
-  };
-  const { backlog, result } = startPattern(view, { topic: 'p:*', last: 1 }, options);
-  /** After which offset of each topic it continues, in the order of its turn. */
-  const positions = () => {
-    const found: [topic: string, position: number][] = [];
-    for (let item = backlog.current; item !== undefined; item = backlog.current) {
-      if (item instanceof TopicBacklog) found.push([item.feed.topic.name, item.position]);
-      backlog.advance();
-    }
-    return found;
-  };
-  return { ...world, backlog, result, positions };
+  const started = start(world, { last: 1 });
+  return { ...world, ...started, positions: () => positionsIn(started) };
 }
 
 describe('a pattern with the last N of each topic', () => {
@@ -60,8 +69,9 @@ describe('a pattern with the last N of each topic', () => {
 });
 
 test('a new subscriber of 3000 streams looks at those that the reply lists', async () => {
-  const { broker, publish, view, counts } = await makeWorld({ broker: { topicsMax: 3000 } });
-  for (let i = 0; i < 3000; i++) await publish(`p:${i}`, {});
+  const world = await makeWorld({ broker: { topicsMax: 3000 } });
+  for (let i = 0; i < 3000; i++) await world.publish(`p:${i}`, {});
+  const { broker } = world;
   const topicsOf = broker.topicsOf.bind(broker);
   let looked = 0;
   broker.topicsOf = function* (pattern) {
@@ -70,8 +80,7 @@ test('a new subscriber of 3000 streams looks at those that the reply lists', asy
       yield topic;
     }
   };
-  const options = { broker, modeOf: () => 'stream' as const, metrics: counts.metrics, listedMax: 1000 };
-  const { result } = startPattern(view('p:*'), { topic: 'p:*' }, options);
+  const { result } = start(world);
   expect([result.topics?.length, looked]).toEqual([1000, 1000]);
 });
 
@@ -79,35 +88,22 @@ test('what waits for its turn takes at most 40 kB of a subscriber to 20 000 topi
   const world = await makeWorld({ topic: { maxPublications: 4 }, broker: { topicsMax: 20_000 } });
   for (let i = 0; i < 20_000; i++) await world.publish(`p:${i}`, {});
   const view = world.view('p:*');
-  const options = {
-    broker: world.broker,
-    modeOf: () => 'stream' as const,
-    metrics: world.counts.metrics,
-    listedMax: 1000,
-  };
   const subscribers = 50;
   const held: unknown[] = [];
   const bytes = growthBytes('heapUsed', () => {
     for (let i = 0; i < subscribers; i++)
-      held.push(startPattern(view, { topic: 'p:*', last: 1 }, options).backlog);
+      held.push(start({ ...world, view: () => view }, { last: 1 }).backlog);
   });
   expect([held.length, bytes / subscribers < 40_000]).toEqual([subscribers, true]);
 });
 
 test('where the reply has no room, a pattern lists no topic, has no cursor, and sends all of them', async () => {
-  const { broker, view: viewOf, counts, publish } = await makeWorld({ topic: { maxPublications: 4 } });
-  for (const topic of ['p:1', 'p:2', 'p:3']) await publish(topic, {}, {});
-  const options = { broker, modeOf: () => 'stream' as const, metrics: counts.metrics };
-  const started = (listedMax: number) =>
-    startPattern(viewOf('p:*'), { topic: 'p:*', last: 1 }, { ...options, listedMax });
-  const { backlog, result } = started(0);
-  expect([result.topics, result.cursor]).toEqual([[], undefined]);
-  const found: unknown[] = [];
-  for (let item = backlog.current; item !== undefined; item = backlog.current) {
-    if (item instanceof TopicBacklog) found.push([item.feed.topic.name, item.position]);
-    backlog.advance();
-  }
-  expect(found).toEqual([1, 2, 3].map((n) => [`p:${n}`, 1]));
+  const world = await makeWorld({ topic: { maxPublications: 4 } });
+  for (const topic of ['p:1', 'p:2', 'p:3']) await world.publish(topic, {}, {});
+  const started = (listedMax: number) => start(world, { last: 1 }, { listedMax });
+  const none = started(0);
+  expect([none.result.topics, none.result.cursor]).toEqual([[], undefined]);
+  expect(positionsIn(none)).toEqual([1, 2, 3].map((n) => [`p:${n}`, 1]));
   expect(started(2).result.topics?.map(({ topic }) => topic)).toEqual(['p:1', 'p:2']);
 });
 
@@ -123,7 +119,8 @@ test('a topic that is born before its turn comes is sent from its begin', async 
 
 describe('a pattern that continues by a cursor, and in some topics by positions', () => {
   test('gets of those what follows their positions, of the others what follows the cursor', async () => {
-    const { broker, publish, view: viewOf, counts } = await makeWorld();
+    const world = await makeWorld();
+    const { broker, publish } = world;
     for (const topic of ['p:1', 'p:2', 'p:3', 'q']) await publish(topic, {}, {}, {});
     const cursor = cursorNow(broker.commits);
     await publish('p:2');
@@ -133,31 +130,24 @@ describe('a pattern that continues by a cursor, and in some topics by positions'
       { topic: 'p:9', epoch, offset: 1 },
       { topic: 'q', epoch, offset: 1 },
     ];
-    const options = { broker, modeOf: () => 'stream' as const, metrics: counts.metrics, listedMax: 1000 };
-    const { backlog, result } = startPattern(viewOf('p:*'), { topic: 'p:*', cursor, positions }, options);
-    expect(result).toMatchObject({
+    const started = start(world, { cursor, positions });
+    expect(started.result).toMatchObject({
       recovered: true,
       topics: [
         { topic: 'p:1', epoch, offset: 1, recovered: true },
         { topic: 'p:9', epoch: '', offset: 0, recovered: false },
       ],
     });
-    const found = new Map<string, number>();
-    for (let item = backlog.current; item !== undefined; item = backlog.current) {
-      if (item instanceof TopicBacklog) found.set(item.feed.topic.name, item.position);
-      backlog.advance();
-    }
-    expect(Object.fromEntries(found)).toEqual({ 'p:1': 1, 'p:2': 3 });
+    expect(Object.fromEntries(positionsIn(started))).toEqual({ 'p:1': 1, 'p:2': 3 });
   });
 
   test('gets all values of a state topic that began anew since, as its mode and its numbering are news', async () => {
-    const { broker, publish, view: viewOf, counts } = await makeWorld({ topic: { mode: 'state' } });
-    await publish('p:1', { key: 'a' });
-    const cursor = cursorNow(broker.commits);
+    const world = await makeWorld({ topic: { mode: 'state' } });
+    await world.publish('p:1', { key: 'a' });
+    const cursor = cursorNow(world.broker.commits);
     // The engine had dropped its numbering.
-    broker.appended('p:1', 'new', [stored(2, { key: 'b' })]);
-    const options = { broker, modeOf: () => 'state' as const, metrics: counts.metrics, listedMax: 1000 };
-    const { backlog } = startPattern(viewOf('p:*'), { topic: 'p:*', cursor }, options);
+    world.broker.appended('p:1', 'new', [stored(2, { key: 'b' })]);
+    const { backlog } = start(world, { cursor }, { mode: 'state' });
     expect(backlog.current).toMatchObject({ epoch: 'new', lag: { lacksValues: true } });
   });
 });
@@ -170,38 +160,38 @@ test.each([
 ])(
   'of a topic whose content has aged, a client that had %s is told what it has missed',
   async (_, numbering, offset, told) => {
-    const { broker, publish, turns, view: viewOf, counts } = await makeWorld({ topic: { maxAgeMs: 100 } });
+    const world = await makeWorld({ topic: { maxAgeMs: 100 } });
+    const { broker, publish, turns } = world;
     await publish('p:1', {}, {}, {});
     const own = topicOf(broker, 'p:1').epoch;
     turns.advance(200);
     broker.sweep();
     expect(broker.find('p:1')).toBeUndefined();
-    const options = { broker, modeOf: () => 'stream' as const, metrics: counts.metrics, listedMax: 1000 };
     const positions = [{ topic: 'p:1', epoch: numbering === 'own' ? own : numbering, offset }];
-    const { result } = startPattern(viewOf('p:*'), { topic: 'p:*', positions }, options);
-    expect(result.topics).toEqual([{ topic: 'p:1', epoch: own, offset: 3, mode: 'stream', ...told }]);
+    expect(start(world, { positions }).result.topics).toEqual([
+      { topic: 'p:1', epoch: own, offset: 3, mode: 'stream', ...told },
+    ]);
   },
 );
 
 test.each(['gone', 'subscribed to'])(
   'a topic that a client had and that is %s is named by its position',
   async (how) => {
-    const { broker, view: viewOf, counts } = await makeWorld();
-    if (how === 'subscribed to') broker.retain('p:1');
-    const options = { broker, modeOf: () => 'stream' as const, metrics: counts.metrics, listedMax: 1000 };
+    const world = await makeWorld();
+    if (how === 'subscribed to') world.broker.retain('p:1');
     const positions = [{ topic: 'p:1', epoch: 'E', offset: 3 }];
-    for (const cursor of [undefined, cursorNow(broker.commits), 'of another gateway']) {
-      const { result } = startPattern(viewOf('p:*'), { topic: 'p:*', positions, cursor }, options);
-      expect(result.topics).toMatchObject([{ topic: 'p:1', epoch: '', offset: 0, recovered: false }]);
+    for (const cursor of [undefined, cursorNow(world.broker.commits), 'of another gateway']) {
+      const { topics } = start(world, { positions, cursor }).result;
+      expect(topics).toMatchObject([{ topic: 'p:1', epoch: '', offset: 0, recovered: false }]);
     }
   },
 );
 
 test('a state topic that begins a new numbering before its turn comes is reset first', async () => {
-  const { broker, publish, view: viewOf, counts } = await makeWorld({ topic: { mode: 'state' } });
-  await publish('p:a', { key: 'k' });
-  const options = { broker, modeOf: () => 'state' as const, metrics: counts.metrics, listedMax: 1000 };
-  const { backlog, result } = startPattern(viewOf('p:*'), { topic: 'p:*' }, options);
+  const world = await makeWorld({ topic: { mode: 'state' } });
+  const { broker } = world;
+  await world.publish('p:a', { key: 'k' });
+  const { backlog, result } = start(world, {}, { mode: 'state' });
   expect(result.topics).toMatchObject([{ topic: 'p:a', epoch: topicOf(broker, 'p:a').epoch }]);
   broker.reset('p:a', 'another', 0);
   const { current } = backlog;
@@ -214,11 +204,7 @@ describe('a pattern that continues by positions in more topics than a reply list
     await world.publish('p:a', {});
     const positions = [{ topic: 'p:a', epoch: topicOf(world.broker, 'p:a').epoch, offset: 1 }];
     await world.publish('p:a', {});
-    const { backlog } = startPattern(
-      world.view('p:*'),
-      { topic: 'p:*', positions },
-      { broker: world.broker, modeOf: () => 'stream', metrics: world.counts.metrics, listedMax: 0 },
-    );
+    const { backlog } = start(world, { positions }, { listedMax: 0 });
     /** Whether the client will be told that it lacks something of the topic. */
     const isLossNamed = () => {
       for (let item = backlog.current; item !== undefined; item = backlog.current) {

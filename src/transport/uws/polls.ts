@@ -123,9 +123,10 @@ export class Polls {
   #wait(asking: Asking, connection: PollConnection): void {
     const { session } = connection;
     if (session === undefined) return;
-    this.#lifecycle.heard(session);
+    const { sessions } = this.#options;
+    sessions.heard(session);
     // While another poll waits, some of what was sent may be in no response yet.
-    if (connection.parkedAtMs !== undefined) this.#options.sessions.received(session);
+    if (connection.parkedAtMs !== undefined) sessions.received(session);
     connection.wait(this.#poll(asking, connection));
   }
 

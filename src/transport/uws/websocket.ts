@@ -74,13 +74,12 @@ export class WebSockets {
 
   #behavior(sink: UwsSink, kind: SocketKind, read: ReadWebSocketRequest): WebSocketBehavior<SocketData> {
     const options = this.#options;
-    const { upgradeHandler, turn } = options;
-    const lifecycle = this.#lifecycle;
+    const { upgradeHandler, turn, sessions } = options;
     const controlled = (socket: Socket) => {
       const session = sessionOf(socket);
       if (session === undefined) return;
       turn.count(session);
-      lifecycle.controlled(session);
+      sessions.controlled(session);
     };
     return {
       // Sluice compresses by itself, once per view: the library would once per subscriber.
@@ -95,26 +94,25 @@ export class WebSockets {
         const session = sessionOf(socket);
         if (session === undefined) return;
         turn.count(session);
-        lifecycle.receive(session, new Uint8Array(message), isBinary);
+        sessions.receive(session, new Uint8Array(message), isBinary);
       },
       dropped(socket, message) {
         const session = sessionOf(socket);
         if (session !== undefined) sink.dropped(session.views, message);
       },
       drain(socket) {
-        const session = sessionOf(socket);
-        if (session !== undefined) lifecycle.drained(session);
+        sessionOf(socket)?.drained();
       },
       // The library has replied to it.
       ping: controlled,
       pong: controlled,
-      close(socket, code, message) {
+      close: (socket, code, message) => {
         const { connection } = socket.getUserData();
         const session = connection?.session;
         if (session === undefined || connection === undefined) return;
         sink.remove(session.views, connection.unsentBytes);
         connection.gone();
-        lifecycle.closed(session, libraryEndedBy(code, message), code);
+        this.#lifecycle.closed(session, libraryEndedBy(code, message), code);
       },
     };
   }
