@@ -329,25 +329,10 @@ export function publishFrom(publish: PublishFields, payload: Payload): Draft<Pub
 
 /** The command to publish it, with the number of the command. */
 export function publishCommand(id: number, publish: PublishFields) {
-  const { topic, type, payload, key, tags, messageId, except, ttlMs, timestampMs, removed } = publish;
-  const { expectedOffset, pipelined } = publish;
-  const fields: PublishFields & { readonly kind: 'publish'; readonly id: number } = {
-    kind: 'publish',
-    id,
-    topic,
-    type,
-    payload,
-    key,
-    tags,
-    messageId,
-    except,
-    ttlMs,
-    timestampMs,
-    removed,
-    expectedOffset,
-    pipelined,
-  };
-  return fields;
+  const fields: Draft<PublishFields> & { kind?: 'publish'; id?: number } = publishFrom(publish, publish.payload);
+  fields.kind = 'publish';
+  fields.id = id;
+  return fields as Required<Pick<typeof fields, 'kind' | 'id'>> & PublishFields;
 }
 
 /** A publication without optional fields, to write them into. */
