@@ -329,7 +329,10 @@ export function publishFrom(publish: PublishFields, payload: Payload): Draft<Pub
 
 /** The command to publish it, with the number of the command. */
 export function publishCommand(id: number, publish: PublishFields) {
-  const fields: Draft<PublishFields> & { kind?: 'publish'; id?: number } = publishFrom(publish, publish.payload);
+  const fields: Draft<PublishFields> & { kind?: 'publish'; id?: number } = publishFrom(
+    publish,
+    publish.payload,
+  );
   fields.kind = 'publish';
   fields.id = id;
   return fields as Required<Pick<typeof fields, 'kind' | 'id'>> & PublishFields;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FakeRuntime, harness, settled } from './support/fakes.ts';
+import { arrived, FakeRuntime, harness, settled } from './support/fakes.ts';
 
 const hourMs = 3_600_000;
 
@@ -8,8 +8,7 @@ describe.each([
   ['an hour ahead', hourMs],
 ])('when the wall clock is set %s', (_, stepMs) => {
   it('a gap after it is recovered as soon as one before it', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     h.client.subscribe('a');
     await settled();
     const grant = () =>
@@ -81,8 +80,7 @@ describe.each([
   });
 
   it('the estimate of the gateway’s clock stays right', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     socket.reply('ping', { kind: 'pong', timeMs: h.runtime.now() + 480 });
     expect(h.client.getStatus().serverOffsetMs).toBe(480);
     h.runtime.stepWall(stepMs);

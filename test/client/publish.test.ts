@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Reply } from '../../src/protocol/server-frames.ts';
 import {
+  arrived,
   FakeRuntime,
   type FakeSocket,
   type Harness,
@@ -23,8 +24,7 @@ function answer(socket: FakeSocket, reply: Reply): void {
 
 describe('publish', () => {
   it('settles with the position that the gateway acknowledged', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     const publishing = h.client.publish('a', 'test', { n: 1 }, { key: 'k', tags: { level: 'ok' } });
     const { payload, ...fields } = socket.command('publish');
     expect(fields).toMatchObject({ topic: 'a', type: 'test', key: 'k', tags: { level: 'ok' } });
@@ -34,8 +34,7 @@ describe('publish', () => {
   });
 
   it('rejects with the code of the gateway', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     const publishing = h.client.publish('a', 'test');
     socket.reply('publish', { kind: 'error', code: 'forbidden', number: 112, message: 'no', retry: false });
     await expect(publishing).rejects.toMatchObject({
@@ -68,8 +67,7 @@ describe('publish', () => {
   });
 
   it('sends again what was not acknowledged, under the same messageId', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     const publishing = h.client.publish('a', 'test', 1);
     const { messageId } = socket.command('publish');
     socket.end();
@@ -84,8 +82,7 @@ describe('publish', () => {
   });
 
   it('does not send again what the gateway may have forgotten', async () => {
-    const h = harness({ commandTimeoutMs: 1_000_000, heartbeat: { timeoutMs: 1_000_000 } });
-    const socket = await h.arrive();
+    const { h, socket } = await arrived({ commandTimeoutMs: 1_000_000, heartbeat: { timeoutMs: 1_000_000 } });
     const publishing = h.client.publish('a', 'test', 1);
     await h.runtime.advance(240_001);
     socket.end();
@@ -153,8 +150,7 @@ describe('the queue', () => {
   });
 
   it('keeps the order when many were on their way', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     for (const n of [1, 2, 3]) void h.client.publish('a', 'test', n);
     const [, second] = socket.frames.filter(({ kind }) => kind === 'publish');
     socket.push(published(2), second?.id);
@@ -190,8 +186,7 @@ describe('the queue', () => {
   });
 
   it('takes what went out at once and was over the rate, in its order', async () => {
-    const h = harness({ offlineQueue: { maxEntries: 3 } });
-    const socket = await h.arrive();
+    const { h, socket } = await arrived({ offlineQueue: { maxEntries: 3 } });
     const all = Promise.all([1, 2, 3, 4].map((n) => h.client.publish('a', 'test', n)));
     answer(socket, published(1));
     answer(socket, refused('rate_limited', 140, 300));
@@ -212,8 +207,7 @@ describe('the queue', () => {
   });
 
   it('sends no more at once than the gateway takes in a second, and keeps the rest of a burst', async () => {
-    const h = harness({ offlineQueue: { maxEntries: 1 } });
-    const socket = await h.arrive();
+    const { h, socket } = await arrived({ offlineQueue: { maxEntries: 1 } });
     const all = Promise.all(Array.from({ length: 300 }, (_, n) => h.client.publish('a', 'test', n)));
     expect([socket.count('publish'), h.client.getStatus().queued]).toEqual([100, 200]);
     for (let n = 1; n <= 300; n++) answer(socket, published(n));
@@ -224,8 +218,11 @@ describe('the queue', () => {
     ['a second loss', 200_000, 100_000],
     ['a long time offline', 0, 240_001],
   ])('does not send again what the gateway may have forgotten: after %s', async (_, connectedMs, awayMs) => {
-    const h = harness({ commandTimeoutMs: 1e9, heartbeat: { timeoutMs: 1e9 }, connectTimeoutMs: 1e9 });
-    const socket = await h.arrive();
+    const { h, socket } = await arrived({
+      commandTimeoutMs: 1e9,
+      heartbeat: { timeoutMs: 1e9 },
+      connectTimeoutMs: 1e9,
+    });
     const publishing = h.client.publish('a', 'test', 1);
     const failed = expect(publishing).rejects.toMatchObject({ code: 'disconnected' });
     await h.runtime.advance(connectedMs);
@@ -243,8 +240,9 @@ describe('the queue', () => {
   it('gives each client messageIds of its own', async () => {
     const ids = await Promise.all(
       [0.25, 0.75].map(async (random) => {
-        const h = harness({ runtime: Object.assign(new FakeRuntime(), { randomValue: random }) });
-        const socket = await h.arrive();
+        const { h, socket } = await arrived({
+          runtime: Object.assign(new FakeRuntime(), { randomValue: random }),
+        });
         void h.client.publish('a', 'test', 1);
         return socket.command('publish').messageId;
       }),
@@ -407,8 +405,7 @@ describe('other commands', () => {
   });
 
   it('are sent again when the rate is limited, as soon as the gateway says', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     const presence = h.client.presence('a');
     socket.reply('presence', refused('rate_limited', 140, 700));
     await h.runtime.advance(699);
@@ -419,16 +416,14 @@ describe('other commands', () => {
   });
 
   it.each([10_000, undefined])('fail when that would be too late, or for ever (%j ms)', async (ms) => {
-    const h = harness({ commandTimeoutMs: 1_000 });
-    const socket = await h.arrive();
+    const { h, socket } = await arrived({ commandTimeoutMs: 1_000 });
     const presence = h.client.presence('a');
     socket.reply('presence', refused('rate_limited', 140, ms));
     await expect(presence).rejects.toMatchObject({ code: 'rate_limited' });
   });
 
   it('that wait for the rate fail when the client closes', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     const presence = h.client.presence('a');
     socket.reply('presence', refused('rate_limited', 140, 700));
     await settled();
@@ -438,8 +433,7 @@ describe('other commands', () => {
   });
 
   it('a ping over the rate is no sign of death', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     socket.reply('ping', refused('rate_limited', 140, 10));
     await h.runtime.advance(24_999);
     expect([h.client.getStatus().state, socket.count('ping')]).toEqual(['connected', 1]);
@@ -448,8 +442,7 @@ describe('other commands', () => {
   });
 
   it('fail with the connection that they went over', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     const history = h.client.history('a', { after: 3 });
     expect(socket.command('history')).toMatchObject({ topic: 'a', after: 3 });
     socket.end();

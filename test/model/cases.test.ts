@@ -21,6 +21,18 @@ async function live(options: GatewayOptions, ...specs: Spec[]): Promise<World> {
   return world;
 }
 
+/** What is published, and has come to all that hear it. */
+async function told(world: World, ...publications: Fields[]): Promise<void> {
+  world.publish(publications);
+  await world.gateway.quiet();
+}
+
+async function left(world: World): Promise<void> {
+  world.client(0).disconnect();
+  await world.gateway.turn();
+}
+
+const elapse = ({ gateway: { loop } }: World, ms: number) => loop.moveTo(loop.nowMs() + ms);
 const high = { level: 'high' };
 
 test.each([
@@ -50,8 +62,7 @@ test.each([
 
 test('a topic of a pattern that is gone when the client returns is named', async () => {
   const world = await live(roomy, of('p:*'));
-  world.publish(many(5, to('p:1')));
-  await world.gateway.quiet();
+  await told(world, ...many(5, to('p:1')));
   await world.restart();
   await world.settle();
 });
@@ -77,8 +88,7 @@ test('with conflation, a publication that does not match hides none that does', 
 
 test('with conflation, a publication that expires in a frame that the client loses hides none that lives', async () => {
   const world = await live(tight, of('a', { conflate: true, intervalMs: 500 }));
-  world.publish([to('a', { key: 'k1' })]);
-  await world.gateway.quiet();
+  await told(world, to('a', { key: 'k1' }));
   world.publish([
     to('a', { key: 'k1' }),
     ...many(3, to('a', { size: 100 })),
@@ -96,20 +106,16 @@ test('a client that drained between a loss and its report is caught up', async (
 
 test('a client that was excepted from the value that removed a key from its filter is sent the removal later', async () => {
   const world = await live(roomy, of('m', { filter: 0 }));
-  world.publish([to('m', { key: 'k1', tags: high })]);
-  await world.gateway.quiet();
-  world.publish([to('m', { key: 'k1', except: world.client(0).session })]);
-  await world.gateway.quiet();
+  await told(world, to('m', { key: 'k1', tags: high }));
+  await told(world, to('m', { key: 'k1', except: world.client(0).session }));
   world.publish([to('m', { key: 'k1' })]);
   await world.settle();
 });
 
 test('a client that was excepted from the removal of a key is sent it with the next value that it filters out', async () => {
   const world = await live(roomy, of('m', { filter: 0 }));
-  world.publish([to('m', { key: 'k1', tags: high })]);
-  await world.gateway.quiet();
-  world.publish([to('m', { key: 'k1', tags: high, removed: true, except: world.client(0).session })]);
-  await world.gateway.quiet();
+  await told(world, to('m', { key: 'k1', tags: high }));
+  await told(world, to('m', { key: 'k1', tags: high, removed: true, except: world.client(0).session }));
   world.publish([to('m', { key: 'k1' })]);
   await world.settle();
 });
@@ -124,11 +130,9 @@ test('a client that reads slowly is not cut off because its buffer was emptier o
 
 test('a key is taken away though its value had expired when the first subscriber came back', async () => {
   const world = await live(roomy, of('m', { filter: 0 }));
-  world.publish([to('m', { key: 'k1', tags: high, ttlMs: 20 })]);
-  await world.gateway.quiet();
-  world.client(0).disconnect();
-  await world.gateway.turn();
-  world.gateway.loop.moveTo(world.gateway.loop.nowMs() + 20);
+  await told(world, to('m', { key: 'k1', tags: high, ttlMs: 20 }));
+  await left(world);
+  elapse(world, 20);
   world.client(0).connect();
   await world.gateway.turn();
   world.publish([to('m', { key: 'k1' })]);
@@ -137,12 +141,10 @@ test('a key is taken away though its value had expired when the first subscriber
 
 test('a key is taken away by what has expired when it is caught up', async () => {
   const world = await live(roomy, of('m', { filter: 0 }));
-  world.publish([to('m', { key: 'k1', tags: high })]);
-  await world.gateway.quiet();
-  world.client(0).disconnect();
-  await world.gateway.turn();
+  await told(world, to('m', { key: 'k1', tags: high }));
+  await left(world);
   world.publish([to('m', { key: 'k1', ttlMs: 20 })]);
-  world.gateway.loop.moveTo(world.gateway.loop.nowMs() + 20);
+  elapse(world, 20);
   world.client(0).connect();
   await world.settle();
 });
@@ -180,16 +182,14 @@ async function withDictionary(options: GatewayOptions): Promise<World> {
 /** Each in a batch of its own. */
 async function publishApart(world: World, count: number, size: number): Promise<void> {
   for (let i = 0; i < count; i++) {
-    world.publish([to('a', { size: size + i })]);
-    await world.gateway.quiet();
+    await told(world, to('a', { size: size + i }));
     await world.gateway.advance(10);
   }
 }
 
 test('a client that comes back is sent the dictionary that others have', async () => {
   const world = await withDictionary(roomy);
-  world.client(0).disconnect();
-  await world.gateway.turn();
+  await left(world);
   world.client(0).connect();
   await world.gateway.quiet();
   await publishApart(world, 5, 40);
@@ -243,12 +243,11 @@ test.each(['a', 'p:*'])(
     await world.open();
     world.client(1).subscribe([of(target)], end);
     await world.gateway.quiet();
-    const { engine } = world.node(1);
-    if (!(engine instanceof NodeEngine)) throw new Error('no node');
-    engine.node.away();
+    const node = nodeOf(world, 1);
+    node.away();
     world.publish(many(10, to(target === 'a' ? 'a' : 'p:1')));
     await world.gateway.advance(target === 'a' ? 1 : 70_000);
-    await engine.node.recover();
+    await node.recover();
     world.publish(many(2, to('a')));
     await world.settle();
   },
@@ -257,8 +256,7 @@ test.each(['a', 'p:*'])(
 test('a subscriber of a pattern that is cut off before the last publications came gets them elsewhere', async () => {
   const world = new World(roomy, 'websocket', 2);
   await world.open();
-  world.publish([to('p:1')]);
-  await world.gateway.quiet();
+  await told(world, to('p:1'));
   world.client(2).subscribe([of('*')], { at: 'last', count: 1 });
   world.publish([to('p:1')]);
   await world.gateway.advance(1);
@@ -271,10 +269,9 @@ test('a subscriber of a pattern that is cut off before the last publications cam
 async function withOneAway(options: GatewayOptions) {
   const world = new World(options, ['sse'], 2);
   await world.open();
-  const { engine } = world.node(1);
-  if (!(engine instanceof NodeEngine)) throw new Error('no node');
-  engine.node.away();
-  return { world, away: engine.node };
+  const away = nodeOf(world, 1);
+  away.away();
+  return { world, away };
 }
 
 test('a cursor says what a stream was sent of a burst that its ring no longer holds', async () => {
@@ -341,8 +338,6 @@ test('a pattern that was up to date when one topic was replaced is sent what oth
     2,
   );
   await world.open();
-  const { engine } = world.node(1);
-  if (!(engine instanceof NodeEngine)) throw new Error('no node');
   const say = async (...publications: Fields[]) => {
     world.publish(publications);
     await promises();
@@ -357,7 +352,7 @@ test('a pattern that was up to date when one topic was replaced is sent what oth
   await hear('q:*');
   world.client(0).disconnect();
   await promises();
-  engine.node.away();
+  nodeOf(world, 1).away();
   await say(...many(5, to('a')));
   await world.gateway.advance(70_000);
   await say(...many(5, to('a')));

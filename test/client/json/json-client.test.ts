@@ -37,6 +37,12 @@ async function subscribed(over: Partial<Granted> = {}) {
   return { h, subscription, told, socket };
 }
 
+/** A client that was let in. */
+async function arrived() {
+  const h = harness();
+  return { h, socket: await h.arrive() };
+}
+
 /** Everything that a subscription tells. */
 function record(subscription: JsonSubscription): unknown[] {
   const told: unknown[] = [];
@@ -256,8 +262,7 @@ it('says by the next connection what the last one could not, and nothing of what
 });
 
 it('acknowledges a topic that the gateway subscribed it to where the application hears of it', async () => {
-  const h = harness();
-  const socket = await h.arrive();
+  const { h, socket } = await arrived();
   const result = { topic: 'user:a', view: 1, mode: 'stream', epoch: 'e', offset: 0, inbox: true } as const;
   socket.push({ kind: 'subscribed', results: [result, { ...result, topic: 'user:b', view: 2 }] });
   const remove = h.client.on('publication', vi.fn());
@@ -461,8 +466,7 @@ it('notices a connection that is silent, and not one on which anything comes', a
 });
 
 it('asks at once whether the connection is alive when the page is seen again', async () => {
-  const h = harness();
-  const socket = await h.arrive();
+  const { h, socket } = await arrived();
   socket.reply('ping', { kind: 'pong', timeMs: 1 });
   expect(socket.count('ping')).toBe(1);
   h.runtime.notice();
@@ -561,8 +565,7 @@ it('gives the connection up where a subscribe is not answered', async () => {
 });
 
 it('comes back when a gateway that goes away said', async () => {
-  const h = harness();
-  const socket = await h.arrive();
+  const { h, socket } = await arrived();
   socket.push({ kind: 'goingAway', reconnectDelayMs: 7_000, reason: 'going_away' });
   socket.end(4000);
   await h.runtime.advance(6_999);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Gap, SubscribeOptions } from '../../../src/client/index.ts';
 import type { Granted } from '../../../src/protocol/frames.ts';
 import type { Reply } from '../../../src/protocol/server-frames.ts';
-import { type FakeSocket, type Harness, harness, publication, settled } from '../support/fakes.ts';
+import { arrived, type FakeSocket, type Harness, publication, settled } from '../support/fakes.ts';
 import { batch, grant, live, record, reset, snapshot } from './fixtures.ts';
 
 describe('a pattern', () => {
@@ -133,8 +133,7 @@ describe('a pattern', () => {
 
 describe('a pattern with a cursor', () => {
   async function pattern(over: Partial<Granted> = {}, options: SubscribeOptions = {}) {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     const all = h.client.subscribe('p:*', options);
     const told = record(all);
     await settled();
@@ -500,8 +499,7 @@ describe('a pattern with a cursor', () => {
   });
 
   it('tells that topics may have come and gone where it goes on by positions before it was level', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     const own = { topic: '$all', view: 1, mode: 'stream', epoch: 'e1', offset: 0, cursor: 'c0' } as const;
     socket.push({ kind: 'subscribed', results: [own] });
     const since = [{ topic: 'p:1', epoch: 'e1', offset: 6 }];
@@ -620,8 +618,7 @@ describe('a pattern with a cursor', () => {
 });
 
 it('tells what is lost of a topic that a gateway without cursors names for the first time', async () => {
-  const h = harness();
-  const socket = await h.arrive();
+  const { h, socket } = await arrived();
   const told = record(h.client.subscribe('p:*'));
   await settled();
   grant(socket, { topic: 'p:*', view: 9, epoch: '', topics: [] });

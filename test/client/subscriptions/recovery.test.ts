@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Gap } from '../../../src/client/index.ts';
 import type { Granted } from '../../../src/protocol/frames.ts';
-import { greeting, harness, publication, settled } from '../support/fakes.ts';
+import { arrived, greeting, harness, publication, settled } from '../support/fakes.ts';
 import {
   announced,
   batch,
@@ -17,8 +17,7 @@ import {
 
 describe('after a reconnect', () => {
   it('asks for all in one command, each from its own position', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     h.client.subscribe('a', { last: 5 });
     h.client.subscribe('b');
     h.client.subscribe('j:*');
@@ -147,8 +146,7 @@ describe('after a reconnect', () => {
   });
 
   it('tells a pattern without any topic yet apart from a new one', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     h.client.subscribe('j:*');
     await settled();
     grant(socket, { topic: 'j:*', epoch: '', topics: [] });
@@ -371,8 +369,7 @@ describe('pushes', () => {
   );
 
   it('asks for a topic that the gateway joined and that is empty again: it may have lost something meanwhile', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     const empty = granted({ topic: '$all', view: 3, epoch: '', offset: 0 });
     socket.push({ kind: 'subscribed', results: [empty] });
     const gaps: string[] = [];

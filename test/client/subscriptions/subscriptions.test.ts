@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { ReceivedPublication, SubscribeOptions } from '../../../src/client/index.ts';
-import { harness, publication, settled } from '../support/fakes.ts';
+import { arrived, harness, publication, settled } from '../support/fakes.ts';
 import { announced, batch, compressed, grant, live, record, runOf, snapshot, topicsOf } from './fixtures.ts';
 
 describe('subscribing', () => {
   it('asks for everything of one turn in one command', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     h.client.subscribe('a', { filter: { op: 'eq', tag: 'level', value: 'critical' } });
     h.client.subscribe('b', { intervalMs: 100, last: 5 });
     await settled();
@@ -26,8 +25,7 @@ describe('subscribing', () => {
   });
 
   it('takes a batch that follows its reply in the same turn', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     const told = record(h.client.subscribe('a'));
     await settled();
     grant(socket, { offset: 4 });
@@ -67,8 +65,7 @@ describe('subscribing', () => {
   });
 
   it('tells a refusal, and asks again at the time that it names', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     const subscription = h.client.subscribe('a');
     const told = record(subscription);
     await settled();
@@ -153,8 +150,7 @@ describe('sharing', () => {
   );
 
   it('goes on by the positions of a pattern for one that joins as another leaves', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     const first = h.client.subscribe('j:*');
     await settled();
     const topics = [{ topic: 'j:1', epoch: 'e3', offset: 8, mode: 'stream' as const }];
@@ -171,8 +167,7 @@ describe('sharing', () => {
   });
 
   it('takes filters for equal whatever their order', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     const a = { op: 'in', tag: 'level', values: ['x', 'y'] } as const;
     const b = { op: 'exists', tag: 'host' } as const;
     h.client.subscribe('a', { filter: { op: 'and', filters: [a, b] } });
@@ -195,8 +190,7 @@ describe('sharing', () => {
   });
 
   it('gives each of those that begin together the last ones that it wants, and no more', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     const [none, three, one] = [{}, { last: 3 }, { last: 1 }].map((options) =>
       record(h.client.subscribe('a', options)),
     );
@@ -216,8 +210,7 @@ describe('sharing', () => {
   });
 
   it('gives each of those that begin a pattern together the last ones that it wants', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     const [none, two] = [{}, { last: 2 }].map((options) => record(h.client.subscribe('j:*', options)));
     await settled();
     const [stream, state] = [
@@ -238,8 +231,7 @@ describe('sharing', () => {
   });
 
   it('asks once where those that begin a state topic together want other numbers', async () => {
-    const h = harness();
-    const socket = await h.arrive();
+    const { h, socket } = await arrived();
     const both = [{}, { last: 3 }].map((options) => record(h.client.subscribe('a', options)));
     await settled();
     grant(socket, { mode: 'state', offset: 3 });

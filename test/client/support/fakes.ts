@@ -237,6 +237,12 @@ export function harness({
   return h;
 }
 
+/** A client that was let in. */
+export async function arrived(...options: Parameters<typeof harness>) {
+  const h = harness(...options);
+  return { h, socket: await h.arrive() };
+}
+
 /** A publication as it is in a batch. */
 export function publication(
   offset: number,
