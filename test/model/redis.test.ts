@@ -1,6 +1,7 @@
 import fc from 'fast-check';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, test } from 'vitest';
-import { commandsTo, single } from '../engines/redis/fixtures.ts';
+import { single } from '../engines/redis/fixtures.ts';
 import { type RedisProcess, startRedis } from '../support/redis-server.ts';
 import { of, tight, to } from './case.ts';
 import { steps } from './commands.ts';
@@ -26,12 +27,12 @@ const pauseMs = 10_000;
 const lifeMaxMs = 90_000;
 
 let redis: RedisProcess;
-let commands: ReturnType<typeof commandsTo>;
+let commands: Redis;
 let lives = 0;
 
 beforeAll(async () => {
   redis = await startRedis('--appendonly', 'yes', '--appendfsync', 'always');
-  commands = commandsTo(redis.url);
+  commands = new Redis(redis.url);
   // It ends with Redis, and connects again.
   commands.on('error', () => undefined);
 });

@@ -4,6 +4,7 @@ import type { TokenResult } from '../../src/auth/tokens.ts';
 import type { ClientFrame } from '../../src/protocol/client-frames.ts';
 import type { Payload, SubscribeResult, Subscription } from '../../src/protocol/frames.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
+import type { ServerFrame } from '../../src/protocol/server-frames.ts';
 import { codecs } from '../support/codecs.ts';
 import { makeGateway } from './fixtures.ts';
 
@@ -36,11 +37,17 @@ export async function client(
     if (reply?.kind !== 'subscribed') throw new Error(`answered by ${reply?.kind}`);
     return reply.results;
   };
-  const codeOf = async (id: number): Promise<string | undefined> => {
+  /** The reply to a command, or to one that was sent already, of this number. */
+  const ask = async (asked: number | ClientFrame): Promise<ServerFrame> => {
+    if (typeof asked !== 'number') connected.command(asked);
     await gateway.settle();
-    const replies = connected.connection.replies(id);
+    const replies = connected.connection.replies(typeof asked === 'number' ? asked : asked.id);
     expect(replies).toHaveLength(1);
-    return replies[0]?.kind === 'error' ? replies[0].code : replies[0]?.kind;
+    return replies[0]!;
   };
-  return { ...gateway, ...connected, greeting, subscribe, codeOf };
+  const codeOf = async (asked: number | ClientFrame): Promise<string> => {
+    const reply = await ask(asked);
+    return reply.kind === 'error' ? reply.code : reply.kind;
+  };
+  return { ...gateway, ...connected, greeting, subscribe, ask, codeOf };
 }

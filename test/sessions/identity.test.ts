@@ -10,7 +10,7 @@ import { makeGateway, user } from './fixtures.ts';
 
 describe('permissions', () => {
   test('what the namespace closes needs a permission', async () => {
-    const { subscribe, command, codeOf } = await client();
+    const { subscribe, codeOf } = await client();
     const closed: Subscription[] = [
       { topic: 'closed:1' },
       { topic: 'closed:*' },
@@ -18,46 +18,48 @@ describe('permissions', () => {
       { topic: 'user:alice' },
     ];
     expect(await subscribe(1, ...closed)).toMatchObject(closed.map(() => ({ error: { code: 'forbidden' } })));
-    command(publishing(2, 'closed:1', json(1)));
-    expect(await codeOf(2)).toBe('forbidden');
-    command({ kind: 'history', id: 3, topic: 'closed:1' });
-    expect(await codeOf(3)).toBe('forbidden');
-    command({ kind: 'presence', id: 4, topic: 'closed:1' });
-    expect(await codeOf(4)).toBe('forbidden');
+    expect(await codeOf(publishing(2, 'closed:1', json(1)))).toBe('forbidden');
+    expect(await codeOf({ kind: 'history', id: 3, topic: 'closed:1' })).toBe('forbidden');
+    expect(await codeOf({ kind: 'presence', id: 4, topic: 'closed:1' })).toBe('forbidden');
   });
 
   test('a token’s permission opens it', async () => {
-    const { subscribe, command, codeOf } = await client(codecs.protobuf, {}, user('alice', granted));
+    const { subscribe, codeOf } = await client(codecs.protobuf, {}, user('alice', granted));
     expect(await subscribe(1, { topic: 'closed:1' }, { topic: 'closed:*' })).toMatchObject([
       { view: expect.any(Number) },
       { view: expect.any(Number) },
     ]);
-    command(publishing(2, 'closed:1', json(1)));
-    expect(await codeOf(2)).toBe('published');
+    expect(await codeOf(publishing(2, 'closed:1', json(1)))).toBe('published');
   });
 
   test('no client publishes to Sluice’s own topics, whatever its scopes', async () => {
-    const { command, codeOf } = await client(
+    const { codeOf } = await client(
       codecs.protobuf,
       {},
       user('root', { scopes: ['publish', 'read', 'admin'] }),
     );
-    command(publishing(1, '$all', json(1)));
-    expect(await codeOf(1)).toBe('forbidden');
+    expect(await codeOf(publishing(1, '$all', json(1)))).toBe('forbidden');
   });
 
   test('a payload that is not JSON is refused in protobuf too', async () => {
-    const { command, codeOf } = await client();
+    const { codeOf } = await client();
     const publish = {
       kind: 'publish',
       ...publishOf({ topic: 'a', type: 'update', payload: json(1) }),
     } as const;
-    command({ ...publish, id: 1, payload: { format: 'json', bytes: utf8('{"a":1') } });
-    expect(await codeOf(1)).toBe('invalid_json');
-    command({ ...publish, id: 2, payload: { format: 'json', bytes: Uint8Array.of(0x22, 0xff, 0x22) } });
-    expect(await codeOf(2)).toBe('invalid_json');
-    command({ ...publish, id: 3, payload: { format: 'binary', bytes: Uint8Array.of(0xff) } });
-    expect(await codeOf(3)).toBe('published');
+    expect(await codeOf({ ...publish, id: 1, payload: { format: 'json', bytes: utf8('{"a":1') } })).toBe(
+      'invalid_json',
+    );
+    expect(
+      await codeOf({
+        ...publish,
+        id: 2,
+        payload: { format: 'json', bytes: Uint8Array.of(0x22, 0xff, 0x22) },
+      }),
+    ).toBe('invalid_json');
+    expect(
+      await codeOf({ ...publish, id: 3, payload: { format: 'binary', bytes: Uint8Array.of(0xff) } }),
+    ).toBe('published');
   });
 });
 
@@ -66,7 +68,7 @@ describe('tokens', () => {
   const alice = user('alice', { expiresAtMs: 2_000_000 });
 
   test('that are known are answered for at once', async () => {
-    const { tokens, command, connection, session } = await client();
+    const { tokens, command, connection, session, ask } = await client();
     tokens.set('known', verified(alice));
     command({ kind: 'connect', id: 1, token: 'known' });
     expect(connection.frames()).toMatchObject([
@@ -74,8 +76,10 @@ describe('tokens', () => {
       { kind: 'connected', id: 1, user: 'alice', expiresMs: 2_000_000 },
     ]);
     tokens.set('newer', verified({ ...alice, expiresAtMs: 5_000_000 }));
-    command({ kind: 'refresh', id: 2, token: 'newer' });
-    expect(connection.replies(2)).toMatchObject([{ kind: 'refreshed', expiresMs: 5_000_000 }]);
+    expect(await ask({ kind: 'refresh', id: 2, token: 'newer' })).toMatchObject({
+      kind: 'refreshed',
+      expiresMs: 5_000_000,
+    });
     expect(session.identity).toEqual({ ...alice, expiresAtMs: 5_000_000 });
   });
 

@@ -1,11 +1,17 @@
 import { onTestFinished } from 'vitest';
 
-type Closable = { close(): unknown } | { kill(): unknown };
+type Closable =
+  | { close(): unknown }
+  | { kill(): unknown }
+  | { remove(): unknown }
+  | { disconnect(): unknown };
 
 /** Closes it once the test is over. What was opened last is closed first. */
 export function ofTest<T extends Closable>(one: T): T {
   onTestFinished(async () => {
-    await ('kill' in one ? one.kill() : one.close());
+    if ('remove' in one) await one.remove();
+    else if ('kill' in one) await one.kill();
+    else await ('close' in one ? one.close() : one.disconnect());
   });
   return one;
 }

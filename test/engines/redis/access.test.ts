@@ -39,24 +39,19 @@ const server = (user: string, tlsFiles: RedisServer['tlsFiles'] = { ca: cert, ce
   tlsFiles,
 });
 
+const open = () => openNode({ server: server('sluice:SECRET') });
+
 test('nodes reach a Redis by TLS, with a certificate of their own and as a user with few rights', async () => {
-  const nodes = [
-    await openNode({ server: server('sluice:SECRET') }),
-    await openNode({ server: server('sluice:SECRET') }),
-  ];
-  const [a, b] = nodes as [(typeof nodes)[0], (typeof nodes)[0]];
+  const [a, b] = [await open(), await open()];
   await a.publish('a', '1', { messageId: 'once' });
   await b.publish('state', '2', { key: 'k' });
   await until(() => b.feed.topics.get('a')?.offset === 1 && a.feed.topics.has('state'), a, b);
   a.engine.acknowledged.set('a', 'alice', { epoch: a.feed.topics.get('a')?.epoch ?? '', offset: 1 });
   a.engine.forget('state');
   await a.publish('a', '2');
-  const c = await openNode({ server: server('sluice:SECRET') });
+  const c = await open();
   expect(c.feed.topics.get('a')).toMatchObject({ offset: 2 });
-  for (const { feed, engine } of [a, b, c]) {
-    expect([feed.cause, feed.faults]).toEqual([undefined, []]);
-    await engine.close();
-  }
+  for (const { feed } of [a, b, c]) expect([feed.cause, feed.faults]).toEqual([undefined, []]);
   expect(await admin.acl('LOG')).toEqual([]);
 });
 
@@ -73,8 +68,7 @@ test('a node waits for a Redis that it reaches and that refuses the work, and sa
   await expect.poll(() => warnings).toContainEqual(expect.stringContaining(refusal));
   process.off('warning', warned);
   await admin.config('SET', 'maxmemory', '0');
-  const { engine } = await opening;
-  await engine.close();
+  await opening;
 });
 
 test.each([
@@ -106,7 +100,6 @@ test('the name and the password of a user may hold any characters, percent-encod
   const user = [name, password].map(encodeURIComponent).join(':');
   const node = await openNode({ server: server(user) });
   expect(await node.publish('odd', '1')).toMatchObject({ ok: true });
-  await node.engine.close();
 });
 
 test.each(['INFO', 'TIME', 'HMGET', 'HSET', 'XREVRANGE'])(
@@ -123,7 +116,7 @@ test.each(['INFO', 'TIME', 'HMGET', 'HSET', 'XREVRANGE'])(
 );
 
 test('while a user lacks a right, nothing begins anew, and the cause names the command', async () => {
-  const node = await openNode({ server: server('sluice:SECRET') });
+  const node = await open();
   const before = await node.publish('rights', '1');
   await admin.acl('SETUSER', 'sluice', '-xrevrange');
   await until(() => node.feed.cause !== undefined, node);
@@ -132,14 +125,10 @@ test('while a user lacks a right, nothing begins anew, and the cause names the c
   const after = await node.publish('rights', '2');
   expect(after).toEqual({ ...before, offset: 2 });
   expect([node.feed.resets, node.feed.faults]).toEqual([[], []]);
-  await node.engine.close();
 });
 
 test('a right that is lost in mid-commit: no offset is given twice, and a repeat is published', async () => {
-  const [a, b] = [
-    await openNode({ server: server('sluice:SECRET') }),
-    await openNode({ server: server('sluice:SECRET') }),
-  ];
+  const [a, b] = [await open(), await open()];
   const first = await a.publish('cut', '1');
   await admin.acl('SETUSER', 'sluice', '-hset');
   const cut = valued('cut', '2', { messageId: 'm' });
@@ -156,11 +145,10 @@ test('a right that is lost in mid-commit: no offset is given twice, and a repeat
   expect(other).not.toMatchObject({ epoch: (first as { epoch: string }).epoch });
   await until(() => [a, b].every(({ feed }) => feed.topics.get('cut')?.offset === 3), a, b);
   expect([a.feed.faults, b.feed.faults]).toEqual([[], []]);
-  await Promise.all([a.engine.close(), b.engine.close()]);
 });
 
 test('a right that is lost after a commit: it is acknowledged, and what is missing is named', async () => {
-  const node = await openNode({ server: server('sluice:SECRET') });
+  const node = await open();
   const warned = vi.spyOn(process, 'emitWarning').mockReturnValue(undefined);
   await admin.acl('SETUSER', 'sluice', '-set');
   expect(await node.publish('unset', '1', { messageId: 'm' })).toMatchObject({ ok: true, offset: 1 });
@@ -168,11 +156,10 @@ test('a right that is lost after a commit: it is acknowledged, and what is missi
   expect(String(warned.mock.calls)).toContain('Redis refuses to remember message ids');
   warned.mockRestore();
   expect([node.feed.cause, node.feed.faults]).toEqual([undefined, []]);
-  await node.engine.close();
 });
 
 test('a node whose user may no longer publish to the feed reads its own publications before its next heartbeat', async () => {
-  const node = await openNode({ server: server('sluice:SECRET') });
+  const node = await open();
   const { hello } = Server.prototype;
   let release: () => void = () => undefined;
   const published = new Promise<void>((resolve) => {
@@ -191,14 +178,10 @@ test('a node whose user may no longer publish to the feed reads its own publicat
   await admin.acl('SETUSER', 'sluice', '+publish');
   greet.mockRestore();
   expect([node.feed.cause, node.feed.faults]).toEqual([undefined, []]);
-  await node.engine.close();
 });
 
 test('a user who may no longer publish to the feed: nodes hear of everything all the same, and warn', async () => {
-  const [a, b] = [
-    await openNode({ server: server('sluice:SECRET') }),
-    await openNode({ server: server('sluice:SECRET') }),
-  ];
+  const [a, b] = [await open(), await open()];
   const warnings: string[] = [];
   const warned = ({ message }: Error) => warnings.push(message);
   process.on('warning', warned);
@@ -213,5 +196,4 @@ test('a user who may no longer publish to the feed: nodes hear of everything all
   process.off('warning', warned);
   expect([outcome.ok, a.feed.cause, a.feed.faults]).toEqual([true, undefined, []]);
   await admin.acl('SETUSER', 'sluice', '+publish');
-  await Promise.all([a.engine.close(), b.engine.close()]);
 });

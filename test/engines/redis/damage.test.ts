@@ -1,14 +1,13 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
+import { opened } from '../../support/opened.ts';
 import { type RedisProcess, startRedis } from '../../support/redis-server.ts';
 import { commandsTo, openNode, single, until, valued } from './fixtures.ts';
 
 let redis: RedisProcess;
 
 beforeEach(async () => {
-  redis = await startRedis();
+  redis = await opened(startRedis());
 });
-
-afterEach(() => redis.remove());
 
 const key = (name: string) => `{test}:${name}`;
 const written = (name: string) => [
@@ -50,13 +49,11 @@ test.each([
   expect([a.feed.faults, b.feed.faults]).toEqual([[], []]);
   expect(b.feed.topics.get('state:x')?.epoch).toBe(a.feed.topics.get('state:x')?.epoch);
 
-  const { engine, feed } = await openNode({ server });
+  const { feed } = await openNode({ server });
   const stored = feed.stored.get('state:x');
   expect(last).toMatchObject({ epoch: stored?.epoch, offset: stored?.offset });
   expect(stored?.publications.at(-1)?.offset).toBe(stored?.offset);
   expect(stored?.state.map((each) => each.key)).toEqual(values);
-  await Promise.all([engine.close(), a.engine.close(), b.engine.close()]);
-  commands.disconnect();
 });
 
 test.each([
@@ -83,11 +80,8 @@ test.each([
   await call(free);
   expect(await a.publish('a', '2', { messageId: 'm' })).toEqual({ ...first, offset: 2 });
   await until(() => b.feed.topics.get('a')?.offset === 2, b);
-  for (const { engine, feed } of nodes) {
+  for (const { feed } of nodes)
     expect([feed.resets, feed.faults, feed.topics.get('a')?.values]).toEqual([[], [], ['"1"', '"2"']]);
-    await engine.close();
-  }
-  commands.disconnect();
 });
 
 test('nodes hear each other though Redis lost everything and its clock is set back', async () => {
@@ -107,6 +101,4 @@ test('nodes hear each other though Redis lost everything and its clock is set ba
   await a.publish('a', '1');
   a.engine.bus?.send('after');
   await expect.poll(() => heard).toEqual(['before', 'after']);
-  await Promise.all([a.engine.close(), b.engine.close()]);
-  commands.disconnect();
 });

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { RedisUpstream } from '../../../src/engines/redis/upstream.ts';
 import { ReplicaEngine } from '../../../src/engines/replica/engine.ts';
+import { opened } from '../../support/opened.ts';
 import { type RedisProcess, startRedis } from '../../support/redis-server.ts';
 import { openBroker } from '../../topics/fixtures.ts';
 import { request, ring } from '../contract/harness.ts';
@@ -10,20 +11,16 @@ import { commandsTo, openNode, single, valued } from './fixtures.ts';
 let redis: RedisProcess;
 
 beforeEach(async () => {
-  redis = await startRedis();
+  redis = await opened(startRedis());
 });
-
-afterEach(() => redis.remove());
 
 test('a Redis that may evict keys is warned of at start', async () => {
   const commands = commandsTo(redis.url);
   await commands.config('SET', 'maxmemory', '100mb');
   await commands.config('SET', 'maxmemory-policy', 'allkeys-lru');
   const warned = once(process, 'warning');
-  const { engine } = await openNode({ server: single(redis.url) });
+  await openNode({ server: single(redis.url) });
   expect(String(await warned)).toContain('maxmemory-policy allkeys-lru lets Redis drop publications');
-  await engine.close();
-  commands.disconnect();
 });
 
 test('content that Redis has evicted counts as gone, whether or not more was published since', async () => {
@@ -32,12 +29,10 @@ test('content that Redis has evicted counts as gone, whether or not more was pub
   for (const topic of ['a', 'b', 'whole']) for (const value of ['1', '2']) await first.publish(topic, value);
   await commands.del('{test}:content:a', '{test}:content:b');
   await first.publish('b', '3');
-  const { engine, feed } = await openNode({ server: single(redis.url) });
+  const { feed } = await openNode({ server: single(redis.url) });
   expect(feed.stored.get('a')).toMatchObject({ offset: 2, seq: 2, publications: [], evictedSeq: 2 });
   expect(feed.stored.get('b')).toMatchObject({ offset: 3, seq: 7, evictedSeq: 6 });
   expect(feed.stored.get('whole')).toMatchObject({ offset: 2, seq: 6, evictedSeq: 0 });
-  await Promise.all([engine.close(), first.engine.close()]);
-  commands.disconnect();
 });
 
 test.each([
@@ -50,13 +45,11 @@ test.each([
   await first.publish('state:x', '1', { key: 'b', removed: true });
   await commands.del('{test}:values:state:x');
   for (const key of since) await first.publish('state:x', '1', { key });
-  const { engine, feed } = await openNode({ server: single(redis.url) });
+  const { feed } = await openNode({ server: single(redis.url) });
   expect(feed.stored.get('state:x')?.state.map(({ key, offset }) => `${key}${offset}`)).toEqual([
     ...['a3', 'c4'],
     ...since.map((key) => `${key}6`),
   ]);
-  await Promise.all([engine.close(), first.engine.close()]);
-  commands.disconnect();
 });
 
 test('a value with a TTL that Redis has evicted is not taken from the history, as it could not be removed', async () => {
@@ -75,8 +68,6 @@ test('a value with a TTL that Redis has evicted is not taken from the history, a
     })),
   );
   expect([state.map(({ key }) => key), outcomes]).toMatchObject([['b'], [{ ok: true }]]);
-  await Promise.all([engine.close(), first.engine.close()]);
-  commands.disconnect();
 });
 
 test('values that Redis has evicted while a gateway holds them are removed when they expire', async () => {
@@ -98,6 +89,4 @@ test('values that Redis has evicted while a gateway holds them are removed when 
   await vi.waitFor(() => expect(removed()).toBe(3));
   await vi.waitFor(() => expect(broker.find('state:x')?.state?.size).toBe(0));
   expect(broker.find('state:x')?.ring.newest).toBe(6);
-  await engine.close();
-  commands.disconnect();
 });

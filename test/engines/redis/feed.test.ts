@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { opened } from '../../support/opened.ts';
 import { type RedisProcess, startRedis } from '../../support/redis-server.ts';
 import { commandsTo, type Node, openNode, single, until, valued } from './fixtures.ts';
 
@@ -7,15 +8,9 @@ let commands: ReturnType<typeof commandsTo>;
 let nodes: readonly [Node, Node];
 
 beforeEach(async () => {
-  redis = await startRedis();
+  redis = await opened(startRedis());
   commands = commandsTo(redis.url);
   nodes = [await openNode({ server: single(redis.url) }), await openNode({ server: single(redis.url) })];
-});
-
-afterEach(async () => {
-  await Promise.all(nodes.map(({ engine }) => engine.close()));
-  commands.disconnect();
-  await redis.remove();
 });
 
 const offsets = () => nodes.map(({ feed }) => feed.topics.get('a')?.offset ?? 0);
@@ -87,7 +82,7 @@ test('a node whose connection Redis ends, as too much waits there for it, is tol
 });
 
 test('where Redis lacks what the feed needs, nodes wait for the log', async () => {
-  const poor = await startRedis('--rename-command', 'HELLO', '');
+  const poor = await opened(startRedis('--rename-command', 'HELLO', ''));
   const [a, b] = [
     await openNode({ server: single(poor.url, 600) }),
     await openNode({ server: single(poor.url, 600) }),
@@ -95,11 +90,7 @@ test('where Redis lacks what the feed needs, nodes wait for the log', async () =
   await a.publish('a', '1');
   await b.publish('a', '2');
   await until(() => [a, b].every(({ feed }) => feed.topics.get('a')?.offset === 2), a, b);
-  for (const { engine, feed } of [a, b]) {
-    expect([feed.cause, feed.faults]).toEqual([undefined, []]);
-    await engine.close();
-  }
-  await poor.remove();
+  for (const { feed } of [a, b]) expect([feed.cause, feed.faults]).toEqual([undefined, []]);
 });
 
 test('a batch that has no publications is not taken for one that the feed was not told of', async () => {
@@ -125,13 +116,7 @@ test('nodes of other databases of the same Redis are not heard, though they comm
   await Promise.all([a.publish('a', 'of a'), b.publish('b', 'of b')]);
   const heard = others.map(({ feed }) => [...feed.topics].map(([topic, { values }]) => [topic, ...values]));
   expect(heard).toEqual([[['a', '"of a"']], [['b', '"of b"']]]);
-  expect(others.flatMap(({ feed }) => [feed.resets, feed.faults, feed.cause ?? []])).toEqual([
-    [],
-    [],
-    [],
-    [],
-    [],
-    [],
-  ]);
-  await Promise.all(others.map(({ engine }) => engine.close()));
+  expect(
+    others.flatMap(({ feed }) => [...feed.resets, ...feed.faults, ...[feed.cause ?? []].flat()]),
+  ).toEqual([]);
 });

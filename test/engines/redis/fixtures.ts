@@ -10,6 +10,7 @@ import { ReplicaEngine } from '../../../src/engines/replica/engine.ts';
 import type { PublishFields } from '../../../src/protocol/frames.ts';
 import type { AppendOutcome, AppendRequest, EngineFeed, StoredTopic } from '../../../src/topics/engine.ts';
 import type { StoredPublication } from '../../../src/topics/publication.ts';
+import { ofTest } from '../../support/opened.ts';
 import { request, ring } from '../contract/harness.ts';
 import { nodeTimeoutMs } from './counts-suite.ts';
 
@@ -93,7 +94,7 @@ export interface NodeOptions {
   readonly openWithinMs?: { readonly unreached: number; readonly reached: number };
 }
 
-/** Gateways without transports. */
+/** A gateway without transports. It is closed with the test. */
 export async function openNode({
   server,
   prefix = 'test',
@@ -111,7 +112,7 @@ export async function openNode({
     formats: known,
     openWithinMs,
   });
-  const engine = new ReplicaEngine({ upstream });
+  const engine = ofTest(new ReplicaEngine({ upstream }));
   const feed = new StrictFeed();
   feed.engine = engine;
   await engine.open(feed);
@@ -150,12 +151,13 @@ export async function until(condition: () => boolean, ...nodes: readonly Node[])
   });
 }
 
-/** What the scripts do there, without a node. */
+/** What the scripts do there, without a node. Close it. */
 export async function serverAt(server: RedisServer): Promise<Server> {
   const connection = await connect(server, 'commands', () => undefined);
   return new Server(connection, new Keys('test'), nodeTimeoutMs, formats);
 }
 
+/** Disconnected with the test. */
 export function commandsTo(url: string): Redis {
-  return new Redis(url, { lazyConnect: false });
+  return ofTest(new Redis(url));
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { opened } from '../../support/opened.ts';
 import { type RedisProcess, startRedis } from '../../support/redis-server.ts';
 import { nodeTimeoutMs } from './counts-suite.ts';
 import { commandsTo, type Node, openNode, serverAt, single, until, valued } from './fixtures.ts';
@@ -20,15 +21,13 @@ async function open(timeoutMs?: number): Promise<Node> {
 const offsetOf = (node: Node, topic: string) => node.feed.topics.get(topic)?.offset ?? 0;
 const faults = () => nodes.flatMap(({ feed }) => feed.faults);
 
-afterEach(async () => {
-  await Promise.all(nodes.map(({ engine }) => engine.close()));
+afterEach(() => {
   nodes = [];
-  await redis.remove();
 });
 
 describe('nodes of one Redis', () => {
   beforeEach(async () => {
-    redis = await startRedis();
+    redis = await opened(startRedis());
   });
 
   test('publish anywhere; every node hears of everything once, in one order', async () => {
@@ -93,7 +92,6 @@ describe('nodes of one Redis', () => {
     await cut(true);
     expect(b.feed.topics).toEqual(a.feed.topics);
     expect(faults()).toEqual([]);
-    commands.disconnect();
   });
 
   test('one that missed what is no longer kept is told so, and goes on with what there is', async () => {
@@ -124,7 +122,6 @@ describe('nodes of one Redis', () => {
     await a.publish('a', '5');
     await until(() => offsetOf(b, 'a') === 5, b);
     expect(faults()).toEqual([]);
-    commands.disconnect();
   });
 
   test('while Redis hangs publishers are told at once; what it had done is not done again', async () => {
@@ -161,7 +158,6 @@ describe('nodes of one Redis', () => {
     await b.publish('a', '1');
     await until(() => offsetOf(a, 'a') === 1, a);
     expect(faults()).toEqual([]);
-    commands.disconnect();
   });
 
   test('nodes go by one clock, whatever the clocks of their machines and of Redis say', async () => {
@@ -183,12 +179,11 @@ describe('nodes of one Redis', () => {
     expect(Math.abs(b.engine.nowMs() - a.engine.nowMs())).toBeLessThan(hourMs / 2);
     const first = await a.publish('a', '1', { messageId: 'once' });
     expect(await b.publish('a', '1', { messageId: 'once' })).toEqual({ ...first, duplicate: true });
-    commands.disconnect();
   });
 
   test('neither a node that lags nor a Redis that was paused or whose clock was set lets a node look gone', async () => {
     const hourMs = 3_600_000;
-    const server = await serverAt(single(redis.url));
+    const server = await opened(serverAt(single(redis.url)));
     const commands = commandsTo(redis.url);
     const hello = (node: string, nowMs: number) =>
       server.hello({ node, epoch: '', seq: 0, term: '', salt: 'salt', fence: 0, nowMs });
@@ -207,12 +202,10 @@ describe('nodes of one Redis', () => {
         expect(await hello(node, nowMs)).toMatchObject({ wasGone: false, nodes: { length: 2 } });
       expect(await server.silent()).toEqual([]);
     }
-    server.close();
-    commands.disconnect();
   });
 
   test('a server that takes over waits for the nodes of its former’s last moments, however long ago those were', async () => {
-    const server = await serverAt(single(redis.url));
+    const server = await opened(serverAt(single(redis.url)));
     const commands = commandsTo(redis.url);
     const hello = (node: string, more = {}) =>
       server.hello({ node, epoch: '', seq: 0, term: '', salt: node, fence: 0, nowMs: 0, ...more });
@@ -235,12 +228,10 @@ describe('nodes of one Redis', () => {
     expect((await hello('silent', { epoch, term, seq: 4 })).epoch).toBe('silent');
     expect((await server.picture(term)).former).toEqual({ epoch, keptSeq: 3 });
     expect((await server.picture(taken.term)).former).toEqual({ epoch, keptSeq: 9 });
-    server.close();
-    commands.disconnect();
   });
 
   test('gateways of a version that tells nothing of the clock stay known beside one that starts', async () => {
-    const server = await serverAt(single(redis.url));
+    const server = await opened(serverAt(single(redis.url)));
     const commands = commandsTo(redis.url);
     const hello = (node: string) =>
       server.hello({ node, epoch: '', seq: 0, term: '', salt: 'salt', fence: 0, nowMs: 0 });
@@ -250,8 +241,6 @@ describe('nodes of one Redis', () => {
     await commands.hset('{test}:nodes', 'older', heard);
     await hello('newer');
     expect(await commands.hget('{test}:nodes', 'older')).toBe(heard);
-    server.close();
-    commands.disconnect();
   });
 
   test('a node that was silent for so long that the others forgot it is told so', async () => {
@@ -268,7 +257,6 @@ describe('nodes of one Redis', () => {
     await commands.hset('{test}:nodes', name, a.engine.nowMs() - 600_000);
     await expect.poll(() => returned).toContain(name);
     expect(new Set(returned)).toEqual(new Set([name]));
-    commands.disconnect();
   });
 
   test('when Redis has lost everything, all topics begin anew, and are told so', async () => {
@@ -298,7 +286,7 @@ describe('nodes of one Redis', () => {
 
 describe('a Redis that keeps its data', () => {
   beforeEach(async () => {
-    redis = await startRedis('--appendonly', 'yes', '--appendfsync', 'always');
+    redis = await opened(startRedis('--appendonly', 'yes', '--appendfsync', 'always'));
   });
 
   test('killed in mid-stream and started again loses and doubles nothing, in the same epoch', async () => {

@@ -51,10 +51,8 @@ test('a node does not use two servers at a time, when its address becomes anothe
   await Promise.race([published, isAgain]);
   await former.kill();
   await published;
-  const { engine, feed } = await opening;
+  const { feed } = await opening;
   await until(() => other.feed.resets.length === 1 && other.feed.topics.get('a')?.offset === 2, other);
   expect([feed.topics.get('a')?.epoch, other.feed.faults]).toEqual([other.feed.topics.get('a')?.epoch, []]);
-  await Promise.all([engine.close(), other.engine.close()]);
   await isAgain;
-  commands.disconnect();
 });

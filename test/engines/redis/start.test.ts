@@ -16,7 +16,6 @@ beforeEach(async () => {
   const node = await openNode({ server: single(redis.url) });
   await node.publish('a', '1');
   await node.publish('b', '1');
-  await node.engine.close();
 });
 
 afterEach(async () => {
@@ -88,14 +87,12 @@ test('a start that loses Redis while it loads the topics waits for it', async ()
 test('a start whose connections end while it loads the topics makes new ones', async () => {
   const commands = commandsTo(redis.url);
   await start(() => commands.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'));
-  commands.disconnect();
   expect([await kept('a'), await kept('b')]).toEqual([1, 1]);
 });
 
 test('a start that meets a Redis that still loads its data waits for it, however long', async () => {
   const commands = commandsTo(redis.url);
   await commands.eval("for i = 1, 12000 do redis.call('SET', 'other' .. i, i) end", 0);
-  commands.disconnect();
   await redis.kill();
   // It takes more than a second, and answers after each thousand keys.
   const slow = ['--key-load-delay', '100'];
@@ -114,7 +111,6 @@ test('a start that Redis refuses to let read a topic says at which address', asy
   const commands = commandsTo(redis.url);
   const started = start(() => commands.set('{test}:content:a', 'not a stream'), { reached: 0 });
   await expect(started).rejects.toThrow(/^Redis can't be used at 127\.0\.0\.1:\d+: .*WRONGTYPE/);
-  commands.disconnect();
 });
 
 test('a start that waits for Redis can be aborted', async () => {

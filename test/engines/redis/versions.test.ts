@@ -1,28 +1,27 @@
-import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { knownFlags } from '../../../src/engines/beside.ts';
 import { besideFlagsOf, type Formats, formats } from '../../../src/engines/redis/formats.ts';
 import { type RedisProcess, startRedis } from '../../support/redis-server.ts';
-import { commandsTo, type Node, openNode, single, until } from './fixtures.ts';
+import { type Node, openNode, single, until } from './fixtures.ts';
 
 let redis: RedisProcess;
-let commands: ReturnType<typeof commandsTo>;
+let commands: Redis;
 
 /** A version of the gateway, by the formats that it knows. */
 async function open(oldest: number, newest: number): Promise<Node> {
-  const node = await openNode({
+  return openNode({
     ...{ server: single(redis.url), formats: { oldest, newest } satisfies Formats },
     // What refuses to start does so at the first attempt, or the test takes too long.
     openWithinMs: { unreached: 600_000, reached: 600_000 },
   });
-  onTestFinished(() => node.engine.close());
-  return node;
 }
 
 const formatOf = () => commands.hget('{test}:meta', 'format');
 
 beforeAll(async () => {
   redis = await startRedis();
-  commands = commandsTo(redis.url);
+  commands = new Redis(redis.url);
 });
 beforeEach(() => commands.flushall());
 afterAll(async () => {

@@ -40,23 +40,21 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
     });
 
     test('connect takes a token, tells who it is, and joins the user’s topic', async () => {
-      const { tokens, command, connection, session, settle } = await client(codec);
+      const { tokens, connection, session, ask } = await client(codec);
       tokens.set('good', verified(user('alice', { expiresAtMs: 2_000_000 })));
-      command({ kind: 'connect', id: 1, token: 'good', client: 'test' });
-      await settle();
-      expect(connection.replies(1)).toMatchObject([
-        { kind: 'connected', user: 'alice', expiresMs: 2_000_000 },
-      ]);
+      expect(await ask({ kind: 'connect', id: 1, token: 'good', client: 'test' })).toMatchObject({
+        kind: 'connected',
+        user: 'alice',
+        expiresMs: 2_000_000,
+      });
       expect(connection.of('subscribed')).toMatchObject([{ results: [{ topic: 'user:alice' }] }]);
       expect([session.introduction?.client, session.identity.user]).toEqual(['test', 'alice']);
     });
 
     test('connect once; a bad token is refused', async () => {
-      const { command, codeOf, session } = await client(codec);
-      command({ kind: 'connect', id: 1, token: 'bad' });
-      expect(await codeOf(1)).toBe('unauthorized');
-      command({ kind: 'connect', id: 2 });
-      expect(await codeOf(2)).toBe('already_connected');
+      const { codeOf, session } = await client(codec);
+      expect(await codeOf({ kind: 'connect', id: 1, token: 'bad' })).toBe('unauthorized');
+      expect(await codeOf({ kind: 'connect', id: 2 })).toBe('already_connected');
       expect(session.identity.user).toBeUndefined();
     });
 
@@ -149,30 +147,33 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
     });
 
     test('unsubscribe ends by view or by topic, and nothing more comes', async () => {
-      const { subscribe, command, connection, publish, turns, codeOf } = await client(codec);
+      const { subscribe, connection, publish, turns, codeOf, ask } = await client(codec);
       const results = await subscribe(1, { topic: 'a' }, { topic: 'b' });
       const views = results.map((result) => ('view' in result ? result.view : 0));
-      command({ kind: 'unsubscribe', id: 2, views: views.slice(0, 1) });
-      expect(connection.replies(2)).toMatchObject([{ kind: 'unsubscribed', views: [views[0]] }]);
-      command({ kind: 'unsubscribe', id: 3, topics: ['b'] });
-      expect(connection.replies(3)).toMatchObject([{ kind: 'unsubscribed', views: [views[1]] }]);
+      expect(await ask({ kind: 'unsubscribe', id: 2, views: views.slice(0, 1) })).toMatchObject({
+        kind: 'unsubscribed',
+        views: [views[0]],
+      });
+      expect(await ask({ kind: 'unsubscribe', id: 3, topics: ['b'] })).toMatchObject({
+        kind: 'unsubscribed',
+        views: [views[1]],
+      });
       connection.forget();
       await publish('a');
       await publish('b');
       turns.settle();
       expect(connection.messages).toEqual([]);
-      command({ kind: 'unsubscribe', id: 4, topics: ['a'] });
-      expect(await codeOf(4)).toBe('not_subscribed');
-      command({ kind: 'unsubscribe', id: 5 });
-      expect(await codeOf(5)).toBe('invalid_request');
+      expect(await codeOf({ kind: 'unsubscribe', id: 4, topics: ['a'] })).toBe('not_subscribed');
+      expect(await codeOf({ kind: 'unsubscribe', id: 5 })).toBe('invalid_request');
     });
 
     test('unsubscribe ends what there is, whatever else its list holds', async () => {
-      const { subscribe, command, connection, session } = await client(codec);
+      const { subscribe, ask, session } = await client(codec);
       const [result] = await subscribe(1, { topic: 'a' });
       const view = result !== undefined && 'view' in result ? result.view : 0;
-      command({ kind: 'unsubscribe', id: 2, views: [view + 1000], topics: ['x'.repeat(1025), 'b', 'a'] });
-      expect(connection.replies(2)).toMatchObject([{ kind: 'unsubscribed', views: [view] }]);
+      expect(
+        await ask({ kind: 'unsubscribe', id: 2, views: [view + 1000], topics: ['x'.repeat(1025), 'b', 'a'] }),
+      ).toMatchObject({ kind: 'unsubscribed', views: [view] });
       expect([...session.views.values()].map(({ target }) => target)).toEqual(['$all']);
     });
 
@@ -227,7 +228,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
     });
 
     test('publish returns the position, and a repeat the same one', async () => {
-      const { command, connection, settle, broker } = await client(codec);
+      const { command, settle, broker, connection } = await client(codec);
       const publish = {
         kind: 'publish',
         ...publishOf({ topic: 'a', type: 'update', payload: json([1]), messageId: 'm' }),
@@ -275,12 +276,13 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
     });
 
     test('history of an unknown topic is empty, and asking stores nothing', async () => {
-      const { command, connection, settle, broker } = await client(codec);
-      command({ kind: 'history', id: 1, topic: 'unknown' });
-      await settle();
-      expect(connection.replies(1)).toMatchObject([
-        { kind: 'history', epoch: '', upto: 0, publications: [] },
-      ]);
+      const { broker, ask } = await client(codec);
+      expect(await ask({ kind: 'history', id: 1, topic: 'unknown' })).toMatchObject({
+        kind: 'history',
+        epoch: '',
+        upto: 0,
+        publications: [],
+      });
       expect(broker.find('unknown')).toBeUndefined();
     });
 
@@ -318,14 +320,14 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
     });
 
     test('refresh takes a new token of the same user only', async () => {
-      const { command, connection, tokens, codeOf, session, settle } = await client(codec, {}, user('alice'));
+      const { tokens, codeOf, session, ask } = await client(codec, {}, user('alice'));
       tokens.set('newer', verified(user('alice', { expiresAtMs: 5_000_000 })));
       tokens.set('of bob', verified(user('bob')));
-      command({ kind: 'refresh', id: 1, token: 'newer' });
-      await settle();
-      expect(connection.replies(1)).toMatchObject([{ kind: 'refreshed', expiresMs: 5_000_000 }]);
-      command({ kind: 'refresh', id: 2, token: 'of bob' });
-      expect(await codeOf(2)).toBe('forbidden');
+      expect(await ask({ kind: 'refresh', id: 1, token: 'newer' })).toMatchObject({
+        kind: 'refreshed',
+        expiresMs: 5_000_000,
+      });
+      expect(await codeOf({ kind: 'refresh', id: 2, token: 'of bob' })).toBe('forbidden');
       expect(session.identity).toEqual(user('alice', { expiresAtMs: 5_000_000 }));
     });
 
@@ -333,7 +335,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       const every = (pattern: string, ...allow: ('subscribe' | 'presence')[]) => ({ pattern, allow });
       const permissions = [every('closed:*', 'subscribe'), every('room:*', 'presence')];
       const alice = user('alice', { permissions });
-      const { subscribe, command, connection, tokens, session, settle, publish } = await client(
+      const { subscribe, command, connection, tokens, settle, publish, session } = await client(
         codec,
         {},
         alice,
@@ -391,7 +393,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
 
     test('connect ends what its token does not allow, the topic of the user before included', async () => {
       const permissions = [{ pattern: 'closed:*', allow: ['subscribe'] }] as const;
-      const { subscribe, command, connection, tokens, session, settle } = await client(
+      const { subscribe, command, connection, tokens, settle, session } = await client(
         codec,
         {},
         user('alice', { permissions }),
@@ -409,24 +411,24 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
     });
 
     test('ping returns the time, and its round trip is reported', async () => {
-      const { command, connection, turns, counts } = await client(codec);
-      command({ kind: 'ping', id: 1, roundTripMs: 250 });
-      expect(connection.replies(1)).toMatchObject([{ kind: 'pong', timeMs: turns.nowMs() }]);
+      const { turns, counts, ask } = await client(codec);
+      expect(await ask({ kind: 'ping', id: 1, roundTripMs: 250 })).toMatchObject({
+        kind: 'pong',
+        timeMs: turns.nowMs(),
+      });
       expect(counts.of('clientRoundTripSeconds')).toBe(0.25);
     });
 
     test('call is not supported', async () => {
-      const { command, codeOf } = await client(codec);
-      command({ kind: 'call', id: 1, method: 'm' });
-      expect(await codeOf(1)).toBe('not_supported');
+      const { codeOf } = await client(codec);
+      expect(await codeOf({ kind: 'call', id: 1, method: 'm' })).toBe('not_supported');
     });
 
     test('a message of the other kind is refused, and the session lives on', async () => {
-      const { session, sessions, connection, command, codeOf } = await client(codec);
+      const { session, sessions, connection, codeOf } = await client(codec);
       sessions.receive(session, codec.encodeClientFrame({ kind: 'ping', id: 7 }), !codec.binary);
       expect(connection.of('error')).toMatchObject([{ id: 0, code: 'invalid_frame' }]);
-      command({ kind: 'ping', id: 8 });
-      expect(await codeOf(8)).toBe('pong');
+      expect(await codeOf({ kind: 'ping', id: 8 })).toBe('pong');
     });
 
     test('a message that is no frame is refused', async () => {
@@ -454,8 +456,7 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       ]);
       expect(counts.of('rateLimitedTotal', 'command')).toBe(1);
       turns.advance(500);
-      command({ kind: 'ping', id: 4 });
-      expect(await codeOf(4)).toBe('pong');
+      expect(await codeOf({ kind: 'ping', id: 4 })).toBe('pong');
     });
 
     test('each of many commands gets exactly one reply', async () => {
@@ -503,12 +504,13 @@ describe('the end of all', () => {
 
 describe('faults', () => {
   test('an unexpected error is answered as internal, its message stays here', async () => {
-    const { command, connection, faults, broker, settle } = await client();
+    const { connection, faults, broker, ask } = await client();
     const secret = new Error('the password is 1234');
     broker.history = () => Promise.reject(secret);
-    command({ kind: 'history', id: 1, topic: 'a' });
-    await settle();
-    expect(connection.replies(1)).toMatchObject([{ kind: 'error', code: 'internal' }]);
+    expect(await ask({ kind: 'history', id: 1, topic: 'a' })).toMatchObject({
+      kind: 'error',
+      code: 'internal',
+    });
     expect(JSON.stringify(connection.frames())).not.toContain('1234');
     expect(faults).toEqual([secret]);
   });

@@ -9,18 +9,26 @@ import { json, WaitingEngine } from '../../topics/fixtures.ts';
 import { client, granted, publishing, verified } from '../client.ts';
 import { user } from '../fixtures.ts';
 
+type Client = Pick<Awaited<ReturnType<typeof client>>, 'tokens' | 'command'>;
+
+/** Sends a first command, whose token is known only once what this returns is called. */
+function slowly({ tokens, command }: Client): (more?: Parameters<typeof user>[1]) => void {
+  let verify: (result: TokenResult) => void = () => undefined;
+  tokens.set('slow', new Promise((resolve) => (verify = resolve)));
+  command({ kind: 'connect', id: 1, token: 'slow' });
+  return (more) => verify(verified(user('alice', more)));
+}
+
 describe('the order of commands', () => {
   test('what changes the session waits for what came before; a ping does not', async () => {
     const { tokens, command, connection, settle } = await client();
-    let verify: (result: TokenResult) => void = () => undefined;
-    tokens.set('slow', new Promise((resolve) => (verify = resolve)));
-    command({ kind: 'connect', id: 1, token: 'slow' });
+    const verify = slowly({ tokens, command });
     command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: 'closed:1' }] });
     command({ kind: 'status', id: 3 });
     command({ kind: 'ping', id: 4 });
     await settle();
     expect(connection.frames().map(({ id }) => id)).toEqual([4]);
-    verify(verified(user('alice', granted)));
+    verify(granted);
     await settle();
     expect(connection.frames().flatMap(({ id }) => (id === 0 ? [] : [id]))).toEqual([4, 1, 2, 3]);
     expect(connection.replies(2)).toMatchObject([
@@ -43,15 +51,13 @@ describe('the order of commands', () => {
   test('commands that only read wait for those before them too', async () => {
     const { tokens, command, connection, settle, publish } = await client();
     await publish('closed:1');
-    let verify: (result: TokenResult) => void = () => undefined;
-    tokens.set('slow', new Promise((resolve) => (verify = resolve)));
-    command({ kind: 'connect', id: 1, token: 'slow' });
+    const verify = slowly({ tokens, command });
     command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: 'a' }] });
     command({ kind: 'presence', id: 3, topic: 'a' });
     command({ kind: 'history', id: 4, topic: 'closed:1' });
     await settle();
     expect(connection.messages).toEqual([]);
-    verify(verified(user('alice', { ...granted, scopes: ['read'] })));
+    verify({ ...granted, scopes: ['read'] });
     await settle();
     expect(connection.replies(3)).toMatchObject([{ kind: 'presence', count: 1 }]);
     expect(connection.replies(4)).toMatchObject([{ kind: 'history', publications: [{ offset: 1 }] }]);
@@ -60,12 +66,10 @@ describe('the order of commands', () => {
   test('what changes the session does not wait until a publish before it is committed', async () => {
     const engine = new WaitingEngine({ isState: () => false });
     const { tokens, command, connection, settle } = await client(codecs.json, { broker: { engine } });
-    let verify: (result: TokenResult) => void = () => undefined;
-    tokens.set('slow', new Promise((resolve) => (verify = resolve)));
-    command({ kind: 'connect', id: 1, token: 'slow' });
+    const verify = slowly({ tokens, command });
     command(publishing(2, 'a', json(1)));
     command({ kind: 'subscribe', id: 3, subscriptions: [{ topic: 'b' }] });
-    verify(verified(user('alice')));
+    verify();
     const answered = () => connection.frames().flatMap(({ id }) => (id === 0 ? [] : [id]));
     await settle();
     expect(answered()).toEqual([1, 3]);
@@ -132,13 +136,11 @@ describe('the order of commands', () => {
       codecs.protobuf,
       { connectionsMaxPerUser: 1 },
     );
-    let verify: (result: TokenResult) => void = () => undefined;
-    tokens.set('slow', new Promise((resolve) => (verify = resolve)));
-    command({ kind: 'connect', id: 1, token: 'slow' });
+    const verify = slowly({ tokens, command });
     command({ kind: 'subscribe', id: 2, subscriptions: [{ topic: 'a' }] });
     await settle();
     sessions.close(session);
-    verify(verified(user('alice')));
+    verify();
     await settle();
     expect([
       fanout.viewCount,

@@ -1,11 +1,27 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { SluiceError } from '../../../src/errors.ts';
+import type { Fanout } from '../../../src/fanout/fanout.ts';
 import type { Filter, Subscription } from '../../../src/protocol/frames.ts';
 import { topicOf } from '../../fanout/fixtures.ts';
 import { codecs } from '../../support/codecs.ts';
 import { json } from '../../topics/fixtures.ts';
 import { client } from '../client.ts';
 import { makeGateway, user } from '../fixtures.ts';
+
+/** Makes attaching to this target fail, until what it returns is called. */
+function refuse(
+  fanout: Fanout,
+  target: string,
+  error: Error = new SluiceError('too_many_views'),
+): () => void {
+  const attaching = vi.spyOn(fanout, 'attach');
+  const { attach } = Object.getPrototypeOf(fanout) as Fanout;
+  attaching.mockImplementation((options, payer) => {
+    if (options.target === target) throw error;
+    return attach.call(fanout, options, payer);
+  });
+  return () => attaching.mockRestore();
+}
 
 describe('subscriptions', () => {
   const eq: Filter = { op: 'eq', tag: 'a', value: '1' };
@@ -25,9 +41,8 @@ describe('subscriptions', () => {
   });
 
   test('a subscribe that names nothing is refused', async () => {
-    const { command, codeOf } = await client();
-    command({ kind: 'subscribe', id: 1, subscriptions: [] });
-    expect(await codeOf(1)).toBe('invalid_request');
+    const { codeOf } = await client();
+    expect(await codeOf({ kind: 'subscribe', id: 1, subscriptions: [] })).toBe('invalid_request');
   });
 
   test('a session has a limit of its own; those of the gateway don’t count', async () => {
@@ -77,12 +92,8 @@ describe('subscriptions', () => {
   });
 
   test('where one fails by a fault of the gateway, there is none of its command', async () => {
-    const { subscribe, fanout, session, command, connection, settle, faults } = await client(codecs.protobuf);
-    const attach = fanout.attach.bind(fanout);
-    fanout.attach = (options, payer) => {
-      if (options.target === 'b') throw new TypeError('a fault');
-      return attach(options, payer);
-    };
+    const { subscribe, fanout, command, connection, settle, faults, session } = await client(codecs.protobuf);
+    refuse(fanout, 'b', new TypeError('a fault'));
     command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }, { topic: 'b' }] });
     await settle();
     expect([connection.replies(1), faults.length]).toMatchObject([[{ kind: 'error', code: 'internal' }], 1]);
@@ -108,11 +119,7 @@ describe('subscriptions', () => {
 
   test('a topic of its own that could not be joined is joined, and told, once it can', async () => {
     const { connect, sessions, settle, publish, turns, fanout } = await makeGateway();
-    const attach = fanout.attach.bind(fanout);
-    fanout.attach = (options, payer) => {
-      if (options.target === 'user:alice') throw new SluiceError('too_many_views');
-      return attach(options, payer);
-    };
+    const allow = refuse(fanout, 'user:alice');
     const { connection } = connect(user('alice'));
     await settle();
     sessions.sweep();
@@ -120,7 +127,7 @@ describe('subscriptions', () => {
     expect(connection.of('subscribed')).toMatchObject([
       { results: [{ topic: '$all' }, { topic: 'user:alice', error: { code: 'too_many_views' } }] },
     ]);
-    fanout.attach = attach;
+    allow();
     connection.forget();
     sessions.sweep();
     await settle();
@@ -135,11 +142,7 @@ describe('subscriptions', () => {
 
   test('a topic of its own that can be joined now is told after what was asked for before', async () => {
     const { connect, sessions, settle, fanout, broker } = await makeGateway();
-    const attach = fanout.attach.bind(fanout);
-    fanout.attach = (options, payer) => {
-      if (options.target === 'user:alice') throw new SluiceError('too_many_views');
-      return attach(options, payer);
-    };
+    const allow = refuse(fanout, 'user:alice');
     const { connection, command } = connect(user('alice'));
     await settle();
     let go = () => {};
@@ -153,7 +156,7 @@ describe('subscriptions', () => {
       return load(topic);
     };
     command({ kind: 'subscribe', id: 1, subscriptions: [{ topic: 'a' }] });
-    fanout.attach = attach;
+    allow();
     sessions.sweep();
     await settle();
     go();
@@ -190,11 +193,7 @@ describe('subscriptions', () => {
       {},
       { permissions: [], scopes: ['read'] },
     );
-    const attach = fanout.attach.bind(fanout);
-    fanout.attach = (options, payer) => {
-      if (options.target === '$presence/a') throw new SluiceError('too_many_views');
-      return attach(options, payer);
-    };
+    refuse(fanout, '$presence/a');
     expect(await subscribe(1, { topic: 'a', presence: true })).toMatchObject([
       { error: { code: 'too_many_views' } },
     ]);
@@ -202,7 +201,7 @@ describe('subscriptions', () => {
   });
 
   test('a client that watches presence is told which sessions join and leave', async () => {
-    const { subscribe, connect, connection, turns, sessions } = await client(
+    const { subscribe, connect, turns, sessions, connection } = await client(
       codecs.protobuf,
       {},
       { permissions: [], scopes: ['read'] },
