@@ -5,6 +5,7 @@ import { SluiceClient } from '../../src/client/index.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { HookServer, hookSecret, type Question } from '../support/hook-server.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { opened } from '../support/opened.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
 const topics = [{ pattern: '*', allow: ['subscribe', 'publish'] }];
@@ -34,8 +35,9 @@ function asked(hook: string): Question[] {
   return hooks.questions.filter((question) => question.hook === hook);
 }
 
-async function opened(headers: Record<string, string> = { authorization: `Bearer ${token}` }) {
-  return JsonClient.open(gateway.wsUrl, [], { headers });
+/** A client, which is closed with the test. */
+function entered(headers: Record<string, string> = { authorization: `Bearer ${token}` }) {
+  return opened(JsonClient.open(gateway.wsUrl, [], { headers }));
 }
 
 async function publishAs(credential: string, body: object): Promise<Response> {
@@ -53,7 +55,7 @@ describe('the connect hook', () => {
             permissions: [{ pattern: 'job:*', allow: ['subscribe'] }],
           }
         : { allow: true };
-    const client = await opened({ cookie: 'session=1' });
+    const client = await entered({ cookie: 'session=1' });
     const own = await client.until((frame) => frame.type === 'subscribed');
     expect(client.frames[0]).toMatchObject({ user: 'bob' });
     expect((own['results'] as { topic: string }[]).map(({ topic }) => topic)).toEqual([
@@ -66,7 +68,6 @@ describe('the connect hook', () => {
       results: [{ error: { code: 'forbidden' } }],
     });
     expect(asked('connect')).toMatchObject([{ reason: 'open', headers: { cookie: 'session=1' } }]);
-    await client.close();
   });
 
   it('refuses with a reason, which a page may read', async () => {
@@ -93,7 +94,7 @@ describe('the connect hook', () => {
       { reason: 'refresh' },
     ]);
     await client.close();
-    await (await opened({ authorization: `Bearer ${apiKey}` })).close();
+    await (await entered({ authorization: `Bearer ${apiKey}` })).close();
     expect(asked('connect')).toHaveLength(2);
   });
 
@@ -158,7 +159,7 @@ describe('the subscribe hook', () => {
             ),
           }
         : { allow: true };
-    const client = await opened();
+    const client = await entered();
     const wide = {
       op: 'or',
       filters: [
@@ -186,13 +187,12 @@ describe('the subscribe hook', () => {
       });
       expect(await response.text()).not.toContain('"b"');
     }
-    await client.close();
   });
 
   it('grants what the token does not permit, but never the topic of another user', async () => {
     hooks.answer = ({ hook }) => ({ allow: true, ...(hook === 'subscribe' && { grant: true }) });
     const bare = await signToken({ sub: 'carol' });
-    const client = await opened({ authorization: `Bearer ${bare}` });
+    const client = await entered({ authorization: `Bearer ${bare}` });
     const reply = await client.call({
       type: 'subscribe',
       subscriptions: [
@@ -208,7 +208,6 @@ describe('the subscribe hook', () => {
     expect((await client.call({ type: 'status' }))['subscriptions']).toContainEqual(
       expect.objectContaining({ topic: 'room:7' }),
     );
-    await client.close();
   });
 
   it('that is slow holds up the later changes of its own client, and no others; a client that goes leaves nothing', async () => {
@@ -221,9 +220,9 @@ describe('the subscribe hook', () => {
       return { allow: true };
     };
     const [slow, gone, other] = await Promise.all([
-      opened(),
-      opened(),
-      opened({ authorization: `Bearer ${await signToken({ sub: 'dave', topics })}` }),
+      entered(),
+      entered(),
+      entered({ authorization: `Bearer ${await signToken({ sub: 'dave', topics })}` }),
     ]);
     const late = slow.call({ type: 'subscribe', topic: 'stats' });
     const status = slow.call({ type: 'status' });
@@ -239,7 +238,6 @@ describe('the subscribe hook', () => {
       await fetch(`${gateway.url}/api/stats`, { headers: { 'x-api-key': apiKey } })
     ).json()) as { subscriptions: { busiest: object } };
     expect(subscriptions.busiest).not.toHaveProperty('gone');
-    await Promise.all([slow.close(), other.close()]);
   });
 });
 
@@ -252,7 +250,7 @@ describe('the publish hook', () => {
       const [{ topic }] = publications as [{ topic: string }];
       return topic === 'shut' ? { allow: false, reason: 'closed' } : { allow: true };
     };
-    const client = await opened();
+    const client = await entered();
     expect(
       await client.call({ type: 'publish', topic: 'chat', event: 'said', data: 1, tags: { a: 'b' } }),
     ).toMatchObject({ type: 'published' });
@@ -284,12 +282,11 @@ describe('the publish hook', () => {
       await expect.poll(() => asked('publish').length).toBe(3);
       return { allow: true };
     };
-    const client = await opened();
+    const client = await entered();
     const replies = await Promise.all(
       [1, 2, 3].map((data) => client.call({ type: 'publish', topic: 'ordered', event: 'n', data })),
     );
     expect(replies.map(({ offset }) => offset)).toEqual([1, 2, 3]);
-    await client.close();
   });
 
   it('that can’t be asked for now lets no pipelined publish overtake', async () => {
@@ -338,7 +335,7 @@ describe('a client that goes', () => {
     { type: 'call', method: 'any' },
     { type: 'refresh' },
   ])('takes the question of its session along: $type', async (command) => {
-    const client = await opened();
+    const client = await entered();
     hang();
     client.socket.send(JSON.stringify({ ...command, id: 1, token }));
     await isForgotten(1, () => client.socket.terminate());
@@ -371,7 +368,7 @@ describe('a client that goes', () => {
     const waiting = new Promise<void>((resolve) => {
       release = resolve;
     });
-    const client = await opened();
+    const client = await entered();
     hooks.answer = async () => {
       await waiting;
       return { allow: true };
@@ -398,7 +395,7 @@ describe('a call', () => {
 
   it('is answered by the application, to both codecs, and byte for byte', async () => {
     hooks.answer = answer;
-    const client = await opened();
+    const client = await entered();
     await client.call({ type: 'call', method: 'add', data: { a: 1 } });
     expect(client.texts.at(-1)).toContain('"data":{"sum":1.0,"was":{"a":1}}');
     for (const [method, code] of [
@@ -438,7 +435,6 @@ describe('a call', () => {
     expect(await client.call('add', { b: 2 })).toEqual({ sum: 1, was: { b: 2 } });
     expect(await client.call('echo', new Uint8Array([1, 2]))).toEqual(new Uint8Array([1, 2]));
     await expect(client.call('refused')).rejects.toMatchObject({ code: 'denied', message: 'not you' });
-    client.close();
   });
 
   it('comes over HTTP for clients without a socket', async () => {

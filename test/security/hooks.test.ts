@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { HookServer, hookSecret } from '../support/hook-server.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
+import { ofTest } from '../support/opened.ts';
 
 /** Two gateways that wait as long for the application: one lets none in when it fails, the other does. */
 interface Pair {
@@ -40,11 +41,10 @@ afterAll(async () => {
 });
 
 /** A gateway that waits a second only may give up the question whether a client may connect: then it asks again. */
-async function opened({ wsUrl }: TestGateway): Promise<JsonClient> {
-  const opening = () => JsonClient.open(wsUrl).catch(() => undefined);
+async function entered({ wsUrl }: TestGateway): Promise<JsonClient> {
   let client: JsonClient | undefined;
-  while (client === undefined) client = await opening();
-  return client;
+  while (client === undefined) client = await JsonClient.open(wsUrl).catch(() => undefined);
+  return ofTest(client);
 }
 
 function pour(response: ServerResponse): void {
@@ -95,7 +95,7 @@ describe('an application', () => {
     ['with a prototype', 'malformed', (r) => r.end('{"__proto__":{"allow":true}}')],
   ])('%s lets none in, unless failures do, and others are served', async (_, reason, rude) => {
     const { closed, open } = reason === 'timeout' ? impatient : patient;
-    const clients = await Promise.all([closed, open].map(opened));
+    const clients = await Promise.all([closed, open].map(entered));
     const [strict, lenient] = clients as [JsonClient, JsonClient];
     hooks.rude = rude;
     const before = closed.metrics.hookErrorsTotal.labels({ hook: 'subscribe', reason }).value;
@@ -116,7 +116,6 @@ describe('an application', () => {
     expect(explained.status).toBe(503);
     await explained.text();
     expect(closed.metrics.hookErrorsTotal.labels({ hook: 'subscribe', reason }).value).toBe(before + 1);
-    await Promise.all(clients.map((client) => client.close()));
   });
 
   it.each([
@@ -151,7 +150,7 @@ describe('an application', () => {
 
   it('that names topics twice, or its user’s own, lets each be joined once', async () => {
     hooks.answer = () => ({ allow: true, user: 'bob', topics: ['stats', 'stats', 'user:bob'] });
-    const client = await JsonClient.open(closed.wsUrl);
+    const client = await entered(closed);
     hooks.answer = () => ({ allow: true });
     const { subscriptions } = await client.call({ type: 'status' });
     const views = subscriptions as readonly { readonly topic: string; readonly view: number }[];
@@ -159,11 +158,10 @@ describe('an application', () => {
     // Views are numbered as they are joined.
     const numbers = views.map(({ view }) => view);
     expect(Math.max(...numbers) - Math.min(...numbers)).toBe(2);
-    await client.close();
   });
 
   it('whose bytes are not base64 is not believed', async () => {
-    const client = await JsonClient.open(closed.wsUrl);
+    const client = await entered(closed);
     const ask = (dataBase64: string) => {
       hooks.answer = () => ({ dataBase64 });
       return client.call({ type: 'call', method: 'any' });
@@ -174,11 +172,10 @@ describe('an application', () => {
         text,
         expect.objectContaining({ code: 'application_unavailable' }),
       ]);
-    await client.close();
   });
 
   it('that hangs is asked at most 32 questions of one client at a time, and holds nothing afterwards', async () => {
-    const client = await JsonClient.open(closed.wsUrl);
+    const client = await entered(closed);
     const hanging: ServerResponse[] = [];
     hooks.rude = (response) => hanging.push(response);
     const call = () => client.call({ type: 'call', method: 'any' });
@@ -191,6 +188,5 @@ describe('an application', () => {
     expect(codes.filter((code) => code === 'rate_limited')).toHaveLength(1);
     expect(codes.filter((code) => code === 'application_unavailable')).toHaveLength(32);
     expect(await closed.metric('sluice_hooks_waiting')).toBe(0);
-    await client.close();
   });
 });

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { HookServer, hookSecret } from '../support/hook-server.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { opened } from '../support/opened.ts';
+import { gatewayOfTest } from '../support/sdk.ts';
 import { newFolder } from '../support/temporary.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
@@ -22,7 +24,7 @@ async function post(path: string, body: unknown, key = apiKey, to = gateway) {
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
-const open = (token: string) => JsonClient.open(`${gateway.wsUrl}?token=${token}`);
+const open = (token: string) => opened(JsonClient.open(`${gateway.wsUrl}?token=${token}`));
 
 /** What the gateway says to a client that asks whether it may connect. */
 async function verdict(token: string): Promise<unknown> {
@@ -56,7 +58,6 @@ describe('a token that is revoked by its jti', () => {
     expect((await fetch(`${gateway.url}/sse?topic=room:1&token=${token}`)).status).toBe(401);
     expect(await stays.call({ type: 'ping' })).toMatchObject({ type: 'pong' });
     expect(await stays.call({ type: 'refresh', token })).toMatchObject({ code: 'token_revoked' });
-    await stays.close();
   });
 
   test('may be restored', async () => {
@@ -103,7 +104,7 @@ describe('a client whose user the application has named', () => {
 
   const revoke = (body: object) => post('/api/tokens/revoke', body, apiKey, hooked);
   const connect = (token: string) =>
-    JsonClient.open(token === '' ? hooked.wsUrl : `${hooked.wsUrl}?token=${token}`);
+    opened(JsonClient.open(token === '' ? hooked.wsUrl : `${hooked.wsUrl}?token=${token}`));
 
   test.each(['on opening', 'by a command'])(
     'is ended when the user of its token is revoked: named %s',
@@ -136,7 +137,6 @@ describe('a client whose user the application has named', () => {
       await expect.poll(Date.now).toBeGreaterThan(Date.parse(String(body['revokedAt'])));
       answer();
       expect(await reply).toMatchObject({ code: 'token_revoked' });
-      await client.close();
       await post('/api/tokens/restore', revoked, apiKey, hooked);
     },
   );
@@ -150,7 +150,6 @@ describe('a client whose user the application has named', () => {
     const again = await connect('');
     await revoke({ jti: 'of another one' });
     expect(await again.call({ type: 'ping' })).toMatchObject({ type: 'pong' });
-    await again.close();
   });
 });
 
@@ -199,14 +198,12 @@ describe('a revocation', () => {
       expect(await client.call({ type: 'subscribe', topic })).toMatchObject({
         results: [{ error: { code: 'forbidden' } }],
       });
-    await client.close();
   });
 
   test('is forgotten by a restart with the engine memory, and says so', async () => {
-    const memory = await startGateway({ apiKeys: [apiKey], tokenSecret });
+    const memory = await gatewayOfTest({ apiKeys: [apiKey], tokenSecret });
     expect((await post('/api/tokens/revoke', { jti: 'a' }, apiKey, memory)).body).toMatchObject({
       survivesRestarts: false,
     });
-    await memory.close();
   });
 });

@@ -5,8 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { startGateway, TestGateway } from '../support/gateway.ts';
+import type { TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { opened } from '../support/opened.ts';
 import { gatewayOfTest } from '../support/sdk.ts';
 import { SseClient } from '../support/sse-client.ts';
 import { newFile } from '../support/temporary.ts';
@@ -21,10 +22,6 @@ beforeAll(async () => {
   pair = await generateKeyPair('ES256', { extractable: true });
   next = await generateKeyPair('RS256', { extractable: true });
 });
-
-async function gatewayWith(flags: Parameters<typeof startGateway>[0]): Promise<TestGateway> {
-  return gatewayOfTest(flags);
-}
 
 /** A server of keys, as an identity provider has one. Returns its URL. */
 async function serveKeys(listener: RequestListener): Promise<string> {
@@ -62,7 +59,7 @@ describe('tokens of an identity provider', () => {
   it('are taken by the keys that it publishes, also after it has replaced them', async () => {
     let document = await documentOf(pair);
     const file = newFile('keys.json', document);
-    const gateway = await gatewayWith({ tokenKeysFile: file });
+    const gateway = await gatewayOfTest({ tokenKeysFile: file });
     expect(await status(gateway, await sign(pair, 'ES256'))).toBe(200);
     expect(await status(gateway, await sign(next, 'RS256', {}, 'k1'))).toBe(401);
     document = await documentOf(pair, next);
@@ -77,11 +74,12 @@ describe('tokens of an identity provider', () => {
       loads++;
       response.end(document);
     });
-    const gateway = await gatewayWith({ tokenKeysUrl: url, apiKeys: [apiKey] });
+    const gateway = await gatewayOfTest({ tokenKeysUrl: url, apiKeys: [apiKey] });
     const before = await sign(pair, 'ES256');
-    const client = await JsonClient.open(`${gateway.wsUrl}?token=${before}`);
+    const client = await opened(JsonClient.open(`${gateway.wsUrl}?token=${before}`));
     await client.call({ type: 'subscribe', topic: 'stats' });
-    const stream = await SseClient.open({ port: gateway.port, path: `/sse?topic=stats&token=${before}` });
+    const path = `/sse?topic=stats&token=${before}`;
+    const stream = await opened(SseClient.open({ port: gateway.port, path }));
     await stream.until(() => stream.of('subscribed').length > 0);
     // The same name for another key: the old one is gone.
     document = await documentOf(next);
@@ -104,15 +102,13 @@ describe('tokens of an identity provider', () => {
     await gateway.post('/api/publish', '{"topic":"stats","data":1}', { 'x-api-key': apiKey });
     expect(await client.count('stats', 1)).toHaveLength(1);
     await stream.until(() => stream.publications.length === 1);
-    stream.close();
-    await client.close();
   });
 
   it('are verified in a later turn, and none of 250 clients that come at once is lost', async () => {
     const document = await documentOf(pair);
     const keys = await serveKeys((_, response) => response.end(document));
     const places = { connectionsMaxPerIp: 500, handshakesPerSecondPerIp: 500, connectionsMaxPerUser: 500 };
-    const gateway = await gatewayWith({ tokenKeysUrl: keys, ...places });
+    const gateway = await gatewayOfTest({ tokenKeysUrl: keys, ...places });
     const tokens = await Promise.all(
       Array.from({ length: 250 }, (_, i) => sign(pair, 'ES256', { jti: `${i}` })),
     );
@@ -121,12 +117,11 @@ describe('tokens of an identity provider', () => {
     );
     const answers = await Promise.all(clients.map((client) => client.call({ type: 'ping' })));
     expect(answers.filter(({ type }) => type === 'pong')).toHaveLength(250);
-    await Promise.all(clients.map((client) => client.close()));
   });
 
   it('are taken by a key in PEM', async () => {
     const file = newFile('key.pem', await exportSPKI(pair.publicKey));
-    const gateway = await gatewayWith({ tokenKeysFile: file });
+    const gateway = await gatewayOfTest({ tokenKeysFile: file });
     expect(await status(gateway, await sign(pair, 'ES256'))).toBe(200);
   });
 
@@ -135,13 +130,13 @@ describe('tokens of an identity provider', () => {
     const file = newFile('keys.json', document);
     const url = await serveKeys((_, response) => response.end(document));
     for (const source of [{ tokenKeysFile: file }, { tokenKeysUrl: url }])
-      expect(await status(await gatewayWith(source), await sign(pair, 'ES256'))).toBe(200);
+      expect(await status(await gatewayOfTest(source), await sign(pair, 'ES256'))).toBe(200);
   });
 
   it('are compared with the issuer and audience that are configured', async () => {
     const document = await documentOf(pair);
     const url = await serveKeys((_, response) => response.end(document));
-    const gateway = await gatewayWith({
+    const gateway = await gatewayOfTest({
       tokenKeysUrl: url,
       tokenIssuer: 'https://id.example',
       tokenAudience: ['push'],
@@ -161,7 +156,7 @@ describe('tokens of an identity provider', () => {
   it('of an algorithm that is not listed are refused', async () => {
     const document = await documentOf(pair, next);
     const url = await serveKeys((_, response) => response.end(document));
-    const gateway = await gatewayWith({ tokenKeysUrl: url, tokenAlgorithms: ['RS256'] });
+    const gateway = await gatewayOfTest({ tokenKeysUrl: url, tokenAlgorithms: ['RS256'] });
     expect(await status(gateway, await sign(next, 'RS256', {}, 'k1'))).toBe(200);
     expect(await status(gateway, await sign(pair, 'ES256'))).toBe(401);
   });
@@ -215,7 +210,7 @@ describe('a server of keys', () => {
   ])('%s is not believed: tokens are refused for now, and others are served', async (_, listener) => {
     const url = await serveKeys(listener);
     const key = 'an-api-key-of-some-length';
-    const gateway = await gatewayWith({ tokenKeysUrl: url, apiKeys: [key] });
+    const gateway = await gatewayOfTest({ tokenKeysUrl: url, apiKeys: [key] });
     expect(await status(gateway, await sign(pair, 'ES256'))).toBe(503);
     expect(await status(gateway, key)).toBe(200);
   });
@@ -227,7 +222,7 @@ describe('a server of keys', () => {
       response.end('{"keys":[]}');
     });
     const document = await documentOf(pair);
-    const gateway = await gatewayWith({
+    const gateway = await gatewayOfTest({
       tokenKeysUrl: await serveKeys((_, response) => response.end(document)),
     });
     const kids = [
@@ -251,7 +246,7 @@ describe('a server of keys', () => {
     const url = await serveKeys((_, response) => {
       if (!hangs) response.end(document);
     });
-    const gateway = await gatewayWith({ tokenKeysUrl: url });
+    const gateway = await gatewayOfTest({ tokenKeysUrl: url });
     expect(await status(gateway, await sign(pair, 'ES256'))).toBe(200);
     hangs = true;
     const unknown = await sign(next, 'RS256', {}, 'k9');

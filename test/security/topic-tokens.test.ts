@@ -47,7 +47,6 @@ test.each([
   expect((await resultOf(client, { topic: 'room:2', token }))?.error?.code).toBe('forbidden');
   await publish('room:1', {}, 'hello');
   expect(await client.count('room:1', 1)).toMatchObject([{ data: 'hello' }]);
-  await client.close();
 });
 
 test('a pattern covers topics and narrower patterns, and nothing else', async () => {
@@ -57,7 +56,6 @@ test('a pattern covers topics and narrower patterns, and nothing else', async ()
     expect((await resultOf(client, { topic, token }))?.view).toBeGreaterThan(0);
   for (const topic of ['team:*', 'team:70', 'team:8:a', '*'])
     expect((await resultOf(client, { topic, token }))?.error?.code).toBe('forbidden');
-  await client.close();
 });
 
 test('the filter of a topic token can be narrowed, and never widened', async () => {
@@ -87,7 +85,6 @@ test('the filter of a topic token can be narrowed, and never widened', async () 
     ),
   );
   expect(seen).toEqual([[2, 3], [2, 3], [3]]);
-  await Promise.all(clients.map((client) => client.close()));
 });
 
 test('a topic token names a user, or is for its bearer', async () => {
@@ -96,7 +93,6 @@ test('a topic token names a user, or is for its bearer', async () => {
   const ofAlice = await signToken({ topic: 'room:1', sub: 'alice' });
   expect((await resultOf(client, { topic: 'room:1', token: ofBob }))?.error?.code).toBe('forbidden');
   expect((await resultOf(client, { topic: 'room:1', token: ofAlice }))?.view).toBeGreaterThan(0);
-  await client.close();
 });
 
 test('a topic token opens no connection and no other route, even if it names a user', async () => {
@@ -133,7 +129,6 @@ test('what is no topic token is refused, and harms no other subscription of the 
   });
   const codes = (reply['results'] as { error?: { code: string } }[]).map(({ error }) => error?.code);
   expect(codes).toEqual([...Array(4).fill('unauthorized'), 'forbidden', 'unauthorized', undefined]);
-  await client.close();
 });
 
 test('a topic token is refused by a gateway that takes only keys', async () => {
@@ -145,7 +140,6 @@ test('a topic token is refused by a gateway that takes only keys', async () => {
     error: { code: 'unauthorized' },
   });
   expect(await resultOf(client, { topic: 'room:1' })).toHaveProperty('view');
-  await client.close();
 });
 
 test.each([
@@ -162,7 +156,6 @@ test.each([
     ],
   });
   expect('view' in (reply['results'] as object[]).at(-1)!).toBe(isLookedAt);
-  await client.close();
 });
 
 test('a topic token ends what it permitted when it expires, and nothing else', async () => {
@@ -173,7 +166,6 @@ test('a topic token ends what it permitted when it expires, and nothing else', a
   expect(ended).toMatchObject({ views: [view], reason: 'expired' });
   expect((await resultOf(client, { topic: 'short', token }))?.error?.code).toBe('token_expired');
   expect(await client.call({ type: 'ping' })).toMatchObject({ type: 'pong' });
-  await client.close();
 });
 
 test('a topic token may be revoked, and outlives a new token of the connection', async () => {
@@ -189,7 +181,6 @@ test('a topic token may be revoked, and outlives a new token of the connection',
     reason: 'forbidden',
   });
   expect((await resultOf(client, { topic: 'lasting', token }))?.error?.code).toBe('token_revoked');
-  await client.close();
 });
 
 test('a stream takes a topic token, too', async () => {
