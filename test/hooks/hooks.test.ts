@@ -295,7 +295,7 @@ describe('the publish hook', () => {
       await expect.poll(() => asked('publish').length).toBe(3);
       return 500;
     };
-    const client = await opened();
+    const client = await entered();
     const publish = { type: 'publish', topic: 'pipelined', event: 'n' };
     const replies = await Promise.all(
       [false, true, false].map((pipelined) => client.call({ ...publish, pipelined })),
@@ -304,7 +304,6 @@ describe('the publish hook', () => {
       ...['application_unavailable', 'rate_limited'],
       1,
     ]);
-    await client.close();
   });
 });
 
