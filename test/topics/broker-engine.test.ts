@@ -365,6 +365,26 @@ describe('the engine', () => {
     expect(summary(await broker.publish([fields('flaky')]))).toEqual(['engine_unavailable']);
     expect(engine.calls).toEqual([1, 1, 1, 1]);
   });
+
+  test('what comes later for its topic is not stored before it, nor what comes after that', async () => {
+    const waits: (() => void)[] = [];
+    const wait = () => new Promise<void>((resolve) => void waits.push(resolve));
+    const { broker } = await openBroker({ engine: new FlakyEngine(1), wait });
+    const first = broker.publish([fields('flaky')]);
+    await answered();
+    const others = [broker.publish([fields('flaky'), fields('a')]), broker.publish([fields('a')])];
+    expect(summary(await broker.publish([fields('b')]))).toEqual([1]);
+    expect(broker.find('a')?.ring.newest).toBeUndefined();
+    for (const end of waits) end();
+    expect((await Promise.all([first, ...others])).map(summary)).toEqual([[1], [2, 1], [2]]);
+  });
+
+  test('it is not tried again where a later one of the same call and topic was stored', async () => {
+    const engine = new FlakyEngine(1);
+    const { broker } = await openBroker({ engine });
+    const outcomes = await broker.publish([fields('flaky'), fields('flaky')]);
+    expect([summary(outcomes), engine.calls]).toEqual([['engine_unavailable', 1], [2]]);
+  });
 });
 
 describe('an engine that retains', () => {
