@@ -22,6 +22,8 @@ interface Drained {
   sent: Position | undefined;
   /** The last of these positions that was acknowledged. */
   acknowledged: Position | undefined;
+  /** It knows that the topic is empty. */
+  isTold: boolean;
 }
 
 /**
@@ -77,7 +79,7 @@ export class Inbox {
   joined(session: Session, sessionView: SessionView, { since, cursor }: Subscription): void {
     const { user } = session.identity;
     if (user === undefined) return;
-    this.#drained.set(sessionView, { session, user, sent: undefined, acknowledged: undefined });
+    this.#drained.set(sessionView, { ...none, session, user });
     // Beside `since`, a cursor tells nothing of what the application has had.
     const continues = since === undefined && cursor !== undefined && !lacksValues(cursor);
     if (continues && !session.saysWhatItHad) this.#acknowledge(sessionView, user, sessionView.sentUpto);
@@ -123,7 +125,12 @@ export class Inbox {
       const isGone = session.closed || session.views.get(sessionView.view.id) !== sessionView;
       const now = !isGone && sessionView.isLive ? sessionView.sentUpto : undefined;
       const isOther = session.identity.user !== user;
-      if (now?.epoch === '' && session.unsentBytes === 0 && !isOther) this.#toldEmpty(sessionView, user);
+      if (now?.epoch !== '') drained.isTold = false;
+      else if (!drained.isTold && session.unsentBytes === 0 && !isOther) {
+        // Once: this gateway may not have heard yet of what another device has acknowledged since.
+        drained.isTold = true;
+        this.#toldEmpty(sessionView, user);
+      }
       if (isGone || session.acknowledges || isOther) {
         this.#drained.delete(sessionView);
         continue;
@@ -153,6 +160,8 @@ export class Inbox {
       this.#options.broker.acknowledged.set(target, user, position);
   }
 }
+
+const none = { sent: undefined, acknowledged: undefined, isTold: false } as const;
 
 /** Whether the client continues with other subscriptions than before: it may never have had this one. */
 function lacksValues(cursor: string): boolean {

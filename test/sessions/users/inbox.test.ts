@@ -160,6 +160,16 @@ describe('two devices', () => {
     expect(had(await device())).toEqual([]);
   });
 
+  test('one that knows the topic as empty takes back nothing that another has had by another gateway', async () => {
+    const { broker, device, sweep } = await inbox();
+    await device();
+    sweep();
+    const had = { epoch: 'news', offset: 3 };
+    broker.acknowledged.set(alice, 'alice', had);
+    sweep();
+    expect(broker.acknowledged.get(alice, 'alice')).toEqual(had);
+  });
+
   test('one that subscribes by itself lacks nothing that the other has had before', async () => {
     const { device, notify, publish, settle, broker } = await inbox();
     await notify(1);
