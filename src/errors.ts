@@ -97,7 +97,8 @@ export const errorTable = {
     'This user has reached their maximum number of connections.',
   ),
   too_many_topics: passing(146, 429, 'The maximum number of topics is reached.'),
-  too_many_keys: passing(147, 429, 'The state topic has reached its maximum number or size of keys.'),
+  // Lasting: a publisher that tried it again would hold up the removals that make room for it.
+  too_many_keys: lasting(147, 409, 'The state topic has reached its maximum number or size of keys.'),
   engine_unavailable: passing(
     150,
     503,

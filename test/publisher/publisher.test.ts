@@ -329,6 +329,20 @@ describe('what fails for now', () => {
     expect(await dataOf(topic)).toEqual([1, 2]);
   });
 
+  it('that finds no room for another key is refused at once, and does not hold up what makes room', async () => {
+    front.intercept = (_, response) => {
+      front.intercept = () => false;
+      response.end('{"error":{"code":"too_many_keys","message":"full"}}');
+      return true;
+    };
+    const publisher = publisherOf();
+    const added = publisher.publish(topic, 't', 1, { key: 'new' });
+    await expect(added).rejects.toMatchObject({ code: 'too_many_keys', retry: false });
+    expect(await publisher.publish(topic, 't', null, { key: 'old', removed: true })).toMatchObject({
+      offset: 1,
+    });
+  });
+
   it('is not sent again after a later one of its topic was taken', async () => {
     front.intercept = (_, response) => {
       front.intercept = () => false;
