@@ -286,7 +286,7 @@ export class Broker implements EngineFeed {
       for (const publication of topic.state?.takeExpired(nowMs) ?? []) expired.push({ topic, publication });
       this.#removeIfIdle(topic);
     }
-    if (expired.length > 0) void this.#keyExpiry.remove(expired, nowMs);
+    if (expired.length > 0) void this.#keyExpiry.remove(expired);
   }
 
   // ---- EngineFeed

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Metrics } from '../metrics.ts';
 import { nullPayload } from '../protocol/payload.ts';
 import { publishOf } from '../protocol/publication.ts';
@@ -15,11 +16,16 @@ export interface Expired {
 export interface KeyExpiryOptions {
   readonly appendRetry: AppendRetry;
   readonly metrics: Pick<Metrics, 'ringEvictionsTotal'>;
+  /** Milliseconds since 1970 on the clock of TTLs. */
+  readonly nowMs: () => number;
   /** Milliseconds on a monotonic clock. */
   readonly monotonicMs: () => number;
   /** Milliseconds since 1970 by the wall clock. */
   readonly wallMs: () => number;
 }
+
+/** Removals of one append. Others have their turn before the next: one takes some 10 us, and its frames as long. */
+const removalsAtOnce = 200;
 
 /**
  * Removes values of state topics that have outlived their TTL, by appending their removal. Where the engine does not
@@ -36,19 +42,27 @@ export class KeyExpiry {
   }
 
   /** Asks the engine once for each; what it could not do comes up again at a later sweep. */
-  async remove(all: readonly Expired[], nowMs: number): Promise<void> {
+  async remove(all: readonly Expired[]): Promise<void> {
+    for (let at = 0; at < all.length; at += removalsAtOnce) {
+      if (at > 0) await nextTurn();
+      await this.#removeSome(all.slice(at, at + removalsAtOnce));
+    }
+  }
+
+  async #removeSome(some: readonly Expired[]): Promise<void> {
     const isUnknown = ({ publication }: Expired) => this.#unknown.has(publication);
     // First, because the positions that they name are those before this batch.
-    const unknown = all.filter(isUnknown);
-    const expired = [...unknown, ...all.filter((each) => !isUnknown(each))];
+    const unknown = some.filter(isUnknown);
+    const expired = [...unknown, ...some.filter((each) => !isUnknown(each))];
     const ahead = new Map<Topic, number>();
-    const { appendRetry, metrics, monotonicMs, wallMs } = this.#options;
+    const { appendRetry, metrics, nowMs, monotonicMs, wallMs } = this.#options;
+    const publishedAtMs = nowMs();
     const acceptedAtMs = monotonicMs();
     const timestampMs = wallMs();
     const requests = expired.map(({ topic, publication }, i): AppendRequest => {
       const { type, key, tags, offset } = publication;
       const fields = publishOf({ topic: topic.name, type, key, tags, payload: nullPayload, removed: true });
-      const request = { fields, publishedAtMs: nowMs, timestampMs, acceptedAtMs };
+      const request = { fields, publishedAtMs, timestampMs, acceptedAtMs };
       const { epoch, position } = topic;
       if (i >= unknown.length) return { ...request, ifNewest: { epoch, offset } };
       const before = ahead.get(topic) ?? 0;

@@ -169,6 +169,18 @@ describe('sweep', () => {
     expect(listener.publications).toHaveLength(3);
   });
 
+  test('thousands of keys that expire at once are removed in turns of the event loop', async () => {
+    const { broker, clock } = await openBroker();
+    const keys = Array.from({ length: 1000 }, (_, i) => fields('state', { key: `${i}`, ttlMs: 100 }));
+    await broker.publish(keys);
+    clock.advance(100);
+    broker.sweep();
+    const left = () => topicOf(broker.find('state')).state!.size;
+    expect(left()).toBe(800);
+    await expect.poll(left).toBe(0);
+    expect(broker.find('state')?.position.offset).toBe(2000);
+  });
+
   test('an expired value without a key is removed too', async () => {
     const { broker, clock } = await openBroker();
     await broker.publish([fields('state', { ttlMs: 1 })]);
