@@ -44,6 +44,9 @@ export interface PollConnectionOptions {
   readonly monotonicMs: () => number;
 }
 
+/** What a response that waits for more may have at a time. */
+const growthBytes = 256 * 1024;
+
 /**
  * The polls of one client as the connection of a session. While a poll waits, the first frames answer it, with all
  * others of the same turn of the event loop. Between polls the session is parked: it keeps its places, and later gets
@@ -67,7 +70,7 @@ export class PollConnection implements Connection, StreamMember {
   #isTimeUp = false;
   /** The response waits until it has all that the client lacks. */
   #isGrowing = false;
-  /** What is charged for such a response, and to whom. */
+  /** What is charged for such a response, and to whom: what it has, or what it may have next. */
   #charged = { account: '', bytes: 0 };
   /** The session is subscribed to what the client asked for. */
   #hasBegun = false;
@@ -187,8 +190,7 @@ export class PollConnection implements Connection, StreamMember {
 
   /** A response may fill the buffer: nothing is added to it while it is read, and each costs a round trip. */
   get roomBytes(): number {
-    const { responseMaxBytes, backpressureMaxBytes } = this.#options;
-    return this.#isGrowing ? responseMaxBytes : backpressureMaxBytes;
+    return this.#isGrowing ? this.#charged.bytes : this.#options.backpressureMaxBytes;
   }
 
   /** Between polls there is no room. */
@@ -280,16 +282,18 @@ export class PollConnection implements Connection, StreamMember {
     const { session, subscriptions } = this;
     if (session?.isWaiting !== true || this.#bytes >= this.#options.responseMaxBytes) return false;
     if (this.#options.cursors.position({ session, subscriptions })?.isExact !== false) return false;
-    if (!this.#charge(session.lastingAccount)) return false;
+    if (this.#bytes >= this.#charged.bytes && !this.#charge(session.lastingAccount)) return false;
     this.#isGrowing = true;
     session.pump();
     return true;
   }
 
+  /** Before there is more: thousands of responses may grow at a time. */
   #charge(account: string): boolean {
-    const bytes = this.#bytes - this.#charged.bytes;
-    if (!this.#options.unread.take(account, bytes)) return false;
-    this.#charged = { account, bytes: this.#bytes };
+    const { responseMaxBytes } = this.#options;
+    const bytes = Math.max(this.#bytes, Math.min(this.#bytes + growthBytes, responseMaxBytes));
+    if (!this.#options.unread.take(account, bytes - this.#charged.bytes)) return false;
+    this.#charged = { account, bytes };
     return true;
   }
 

@@ -314,6 +314,19 @@ describe('the session of polls', () => {
     expect(new Set(accounts)).toEqual(new Set(['address 192.0.2.1', 'address 192.0.2.2']));
   });
 
+  test('sends a part of the values of a topic where more must not be left unread', async () => {
+    const { ask, unread, broker } = await start();
+    const values = Array.from({ length: 60 }, (_, i) =>
+      fields('state:a', { key: `${i}`, payload: json('x'.repeat(5000)) }),
+    );
+    await broker.publish(values);
+    unread.charge('others', 900_000);
+    const answer = await ask('/poll?topic=state:a');
+    expect(answer.status).toBe(200);
+    expect((await answer.text()).length).toBeLessThan(100_000);
+    expect(unread.total).toBe(900_000);
+  });
+
   test('stays while a poll waits, however long', async () => {
     const { clock, polls, poll, publish, sessions } = await start();
     const first = await poll('');
