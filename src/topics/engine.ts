@@ -194,6 +194,8 @@ export interface Engine {
   readonly seq: number;
   /** The highest `seq` of a numbering that was dropped; 0: none was. */
   readonly forgottenSeq: number;
+  /** What it takes of this process's memory for each topic with content, where that is much: the client pays for it. */
+  readonly topicBytes?: number;
   /** Absent: there is no other node, or another process speaks for this one. */
   readonly bus?: NodeBus | undefined;
   /** Absent: there is no other node, or another process counts for this one. */

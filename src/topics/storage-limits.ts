@@ -6,8 +6,9 @@ import { bytesOf } from './publication.ts';
 import { stateMaxKeys, valueBytesOf } from './state.ts';
 import type { Topic } from './topic.ts';
 import { isReserved } from './topic-name.ts';
-import type { TopicRoom } from './topic-places.ts';
-import { topicBytesOf } from './topic-shares.ts';
+import type { TopicPlaces } from './topic-places.ts';
+
+type Places = Pick<TopicPlaces, 'room' | 'bytesOf'>;
 
 /** Keys of one topic that one call writes. */
 interface Taken {
@@ -22,19 +23,19 @@ interface Taken {
  * them is applied before all have been looked at. Sluice's own topics always have room.
  */
 export class StorageLimits {
-  readonly #places: { room(payer: Payer | undefined): TopicRoom };
+  readonly #places: Places;
   readonly #content: { stateRoom(payer: Payer | undefined): StateRoom };
   readonly #payer: Payer | undefined;
   // Made when they are needed: a publish to a stream topic that exists needs neither.
   #topics: Set<string> | undefined;
-  #room: TopicRoom | undefined;
+  #room: ReturnType<Places['room']> | undefined;
   #topicBytes = 0;
   #taken: Map<string, Taken> | undefined;
   #state: StateRoom | undefined;
   #stateBytes = 0;
 
   constructor(
-    places: { room(payer: Payer | undefined): TopicRoom },
+    places: Places,
     content: { stateRoom(payer: Payer | undefined): StateRoom },
     payer: Payer | undefined,
   ) {
@@ -54,7 +55,7 @@ export class StorageLimits {
     if (isReserved(name) || this.#topics.has(name)) return undefined;
     this.#room ??= this.#places.room(this.#payer);
     const { topics, bytes, isShare } = this.#room;
-    const more = topicBytesOf(name);
+    const more = this.#places.bytesOf(name);
     if (this.#topics.size >= topics)
       return new SluiceError(
         'too_many_topics',

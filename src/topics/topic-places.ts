@@ -1,14 +1,30 @@
+import type { Mode } from '../protocol/frames.ts';
+import { namespaceOf } from '../protocol/namespace.ts';
+import type { Engine } from './engine.ts';
 import type { Payer } from './payer.ts';
-import type { Topic } from './topic.ts';
+import type { Topic, TopicOptions } from './topic.ts';
 import { isReserved } from './topic-name.ts';
-import { type Maker, makerOf, type ShareRoom, type TopicLimits, TopicShares } from './topic-shares.ts';
+import {
+  type Maker,
+  makerOf,
+  type ShareRoom,
+  type TopicLimits,
+  TopicShares,
+  topicBytesOf,
+} from './topic-shares.ts';
 
 /** A topic that publishes under way will begin. */
 interface Coming {
   /** Publishes whose outcome is not known yet. */
   publishes: number;
-  /** Charged already. */
+  /** Charged already, for these bytes. */
   readonly maker: Maker | undefined;
+  readonly bytes: number;
+}
+
+export interface TopicPlacesOptions extends TopicLimits {
+  readonly engine: Pick<Engine, 'topicBytes'>;
+  readonly namespace: (name: string) => Pick<TopicOptions, 'mode'>;
 }
 
 /** How many topics one call may begin, and how many bytes they may take. */
@@ -24,15 +40,15 @@ export interface TopicRoom extends ShareRoom {
  * there when the gateway started is charged to no one.
  */
 export class TopicPlaces {
-  readonly #topicsMax: number;
+  readonly #options: TopicPlacesOptions;
   readonly #shares: TopicShares;
   #filled = 0;
   readonly #emptied = new Set<string>();
   readonly #coming = new Map<string, Coming>();
 
-  constructor(limits: TopicLimits) {
-    this.#topicsMax = limits.topicsMax;
-    this.#shares = new TopicShares(limits);
+  constructor(options: TopicPlacesOptions) {
+    this.#options = options;
+    this.#shares = new TopicShares(options);
   }
 
   /** Topics that exist. */
@@ -42,9 +58,26 @@ export class TopicPlaces {
 
   /** How many topics a call of this payer may begin. */
   room(payer: Payer | undefined): TopicRoom {
-    const free = Math.max(0, this.#topicsMax - this.taken - this.#coming.size);
+    const free = Math.max(0, this.#options.topicsMax - this.taken - this.#coming.size);
     const room = this.#shares.room(payer, free);
     return { ...room, isShare: room.topics < free };
+  }
+
+  /** What a topic that is yet to be made will take, without its content. */
+  bytesOf(name: string): number {
+    return this.#bytesOf(name, this.#options.namespace(namespaceOf(name)).mode);
+  }
+
+  #bytesOf(name: string, mode: Mode): number {
+    return topicBytesOf(name, mode) + (this.#options.engine.topicBytes ?? 0);
+  }
+
+  #charge(topic: Topic): void {
+    this.#shares.add(topic.maker, this.#bytesOf(topic.name, modeOf(topic)));
+  }
+
+  #giveBack(topic: Topic): void {
+    this.#shares.remove(topic.maker, this.#bytesOf(topic.name, modeOf(topic)));
   }
 
   /** Whether a publish to this topic needs one more place. */
@@ -63,29 +96,29 @@ export class TopicPlaces {
     this.#filled++;
     const coming = this.#coming.get(topic.name);
     this.#coming.delete(topic.name);
-    if (this.#emptied.delete(topic.name)) {
-      // Its place is charged already.
-      this.#shares.remove(coming?.maker, topic.name);
-    } else if (coming !== undefined) topic.chargeTo(coming.maker);
-    else this.#shares.add(topic.maker, topic.name);
+    if (coming !== undefined) this.#shares.remove(coming.maker, coming.bytes);
+    // Its place is charged already.
+    if (this.#emptied.delete(topic.name)) return;
+    if (coming !== undefined) topic.chargeTo(coming.maker);
+    this.#charge(topic);
   }
 
   #empty(topic: Topic): void {
     this.#filled--;
     if (topic.holds === 0) this.#emptied.add(topic.name);
-    else this.#shares.remove(topic.maker, topic.name);
+    else this.#giveBack(topic);
   }
 
   /** It is empty and its removal was refused. */
-  stays({ name, maker }: Topic): void {
-    if (isReserved(name) || this.#emptied.has(name)) return;
-    this.#emptied.add(name);
-    this.#shares.add(maker, name);
+  stays(topic: Topic): void {
+    if (isReserved(topic.name) || this.#emptied.has(topic.name)) return;
+    this.#emptied.add(topic.name);
+    this.#charge(topic);
   }
 
   /** It was removed, or is only subscribed to. */
-  free({ name, maker }: Topic): void {
-    if (this.#emptied.delete(name)) this.#shares.remove(maker, name);
+  free(topic: Topic): void {
+    if (this.#emptied.delete(topic.name)) this.#giveBack(topic);
   }
 
   /** A publish of this payer is under way that will begin this topic. */
@@ -97,8 +130,9 @@ export class TopicPlaces {
       return;
     }
     const maker = makerOf(payer);
-    this.#coming.set(name, { publishes: 1, maker });
-    this.#shares.add(maker, name);
+    const bytes = this.bytesOf(name);
+    this.#coming.set(name, { publishes: 1, maker, bytes });
+    this.#shares.add(maker, bytes);
   }
 
   /** The outcome of that publish is known. */
@@ -106,6 +140,11 @@ export class TopicPlaces {
     const coming = this.#coming.get(name);
     if (coming === undefined || --coming.publishes > 0) return;
     this.#coming.delete(name);
-    this.#shares.remove(coming.maker, name);
+    this.#shares.remove(coming.maker, coming.bytes);
   }
+}
+
+/** The mode that it was made in. */
+function modeOf({ state }: Topic): Mode {
+  return state === undefined ? 'stream' : 'state';
 }

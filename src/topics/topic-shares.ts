@@ -1,3 +1,4 @@
+import type { Mode } from '../protocol/frames.ts';
 import { lastingAccount, type Payer } from './payer.ts';
 
 export interface TopicLimits {
@@ -8,12 +9,14 @@ export interface TopicLimits {
 }
 
 /** Measured with 20 000 topics of a publication each: their objects, and their names in several maps. */
-const topicBytes = 1850;
+const streamBytes = 1850;
+/** Its values are charged as content. */
+const stateBytes = streamBytes + 1000;
 const bytesPerCharacter = 2.5;
 
-/** What a topic takes in the memory of a gateway, without its content. */
-export function topicBytesOf(name: string): number {
-  return topicBytes + bytesPerCharacter * name.length;
+/** What a topic takes in the memory of a gateway, without its content and what an engine keeps for it. */
+export function topicBytesOf(name: string, mode: Mode): number {
+  return (mode === 'state' ? stateBytes : streamBytes) + bytesPerCharacter * name.length;
 }
 
 /** How many topics a payer may still make, and how many bytes these may take. */
@@ -87,19 +90,19 @@ export class TopicShares {
     };
   }
 
-  add(maker: Maker | undefined, topic: string): void {
-    this.#count(maker, topic, 1);
+  /** A topic of this maker that takes these bytes. */
+  add(maker: Maker | undefined, bytes: number): void {
+    this.#count(maker, bytes, 1);
   }
 
-  remove(maker: Maker | undefined, topic: string): void {
-    this.#count(maker, topic, -1);
+  remove(maker: Maker | undefined, bytes: number): void {
+    this.#count(maker, bytes, -1);
   }
 
-  #count(maker: Maker | undefined, topic: string, by: 1 | -1): void {
+  #count(maker: Maker | undefined, bytes: number, by: 1 | -1): void {
     if (maker === undefined) return;
     const { account, isVerified } = maker;
     const made = this.#made.get(account) ?? new Made();
-    const bytes = topicBytesOf(topic);
     made.count(by, bytes);
     if (made.topics > 0) this.#made.set(account, made);
     else this.#made.delete(account);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { MemoryEngine } from '../../src/engines/memory.ts';
 import { SluiceError } from '../../src/errors.ts';
 import { gatewayPayer, type Payer } from '../../src/topics/payer.ts';
 import { topicBytesOf } from '../../src/topics/topic-shares.ts';
@@ -70,25 +71,29 @@ describe('the share of a client of all topics', () => {
     expect(await makes(gateway, user('alice'))).toBe(8);
   });
 
-  test('is also one of bytes: of topics with long names a client makes fewer', async () => {
-    const long = (i: number) => `${i}:`.padEnd(200, 'x');
-    const names = (nameOf: (i: number) => string) => Array.from({ length: 6 }, (_, i) => nameOf(i));
-    for (const [nameOf, made] of [
-      [(i: number) => `${i}`, 4],
-      [long, 3],
-    ] as const) {
-      const gateway = await openBroker({ topicsMaxBytesPerClient: 4 * topicBytesOf('0') });
-      const outcomes = await begin(gateway, user('a'), ...names(nameOf));
-      expect(outcomes.filter((outcome) => outcome === 1)).toHaveLength(made);
-      expect(new Set(outcomes.slice(made))).toEqual(new Set(['too_many_topics']));
+  test.each([
+    ['short names', '', 'stream', 0, 4],
+    ['long names', ':'.padEnd(190, 'x'), 'stream', 0, 3],
+    ['values', '', 'state', 0, 2],
+    ['an engine that keeps as much', '', 'stream', topicBytesOf('0', 'stream'), 2],
+  ] as const)(
+    'is also one of bytes: of topics with %s it makes less than it may by number',
+    async (_, end, mode, topicBytes, made) => {
+      const engine = Object.assign(new MemoryEngine({ isState: () => mode === 'state' }), { topicBytes });
+      const topicsMaxBytesPerClient = 4 * topicBytesOf('0', 'stream');
+      const gateway = await openBroker({ engine, topicsMaxBytesPerClient, topic: { mode } });
+      const names = Array.from({ length: 6 }, (_, i) => `${i}${end}`);
+      const outcomes = await begin(gateway, user('a'), ...names);
+      expect(outcomes.slice(0, made)).toEqual(Array(made).fill(1));
+      expect(outcomes.slice(made)).toEqual(Array(6 - made).fill('too_many_topics'));
       expect(await begin(gateway, user('a'), 'one-more')).toEqual(['too_many_topics']);
-      expect(await begin(gateway, key, ...names(nameOf).slice(made))).not.toContain('too_many_topics');
-    }
-  });
+      expect(await begin(gateway, key, ...names.slice(made))).toEqual(Array(6 - made).fill(1));
+    },
+  );
 
   test('of bytes is given back with the topic, and is one for all without an identity', async () => {
     const gateway = await openBroker({
-      topicsMaxBytesPerClient: 4 * topicBytesOf('0'),
+      topicsMaxBytesPerClient: 4 * topicBytesOf('0', 'stream'),
       topic: { maxAgeMs: 100 },
     });
     expect(await begin(gateway, session('s1', 'address a'), '0', '1', '2')).toEqual([

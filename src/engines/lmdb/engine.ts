@@ -37,6 +37,8 @@ const sweepEveryMs = 1000;
 export class LmdbEngine implements Engine {
   readonly name = 'lmdb';
   readonly retains = true;
+  /** Half of it are pages of the file, which the kernel may free. */
+  readonly topicBytes = 1800;
   readonly #options: LmdbOptions;
   readonly #nowMs: () => number;
   readonly #queue = new AppendQueue();
