@@ -1,22 +1,21 @@
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { SluiceClient, type Subscription } from '../../src/client/index.ts';
-import { temporaryFolder } from '../engines/lmdb/fixtures.ts';
 import type { TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
 import { ofTest, opened } from '../support/opened.ts';
 import { gatewayOfTest } from '../support/sdk.ts';
+import { newFolder } from '../support/temporary.ts';
 
-let temporary: ReturnType<typeof temporaryFolder>;
+let dataDir: string;
 let gateway: TestGateway;
 
 beforeEach(() => {
-  temporary = temporaryFolder();
-  onTestFinished(() => temporary.remove());
+  dataDir = newFolder();
 });
 
 async function start(engine: string, more: Record<string, unknown> = {}): Promise<void> {
-  const folder = engine === 'lmdb' ? { dataDir: temporary.folder } : {};
+  const folder = engine === 'lmdb' ? { dataDir } : {};
   gateway = await gatewayOfTest({ engine, shutdownGraceSeconds: 0, ...folder, ...more });
 }
 

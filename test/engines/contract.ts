@@ -6,7 +6,14 @@ import { closeContract } from './contract/close.ts';
 import { expectedContract } from './contract/expected.ts';
 import { expiryContract } from './contract/expiry.ts';
 import { forgetContract } from './contract/forget.ts';
-import { acknowledgedMax, type EngineSet, numberingsMax, opener, request, ring } from './contract/harness.ts';
+import {
+  acknowledgedMax,
+  type MakeEngine,
+  numberingsMax,
+  opener,
+  request,
+  ring,
+} from './contract/harness.ts';
 import { loadContract } from './contract/load.ts';
 import { messageIdsContract } from './contract/message-ids.ts';
 
@@ -14,9 +21,9 @@ import { messageIdsContract } from './contract/message-ids.ts';
  * The contract in prose of `src/topics/engine.ts`, as tests. A new engine's test file calls this with its name and a
  * way to make it; nothing else is needed to know that it keeps the contract.
  */
-export function engineContract(name: string, set: EngineSet): void {
+export function engineContract(name: string, newStore: () => MakeEngine): void {
   describe(`the contract of engines, kept by ${name}`, () => {
-    const opened = opener(set);
+    const opened = opener(newStore);
     appendContract(opened);
     messageIdsContract(opened);
     expectedContract(opened);
@@ -27,8 +34,7 @@ export function engineContract(name: string, set: EngineSet): void {
     closeContract(opened);
 
     test('an append before it was opened is refused', async () => {
-      const under = await set();
-      const engine = await under.make({
+      const engine = await newStore()({
         nowMs: () => 0,
         ring,
         isState: () => false,
@@ -39,7 +45,6 @@ export function engineContract(name: string, set: EngineSet): void {
       const [outcome] = await engine.append([request('a')]);
       expect(outcome?.ok).toBe(false);
       await engine.close();
-      await under.cleanUp?.();
     });
   });
 }

@@ -4,10 +4,7 @@ import { messageIdBytes, messageIdWindowMs } from '../../src/topics/message-id-b
 import { request } from './contract/harness.ts';
 import { engineContract } from './contract.ts';
 
-engineContract('memory', () => ({
-  make: ({ nowMs, isState, numberingsMax, messageIds, acknowledged }) =>
-    new MemoryEngine({ nowMs, isState, numberingsMax, messageIds, acknowledged }),
-}));
+engineContract('memory', () => (options) => new MemoryEngine(options));
 
 test('the memory engine feeds publications together that follow each other in one topic', async () => {
   const fed: (readonly [string, number[]])[] = [];

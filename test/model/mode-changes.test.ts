@@ -1,12 +1,14 @@
+import { rmSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LmdbEngine } from '../../src/engines/lmdb/engine.ts';
 import type { Mode, Position, Publication, Subscription } from '../../src/protocol/frames.ts';
 import type { ServerFrame } from '../../src/protocol/server-frames.ts';
-import { retention, temporaryFolder } from '../engines/lmdb/fixtures.ts';
+import { retention } from '../engines/lmdb/fixtures.ts';
 import { decode } from '../fanout/fixtures.ts';
 import { makeGateway } from '../sessions/fixtures.ts';
 import { codecs } from '../support/codecs.ts';
+import { newFolder } from '../support/temporary.ts';
 import { json } from '../topics/fixtures.ts';
 
 /**
@@ -129,7 +131,7 @@ function numberOf({ payload }: Pick<Publication, 'payload'>): number {
 }
 
 class Life {
-  readonly folder = temporaryFolder();
+  readonly #dataDir = newFolder();
   readonly maxPublications: number;
   readonly clients = [new Client(topic), new Client('x:*')];
   readonly published: Published[] = [];
@@ -149,7 +151,7 @@ class Life {
     this.mode = mode;
     const limits = { ...retention, maxPublications: this.maxPublications, mode };
     this.#engine = new LmdbEngine({
-      dataDir: this.folder.folder,
+      dataDir: this.#dataDir,
       sync: false,
       historyMaxBytes: 2 ** 28,
       retention: () => limits,
@@ -212,7 +214,7 @@ class Life {
 
   async end(): Promise<void> {
     await this.#engine?.close();
-    this.folder.remove();
+    rmSync(this.#dataDir, { recursive: true, force: true });
   }
 
   async #pass(): Promise<void> {

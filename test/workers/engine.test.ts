@@ -17,14 +17,16 @@ function togetherWith(parent: MemoryEngine, worker: WorkerEngine): Engine {
   return Object.defineProperty(worker, 'messageIdBytes', { get: () => parent.messageIdBytes });
 }
 
-engineContract('a worker, whose engine is in the parent process', () => ({
-  make: async ({ nowMs, ring: limits, isState, numberingsMax, messageIds, acknowledged }) => {
-    const engine = new MemoryEngine({ nowMs, isState, numberingsMax, messageIds, acknowledged });
-    const topic = { ...limits, ttlMs: undefined };
-    const parent = await makeParent({ engine, topic, isState, nowMs, keepsTopics: false });
-    return togetherWith(engine, parent.join({ numberingsMax, acknowledged }).worker);
-  },
-}));
+engineContract(
+  'a worker, whose engine is in the parent process',
+  () =>
+    async ({ nowMs, ring: limits, isState, numberingsMax, messageIds, acknowledged }) => {
+      const engine = new MemoryEngine({ nowMs, isState, numberingsMax, messageIds, acknowledged });
+      const topic = { ...limits, ttlMs: undefined };
+      const parent = await makeParent({ engine, topic, isState, nowMs, keepsTopics: false });
+      return togetherWith(engine, parent.join({ numberingsMax, acknowledged }).worker);
+    },
+);
 
 class Feed {
   readonly heard: string[] = [];

@@ -1,17 +1,13 @@
-import { afterEach } from 'vitest';
 import type { PublishFields } from '../../../src/protocol/frames.ts';
 import type { AcknowledgedLimits } from '../../../src/topics/acknowledged.ts';
 import type { AppendOutcome, AppendRequest, Engine, EngineFeed } from '../../../src/topics/engine.ts';
 import { type MessageIdLimits, messageIdLimits } from '../../../src/topics/message-id-budget.ts';
 import type { StoredPublication } from '../../../src/topics/publication.ts';
+import { ofTest } from '../../support/opened.ts';
 import { FakeClock, fields } from '../../topics/fixtures.ts';
 
-export interface EngineUnderTest {
-  /** An engine that is not open yet. Those of one `EngineUnderTest` share what is stored. */
-  make(options: EngineTestOptions): Engine | Promise<Engine>;
-  /** Of what the engines of one test have stored. */
-  cleanUp?(): void | Promise<void>;
-}
+/** Makes an engine that is not open yet. Those that one of these makes share what is stored. */
+export type MakeEngine = (options: EngineTestOptions) => Engine | Promise<Engine>;
 
 export interface EngineTestOptions {
   readonly nowMs: () => number;
@@ -78,24 +74,14 @@ export function positions(outcomes: readonly AppendOutcome[]) {
   );
 }
 
-export type EngineSet = () => EngineUnderTest | Promise<EngineUnderTest>;
-
-/** Opens an engine of a set of its own, and opens further ones of the same set. After the test all are closed. */
-export function opener(set: EngineSet) {
-  let cleanUps: (() => void | Promise<void>)[] = [];
-
-  afterEach(async () => {
-    for (const cleanUp of cleanUps.reverse()) await cleanUp();
-    cleanUps = [];
-  });
-
+/** Opens an engine with a store of its own, and opens further ones of the same store. After the test all are closed. */
+export function opener(newStore: () => MakeEngine) {
   return async (messageIds = messageIdLimits) => {
-    const under = await set();
-    cleanUps.push(() => under.cleanUp?.());
+    const make = newStore();
     const clock = new FakeClock();
     const reopen = async () => {
       const feed = new RecordingFeed();
-      const engine = await under.make({
+      const engine = await make({
         nowMs: clock.read,
         ring,
         isState: (topic) => topic.startsWith('state'),
@@ -103,8 +89,7 @@ export function opener(set: EngineSet) {
         messageIds,
         acknowledged: acknowledgedMax,
       });
-      await engine.open(feed);
-      cleanUps.push(() => engine.close());
+      await ofTest(engine).open(feed);
       return { engine, feed };
     };
     return { ...(await reopen()), clock, reopen };

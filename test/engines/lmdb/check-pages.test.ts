@@ -1,18 +1,17 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { pageFault } from '../../../src/engines/lmdb/check-pages.ts';
 import { Store } from '../../../src/engines/lmdb/store.ts';
-import { temporaryFolder } from './fixtures.ts';
+import { newFolder } from '../../support/temporary.ts';
 
 const pageBytes = 4096;
-let temporary: ReturnType<typeof temporaryFolder>;
+let folder: string;
 let path: string;
 beforeEach(() => {
-  temporary = temporaryFolder();
-  path = join(temporary.folder, 'data.mdb');
+  folder = newFolder();
+  path = join(folder, 'data.mdb');
 });
-afterEach(() => temporary.remove());
 
 /** Numbers from 0 to below `limit`, the same ones each time. */
 function random(seed: number) {
@@ -26,7 +25,7 @@ function random(seed: number) {
 /** Commits puts and removals of values of all sizes, so that pages are freed and used again. */
 async function filled(commits: number, sync = false, look: () => void = () => undefined) {
   const next = random(commits);
-  const store = new Store(temporary.folder, sync);
+  const store = new Store(folder, sync);
   for (let i = 0; i < commits; i++) {
     await store.commit(() => {
       for (let n = next(40); n >= 0; n--) {

@@ -4,28 +4,26 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { DataDir, kernelBootId } from '../../../src/engines/lmdb/data-dir.ts';
 import { Store } from '../../../src/engines/lmdb/store.ts';
+import { ofTest } from '../../support/opened.ts';
+import { newFolder } from '../../support/temporary.ts';
 import { summary } from '../../topics/fixtures.ts';
-import { loaded, offsets, request, requests, Stored, temporaryFolder } from './fixtures.ts';
+import { loaded, offsets, request, requests, Stored } from './fixtures.ts';
 
 let stored: Stored;
-let backup: ReturnType<typeof temporaryFolder>;
+let backup: string;
 let warned: string[];
 beforeEach(() => {
-  stored = new Stored();
-  backup = temporaryFolder();
+  stored = ofTest(new Stored());
+  backup = newFolder();
   warned = [];
   vi.spyOn(process, 'emitWarning').mockImplementation((_, options) => {
     warned.push((options as unknown as { code: string }).code);
   });
 });
-afterEach(async () => {
-  vi.restoreAllMocks();
-  await stored.cleanUp();
-  backup.remove();
-});
+afterEach(() => void vi.restoreAllMocks());
 
 const check = () => Promise.resolve();
-const copyName = () => join(backup.folder, 'copy');
+const copyName = () => join(backup, 'copy');
 
 /** A gateway that publishes, and ends in order. Returns where its topics are. */
 async function run(count = 2, sync = false) {
@@ -189,8 +187,8 @@ test('the topics of an earlier version, which did not note its files, begin anew
 
 test('only the data put back under a newer marker is refused: put back the whole folder', async () => {
   await run();
-  cpSync(join(stored.folder, 'data.mdb'), join(backup.folder, 'data.mdb'));
+  cpSync(join(stored.folder, 'data.mdb'), join(backup, 'data.mdb'));
   await run();
-  cpSync(join(backup.folder, 'data.mdb'), join(stored.folder, 'data.mdb'));
+  cpSync(join(backup, 'data.mdb'), join(stored.folder, 'data.mdb'));
   await expect(stored.open({ check })).rejects.toMatchObject({ code: 'ERR_DATA_DIR_DAMAGED' });
 });

@@ -1,8 +1,9 @@
 import { readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { checkData } from '../../../src/engines/lmdb/check.ts';
 import type { LmdbEngine } from '../../../src/engines/lmdb/engine.ts';
+import { ofTest } from '../../support/opened.ts';
 import { factsOf, json, summary } from '../../topics/fixtures.ts';
 import { bundle } from './crash/bundle.ts';
 import { Feed, request, requests, Stored } from './fixtures.ts';
@@ -18,10 +19,9 @@ beforeAll(async () => {
 afterAll(() => rmSync(script));
 const check = (folder: string, signal?: AbortSignal) => checkData(folder, signal, [script]);
 beforeEach(() => {
-  stored = new Stored();
+  stored = ofTest(new Stored());
   data = join(stored.folder, 'data.mdb');
 });
-afterEach(() => stored.cleanUp());
 
 const topics = Array.from({ length: 40 }, (_, i) => `topic-${i}`);
 const pageBytes = 4096;

@@ -1,17 +1,14 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { DataDir } from '../../../src/engines/lmdb/data-dir.ts';
 import { Store } from '../../../src/engines/lmdb/store.ts';
-import { temporaryFolder } from './fixtures.ts';
+import { newFolder } from '../../support/temporary.ts';
 
-let temporary: ReturnType<typeof temporaryFolder>;
 let folder: string;
 beforeEach(() => {
-  temporary = temporaryFolder();
-  folder = join(temporary.folder, 'data.d');
+  folder = join(newFolder(), 'data.d');
 });
-afterEach(() => temporary.remove());
 
 /** A gateway that was here and ended in this way. */
 async function left({ sync, clean, bootId }: { sync: boolean; clean: boolean; bootId: string }) {
@@ -23,7 +20,7 @@ async function left({ sync, clean, bootId }: { sync: boolean; clean: boolean; bo
 
 describe('the data folder', () => {
   test('is made, with the folders above it', async () => {
-    folder = join(temporary.folder, 'a', 'b');
+    folder = join(folder, 'a', 'b');
     const dir = await DataDir.take(folder, 'boot');
     expect([dir.wasSetAside, existsSync(folder)]).toEqual([false, true]);
     await dir.release(true);

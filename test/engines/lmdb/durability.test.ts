@@ -3,16 +3,14 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Store } from '../../../src/engines/lmdb/store.ts';
+import { ofTest } from '../../support/opened.ts';
 import { failingStore, request, Stored } from './fixtures.ts';
 
 let stored: Stored;
 beforeEach(() => {
-  stored = new Stored();
+  stored = ofTest(new Stored());
 });
-afterEach(async () => {
-  vi.restoreAllMocks();
-  await stored.cleanUp();
-});
+afterEach(() => void vi.restoreAllMocks());
 
 function marker(): { clean: boolean; synced: boolean; bootId: string; holdsData: boolean } {
   return JSON.parse(readFileSync(join(stored.folder, 'sluice.json'), 'utf8'));

@@ -7,14 +7,14 @@ import { Store } from '../../../src/engines/lmdb/store.ts';
 import { publishOf } from '../../../src/protocol/publication.ts';
 import { messageIdBytes, messageIdWindowMs } from '../../../src/topics/message-id-budget.ts';
 import type { Payer } from '../../../src/topics/payer.ts';
+import { ofTest } from '../../support/opened.ts';
 import { json, openBroker, publishOne, summary } from '../../topics/fixtures.ts';
 import { failingStore, loaded, request, requests, Stored } from './fixtures.ts';
 
 let stored: Stored;
 beforeEach(() => {
-  stored = new Stored();
+  stored = ofTest(new Stored());
 });
-afterEach(() => stored.cleanUp());
 
 describe('group commit', () => {
   test('what is asked for in one turn is one transaction', async () => {

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { failedRestMs } from '../../../src/engines/lmdb/database.ts';
 import {
   freeAgainBytes,
@@ -10,14 +10,14 @@ import {
 } from '../../../src/engines/lmdb/disk-room.ts';
 import type { LmdbEngine } from '../../../src/engines/lmdb/engine.ts';
 import { Store } from '../../../src/engines/lmdb/store.ts';
+import { ofTest } from '../../support/opened.ts';
 import { summary } from '../../topics/fixtures.ts';
 import { Feed, failingStore, loaded, offsets, request, Stored } from './fixtures.ts';
 
 let stored: Stored;
 beforeEach(() => {
-  stored = new Stored();
+  stored = ofTest(new Stored());
 });
-afterEach(() => stored.cleanUp());
 
 /** Appends as soon as the engine tries the store again: it rests after a failure. */
 function appendedAgain(engine: LmdbEngine) {

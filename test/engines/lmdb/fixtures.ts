@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { LmdbEngine } from '../../../src/engines/lmdb/engine.ts';
 import type { Retention } from '../../../src/engines/lmdb/head.ts';
 import type { LmdbOptions } from '../../../src/engines/lmdb/options.ts';
@@ -8,12 +5,8 @@ import { Store } from '../../../src/engines/lmdb/store.ts';
 import type { PublishFields } from '../../../src/protocol/frames.ts';
 import type { AppendRequest, EngineFeed, StoredTopic } from '../../../src/topics/engine.ts';
 import type { StoredPublication } from '../../../src/topics/publication.ts';
+import { newFolder } from '../../support/temporary.ts';
 import { FakeClock, fields } from '../../topics/fixtures.ts';
-
-export function temporaryFolder(): { folder: string; remove: () => void } {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-lmdb-'));
-  return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
-}
 
 export const retention: Retention = {
   mode: 'stream',
@@ -41,14 +34,9 @@ type More = Partial<Omit<LmdbOptions, 'retention'>> & { readonly retention?: Par
 
 /** Engines of one folder, one after the other. */
 export class Stored {
-  readonly folder: string;
+  readonly folder = newFolder();
   readonly clock = new FakeClock(1_700_000_000_000);
-  readonly remove: () => void;
   readonly #open = new Set<LmdbEngine>();
-
-  constructor() {
-    ({ folder: this.folder, remove: this.remove } = temporaryFolder());
-  }
 
   make({ retention: own, ...more }: More = {}): LmdbEngine {
     return new LmdbEngine({
@@ -69,9 +57,8 @@ export class Stored {
     return { engine, feed };
   }
 
-  async cleanUp(): Promise<void> {
+  async close(): Promise<void> {
     for (const engine of this.#open) await engine.close();
-    this.remove();
   }
 }
 

@@ -1,22 +1,21 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { loadConfig } from '../../../src/config.ts';
 import { startServer } from '../../../src/server.ts';
 import type { TestGateway } from '../../support/gateway.ts';
 import { type Frame, JsonClient } from '../../support/json-client.ts';
 import { publishRequest, RawSocket } from '../../support/raw-socket.ts';
 import { gatewayOfTest } from '../../support/sdk.ts';
-import { temporaryFolder } from './fixtures.ts';
+import { newFile, newFolder } from '../../support/temporary.ts';
 
-let temporary: ReturnType<typeof temporaryFolder>;
+let dataDir: string;
 beforeEach(() => {
-  temporary = temporaryFolder();
-  onTestFinished(() => temporary.remove());
+  dataDir = newFolder();
 });
 
 function start(more: Record<string, unknown> = {}, file?: string): Promise<TestGateway> {
-  const flags = { engine: 'lmdb', dataDir: temporary.folder, shutdownGraceSeconds: 0, ...more };
+  const flags = { engine: 'lmdb', dataDir, shutdownGraceSeconds: 0, ...more };
   return gatewayOfTest(flags, file);
 }
 
@@ -33,10 +32,7 @@ async function subscribe(client: JsonClient, subscription: Record<string, unknow
 const dataOf = (frames: readonly Frame[]) => frames.map((frame) => frame['data']);
 
 describe('a namespace with another mode after a restart', () => {
-  const configuration = temporaryFolder();
-  const file = join(configuration.folder, 'sluice.yaml');
-  writeFileSync(file, 'namespaces: { x: { mode: state } }\n');
-  afterAll(() => configuration.remove());
+  const file = newFile('sluice.yaml', 'namespaces: { x: { mode: state } }\n');
   const startInStateMode = () => start({}, file);
 
   /** Has had everything of `x:a`, by its name and by a pattern. Returns where it would continue. */
@@ -117,7 +113,7 @@ describe('a gateway on lmdb', () => {
     const gateway = await start();
     const client = await JsonClient.open(gateway.wsUrl);
     const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
-    rmSync(join(temporary.folder, 'data.mdb'));
+    rmSync(join(dataDir, 'data.mdb'));
     await gateway.post('/api/publish', JSON.stringify({ topic: 'stats', type: 'update', data: 1 }));
     expect(await client.until(({ type }) => type === 'gatewayState')).toMatchObject({ degraded: true });
     const late = await JsonClient.open(gateway.wsUrl);
@@ -172,9 +168,9 @@ describe('a gateway on lmdb', () => {
     const position = await publish(first, 'stats', 1);
     await first.close();
     const signal = AbortSignal.abort();
-    const flags = { engine: 'lmdb', dataDir: temporary.folder, port: 0, logLevel: 'silent' };
+    const flags = { engine: 'lmdb', dataDir, port: 0, logLevel: 'silent' };
     await expect(startServer(loadConfig({ flags }), { signal })).rejects.toBe(signal.reason);
-    const marker = readFileSync(join(temporary.folder, 'sluice.json'), 'utf8');
+    const marker = readFileSync(join(dataDir, 'sluice.json'), 'utf8');
     expect(JSON.parse(marker)).toMatchObject({ clean: true });
     expect(await publish(await start(), 'stats', 2)).toEqual({ ...position, offset: 2 });
   });
@@ -189,7 +185,7 @@ describe('a gateway on lmdb', () => {
     await start();
     await expect(start()).rejects.toMatchObject({
       code: 'ERR_DATA_DIR_IN_USE',
-      message: expect.stringContaining(temporary.folder),
+      message: expect.stringContaining(dataDir),
     });
   });
 

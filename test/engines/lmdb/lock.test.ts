@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Lock, takeLock } from '../../../src/engines/lmdb/lock.ts';
 import { takeNumberedLock } from '../../../src/engines/lmdb/numbered-lock.ts';
 import { isListening, listenAt } from '../../../src/unix-sockets.ts';
-import { temporaryFolder } from './fixtures.ts';
+import { newFolder } from '../../support/temporary.ts';
 
 /** What happens before and after the next socket begins to listen, once. */
 let beforeListening: (() => Promise<void>) | undefined;
@@ -18,15 +18,12 @@ const listen: typeof listenAt = async (...args) => {
   return close;
 };
 
-let temporary: ReturnType<typeof temporaryFolder>;
 let folder: string;
 beforeEach(() => {
-  temporary = temporaryFolder();
-  ({ folder } = temporary);
+  folder = newFolder();
 });
 afterEach(() => {
   beforeListening = afterListening = undefined;
-  temporary.remove();
 });
 
 const locks = () => readdirSync(folder).sort();
@@ -58,8 +55,7 @@ describe('the lock of a folder', () => {
   });
 
   test.runIf(process.platform === 'linux')('is the same by every path, and without its files', async () => {
-    const parent = temporaryFolder();
-    const other = join(parent.folder, 'other');
+    const other = join(newFolder(), 'other');
     symlinkSync(folder, other);
     const lock = await takeLock(folder);
     expect(await takeLock(other)).toBeUndefined();
@@ -69,7 +65,6 @@ describe('the lock of a folder', () => {
     const next = await takeLock(other);
     expect(next).toBeDefined();
     next?.release();
-    parent.remove();
   });
 
   test.runIf(process.platform === 'linux')(

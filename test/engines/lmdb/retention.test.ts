@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { appendAll } from '../../../src/engines/lmdb/append-batch.ts';
 import type { Retention, TopicHead } from '../../../src/engines/lmdb/head.ts';
 import { topicRange } from '../../../src/engines/lmdb/keys.ts';
@@ -8,8 +8,10 @@ import { Topics } from '../../../src/engines/lmdb/topics.ts';
 import type { PublishFields } from '../../../src/protocol/frames.ts';
 import { messageIdWindowMs } from '../../../src/topics/message-id-budget.ts';
 import { StoredPublication } from '../../../src/topics/publication.ts';
+import { ofTest } from '../../support/opened.ts';
+import { newFolder } from '../../support/temporary.ts';
 import { fields } from '../../topics/fixtures.ts';
-import { offsets, retention, temporaryFolder } from './fixtures.ts';
+import { offsets, retention } from './fixtures.ts';
 
 const enough = 2 ** 40;
 /** What one publication of these tests costs. */
@@ -17,8 +19,7 @@ const cost = new StoredPublication(fields('t'), 1, 1, 0, 0).bytes;
 
 /** The store and its topics, without the engine's turns and timers. */
 class Kept {
-  readonly #folder = temporaryFolder();
-  readonly #store = new Store(this.#folder.folder, false);
+  readonly #store = new Store(newFolder(), false);
   nowMs = 1_000_000;
   topics: Topics;
   readonly limits: Retention;
@@ -77,24 +78,17 @@ class Kept {
     return this.#store.commit(work);
   }
 
-  async end(): Promise<void> {
-    await this.#store.close();
-    this.#folder.remove();
+  close(): Promise<void> {
+    return this.#store.close();
   }
 }
 
 let kept: Kept;
-let all: Kept[] = [];
 const using = (limits: Partial<Retention> = {}, numberingsMax?: number) => {
-  kept = new Kept(limits, numberingsMax);
-  all.push(kept);
+  kept = ofTest(new Kept(limits, numberingsMax));
   return kept;
 };
-beforeEach(() => using());
-afterEach(async () => {
-  for (const each of all) await each.end();
-  all = [];
-});
+beforeEach(() => void using());
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 

@@ -15,27 +15,25 @@ afterAll(() => redis.remove());
 
 engineContract('redis', () => {
   const prefix = `set${sets++}`;
-  return {
-    make: ({ nowMs, ring, isState, numberingsMax, messageIds, acknowledged }) =>
-      new ReplicaEngine({
-        upstream: new RedisUpstream({
-          server: {
-            ...{
-              urls: [redis.url],
-              kind: 'single',
-              sentinelName: '',
-              username: undefined,
-              password: undefined,
-            },
-            timeoutMs: 5000,
+  return ({ nowMs, ring, isState, numberingsMax, messageIds, acknowledged }) =>
+    new ReplicaEngine({
+      upstream: new RedisUpstream({
+        server: {
+          ...{
+            urls: [redis.url],
+            kind: 'single',
+            sentinelName: '',
+            username: undefined,
+            password: undefined,
           },
-          prefix,
-          minReplicas: 0,
-          retention: (topic) => ({ ...ring, mode: isState(topic) ? 'state' : 'stream' }),
-          numberingsMax,
-          nowMs,
-        }),
-        ...{ messageIds, acknowledged, nowMs },
+          timeoutMs: 5000,
+        },
+        prefix,
+        minReplicas: 0,
+        retention: (topic) => ({ ...ring, mode: isState(topic) ? 'state' : 'stream' }),
+        numberingsMax,
+        nowMs,
       }),
-  };
+      ...{ messageIds, acknowledged, nowMs },
+    });
 });
