@@ -24,8 +24,6 @@ export namespace sluice {
             call?: (sluice.v1.Call.$Properties|null);
             setKeys?: (sluice.v1.SetKeys.$Properties|null);
             command?: ("connect"|"subscribe"|"unsubscribe"|"publish"|"history"|"presence"|"status"|"refresh"|"ping"|"call"|"setKeys");
-            static create(properties: sluice.v1.ClientFrame.$Shape): sluice.v1.ClientFrame & sluice.v1.ClientFrame.$Shape;
-            static create(properties?: sluice.v1.ClientFrame.$Properties): sluice.v1.ClientFrame;
             static encode(message: sluice.v1.ClientFrame.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.ClientFrame & sluice.v1.ClientFrame.$Shape;
         }
@@ -75,8 +73,6 @@ export namespace sluice {
             token: string;
             client: string;
             capabilities: string[];
-            static create(properties: sluice.v1.Connect.$Shape): sluice.v1.Connect & sluice.v1.Connect.$Shape;
-            static create(properties?: sluice.v1.Connect.$Properties): sluice.v1.Connect;
             static encode(message: sluice.v1.Connect.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Connect & sluice.v1.Connect.$Shape;
         }
@@ -98,8 +94,6 @@ export namespace sluice {
             constructor(properties?: sluice.v1.Subscribe.$Properties);
             $unknowns?: Uint8Array[];
             subscriptions: sluice.v1.Subscription.$Properties[];
-            static create(properties: sluice.v1.Subscribe.$Shape): sluice.v1.Subscribe & sluice.v1.Subscribe.$Shape;
-            static create(properties?: sluice.v1.Subscribe.$Properties): sluice.v1.Subscribe;
             static encode(message: sluice.v1.Subscribe.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Subscribe & sluice.v1.Subscribe.$Shape;
         }
@@ -129,8 +123,6 @@ export namespace sluice {
             token: string;
             presence: boolean;
             keys: string[];
-            static create(properties: sluice.v1.Subscription.$Shape): sluice.v1.Subscription & sluice.v1.Subscription.$Shape;
-            static create(properties?: sluice.v1.Subscription.$Properties): sluice.v1.Subscription;
             static encode(message: sluice.v1.Subscription.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Subscription & sluice.v1.Subscription.$Shape;
         }
@@ -164,8 +156,6 @@ export namespace sluice {
             values: string[];
             number: number;
             filters: sluice.v1.Filter.$Properties[];
-            static create(properties: sluice.v1.Filter.$Shape): sluice.v1.Filter & sluice.v1.Filter.$Shape;
-            static create(properties?: sluice.v1.Filter.$Properties): sluice.v1.Filter;
             static encode(message: sluice.v1.Filter.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Filter & sluice.v1.Filter.$Shape;
         }
@@ -205,8 +195,6 @@ export namespace sluice {
             $unknowns?: Uint8Array[];
             views: number[];
             topics: string[];
-            static create(properties: sluice.v1.Unsubscribe.$Shape): sluice.v1.Unsubscribe & sluice.v1.Unsubscribe.$Shape;
-            static create(properties?: sluice.v1.Unsubscribe.$Properties): sluice.v1.Unsubscribe;
             static encode(message: sluice.v1.Unsubscribe.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Unsubscribe & sluice.v1.Unsubscribe.$Shape;
         }
@@ -228,8 +216,6 @@ export namespace sluice {
             $unknowns?: Uint8Array[];
             view: number;
             keys: string[];
-            static create(properties: sluice.v1.SetKeys.$Shape): sluice.v1.SetKeys & sluice.v1.SetKeys.$Shape;
-            static create(properties?: sluice.v1.SetKeys.$Properties): sluice.v1.SetKeys;
             static encode(message: sluice.v1.SetKeys.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.SetKeys & sluice.v1.SetKeys.$Shape;
         }
@@ -263,8 +249,6 @@ export namespace sluice {
             expectedOffset?: (number|null);
             pipelined: boolean;
             payload?: ("json"|"binary");
-            static create(properties: sluice.v1.Publish.$Shape): sluice.v1.Publish & sluice.v1.Publish.$Shape;
-            static create(properties?: sluice.v1.Publish.$Properties): sluice.v1.Publish;
             static encode(message: sluice.v1.Publish.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Publish & sluice.v1.Publish.$Shape;
         }
@@ -316,8 +300,6 @@ export namespace sluice {
             topic: string;
             after?: (number|null);
             limit: number;
-            static create(properties: sluice.v1.History.$Shape): sluice.v1.History & sluice.v1.History.$Shape;
-            static create(properties?: sluice.v1.History.$Properties): sluice.v1.History;
             static encode(message: sluice.v1.History.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.History & sluice.v1.History.$Shape;
         }
@@ -339,8 +321,6 @@ export namespace sluice {
             constructor(properties?: sluice.v1.Presence.$Properties);
             $unknowns?: Uint8Array[];
             topic: string;
-            static create(properties: sluice.v1.Presence.$Shape): sluice.v1.Presence & sluice.v1.Presence.$Shape;
-            static create(properties?: sluice.v1.Presence.$Properties): sluice.v1.Presence;
             static encode(message: sluice.v1.Presence.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Presence & sluice.v1.Presence.$Shape;
         }
@@ -359,8 +339,6 @@ export namespace sluice {
         class Status {
             constructor(properties?: sluice.v1.Status.$Properties);
             $unknowns?: Uint8Array[];
-            static create(properties: sluice.v1.Status.$Shape): sluice.v1.Status & sluice.v1.Status.$Shape;
-            static create(properties?: sluice.v1.Status.$Properties): sluice.v1.Status;
             static encode(message: sluice.v1.Status.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Status & sluice.v1.Status.$Shape;
         }
@@ -379,8 +357,6 @@ export namespace sluice {
             constructor(properties?: sluice.v1.Refresh.$Properties);
             $unknowns?: Uint8Array[];
             token: string;
-            static create(properties: sluice.v1.Refresh.$Shape): sluice.v1.Refresh & sluice.v1.Refresh.$Shape;
-            static create(properties?: sluice.v1.Refresh.$Properties): sluice.v1.Refresh;
             static encode(message: sluice.v1.Refresh.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Refresh & sluice.v1.Refresh.$Shape;
         }
@@ -401,8 +377,6 @@ export namespace sluice {
             $unknowns?: Uint8Array[];
             roundTripMs: number;
             acks: sluice.v1.Ack.$Properties[];
-            static create(properties: sluice.v1.Ping.$Shape): sluice.v1.Ping & sluice.v1.Ping.$Shape;
-            static create(properties?: sluice.v1.Ping.$Properties): sluice.v1.Ping;
             static encode(message: sluice.v1.Ping.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Ping & sluice.v1.Ping.$Shape;
         }
@@ -425,8 +399,6 @@ export namespace sluice {
             view: number;
             offset: number;
             epoch: string;
-            static create(properties: sluice.v1.Ack.$Shape): sluice.v1.Ack & sluice.v1.Ack.$Shape;
-            static create(properties?: sluice.v1.Ack.$Properties): sluice.v1.Ack;
             static encode(message: sluice.v1.Ack.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Ack & sluice.v1.Ack.$Shape;
         }
@@ -451,8 +423,6 @@ export namespace sluice {
             json?: (Uint8Array|null);
             binary?: (Uint8Array|null);
             payload?: ("json"|"binary");
-            static create(properties: sluice.v1.Call.$Shape): sluice.v1.Call & sluice.v1.Call.$Shape;
-            static create(properties?: sluice.v1.Call.$Properties): sluice.v1.Call;
             static encode(message: sluice.v1.Call.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Call & sluice.v1.Call.$Shape;
         }
@@ -506,8 +476,6 @@ export namespace sluice {
             tokenExpiring?: (sluice.v1.TokenExpiring.$Properties|null);
             gatewayState?: (sluice.v1.GatewayState.$Properties|null);
             kind?: ("connected"|"subscribed"|"unsubscribed"|"published"|"history"|"presence"|"status"|"refreshed"|"pong"|"result"|"error"|"batch"|"reset"|"snapshot"|"joined"|"left"|"lagging"|"caughtUp"|"message"|"goingAway"|"dictionary"|"tokenExpiring"|"gatewayState");
-            static create(properties: sluice.v1.ServerFrame.$Shape): sluice.v1.ServerFrame & sluice.v1.ServerFrame.$Shape;
-            static create(properties?: sluice.v1.ServerFrame.$Properties): sluice.v1.ServerFrame;
             static encode(message: sluice.v1.ServerFrame.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.ServerFrame & sluice.v1.ServerFrame.$Shape;
         }
@@ -586,8 +554,6 @@ export namespace sluice {
             capabilities: string[];
             expiresMs: number;
             degraded: boolean;
-            static create(properties: sluice.v1.Connected.$Shape): sluice.v1.Connected & sluice.v1.Connected.$Shape;
-            static create(properties?: sluice.v1.Connected.$Properties): sluice.v1.Connected;
             static encode(message: sluice.v1.Connected.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Connected & sluice.v1.Connected.$Shape;
         }
@@ -618,8 +584,6 @@ export namespace sluice {
             subscriptions: number;
             commandsPerSecond: number;
             idleTimeoutMs: number;
-            static create(properties: sluice.v1.Limits.$Shape): sluice.v1.Limits & sluice.v1.Limits.$Shape;
-            static create(properties?: sluice.v1.Limits.$Properties): sluice.v1.Limits;
             static encode(message: sluice.v1.Limits.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Limits & sluice.v1.Limits.$Shape;
         }
@@ -644,8 +608,6 @@ export namespace sluice {
             $unknowns?: Uint8Array[];
             epoch: string;
             offset: number;
-            static create(properties: sluice.v1.Position.$Shape): sluice.v1.Position & sluice.v1.Position.$Shape;
-            static create(properties?: sluice.v1.Position.$Properties): sluice.v1.Position;
             static encode(message: sluice.v1.Position.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Position & sluice.v1.Position.$Shape;
         }
@@ -668,8 +630,6 @@ export namespace sluice {
             topic: string;
             epoch: string;
             offset: number;
-            static create(properties: sluice.v1.TopicPosition.$Shape): sluice.v1.TopicPosition & sluice.v1.TopicPosition.$Shape;
-            static create(properties?: sluice.v1.TopicPosition.$Properties): sluice.v1.TopicPosition;
             static encode(message: sluice.v1.TopicPosition.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.TopicPosition & sluice.v1.TopicPosition.$Shape;
         }
@@ -692,8 +652,6 @@ export namespace sluice {
             $unknowns?: Uint8Array[];
             after: number;
             upto: number;
-            static create(properties: sluice.v1.Range.$Shape): sluice.v1.Range & sluice.v1.Range.$Shape;
-            static create(properties?: sluice.v1.Range.$Properties): sluice.v1.Range;
             static encode(message: sluice.v1.Range.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Range & sluice.v1.Range.$Shape;
         }
@@ -714,8 +672,6 @@ export namespace sluice {
             constructor(properties?: sluice.v1.Subscribed.$Properties);
             $unknowns?: Uint8Array[];
             results: sluice.v1.SubscribeResult.$Properties[];
-            static create(properties: sluice.v1.Subscribed.$Shape): sluice.v1.Subscribed & sluice.v1.Subscribed.$Shape;
-            static create(properties?: sluice.v1.Subscribed.$Properties): sluice.v1.Subscribed;
             static encode(message: sluice.v1.Subscribed.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Subscribed & sluice.v1.Subscribed.$Shape;
         }
@@ -746,8 +702,6 @@ export namespace sluice {
             intervalMs: number;
             cursor: string;
             inbox: boolean;
-            static create(properties: sluice.v1.SubscribeResult.$Shape): sluice.v1.SubscribeResult & sluice.v1.SubscribeResult.$Shape;
-            static create(properties?: sluice.v1.SubscribeResult.$Properties): sluice.v1.SubscribeResult;
             static encode(message: sluice.v1.SubscribeResult.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.SubscribeResult & sluice.v1.SubscribeResult.$Shape;
         }
@@ -783,8 +737,6 @@ export namespace sluice {
             recovered?: (boolean|null);
             missing?: (sluice.v1.Range.$Properties|null);
             mode: sluice.v1.Mode;
-            static create(properties: sluice.v1.TopicResult.$Shape): sluice.v1.TopicResult & sluice.v1.TopicResult.$Shape;
-            static create(properties?: sluice.v1.TopicResult.$Properties): sluice.v1.TopicResult;
             static encode(message: sluice.v1.TopicResult.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.TopicResult & sluice.v1.TopicResult.$Shape;
         }
@@ -815,8 +767,6 @@ export namespace sluice {
             $unknowns?: Uint8Array[];
             views: number[];
             reason: string;
-            static create(properties: sluice.v1.Unsubscribed.$Shape): sluice.v1.Unsubscribed & sluice.v1.Unsubscribed.$Shape;
-            static create(properties?: sluice.v1.Unsubscribed.$Properties): sluice.v1.Unsubscribed;
             static encode(message: sluice.v1.Unsubscribed.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Unsubscribed & sluice.v1.Unsubscribed.$Shape;
         }
@@ -839,8 +789,6 @@ export namespace sluice {
             epoch: string;
             offset: number;
             duplicate: boolean;
-            static create(properties: sluice.v1.Published.$Shape): sluice.v1.Published & sluice.v1.Published.$Shape;
-            static create(properties?: sluice.v1.Published.$Properties): sluice.v1.Published;
             static encode(message: sluice.v1.Published.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Published & sluice.v1.Published.$Shape;
         }
@@ -868,8 +816,6 @@ export namespace sluice {
             more: boolean;
             publications: sluice.v1.Publication.$Properties[];
             missing?: (sluice.v1.Range.$Properties|null);
-            static create(properties: sluice.v1.HistoryPage.$Shape): sluice.v1.HistoryPage & sluice.v1.HistoryPage.$Shape;
-            static create(properties?: sluice.v1.HistoryPage.$Properties): sluice.v1.HistoryPage;
             static encode(message: sluice.v1.HistoryPage.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.HistoryPage & sluice.v1.HistoryPage.$Shape;
         }
@@ -906,8 +852,6 @@ export namespace sluice {
             topic: string;
             members: sluice.v1.Member.$Properties[];
             count: number;
-            static create(properties: sluice.v1.PresenceList.$Shape): sluice.v1.PresenceList & sluice.v1.PresenceList.$Shape;
-            static create(properties?: sluice.v1.PresenceList.$Properties): sluice.v1.PresenceList;
             static encode(message: sluice.v1.PresenceList.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.PresenceList & sluice.v1.PresenceList.$Shape;
         }
@@ -931,8 +875,6 @@ export namespace sluice {
             session: string;
             user: string;
             sinceMs: number;
-            static create(properties: sluice.v1.Member.$Shape): sluice.v1.Member & sluice.v1.Member.$Shape;
-            static create(properties?: sluice.v1.Member.$Properties): sluice.v1.Member;
             static encode(message: sluice.v1.Member.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Member & sluice.v1.Member.$Shape;
         }
@@ -959,8 +901,6 @@ export namespace sluice {
             messageCount: number;
             subscriptions: sluice.v1.SubscriptionStatus.$Properties[];
             timeMs: number;
-            static create(properties: sluice.v1.SessionStatus.$Shape): sluice.v1.SessionStatus & sluice.v1.SessionStatus.$Shape;
-            static create(properties?: sluice.v1.SessionStatus.$Properties): sluice.v1.SessionStatus;
             static encode(message: sluice.v1.SessionStatus.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.SessionStatus & sluice.v1.SessionStatus.$Shape;
         }
@@ -986,8 +926,6 @@ export namespace sluice {
             $unknowns?: Uint8Array[];
             topic: string;
             view: number;
-            static create(properties: sluice.v1.SubscriptionStatus.$Shape): sluice.v1.SubscriptionStatus & sluice.v1.SubscriptionStatus.$Shape;
-            static create(properties?: sluice.v1.SubscriptionStatus.$Properties): sluice.v1.SubscriptionStatus;
             static encode(message: sluice.v1.SubscriptionStatus.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.SubscriptionStatus & sluice.v1.SubscriptionStatus.$Shape;
         }
@@ -1008,8 +946,6 @@ export namespace sluice {
             constructor(properties?: sluice.v1.Refreshed.$Properties);
             $unknowns?: Uint8Array[];
             expiresMs: number;
-            static create(properties: sluice.v1.Refreshed.$Shape): sluice.v1.Refreshed & sluice.v1.Refreshed.$Shape;
-            static create(properties?: sluice.v1.Refreshed.$Properties): sluice.v1.Refreshed;
             static encode(message: sluice.v1.Refreshed.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Refreshed & sluice.v1.Refreshed.$Shape;
         }
@@ -1029,8 +965,6 @@ export namespace sluice {
             constructor(properties?: sluice.v1.Pong.$Properties);
             $unknowns?: Uint8Array[];
             timeMs: number;
-            static create(properties: sluice.v1.Pong.$Shape): sluice.v1.Pong & sluice.v1.Pong.$Shape;
-            static create(properties?: sluice.v1.Pong.$Properties): sluice.v1.Pong;
             static encode(message: sluice.v1.Pong.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Pong & sluice.v1.Pong.$Shape;
         }
@@ -1052,8 +986,6 @@ export namespace sluice {
             json?: (Uint8Array|null);
             binary?: (Uint8Array|null);
             payload?: ("json"|"binary");
-            static create(properties: sluice.v1.Result.$Shape): sluice.v1.Result & sluice.v1.Result.$Shape;
-            static create(properties?: sluice.v1.Result.$Properties): sluice.v1.Result;
             static encode(message: sluice.v1.Result.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Result & sluice.v1.Result.$Shape;
         }
@@ -1085,8 +1017,6 @@ export namespace sluice {
             message: string;
             retry: boolean;
             retryAfterMs: number;
-            static create(properties: sluice.v1.Error.$Shape): sluice.v1.Error & sluice.v1.Error.$Shape;
-            static create(properties?: sluice.v1.Error.$Properties): sluice.v1.Error;
             static encode(message: sluice.v1.Error.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Error & sluice.v1.Error.$Shape;
         }
@@ -1118,8 +1048,6 @@ export namespace sluice {
             tags: { [k: string]: string };
             removed: boolean;
             payload?: ("json"|"binary");
-            static create(properties: sluice.v1.Publication.$Shape): sluice.v1.Publication & sluice.v1.Publication.$Shape;
-            static create(properties?: sluice.v1.Publication.$Properties): sluice.v1.Publication;
             static encode(message: sluice.v1.Publication.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Publication & sluice.v1.Publication.$Shape;
         }
@@ -1169,8 +1097,6 @@ export namespace sluice {
             crc32: number;
             dictionary: number;
             cursor: string;
-            static create(properties: sluice.v1.Batch.$Shape): sluice.v1.Batch & sluice.v1.Batch.$Shape;
-            static create(properties?: sluice.v1.Batch.$Properties): sluice.v1.Batch;
             static encode(message: sluice.v1.Batch.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Batch & sluice.v1.Batch.$Shape;
         }
@@ -1217,8 +1143,6 @@ export namespace sluice {
             epoch: string;
             offset: number;
             mode: sluice.v1.Mode;
-            static create(properties: sluice.v1.Reset.$Shape): sluice.v1.Reset & sluice.v1.Reset.$Shape;
-            static create(properties?: sluice.v1.Reset.$Properties): sluice.v1.Reset;
             static encode(message: sluice.v1.Reset.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Reset & sluice.v1.Reset.$Shape;
         }
@@ -1249,8 +1173,6 @@ export namespace sluice {
             publications: sluice.v1.Publication.$Properties[];
             last: boolean;
             partial: boolean;
-            static create(properties: sluice.v1.Snapshot.$Shape): sluice.v1.Snapshot & sluice.v1.Snapshot.$Shape;
-            static create(properties?: sluice.v1.Snapshot.$Properties): sluice.v1.Snapshot;
             static encode(message: sluice.v1.Snapshot.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Snapshot & sluice.v1.Snapshot.$Shape;
         }
@@ -1288,8 +1210,6 @@ export namespace sluice {
             $unknowns?: Uint8Array[];
             topic: string;
             member?: (sluice.v1.Member.$Properties|null);
-            static create(properties: sluice.v1.Joined.$Shape): sluice.v1.Joined & sluice.v1.Joined.$Shape;
-            static create(properties?: sluice.v1.Joined.$Properties): sluice.v1.Joined;
             static encode(message: sluice.v1.Joined.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Joined & sluice.v1.Joined.$Shape;
         }
@@ -1311,8 +1231,6 @@ export namespace sluice {
             $unknowns?: Uint8Array[];
             topic: string;
             member?: (sluice.v1.Member.$Properties|null);
-            static create(properties: sluice.v1.Left.$Shape): sluice.v1.Left & sluice.v1.Left.$Shape;
-            static create(properties?: sluice.v1.Left.$Properties): sluice.v1.Left;
             static encode(message: sluice.v1.Left.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Left & sluice.v1.Left.$Shape;
         }
@@ -1333,8 +1251,6 @@ export namespace sluice {
             constructor(properties?: sluice.v1.Lagging.$Properties);
             $unknowns?: Uint8Array[];
             views: number[];
-            static create(properties: sluice.v1.Lagging.$Shape): sluice.v1.Lagging & sluice.v1.Lagging.$Shape;
-            static create(properties?: sluice.v1.Lagging.$Properties): sluice.v1.Lagging;
             static encode(message: sluice.v1.Lagging.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Lagging & sluice.v1.Lagging.$Shape;
         }
@@ -1360,8 +1276,6 @@ export namespace sluice {
             recovered: boolean;
             missing?: (sluice.v1.Range.$Properties|null);
             cursor: string;
-            static create(properties: sluice.v1.CaughtUp.$Shape): sluice.v1.CaughtUp & sluice.v1.CaughtUp.$Shape;
-            static create(properties?: sluice.v1.CaughtUp.$Properties): sluice.v1.CaughtUp;
             static encode(message: sluice.v1.CaughtUp.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.CaughtUp & sluice.v1.CaughtUp.$Shape;
         }
@@ -1390,8 +1304,6 @@ export namespace sluice {
             json?: (Uint8Array|null);
             binary?: (Uint8Array|null);
             payload?: ("json"|"binary");
-            static create(properties: sluice.v1.Message.$Shape): sluice.v1.Message & sluice.v1.Message.$Shape;
-            static create(properties?: sluice.v1.Message.$Properties): sluice.v1.Message;
             static encode(message: sluice.v1.Message.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Message & sluice.v1.Message.$Shape;
         }
@@ -1422,8 +1334,6 @@ export namespace sluice {
             $unknowns?: Uint8Array[];
             reconnectDelayMs: number;
             reason: string;
-            static create(properties: sluice.v1.GoingAway.$Shape): sluice.v1.GoingAway & sluice.v1.GoingAway.$Shape;
-            static create(properties?: sluice.v1.GoingAway.$Properties): sluice.v1.GoingAway;
             static encode(message: sluice.v1.GoingAway.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.GoingAway & sluice.v1.GoingAway.$Shape;
         }
@@ -1444,8 +1354,6 @@ export namespace sluice {
             constructor(properties?: sluice.v1.TokenExpiring.$Properties);
             $unknowns?: Uint8Array[];
             expiresMs: number;
-            static create(properties: sluice.v1.TokenExpiring.$Shape): sluice.v1.TokenExpiring & sluice.v1.TokenExpiring.$Shape;
-            static create(properties?: sluice.v1.TokenExpiring.$Properties): sluice.v1.TokenExpiring;
             static encode(message: sluice.v1.TokenExpiring.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.TokenExpiring & sluice.v1.TokenExpiring.$Shape;
         }
@@ -1465,8 +1373,6 @@ export namespace sluice {
             constructor(properties?: sluice.v1.GatewayState.$Properties);
             $unknowns?: Uint8Array[];
             degraded: boolean;
-            static create(properties: sluice.v1.GatewayState.$Shape): sluice.v1.GatewayState & sluice.v1.GatewayState.$Shape;
-            static create(properties?: sluice.v1.GatewayState.$Properties): sluice.v1.GatewayState;
             static encode(message: sluice.v1.GatewayState.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.GatewayState & sluice.v1.GatewayState.$Shape;
         }
@@ -1489,8 +1395,6 @@ export namespace sluice {
             view: number;
             data: Uint8Array;
             crc32: number;
-            static create(properties: sluice.v1.Dictionary.$Shape): sluice.v1.Dictionary & sluice.v1.Dictionary.$Shape;
-            static create(properties?: sluice.v1.Dictionary.$Properties): sluice.v1.Dictionary;
             static encode(message: sluice.v1.Dictionary.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Dictionary & sluice.v1.Dictionary.$Shape;
         }

@@ -43,10 +43,6 @@ export const sluice = $root.sluice = (() => {
                 set: $util.oneOfSetter($oneOfFields)
             });
 
-            ClientFrame.create = function(properties) {
-                return new ClientFrame(properties);
-            };
-
             ClientFrame.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -231,10 +227,6 @@ export const sluice = $root.sluice = (() => {
             Connect.prototype.client = "";
             Connect.prototype.capabilities = $util.emptyArray;
 
-            Connect.create = function(properties) {
-                return new Connect(properties);
-            };
-
             Connect.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -340,10 +332,6 @@ export const sluice = $root.sluice = (() => {
 
             Subscribe.prototype.subscriptions = $util.emptyArray;
 
-            Subscribe.create = function(properties) {
-                return new Subscribe(properties);
-            };
-
             Subscribe.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -437,10 +425,6 @@ export const sluice = $root.sluice = (() => {
             Subscription.prototype.token = "";
             Subscription.prototype.presence = false;
             Subscription.prototype.keys = $util.emptyArray;
-
-            Subscription.create = function(properties) {
-                return new Subscription(properties);
-            };
 
             Subscription.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -634,10 +618,6 @@ export const sluice = $root.sluice = (() => {
             Filter.prototype.number = 0;
             Filter.prototype.filters = $util.emptyArray;
 
-            Filter.create = function(properties) {
-                return new Filter(properties);
-            };
-
             Filter.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -784,10 +764,6 @@ export const sluice = $root.sluice = (() => {
             Unsubscribe.prototype.views = $util.emptyArray;
             Unsubscribe.prototype.topics = $util.emptyArray;
 
-            Unsubscribe.create = function(properties) {
-                return new Unsubscribe(properties);
-            };
-
             Unsubscribe.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -887,10 +863,6 @@ export const sluice = $root.sluice = (() => {
 
             SetKeys.prototype.view = 0;
             SetKeys.prototype.keys = $util.emptyArray;
-
-            SetKeys.create = function(properties) {
-                return new SetKeys(properties);
-            };
 
             SetKeys.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1010,10 +982,6 @@ export const sluice = $root.sluice = (() => {
                 get: $util.oneOfGetter($oneOfFields = ["expectedOffset"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
-
-            Publish.create = function(properties) {
-                return new Publish(properties);
-            };
 
             Publish.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1261,10 +1229,6 @@ export const sluice = $root.sluice = (() => {
                 set: $util.oneOfSetter($oneOfFields)
             });
 
-            History.create = function(properties) {
-                return new History(properties);
-            };
-
             History.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -1367,10 +1331,6 @@ export const sluice = $root.sluice = (() => {
 
             Presence.prototype.topic = "";
 
-            Presence.create = function(properties) {
-                return new Presence(properties);
-            };
-
             Presence.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -1451,10 +1411,6 @@ export const sluice = $root.sluice = (() => {
                             this[keys[i]] = properties[keys[i]];
             };
 
-            Status.create = function(properties) {
-                return new Status(properties);
-            };
-
             Status.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -1522,10 +1478,6 @@ export const sluice = $root.sluice = (() => {
             };
 
             Refresh.prototype.token = "";
-
-            Refresh.create = function(properties) {
-                return new Refresh(properties);
-            };
 
             Refresh.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1610,10 +1562,6 @@ export const sluice = $root.sluice = (() => {
 
             Ping.prototype.roundTripMs = 0;
             Ping.prototype.acks = $util.emptyArray;
-
-            Ping.create = function(properties) {
-                return new Ping(properties);
-            };
 
             Ping.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1709,10 +1657,6 @@ export const sluice = $root.sluice = (() => {
             Ack.prototype.view = 0;
             Ack.prototype.offset = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             Ack.prototype.epoch = "";
-
-            Ack.create = function(properties) {
-                return new Ack(properties);
-            };
 
             Ack.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1826,10 +1770,6 @@ export const sluice = $root.sluice = (() => {
                 get: $util.oneOfGetter($oneOfFields = ["json", "binary"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
-
-            Call.create = function(properties) {
-                return new Call(properties);
-            };
 
             Call.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1960,10 +1900,6 @@ export const sluice = $root.sluice = (() => {
                 get: $util.oneOfGetter($oneOfFields = ["connected", "subscribed", "unsubscribed", "published", "history", "presence", "status", "refreshed", "pong", "result", "error", "batch", "reset", "snapshot", "joined", "left", "lagging", "caughtUp", "message", "goingAway", "dictionary", "tokenExpiring", "gatewayState"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
-
-            ServerFrame.create = function(properties) {
-                return new ServerFrame(properties);
-            };
 
             ServerFrame.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -2262,10 +2198,6 @@ export const sluice = $root.sluice = (() => {
             Connected.prototype.expiresMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             Connected.prototype.degraded = false;
 
-            Connected.create = function(properties) {
-                return new Connected(properties);
-            };
-
             Connected.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -2426,10 +2358,6 @@ export const sluice = $root.sluice = (() => {
             Limits.prototype.commandsPerSecond = 0;
             Limits.prototype.idleTimeoutMs = 0;
 
-            Limits.create = function(properties) {
-                return new Limits(properties);
-            };
-
             Limits.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -2557,10 +2485,6 @@ export const sluice = $root.sluice = (() => {
             Position.prototype.epoch = "";
             Position.prototype.offset = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
 
-            Position.create = function(properties) {
-                return new Position(properties);
-            };
-
             Position.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -2655,10 +2579,6 @@ export const sluice = $root.sluice = (() => {
             TopicPosition.prototype.topic = "";
             TopicPosition.prototype.epoch = "";
             TopicPosition.prototype.offset = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-
-            TopicPosition.create = function(properties) {
-                return new TopicPosition(properties);
-            };
 
             TopicPosition.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -2765,10 +2685,6 @@ export const sluice = $root.sluice = (() => {
             Range.prototype.after = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             Range.prototype.upto = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
 
-            Range.create = function(properties) {
-                return new Range(properties);
-            };
-
             Range.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -2862,10 +2778,6 @@ export const sluice = $root.sluice = (() => {
             };
 
             Subscribed.prototype.results = $util.emptyArray;
-
-            Subscribed.create = function(properties) {
-                return new Subscribed(properties);
-            };
 
             Subscribed.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -2968,10 +2880,6 @@ export const sluice = $root.sluice = (() => {
                 get: $util.oneOfGetter($oneOfFields = ["recovered"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
-
-            SubscribeResult.create = function(properties) {
-                return new SubscribeResult(properties);
-            };
 
             SubscribeResult.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -3181,10 +3089,6 @@ export const sluice = $root.sluice = (() => {
                 set: $util.oneOfSetter($oneOfFields)
             });
 
-            TopicResult.create = function(properties) {
-                return new TopicResult(properties);
-            };
-
             TopicResult.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -3326,10 +3230,6 @@ export const sluice = $root.sluice = (() => {
             Unsubscribed.prototype.views = $util.emptyArray;
             Unsubscribed.prototype.reason = "";
 
-            Unsubscribed.create = function(properties) {
-                return new Unsubscribed(properties);
-            };
-
             Unsubscribed.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -3429,10 +3329,6 @@ export const sluice = $root.sluice = (() => {
             Published.prototype.epoch = "";
             Published.prototype.offset = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             Published.prototype.duplicate = false;
-
-            Published.create = function(properties) {
-                return new Published(properties);
-            };
 
             Published.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -3544,10 +3440,6 @@ export const sluice = $root.sluice = (() => {
             HistoryPage.prototype.more = false;
             HistoryPage.prototype.publications = $util.emptyArray;
             HistoryPage.prototype.missing = null;
-
-            HistoryPage.create = function(properties) {
-                return new HistoryPage(properties);
-            };
 
             HistoryPage.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -3697,10 +3589,6 @@ export const sluice = $root.sluice = (() => {
             PresenceList.prototype.members = $util.emptyArray;
             PresenceList.prototype.count = 0;
 
-            PresenceList.create = function(properties) {
-                return new PresenceList(properties);
-            };
-
             PresenceList.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -3806,10 +3694,6 @@ export const sluice = $root.sluice = (() => {
             Member.prototype.session = "";
             Member.prototype.user = "";
             Member.prototype.sinceMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-
-            Member.create = function(properties) {
-                return new Member(properties);
-            };
 
             Member.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -3920,10 +3804,6 @@ export const sluice = $root.sluice = (() => {
             SessionStatus.prototype.messageCount = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             SessionStatus.prototype.subscriptions = $util.emptyArray;
             SessionStatus.prototype.timeMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-
-            SessionStatus.create = function(properties) {
-                return new SessionStatus(properties);
-            };
 
             SessionStatus.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -4063,10 +3943,6 @@ export const sluice = $root.sluice = (() => {
             SubscriptionStatus.prototype.topic = "";
             SubscriptionStatus.prototype.view = 0;
 
-            SubscriptionStatus.create = function(properties) {
-                return new SubscriptionStatus(properties);
-            };
-
             SubscriptionStatus.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -4160,10 +4036,6 @@ export const sluice = $root.sluice = (() => {
 
             Refreshed.prototype.expiresMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
 
-            Refreshed.create = function(properties) {
-                return new Refreshed(properties);
-            };
-
             Refreshed.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -4245,10 +4117,6 @@ export const sluice = $root.sluice = (() => {
             };
 
             Pong.prototype.timeMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-
-            Pong.create = function(properties) {
-                return new Pong(properties);
-            };
 
             Pong.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -4339,10 +4207,6 @@ export const sluice = $root.sluice = (() => {
                 get: $util.oneOfGetter($oneOfFields = ["json", "binary"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
-
-            Result.create = function(properties) {
-                return new Result(properties);
-            };
 
             Result.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -4436,10 +4300,6 @@ export const sluice = $root.sluice = (() => {
             Error.prototype.message = "";
             Error.prototype.retry = false;
             Error.prototype.retryAfterMs = 0;
-
-            Error.create = function(properties) {
-                return new Error(properties);
-            };
 
             Error.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -4581,10 +4441,6 @@ export const sluice = $root.sluice = (() => {
                 get: $util.oneOfGetter($oneOfFields = ["json", "binary"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
-
-            Publication.create = function(properties) {
-                return new Publication(properties);
-            };
 
             Publication.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -4779,10 +4635,6 @@ export const sluice = $root.sluice = (() => {
             Batch.prototype.crc32 = 0;
             Batch.prototype.dictionary = 0;
             Batch.prototype.cursor = "";
-
-            Batch.create = function(properties) {
-                return new Batch(properties);
-            };
 
             Batch.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -4980,10 +4832,6 @@ export const sluice = $root.sluice = (() => {
             Reset.prototype.offset = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             Reset.prototype.mode = 0;
 
-            Reset.create = function(properties) {
-                return new Reset(properties);
-            };
-
             Reset.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -5117,10 +4965,6 @@ export const sluice = $root.sluice = (() => {
             Snapshot.prototype.publications = $util.emptyArray;
             Snapshot.prototype.last = false;
             Snapshot.prototype.partial = false;
-
-            Snapshot.create = function(properties) {
-                return new Snapshot(properties);
-            };
 
             Snapshot.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -5282,10 +5126,6 @@ export const sluice = $root.sluice = (() => {
             Joined.prototype.topic = "";
             Joined.prototype.member = null;
 
-            Joined.create = function(properties) {
-                return new Joined(properties);
-            };
-
             Joined.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -5377,10 +5217,6 @@ export const sluice = $root.sluice = (() => {
             Left.prototype.topic = "";
             Left.prototype.member = null;
 
-            Left.create = function(properties) {
-                return new Left(properties);
-            };
-
             Left.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -5471,10 +5307,6 @@ export const sluice = $root.sluice = (() => {
             };
 
             Lagging.prototype.views = $util.emptyArray;
-
-            Lagging.create = function(properties) {
-                return new Lagging(properties);
-            };
 
             Lagging.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -5568,10 +5400,6 @@ export const sluice = $root.sluice = (() => {
             CaughtUp.prototype.recovered = false;
             CaughtUp.prototype.missing = null;
             CaughtUp.prototype.cursor = "";
-
-            CaughtUp.create = function(properties) {
-                return new CaughtUp(properties);
-            };
 
             CaughtUp.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -5727,10 +5555,6 @@ export const sluice = $root.sluice = (() => {
                 set: $util.oneOfSetter($oneOfFields)
             });
 
-            Message.create = function(properties) {
-                return new Message(properties);
-            };
-
             Message.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -5832,10 +5656,6 @@ export const sluice = $root.sluice = (() => {
             GoingAway.prototype.reconnectDelayMs = 0;
             GoingAway.prototype.reason = "";
 
-            GoingAway.create = function(properties) {
-                return new GoingAway(properties);
-            };
-
             GoingAway.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -5929,10 +5749,6 @@ export const sluice = $root.sluice = (() => {
 
             TokenExpiring.prototype.expiresMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
 
-            TokenExpiring.create = function(properties) {
-                return new TokenExpiring(properties);
-            };
-
             TokenExpiring.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
@@ -6014,10 +5830,6 @@ export const sluice = $root.sluice = (() => {
             };
 
             GatewayState.prototype.degraded = false;
-
-            GatewayState.create = function(properties) {
-                return new GatewayState(properties);
-            };
 
             GatewayState.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -6103,10 +5915,6 @@ export const sluice = $root.sluice = (() => {
             Dictionary.prototype.view = 0;
             Dictionary.prototype.data = $util.newBuffer([]);
             Dictionary.prototype.crc32 = 0;
-
-            Dictionary.create = function(properties) {
-                return new Dictionary(properties);
-            };
 
             Dictionary.encode = function (message, writer, _depth) {
                 if (!writer)
