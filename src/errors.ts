@@ -78,6 +78,8 @@ export const errorTable = {
   ),
   position_conflict: lasting(134, 409, 'The newest publication of the topic is not the expected one.'),
   job_conflict: lasting(135, 409, 'The job has ended, or its progress would go backwards.'),
+  // Lasting: a publisher that tried it again would hold up the removals that make room for it.
+  too_many_keys: lasting(136, 409, 'The state topic has reached its maximum number or size of keys.'),
   rate_limited: passing(140, 429, 'Too many requests or messageIds: try again later.'),
   too_many_subscriptions: passing(141, 429, 'The session has reached its maximum number of subscriptions.'),
   too_many_views: passing(
@@ -97,8 +99,6 @@ export const errorTable = {
     'This user has reached their maximum number of connections.',
   ),
   too_many_topics: passing(146, 429, 'The maximum number of topics is reached.'),
-  // Lasting: a publisher that tried it again would hold up the removals that make room for it.
-  too_many_keys: lasting(147, 409, 'The state topic has reached its maximum number or size of keys.'),
   engine_unavailable: passing(
     150,
     503,

@@ -4,8 +4,8 @@
 const groups = [
   '100 invalid_frame unknown_command invalid_request invalid_json invalid_topic invalid_type invalid_filter payload_too_large frame_too_large not_supported unauthorized token_expired forbidden origin_not_allowed local_only',
   '116 token_not_yet_valid token_keys_unavailable denied token_revoked not_found method_not_allowed unsupported_media_type unknown_subprotocol upgrade_required',
-  '130 already_connected already_subscribed not_subscribed message_id_conflict position_conflict job_conflict',
-  '140 rate_limited too_many_subscriptions too_many_views too_many_connections too_many_connections_from_ip too_many_connections_of_user too_many_topics too_many_keys',
+  '130 already_connected already_subscribed not_subscribed message_id_conflict position_conflict job_conflict too_many_keys',
+  '140 rate_limited too_many_subscriptions too_many_views too_many_connections too_many_connections_from_ip too_many_connections_of_user too_many_topics',
   '150 engine_unavailable shutting_down internal application_unavailable',
 ];
 
