@@ -107,7 +107,7 @@ describe('a batch', () => {
     const client = await connect();
     await subscribe(client, { topic: 'c:a' });
     const items = Array.from({ length: 100 }, (_, data) => ({ topic: 'c:a', key: 'k', data }));
-    await gateway.post('/api/publish/batch', JSON.stringify(items));
+    await gateway.publish(items);
     const batch = await client.until((frame) => frame['upto'] === 100);
     expect((batch['messages'] as Frame[]).map(({ data }) => data)).toEqual([99]);
   });

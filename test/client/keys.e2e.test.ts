@@ -8,10 +8,7 @@ import { gatewayOfFile } from '../support/sdk.ts';
 const gateway = gatewayOfFile({ connectionsMaxPerIp: 1000, handshakesPerSecondPerIp: 10_000 });
 
 async function change(topic: string, values: Readonly<Record<string, number>>): Promise<void> {
-  for (const [key, data] of Object.entries(values)) {
-    const response = await gateway.post('/api/publish', JSON.stringify({ topic, key, data }));
-    expect(response.status).toBe(200);
-  }
+  for (const [key, data] of Object.entries(values)) await gateway.publish({ topic, key, data });
 }
 
 const shown = (grid: Subscription) =>

@@ -244,8 +244,8 @@ describe('the options of older systems', () => {
     const client = await new OldClient(`ws://127.0.0.1:${other.port}/market/ws`).opened();
     client.send({ type: 'subscribe', symbol: 'X' });
     await client.ask({ type: 'get_status' }, 'status');
-    await other.post('/api/publish', JSON.stringify({ topic: 'market:X', type: 'tick', data: 1 }));
-    await other.post('/api/publish', JSON.stringify({ topic: 'prices:X', type: 'tick', data: 2 }));
+    await other.publish({ topic: 'market:X', type: 'tick', data: 1 });
+    await other.publish({ topic: 'prices:X', type: 'tick', data: 2 });
     expect(await client.message('tick')).toMatchObject({ symbol: 'X', data: 2 });
     await client.close();
     await other.close();

@@ -64,11 +64,8 @@ const offsetsOf = (events: readonly Record<string, unknown>[], topic: string) =>
     .map(({ offset }) => offset);
 
 /** At each gateway in turn. */
-async function publish(items: readonly object[], turn = 0): Promise<void> {
-  const gateway = gateways[turn % gateways.length] as TestGateway;
-  const answer = await gateway.post('/api/publish/batch', JSON.stringify(items), { 'x-api-key': apiKey });
-  expect(answer.status).toBe(200);
-}
+const publish = (items: readonly object[], turn = 0) =>
+  (gateways[turn % gateways.length] as TestGateway).publish(items, { 'x-api-key': apiKey });
 
 /** Polls one after the other, as a client without a library does. */
 class Poller {
@@ -157,9 +154,8 @@ describe.each(names)('behind %s without stickiness', (name) => {
 });
 
 /** Sessions by polls that a gateway has opened. */
-async function polledAt({ url }: TestGateway): Promise<string | undefined> {
-  const metrics = await (await fetch(`${url}/metrics`, { headers: { 'x-api-key': apiKey } })).text();
-  return /^sluice_connections_total\{transport="poll"\} (\d+)$/m.exec(metrics)?.[1];
+function polledAt(gateway: TestGateway): Promise<number> {
+  return gateway.metric('sluice_connections_total{transport="poll"}', { 'x-api-key': apiKey });
 }
 
 /** Ends every WebSocket at one of the gateways. */

@@ -26,11 +26,7 @@ async function explain(localAddress?: string, path = '/ws') {
   return socket.answer();
 }
 
-async function rejected(reason: string): Promise<number> {
-  const text = await (await fetch(`${gateway.url}/metrics`)).text();
-  const line = new RegExp(`^sluice_connections_rejected_total\\{reason="${reason}"\\} (\\d+)$`, 'm');
-  return Number(line.exec(text)?.[1] ?? 0);
-}
+const rejected = (reason: string) => gateway.metric(`sluice_connections_rejected_total{reason="${reason}"}`);
 
 async function token(user: string, expiresIn = '1h', claims: object = { topics: [] }): Promise<string> {
   return signToken({ sub: user, ...claims }, { expiresIn });

@@ -12,16 +12,12 @@ function connect(): Promise<JsonClient> {
   return opened(JsonClient.open(gateway.wsUrl));
 }
 
-async function publish(topic: string, fields: Record<string, unknown> = {}): Promise<Frame> {
-  const answer = await gateway.post('/api/publish', JSON.stringify({ topic, type: 'e', ...fields }));
-  expect(answer.status).toBe(200);
-  return (await answer.json()) as Frame;
-}
+const publish = (topic: string, fields: Record<string, unknown> = {}) =>
+  gateway.publish({ topic, type: 'e', ...fields });
 
-async function publishMany(topic: string, count: number): Promise<Frame> {
-  let last: Frame | undefined;
-  for (let i = 0; i < count; i++) last = await publish(topic, { data: i });
-  return last as Frame;
+async function publishMany(topic: string, count: number) {
+  for (let i = 1; i < count; i++) await publish(topic, { data: i - 1 });
+  return publish(topic, { data: count - 1 });
 }
 
 async function subscribe(client: JsonClient, subscription: Record<string, unknown>): Promise<Frame> {
@@ -232,7 +228,7 @@ describe('a subscription with an interval', () => {
     await publish('t', { key: 'a', data: 0 });
     await client.count('t', 1);
     const items = range(1, 41).map((i) => ({ topic: 't', type: 'e', key: `k${i % 2}`, data: i }));
-    await gateway.post('/api/publish/batch', JSON.stringify(items));
+    await gateway.publish(items);
     const batch = await client.until((frame) => frame.type === 'batch');
     expect(batch).toMatchObject({ after: 1, upto: 41 });
     expect((batch['messages'] as Frame[]).map(({ key, data }) => [key, data])).toEqual([

@@ -13,11 +13,8 @@ function connect(query = ''): Promise<JsonClient> {
   return opened(JsonClient.open(gateway.wsUrl + query));
 }
 
-async function publish(topic: string, fields: Record<string, unknown> = {}): Promise<number> {
-  const answer = await gateway.post('/api/publish', JSON.stringify({ topic, type: 'e', ...fields }));
-  expect(answer.status).toBe(200);
-  return ((await answer.json()) as { offset: number }).offset;
-}
+const publish = async (topic: string, fields: Record<string, unknown> = {}) =>
+  (await gateway.publish({ topic, type: 'e', ...fields })).offset;
 
 interface Grants {
   readonly user?: string;

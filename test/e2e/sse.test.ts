@@ -37,10 +37,8 @@ function wholeChunks(response: string): string {
   }
 }
 
-async function publish(topic: string, data: unknown, more: Record<string, unknown> = {}): Promise<void> {
-  const answer = await gateway.post('/api/publish', JSON.stringify({ topic, type: 'e', data, ...more }));
-  expect(answer.status).toBe(200);
-}
+const publish = (topic: string, data: unknown, more: Record<string, unknown> = {}) =>
+  gateway.publish({ topic, type: 'e', data, ...more });
 
 const dataOf = (client: SseClient) => client.publications.map(({ data }) => data);
 const range = (after: number, upto: number) => Array.from({ length: upto - after }, (_, i) => after + i + 1);
@@ -79,7 +77,7 @@ describe('a stream of Server-Sent Events', () => {
       await socket.until((text) => new RegExp(`"data":"${data}".*\n\n`).test(wholeChunks(text)));
     }
     const batch = Array.from({ length: 3 }, () => ({ topic: 'whole', type: 'e', data: 'batched' }));
-    await gateway.post('/api/publish/batch', JSON.stringify(batch));
+    await gateway.publish(batch);
     await socket.until((text) => wholeChunks(text).split('"data":"batched"').length === 4);
     // The next heartbeat would bring it, too.
     expect(socket.text).not.toContain(': ping');
@@ -210,7 +208,7 @@ describe('resuming by the cursor', () => {
     const client = await stream('topic=crowd:*&intervalMs=100');
     const publishAll = async (data: number) => {
       const items = topics.map((topic) => ({ topic, type: 'e', data }));
-      await gateway.post('/api/publish/batch', JSON.stringify(items));
+      await gateway.publish(items);
     };
     for (const data of [1, 2]) await publishAll(data);
     await client.until(() => client.publications.length > 100);
@@ -294,7 +292,7 @@ describe('resuming by the cursor', () => {
           published++;
           return { topic, type: 'e', data: sent.get(topic) };
         });
-        await gateway.post('/api/publish/batch', JSON.stringify(items));
+        await gateway.publish(items);
       }
       return sent;
     })();
@@ -334,8 +332,7 @@ test('a stream resumes after the gateway was started again on the same data', as
   const dataDir = newFolder();
   const query = 'topic=kept&topic=kepts:*';
   const first = await startGateway({ engine: 'lmdb', dataDir });
-  const send = (to: TestGateway, topic: string, data: number) =>
-    to.post('/api/publish', JSON.stringify({ topic, type: 'e', data }));
+  const send = (to: TestGateway, topic: string, data: number) => to.publish({ topic, type: 'e', data });
   const client = await SseClient.open({ port: first.port, path: `/sse?${query}` });
   await client.until(() => client.of('subscribed').length === 2);
   await send(first, 'kept', 1);

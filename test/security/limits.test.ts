@@ -207,11 +207,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
 };
 
-async function series(name: string): Promise<number> {
-  const text = await (await fetch(`${gateway.url}/metrics`, { headers: byKey })).text();
-  const line = text.split('\n').find((each) => each.startsWith(`${name} `));
-  return Number(line?.slice(line.lastIndexOf(' ') + 1) ?? 0);
-}
+const series = (name: string) => gateway.metric(name, byKey);
 
 test.each(Object.entries(cases))(
   '%s: taken below and at the limit, refused above it, and counted',

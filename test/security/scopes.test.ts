@@ -98,8 +98,7 @@ const gateway = gatewayOfFile(
 );
 
 beforeAll(async () => {
-  for (const topic of topics)
-    await gateway.post('/api/publish', JSON.stringify(publication(topic)), { 'x-api-key': keyOf('other') });
+  for (const topic of topics) await gateway.publish(publication(topic), { 'x-api-key': keyOf('other') });
 });
 
 /** Whether the response says that the caller may do it, whatever else becomes of it. */

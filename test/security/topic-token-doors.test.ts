@@ -19,8 +19,7 @@ const gateway = gatewayOfFile({
 });
 
 async function publish(topic: string, team: 'a' | 'b', data: string, key: string): Promise<void> {
-  const body = JSON.stringify({ topic, type: 'e', key, tags: { team }, data });
-  expect((await gateway.post('/api/publish', body, { 'x-api-key': apiKey })).status).toBe(200);
+  await gateway.publish({ topic, type: 'e', key, tags: { team }, data }, { 'x-api-key': apiKey });
 }
 
 /** Of both teams, under keys of their own and under one that they share. `allowed-N-2` comes last. */

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { commandLine } from './command-line.ts';
+import { metricAt } from './metric-at.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 
@@ -84,13 +85,8 @@ export class GatewayProcess {
     if (!response.ok) throw new Error(await response.text());
   }
 
-  /** The value of one metric, summed over its labels. */
-  async metric(name: string, headers = {}): Promise<number> {
-    const text = await (await fetch(`${this.url}/metrics`, { headers })).text();
-    const lines = text
-      .split('\n')
-      .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
-    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+  metric(name: string, headers = {}): Promise<number> {
+    return metricAt(this.url, name, headers);
   }
 }
 

@@ -1,6 +1,13 @@
 import { type Config, loadConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { type RunningServer, startServer } from '../../src/server.ts';
+import { metricAt } from './metric-at.ts';
+
+interface Published {
+  readonly epoch: string;
+  readonly offset: number;
+  readonly [name: string]: unknown;
+}
 
 export interface TestGateway extends RunningServer {
   /** http://127.0.0.1:PORT */
@@ -12,8 +19,10 @@ export interface TestGateway extends RunningServer {
     body: string | Uint8Array<ArrayBuffer>,
     headers?: Record<string, string>,
   ): Promise<Response>;
-  /** The value of one metric, summed over its labels. */
-  metric(name: string): Promise<number>;
+  /** Publishes one, or a batch, which is accepted. Returns the reply. */
+  publish(what: object, headers?: Record<string, string>): Promise<Published>;
+  /** See `metricAt`. */
+  metric(name: string, headers?: Record<string, string>): Promise<number>;
 }
 
 /** A real gateway on a free port; `flags` as on the command line. `output`: takes the lines of its log. Close it. */
@@ -28,22 +37,17 @@ export async function startGateway(
   });
   const server = await startServer(config, { log: createLog(config, output) });
   const url = `http://127.0.0.1:${server.port}`;
+  const post: TestGateway['post'] = (path, body, headers = {}) =>
+    fetch(url + path, { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
   return {
     ...server,
-    url,
-    wsUrl: `ws://127.0.0.1:${server.port}/ws`,
-    post: (path, body, headers = {}) =>
-      fetch(url + path, {
-        method: 'POST',
-        body,
-        headers: { 'content-type': 'application/json', ...headers },
-      }),
-    async metric(name) {
-      const text = await (await fetch(`${url}/metrics`)).text();
-      return text
-        .split('\n')
-        .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
-        .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+    ...{ url, wsUrl: `ws://127.0.0.1:${server.port}/ws`, post },
+    async publish(what, headers) {
+      const path = Array.isArray(what) ? '/api/publish/batch' : '/api/publish';
+      const answer = await post(path, JSON.stringify(what), headers);
+      if (answer.status !== 200) throw new Error(`${answer.status}: ${await answer.text()}`);
+      return (await answer.json()) as Published;
     },
+    metric: (name, headers) => metricAt(url, name, headers),
   };
 }

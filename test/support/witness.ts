@@ -24,11 +24,7 @@ export class Witness {
   /** Publishes once more, over HTTP, and asserts that it has received every publication so far, once and in order. */
   async missedNothing(): Promise<void> {
     const wanted = ++this.#published;
-    const answer = await this.#gateway.post(
-      '/api/publish',
-      JSON.stringify({ topic, type: 'seen', data: { wanted } }),
-    );
-    expect(answer.status).toBe(200);
+    await this.#gateway.publish({ topic, type: 'seen', data: { wanted } });
     const got = await this.client.count(topic, wanted);
     expect(got.map((publication) => publication['offset'])).toEqual(
       Array.from({ length: wanted }, (_, i) => i + 1),

@@ -28,7 +28,6 @@ export interface SystemsGateway extends TestGateway {
   send<T = Record<string, unknown>>(method: 'POST' | 'PUT', path: string, body: unknown): Promise<T>;
   /** Reads JSON with the API key. */
   read<T = Record<string, unknown>>(path: string): Promise<T>;
-  publish(publication: { readonly topic: string } & Readonly<Record<string, unknown>>): Promise<void>;
   /** A plain WebSocket that speaks JSON, closed with the gateway. Without a user: the backend itself, by its key. */
   open(user?: string, ...permissions: readonly Permission[]): Promise<JsonClient>;
   token(user: string, ...permissions: readonly Permission[]): Promise<string>;
@@ -59,9 +58,7 @@ export async function startSystems(
     ...gateway,
     send: (method, path, body) => ask(path, { method, body: JSON.stringify(body) }),
     read: (path) => ask(path),
-    async publish(publication) {
-      await ask('/api/publish', { method: 'POST', body: JSON.stringify(publication) });
-    },
+    publish: (what) => gateway.publish(what, headers),
     token,
     async open(user, ...permissions) {
       const credential = user === undefined ? apiKey : await token(user, ...permissions);
@@ -69,13 +66,7 @@ export async function startSystems(
       clients.push(client);
       return client;
     },
-    async metric(name) {
-      const text = await (await fetch(`${gateway.url}/metrics`, { headers })).text();
-      const lines = text
-        .split('\n')
-        .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
-      return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
-    },
+    metric: (name) => gateway.metric(name, headers),
     async close() {
       await Promise.all(clients.map((client) => client.close()));
       await gateway.close();

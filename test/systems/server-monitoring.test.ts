@@ -274,12 +274,8 @@ describe('A9', () => {
       await state(subscription, 'live');
     });
     await Promise.all(live);
-    const bytes = async () => {
-      const text = await (await fetch(`${gateway.url}/metrics`, { headers: { 'x-api-key': apiKey } })).text();
-      const of = (stage: string) =>
-        Number(new RegExp(`^sluice_frame_bytes_total\\{stage="${stage}"\\} (\\d+)`, 'm').exec(text)?.[1]);
-      return { plain: of('plain'), wire: of('wire') };
-    };
+    const of = (stage: string) => gateway.metric(`sluice_frame_bytes_total{stage="${stage}"}`);
+    const bytes = async () => ({ plain: await of('plain'), wire: await of('wire') });
     const before = await bytes();
     for (let batch = 0; batch < 10; batch++) {
       const updates = Array.from({ length: 10 }, (_, i) => ({

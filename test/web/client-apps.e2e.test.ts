@@ -164,11 +164,7 @@ async function expectToReceive(built: string, cpu: number): Promise<void> {
   loaded.clear();
   const { page, problems } = await browser.open(`${siteOrigin()}/?gateway=${gateway.wsUrl}`);
   await page.waitForFunction(() => document.title === 'live');
-  const published = await gateway.post(
-    '/api/publish',
-    JSON.stringify({ topic: 'load', type: 'load', data: { cpu } }),
-  );
-  const { offset } = (await published.json()) as { offset: number };
+  const { offset } = await gateway.publish({ topic: 'load', type: 'load', data: { cpu } });
   const title = `offset ${offset}: ${cpu.toFixed(1)}`;
   await page.waitForFunction((wanted) => document.title === wanted, title);
   expect(problems).toEqual([]);

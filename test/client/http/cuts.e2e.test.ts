@@ -133,7 +133,7 @@ test.each(transports)(
         sent.set(topic, (sent.get(topic) as number) + 1);
         return { topic, type: 'e', data: Array.from({ length: 20 }, () => draw(10_000)) };
       });
-      await gateway.post('/api/publish/batch', JSON.stringify(items));
+      await gateway.publish(items);
       await isCut;
     }
     await reader.has(cuts * perCut);

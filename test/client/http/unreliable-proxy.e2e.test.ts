@@ -109,10 +109,10 @@ test.each(
     const enough = way.includes('bytes') ? rangeBytes / stepBytes : way.includes('third') ? 100 : 1;
     let published = 0;
     while (proxy.responses < enough || published < 200) {
-      await gateway.post('/api/publish', JSON.stringify({ topic, type: 't', data: ++published }));
+      await gateway.publish({ topic, type: 't', data: ++published });
     }
     proxy.isReliable = true;
-    await gateway.post('/api/publish', JSON.stringify({ topic, type: 't', data: ++published }));
+    await gateway.publish({ topic, type: 't', data: ++published });
     await state(subscription, 'live');
     await expect.poll(() => heard.at(-1)).toBe(published);
     expect(heard).toEqual(Array.from({ length: published }, (_, i) => i + 1));

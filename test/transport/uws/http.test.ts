@@ -22,12 +22,7 @@ async function raw(localAddress?: string): Promise<RawSocket> {
   return opened(RawSocket.open(gateway.port, localAddress));
 }
 
-/** The value of one series. */
-async function series(name: string): Promise<number> {
-  const answer = await fetch(`${gateway.url}/metrics`, { headers: { 'x-api-key': apiKey } });
-  const line = (await answer.text()).split('\n').find((each) => each.startsWith(`${name} `));
-  return Number(line?.split(' ').at(-1));
-}
+const series = (name: string) => gateway.metric(name, { 'x-api-key': apiKey });
 
 const unreadBytes = () => series('sluice_http_held_bytes{what="response"}');
 const bodyBytes = () => series('sluice_http_held_bytes{what="body"}');
@@ -87,8 +82,7 @@ describe('a client that reads slowly', () => {
     await gateway.post('/api/publish/batch', `[${Array(20).fill(item).join()}]`);
   }
 
-  const histories = async () =>
-    (await series('sluice_http_request_seconds_count{route="/api/topics/{topic}/history"}')) || 0;
+  const histories = () => series('sluice_http_request_seconds_count{route="/api/topics/{topic}/history"}');
 
   /** One whose socket is full: a page of history waits for it. Resolves with how many it has asked for. */
   async function fullSocket(address?: string) {
