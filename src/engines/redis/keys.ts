@@ -18,6 +18,8 @@ export class Keys {
   readonly idle: string;
   /** Hash: up to where clients have had topics. */
   readonly acknowledged: string;
+  /** List: when each message id was used, the oldest first. */
+  readonly aged: string;
   /** Hash: the nodes, and when each was last heard of. */
   readonly nodes: string;
   /** Set: the nodes that a server has not heard from since it took over from another one. */
@@ -38,6 +40,7 @@ export class Keys {
     this.heads = this.#key('heads');
     this.idle = this.#key('idle');
     this.acknowledged = this.#key('acknowledged');
+    this.aged = this.#key('ids');
     this.nodes = this.#key('nodes');
     this.census = this.#key('census');
     this.counting = this.#key('counting');

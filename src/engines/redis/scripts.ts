@@ -39,11 +39,11 @@ end
  * \`text\`, as \`..\` takes several times as long.
  */
 export const commitScript = `${shared}
-local meta, log, heads, idle, acks, mine = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local meta, log, heads, idle, acks, mine, aged = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local args = cmsgpack.unpack(ARGV[1])
 local epoch, term, known, batch, slot, now, window, salt, node = unpack(args, 1, 9)
 local logMax, numberingsMax, mayBeAnother, feed = unpack(args, 10, 13)
-local at, keyAt, recordAt = 14, 7, 1
+local at, keyAt, recordAt = 14, 8, 1
 
 local m = redis.call('HMGET', meta, 'epoch', 'term', 'seq', 'minor', 'last', 'forgotten', 'run', 'census', 'idled')
 if m[1] ~= epoch or m[2] ~= term or m[8] or mayBeAnother == 1 and m[7] ~= run() then return 'stale' end
@@ -276,9 +276,36 @@ redis.call('HSET', meta, 'seq', text(seq), 'minor', text(minor), 'last', last, '
   'idled', text(idled))
 -- Once it is committed: an error before, for lack of a right, must not leave ids of what there is not.
 local refused
+local noted = {}
 for key, id in pairs(ids) do
-  local reply = redis.pcall('SET', key, id, 'PX', text(window + 60000))
-  refused = reply.err and 'SET ' .. reply.err or refused
+  local reply = redis.pcall('SET', key, id)
+  if reply.err then refused = 'SET ' .. reply.err
+  else noted[#noted + 1] = text(now) .. ' ' .. key end
+end
+for from = 1, #noted, 1000 do
+  local reply = redis.pcall('RPUSH', aged, unpack(noted, from, math.min(from + 999, #noted)))
+  -- Something other than a gateway has written there.
+  if type(reply) == 'table' then redis.pcall('DEL', aged) end
+end
+-- Ids are removed by age here, because Redis's own expiry goes by a clock that may be set.
+local function isOver(entry)
+  local atMs = string.match(entry, '^%d+')
+  return not atMs or now - tonumber(atMs) >= window
+end
+local oldest = redis.pcall('LINDEX', aged, 0)
+if type(oldest) == 'string' and isOver(oldest) then
+  local keys, times, over = {}, {}, {}
+  for _, entry in ipairs(redis.pcall('LRANGE', aged, 0, math.min(2 * #noted + 99, 999))) do
+    if not isOver(entry) then break end
+    local atMs, key = string.match(entry, '^(%d+) (.*)$')
+    keys[#keys + 1], times[#times + 1] = key or aged, atMs or ''
+  end
+  for i, value in ipairs(redis.pcall('MGET', unpack(keys))) do
+    -- Else it was used again since.
+    if value and string.match(value, '^%d+') == times[i] then over[#over + 1] = keys[i] end
+  end
+  if #over > 0 then redis.pcall('DEL', unpack(over)) end
+  redis.pcall('LTRIM', aged, #keys, -1)
 end
 lines[1] = text(seq) .. ' ' .. epoch
 local reply = table.concat(lines, '\\n')

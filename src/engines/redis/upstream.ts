@@ -177,7 +177,7 @@ export class RedisUpstream implements Upstream, LinkListener {
   }
 
   #encode(link: RedisLink, number: number, batch: Batch): EncodedBatch {
-    const { meta, log, feed, heads, idle, acknowledged } = this.#keys;
+    const { meta, log, feed, heads, idle, acknowledged, aged } = this.#keys;
     const { keys, args, records } = encodeBatch(batch, this.#keys, this.#options.retention, link.format);
     const { server, numberingsMax = numberingsMaxDefault } = this.#options;
     // As unique as a random one.
@@ -197,7 +197,7 @@ export class RedisUpstream implements Upstream, LinkListener {
       link.commits.pushes ? feed : '',
     );
     return {
-      keys: [meta, log, heads, idle, acknowledged, this.#keys.replies(this.#node), ...keys],
+      keys: [meta, log, heads, idle, acknowledged, this.#keys.replies(this.#node), aged, ...keys],
       args: own.concat(args),
       records,
     };

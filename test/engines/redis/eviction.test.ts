@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { RedisUpstream } from '../../../src/engines/redis/upstream.ts';
 import { ReplicaEngine } from '../../../src/engines/replica/engine.ts';
-import { opened } from '../../support/opened.ts';
+import { messageIdWindowMs } from '../../../src/topics/message-id-budget.ts';
+import { ofTest, opened } from '../../support/opened.ts';
 import { type RedisProcess, startRedis } from '../../support/redis-server.ts';
 import { openBroker } from '../../topics/fixtures.ts';
 import { request, ring } from '../contract/harness.ts';
@@ -89,4 +90,32 @@ test('values that Redis has evicted while a gateway holds them are removed when 
   await vi.waitFor(() => expect(removed()).toBe(3));
   await vi.waitFor(() => expect(broker.find('state:x')?.state?.size).toBe(0));
   expect(broker.find('state:x')?.ring.newest).toBe(6);
+});
+
+test('message ids go by the clock of the gateways, and not by that of Redis, which may be set', async () => {
+  const commands = commandsTo(redis.url);
+  let nowMs = Date.now();
+  const upstream = new RedisUpstream({
+    ...{ server: single(redis.url), prefix: 'test', minReplicas: 0, nowMs: () => nowMs },
+    retention: () => ({ ...ring, mode: 'stream' }),
+  });
+  const engine = ofTest(new ReplicaEngine({ upstream, nowMs: () => nowMs }));
+  const nothing = () => undefined;
+  await engine.open({ appended: nothing, reset: nothing, degraded: nothing });
+  const publish = (...ids: string[]) => engine.append(ids.map((messageId) => request('a', { messageId })));
+  const key = (id: string) => `{test}:id:a ${id}`;
+  await publish('a b\nc');
+  nowMs++;
+  await publish('once', 'again');
+  expect(await commands.pttl(key('once'))).toBe(-1);
+  await commands.lpush('{test}:ids', 'what no gateway writes');
+  nowMs += messageIdWindowMs;
+  expect(await publish('again', 'later')).toMatchObject([{ offset: 4 }, { offset: 5 }]);
+  expect(await commands.exists(key('once'), key('a b\nc'))).toBe(0);
+  expect(await publish('again')).toMatchObject([{ offset: 4, duplicate: true }]);
+  expect(await commands.llen('{test}:ids')).toBe(2);
+  await commands.set('{test}:ids', 'of another type');
+  await publish('last', 'last but one');
+  await publish('newest');
+  expect(await commands.lrange('{test}:ids', 0, -1)).toEqual([`${nowMs} ${key('newest')}`]);
 });
