@@ -86,7 +86,7 @@ export function createServing(environment: Environment, served: Served): Serving
   const { config, metrics, monotonicMs } = environment;
   const { access, sessionStage, compat } = served;
   const { unread, incoming } = chargeRequests(environment);
-  const counted = countConnections(environment, access, sessionStage.sessions);
+  const counted = countConnections(environment, access, () => webSockets.count);
   const { httpConnections } = counted;
   const exchanges = {
     ...{ unread, monotonicMs, requestIds: requestIdsOf(config, access) },
@@ -107,7 +107,7 @@ export function createServing(environment: Environment, served: Served): Serving
   let beside: Corked | undefined;
   const openSocket = () => anySocket(sinks) ?? beside;
   const rates = createRates(environment, served);
-  const webSockets = createWebSockets(config, { ...shared, openSocket, rates }, () =>
+  const webSockets: WebSockets = createWebSockets(config, { ...shared, openSocket, rates }, () =>
     httpConnections.upgraded(),
   );
   const { polls, streams } = createStreams(environment, served, { ...shared, incoming });
@@ -234,7 +234,7 @@ function createStreams(
 function countConnections(
   { config, log, metrics, arrival, isDraining }: Environment,
   access: Access,
-  sessions: Pick<SessionStage['sessions'], 'count'>,
+  webSocketCount: () => number,
 ) {
   // Each WebSocket begins as an HTTP connection.
   const perSecond = () => Math.max(config.httpConnectionsPerSecondPerIp, 2 * config.handshakesPerSecondPerIp);
@@ -251,13 +251,13 @@ function countConnections(
     get max() {
       return config.httpConnectionsMax;
     },
-    filesFree: () => files.leftBeside(sessions.count),
+    filesFree: () => files.leftBeside(webSocketCount()),
     admits: (peer) => access.isProxy(peer) || newConnections.take(addressKey(peer)) === 0,
     refused: (code, address) => access.refused('socket', new SluiceError(code), { address, origin: '' }),
     metrics,
   });
   const reload = () => newConnections.limit(perSecond(), perSecond());
-  const canRelay = () => files.canRelayBeside(sessions.count + httpConnections.count);
+  const canRelay = () => files.canRelayBeside(webSocketCount() + httpConnections.count);
   return { httpConnections, newConnections, files, canRelay, reload };
 }
 

@@ -33,6 +33,11 @@ export class Lifecycle {
     metrics.onScrape(() => metrics.connections.set({ transport }, this.#openNow));
   }
 
+  /** Connections that are open. */
+  get count(): number {
+    return this.#openNow;
+  }
+
   /**
    * Begins the session of an admitted peer, which may send at once. `startedAtMs`: when the connection was asked for,
    * on the monotonic clock. `continuation`: set if the client of a stream had another session before.

@@ -12,19 +12,24 @@ afterEach(async () => {
   await gateway?.kill();
 });
 
-/** Resolves with the status of the upgrade; empty: the connection ended without one. */
-function upgrade(port: number): Promise<string> {
+/** Resolves with the status of the response; empty: the connection ended without one. */
+function ask(port: number, request: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.9' });
     sockets.push(socket);
     socket.once('data', (data: Buffer) => resolve(data.toString('latin1', 9, 12)));
     socket.once('close', () => resolve(''));
     socket.on('error', () => undefined);
-    socket.write(
-      `PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\nGET /ws?token=${apiKey} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n` +
-        'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
-    );
+    socket.write(request);
   });
+}
+
+function upgrade(port: number): Promise<string> {
+  return ask(
+    port,
+    `PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\nGET /ws?token=${apiKey} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n` +
+      'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  );
 }
 
 describe('a gateway that may open 256 files', () => {
@@ -54,4 +59,16 @@ describe('a gateway that may open 256 files', () => {
       }
     },
   );
+
+  test('opens a stream with each of those that are for clients', async () => {
+    gateway = await GatewayProcess.startWithFiles(
+      256,
+      ...['--port', '0', '--api-key', apiKey, '--connections-max-per-ip', '1000'],
+      ...['--handshakes-per-second-per-ip', '1000'],
+    );
+    const { port } = new URL(gateway.url);
+    const stream = `GET /sse?topic=a&token=${apiKey} HTTP/1.1\r\nHost: a\r\n\r\n`;
+    const statuses = await Promise.all(Array.from({ length: 150 }, () => ask(Number(port), stream)));
+    expect(statuses).toEqual(Array(150).fill('200'));
+  });
 });

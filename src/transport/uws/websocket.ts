@@ -44,6 +44,11 @@ export class WebSockets {
     this.#lifecycle = new Lifecycle({ ...options, transport: 'websocket' });
   }
 
+  /** Of all apps. */
+  get count(): number {
+    return this.#lifecycle.count;
+  }
+
   /** The protocol's own routes, on this app, which this sink publishes to. */
   serve(app: TemplatedApp, sink: UwsSink, kind: SocketKind = 'tcp'): void {
     const { upgradeHandler } = this.#options;
