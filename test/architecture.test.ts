@@ -74,6 +74,7 @@ const mayImportBesideSrc: Readonly<Record<string, readonly string[]>> = {
   'test/config': ['test/support'],
   'test/publisher': ['test/support'],
   'test/web': ['test/support'],
+  'test/packaging': ['test/support'],
   'test/client': ['test/support'],
   'test/engines': ['test/support', 'test/topics'],
   'test/fanout': ['test/support', 'test/topics'],

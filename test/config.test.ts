@@ -357,15 +357,28 @@ describe('the faults', () => {
     ]);
   });
 
-  test('name a secret that came out empty', () => {
-    for (const name of ['tokenSecret', 'apiKeys'])
-      expect(faultsOf({ file: fileOf(`${name}: #${hidden}\n`) })).toEqual([
-        expect.stringContaining('is empty'),
-      ]);
-  });
-
-  test.each(['- 1\n', 'text\n'])('name a file that holds no object: %j', (text) => {
-    expect(faultsOf({ file: fileOf(text) })).toEqual([expect.stringContaining('must hold an object')]);
+  test.each([
+    ['a secret that came out empty', `tokenSecret: #${hidden}\n`, 'is empty'],
+    ['keys that came out empty', `apiKeys: #${hidden}\n`, 'is empty'],
+    ['a file that holds a list', '- 1\n', 'must hold an object'],
+    ['a file that holds a text', 'text\n', 'must hold an object'],
+    [
+      'a name that no topic can have',
+      'namespaces: {"a:b": {}}',
+      'must be named by what precedes the first ":"',
+    ],
+    [
+      'a stream to be refreshed',
+      'namespaces: {tick: {refreshMs: 1000}}',
+      'namespaces.tick: refreshMs is for the mode state',
+    ],
+    [
+      'limits of a namespace that contradict others',
+      'namespaces: {tick: {batchMaxBytes: 1MiB}}',
+      'namespaces.tick: batchMaxBytes (1MiB) must be at most backpressureMaxBytes',
+    ],
+  ])('name %s', (_, text, fault) => {
+    expect(faultsOf({ file: fileOf(text) })).toEqual([expect.stringContaining(fault)]);
   });
 
   test('name a file that is not there', () => {
@@ -385,11 +398,6 @@ describe('the checks across options', () => {
     },
   );
 
-  test('name the address that others can reach', () => {
-    const flags = { adminHost: '192.168.1.5', adminPort: 0 };
-    expect(faultsOf({ flags })).toEqual([expect.stringContaining('adminHost 192.168.1.5 can be reached')]);
-  });
-
   test.each(['127.0.0.1', '127.8.8.8', '::1', 'localhost', '::ffff:127.0.0.1'])(
     'let %s be bound without',
     (host) => {
@@ -408,19 +416,22 @@ describe('the checks across options', () => {
     ],
     [{ topicHistoryMaxBytes: '32KiB' }, 'topicHistoryMaxBytes (32KiB) must be between'],
     [{ historyMaxBytes: '512KiB' }, 'topicHistoryMaxBytes (1MiB) must be between'],
+    [{ adminHost: '192.168.1.5', adminPort: 0 }, 'adminHost 192.168.1.5 can be reached'],
+    [
+      { redis: ['rediss://127.0.0.1:6379'], redisCertFile: 'a.pem' },
+      'redisCertFile and redisKeyFile belong together: give both',
+    ],
+    [
+      { redisCaFile: 'ca.pem' },
+      'redisCaFile, redisCertFile and redisKeyFile are for TLS, which only rediss:// speaks',
+    ],
   ])('refuse %j', (flags, fault) => {
     expect(faultsOf({ flags })).toEqual([expect.stringContaining(fault)]);
   });
 
-  test('of Redis: the certificate has its key, and TLS its files', () => {
-    const redis = ['rediss://127.0.0.1:6379'];
-    expect(faultsOf({ flags: { redis, redisCertFile: 'a.pem' } })).toEqual([
-      'redisCertFile and redisKeyFile belong together: give both',
-    ]);
-    expect(faultsOf({ flags: { redisCaFile: 'ca.pem' } })).toEqual([
-      'redisCaFile, redisCertFile and redisKeyFile are for TLS, which only rediss:// speaks',
-    ]);
-    expect(faultsOf({ flags: { redis, redisCaFile: 'ca.pem' } })).toEqual([]);
+  test('let the connections to Redis trust a CA of their own', () => {
+    const flags = { redis: ['rediss://127.0.0.1:6379'], redisCaFile: 'ca.pem' };
+    expect(faultsOf({ flags })).toEqual([]);
   });
 
   test.each([
@@ -440,17 +451,8 @@ describe('the checks across options', () => {
     expect(faultsOf({ flags: { redisKind, redis } })).toEqual([]);
   });
 
-  test('refuse to refresh a stream', () => {
-    expect(faultsOf({ file: fileOf('namespaces: {tick: {refreshMs: 1000}}') })).toEqual([
-      expect.stringContaining('namespaces.tick: refreshMs is for the mode state'),
-    ]);
+  test('let a namespace of state be refreshed', () => {
     expect(faultsOf({ file: fileOf('namespaces: {server: {refreshMs: 1000}}') })).toEqual([]);
-  });
-
-  test('look at the namespaces too', () => {
-    expect(faultsOf({ file: fileOf('namespaces: {tick: {batchMaxBytes: 1MiB}}') })).toEqual([
-      expect.stringContaining('namespaces.tick: batchMaxBytes (1MiB) must be at most backpressureMaxBytes'),
-    ]);
   });
 });
 
@@ -493,12 +495,6 @@ namespaces:
     const config = loadConfig();
     expect(namespaceOptions(config, name)).toBe(config.namespaces.default);
   });
-
-  test('refuses a name that no topic can have', () => {
-    expect(faultsOf({ file: fileOf('namespaces: {"a:b": {}}') })).toEqual([
-      expect.stringContaining('must be named by what precedes the first ":"'),
-    ]);
-  });
 });
 
 describe('describeConfig', () => {
@@ -516,27 +512,23 @@ describe('anonymous access', () => {
     return [admitsAnonymous(config), namespaceOptions(config, 'any').anonymous.subscribe];
   };
 
-  test('is on without credentials, as only this machine is served then', () => {
-    expect(subscribes({})).toEqual([true, true]);
-  });
-
-  test.each<[string, ConfigSources]>([
-    ['an API key', { flags: { apiKeys: [apiKey] } }],
-    ['a token secret', { flags: { tokenSecret } }],
-    ['a key in the environment', { env: { SLUICE_API_KEYS: apiKey } }],
-  ])('is off with %s', (_, sources) => {
-    expect(subscribes(sources)).toEqual([false, false]);
-  });
-
-  test('is switched on by flag, environment and file', () => {
-    const flags = { apiKeys: [apiKey], tokenSecret };
-    expect(subscribes({ flags: { ...flags, anonymous: true } })).toEqual([true, true]);
-    expect(subscribes({ flags, env: { SLUICE_ANONYMOUS: 'true' } })).toEqual([true, true]);
-    expect(subscribes({ flags, file: fileOf('anonymous: true\n') })).toEqual([true, true]);
-    expect(subscribes({ flags: { ...flags, anonymous: false }, file: fileOf('anonymous: true\n') })).toEqual([
+  const flags = { apiKeys: [apiKey], tokenSecret };
+  const anonymous = fileOf('anonymous: true\n');
+  test.each<[is: boolean, string, ConfigSources]>([
+    [true, 'without credentials, as only this machine is served then', {}],
+    [false, 'with an API key', { flags: { apiKeys: [apiKey] } }],
+    [false, 'with a token secret', { flags: { tokenSecret } }],
+    [false, 'with a key in the environment', { env: { SLUICE_API_KEYS: apiKey } }],
+    [true, 'by flag', { flags: { ...flags, anonymous: true } }],
+    [true, 'by the environment', { flags, env: { SLUICE_ANONYMOUS: 'true' } }],
+    [true, 'by the file', { flags, file: anonymous }],
+    [
       false,
-      false,
-    ]);
+      'where a flag says so and the file does not',
+      { flags: { ...flags, anonymous: false }, file: anonymous },
+    ],
+  ])('is %s %s', (is, _, sources) => {
+    expect(subscribes(sources)).toEqual([is, is]);
   });
 
   test('does not undo what the file says of a namespace', () => {

@@ -78,17 +78,22 @@ describe('against a real gateway', () => {
     });
   });
 
-  it('gets what it missed while it was away, without a seam', async () => {
-    const { wsUrl } = await gatewayOfTest();
-    const reader = connect(wsUrl);
-    const writer = connect(wsUrl);
+  /** A reader that has had 1, and is back after up to `upto` were published. */
+  async function away(upto: number, flags: Parameters<typeof gatewayOfTest>[0] = {}) {
+    const { wsUrl } = await gatewayOfTest(flags);
+    const [reader, writer] = [connect(wsUrl), connect(wsUrl)];
     const { told, has } = record(reader.subscribe('stats'));
     await has('live');
     await writer.publish('stats', 'test', 1);
     await has(1);
     reader.close();
-    for (const n of [2, 3, 4]) await writer.publish('stats', 'test', n);
+    for (let n = 2; n <= upto; n++) await writer.publish('stats', 'test', n);
     void reader.connect();
+    return { reader, writer, told, has };
+  }
+
+  it('gets what it missed while it was away, without a seam', async () => {
+    const { reader, writer, told, has } = await away(4);
     await has('recovered');
     await writer.publish('stats', 'test', 5);
     await has(5);
@@ -97,16 +102,7 @@ describe('against a real gateway', () => {
   });
 
   it('is told what the gateway no longer has', async () => {
-    const { wsUrl } = await gatewayOfTest({ topicHistoryMaxPublications: 10 });
-    const reader = connect(wsUrl);
-    const writer = connect(wsUrl);
-    const { told, has } = record(reader.subscribe('stats'));
-    await has('live');
-    await writer.publish('stats', 'test', 1);
-    await has(1);
-    reader.close();
-    for (let n = 2; n <= 30; n++) await writer.publish('stats', 'test', n);
-    void reader.connect();
+    const { told, has } = await away(30, { topicHistoryMaxPublications: 10 });
     await has(30);
     const gap = told.find((one): one is [string, number, number] => Array.isArray(one) && one[0] === 'gap');
     expect(gap?.[1]).toBe(1);

@@ -5,7 +5,7 @@ import type { Position, TopicPosition } from '../../src/protocol/frames.ts';
 import type { StoredPublication } from '../../src/topics/publication.ts';
 import type { Gateway } from './gateway.ts';
 import { heardOf, isSame, isState, type Model, matches, type Numbering } from './model.ts';
-import { check, type Spec, type Subscriber } from './subscription.ts';
+import { check, checkValues, type Spec, type Subscriber } from './subscription.ts';
 
 /** Where the SDK subscribes, at this moment. */
 export interface Place {
@@ -206,23 +206,10 @@ export class AppSubscription {
     const nowMs = gateway.loop.nowMs();
     const { broker } = gateway;
     const { epoch, offset } = broker.find(topic)?.position ?? broker.commits.numbering(topic) ?? noPosition;
-    const map = new Map(live.current(topic));
-    for (const [key, newest] of this.#model.newestByKey(topic, { epoch, offset })) {
-      const held = map.get(key)?.offset;
-      map.delete(key);
-      if (this.#who.mayLack(newest.except)) continue;
-      const wanted = newest.removed !== true && matches(this.spec, newest);
-      if (wanted && newest.expiresAtMs <= nowMs && held === undefined) continue;
-      check(
-        held === (wanted ? newest.offset : undefined),
-        'a wrong value',
-        this.spec,
-        topic,
-        key,
-        held,
-        newest,
-      );
-    }
+    const map = new Map(Array.from(live.current(topic), ([key, held]) => [key, held.offset]));
+    const mayLack = (except: string | undefined) => this.#who.mayLack(except);
+    const newest = this.#model.newestByKey(topic, { epoch, offset });
+    checkValues(map, newest, { spec: this.spec, topic, nowMs, mayLack });
     // The gateway has dropped the numbering in which this client excepted itself from the removal.
     if (epoch === '')
       for (const each of this.#model.numberings(topic))

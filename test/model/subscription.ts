@@ -37,6 +37,29 @@ export function check(holds: unknown, fault: string, ...details: unknown[]): ass
   if (!holds) throw new Error(`${fault} ${details.map((detail) => JSON.stringify(detail)).join(' ')}`);
 }
 
+interface Reading {
+  readonly spec: Spec;
+  readonly topic: string;
+  readonly nowMs: number;
+  mayLack(except: string | undefined): boolean;
+}
+
+/** Checks that the offsets by key are those of the newest values, and leaves in `map` the keys that have none. */
+export function checkValues(
+  map: Map<string, number>,
+  values: ReadonlyMap<string, StoredPublication>,
+  { spec, topic, nowMs, mayLack }: Reading,
+): void {
+  for (const [key, newest] of values) {
+    const held = map.get(key);
+    map.delete(key);
+    if (mayLack(newest.except)) continue;
+    const wanted = newest.removed !== true && matches(spec, newest);
+    if (wanted && newest.expiresAtMs <= nowMs && held === undefined) continue;
+    check(held === (wanted ? newest.offset : undefined), 'a wrong value', spec, topic, key, held, newest);
+  }
+}
+
 /**
  * One subscription of a client that follows the rule of delivery, and what it has handed to its application. Compares
  * each thing that it is told with the model.
@@ -303,22 +326,9 @@ export class ModelSubscription {
     const position = this.positions.get(topic);
     check(position !== undefined && !this.incomplete.has(topic), 'an unfinished snapshot', this.spec, topic);
     const map = new Map(this.maps.get(topic));
-    for (const [key, newest] of this.#model.newestByKey(topic, position)) {
-      const held = map.get(key);
-      map.delete(key);
-      if (newest.except !== undefined && this.#who.sessions.has(newest.except)) continue;
-      const wanted = newest.removed !== true && matches(this.spec, newest);
-      if (wanted && newest.expiresAtMs <= nowMs && held === undefined) continue;
-      check(
-        held === (wanted ? newest.offset : undefined),
-        'a wrong value',
-        this.spec,
-        topic,
-        key,
-        held,
-        newest,
-      );
-    }
+    const { sessions } = this.#who;
+    const mayLack = (except: string | undefined) => except !== undefined && sessions.has(except);
+    checkValues(map, this.#model.newestByKey(topic, position), { spec: this.spec, topic, nowMs, mayLack });
     check(map.size === 0, 'keys that were not published', this.spec, topic, [...map]);
   }
 

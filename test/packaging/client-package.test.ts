@@ -1,20 +1,10 @@
 import { execFile } from 'node:child_process';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { clientVersion } from '../../src/client/version.ts';
+import { newFolder } from '../support/temporary.ts';
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '../..');
@@ -40,7 +30,7 @@ describe('the package sluice-client', () => {
   let unpacked: string;
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'sluice-client-'));
+    folder = newFolder();
     const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
     const { stdout } = await run('npm', args, { cwd: join(root, 'src/client') });
     const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
@@ -48,8 +38,6 @@ describe('the package sluice-client', () => {
     await run('tar', ['--extract', '--file', tarball, '--directory', folder]);
     unpacked = join(folder, 'package');
   });
-
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   const files = (): readonly string[] =>
     readdirSync(unpacked, { recursive: true, encoding: 'utf8' }).filter((path) =>

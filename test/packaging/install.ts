@@ -1,17 +1,8 @@
 import { execFile } from 'node:child_process';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { promisify } from 'node:util';
+import { newFolder } from '../support/temporary.ts';
 import { LocalRegistry } from './registry.ts';
 
 const run = promisify(execFile);
@@ -26,7 +17,7 @@ export class Workshop {
   private constructor(root: string, registry: LocalRegistry) {
     this.#root = root;
     this.registry = registry;
-    this.#folder = mkdtempSync(join(tmpdir(), 'sluice-packaging-'));
+    this.#folder = newFolder();
   }
 
   static async open(root: string, stubs: ReadonlySet<string>): Promise<Workshop> {
@@ -35,7 +26,6 @@ export class Workshop {
 
   close(): void {
     this.registry.close();
-    rmSync(this.#folder, { recursive: true, force: true });
   }
 
   /**

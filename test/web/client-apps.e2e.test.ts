@@ -1,23 +1,15 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { extname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestBrowser } from '../support/browser.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { newFolder } from '../support/temporary.ts';
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '../..');
@@ -125,7 +117,7 @@ async function application(
 }
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'sluice-apps-'));
+  folder = newFolder();
   const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
   const { stdout } = await run('npm', pack, { cwd: join(root, 'src/client') });
   const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
@@ -151,7 +143,6 @@ afterAll(async () => {
   await browser.close();
   site.close();
   await gateway.close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 function siteOrigin(): string {

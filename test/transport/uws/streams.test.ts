@@ -2,6 +2,7 @@ import type { TemplatedApp } from 'uWebSockets.js';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { eventLoop } from '../../../src/fanout/schedule.ts';
+import type { Session } from '../../../src/sessions/session.ts';
 import { listen } from '../../../src/transport/uws/listen.ts';
 import { loadUws } from '../../../src/transport/uws/load.ts';
 import { Polls } from '../../../src/transport/uws/polls.ts';
@@ -153,8 +154,21 @@ describe('thousands of sessions that are sent away take turns, and', () => {
   const dataOf = (events: Record<string, unknown>[]) =>
     events.flatMap(publicationsOf).map(({ data }) => data);
 
+  /** The last one is this session, and meanwhile 1 is published. */
+  async function sendAway({ sessions, broker, turns }: Awaited<ReturnType<typeof start>>, last?: Session) {
+    sessions.sendAway([...sessions.all()].reverse(), 'going_away');
+    expect([...sessions.all()]).toEqual([last]);
+    await broker.publish([fields('t', { payload: json(1) })]);
+    // Another numbering begins, of which this position says nothing.
+    const epoch = vi.spyOn(broker.commits, 'epoch', 'get').mockReturnValue('later');
+    turns.turn();
+    epoch.mockRestore();
+    expect(sessions.count).toBe(0);
+  }
+
   test('a poll gets nothing of what is published meanwhile, and a cursor that leads there', async () => {
-    const { asked, poll, publish, sessions, turns, broker } = await start(0);
+    const started = await start(0);
+    const { asked, poll, publish, sessions, turns, broker } = started;
     const first = await poll('');
     const waiting = asked(`cursor=${first.headers.get('sluice-cursor')}&timeoutSeconds=60`);
     const [session] = sessions.all();
@@ -163,14 +177,7 @@ describe('thousands of sessions that are sent away take turns, and', () => {
       await nextTurn();
     }
     await poll('');
-    sessions.sendAway([...sessions.all()].reverse(), 'going_away');
-    expect([...sessions.all()]).toEqual([session]);
-    await broker.publish([fields('t', { payload: json(1) })]);
-    // Another numbering begins, of which this position says nothing.
-    const epoch = vi.spyOn(broker.commits, 'epoch', 'get').mockReturnValue('later');
-    turns.turn();
-    epoch.mockRestore();
-    expect(sessions.count).toBe(0);
+    await sendAway(started, session);
     const answer = await waiting;
     expect((await eventsOf(answer)).map(({ type }) => type)).toEqual(['goingAway']);
     await publish(2);
@@ -181,18 +188,12 @@ describe('thousands of sessions that are sent away take turns, and', () => {
   });
 
   test('a stream gets nothing of what is published meanwhile, and an id that leads there', async () => {
-    const { stream, poll, publish, sessions, turns, turning, broker } = await start(0);
+    const started = await start(0);
+    const { stream, poll, publish, sessions, turning, broker } = started;
     const client = await stream();
     const [session] = sessions.all();
     await turning(poll(''));
-    sessions.sendAway([...sessions.all()].reverse(), 'going_away');
-    expect([...sessions.all()]).toEqual([session]);
-    await broker.publish([fields('t', { payload: json(1) })]);
-    // Another numbering begins, of which this position says nothing.
-    const epoch = vi.spyOn(broker.commits, 'epoch', 'get').mockReturnValue('later');
-    turns.turn();
-    epoch.mockRestore();
-    expect(sessions.count).toBe(0);
+    await sendAway(started, session);
     await turning(client.until(() => client.ended));
     expect([client.of('goingAway').length, client.publications]).toEqual([1, []]);
     await publish(2);
