@@ -107,6 +107,16 @@ const optionalFields = {
     identifies: true,
     sentence: 'State mode: removes the key.',
   },
+  publisher: {
+    kind: 'text',
+    publicationField: 9,
+    kept: 'encoded',
+    identifies: false,
+    minLength: 1,
+    maxLength: fieldMaxLengths.publisher,
+    sentence:
+      'A name that the publisher gives itself and subscribers see: it knows its own publications by it.',
+  },
   expectedOffset: {
     kind: 'integer',
     kept: 'never',
@@ -217,7 +227,8 @@ export const besideRows = rowsOf<keyof BesideFields>(({ kept }) => kept === 'bes
 
 /** Whether a publish has any of the optional fields. */
 export function hasOptionalFields(publish: OptionalFields): boolean {
-  const { key, tags, messageId, except, ttlMs, timestampMs, removed, expectedOffset, pipelined } = publish;
+  const { key, tags, messageId, except, ttlMs, timestampMs, removed } = publish;
+  const { publisher, expectedOffset, pipelined } = publish;
   return !(
     key === undefined &&
     tags === undefined &&
@@ -226,14 +237,15 @@ export function hasOptionalFields(publish: OptionalFields): boolean {
     ttlMs === undefined &&
     timestampMs === undefined &&
     removed === undefined &&
+    publisher === undefined &&
     expectedOffset === undefined &&
     pipelined === undefined
   );
 }
 
 /** Whether a publication has any of the optional fields that subscribers see. */
-export function hasSeenFields({ key, tags, removed }: SeenFields): boolean {
-  return !(key === undefined && tags === undefined && removed === undefined);
+export function hasSeenFields({ key, tags, removed, publisher }: SeenFields): boolean {
+  return !(key === undefined && tags === undefined && removed === undefined && publisher === undefined);
 }
 
 /** An encoding can't tell what is empty from what is not there. */
@@ -244,8 +256,13 @@ function unlessEmpty<T extends Kinds[keyof Kinds]>(value: T | undefined): T | un
 }
 
 /** The optional fields that subscribers see, also of a publication that has getters for them. */
-export function seenOf({ key, tags, removed }: SeenFields): SeenFields {
-  return { key: unlessEmpty(key), tags: unlessEmpty(tags), removed: unlessEmpty(removed) };
+export function seenOf({ key, tags, removed, publisher }: SeenFields): SeenFields {
+  return {
+    key: unlessEmpty(key),
+    tags: unlessEmpty(tags),
+    removed: unlessEmpty(removed),
+    publisher: unlessEmpty(publisher),
+  };
 }
 
 /** The optional fields that subscribers see, for the class of publications that a gateway keeps. Most have none. */
@@ -266,6 +283,10 @@ export class SeenHolder implements SeenFields {
 
   get removed(): SeenFields['removed'] {
     return this.#seen?.removed;
+  }
+
+  get publisher(): SeenFields['publisher'] {
+    return this.#seen?.publisher;
   }
 }
 
@@ -291,6 +312,7 @@ export function draftPublish(topic: string, type: string, payload: Payload): Dra
     ttlMs: undefined,
     timestampMs: undefined,
     removed: undefined,
+    publisher: undefined,
     expectedOffset: undefined,
     pipelined: undefined,
   };
@@ -308,6 +330,7 @@ export function publishFrom(publish: PublishFields, payload: Payload): Draft<Pub
     ttlMs,
     timestampMs,
     removed,
+    publisher,
     expectedOffset,
     pipelined,
   } = publish;
@@ -322,6 +345,7 @@ export function publishFrom(publish: PublishFields, payload: Payload): Draft<Pub
     ttlMs,
     timestampMs,
     removed,
+    publisher,
     expectedOffset,
     pipelined,
   };
@@ -345,14 +369,23 @@ export function draftPublication(
   type: string,
   payload: Payload,
 ): Draft<Publication> {
-  return { offset, timestampMs, type, payload, key: undefined, tags: undefined, removed: undefined };
+  return {
+    offset,
+    timestampMs,
+    type,
+    payload,
+    key: undefined,
+    tags: undefined,
+    removed: undefined,
+    publisher: undefined,
+  };
 }
 
 /** What is kept of a publication, from what its encoded bytes say and what is kept beside them. */
 export function keptFrom(topic: string, publication: Publication, beside: BesideFields): KeptFields {
-  const { type, payload, timestampMs, key, tags, removed } = publication;
+  const { type, payload, timestampMs, key, tags, removed, publisher } = publication;
   const { except, ttlMs } = beside;
-  return { topic, type, payload, timestampMs, key, tags, removed, except, ttlMs };
+  return { topic, type, payload, timestampMs, key, tags, removed, publisher, except, ttlMs };
 }
 
 /** Nothing beside the encoded bytes, to write it into. */

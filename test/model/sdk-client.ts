@@ -189,10 +189,7 @@ export class SdkClient implements ModelClient, Way {
     const text = JSON.stringify(payload);
     this.forOthers.add(text);
     const options = { key, tags, ttlMs, timestampMs, removed, exceptSelf: true };
-    const published = this.#client.publish(topic, 'update', payload, options);
-    // It does not know whether it was published, and can't tell by an offset that it was its own.
-    published.catch(() => this.forOthers.delete(text));
-    return published;
+    return this.#client.publish(topic, 'update', payload, options);
   }
 
   setKeys(pick: number, keys: readonly string[]): void {

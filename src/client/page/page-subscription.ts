@@ -16,10 +16,8 @@ export interface PageSubscribeOptions extends SubscribeOptions {
 export interface PageSubscriptionPort extends SubscriptionHome {
   remove(subscription: PageSubscription): void;
   nextFrame(run: () => void): void;
-  /** Whether this page published it with `exceptSelf`. */
-  isOwn(position: TopicPosition): boolean;
-  /** Whether such a publication was sent to the topic, or one of the pattern's, and its offset is not known yet. */
-  isUnsettled(topic: string): boolean;
+  /** Names this page in its publications with `exceptSelf`. */
+  readonly publisher: string;
 }
 
 /** If more events wait they are delivered at once: a page that is not painted has no animation frames. */
@@ -83,9 +81,9 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
     if (this.#attachment || this.state === 'closed') return;
     const { deliver, ...options } = this.options;
     this.#attachment = delegate.subscribe(this.topic, { ...options, ...this.#start() }, (events) => {
-      if (deliver === 'frame' && this.#waiting.length === 0) this.#port.nextFrame(() => this.settled());
+      if (deliver === 'frame' && this.#waiting.length === 0) this.#port.nextFrame(() => this.#flush());
       this.#waiting.push(...events);
-      if (deliver !== 'frame' || this.#waiting.length > waitingEventsMax) this.settled();
+      if (deliver !== 'frame' || this.#waiting.length > waitingEventsMax) this.#flush();
     });
   }
 
@@ -93,19 +91,18 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
   detach(): void {
     this.#attachment?.end();
     this.#attachment = undefined;
-    this.settled();
+    this.#flush();
     if (this.state !== 'closed') this.enter('pending');
   }
 
-  /** Delivers what waits, unless a publication that may be among it must not be delivered and is not acknowledged. */
-  settled(): void {
-    if (this.#waiting.length === 0 || this.#port.isUnsettled(this.topic)) return;
+  // -- inside -----------------------------------------------------------------------------------------
+
+  /** Delivers what waits. */
+  #flush(): void {
     const events = this.#waiting;
     this.#waiting = [];
-    this.#take(events);
+    if (events.length > 0) this.#take(events);
   }
-
-  // -- inside -----------------------------------------------------------------------------------------
 
   /** Where to begin: at the position or, if there is none, as the options say. */
   #start(): Pick<SubscribeOptions, 'since' | 'cursor' | 'last'> {
@@ -180,7 +177,7 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
     if (!this.#isShown(publication)) return false;
     if (offset <= this.#floor(topic, epoch)) return false;
     this.stand(topic, { epoch, offset });
-    if (this.#port.isOwn({ topic, epoch, offset })) return true;
+    if (publication.publisher === this.#port.publisher) return true;
     this.emitter.emit('publication', publication, meta);
     return true;
   }

@@ -135,8 +135,9 @@ export class Wire implements Shared {
     if (from < upto) {
       const publications = this.registry.expand(batch);
       if (!publications) return extras?.lacks(topic);
-      const isFresh = ({ offset }: Publication) =>
-        offset > from && !this.registry.port.own.has({ topic, epoch, offset });
+      // The gateway leaves out this client's own for the session that published them.
+      const isFresh = ({ offset, publisher }: Publication) =>
+        offset > from && publisher !== this.registry.port.queue.publisher;
       fresh = this.received(topic, publications.filter(isFresh));
       for (const member of this.audience()) {
         const at = member.place(topic, batch);
