@@ -44,6 +44,11 @@ export interface ClientOptions {
   readonly offlineQueue?: OfflineQueueOptions | undefined;
   /** How long a command waits for its reply: 10 000 by default. */
   readonly commandTimeoutMs?: number | undefined;
+  /**
+   * Over HTTP: after how long without a response the request of a publish or of a page of history is sent again, on
+   * another connection; each later try has twice as long. By default a quarter of `commandTimeoutMs`.
+   */
+  readonly requestTimeoutMs?: number | undefined;
   /** How long an attempt to connect may take until the gateway has accepted the client: 10 000 by default. */
   readonly connectTimeoutMs?: number | undefined;
   /** The application's name in the gateway's logs: "my-app/1.2.3". */

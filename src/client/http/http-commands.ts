@@ -9,6 +9,8 @@ import { Refused, request, type Target, Unanswered } from './receive.ts';
 export interface CommandsPort {
   readonly runtime: Runtime;
   readonly commandTimeoutMs: number;
+  /** How long the first try of a command that may be repeated waits for its response. */
+  readonly requestTimeoutMs: number;
   target(): Target;
   /** The connection has ended: nothing more is sent. */
   isOver(): boolean;
@@ -29,13 +31,16 @@ const repeatDelayMs = 1_000;
 const batchMaxPublications = 100;
 
 /**
- * Sends commands as requests, and gives their replies. A request without a reply of the gateway is sent again where
- * that has no other effect, until the command's time is over.
+ * Sends commands as requests, and gives their replies. Where that has no other effect, a request without a reply of the
+ * gateway is sent again until the command's time is over: on another connection, because this one may be dead. Other
+ * commands fail as soon as their connection is cut.
  */
 export class HttpCommands {
   /** Those that wait, and the ones before them that are under way. */
   #publishes: readonly Publish[] = [];
   #isPublishing = false;
+  /** Tries to publish in a row that got no response. */
+  #failures = 0;
   /** Of one request. A larger publication is sent alone. */
   #batchMaxCharacters = 50_000;
   readonly #port: CommandsPort;
@@ -55,15 +60,29 @@ export class HttpCommands {
   /** The response is the reply: a frame of this type. `isRepeatable`: executed twice, it has no other effect. */
   async ask(id: number, type: string, path: string, body?: string, isRepeatable = false): Promise<void> {
     const endsAtMs = this.#endsAtMs;
-    for (;;) {
+    for (let failures = 0; ; failures++) {
       try {
-        return this.#port.reply(readHttpFrame({ ...(await this.fetch(path, body)), type, id }));
+        const reply = isRepeatable ? this.#try(failures, endsAtMs, path, body) : this.fetch(path, body);
+        return this.#port.reply(readHttpFrame({ ...(await reply), type, id }));
       } catch (cause) {
-        const mayRepeat = isRepeatable && !isFinal(cause);
-        if (!mayRepeat || this.#isLate(endsAtMs)) return this.#fail([{ id }], cause);
-        await this.#wait(delayAfter(cause));
+        if (!isRepeatable) return this.#fail([{ id }], cutOff(cause));
+        if (isFinal(cause) || this.#isLate(endsAtMs)) return this.#fail([{ id }], cause);
+        await this.#wait(delayAfter(cause, failures));
         if (this.#port.isOver()) return;
       }
+    }
+  }
+
+  /** Each try has twice as long as the one before, at most until the command's time is over. */
+  async #try(failures: number, endsAtMs: number, path: string, body?: string): Promise<Raw> {
+    const { runtime, requestTimeoutMs } = this.#port;
+    const abort = new AbortController();
+    const timeoutMs = Math.min(requestTimeoutMs * 2 ** failures, endsAtMs - this.#nowMs);
+    const timer = runtime.setTimeout(() => abort.abort(), timeoutMs);
+    try {
+      return await this.fetch(path, body, { signal: abort.signal });
+    } finally {
+      runtime.clearTimeout(timer);
     }
   }
 
@@ -98,19 +117,17 @@ export class HttpCommands {
 
   /** Sends them once, and waits if they are to be sent again. */
   async #publishBatch(batch: readonly Publish[]): Promise<void> {
-    const { runtime } = this.#port;
-    const abort = new AbortController();
-    const { signal } = abort;
     // Then the client rejects the first of them.
     const [{ endsAtMs, body }] = batch as [Publish];
-    const timer = runtime.setTimeout(() => abort.abort(), endsAtMs - this.#nowMs);
+    const send = (path: string, text: string) => this.#try(this.#failures, endsAtMs, path, text);
     try {
-      if (batch.length === 1) this.#replyTo(batch, [await this.fetch('api/publish', body, { signal })]);
+      if (batch.length === 1) this.#replyTo(batch, [await send('api/publish', body)]);
       else {
         const text = `[${batch.map((publish) => publish.body).join()}]`;
-        const { results } = await this.fetch('api/publish/batch', text, { signal });
+        const { results } = await send('api/publish/batch', text);
         this.#replyTo(batch, results as readonly Raw[]);
       }
+      this.#failures = 0;
     } catch (cause) {
       if (batch.length > 1 && codeOf(cause) === 'frame_too_large') {
         this.#batchMaxCharacters /= 2;
@@ -120,9 +137,9 @@ export class HttpCommands {
       this.#end(ended);
       this.#fail(ended, cause);
       if (isRateLimited(cause)) this.#failAll(cause);
-      if (ended.length < batch.length && !signal.aborted) await this.#wait(delayAfter(cause));
-    } finally {
-      runtime.clearTimeout(timer);
+      const delayMs = delayAfter(cause, this.#failures);
+      this.#failures = cause instanceof Unanswered ? this.#failures + 1 : 0;
+      if (ended.length < batch.length) await this.#wait(delayMs);
     }
   }
 
@@ -193,6 +210,20 @@ function isRateLimited(outcome: unknown): boolean {
   return codeOf(outcome) === 'rate_limited';
 }
 
-function delayAfter(cause: unknown): number {
+/** The first time a connection is cut, as one that was idle for long, another one is tried at once. */
+function delayAfter(cause: unknown, failures: number): number {
+  if (cause instanceof Unanswered && failures === 0) return 0;
   return (cause instanceof Refused && cause.error.retryAfterMs) || repeatDelayMs;
+}
+
+/** Whether the gateway executed the command is unknown. */
+function cutOff(cause: unknown): Refused {
+  if (cause instanceof Refused) return cause;
+  // The number is that of the SDK's own code.
+  return new Refused({
+    code: 'disconnected',
+    number: 1001,
+    message: (cause as Error).message,
+    retry: true,
+  });
 }

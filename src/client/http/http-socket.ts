@@ -16,6 +16,7 @@ export interface HttpSocketOptions {
   readonly runtime: Runtime;
   readonly memory: HttpMemory;
   readonly commandTimeoutMs: number;
+  readonly requestTimeoutMs: number;
   /** Called once. */
   ended(): void;
   /** A proxy reaches no gateway. */
@@ -53,6 +54,7 @@ export class HttpSocket implements Socket {
     this.#commands = new HttpCommands({
       runtime: options.runtime,
       commandTimeoutMs: options.commandTimeoutMs,
+      requestTimeoutMs: options.requestTimeoutMs,
       target: () => this.#target,
       isOver: () => this.#closed,
       reply: (frame) => this.#reply(frame),

@@ -9,7 +9,7 @@ export interface HttpHome {
   readonly current: Transport;
   /** In the order in which they are tried. */
   readonly transports: readonly string[];
-  readonly options: Pick<ClientOptions, 'fallbackPollingInterval' | 'commandTimeoutMs'>;
+  readonly options: Pick<ClientOptions, 'fallbackPollingInterval' | 'commandTimeoutMs' | 'requestTimeoutMs'>;
   readonly memory: HttpMemory;
   readonly port: { readonly runtime: Runtime };
   openWebSocket(url: string, protocol: string): Socket;
@@ -40,10 +40,10 @@ export function openHttp(url: string, protocol: string, token: string | undefine
   const stop = isWanted ? lookForWebSocket(runtime, open, () => home.found()) : undefined;
   // The session of a stream ends with its connection.
   const known = current === 'poll' ? memory : {};
-  const { commandTimeoutMs = 10_000 } = options;
+  const { commandTimeoutMs = 10_000, requestTimeoutMs = commandTimeoutMs / 4 } = options;
   const unreached = (): void => home.found();
   return new HttpSocket({
-    ...{ url, token, receive, runtime, memory: known, commandTimeoutMs },
-    ...{ ended: () => stop?.(), unreached },
+    ...{ url, token, receive, runtime, memory: known },
+    ...{ commandTimeoutMs, requestTimeoutMs, ended: () => stop?.(), unreached },
   });
 }

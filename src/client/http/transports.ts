@@ -6,7 +6,12 @@ import type { HttpMemory } from './receive.ts';
 
 type TransportsOptions = Pick<
   ClientOptions,
-  'WebSocket' | 'transports' | 'enableWebSocket' | 'fallbackPollingInterval' | 'commandTimeoutMs'
+  | 'WebSocket'
+  | 'transports'
+  | 'enableWebSocket'
+  | 'fallbackPollingInterval'
+  | 'commandTimeoutMs'
+  | 'requestTimeoutMs'
 >;
 
 export interface TransportsPort {

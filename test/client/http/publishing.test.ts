@@ -1,4 +1,5 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import type { SluiceClient } from '../../../src/client/index.ts';
 import { jsonCodec } from '../../support/codecs.ts';
 import { FakeRuntime, greeting, harness, settled } from '../support/fakes.ts';
 
@@ -62,4 +63,78 @@ it('sends publications in smaller batches where the gateway takes no body of tha
   await Promise.all([1, 2, 3, 4, 5].map((n) => client.publish('a', 'update', [n, long])));
   const numbers = sent.map((data) => (data as readonly unknown[]).flat().filter((each) => each !== long));
   expect(numbers).toEqual([[1], [2, 3, 4, 5], [2, 3], [4, 5]]);
+});
+
+describe('a request', () => {
+  const hangs = () => new Promise<Response>(() => {});
+  const cut = () =>
+    Object.assign(new Response(), { json: () => Promise.reject(new TypeError('terminated')) });
+
+  /** `outcomes`: of the first requests for commands. Those after them succeed. */
+  async function commanding(...outcomes: readonly (() => Response | Promise<Response>)[]) {
+    const { client, runtime } = polling();
+    const { fetch } = runtime;
+    const sent: { readonly path: string; readonly atMs: number }[] = [];
+    runtime.fetch = (url, init) => {
+      const path = new URL(String(url)).pathname;
+      if (path.endsWith('/poll')) return fetch(url, init);
+      const outcome = outcomes[sent.length];
+      sent.push({ path, atMs: runtime.now() });
+      const done = outcome ? Promise.resolve(outcome()) : respondTo(path);
+      return new Promise((resolve, reject) => {
+        init?.signal?.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
+        done.then(resolve, reject);
+      });
+    };
+    await client.connect();
+    const startMs = runtime.now();
+    return { client, runtime, sentMs: () => sent.map(({ atMs }) => atMs - startMs) };
+  }
+
+  async function respondTo(path: string): Promise<Response> {
+    return Response.json(path.endsWith('/history') ? { epoch: 'e', publications: [] } : place);
+  }
+  const place = { epoch: 'e', offset: 1, data: 1 };
+  const publish = (client: SluiceClient) => client.publish('a', 'update', 1);
+  const history = (client: SluiceClient) => client.history('a');
+
+  it.each([
+    ['publish', publish],
+    ['history', history],
+  ] as const)('of a %s that is cut is made again at once, and then every second', async (_, run) => {
+    const { client, runtime, sentMs } = await commanding(cut, () => Promise.reject(new TypeError()), cut);
+    const done = run(client);
+    await settled();
+    await runtime.advance(2_000);
+    expect(await done).toMatchObject({ epoch: 'e' });
+    expect(sentMs()).toEqual([0, 0, 1_000, 2_000]);
+  });
+
+  it.each([
+    ['publish', publish],
+    ['history', history],
+  ] as const)('of a %s without a response is made again, with twice the time', async (_, run) => {
+    const { client, runtime, sentMs } = await commanding(hangs, hangs);
+    const done = run(client);
+    await runtime.advance(8_500);
+    expect(await done).toMatchObject({ epoch: 'e' });
+    expect(sentMs()).toEqual([0, 2_500, 8_500]);
+  });
+
+  it.each([cut, () => Response.json({ of: 'another server' })])(
+    'of a call that gets no result is not made again, and the call fails at once',
+    async (outcome) => {
+      const { client, sentMs } = await commanding(outcome);
+      await expect(client.call('any')).rejects.toMatchObject({ code: 'disconnected', retry: true });
+      expect(sentMs()).toEqual([0]);
+    },
+  );
+
+  it('of a call may take as long as a command', async () => {
+    const { client, runtime, sentMs } = await commanding(hangs);
+    const failed = expect(client.call('any')).rejects.toMatchObject({ code: 'timeout' });
+    await runtime.advance(10_000);
+    await failed;
+    expect(sentMs()).toEqual([0]);
+  });
 });
