@@ -34,7 +34,8 @@ const taken: ReadonlySet<string> = new Set(['gap', 'expired', 'open']);
  */
 export function eventBytes(frame: Uint8Array, names: EventNames): EventBytes {
   const type = frameType.exec(ascii.decode(frame.subarray(0, headBytes)))?.[1] ?? '';
-  const special = specials[type];
+  // A publication's type may be the name of a member of every object.
+  const special = Object.hasOwn(specials, type) ? specials[type] : undefined;
   if (special !== undefined) return special(frame);
   const isControl = isServerKind(type) && !carriers.has(type);
   const isNamed = isControl || (names === 'type' && !taken.has(type));

@@ -49,7 +49,6 @@ describe('POST /api/publish', () => {
     ['a timestamp before 1970', '{"topic":"t","timestamp":"1969-12-31T23:59:59Z"}', 400, 'invalid_request'],
     ['a day that is none', '{"topic":"t","timestamp":"2026-02-30T00:00:00Z"}', 400, 'invalid_request'],
     ['a tag that is no text', '{"topic":"t","tags":{"a":1}}', 400, 'invalid_request'],
-    ['a tag that no object holds', '{"topic":"t","tags":{"__proto__":"x"}}', 400, 'invalid_request'],
     ['a member that no object holds', '{"topic":"t","__proto__":{}}', 400, 'invalid_request'],
     ['an expected offset', '{"topic":"t","expectedOffset":1}', 400, 'invalid_request'],
   ])('%s is refused', async (_, body, status, code) => {
@@ -203,7 +202,7 @@ describe('what a body asks to publish', () => {
 
   test('is what its members say, wherever they are and however they are written', () => {
     const text = fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom('', 'a/b', '😀', '"\\', '\u0001'));
-    const name = text.filter((each) => each !== '__proto__');
+    const name = fc.oneof(text, fc.constant('__proto__'));
     const members = {
       topic: text.filter((each) => !each.startsWith('$') && !each.startsWith('user:')),
       type: text,

@@ -164,9 +164,6 @@ class PublishReader {
     if (value === null || value === undefined) return undefined;
     if (typeof value !== 'object' || Array.isArray(value)) return this.fail(name, 'must be an object');
     for (const [tag, text] of Object.entries(value)) {
-      // An object that is made from this one by assignment would lose it.
-      if (tag === '__proto__' && this.dialect.isStrict)
-        return this.fail(`${name}.__proto__`, 'is no name of a tag');
       if (typeof text !== 'string') return this.fail(`${name}.${tag}`, 'must be a string');
       if (!isWellFormed(tag) || !isWellFormed(text)) return this.fail(name, halfPair);
     }
