@@ -26,10 +26,11 @@ function filesMax(limits: string): number {
 }
 
 /**
- * A relayed connection takes a file for itself and two for its way to the app, which counts it again once it has sent
- * something. To be on the safe side it is counted in full at once.
+ * A relayed connection takes a file for itself, and two for its way to the app. The app counts the last one once it has
+ * sent something: until then a file is kept for it.
  */
 const filesPerRelayed = 3;
+const filesBesideApp = 2;
 
 /** The files that clients of this process take. */
 export class ClientFiles {
@@ -45,14 +46,14 @@ export class ClientFiles {
     this.#relayed = count;
   }
 
-  /** How many files are left when `served` connections to apps are open. */
+  /** How many files are left when `served` connections to apps are open, relayed ones included. */
   leftBeside(served: number): number {
-    return this.max - served - filesPerRelayed * this.#relayed();
+    return this.max - served - filesBesideApp * this.#relayed();
   }
 
   /** Whether another connection can be relayed when `served` connections to apps are open. */
   canRelayBeside(served: number): boolean {
-    return this.leftBeside(served) >= filesPerRelayed;
+    return this.max - served >= filesPerRelayed * (this.#relayed() + 1);
   }
 }
 

@@ -43,7 +43,15 @@ test.each([
     const [relayed, served, canRelay] = counts;
     const files = new ClientFiles(max);
     files.countRelayed(() => relayed);
-    expect(files.leftBeside(served)).toBe(max - served - 3 * relayed);
+    expect(files.leftBeside(served)).toBe(max - served - 2 * relayed);
     expect(files.canRelayBeside(served)).toBe(canRelay);
   },
 );
+
+test('connections that are relayed before the app has counted one of them all find a file there', () => {
+  const files = new ClientFiles(192);
+  let relayed = 0;
+  files.countRelayed(() => relayed);
+  while (files.canRelayBeside(0)) relayed++;
+  expect([relayed, files.leftBeside(0)]).toEqual([64, 64]);
+});
