@@ -312,9 +312,7 @@ export class PollConnection implements Connection, StreamMember {
   }
 
   #respond(): void {
-    const { session, subscriptions } = this;
-    if (session === undefined) return;
-    const cursor = this.#options.cursors.of({ session, subscriptions });
+    const cursor = this.#reached();
     if (cursor !== undefined) this.#cursor = cursor;
     this.#finish(this.#frames, cursor);
     this.#park();

@@ -154,21 +154,29 @@ describe('thousands of sessions that are sent away take turns, and', () => {
   const dataOf = (events: Record<string, unknown>[]) =>
     events.flatMap(publicationsOf).map(({ data }) => data);
 
+  type Started = Awaited<ReturnType<typeof start>>;
+
   /** The last one is this session, and meanwhile 1 is published. */
-  async function sendAway({ sessions, broker, turns }: Awaited<ReturnType<typeof start>>, last?: Session) {
+  async function sendAway(
+    { sessions, broker, turns }: Started,
+    last?: Session,
+    next = async () => turns.turn(),
+  ) {
     sessions.sendAway([...sessions.all()].reverse(), 'going_away');
     expect([...sessions.all()]).toEqual([last]);
     await broker.publish([fields('t', { payload: json(1) })]);
     // Another numbering begins, of which this position says nothing.
     const epoch = vi.spyOn(broker.commits, 'epoch', 'get').mockReturnValue('later');
-    turns.turn();
+    await next();
     epoch.mockRestore();
+    turns.settle();
     expect(sessions.count).toBe(0);
   }
 
-  test('a poll gets nothing of what is published meanwhile, and a cursor that leads there', async () => {
+  /** A poll that waits, and another session. */
+  async function waitingPoll() {
     const started = await start(0);
-    const { asked, poll, publish, sessions, turns, broker } = started;
+    const { asked, poll, sessions, turns } = started;
     const first = await poll('');
     const waiting = asked(`cursor=${first.headers.get('sluice-cursor')}&timeoutSeconds=60`);
     const [session] = sessions.all();
@@ -177,14 +185,35 @@ describe('thousands of sessions that are sent away take turns, and', () => {
       await nextTurn();
     }
     await poll('');
+    return { started, session, waiting };
+  }
+
+  const epochOf = (answer: Response) => answer.headers.get('sluice-cursor')?.split('.')[0];
+
+  test('a poll gets nothing of what is published meanwhile, and a cursor that leads there', async () => {
+    const { started, session, waiting } = await waitingPoll();
+    const { poll, publish, broker } = started;
     await sendAway(started, session);
     const answer = await waiting;
     expect((await eventsOf(answer)).map(({ type }) => type)).toEqual(['goingAway']);
     await publish(2);
-    const cursor = answer.headers.get('sluice-cursor');
-    expect(cursor?.split('.')[0]).toBe(broker.commits.epoch);
-    const next = await poll(`cursor=${cursor}`);
+    expect(epochOf(answer)).toBe(broker.commits.epoch);
+    const next = await poll(`cursor=${answer.headers.get('sluice-cursor')}`);
     expect(dataOf(await eventsOf(next))).toEqual([1, 2]);
+  });
+
+  test('a poll whose response is full gets it with the cursor of that moment', async () => {
+    const { started, session, waiting } = await waitingPoll();
+    const { broker, turns } = started;
+    const large = fields('t', { payload: json('x'.repeat(40_000)) });
+    await broker.publish([large, large]);
+    turns.settle();
+    let answer: Response | undefined;
+    await sendAway(started, session, async () => {
+      answer = await waiting;
+    });
+    expect(epochOf(answer!)).toBe(broker.commits.epoch);
+    expect(dataOf(await eventsOf(answer!))).toHaveLength(2);
   });
 
   test('a stream gets nothing of what is published meanwhile, and an id that leads there', async () => {
