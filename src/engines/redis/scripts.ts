@@ -276,16 +276,24 @@ redis.call('HSET', meta, 'seq', text(seq), 'minor', text(minor), 'last', last, '
   'idled', text(idled))
 -- Once it is committed: an error before, for lack of a right, must not leave ids of what there is not.
 local refused
-local noted = {}
-for key, id in pairs(ids) do
-  local reply = redis.pcall('SET', key, id)
-  if reply.err then refused = 'SET ' .. reply.err
-  else noted[#noted + 1] = text(now) .. ' ' .. key end
+local keys, noted = {}, {}
+for key in pairs(ids) do
+  keys[#keys + 1] = key
+  noted[#noted + 1] = text(now) .. ' ' .. key
 end
-for from = 1, #noted, 1000 do
-  local reply = redis.pcall('RPUSH', aged, unpack(noted, from, math.min(from + 999, #noted)))
-  -- Something other than a gateway has written there.
-  if type(reply) == 'table' then redis.pcall('DEL', aged) end
+for from = 1, #keys, 1000 do
+  local to = math.min(from + 999, #keys)
+  local reply = redis.pcall('RPUSH', aged, unpack(noted, from, to))
+  if type(reply) == 'table' and string.find(reply.err, '^WRONGTYPE') then
+    redis.pcall('DEL', aged)
+    reply = redis.pcall('RPUSH', aged, unpack(noted, from, to))
+  end
+  if type(reply) == 'table' then refused = 'RPUSH ' .. reply.err end
+  -- Nothing would remove an id that is not in the list.
+  for i = from, refused and 0 or to do
+    local set = redis.pcall('SET', keys[i], ids[keys[i]])
+    if set.err then refused = 'SET ' .. set.err end
+  end
 end
 -- Ids are removed by age here, because Redis's own expiry goes by a clock that may be set.
 local function isOver(entry)
@@ -294,18 +302,18 @@ local function isOver(entry)
 end
 local oldest = redis.pcall('LINDEX', aged, 0)
 if type(oldest) == 'string' and isOver(oldest) then
-  local keys, times, over = {}, {}, {}
+  local due, times, over = {}, {}, {}
   for _, entry in ipairs(redis.pcall('LRANGE', aged, 0, math.min(2 * #noted + 99, 999))) do
     if not isOver(entry) then break end
     local atMs, key = string.match(entry, '^(%d+) (.*)$')
-    keys[#keys + 1], times[#times + 1] = key or aged, atMs or ''
+    due[#due + 1], times[#times + 1] = key or aged, atMs or ''
   end
-  for i, value in ipairs(redis.pcall('MGET', unpack(keys))) do
+  for i, value in ipairs(redis.pcall('MGET', unpack(due))) do
     -- Else it was used again since.
-    if value and string.match(value, '^%d+') == times[i] then over[#over + 1] = keys[i] end
+    if value and string.match(value, '^%d+') == times[i] then over[#over + 1] = due[i] end
   end
   if #over > 0 then redis.pcall('DEL', unpack(over)) end
-  redis.pcall('LTRIM', aged, #keys, -1)
+  redis.pcall('LTRIM', aged, #due, -1)
 end
 lines[1] = text(seq) .. ' ' .. epoch
 local reply = table.concat(lines, '\\n')

@@ -44,7 +44,7 @@ export class Warnings {
     this.#give('notReady', `${problem}. It is tried again.`);
   }
 
-  /** `refusal`: of a PUBLISH to the feed, or of a SET of a message id, with the command. */
+  /** `refusal`: of a PUBLISH to the feed, or of a SET or RPUSH of a message id, with the command. */
   refused(feed: string, refusal: string): void {
     const problem = refusal.startsWith('PUBLISH ')
       ? `to publish to ${feed}: gateways hear of publications by others only once a second`

@@ -147,16 +147,22 @@ test('a right that is lost in mid-commit: no offset is given twice, and a repeat
   expect([a.feed.faults, b.feed.faults]).toEqual([[], []]);
 });
 
-test('a right that is lost after a commit: it is acknowledged, and what is missing is named', async () => {
-  const node = await open();
-  const warned = vi.spyOn(process, 'emitWarning').mockReturnValue(undefined);
-  await admin.acl('SETUSER', 'sluice', '-set');
-  expect(await node.publish('unset', '1', { messageId: 'm' })).toMatchObject({ ok: true, offset: 1 });
-  await admin.acl('SETUSER', 'sluice', '+set');
-  expect(String(warned.mock.calls)).toContain('Redis refuses to remember message ids');
-  warned.mockRestore();
-  expect([node.feed.cause, node.feed.faults]).toEqual([undefined, []]);
-});
+test.each(['set', 'rpush'])(
+  'a right to %s that is lost after a commit: it is acknowledged, and what is missing is named',
+  async (command) => {
+    const node = await open();
+    const warned = vi.spyOn(process, 'emitWarning').mockReturnValue(undefined);
+    await admin.acl('SETUSER', 'sluice', `-${command}`);
+    const topic = `without:${command}`;
+    expect(await node.publish(topic, '1', { messageId: 'm' })).toMatchObject({ ok: true, offset: 1 });
+    // Without its place in the list nothing would remove it.
+    expect(await admin.exists(`{test}:id:${topic} m`)).toBe(0);
+    await admin.acl('SETUSER', 'sluice', `+${command}`);
+    expect(String(warned.mock.calls)).toContain('Redis refuses to remember message ids');
+    warned.mockRestore();
+    expect([node.feed.cause, node.feed.faults]).toEqual([undefined, []]);
+  },
+);
 
 test('a node whose user may no longer publish to the feed reads its own publications before its next heartbeat', async () => {
   const node = await open();
