@@ -207,6 +207,14 @@ export class StreamClient implements ModelClient {
       this.#tell(frame.topic, frame.epoch, frame.missing.after, frame.missing.upto);
   }
 
+  /** The gateway knows no numbering of it: until now anything may have come and gone while it was away. */
+  #tellAll(target: string): void {
+    for (const topic of this.#model.topics())
+      if (reaches(target, topic))
+        for (const { epoch, start, publications } of this.#model.numberings(topic))
+          this.#tell(topic, epoch, start, start + publications.length);
+  }
+
   #tell(topic: string, epoch: string, after: number, upto: number): void {
     const key = `${topic} ${epoch}`;
     const told = this.#told.get(key) ?? new Set();
@@ -236,6 +244,8 @@ export class StreamClient implements ModelClient {
     if (!isOwn) {
       const specs = subscriptions.map(({ spec }) => spec);
       const gaps = results.filter(isGap).map(({ topic }) => topic);
+      for (const result of results)
+        if (isGap(result) && 'epoch' in result && result.epoch === '') this.#tellAll(result.topic);
       const { engines: engine } = this.#model;
       this.#streams.push({ specs, gaps, engine, seq: Math.max(...held.map(({ seq }) => seq)) });
     }
