@@ -23,6 +23,9 @@ export const resendMaxAgeMs = 240_000;
 /** If more frames or publications wait for code or for a loop, there is no end to it. */
 export const waitingMax = 10_000;
 
+/** Half of the gateway's limit for a list in a command. */
+export const entriesPerCommand = 500;
+
 /** The gateway's limit for the keys of a subscription. */
 export const keysMax = 1000;
 

@@ -1,8 +1,6 @@
 import type { Subscription as WireSubscription } from '../../protocol/frames.ts';
+import { entriesPerCommand } from '../limits.ts';
 import type { Outcome, PendingCommands } from '../pending-commands.ts';
-
-/** Half of the gateway's limit for a list in a command. */
-export const entriesPerCommand = 500;
 
 /** A subscription to ask for, and what it is for. */
 export type Asked<T> = readonly [of: T, request: WireSubscription];

@@ -105,3 +105,21 @@ it('says nothing of what came when nothing listened, and gives it to the first t
     { view: 8, epoch: 'e1', offset: 3 },
   ]);
 });
+
+it('says it of more inboxes than a command may name', async () => {
+  const h = harness();
+  const socket = await h.arrive();
+  for (let n = 0; n < 1_200; n++) h.client.subscribe(`user:${n}`, () => undefined);
+  await settled();
+  let view = 0;
+  for (const frame of socket.frames) {
+    if (frame.kind !== 'subscribe') continue;
+    const results = frame.subscriptions.map(({ topic }) => ({
+      ...{ topic, view: ++view, mode: 'stream' as const, epoch: 'e1', offset: 0, inbox: true as const },
+    }));
+    socket.push({ kind: 'subscribed', results }, frame.id);
+  }
+  for (let each = 1; each <= view; each++) socket.push(batch(1, each));
+  await h.runtime.advance(1_000);
+  expect(acks(socket)).toHaveLength(1_200);
+});

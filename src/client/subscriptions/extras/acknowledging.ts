@@ -1,4 +1,5 @@
-import type { Position } from '../../../protocol/frames.ts';
+import type { Ack, Position } from '../../../protocol/frames.ts';
+import { entriesPerCommand } from '../../limits.ts';
 import type { PendingCommands } from '../../pending-commands.ts';
 import type { Timer } from '../../timer.ts';
 
@@ -25,7 +26,10 @@ export class Acknowledging {
   flush(): void {
     const acks = [...this.#had].map(([view, position]) => ({ view, ...position }));
     this.#had.clear();
-    if (acks.length === 0) return;
+    while (acks.length > 0) this.#send(acks.splice(0, entriesPerCommand));
+  }
+
+  #send(acks: readonly (Position & Pick<Ack, 'view'>)[]): void {
     this.#commands.send('ping', { acks }, (_reply, error) => {
       if (error?.code !== 'rate_limited') return;
       for (const { view, ...position } of acks) if (!this.#had.has(view)) this.note(view, position);
