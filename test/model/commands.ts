@@ -236,22 +236,27 @@ const common = [
   ...configuration,
 ];
 
+const breathe = step('breathe', fc.nat(3), (_, ms) => after(ms));
+
+/** Of a gateway with lmdb. */
+const onLmdb = [breathe, step('restartNode', fc.constant(0), (world, i) => world.restartNode(i))];
+
 /** Of gateways that share a Redis. */
 const onRedis = [
   ...several,
-  step('breathe', fc.nat(3), (_, ms) => after(ms)),
-  step('cut', fc.constant(null), async ({ elsewhere }) => void (await elsewhere?.cut())),
-  step('pause', fc.constantFrom(5, 30), async ({ elsewhere }, ms) => void (await elsewhere?.pause(ms))),
+  breathe,
+  step('cut', fc.constant(null), async ({ elsewhere }) => void (await elsewhere?.cut?.())),
+  step('pause', fc.constantFrom(5, 30), async ({ elsewhere }, ms) => void (await elsewhere?.pause?.(ms))),
 ];
 
 /** Of gateways whose Redis loses what it has, or ends. */
 const onFailingRedis = [
   ...onRedis,
   empty,
-  step('restartRedis', fc.constant(null), async ({ elsewhere }) => void (await elsewhere?.restart())),
+  step('restartRedis', fc.constant(null), async ({ elsewhere }) => void (await elsewhere?.restart?.())),
 ];
 
-const particular = { alone, nodes, failingNodes, redis: onRedis, failingRedis: onFailingRedis };
+const particular = { alone, nodes, failingNodes, lmdb: onLmdb, redis: onRedis, failingRedis: onFailingRedis };
 
 /** At most this many steps; fast-check leaves out those that a failure does not need. */
 export const steps = (

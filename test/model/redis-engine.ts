@@ -4,8 +4,9 @@ import { ReplicaEngine } from '../../src/engines/replica/engine.ts';
 import type { EngineFeed, StoredTopic } from '../../src/topics/engine.ts';
 import type { ModelEngine } from './engine.ts';
 import type { Model } from './model.ts';
+import { hear, watched } from './watched.ts';
 
-/** The engine of a node on a real Redis. It tells the model what it hears, before its gateway hears of it. */
+/** The engine of a node on a real Redis. */
 export class RedisEngine extends ReplicaEngine implements ModelEngine {
   isSlow = false;
   failures = 0;
@@ -17,31 +18,11 @@ export class RedisEngine extends ReplicaEngine implements ModelEngine {
   }
 
   override open(feed: EngineFeed, signal?: AbortSignal): Promise<void> {
-    const watched: EngineFeed = {
-      appended: (topic, epoch, publications) => {
-        this.#model.heard(topic, epoch, publications);
-        feed.appended(topic, epoch, publications);
-      },
-      reset: (...about) => {
-        const [topic, , , stored] = about;
-        this.#heard(topic, stored);
-        feed.reset(...about);
-      },
-      missed: (commits) => feed.missed?.(commits),
-      degraded: (cause) => feed.degraded(cause),
-    };
-    return super.open(watched, signal);
+    return super.open(watched(this.#model, feed), signal);
   }
 
   override async load(topic: string): Promise<StoredTopic | undefined> {
-    const stored = await super.load(topic);
-    this.#heard(topic, stored);
-    return stored;
-  }
-
-  #heard(topic: string, stored: StoredTopic | undefined): void {
-    if (stored !== undefined)
-      this.#model.heard(topic, stored.epoch, [...stored.publications, ...stored.state]);
+    return hear(this.#model, topic, await super.load(topic));
   }
 
   commit(): void {}

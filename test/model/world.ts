@@ -26,17 +26,17 @@ const noise = createHash('shake256', { outputLength: 300 }).update('').digest('b
 /** By several streams a client goes on with one cursor. `sdk`: by all of them in turn. */
 export type Transports = 'websocket' | 'sdk' | readonly StreamTransport[];
 
-/** What nodes share, if it is not a `SharedLog`. */
+/** What nodes share, or keep, if it is not a `SharedLog`. */
 export interface Elsewhere {
   engineOf(world: World): ModelEngine;
   /** All connections to it break. */
-  cut(): Promise<unknown>;
+  cut?(): Promise<unknown>;
   /** It answers nothing for this time. */
-  pause(ms: number): Promise<unknown>;
+  pause?(ms: number): Promise<unknown>;
   /** It loses all that it has, and calls `lost` after the last publication that it had. */
-  empty(lost: () => void): Promise<unknown>;
+  empty?(lost: () => void): Promise<unknown>;
   /** It ends at once, and begins again with all that it had. */
-  restart(): Promise<unknown>;
+  restart?(): Promise<unknown>;
 }
 
 /** Clients, a gateway, and the model that both are compared with. */
@@ -170,7 +170,7 @@ export class World {
     const lost = () => {
       this.model.engines++;
     };
-    if (this.elsewhere !== undefined) await this.elsewhere.empty(lost);
+    if (this.elsewhere?.empty !== undefined) await this.elsewhere.empty(lost);
     else lost();
     this.#log?.empty();
   }
