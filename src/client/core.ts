@@ -20,6 +20,7 @@ import { later } from './later.ts';
 import { OfflineQueue, type OfflineQueuePort } from './offline-queue.ts';
 import { checkOptions } from './option-check.ts';
 import { absoluteUrl, backoffOptions, type ClientOptions } from './options.ts';
+import { OwnPublications } from './own-publications.ts';
 import { readPayload } from './payload.ts';
 import { PendingCommands, type ReplyTo } from './pending-commands.ts';
 import { checkedCommand } from './requests.ts';
@@ -61,6 +62,7 @@ export class Core
   readonly queue: OfflineQueue;
   readonly clock: ServerClock;
   readonly arrivals = new Arrivals<Greeting>();
+  readonly own = new OwnPublications();
   readonly stats: Counters = { ...noStats };
   greeting: Greeting | undefined;
   connectedAtMs: number | undefined;

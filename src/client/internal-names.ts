@@ -10,7 +10,7 @@ export const internalNames =
   'expand extend extras failed feed flush forget forgetQuiet found give greeted had heard ' +
   'hears hold holders holds inherited inView isAsked isCalm isEnding isHeard isInbox ' +
   'isLastAttempt isList isOnline isOptional isOver isOwn isPattern isRekeying isSet isText ' +
-  'joins keyed keyOf lacks lastChange leave loaded lostAtMs ' +
+  'isUnsettled joins keyed keyOf lacks lastChange leave loaded lostAtMs ' +
   'memory mustAskAgain mustRekey nodes note observe oneOf openWebSocket own pages parts place ' +
   'placed plan planFlush port probe queue received recoveredAtMs refuse refused ' +
   'registry rejectAll rejectWaiting release releaseView reply report seen selection sendFrame ' +

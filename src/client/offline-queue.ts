@@ -1,4 +1,4 @@
-import type { Limits, Position, PublishFields } from '../protocol/frames.ts';
+import type { Limits, Position, PublishFields, TopicPosition } from '../protocol/frames.ts';
 import { type ClientError, localError } from './client-error.ts';
 import { resendMaxAgeMs, waitingMax } from './limits.ts';
 import type { Outcome, PendingCommands } from './pending-commands.ts';
@@ -37,6 +37,10 @@ export interface OfflineQueuePort {
   readonly greeting:
     | { readonly session: string; readonly limits: Pick<Limits, 'commandsPerSecond'> }
     | undefined;
+  /** Is told the positions of publications with `exceptSelf`. */
+  readonly own: { add(position: TopicPosition): void };
+  /** Is told when the result of `isUnsettled` may have changed. */
+  readonly subscriptions: { flush(): void };
 }
 
 /**
@@ -57,12 +61,16 @@ export class OfflineQueue {
    * their replies.
    */
   #window = 0;
+  /**
+   * Sent with `exceptSelf` on an earlier connection and not acknowledged: it is unknown at which offset they are, or
+   * whether they were committed.
+   */
+  readonly #unsettled = new Set<Entry>();
   readonly #maxEntries: number;
   readonly #runtime: Runtime;
   readonly #timer: Timer;
   readonly #port: OfflineQueuePort;
-  /** This client, as its publications with `exceptSelf` name it. */
-  readonly publisher: string;
+  readonly #idPrefix: string;
   #lastNumber = 0;
 
   constructor(options: OfflineQueueOptions | undefined, runtime: Runtime, port: OfflineQueuePort) {
@@ -71,26 +79,27 @@ export class OfflineQueue {
     this.#timer = new Timer(runtime);
     this.#port = port;
     const draw = (): string => runtime.random().toString(36).slice(2);
-    this.publisher = `${draw()}${draw()}`;
+    this.#idPrefix = `${draw()}${draw()}`;
   }
 
   get size(): number {
     return this.#waiting.length;
   }
 
+  /**
+   * Whether a topic that matches may hold a publication of this client with `exceptSelf` whose offset is not known yet.
+   */
+  isUnsettled(matches: (topic: string) => boolean): boolean {
+    for (const { fields } of this.#unsettled) if (matches(fields.topic)) return true;
+    return false;
+  }
+
   /** Rejects what `check` refuses. */
   publish(fields: PublishFields, exceptSelf = false): Promise<Published> {
     return new Promise((resolve, reject) => {
       const number = ++this.#lastNumber;
-      const { messageId = `${this.publisher}-${number}` } = fields;
-      const publisher = exceptSelf ? this.publisher : fields.publisher;
-      const entry: Entry = {
-        number,
-        fields: { ...fields, messageId, publisher },
-        exceptSelf,
-        resolve,
-        reject,
-      };
+      const { messageId = `${this.#idPrefix}-${number}` } = fields;
+      const entry: Entry = { number, fields: { ...fields, messageId }, exceptSelf, resolve, reject };
       if (!this.#mayTransmit) {
         this.#port.check(entry.fields, exceptSelf);
         const isBurst = this.#rate > 0 && this.#window >= this.#rate;
@@ -115,6 +124,7 @@ export class OfflineQueue {
   rejectAll(error: ClientError): void {
     const waiting = this.#waiting;
     this.#waiting = [];
+    this.#unsettled.clear();
     for (const { reject } of waiting) reject(error);
   }
 
@@ -157,6 +167,7 @@ export class OfflineQueue {
       if (isLost) entry.lostAtMs ??= sentAtMs;
       if (isRefused || (isLost && !this.#tooLate(entry))) {
         this.#insert(entry);
+        if (isLost && exceptSelf) this.#unsettled.add(entry);
       } else this.#settle(entry, ...outcome);
       if (isRefused) {
         this.#window = 0;
@@ -174,7 +185,12 @@ export class OfflineQueue {
 
   #settle(entry: Entry, ...[reply, error]: Outcome<'publish'>): void {
     if (error) entry.reject(error);
-    else entry.resolve(reply);
+    else {
+      const { epoch, offset } = reply;
+      if (entry.exceptSelf) this.#port.own.add({ topic: entry.fields.topic, epoch, offset });
+      entry.resolve(reply);
+    }
+    if (this.#unsettled.delete(entry)) this.#port.subscriptions.flush();
   }
 
   /** Puts it back into the queue, in the order of the calls. */

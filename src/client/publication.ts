@@ -14,8 +14,6 @@ export interface PublishOptions {
   readonly timestampMs?: number | undefined;
   /** State topics: delete the key. */
   readonly removed?: boolean | undefined;
-  /** A name of this publisher, which subscribers see. With `exceptSelf` it is a random one of this client. */
-  readonly publisher?: string | undefined;
 }
 
 /** Does not compile if `PublishOptions` lacks a row of `src/protocol/publication.ts`. */
@@ -44,8 +42,6 @@ export class ReceivedPublication<T = unknown> {
   readonly tags: Tags;
   /** State topics: the key has no value any more. */
   readonly removed: boolean;
-  /** The name that its publisher gave itself. */
-  readonly publisher: string | undefined;
   readonly format: 'json' | 'binary';
   #payload: Payload;
   #data: T | undefined;
@@ -58,7 +54,6 @@ export class ReceivedPublication<T = unknown> {
     this.key = publication.key;
     this.tags = publication.tags ?? {};
     this.removed = publication.removed ?? false;
-    this.publisher = publication.publisher;
     this.format = publication.payload.format;
     this.#payload = publication.payload;
   }

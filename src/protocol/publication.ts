@@ -107,16 +107,6 @@ const optionalFields = {
     identifies: true,
     sentence: 'State mode: removes the key.',
   },
-  publisher: {
-    kind: 'text',
-    publicationField: 9,
-    kept: 'encoded',
-    identifies: false,
-    minLength: 1,
-    maxLength: fieldMaxLengths.publisher,
-    sentence:
-      'A name that the publisher gives itself and subscribers see: it knows its own publications by it.',
-  },
   expectedOffset: {
     kind: 'integer',
     kept: 'never',
@@ -227,8 +217,7 @@ export const besideRows = rowsOf<keyof BesideFields>(({ kept }) => kept === 'bes
 
 /** Whether a publish has any of the optional fields. */
 export function hasOptionalFields(publish: OptionalFields): boolean {
-  const { key, tags, messageId, except, ttlMs, timestampMs, removed } = publish;
-  const { publisher, expectedOffset, pipelined } = publish;
+  const { key, tags, messageId, except, ttlMs, timestampMs, removed, expectedOffset, pipelined } = publish;
   return !(
     key === undefined &&
     tags === undefined &&
@@ -237,15 +226,14 @@ export function hasOptionalFields(publish: OptionalFields): boolean {
     ttlMs === undefined &&
     timestampMs === undefined &&
     removed === undefined &&
-    publisher === undefined &&
     expectedOffset === undefined &&
     pipelined === undefined
   );
 }
 
 /** Whether a publication has any of the optional fields that subscribers see. */
-export function hasSeenFields({ key, tags, removed, publisher }: SeenFields): boolean {
-  return !(key === undefined && tags === undefined && removed === undefined && publisher === undefined);
+export function hasSeenFields({ key, tags, removed }: SeenFields): boolean {
+  return !(key === undefined && tags === undefined && removed === undefined);
 }
 
 /** An encoding can't tell what is empty from what is not there. */
@@ -256,13 +244,8 @@ function unlessEmpty<T extends Kinds[keyof Kinds]>(value: T | undefined): T | un
 }
 
 /** The optional fields that subscribers see, also of a publication that has getters for them. */
-export function seenOf({ key, tags, removed, publisher }: SeenFields): SeenFields {
-  return {
-    key: unlessEmpty(key),
-    tags: unlessEmpty(tags),
-    removed: unlessEmpty(removed),
-    publisher: unlessEmpty(publisher),
-  };
+export function seenOf({ key, tags, removed }: SeenFields): SeenFields {
+  return { key: unlessEmpty(key), tags: unlessEmpty(tags), removed: unlessEmpty(removed) };
 }
 
 /** The optional fields that subscribers see, for the class of publications that a gateway keeps. Most have none. */
@@ -283,10 +266,6 @@ export class SeenHolder implements SeenFields {
 
   get removed(): SeenFields['removed'] {
     return this.#seen?.removed;
-  }
-
-  get publisher(): SeenFields['publisher'] {
-    return this.#seen?.publisher;
   }
 }
 
@@ -312,7 +291,6 @@ export function draftPublish(topic: string, type: string, payload: Payload): Dra
     ttlMs: undefined,
     timestampMs: undefined,
     removed: undefined,
-    publisher: undefined,
     expectedOffset: undefined,
     pipelined: undefined,
   };
@@ -330,7 +308,6 @@ export function publishFrom(publish: PublishFields, payload: Payload): Draft<Pub
     ttlMs,
     timestampMs,
     removed,
-    publisher,
     expectedOffset,
     pipelined,
   } = publish;
@@ -345,7 +322,6 @@ export function publishFrom(publish: PublishFields, payload: Payload): Draft<Pub
     ttlMs,
     timestampMs,
     removed,
-    publisher,
     expectedOffset,
     pipelined,
   };
@@ -369,23 +345,14 @@ export function draftPublication(
   type: string,
   payload: Payload,
 ): Draft<Publication> {
-  return {
-    offset,
-    timestampMs,
-    type,
-    payload,
-    key: undefined,
-    tags: undefined,
-    removed: undefined,
-    publisher: undefined,
-  };
+  return { offset, timestampMs, type, payload, key: undefined, tags: undefined, removed: undefined };
 }
 
 /** What is kept of a publication, from what its encoded bytes say and what is kept beside them. */
 export function keptFrom(topic: string, publication: Publication, beside: BesideFields): KeptFields {
-  const { type, payload, timestampMs, key, tags, removed, publisher } = publication;
+  const { type, payload, timestampMs, key, tags, removed } = publication;
   const { except, ttlMs } = beside;
-  return { topic, type, payload, timestampMs, key, tags, removed, publisher, except, ttlMs };
+  return { topic, type, payload, timestampMs, key, tags, removed, except, ttlMs };
 }
 
 /** Nothing beside the encoded bytes, to write it into. */

@@ -7,4 +7,4 @@ export const tagMaxLength = 200;
  * How much the members of a publish may hold, texts in UTF-16 units. The gateway judges every publish by these limits,
  * and clients judge their own before they send them.
  */
-export const fieldMaxLengths = { key: 200, messageId: 200, except: 200, publisher: 64 } as const;
+export const fieldMaxLengths = { key: 200, messageId: 200, except: 200 } as const;

@@ -116,9 +116,8 @@ export class AppSubscription {
     const had = this.#had.get(name) ?? new Set();
     this.#had.set(name, had.add(offset));
     if (isState(topic) && publication.removed && !matches(spec, original)) return;
-    const { bytes, tags, removed, type, key, timestampMs, publisher } = publication;
-    const payload = { ...original.payload, bytes };
-    const copy = { offset, type, key, tags, removed, timestampMs, publisher, payload };
+    const { bytes, tags, removed, type, key, timestampMs } = publication;
+    const copy = { offset, type, key, tags, removed, timestampMs, payload: { ...original.payload, bytes } };
     check(isSame(copy, original), 'not what was published', spec, copy, original);
     check(matches(spec, original), 'a publication that it did not ask for', spec, original);
     const isForAll = isState(topic) && spec.filter !== undefined && original.removed === true;

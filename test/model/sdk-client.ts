@@ -189,7 +189,10 @@ export class SdkClient implements ModelClient, Way {
     const text = JSON.stringify(payload);
     this.forOthers.add(text);
     const options = { key, tags, ttlMs, timestampMs, removed, exceptSelf: true };
-    return this.#client.publish(topic, 'update', payload, options);
+    const published = this.#client.publish(topic, 'update', payload, options);
+    // It does not know whether it was published, and can't tell by an offset that it was its own.
+    published.catch(() => this.forOthers.delete(text));
+    return published;
   }
 
   setKeys(pick: number, keys: readonly string[]): void {

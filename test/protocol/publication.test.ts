@@ -23,7 +23,6 @@ const members: Required<PublishFields> = {
   ttlMs: 9,
   timestampMs: 5,
   removed: true,
-  publisher: 'p',
   expectedOffset: 7,
   pipelined: true,
 };

@@ -18,7 +18,6 @@ const keptSamples: { readonly [N in KeptMember]: NonNullable<KeptFields[N]> } = 
   key: 'k',
   tags: { a: 'b' },
   removed: true,
-  publisher: 'p',
   except: 's',
   ttlMs: 9,
   timestampMs: 5,

@@ -14,8 +14,6 @@ export interface JsonPublication<T = unknown> {
   readonly tags?: Tags;
   /** State topics: the key has no value any more. */
   readonly removed?: boolean;
-  /** The name that its publisher gave itself. */
-  readonly publisher?: string;
   /** The payload by `JSON.parse`, or the bytes of a binary one. Not checked against T. */
   readonly data: T;
 }

@@ -53,7 +53,7 @@ export class PageClient implements Client {
       if (event === 'error') console.error(error);
       else this.#report(error);
     });
-    this.#subscriptions = new PageSubscriptions(this.#newId(), {
+    this.#subscriptions = new PageSubscriptions({
       report: (error) => this.#report(error),
       nextFrame: (run) => this.#surroundings.nextFrame(run),
       attachAll: () => this.#attach(this.#holder.delegate),
@@ -125,9 +125,8 @@ export class PageClient implements Client {
       payload.format === 'binary' ? payload.bytes : JSON.parse(new TextDecoder().decode(payload.bytes));
     const { exceptSelf, ...rest } = options ?? {};
     const messageId = rest.messageId ?? this.#newId();
-    // The gateway excepts sessions, not tabs that share one, so the tab leaves out its own publications itself.
-    const publisher = exceptSelf ? this.#subscriptions.publisher : rest.publisher;
-    return this.#calling.call('publish', [topic, type, plain, { ...rest, messageId, publisher }]);
+    const sent = this.#calling.call('publish', [topic, type, plain, { ...rest, messageId }]);
+    return exceptSelf ? this.#subscriptions.withoutSelf(topic, sent) : sent;
   }
 
   history<T = unknown>(

@@ -16,8 +16,10 @@ export interface PageSubscribeOptions extends SubscribeOptions {
 export interface PageSubscriptionPort extends SubscriptionHome {
   remove(subscription: PageSubscription): void;
   nextFrame(run: () => void): void;
-  /** Names this page in its publications with `exceptSelf`. */
-  readonly publisher: string;
+  /** Whether this page published it with `exceptSelf`. */
+  isOwn(position: TopicPosition): boolean;
+  /** Whether such a publication was sent to the topic, or one of the pattern's, and its offset is not known yet. */
+  isUnsettled(topic: string): boolean;
 }
 
 /** If more events wait they are delivered at once: a page that is not painted has no animation frames. */
@@ -81,9 +83,9 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
     if (this.#attachment || this.state === 'closed') return;
     const { deliver, ...options } = this.options;
     this.#attachment = delegate.subscribe(this.topic, { ...options, ...this.#start() }, (events) => {
-      if (deliver === 'frame' && this.#waiting.length === 0) this.#port.nextFrame(() => this.#flush());
+      if (deliver === 'frame' && this.#waiting.length === 0) this.#port.nextFrame(() => this.settled());
       this.#waiting.push(...events);
-      if (deliver !== 'frame' || this.#waiting.length > waitingEventsMax) this.#flush();
+      if (deliver !== 'frame' || this.#waiting.length > waitingEventsMax) this.settled();
     });
   }
 
@@ -91,18 +93,19 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
   detach(): void {
     this.#attachment?.end();
     this.#attachment = undefined;
-    this.#flush();
+    this.settled();
     if (this.state !== 'closed') this.enter('pending');
   }
 
-  // -- inside -----------------------------------------------------------------------------------------
-
-  /** Delivers what waits. */
-  #flush(): void {
+  /** Delivers what waits, unless a publication that may be among it must not be delivered and is not acknowledged. */
+  settled(): void {
+    if (this.#waiting.length === 0 || this.#port.isUnsettled(this.topic)) return;
     const events = this.#waiting;
     this.#waiting = [];
-    if (events.length > 0) this.#take(events);
+    this.#take(events);
   }
+
+  // -- inside -----------------------------------------------------------------------------------------
 
   /** Where to begin: at the position or, if there is none, as the options say. */
   #start(): Pick<SubscribeOptions, 'since' | 'cursor' | 'last'> {
@@ -177,7 +180,7 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
     if (!this.#isShown(publication)) return false;
     if (offset <= this.#floor(topic, epoch)) return false;
     this.stand(topic, { epoch, offset });
-    if (publication.publisher === this.#port.publisher) return true;
+    if (this.#port.isOwn({ topic, epoch, offset })) return true;
     this.emitter.emit('publication', publication, meta);
     return true;
   }

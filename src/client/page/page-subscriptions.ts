@@ -1,6 +1,9 @@
+import type { TopicPosition } from '../../protocol/frames.ts';
 import { userTopicName } from '../../protocol/user-topics.ts';
 import type { ClientError } from '../client-error.ts';
 import type { Greeting } from '../connection/socket-session.ts';
+import type { Published } from '../offline-queue.ts';
+import { OwnPublications } from '../own-publications.ts';
 import type { PublicationListener } from '../subscriptions/subscription.ts';
 import type { Delegate } from './delegate.ts';
 import {
@@ -16,18 +19,18 @@ export interface PageSubscriptionsPort {
   attachAll(): void;
 }
 
-/** All subscriptions of a page. */
+/** All subscriptions of a page, and its own publications that they leave out. */
 export class PageSubscriptions implements PageSubscriptionPort {
   closedBy: ClientError | undefined;
   readonly #all = new Set<PageSubscription>();
   /** The gateway's own subscriptions that the page has made, because the application listens to them. */
   readonly #given = new Set<string>();
-  readonly publisher: string;
+  readonly #own = new OwnPublications();
+  /** By topic: how many publications with `exceptSelf` have no reply yet. */
+  readonly #unsettled = new Map<string, number>();
   readonly #port: PageSubscriptionsPort;
 
-  /** `publisher`: names this page in its publications with `exceptSelf`. */
-  constructor(publisher: string, port: PageSubscriptionsPort) {
-    this.publisher = publisher;
+  constructor(port: PageSubscriptionsPort) {
     this.#port = port;
   }
 
@@ -70,6 +73,21 @@ export class PageSubscriptions implements PageSubscriptionPort {
     }
   }
 
+  /** The gateway excepts sessions, not tabs that share one, so the tab leaves out its own publications itself. */
+  async withoutSelf(topic: string, sent: Promise<Published>): Promise<Published> {
+    this.#unsettled.set(topic, (this.#unsettled.get(topic) ?? 0) + 1);
+    try {
+      const published = await sent;
+      this.#own.add({ topic, epoch: published.epoch, offset: published.offset });
+      return published;
+    } finally {
+      const rest = (this.#unsettled.get(topic) ?? 1) - 1;
+      if (rest > 0) this.#unsettled.set(topic, rest);
+      else this.#unsettled.delete(topic);
+      for (const subscription of this.#all) subscription.settled();
+    }
+  }
+
   // -- PageSubscriptionPort ---------------------------------------------------------------------------
 
   remove(subscription: PageSubscription): void {
@@ -82,5 +100,15 @@ export class PageSubscriptions implements PageSubscriptionPort {
 
   nextFrame(run: () => void): void {
     this.#port.nextFrame(run);
+  }
+
+  isOwn(position: TopicPosition): boolean {
+    return this.#own.has(position);
+  }
+
+  isUnsettled(topic: string): boolean {
+    if (!topic.endsWith('*')) return this.#unsettled.has(topic);
+    const prefix = topic.slice(0, -1);
+    return [...this.#unsettled.keys()].some((name) => name.startsWith(prefix));
   }
 }

@@ -195,8 +195,8 @@ export interface Registry {
   readonly port: {
     /** Abandoned if the gateway does not reply. */
     readonly connection: { abandon(error: ClientError): void };
-    /** Names this client in its publications with `exceptSelf`. */
-    readonly queue: { readonly publisher: string };
+    /** The positions of this client's publications with `exceptSelf`. */
+    readonly own: { has(position: TopicPosition): boolean };
   };
   readonly runtime: Runtime;
   readonly commands: PendingCommands;

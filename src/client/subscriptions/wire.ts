@@ -135,9 +135,8 @@ export class Wire implements Shared {
     if (from < upto) {
       const publications = this.registry.expand(batch);
       if (!publications) return extras?.lacks(topic);
-      // The gateway leaves out this client's own for the session that published them.
-      const isFresh = ({ offset, publisher }: Publication) =>
-        offset > from && publisher !== this.registry.port.queue.publisher;
+      const isFresh = ({ offset }: Publication) =>
+        offset > from && !this.registry.port.own.has({ topic, epoch, offset });
       fresh = this.received(topic, publications.filter(isFresh));
       for (const member of this.audience()) {
         const at = member.place(topic, batch);

@@ -1,4 +1,4 @@
-import type { Publication, SubscribeResult, WireError } from '../../protocol/frames.ts';
+import type { Publication, SubscribeResult, TopicPosition, WireError } from '../../protocol/frames.ts';
 import { snapInterval } from '../../protocol/selection-key.ts';
 import type { ServerKinds } from '../../protocol/server-frames.ts';
 import { ClientError, localError } from '../client-error.ts';
@@ -25,8 +25,10 @@ export interface SubscriptionsPort {
   /** Abandoned if the gateway does not reply. */
   readonly connection: { abandon(error: ClientError): void };
   readonly stats: { gaps: number; publications: number };
-  /** Names this client in its publications with `exceptSelf`. */
-  readonly queue: { readonly publisher: string };
+  /** The positions of this client's publications with `exceptSelf`. */
+  readonly own: { has(position: TopicPosition): boolean };
+  /** Whether these topics may hold one whose offset is not known yet. */
+  readonly queue: { isUnsettled(matches: (topic: string) => boolean): boolean };
   report(error: ClientError): void;
   /** The gateway subscribed this session by itself, to a topic that the application hasn't asked for. */
   serverMade(subscription: LocalSubscription): void;
@@ -161,8 +163,10 @@ export class Wires implements Registry {
     );
   }
 
-  #isDue({ state, members, key }: Wire): boolean {
-    return state === 'needed' && members.size > 0 && !this.isEnding(key);
+  #isDue({ state, members, key, topic, isPattern }: Wire): boolean {
+    if (state !== 'needed' || members.size === 0 || this.isEnding(key)) return false;
+    const prefix = topic.slice(0, -1);
+    return !this.port.queue.isUnsettled((one) => (isPattern ? one.startsWith(prefix) : one === topic));
   }
 
   #replied(wires: readonly Wire[], ...[reply, error]: Outcome<'subscribe'>): void {

@@ -248,7 +248,6 @@ export namespace sluice {
             removed: boolean;
             expectedOffset?: (number|null);
             pipelined: boolean;
-            publisher: string;
             payload?: ("json"|"binary");
             static encode(message: sluice.v1.Publish.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Publish & sluice.v1.Publish.$Shape;
@@ -269,7 +268,6 @@ export namespace sluice {
                 removed?: (boolean|null);
                 expectedOffset?: (number|null);
                 pipelined?: (boolean|null);
-                publisher?: (string|null);
                 payload?: ("json"|"binary");
                 $unknowns?: Uint8Array[];
             }
@@ -287,7 +285,6 @@ export namespace sluice {
               removed?: boolean|null;
               expectedOffset?: number|null;
               pipelined?: boolean|null;
-              publisher?: string|null;
               $unknowns?: Uint8Array[];
             } & (
               ({ payload?: undefined; json?: null; binary?: null }|{ payload?: "json"; json: Uint8Array; binary?: null }|{ payload?: "binary"; json?: null; binary: Uint8Array })
@@ -1050,7 +1047,6 @@ export namespace sluice {
             key: string;
             tags: { [k: string]: string };
             removed: boolean;
-            publisher: string;
             payload?: ("json"|"binary");
             static encode(message: sluice.v1.Publication.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
             static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sluice.v1.Publication & sluice.v1.Publication.$Shape;
@@ -1066,7 +1062,6 @@ export namespace sluice {
                 key?: (string|null);
                 tags?: ({ [k: string]: string }|null);
                 removed?: (boolean|null);
-                publisher?: (string|null);
                 payload?: ("json"|"binary");
                 $unknowns?: Uint8Array[];
             }
@@ -1079,7 +1074,6 @@ export namespace sluice {
               key?: string|null;
               tags?: { [k: string]: string }|null;
               removed?: boolean|null;
-              publisher?: string|null;
               $unknowns?: Uint8Array[];
             } & (
               ({ payload?: undefined; json?: null; binary?: null }|{ payload?: "json"; json: Uint8Array; binary?: null }|{ payload?: "binary"; json?: null; binary: Uint8Array })

@@ -969,7 +969,6 @@ export const sluice = $root.sluice = (() => {
             Publish.prototype.removed = false;
             Publish.prototype.expectedOffset = null;
             Publish.prototype.pipelined = false;
-            Publish.prototype.publisher = "";
 
             let $oneOfFields;
 
@@ -1018,8 +1017,6 @@ export const sluice = $root.sluice = (() => {
                     writer.uint32(96).uint64(message.expectedOffset);
                 if (message.pipelined != null && $Object.hasOwnProperty.call(message, "pipelined") && message.pipelined !== false)
                     writer.uint32(104).bool(message.pipelined);
-                if (message.publisher != null && $Object.hasOwnProperty.call(message, "publisher") && message.publisher !== "")
-                    writer.uint32(114).string(message.publisher);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1189,15 +1186,6 @@ export const sluice = $root.sluice = (() => {
                                 message.pipelined = value;
                             else
                                 delete message.pipelined;
-                            continue;
-                        }
-                    case 14: {
-                            if (wireType !== 2)
-                                break;
-                            if ((value = reader.stringVerify()).length)
-                                message.publisher = value;
-                            else
-                                delete message.publisher;
                             continue;
                         }
                     }
@@ -4446,7 +4434,6 @@ export const sluice = $root.sluice = (() => {
             Publication.prototype.key = "";
             Publication.prototype.tags = $util.emptyObject;
             Publication.prototype.removed = false;
-            Publication.prototype.publisher = "";
 
             let $oneOfFields;
 
@@ -4479,8 +4466,6 @@ export const sluice = $root.sluice = (() => {
                         writer.uint32(58).fork().uint32(10).string(keys[i]).uint32(18).string(message.tags[keys[i]]).ldelim();
                 if (message.removed != null && $Object.hasOwnProperty.call(message, "removed") && message.removed !== false)
                     writer.uint32(64).bool(message.removed);
-                if (message.publisher != null && $Object.hasOwnProperty.call(message, "publisher") && message.publisher !== "")
-                    writer.uint32(74).string(message.publisher);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -4607,15 +4592,6 @@ export const sluice = $root.sluice = (() => {
                                 message.removed = value;
                             else
                                 delete message.removed;
-                            continue;
-                        }
-                    case 9: {
-                            if (wireType !== 2)
-                                break;
-                            if ((value = reader.stringVerify()).length)
-                                message.publisher = value;
-                            else
-                                delete message.publisher;
                             continue;
                         }
                     }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Reply } from '../../../src/protocol/server-frames.ts';
-import { harness, settled } from '../support/fakes.ts';
+import { harness, publication, settled } from '../support/fakes.ts';
 
 describe('a frame of the gateway', () => {
   it('that cannot be read is reported, and the connection goes on', async () => {
@@ -58,5 +58,32 @@ describe('a client that is closed while its attempt gets a token', () => {
     await expect(connecting).rejects.toMatchObject({ code: 'closed' });
     await settled();
     expect(h.sockets).toHaveLength(0);
+  });
+});
+
+describe('publications with exceptSelf', () => {
+  it('are left out after a reconnect, of the latest 10 000', async () => {
+    const h = harness();
+    let socket = await h.arrive();
+    const offsets: number[] = [];
+    h.client.subscribe('chat', {}, ({ offset }) => offsets.push(offset));
+    await settled();
+    const granted = { topic: 'chat', view: 1, mode: 'stream', epoch: 'e1', offset: 0 } as const;
+    socket.reply('subscribe', { kind: 'subscribed', results: [granted] });
+    const count = 10_001;
+    const sent: Promise<unknown>[] = [];
+    for (let offset = 1; offset <= count; offset++) {
+      sent.push(h.client.publish('chat', 'said', null, { exceptSelf: true }));
+      socket.reply('publish', { kind: 'published', epoch: 'e1', offset, duplicate: false });
+      socket.frames.length = 0;
+    }
+    await Promise.all(sent);
+    await h.comeBack();
+    await settled();
+    socket = h.socket;
+    socket.reply('subscribe', { kind: 'subscribed', results: [{ ...granted, recovered: true }] });
+    const publications = Array.from({ length: count + 1 }, (_, index) => publication(index + 1));
+    socket.push({ kind: 'batch', view: 1, after: 0, upto: count + 1, publications });
+    expect(offsets).toEqual([1, count + 1]);
   });
 });

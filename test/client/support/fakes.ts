@@ -247,7 +247,7 @@ export async function arrived(...options: Parameters<typeof harness>) {
 export function publication(
   offset: number,
   data: unknown = offset,
-  over: { key?: string; removed?: boolean; publisher?: string | undefined } = {},
+  over: { key?: string; removed?: boolean } = {},
 ) {
   const bytes = new TextEncoder().encode(JSON.stringify(data));
   const payload = { format: 'json', bytes } as const;

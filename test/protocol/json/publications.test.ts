@@ -14,13 +14,12 @@ import { publicationOf } from '../../support/publication-of.ts';
 
 /** JSON is written straight into bytes: here it is made of strings, by `JSON.stringify`. */
 function reference(topic: string, publication: Publication): string {
-  const { type, key, tags, publisher, timestampMs, offset, removed, payload } = publication;
+  const { type, key, tags, timestampMs, offset, removed, payload } = publication;
   const members = [
     `"type":${JSON.stringify(type)}`,
     topic === '' ? '' : `"topic":${JSON.stringify(topic)}`,
     key === undefined ? '' : `"key":${JSON.stringify(key)}`,
     tags === undefined ? '' : `"tags":${JSON.stringify(tags)}`,
-    publisher === undefined ? '' : `"publisher":${JSON.stringify(publisher)}`,
     data(payload),
     `"timestamp":"${new Date(timestampMs).toISOString()}"`,
     `"offset":${offset}`,
@@ -64,7 +63,6 @@ const publication: fc.Arbitrary<Publication> = fc.record({
   key: fc.option(text, { nil: undefined }),
   tags: fc.option(fc.dictionary(tagName, text, { noNullPrototype: true }), { nil: undefined }),
   removed: fc.option(fc.boolean(), { nil: undefined }),
-  publisher: fc.option(text, { nil: undefined }),
 });
 
 function utf8(written: string): Uint8Array {
@@ -101,8 +99,8 @@ describe('publications in JSON', () => {
 });
 
 /** What a stored publication leaves out. */
-function asStored({ key, tags, removed, publisher }: StoredPublication): Partial<Publication> {
-  return { key, tags, removed, publisher };
+function asStored({ key, tags, removed }: StoredPublication): Partial<Publication> {
+  return { key, tags, removed };
 }
 
 describe('frames of publications in JSON', () => {
