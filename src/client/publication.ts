@@ -9,7 +9,10 @@ export interface PublishOptions {
   /** Generated if absent, so that a publication that is sent again doesn't count twice. */
   readonly messageId?: string | undefined;
   readonly ttlMs?: number | undefined;
-  /** This client does not get it, even if it was offline or has reconnected. */
+  /**
+   * This client does not get it, even if it was offline or has reconnected; unless the call was rejected, and it was
+   * stored after all.
+   */
   readonly exceptSelf?: boolean | undefined;
   readonly timestampMs?: number | undefined;
   /** State topics: delete the key. */

@@ -360,6 +360,20 @@ describe('a publication except for its own client', () => {
     expect(heard).toEqual([2]);
   });
 
+  it('is one like all others once its call was rejected: a later session gets it, if it was stored after all', async () => {
+    const h = harness({ heartbeat: { timeoutMs: 1e9 } });
+    const heard = await listening(h);
+    const publishing = expect(publishOwn(h)).rejects.toMatchObject({ code: 'timeout' });
+    await h.runtime.advance(10_000);
+    await publishing;
+    h.socket.end();
+    await h.runtime.advance(1_000);
+    h.socket.greet({ session: 's2' });
+    h.socket.reply('subscribe', { kind: 'subscribed', results: [granted(0, true)] });
+    h.socket.push(batch(0, 1));
+    expect(heard).toEqual([1]);
+  });
+
   it.each(['timeout', 'forbidden'])('does not hold its topic for ever: %s', async (how) => {
     const h = harness({ heartbeat: { timeoutMs: 1e9 } });
     await listening(h);
