@@ -22,7 +22,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   digest: [],
   errors: [],
   'group-by': [],
-  config: ['errors', 'url'],
+  config: ['digest', 'errors', 'url'],
   'joined-bytes': [],
   log: ['config', 'errors'],
   metrics: ['errors'],

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sha256 as digestOf } from '../digest.ts';
 import { itemsOf, type Kind, parsed } from './values.ts';
 
 /** A key as it is configured. It has either `key`, in plain text, or `sha256`, in hex. */
@@ -91,7 +92,10 @@ function readAll(input: unknown): readonly ConfiguredKey[] | { readonly fault: s
     keys.push(key);
   }
   const names = keys.flatMap(({ name }) => name ?? []);
-  return new Set(names).size < names.length ? { fault: `${fault}: two have one name` } : keys;
+  if (new Set(names).size < names.length) return { fault: `${fault}: two have one name` };
+  // Only one of them would hold, with its scopes and topics.
+  const digests = keys.map(({ key = '', sha256 }) => sha256?.toLowerCase() ?? digestOf(key).toString('hex'));
+  return new Set(digests).size < digests.length ? { fault: `${fault}: one is there twice` } : keys;
 }
 
 /** Keys as text (flags, variables), or as objects (file). */

@@ -1,5 +1,6 @@
 import { hasCredentials, hasPublicKeys } from './access.ts';
 import type { NamespaceOptions } from './namespaces.ts';
+import { movedNamespaces, systemNamespaces } from './options/compat.ts';
 import { type Config, options } from './options.ts';
 import { formatBytes, isLoopback } from './values.ts';
 
@@ -51,11 +52,21 @@ function bindsSafely(config: Config): string | undefined {
   );
 }
 
-/** `compatPort` needs the system b. */
-function compatFault({ compat, compatPort, port }: Config): string | undefined {
-  if (compatPort === undefined) return undefined;
-  if (!compat.includes('b')) return 'compatPort is for system b, which compat does not name';
-  return compatPort !== 0 && compatPort === port ? 'compatPort must be another port than port' : undefined;
+/** `compatPort` needs the system b, and each system has one namespace of its own. */
+function compatFaults({ compat, compatPort, port, compatNamespaces }: Config): (string | undefined)[] {
+  const moved = movedNamespaces(compatNamespaces);
+  const systems = [...new Set(compat)];
+  const used = new Set(systems.map((system) => moved.get(system) ?? systemNamespaces[system]));
+  return [
+    compatPort === undefined || compat.includes('b')
+      ? undefined
+      : 'compatPort is for system b, which compat does not name',
+    compatPort !== undefined && compatPort !== 0 && compatPort === port
+      ? 'compatPort must be another port than port'
+      : undefined,
+    moved.size < compatNamespaces.length ? 'compatNamespaces names a system twice' : undefined,
+    used.size < systems.length ? 'compatNamespaces gives two systems one namespace' : undefined,
+  ];
 }
 
 /** Where tokens come from, and what they are signed with. */
@@ -145,7 +156,7 @@ function allRingFaults(config: Config): string[] {
 export function crossFaults(config: Config): string[] {
   const sizes = [
     bindsSafely(config),
-    compatFault(config),
+    ...compatFaults(config),
     ...listenerFaults(config),
     config.payloadMaxBytes < config.frameMaxBytes
       ? undefined

@@ -235,6 +235,11 @@ describe('the options of older systems', () => {
     expect(faultsOf({ compatNamespaces: ['a=fleet', 'd=räume', 'c=x'] })).toEqual([
       expect.stringMatching(/^--compat-namespace: must be like .*, not "d=räume"$/),
     ]);
+    expect(faultsOf({ compatNamespaces: ['b=x', 'b=y'] })).toEqual(['compatNamespaces names a system twice']);
+    const shared = ['compatNamespaces gives two systems one namespace'];
+    expect(faultsOf({ compat: 'a,b', compatNamespaces: 'a=x,b=x' })).toEqual(shared);
+    expect(faultsOf({ compat: 'a,e', compatNamespaces: 'a=job' })).toEqual(shared);
+    expect(faultsOf({ compat: 'a,a', compatNamespaces: 'a=market' })).toEqual([]);
     // Their reports and their polls are native routes, which have one namespace.
     expect(faultsOf({ compatNamespaces: 'e=tasks' })).toHaveLength(1);
   });

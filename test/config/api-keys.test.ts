@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { apiKeyList } from '../../src/config/api-keys.ts';
+import { sha256 as sha256Of } from '../../src/digest.ts';
 
 const sha256 = 'ab'.repeat(32);
 const plain = 'a-key-of-sixteen';
@@ -45,6 +46,19 @@ describe('API keys', () => {
         { name: 'a', key: plain },
       ],
       'two have one name',
+    ],
+    [
+      'one twice, with other scopes',
+      [
+        { sha256, scopes: ['read'] },
+        { name: 'b', sha256: sha256.toUpperCase() },
+      ],
+      'one is there twice',
+    ],
+    [
+      'one in plain text and as its hash',
+      [plain, { sha256: sha256Of(plain).toString('hex') }],
+      'one is there twice',
     ],
     ['a number', [17], 'an object has'],
     ['a space', 'a key of many letters', 'as `sluice key` prints it'],
