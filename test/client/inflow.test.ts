@@ -3,9 +3,8 @@ import { concatBytes } from '../../src/protocol/bytes.ts';
 import { deflateBody } from '../../src/protocol/compression.ts';
 import type { Reply } from '../../src/protocol/server-frames.ts';
 import { protobufCodec } from '../support/codecs.ts';
+import { range } from '../support/numbers.ts';
 import { publication, settled } from './support/fakes.ts';
-
-const range = (after: number, upto: number) => Array.from({ length: upto - after }, (_, i) => after + i + 1);
 
 function compressed(after: number, upto: number): Reply {
   const run = concatBytes(

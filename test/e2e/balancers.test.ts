@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { lastingPort } from '../support/gateway-process.ts';
+import { upTo } from '../support/numbers.ts';
 import { ProxyProcess } from '../support/proxy-process.ts';
 import { type RedisProcess, startRedis } from '../support/redis-server.ts';
 import { clientOfTest, state } from '../support/sdk.ts';
@@ -56,7 +57,6 @@ afterAll(async () => {
   await redis.remove();
 });
 
-const range = (upto: number) => Array.from({ length: upto }, (_, i) => i + 1);
 const offsetsOf = (events: readonly Record<string, unknown>[], topic: string) =>
   events
     .flatMap(publicationsOf)
@@ -122,29 +122,29 @@ describe.each(names)('behind %s without stickiness', (name) => {
     const port = ports[name];
     const [topic, count] = [`bal:${name}`, 80];
     await publish([{ topic, data: 1 }]);
-    const received = await Promise.all(range(2).map(() => subscribed(name, topic, count)));
+    const received = await Promise.all(upTo(2).map(() => subscribed(name, topic, count)));
     const poller = new Poller(port, `topic=${topic}&last=${count}`);
     await poller.poll();
     const polling = (async () => {
       while (offsetsOf(poller.events, topic).length < count) await poller.poll();
     })();
     const streaming = streamed(port, topic, count, 4);
-    for (const n of range(count - 1)) {
+    for (const n of upTo(count - 1)) {
       await publish([{ topic, data: n + 1 }], n);
       if (n % 25 === 0) await cutSockets(n / 25);
     }
     await polling;
-    for (const offsets of received) await expect.poll(() => offsets).toEqual(range(count));
-    expect(offsetsOf(poller.events, topic)).toEqual(range(count));
+    for (const offsets of received) await expect.poll(() => offsets).toEqual(upTo(count));
+    expect(offsetsOf(poller.events, topic)).toEqual(upTo(count));
     expect(poller.sessions).toBeGreaterThan(5);
-    expect(await streaming).toEqual(range(count));
+    expect(await streaming).toEqual(upTo(count));
   });
 
   test('polls that alternate between gateways get the values of state topics, however many', async () => {
     const one = `state:${name}`;
-    const large = range(300).map((n) => ({ topic: one, key: String(n), data: 'x'.repeat(1000) }));
+    const large = upTo(300).map((n) => ({ topic: one, key: String(n), data: 'x'.repeat(1000) }));
     await publish(large);
-    await publish(range(60).map((n) => ({ topic: `${one}:${n}`, key: 'k', data: 'x'.repeat(2000) })));
+    await publish(upTo(60).map((n) => ({ topic: `${one}:${n}`, key: 'k', data: 'x'.repeat(2000) })));
     const poller = new Poller(ports[name], `topic=${one}&topic=${one}:*`);
     for (let polls = 1; polls <= 3; polls++) await poller.poll(0);
     const snapshots = poller.events.filter(({ type }) => type === 'snapshot');
@@ -204,6 +204,6 @@ test('gateways that are restarted in turn lose nothing, and refuse no client', a
   }
   isOver = true;
   await Promise.all(polling);
-  for (const poller of pollers) expect(offsetsOf(poller.events, topic)).toEqual(range(count));
-  for (const offsets of received) await expect.poll(() => offsets).toEqual(range(count));
+  for (const poller of pollers) expect(offsetsOf(poller.events, topic)).toEqual(upTo(count));
+  for (const offsets of received) await expect.poll(() => offsets).toEqual(upTo(count));
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { pollReply } from '../../src/api/stream-request.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { upTo } from '../support/numbers.ts';
 import { opened } from '../support/opened.ts';
 import { gatewayOfFile } from '../support/sdk.ts';
 import { publicationsOf, SseClient } from '../support/sse-client.ts';
@@ -35,7 +36,6 @@ async function poll(query: string, init: RequestInit = {}): Promise<Answer> {
 const publish = (topic: string, data: unknown) => gateway.publish({ topic, type: 'e', data });
 
 const dataOf = ({ events }: Answer) => events.flatMap(publicationsOf).map(({ data }) => data);
-const range = (upto: number) => Array.from({ length: upto }, (_, i) => i + 1);
 
 async function connections(topic: string): Promise<{ id: string; transport: string }[]> {
   const answer = await fetch(`${gateway.url}/api/connections?topic=${topic}`);
@@ -136,7 +136,7 @@ test('a response to a client that was away fills the buffer, however large the p
 });
 
 test('a response has no more than its buffer, and a frame, of a burst that comes while its poll waits', async () => {
-  const topics = range(8).map((n) => `burst:${n}`);
+  const topics = upTo(8).map((n) => `burst:${n}`);
   const query = topics.map((topic) => `topic=${topic}`).join('&');
   let { cursor } = await poll(query);
   const waiting = poll(`${query}&cursor=${cursor}`);
@@ -245,7 +245,7 @@ test('polls of a pattern repeat nothing that its other subscribers still wait fo
   let { cursor } = await poll('topic=beside:*');
   const seen: unknown[] = [];
   const publishing = (async () => {
-    for (const n of range(100)) await publish('beside:a', n);
+    for (const n of upTo(100)) await publish('beside:a', n);
   })();
   while (seen.length < 100) {
     const answer = await poll(`topic=beside:*&cursor=${cursor}`);
@@ -253,7 +253,7 @@ test('polls of a pattern repeat nothing that its other subscribers still wait fo
     ({ cursor } = answer);
   }
   await publishing;
-  expect(seen).toEqual(range(100));
+  expect(seen).toEqual(upTo(100));
   await stream.until(() => stream.publications.length === 100);
 });
 
@@ -279,12 +279,12 @@ test('polls while much is published lose nothing, repeat nothing, and keep the o
     ({ cursor } = answer);
   }
   await publishing;
-  expect(Object.fromEntries(seen)).toEqual(Object.fromEntries(topics.map((topic) => [topic, range(each)])));
+  expect(Object.fromEntries(seen)).toEqual(Object.fromEntries(topics.map((topic) => [topic, upTo(each)])));
 });
 
 describe('the values of state topics', () => {
   const fill = async (topic: string, values: number, bytes: number) => {
-    const items = range(values).map((n) => ({ topic, type: 'e', key: String(n), data: 'x'.repeat(bytes) }));
+    const items = upTo(values).map((n) => ({ topic, type: 'e', key: String(n), data: 'x'.repeat(bytes) }));
     expect((await gateway.post('/api/publish/batch', JSON.stringify(items))).status).toBe(200);
   };
   const valuesIn = ({ events }: Answer) =>
@@ -298,7 +298,7 @@ describe('the values of state topics', () => {
   });
 
   test('of more topics than a cursor can name too', async () => {
-    const items = range(60).map((n) => ({ topic: `state:many-${n}`, key: 'k', data: 'x'.repeat(2000) }));
+    const items = upTo(60).map((n) => ({ topic: `state:many-${n}`, key: 'k', data: 'x'.repeat(2000) }));
     await gateway.post('/api/publish/batch', JSON.stringify(items));
     expect(valuesIn(await poll('topic=state:many-*'))).toBe(60);
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TestGateway } from '../support/gateway.ts';
 import { type Frame, JsonClient } from '../support/json-client.ts';
+import { range } from '../support/numbers.ts';
 import { opened } from '../support/opened.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 import { gatewayOfTest } from '../support/sdk.ts';
@@ -26,7 +27,6 @@ async function subscribe(client: JsonClient, subscription: Record<string, unknow
 }
 
 const offsets = (publications: readonly Frame[]) => publications.map((publication) => publication['offset']);
-const range = (after: number, upto: number) => Array.from({ length: upto - after }, (_, i) => after + i + 1);
 
 /** What each frame of a topic covers, (after, upto], as a receiver must read it. */
 function coverage(client: JsonClient, topic: string): [number, number][] {

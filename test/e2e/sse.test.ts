@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { range } from '../support/numbers.ts';
 import { opened } from '../support/opened.ts';
 import { RawSocket } from '../support/raw-socket.ts';
 import { gatewayOfFile } from '../support/sdk.ts';
@@ -41,7 +42,6 @@ const publish = (topic: string, data: unknown, more: Record<string, unknown> = {
   gateway.publish({ topic, type: 'e', data, ...more });
 
 const dataOf = (client: SseClient) => client.publications.map(({ data }) => data);
-const range = (after: number, upto: number) => Array.from({ length: upto - after }, (_, i) => after + i + 1);
 
 describe('a stream of Server-Sent Events', () => {
   test('greets, says what it is subscribed to, and carries the frames of many topics', async () => {

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { TestGateway } from './gateway.ts';
 import { JsonClient } from './json-client.ts';
+import { upTo } from './numbers.ts';
 
 const topic = 'witness';
 
@@ -26,9 +27,7 @@ export class Witness {
     const wanted = ++this.#published;
     await this.#gateway.publish({ topic, type: 'seen', data: { wanted } });
     const got = await this.client.count(topic, wanted);
-    expect(got.map((publication) => publication['offset'])).toEqual(
-      Array.from({ length: wanted }, (_, i) => i + 1),
-    );
+    expect(got.map((publication) => publication['offset'])).toEqual(upTo(wanted));
     expect(got.at(-1)?.['data']).toEqual({ wanted });
   }
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { upTo } from '../support/numbers.ts';
 import { apiKey } from '../support/tokens.ts';
 import { MarketFeed } from './clients/market-data.ts';
 import { type SystemsGateway, startSystems } from './gateway.ts';
@@ -32,8 +33,6 @@ async function tick(symbol: string, ...prices: readonly number[]): Promise<void>
   for (let i = 0; i < all.length; i += 1000)
     await gateway.send('POST', '/api/publish/batch', all.slice(i, i + 1000));
 }
-
-const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
 
 interface Stats {
   readonly active_connections: number;

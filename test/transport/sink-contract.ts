@@ -11,6 +11,7 @@ import { type GatewayOptions, makeGateway } from '../sessions/fixtures.ts';
 import type { Codec } from '../support/codecs.ts';
 import { codecs } from '../support/codecs.ts';
 import { Expander } from '../support/expander.ts';
+import { upTo } from '../support/numbers.ts';
 import { opened } from '../support/opened.ts';
 import { json } from '../topics/fixtures.ts';
 
@@ -101,7 +102,6 @@ export function sinkContract({
   }
 
   const isBatch = (bytes: Uint8Array) => decode(usual, bytes).kind === 'batch';
-  const range = (upto: number) => Array.from({ length: upto }, (_, i) => i + 1);
 
   /** Publishes to a client that does not read until it has lost a frame. Returns how many it published. */
   async function overflow(world: Awaited<ReturnType<typeof start>>): Promise<number> {
@@ -122,7 +122,7 @@ export function sinkContract({
           publications.map(({ payload }) => Number(Buffer.from(payload.bytes).toString())),
         );
       await until(() => members.every((member) => payloads(member).length === 20));
-      expect(members.map(payloads)).toEqual(Array(2).fill(range(20).map((i) => i - 1)));
+      expect(members.map(payloads)).toEqual(Array(2).fill(upTo(20).map((i) => i - 1)));
     });
 
     test('members of a view get the same bytes, and what was sent is counted as what arrives', async () => {
@@ -142,7 +142,7 @@ export function sinkContract({
     test('no turn publishes more frames than the sink takes, and the next turns publish the rest', async () => {
       const { connect, broker, transport, until, turns } = await start({ subscriptionsPerSession: 1000 });
       const { sink } = transport;
-      const topics = range(3 * sink.framesMaxPerTurn).map((i) => `t:${i}`);
+      const topics = upTo(3 * sink.framesMaxPerTurn).map((i) => `t:${i}`);
       const member = await connect(usual, topics);
       const publishAll = () =>
         broker.publish(topics.map((topic) => publishOf({ topic, type: 'e', payload: json(1) })));
@@ -169,7 +169,7 @@ export function sinkContract({
       const late = await connect();
       await publishEach(3);
       await until(() => early.offsets().length === 6 && late.offsets().length === 3);
-      expect([early.offsets(), late.offsets()]).toEqual([range(6), [4, 5, 6]]);
+      expect([early.offsets(), late.offsets()]).toEqual([upTo(6), [4, 5, 6]]);
     });
 
     test('a member that joins a pattern while a flush is due loses nothing of that flush, and gets it once if it compares no offsets', async () => {
@@ -187,7 +187,7 @@ export function sinkContract({
       await publishEach(1);
       await until(() => late.offsets().includes(4));
       const repeats = late.far.session.comparesNoOffsets ? [] : [2];
-      expect([early.offsets(), late.offsets()]).toEqual([range(4), [...repeats, 3, 4]]);
+      expect([early.offsets(), late.offsets()]).toEqual([upTo(4), [...repeats, 3, 4]]);
       expect(late.far.session.views.state).toBe('live');
       late.command({ kind: 'status', id: 3 });
       await until(() => late.of('status').length === 1);
@@ -223,7 +223,7 @@ export function sinkContract({
       for (let load = 0; load < 30; load++)
         await publish('t', { payload: json({ metricsHost: 'web-01', load }) });
       await until(() => members.every(({ offsets }) => offsets().length === 30));
-      expect(members.map(({ offsets }) => offsets())).toEqual(formats.map(() => range(30)));
+      expect(members.map(({ offsets }) => offsets())).toEqual(formats.map(() => upTo(30)));
       const isCompressed = ({ of }: (typeof members)[0]) =>
         of('batch').some(({ compressed }) => compressed !== undefined);
       const inflates = formats.map((codec) => codec === codecs.protobuf);
@@ -261,7 +261,7 @@ export function sinkContract({
       await world.until(() => slow.far.session.views.state === 'live');
       await world.publishEach(3);
       await world.until(() => slow.offsets().length >= count + 3);
-      expect(slow.offsets()).toEqual(range(count + 3));
+      expect(slow.offsets()).toEqual(upTo(count + 3));
       // Once told, it is not told again before it has been caught up. A socket that drains slowly may lag anew.
       const kinds = slow.frames().map(({ kind }) => kind);
       const told = kinds.filter((kind) => kind === 'lagging' || kind === 'caughtUp').join(' ');

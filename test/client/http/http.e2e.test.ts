@@ -6,6 +6,7 @@ import WebSocket from 'ws';
 import { type ClientOptions, SluiceClient } from '../../../src/client/index.ts';
 import { platformRuntime, type Runtime } from '../../../src/client/runtime.ts';
 import type { TestGateway } from '../../support/gateway.ts';
+import { upTo } from '../../support/numbers.ts';
 import { ofTest } from '../../support/opened.ts';
 import { gatewayOfFile, gatewayOfTest } from '../../support/sdk.ts';
 import { apiKey, signToken, tokenSecret } from '../../support/tokens.ts';
@@ -25,8 +26,6 @@ function clientAt(url: string, options: ClientOptions): SluiceClient {
 async function publish(topic: string, count: number, more: object = {}): Promise<void> {
   for (let i = 0; i < count; i++) await gateway.publish({ topic, data: i, ...more });
 }
-
-const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
 /** Subscribes, and waits until it is live. */
 async function offsetsOf(client: SluiceClient, topic: string, options = {}): Promise<number[]> {

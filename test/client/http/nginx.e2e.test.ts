@@ -3,6 +3,7 @@ import WebSocket from 'ws';
 import { SluiceClient, type Transport } from '../../../src/client/index.ts';
 import { TestBrowser } from '../../support/browser.ts';
 import { lastingPort } from '../../support/gateway-process.ts';
+import { upTo } from '../../support/numbers.ts';
 import { ProxyProcess } from '../../support/proxy-process.ts';
 import { gatewayOfFile } from '../../support/sdk.ts';
 import { newFolder } from '../../support/temporary.ts';
@@ -96,8 +97,6 @@ interface Seen {
   readonly offsets: number[];
   readonly gaps: unknown[];
 }
-
-const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
 describe('behind nginx', () => {
   it('of which only HTTP/1.1 is asked, a client has a WebSocket', async () => {

@@ -5,10 +5,10 @@ import { plain, type ToHost } from '../../../src/client/page/messages.ts';
 import type { Surroundings } from '../../../src/client/page/surroundings.ts';
 import { ReceivedPublication } from '../../../src/client/publication.ts';
 import { clientVersion } from '../../../src/client/version.ts';
+import { range } from '../../support/numbers.ts';
 import { FakeRuntime, publication, settled } from '../support/fakes.ts';
 
 const leaderTimeoutMs = 600;
-const range = (after: number, upto: number) => Array.from({ length: upto - after }, (_, i) => after + i + 1);
 
 /** A tab that never gets the lead, and the tab `x` that has it, played by the test. */
 async function following(overrides: Partial<Surroundings> = {}) {

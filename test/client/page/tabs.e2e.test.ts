@@ -5,6 +5,7 @@ import type { PageClient, PageClientOptions } from '../../../src/client/page/ind
 import type { Subscription } from '../../../src/client/subscriptions/subscription.ts';
 import { TestBrowser } from '../../support/browser.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import { upTo } from '../../support/numbers.ts';
 import { type Site, startSite } from '../../support/site.ts';
 
 let browser: TestBrowser;
@@ -101,7 +102,6 @@ const connections = () => gateway.metric('sluice_connections');
 const seen = (page: Page) => page.evaluate(() => (globalThis as Window).seen);
 const gaps = (page: Page) => page.evaluate(() => (globalThis as Window).gaps);
 const role = (page: Page) => page.evaluate(() => (globalThis as Window).client.sharing.role);
-const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
 /**
  * Stops the page's scripts, as a browser does with one that was hidden for long. Returns a function that wakes it.

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ReceivedPublication, SubscribeOptions } from '../../../src/client/index.ts';
+import { upTo } from '../../support/numbers.ts';
 import { arrived, harness, publication, settled } from '../support/fakes.ts';
 import { announced, batch, compressed, grant, live, record, runOf, snapshot, topicsOf } from './fixtures.ts';
 
@@ -259,9 +260,7 @@ describe('sharing', () => {
     expect(socket.command('subscribe').subscriptions[0]?.since).toEqual({ epoch: '', offset: 0 });
     grant(socket, { offset: 0, recovered: true });
     socket.push(batch(0, 11));
-    expect(late.filter((one) => typeof one === 'number')).toEqual(
-      Array.from({ length: 11 }, (_, index) => index + 1),
-    );
+    expect(late.filter((one) => typeof one === 'number')).toEqual(upTo(11));
     expect(told.filter((one) => typeof one === 'number')).toEqual([11]);
   });
 

@@ -8,6 +8,7 @@ import { Topics } from '../../../src/engines/lmdb/topics.ts';
 import type { PublishFields } from '../../../src/protocol/frames.ts';
 import { messageIdWindowMs } from '../../../src/topics/message-id-budget.ts';
 import { StoredPublication } from '../../../src/topics/publication.ts';
+import { range } from '../../support/numbers.ts';
 import { ofTest } from '../../support/opened.ts';
 import { newFolder } from '../../support/temporary.ts';
 import { fields } from '../../topics/fixtures.ts';
@@ -90,14 +91,12 @@ const using = (limits: Partial<Retention> = {}, numberingsMax?: number) => {
 };
 beforeEach(() => void using());
 
-const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
-
 describe('retention', () => {
   test.each([
-    [9, range(1, 9)],
-    [10, range(1, 10)],
-    [11, range(2, 11)],
-    [200, range(191, 200)],
+    [9, range(0, 9)],
+    [10, range(0, 10)],
+    [11, range(1, 11)],
+    [200, range(190, 200)],
   ])('of 10: a node is given the newest after %i publications', async (count, expected) => {
     const { limits } = using({ maxPublications: 10 });
     await kept.append(count);
@@ -108,9 +107,9 @@ describe('retention', () => {
   });
 
   test.each([
-    [-1, range(2, 4)],
-    [0, range(1, 4)],
-    [1, range(1, 4)],
+    [-1, range(1, 4)],
+    [0, range(0, 4)],
+    [1, range(0, 4)],
   ])(
     'of the bytes of four publications and %i: a node is given the newest that fit',
     async (more, expected) => {
