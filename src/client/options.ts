@@ -46,7 +46,7 @@ export interface ClientOptions {
   readonly commandTimeoutMs?: number | undefined;
   /**
    * Over HTTP: after how long without a response the request of a publish or of a page of history is sent again, on
-   * another connection; each later try has twice as long. By default a quarter of `commandTimeoutMs`.
+   * another connection, because the first one may be dead. By default a quarter of `commandTimeoutMs`.
    */
   readonly requestTimeoutMs?: number | undefined;
   /** How long an attempt to connect may take until the gateway has accepted the client: 10 000 by default. */

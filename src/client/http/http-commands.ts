@@ -73,11 +73,12 @@ export class HttpCommands {
     }
   }
 
-  /** Each try has twice as long as the one before, at most until the command's time is over. */
+  /** The first try may be on a dead connection. Later ones have the rest of the time: the network may be slow. */
   async #try(failures: number, endsAtMs: number, path: string, body?: string): Promise<Raw> {
     const { runtime, requestTimeoutMs } = this.#port;
     const abort = new AbortController();
-    const timeoutMs = Math.min(requestTimeoutMs * 2 ** failures, endsAtMs - this.#nowMs);
+    const leftMs = endsAtMs - this.#nowMs;
+    const timeoutMs = failures === 0 ? Math.min(requestTimeoutMs, leftMs) : leftMs;
     const timer = runtime.setTimeout(() => abort.abort(), timeoutMs);
     try {
       return await this.fetch(path, body, { signal: abort.signal });
@@ -137,6 +138,7 @@ export class HttpCommands {
       this.#end(ended);
       this.#fail(ended, cause);
       if (isRateLimited(cause)) this.#failAll(cause);
+      if (isTimeout(cause)) this.#batchMaxCharacters /= 2;
       const delayMs = delayAfter(cause, this.#failures);
       this.#failures = cause instanceof Unanswered ? this.#failures + 1 : 0;
       if (ended.length < batch.length) await this.#wait(delayMs);
@@ -200,6 +202,10 @@ export class HttpCommands {
  */
 function isFinal(cause: unknown): boolean {
   return cause instanceof Refused && cause.error.number < 1_000 && cause.error.code !== 'shutting_down';
+}
+
+function isTimeout(cause: unknown): boolean {
+  return cause instanceof Unanswered && (cause.cause as Partial<Error>).name === 'AbortError';
 }
 
 function codeOf(outcome: unknown): string | undefined {

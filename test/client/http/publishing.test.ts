@@ -3,8 +3,18 @@ import type { SluiceClient } from '../../../src/client/index.ts';
 import { jsonCodec } from '../../support/codecs.ts';
 import { FakeRuntime, greeting, harness, settled } from '../support/fakes.ts';
 
+function unlessAborted(
+  init: RequestInit | undefined,
+  response: Response | Promise<Response>,
+): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    init?.signal?.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
+    Promise.resolve(response).then(resolve, reject);
+  });
+}
+
 /** A client that polls, and what it has sent to be published. `respond`: in place of the gateway, where it returns. */
-function polling(respond: (data: unknown) => Response | undefined = () => undefined) {
+function polling(respond: (data: unknown) => Response | Promise<Response> | undefined = () => undefined) {
   const frames = [greeting, ...[1, 2].map(() => ({ kind: 'subscribed', results: [] }) as const)];
   const events = frames.map(
     (frame) =>
@@ -23,7 +33,9 @@ function polling(respond: (data: unknown) => Response | undefined = () => undefi
     sent.push(data);
     await settled();
     const place = { epoch: 'e', offset: sent.length };
-    return respond(data) ?? Response.json('data' in body ? place : { results: body.map(() => place) });
+    const response =
+      respond(data) ?? Response.json('data' in body ? place : { results: body.map(() => place) });
+    return unlessAborted(init, response);
   };
   const { client } = harness({ runtime, transports: ['poll'] });
   return { client, runtime, sent };
@@ -80,11 +92,7 @@ describe('a request', () => {
       if (path.endsWith('/poll')) return fetch(url, init);
       const outcome = outcomes[sent.length];
       sent.push({ path, atMs: runtime.now() });
-      const done = outcome ? Promise.resolve(outcome()) : respondTo(path);
-      return new Promise((resolve, reject) => {
-        init?.signal?.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')));
-        done.then(resolve, reject);
-      });
+      return unlessAborted(init, outcome ? outcome() : respondTo(path));
     };
     await client.connect();
     const startMs = runtime.now();
@@ -113,12 +121,32 @@ describe('a request', () => {
   it.each([
     ['publish', publish],
     ['history', history],
-  ] as const)('of a %s without a response is made again, with twice the time', async (_, run) => {
-    const { client, runtime, sentMs } = await commanding(hangs, hangs);
+  ] as const)('of a %s without a response is made again, once', async (_, run) => {
+    const { client, runtime, sentMs } = await commanding(hangs);
     const done = run(client);
-    await runtime.advance(8_500);
+    await settled();
+    await runtime.advance(2_500);
     expect(await done).toMatchObject({ epoch: 'e' });
-    expect(sentMs()).toEqual([0, 2_500, 8_500]);
+    expect(sentMs()).toEqual([0, 2_500]);
+    const late = await commanding(hangs, hangs);
+    const failed = expect(run(late.client)).rejects.toMatchObject({ code: 'timeout' });
+    await late.runtime.advance(10_000);
+    await failed;
+    expect(late.sentMs()).toEqual([0, 2_500]);
+  });
+
+  it('with many publications that takes too long is made again with half of them', async () => {
+    const { client, sent, runtime } = polling((data) =>
+      Array.isArray(data) && data.length > 2 ? hangs() : undefined,
+    );
+    await client.connect();
+    const long = 'x'.repeat(10_000);
+    const done = Promise.all([1, 2, 3, 4, 5].map((n) => client.publish('a', 'update', [n, long])));
+    await settled();
+    await runtime.advance(2_500);
+    await done;
+    const numbers = sent.map((data) => (data as readonly unknown[]).flat().filter((each) => each !== long));
+    expect(numbers).toEqual([[1], [2, 3, 4, 5], [2, 3], [4, 5]]);
   });
 
   it.each([cut, () => Response.json({ of: 'another server' })])(
