@@ -1,6 +1,6 @@
 import type { PublishFields, WireError } from '../../protocol/frames.ts';
 import type { ServerFrame } from '../../protocol/server-frames.ts';
-import type { Runtime } from '../runtime.ts';
+import type { Runtime, TimerHandle } from '../runtime.ts';
 import { gatewayError } from '../told-error.ts';
 import { readHttpFrame, requestBody } from './json-frames.ts';
 import { Refused, request, type Target, Unanswered } from './receive.ts';
@@ -41,6 +41,8 @@ export class HttpCommands {
   #isPublishing = false;
   /** Tries to publish in a row that got no response. */
   #failures = 0;
+  /** What goes on after a wait. */
+  readonly #waits = new Map<TimerHandle, () => void>();
   /** Of one request. A larger publication is sent alone. */
   #batchMaxCharacters = 50_000;
   readonly #port: CommandsPort;
@@ -192,7 +194,22 @@ export class HttpCommands {
   /** Not for longer than a command may take: those that come meanwhile wait too. */
   #wait(delayMs: number): Promise<void> {
     const { runtime, commandTimeoutMs } = this.#port;
-    return new Promise((resolve) => runtime.setTimeout(resolve, Math.min(delayMs, commandTimeoutMs)));
+    return new Promise((resolve) => {
+      const over = (): void => {
+        this.#waits.delete(timer);
+        resolve();
+      };
+      const timer = runtime.setTimeout(over, Math.min(delayMs, commandTimeoutMs));
+      this.#waits.set(timer, over);
+    });
+  }
+
+  /** The connection has ended: no timer keeps the process alive. */
+  end(): void {
+    for (const [timer, over] of this.#waits) {
+      this.#port.runtime.clearTimeout(timer);
+      over();
+    }
   }
 }
 

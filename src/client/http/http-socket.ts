@@ -328,6 +328,7 @@ export class HttpSocket implements Socket {
     if (this.#closed) return;
     this.#closed = true;
     this.#options.ended();
+    this.#commands.end();
     this.#abort.abort();
     this.onclose?.({ code, reason });
   }

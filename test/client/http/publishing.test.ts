@@ -158,6 +158,22 @@ describe('a request', () => {
     },
   );
 
+  it.each([
+    ['publish', publish],
+    ['history', history],
+  ] as const)(
+    'of a %s that waits to be made again leaves no timer after the client is closed',
+    async (_, run) => {
+      const { client, runtime, sentMs } = await commanding(cut, cut);
+      const closed = expect(run(client)).rejects.toMatchObject({ retry: expect.any(Boolean) });
+      await settled();
+      await runtime.advance(0);
+      client.close();
+      await closed;
+      expect([sentMs(), runtime.timers]).toEqual([[0, 0], 0]);
+    },
+  );
+
   it('of a call may take as long as a command', async () => {
     const { client, runtime, sentMs } = await commanding(hangs);
     const failed = expect(client.call('any')).rejects.toMatchObject({ code: 'timeout' });
