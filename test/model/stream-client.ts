@@ -173,6 +173,9 @@ export class StreamClient implements ModelClient {
       const afterSeq = isState(topic) ? undefined : this.#subscribedSince(topic);
       const numbering = [...this.#model.numberings(topic)].at(-1);
       if (afterSeq === undefined || numbering?.engine !== this.#model.engines) continue;
+      // Its numbering has been dropped: a gateway can't name what it held.
+      const { broker } = this.gateway;
+      if ((broker.find(topic)?.position ?? broker.commits.lastPosition(topic)).epoch === '') continue;
       const told = this.#told.get(`${topic} ${numbering.epoch}`);
       const lacking = heardOf(numbering).filter(
         ({ seq, offset, except, expiresAtMs }) =>
@@ -202,8 +205,11 @@ export class StreamClient implements ModelClient {
       const topic = frame.topic ?? this.#of(view).spec.target;
       const epoch = frame.epoch ?? this.#of(view).positions.get(topic)?.epoch ?? '';
       for (const { offset } of publications) this.#tell(topic, epoch, offset - 1, offset);
-    } else if (frame.kind === 'reset') this.#tell(frame.topic, frame.epoch, 0, frame.offset);
-    else if (frame.kind === 'caughtUp' && frame.missing !== undefined)
+    } else if (frame.kind === 'reset') {
+      this.#tell(frame.topic, frame.epoch, 0, frame.offset);
+      for (const { epoch, start, publications } of this.#model.numberings(frame.topic))
+        if (epoch !== frame.epoch) this.#tell(frame.topic, epoch, 0, start + publications.length);
+    } else if (frame.kind === 'caughtUp' && frame.missing !== undefined)
       this.#tell(frame.topic, frame.epoch, frame.missing.after, frame.missing.upto);
   }
 
