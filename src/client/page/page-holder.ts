@@ -58,7 +58,8 @@ export class PageHolder {
   #tabs: Tabs | undefined;
   #sharing: Sharing = { role: 'undecided' };
   #isStarted = false;
-  /** Incremented by each start and end, so that what an earlier one began can be dropped. */
+  #isAway = false;
+  /** Incremented whenever the page enters or leaves, so that what was begun before can be dropped. */
   #run = 0;
   /** Of what this page has asked its holders for. */
   #lastId = 0;
@@ -103,12 +104,29 @@ export class PageHolder {
   /** Finds out who holds the connection, and connects. */
   start(): void {
     this.#isStarted = true;
-    const run = ++this.#run;
     this.#stopWatching = this.#parts.surroundings.watch(
       () => this.#port.attachAll(),
-      () => this.end(),
-      () => this.start(),
+      () => {
+        this.#isAway = true;
+        this.#leave();
+      },
+      () => {
+        if (this.#isAway) this.#enter();
+      },
     );
+    this.#enter();
+  }
+
+  /** The client is closed. */
+  end(): void {
+    this.#isStarted = false;
+    this.#stopWatching?.();
+    this.#leave();
+  }
+
+  #enter(): void {
+    this.#isAway = false;
+    const run = ++this.#run;
     const { worker, tabs } = this.#parts.options;
     const { locks } = this.#parts.surroundings;
     if (worker) this.#toWorker(worker);
@@ -117,11 +135,9 @@ export class PageHolder {
     else void this.#share(locks, run);
   }
 
-  /** The page goes away, or the client is closed. */
-  end(): void {
-    this.#isStarted = false;
+  /** The page may return: from the browser's cache, or when it is no longer frozen. */
+  #leave(): void {
     this.#run++;
-    this.#stopWatching?.();
     this.#tabs?.close();
     this.#tabs = undefined;
     if (this.#parts.options.worker && this.#holder.kind === 'remote') this.#holder.post({ kind: 'bye' });

@@ -9,8 +9,9 @@ export interface Surroundings {
   readonly openChannel: OpenChannel;
   isHidden(): boolean;
   /**
-   * Calls `changed` when the page is shown or hidden, `left` when it goes away, and `back` when it returns from the
-   * cache of the browser. Returns a function to stop.
+   * Calls `changed` when the page is shown or hidden; `left` when it goes away or freezes; `back` when it returns from
+   * the cache of the browser or is no longer frozen, possibly twice. A page that Chromium has frozen still responds to
+   * other tabs, but its sockets and timers do not run. Returns a function to stop.
    */
   watch(changed: () => void, left: () => void, back: () => void): () => void;
   /** Runs before the next repaint, or at once in a page that is not painted. */
@@ -30,13 +31,16 @@ export function pageSurroundings(): Surroundings {
       const returned = (event: PageTransitionEvent): void => {
         if (event.persisted) back();
       };
-      page?.addEventListener('visibilitychange', changed);
-      globalThis.addEventListener?.('pagehide', left);
-      globalThis.addEventListener?.('pageshow', returned as EventListener);
+      const events = [
+        [page, 'visibilitychange', changed],
+        [page, 'freeze', left],
+        [page, 'resume', back],
+        [globalThis, 'pagehide', left],
+        [globalThis, 'pageshow', returned as EventListener],
+      ] as const;
+      for (const [target, name, listener] of events) target?.addEventListener?.(name, listener);
       return () => {
-        page?.removeEventListener('visibilitychange', changed);
-        globalThis.removeEventListener?.('pagehide', left);
-        globalThis.removeEventListener?.('pageshow', returned as EventListener);
+        for (const [target, name, listener] of events) target?.removeEventListener?.(name, listener);
       };
     },
     nextFrame(run) {

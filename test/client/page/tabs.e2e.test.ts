@@ -1,4 +1,3 @@
-import { build } from 'esbuild';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { PageClient, PageClientOptions } from '../../../src/client/page/index.ts';
@@ -7,6 +6,7 @@ import { TestBrowser } from '../../support/browser.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { upTo } from '../../support/numbers.ts';
 import { type Site, startSite } from '../../support/site.ts';
+import { pageFiles } from './fixtures.ts';
 
 let browser: TestBrowser;
 let gateway: TestGateway;
@@ -14,22 +14,7 @@ let site: Site;
 const opened: Page[] = [];
 
 beforeAll(async () => {
-  const entry = new URL('../../../src/client/page/index.ts', import.meta.url).pathname;
-  const { outputFiles } = await build({
-    entryPoints: [entry],
-    bundle: true,
-    format: 'esm',
-    target: 'es2022',
-    write: false,
-  });
-  const content = outputFiles[0]?.text ?? '';
-  site = await startSite('<!doctype html><title>Tabs</title>', {
-    '/page.js': { type: 'text/javascript', content },
-    '/worker.js': {
-      type: 'text/javascript',
-      content: `import { serveWorker } from '/page.js'; serveWorker(globalThis);`,
-    },
-  });
+  site = await startSite('<!doctype html><title>Tabs</title>', await pageFiles());
   gateway = await startGateway({ origins: [site.url.slice(0, -1)], batchMaxDelayMs: 0 });
   browser = await TestBrowser.launch();
 });
@@ -103,10 +88,7 @@ const seen = (page: Page) => page.evaluate(() => (globalThis as Window).seen);
 const gaps = (page: Page) => page.evaluate(() => (globalThis as Window).gaps);
 const role = (page: Page) => page.evaluate(() => (globalThis as Window).client.sharing.role);
 
-/**
- * Stops the page's scripts, as a browser does with one that was hidden for long. Returns a function that wakes it.
- * (Chromium without a window has no hidden pages, and freezes no others.)
- */
+/** Stops all that the page runs, as other browsers than Chromium freeze one. Returns a function that wakes it. */
 async function freeze(page: Page): Promise<() => Promise<void>> {
   const session = await page.context().newCDPSession(page);
   await session.send('Debugger.enable');
