@@ -207,7 +207,7 @@ export class PageClient implements Client {
 
   #told(told: Told): void {
     if (told[0] === 'state') {
-      this.#changed(told[1]);
+      this.#changed({ ...told[1], previous: this.#change.state });
       return;
     }
     if (told[0] === 'connect') {
@@ -222,6 +222,8 @@ export class PageClient implements Client {
   }
 
   #changed(change: StateChange): void {
+    // The next client of this page connects where the last one did.
+    if (change.state === 'connecting' && change.previous === change.state) return;
     this.#change = change;
     if (change.state === 'connected' && this.#greeting) {
       this.#arrivals.arrived(this.#greeting);

@@ -1,5 +1,5 @@
 import { SluiceClient } from '../client.ts';
-import { type ClientError, localError } from '../client-error.ts';
+import type { ClientError } from '../client-error.ts';
 import type { StateChange } from '../connection/connection.ts';
 import type { Greeting } from '../connection/socket-session.ts';
 import type { ClientOptions } from '../options.ts';
@@ -51,6 +51,8 @@ type Holder =
   | { readonly kind: 'remote'; readonly delegate: RemoteDelegate; readonly post: (message: ToHost) => void };
 
 const none: Holder = { kind: 'none' };
+
+type LocksOfPage = NonNullable<Surroundings['locks']>;
 
 /** Finds out who holds the page's connection (the page itself, another tab or a worker) and makes it the delegate. */
 export class PageHolder {
@@ -132,7 +134,7 @@ export class PageHolder {
     if (worker) this.#toWorker(worker);
     else if (tabs === 'own') this.#toAlone('not_wanted');
     else if (!locks) this.#toAlone('no_web_locks');
-    else void this.#share(locks, run);
+    else this.#share(locks, run);
   }
 
   /** The page may return: from the browser's cache, or when it is no longer frozen. */
@@ -164,22 +166,36 @@ export class PageHolder {
     this.connect();
   }
 
-  async #share(locks: NonNullable<Surroundings['locks']>, run: number): Promise<void> {
-    const { url, options, runtime, surroundings } = this.#parts;
-    const given = options.token ?? undefined;
-    let first: string | undefined;
-    try {
-      first = typeof given === 'function' ? await given() : given;
-    } catch (cause) {
-      if (run !== this.#run) return;
-      // The client asks again, and tells the application why it can't connect.
-      this.#port.report(localError('token_failed', undefined, cause));
+  #share(locks: LocksOfPage, run: number): void {
+    const { token, identity } = this.#parts.options;
+    if (typeof token !== 'function' || identity !== undefined) {
+      const known = identity ?? identityOf(typeof token === 'string' ? token : '');
+      void this.#join(locks, run, token, known);
+      return;
     }
-    const identity = options.identity ?? (first === undefined ? '' : identityOf(first));
+    // The first token says with whom to share. A client without one asks again, and reports why it can't connect.
+    this.#toOwn(async () => {
+      const first = await token();
+      if (run !== this.#run) return first;
+      const identity = identityOf(first ?? '');
+      this.#toNone();
+      void this.#join(locks, ++this.#run, firstThen(first, token), identity);
+      return new Promise(() => undefined);
+    });
+    this.connect();
+  }
+
+  /** Shares with the tabs of this identity. */
+  async #join(
+    locks: LocksOfPage,
+    run: number,
+    token: ClientOptions['token'],
+    identity: string,
+  ): Promise<void> {
+    const { url, options, runtime, surroundings } = this.#parts;
     // A tab that was opened before a deployment may have another version, whose messages are others.
     const name = `sluice/${await surroundings.digest(JSON.stringify([clientVersion, url, identity]))}`;
     if (run !== this.#run) return;
-    const token = typeof given === 'function' ? firstThen(first, given) : given;
     this.#tabs = new Tabs(
       { name, leaderTimeoutMs: options.leaderTimeoutMs ?? 6_000 },
       { locks, openChannel: surroundings.openChannel, runtime },

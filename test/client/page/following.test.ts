@@ -1,19 +1,20 @@
 import { expect, it } from 'vitest';
 import type { DelegateEvent } from '../../../src/client/page/delegate.ts';
-import { PageClient } from '../../../src/client/page/index.ts';
-import { plain, type ToHost } from '../../../src/client/page/messages.ts';
+import { PageClient, type PageClientOptions } from '../../../src/client/page/index.ts';
+import { type FromHost, plain, type ToHost } from '../../../src/client/page/messages.ts';
 import type { Surroundings } from '../../../src/client/page/surroundings.ts';
 import { ReceivedPublication } from '../../../src/client/publication.ts';
 import { clientVersion } from '../../../src/client/version.ts';
 import { range } from '../../support/numbers.ts';
-import { FakeRuntime, publication, settled } from '../support/fakes.ts';
+import { FakeRuntime, publication, recordedSockets, settled } from '../support/fakes.ts';
 
 const leaderTimeoutMs = 600;
 
-/** A tab that never gets the lead, and the tab `x` that has it, played by the test. */
-async function following(overrides: Partial<Surroundings> = {}) {
+/** A tab that by default never gets the lead, and the tab `x` that has it, played by the test. */
+async function following(overrides: Partial<Surroundings> = {}, options: PageClientOptions = {}) {
   const receivers = new Map<string, (message: unknown) => void>();
   const asked: ToHost[] = [];
+  const told: FromHost[] = [];
   const surroundings: Surroundings = {
     locks: {
       request: (name, _options, granted) =>
@@ -22,7 +23,10 @@ async function following(overrides: Partial<Surroundings> = {}) {
     openChannel(name, receive) {
       if (!name.endsWith('/x')) receivers.set(name, receive);
       const post = (message: unknown) => {
-        if (name.endsWith('/x')) asked.push((message as { readonly toHost: ToHost }).toHost);
+        const { toHost, fromHost } = message as { readonly toHost?: ToHost; readonly fromHost?: FromHost };
+        if (!name.endsWith('/x')) return;
+        if (toHost) asked.push(toHost);
+        if (fromHost) told.push(fromHost);
       };
       return { post, close: () => undefined };
     },
@@ -33,14 +37,21 @@ async function following(overrides: Partial<Surroundings> = {}) {
     ...overrides,
   };
   const runtime = new FakeRuntime();
-  const client = new PageClient('ws://gateway.test/ws', { runtime, surroundings, leaderTimeoutMs });
+  const { sockets, Recorded: WebSocket } = recordedSockets();
+  const client = new PageClient('ws://gateway.test/ws', {
+    ...{ runtime, surroundings, leaderTimeoutMs, WebSocket },
+    ...options,
+  });
   const seen: number[] = [];
   client.subscribe('t', {}, ({ offset }) => seen.push(offset));
   client.connect().catch(() => undefined);
   await settled();
   const attached = () => asked.flatMap((each) => (each.kind === 'attach' ? [each] : []));
+  const toInbox = (letter: object) => {
+    for (const [name, receive] of receivers) if (name !== 'sluice/pages') receive({ from: 'x', ...letter });
+  };
   return {
-    ...{ runtime, client, seen, attached },
+    ...{ runtime, client, seen, asked, told, attached, sockets, toInbox },
     lead: () => receivers.get('sluice/pages')?.({ kind: 'leader', tab: 'x' }),
     send(id: number, after: number, upto: number) {
       const meta = { view: 1, epoch: 'e1' };
@@ -50,8 +61,7 @@ async function following(overrides: Partial<Surroundings> = {}) {
         meta,
       ]);
       events.push(['at', { epoch: 'e1', offset: upto }, undefined]);
-      const fromHost = plain({ kind: 'events', id, events });
-      for (const [name, receive] of receivers) if (name !== 'sluice/pages') receive({ from: 'x', fromHost });
+      toInbox({ fromHost: plain({ kind: 'events', id, events }) });
     },
   };
 }
@@ -96,4 +106,22 @@ it('`ready` waits as soon as a closed page connects again, before its tab knows 
   );
   await settled();
   expect(await Promise.race([settling, Promise.resolve('waits')])).toBe('waits');
+});
+
+it('shares only once a token says with whom, and asks again for one that failed', async () => {
+  const digested: unknown[] = [];
+  const digest = async (text: string) => {
+    digested.push(JSON.parse(text)[2]);
+    return 'pages';
+  };
+  let failures = 2;
+  const token = async () => {
+    if (failures-- > 0) throw new Error('no network');
+    return `.${btoa('{"sub":"alice"}')}.`;
+  };
+  const { runtime, client } = await following({ digest }, { token });
+  expect(digested).toEqual([]);
+  expect(client.getStatus().error?.code).toBe('token_failed');
+  await runtime.advance(10_000);
+  expect(digested).toEqual(['["alice",null]']);
 });
