@@ -76,7 +76,7 @@ export class SluiceClient {
   async publish(topic: string, type: string, data?: unknown, options?: PublishOptions): Promise<Published> {
     if (this.#core.connection.state === 'closed') throw localError('closed');
     const fields = checkedPublish(topic, type, data, options);
-    return this.#core.queue.publish(fields, options?.exceptSelf === true);
+    return this.#core.queue.publish(fields, options?.exceptSelf === true, options?.lostAtMs);
   }
 
   /** A page of the topic's history, oldest first: publications with offsets greater than `after`. */

@@ -18,7 +18,7 @@ interface Entry {
   readonly resolve: (published: Published) => void;
   readonly reject: (error: ClientError) => void;
   /** When it was first sent without an acknowledgement, on the monotonic clock. */
-  lostAtMs?: number;
+  lostAtMs?: number | undefined;
 }
 
 export interface OfflineQueueOptions {
@@ -95,11 +95,18 @@ export class OfflineQueue {
   }
 
   /** Rejects what `check` refuses. */
-  publish(fields: PublishFields, exceptSelf = false): Promise<Published> {
+  publish(fields: PublishFields, exceptSelf = false, lostAtMs?: number): Promise<Published> {
     return new Promise((resolve, reject) => {
       const number = ++this.#lastNumber;
       const { messageId = `${this.#idPrefix}-${number}` } = fields;
-      const entry: Entry = { number, fields: { ...fields, messageId }, exceptSelf, resolve, reject };
+      const entry: Entry = {
+        number,
+        fields: { ...fields, messageId },
+        exceptSelf,
+        resolve,
+        reject,
+        lostAtMs,
+      };
       if (!this.#mayTransmit) {
         this.#port.check(entry.fields, exceptSelf);
         const isBurst = this.#rate > 0 && this.#window >= this.#rate;

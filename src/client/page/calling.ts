@@ -1,9 +1,12 @@
 import type { ClientError } from '../client-error.ts';
-import type { CallName, Calls, Delegate } from './delegate.ts';
+import type { Runtime } from '../runtime.ts';
+import type { CallName, Calls, Delegate, Repeated } from './delegate.ts';
 
 interface Call {
   readonly name: CallName;
   readonly args: Parameters<Calls[CallName]>;
+  /** When a delegate was first called. */
+  firstMs?: number;
   readonly resolve: (value: unknown) => void;
   readonly reject: (fault: unknown) => void;
 }
@@ -12,6 +15,11 @@ interface Call {
 export class Calling {
   readonly #open = new Set<Call>();
   #delegate: Delegate | undefined;
+  readonly #runtime: Runtime;
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+  }
 
   use(delegate: Delegate | undefined): void {
     this.#delegate = delegate;
@@ -33,7 +41,12 @@ export class Calling {
 
   #issue(call: Call): void {
     const delegate = this.#delegate;
-    delegate?.call(call.name, call.args).then(
+    if (!delegate) return;
+    const nowMs = this.#runtime.monotonicMs();
+    const args =
+      call.firstMs === undefined ? call.args : sentBefore(call.name, call.args, nowMs - call.firstMs);
+    call.firstMs ??= nowMs;
+    delegate.call(call.name, args).then(
       (value) => {
         if (this.#open.delete(call)) call.resolve(value);
       },
@@ -43,4 +56,17 @@ export class Calling {
       },
     );
   }
+}
+
+/** The arguments of a call that another client may have had this long ago: it may have published, and gone. */
+export function sentBefore(
+  name: CallName,
+  args: readonly unknown[],
+  msAgo: number,
+): Parameters<Calls[CallName]> {
+  if (name !== 'publish') return args as Parameters<Calls[CallName]>;
+  const [topic, type, data, options] = args as Parameters<Calls['publish']>;
+  const sentMsAgo = ((options as Repeated | undefined)?.sentMsAgo ?? 0) + msAgo;
+  const repeated: Repeated = { ...options, sentMsAgo };
+  return [topic, type, data, repeated];
 }

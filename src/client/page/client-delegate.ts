@@ -1,4 +1,5 @@
 import type { Client } from '../client.ts';
+import type { Runtime } from '../runtime.ts';
 import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
 import {
   type Attachment,
@@ -7,14 +8,18 @@ import {
   type Delegate,
   type DelegateEvent,
   handedOn,
+  type Repeated,
 } from './delegate.ts';
 
 /** Delegates to a client in this tab or worker. */
 export class ClientDelegate implements Delegate {
   readonly #client: Client;
+  readonly #runtime: Pick<Runtime, 'monotonicMs'>;
 
-  constructor(client: Client) {
+  /** `runtime`: that of the client. */
+  constructor(client: Client, runtime: Pick<Runtime, 'monotonicMs'>) {
     this.#client = client;
+    this.#runtime = runtime;
   }
 
   subscribe(
@@ -55,6 +60,12 @@ export class ClientDelegate implements Delegate {
 
   call<K extends CallName>(name: K, args: Parameters<Calls[K]>): Promise<Awaited<ReturnType<Calls[K]>>> {
     const run = this.#client[name] as (...args: unknown[]) => Promise<Awaited<ReturnType<Calls[K]>>>;
-    return run.apply(this.#client, args);
+    return run.apply(this.#client, name === 'publish' ? this.#dated(args) : args);
+  }
+
+  #dated([topic, type, data, options]: readonly unknown[]): unknown[] {
+    const { sentMsAgo, ...rest } = (options ?? {}) as Repeated;
+    const lostAtMs = sentMsAgo && this.#runtime.monotonicMs() - sentMsAgo;
+    return [topic, type, data, { ...rest, lostAtMs }];
   }
 }

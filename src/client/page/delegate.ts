@@ -1,5 +1,6 @@
 import type { Position } from '../../protocol/frames.ts';
 import type { SluiceClient } from '../client.ts';
+import type { PublishOptions } from '../publication.ts';
 import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
 import type { SubscriptionEvents } from '../subscriptions/subscription.ts';
 
@@ -22,6 +23,11 @@ export type DelegateEvent =
 /** Calls that a page delegates. If the delegate goes before its reply, they are repeated with the next. */
 export type Calls = Pick<SluiceClient, 'publish' | 'history' | 'presence' | 'status' | 'call'>;
 export type CallName = keyof Calls;
+
+/** The options of a publication that a delegate before this one may have sent. */
+export interface Repeated extends PublishOptions {
+  readonly sentMsAgo?: number | undefined;
+}
 
 /** A subscription that a delegate serves. */
 export interface Attachment {

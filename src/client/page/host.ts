@@ -2,6 +2,7 @@ import type { Client, HistoryPage } from '../client.ts';
 import { ClientError, localError } from '../client-error.ts';
 import type { StateChange } from '../connection/connection.ts';
 import type { Greeting } from '../connection/socket-session.ts';
+import type { Runtime } from '../runtime.ts';
 import { ClientDelegate } from './client-delegate.ts';
 import type { Attachment, CallName, Calls } from './delegate.ts';
 import type { FromHost, ToHost } from './messages.ts';
@@ -20,9 +21,14 @@ export class Host {
   readonly #connected: () => Connected;
   readonly #post: (message: FromHost) => void;
 
-  constructor(client: Client, connected: () => Connected, post: (message: FromHost) => void) {
+  constructor(
+    client: Client,
+    runtime: Pick<Runtime, 'monotonicMs'>,
+    connected: () => Connected,
+    post: (message: FromHost) => void,
+  ) {
     this.#client = client;
-    this.#delegate = new ClientDelegate(client);
+    this.#delegate = new ClientDelegate(client, runtime);
     this.#connected = connected;
     this.#post = post;
   }

@@ -34,7 +34,7 @@ export class PageClient implements Client {
   #change: StateChange = idle;
   readonly #events: Emitter<ClientEvents>;
   readonly #arrivals = new Arrivals<Greeting>();
-  readonly #calling = new Calling();
+  readonly #calling: Calling;
   readonly #subscriptions: PageSubscriptions;
   readonly #holder: PageHolder;
   readonly #options: PageClientOptions;
@@ -47,6 +47,7 @@ export class PageClient implements Client {
     checkOptions(options);
     this.#options = options;
     this.#runtime = options.runtime ?? platformRuntime();
+    this.#calling = new Calling(this.#runtime);
     this.#surroundings = options.surroundings ?? pageSurroundings();
     this.#events = new Emitter((fault, event) => {
       const error = localError('listener_failed', `listener to ${event} failed`, fault);

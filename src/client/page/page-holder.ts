@@ -220,7 +220,7 @@ export class PageHolder {
       this.#port.told(told);
       this.#tabs?.tellAll({ kind: 'told', told });
     });
-    this.#use({ kind: 'own', client, delegate: new ClientDelegate(client), stop });
+    this.#use({ kind: 'own', client, delegate: new ClientDelegate(client, this.#parts.runtime), stop });
   }
 
   #toRemote(post: (message: ToHost) => void): void {
@@ -266,7 +266,7 @@ export class PageHolder {
   #hostFor(post: (message: FromHost) => void): Host {
     const holder = this.#holder;
     if (holder.kind !== 'own') throw new TypeError('Only a tab that holds the client serves others.');
-    return new Host(holder.client, () => this.#port.connected(), post);
+    return new Host(holder.client, this.#parts.runtime, () => this.#port.connected(), post);
   }
 
   #received(message: FromHost): void {

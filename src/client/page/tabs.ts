@@ -1,4 +1,5 @@
 import type { Runtime, TimerHandle } from '../runtime.ts';
+import { sentBefore } from './calling.ts';
 import type { Channel, OpenChannel } from './channel.ts';
 import { Election, type Locks } from './election.ts';
 import type { Host } from './host.ts';
@@ -14,7 +15,7 @@ export interface TabsOptions {
 export interface TabsParts {
   readonly locks: Locks;
   readonly openChannel: OpenChannel;
-  readonly runtime: Pick<Runtime, 'monotonicMs' | 'random' | 'setTimeout' | 'clearTimeout'>;
+  readonly runtime: Omit<Runtime, 'fetch' | 'watch'>;
 }
 
 export interface TabsPort {
@@ -32,6 +33,8 @@ export interface TabsPort {
 type OnCommon = { readonly kind: 'who' } | { readonly kind: 'leader'; readonly tab: string };
 interface Letter {
   readonly from: string;
+  /** By the wall clock, which the tabs share. */
+  readonly atMs: number;
   readonly toHost?: ToHost;
   readonly fromHost?: FromHost;
 }
@@ -148,12 +151,19 @@ export class Tabs {
 
   // -- letters ----------------------------------------------------------------------------------------
 
-  #heard({ from, toHost, fromHost }: Letter): void {
-    if (toHost !== undefined && this.leads) this.#hostOf(from).receive(toHost);
+  #heard({ from, atMs, toHost, fromHost }: Letter): void {
+    if (toHost !== undefined && this.leads) this.#hostOf(from).receive(this.#withAge(toHost, atMs));
     // Messages of a deposed leader come too late.
     if (fromHost === undefined || from !== this.#leader) return;
     this.#heardNow();
     this.#port.receive(live(fromHost));
+  }
+
+  /** While this tab was frozen, another may have taken the lead and been asked the same. */
+  #withAge(toHost: ToHost, atMs: number): ToHost {
+    const ageMs = this.#parts.runtime.now() - atMs;
+    if (toHost.kind !== 'call' || ageMs < this.#options.leaderTimeoutMs) return toHost;
+    return { ...toHost, args: sentBefore(toHost.name, toHost.args, ageMs) };
   }
 
   #hostOf(tab: string): Host {
@@ -161,8 +171,7 @@ export class Tabs {
     if (known) return known;
     const host = this.#port.hostFor((fromHost) => {
       // A reply to a tab that is gone must not open its channel again.
-      if (this.#hosts.has(tab))
-        this.#outboxOf(tab).post({ from: this.#tab, fromHost: plain(fromHost) } satisfies Letter);
+      if (this.#hosts.has(tab)) this.#post(tab, { fromHost: plain(fromHost) });
     });
     this.#hosts.set(tab, host);
     const { signal } = this.#alive;
@@ -180,7 +189,12 @@ export class Tabs {
   }
 
   #write(tab: string, toHost: ToHost): void {
-    this.#outboxOf(tab).post({ from: this.#tab, toHost } satisfies Letter);
+    this.#post(tab, { toHost });
+  }
+
+  #post(tab: string, content: Pick<Letter, 'toHost'> | Pick<Letter, 'fromHost'>): void {
+    const atMs = this.#parts.runtime.now();
+    this.#outboxOf(tab).post({ from: this.#tab, atMs, ...content } satisfies Letter);
   }
 
   #outboxOf(tab: string): Channel {

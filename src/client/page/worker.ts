@@ -3,6 +3,7 @@ import { ClientError, localError } from '../client-error.ts';
 import type { StateChange } from '../connection/connection.ts';
 import type { Greeting } from '../connection/socket-session.ts';
 import type { ClientOptions } from '../options.ts';
+import { platformRuntime } from '../runtime.ts';
 import { Host } from './host.ts';
 import { type FromHost, live, plain, type ToHost, watchClient } from './messages.ts';
 
@@ -68,7 +69,7 @@ function hold(
     if (told[0] === 'state') change = told[1];
     post({ kind: 'told', told });
   });
-  return { client, host: new Host(client, () => ({ greeting, change }), post) };
+  return { client, host: new Host(client, platformRuntime(), () => ({ greeting, change }), post) };
 }
 
 /** Called by the page: starts the client in the worker. Returns a function that sends it messages. */

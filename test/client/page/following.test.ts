@@ -108,6 +108,45 @@ it('`ready` waits as soon as a closed page connects again, before its tab knows 
   expect(await Promise.race([settling, Promise.resolve('waits')])).toBe('waits');
 });
 
+/** Longer than the gateway remembers a messageId. */
+const forgottenMs = 310_000;
+
+it('a tab whose leader goes with a publication under way says to the next one how old it is', async () => {
+  const { runtime, client, asked, lead } = await following();
+  lead();
+  client.publish('t', 'update', 1).catch(() => undefined);
+  await runtime.advance(forgottenMs);
+  lead();
+  const calls = asked.flatMap((each) => (each.kind === 'call' ? [each.args[3]] : []));
+  const [first, again] = [calls[0], calls.at(-1)] as { messageId: string; sentMsAgo?: number }[];
+  expect(first?.sentMsAgo).toBeUndefined();
+  expect(again?.messageId).toBe(first?.messageId);
+  expect(again?.sentMsAgo).toBeGreaterThanOrEqual(forgottenMs);
+});
+
+it('a leader that was frozen does not publish what another tab may have published meanwhile', async () => {
+  const locks: Surroundings['locks'] = {
+    request: (name, _options, granted) =>
+      Promise.resolve(name.endsWith('/x') ? new Promise(() => undefined) : granted()),
+  };
+  const { runtime, told, toInbox, sockets } = await following({ locks });
+  sockets[0]?.greet();
+  await settled();
+  const call = (id: number, ageMs: number) => {
+    const toHost = { kind: 'call', id, name: 'publish', args: ['t', 'update', id, { messageId: `m${id}` }] };
+    toInbox({ atMs: runtime.now() - ageMs, toHost });
+  };
+  call(1, forgottenMs);
+  call(2, 0);
+  await settled();
+  expect(told.flatMap((each) => (each.kind === 'refusal' ? [[each.id, each.error.code]] : []))).toEqual([
+    [1, 'disconnected'],
+  ]);
+  expect(sockets[0]?.frames.flatMap((each) => (each.kind === 'publish' ? [each.messageId] : []))).toEqual([
+    'm2',
+  ]);
+});
+
 it('shares only once a token says with whom, and asks again for one that failed', async () => {
   const digested: unknown[] = [];
   const digest = async (text: string) => {
