@@ -4,6 +4,7 @@ import type { ModelClient, Start } from './client.ts';
 import { NodeEngine } from './engine.ts';
 import { promises } from './loop.ts';
 import { isState } from './model.ts';
+import { SdkClient } from './sdk-client.ts';
 import type { LogNode } from './shared-log.ts';
 import type { Spec } from './subscription.ts';
 import type { Fields, World } from './world.ts';
@@ -13,9 +14,9 @@ type Command = fc.AsyncCommand<World, World>;
 
 class Step implements Command {
   readonly #text: string;
-  readonly #run: (world: World) => void | Promise<void>;
+  readonly #run: (world: World) => unknown;
 
-  constructor(text: string, run: (world: World) => void | Promise<void>) {
+  constructor(text: string, run: (world: World) => unknown) {
     this.#text = text;
     this.#run = run;
   }
@@ -27,6 +28,7 @@ class Step implements Command {
     await promises();
     for (const { faults = [] } of [...world.gateways, ...world.clients])
       if (faults.length > 0) throw faults[0];
+    world.checkLeaders();
   }
 
   toString = () => this.#text;
@@ -35,7 +37,7 @@ class Step implements Command {
 function step<T>(
   name: string,
   args: fc.Arbitrary<T>,
-  run: (world: World, args: T) => void | Promise<void>,
+  run: (world: World, args: T) => unknown,
 ): fc.Arbitrary<Command> {
   return args.map((values) => new Step(`${name}(${JSON.stringify(values)})`, (world) => run(world, values)));
 }
@@ -170,6 +172,7 @@ const engine = [
   step('commitAll', fc.constant(null), (world) => world.gateway.engine.commitAll()),
   step('fail', fc.integer({ min: 1, max: 6 }), (world, count) => {
     world.gateway.engine.failures += count;
+    world.hasFailed = true;
   }),
 ];
 
@@ -193,6 +196,46 @@ const configuration = [
 const alone = [
   step('reset', fc.tuple(topic, fc.constantFrom(0, 0, 7)), (world, [name, base]) => world.reset(name, base)),
   step('restart', fc.constant(null), (world) => world.restart()),
+];
+
+const tab = fc.nat(3);
+
+/** Of pages in the tabs of a browser. */
+const tabs = [
+  step('freeze', tab, (world, i) => world.mayFreeze(i) && world.page(i).tab.freeze()),
+  step('freezeLeader', fc.constant(null), (world) => {
+    const i = world.clients.findIndex((each) => each instanceof SdkClient && each.leads);
+    if (i >= 0 && world.mayFreeze(i)) world.page(i).tab.freeze();
+  }),
+  step('thaw', tab, (world, i) => world.page(i).tab.thaw()),
+  step('sleep', fc.constantFrom(3000, 400_000), async (world, ms) => {
+    const awake = world.clients.map((_, i) => world.page(i).tab).filter(({ isFrozen }) => !isFrozen);
+    for (const each of awake) each.freeze();
+    // No engine takes as long as messageIds are remembered.
+    for (let leftMs = ms; leftMs > 0; leftMs -= 50_000) {
+      await world.gateway.advance(Math.min(leftMs, 50_000));
+      world.gateway.engine.commitAll();
+    }
+    for (const each of awake) each.thaw();
+  }),
+  step('hide', tab, (world, i) => world.page(i).tab.show(false)),
+  step('show', tab, (world, i) => world.page(i).tab.show(true)),
+  step('leave', fc.tuple(tab, fc.boolean()), (world, [i, isKept]) => {
+    const { client, tab } = world.page(i);
+    if (isKept && !world.mayFreeze(i)) return;
+    tab.leave(isKept);
+    if (tab.isGone) client.renew();
+  }),
+  step('kill', tab, (world, i) => {
+    const { client, tab } = world.page(i);
+    tab.kill();
+    client.renew();
+  }),
+  step('close', client, (world, i) => (world.client(i) as SdkClient).close()),
+  step('ask', client, (world, i) => (world.client(i) as SdkClient).ask()),
+  step('tokenFails', fc.tuple(client, fc.integer({ min: 1, max: 3 })), (world, [i, count]) => {
+    (world.client(i) as SdkClient).tokenFailures = count;
+  }),
 ];
 
 const several = [
@@ -256,7 +299,15 @@ const onFailingRedis = [
   step('restartRedis', fc.constant(null), async ({ elsewhere }) => void (await elsewhere?.restart?.())),
 ];
 
-const particular = { alone, nodes, failingNodes, lmdb: onLmdb, redis: onRedis, failingRedis: onFailingRedis };
+const particular = {
+  alone,
+  tabs: [...alone, ...tabs, ...tabs],
+  nodes,
+  failingNodes,
+  lmdb: onLmdb,
+  redis: onRedis,
+  failingRedis: onFailingRedis,
+};
 
 /** At most this many steps; fast-check leaves out those that a failure does not need. */
 export const steps = (

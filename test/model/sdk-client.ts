@@ -1,15 +1,18 @@
+import type { Client } from '../../src/client/client.ts';
 import { inquiring, refreshing } from '../../src/client/core.ts';
 import { SluiceClient } from '../../src/client/index.ts';
 import { inflating } from '../../src/client/inflow.ts';
 import type { Published } from '../../src/client/offline-queue.ts';
+import { PageClient, type PageSubscribeOptions } from '../../src/client/page/index.ts';
 import { extras } from '../../src/client/subscriptions/extras.ts';
 import type { SubscribeOptions } from '../../src/client/subscriptions/subscribe-options.ts';
 import { AppSubscription } from './app-subscription.ts';
+import { type Browser, Tab } from './browser.ts';
 import type { ModelClient, Publishing, Start } from './client.ts';
 import { keyOf } from './client.ts';
 import type { Gateway } from './gateway.ts';
 import { filters, isState, type Model } from './model.ts';
-import { type Line, LoopRuntime, type Way, webSocketOf } from './sdk-transports.ts';
+import { type Events, inOrder, type Line, LoopRuntime, type Way, webSocketOf } from './sdk-transports.ts';
 import { check, type Spec } from './subscription.ts';
 
 // What it loads when it first needs it takes no time then.
@@ -19,16 +22,29 @@ await Promise.all([
 ]);
 
 const subscriptionsMax = 6;
+/** Less than what tabs wait for in a step, and more than messages between them take. */
+const leaderTimeoutMs = 600;
 const ways = ['all', 'http', 'poll', 'http'] as const;
+
+/** Who uses it. */
+export interface User {
+  readonly hasToken: boolean;
+  readonly name: string;
+  /** Absent: it does not live in a page. */
+  readonly browser?: Browser | undefined;
+}
 
 /** The SDK itself, on whatever way there is: by WebSocket, and where that is refused by a stream or by polls. */
 export class SdkClient implements ModelClient, Way {
   readonly wanted = new Set<never>();
-  readonly sessions = new Set<string>();
+  readonly sessions: Set<string>;
   readonly faults: unknown[] = [];
   /** The payloads of what it published for others. */
   readonly forOthers = new Set<string>();
-  session = '';
+  /** The page that it is in now. */
+  tab: Tab | undefined;
+  /** How many times there will be no token. */
+  tokenFailures = 0;
   received = 0;
   cutOff = 0;
   ends = 0;
@@ -38,40 +54,86 @@ export class SdkClient implements ModelClient, Way {
   #inListener: (() => void)[] = [];
   readonly #model: Model;
   readonly #runtime: LoopRuntime;
-  readonly #client: SluiceClient;
+  #client: Client;
+  #session = '';
+  readonly user: User;
+  /** What the application waits for. */
+  readonly #promises = new Map<Promise<unknown>, string>();
+  #made = 0;
   readonly #subscriptions = new Set<AppSubscription>();
   readonly #idle = new Set<readonly [AppSubscription, SubscribeOptions]>();
   #way = 0;
   #hasAsked = false;
 
-  constructor(model: Model, gateway: Gateway, hasToken: boolean) {
+  constructor(model: Model, gateway: Gateway, user: User) {
     this.#model = model;
     this.gateway = gateway;
+    this.user = user;
+    this.sessions = user.browser?.sessions ?? new Set();
     this.#runtime = new LoopRuntime(this);
-    this.#client = new SluiceClient('ws://gateway/ws', {
+    this.#client = this.#make();
+  }
+
+  #make(): Client {
+    const { browser, hasToken, name } = this.user;
+    const options = {
       runtime: this.#runtime,
       WebSocket: webSocketOf(this),
-      token: hasToken ? () => 'token' : undefined,
+      token: hasToken ? () => this.#token(name) : undefined,
       reconnect: { delaysMs: [200], jitter: 'none' },
-    });
-    this.#client.on('state', () => {
+    } as const;
+    this.tab = browser && new Tab(browser);
+    const surroundings = this.tab?.surroundings;
+    const client: Client =
+      surroundings === undefined
+        ? new SluiceClient('ws://gateway/ws', options)
+        : new PageClient('ws://gateway/ws', { ...options, surroundings, leaderTimeoutMs });
+    client.on('state', () => {
       this.#hasAsked = false;
     });
-    this.#client.on('error', (error) => {
+    client.on('error', (error) => {
       if (/listener_failed|invalid_message|code_unavailable/.test(error.code)) this.faults.push(error);
     });
+    return client;
+  }
+
+  #token(name: string): string {
+    if (this.tokenFailures-- > 0) throw new Error('no token');
+    this.tokenFailures = 0;
+    return `.${btoa(JSON.stringify({ sub: name }))}.`;
+  }
+
+  get events(): Events {
+    return this.tab?.events ?? inOrder;
+  }
+
+  get session(): string {
+    return this.tab === undefined ? this.#session : (this.#client.getStatus().session ?? '');
+  }
+
+  /** Equal for those that share a connection. */
+  get shares(): string {
+    return this.user.hasToken ? this.user.name : '';
+  }
+
+  get leads(): boolean {
+    return this.#client instanceof PageClient && this.#client.sharing.role === 'leader';
   }
 
   get open(): Way['open'] {
     return ways[this.#way % ways.length] as Way['open'];
   }
 
+  /** A page may be told by one session what excepts the next one. */
   get transport(): string {
+    if (this.tab !== undefined) return 'page';
     return this.#client.getStatus().transport;
   }
 
   /** Code of the SDK is still loading, which takes no time of the model. */
   get isLoading(): boolean {
+    if (this.tab?.isBusy) return true;
+    if (this.tab !== undefined && (this.tab.isFrozen || !this.leads)) return false;
     const { state, retryAtMs, transport } = this.#client.getStatus();
     const isTrying = state === 'connecting' || (state === 'reconnecting' && retryAtMs === undefined);
     return isTrying && transport !== 'websocket' && !this.#hasAsked;
@@ -82,7 +144,7 @@ export class SdkClient implements ModelClient, Way {
   }
 
   began(session: string): void {
-    this.session = session;
+    this.#session = session;
     this.sessions.add(session);
   }
 
@@ -98,11 +160,47 @@ export class SdkClient implements ModelClient, Way {
   moveTo(gateway: Gateway): void {
     this.leave();
     this.gateway = gateway;
+    this.user.browser?.moveTo(gateway);
     this.#runtime.moved();
   }
 
   connect(): void {
-    void this.#client.connect();
+    this.#track('connect', this.#client.connect());
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  /** The user looks at it. */
+  wake(): void {
+    this.tab?.thaw();
+    this.tab?.show(true);
+    this.tokenFailures = 0;
+  }
+
+  /** Its page is gone, and the user opens another one. */
+  renew(): void {
+    for (const line of [...this.lines]) line.cut();
+    this.lines.clear();
+    this.#promises.clear();
+    this.#subscriptions.clear();
+    this.#idle.clear();
+    this.#inListener = [];
+    this.forOthers.clear();
+    this.#client = this.#make();
+  }
+
+  /** Asks the gateway for something. */
+  ask(): void {
+    this.#track('history', this.#client.history('a'));
+    this.#track('status', this.#client.status());
+  }
+
+  #track(name: string, promise: Promise<unknown>): void {
+    this.#promises.set(promise, name);
+    const settled = () => this.#promises.delete(promise);
+    promise.then(settled, settled);
   }
 
   disconnect(): void {
@@ -133,8 +231,10 @@ export class SdkClient implements ModelClient, Way {
 
   #begin(made: AppSubscription, start: SubscribeOptions, donor?: AppSubscription): void {
     const { target, intervalMs, filter, conflate, keys } = made.spec;
-    const options: SubscribeOptions = {
-      ...{ intervalMs, conflate, keys },
+    // Some are painted once per frame.
+    const deliver = this.tab !== undefined && this.#made++ % 3 === 0 ? 'frame' : undefined;
+    const options: PageSubscribeOptions = {
+      ...{ intervalMs, conflate, keys, deliver },
       filter: filter === undefined ? undefined : filters[filter]?.filter,
       ...start,
     };
@@ -192,6 +292,7 @@ export class SdkClient implements ModelClient, Way {
     const published = this.#client.publish(topic, 'update', payload, options);
     // It does not know whether it was published, and can't tell by an offset that it was its own.
     published.catch(() => this.forOthers.delete(text));
+    this.#track('publish', published);
     return published;
   }
 
@@ -214,6 +315,7 @@ export class SdkClient implements ModelClient, Way {
   checkSettled(): void {
     const { state, reason } = this.#client.getStatus();
     check(state === 'connected', 'not connected in the end', state, reason, this.open);
+    check(this.#promises.size === 0, 'promises that do not settle', [...this.#promises.values()]);
     const { gaps } = this.#client.getStats();
     check(gaps === 0, 'batches that do not follow each other', gaps);
     for (const each of this.#subscriptions) each.checkSettled(this.gateway);

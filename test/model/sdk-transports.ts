@@ -15,9 +15,24 @@ export interface Line {
   read(bytes: number): void;
 }
 
-/** Where an SDK's connections go to, and what lies between. */
-export interface Way {
+export type Run = () => void;
+
+/** What happens to a page. Events of one source keep their order. */
+export interface Events {
+  task(source: unknown, run: Run): void;
+}
+
+/** Where there is no page: at once. */
+export const inOrder: Events = { task: (_, run) => run() };
+
+/** Whose time it is, and how it passes. */
+interface Place {
   readonly gateway: Gateway;
+  readonly events: Events;
+}
+
+/** Where an SDK's connections go to, and what lies between. */
+export interface Way extends Place {
   /** Something on the way refuses the others. */
   readonly open: 'all' | 'http' | 'poll';
   /** The bytes that a connection's client reads in a turn. */
@@ -29,35 +44,35 @@ export interface Way {
   began(session: string): void;
 }
 
-let made = 0;
+let drawn = 0;
 
-/** Timers of an SDK on the loop of the gateway that it uses, which changes with that. */
-export class LoopRuntime implements Runtime {
-  readonly #way: Way;
-  readonly #random = 0.5 + ++made / 2 ** 40;
-  #timers = new Map<object, { readonly atMs: number; readonly run: () => void }>();
+/** Timers on the loop of the gateway that is used, which changes with that. */
+export class LoopTimers {
+  readonly #place: Place;
+  #timers = new Map<object, { readonly atMs: number; readonly run: Run }>();
   #loop: Loop | undefined;
 
-  constructor(way: Way) {
-    this.#way = way;
+  constructor(place: Place) {
+    this.#place = place;
   }
 
   now(): number {
-    return this.#way.gateway.loop.nowMs();
+    return this.#place.gateway.loop.nowMs();
   }
 
   monotonicMs(): number {
     return this.now();
   }
 
-  /** Others differ by so little that only their ids show it: of publications, which must not be the same. */
-  random(): number {
-    return this.#random;
-  }
-
-  setTimeout(run: () => void, delayMs: number): TimerHandle {
+  setTimeout(run: Run, delayMs: number): TimerHandle {
     const handle = {};
-    this.#timers.set(handle, { atMs: this.now() + delayMs, run });
+    const { events } = this.#place;
+    // When it is due the event may have to wait, and the timer may be cleared meanwhile.
+    const due = () =>
+      events.task(this, () => {
+        if (this.#timers.delete(handle)) run();
+      });
+    this.#timers.set(handle, { atMs: this.now() + delayMs, run: due });
     this.#arm(handle);
     return handle;
   }
@@ -68,20 +83,44 @@ export class LoopRuntime implements Runtime {
 
   /** The gateway is another one. */
   moved(): void {
-    if (this.#loop === this.#way.gateway.loop) return;
+    if (this.#loop === this.#place.gateway.loop) return;
     for (const handle of this.#timers.keys()) this.#arm(handle);
   }
 
-  readonly fetch = ((url: string | URL, init: RequestInit = {}) => ask(this.#way, url, init)) as typeof fetch;
-
   #arm(handle: object): void {
-    const { loop } = this.#way.gateway;
+    const { loop } = this.#place.gateway;
     this.#loop = loop;
-    const { atMs, run } = this.#timers.get(handle) as { atMs: number; run: () => void };
+    const { atMs, run } = this.#timers.get(handle) as { atMs: number; run: Run };
     loop.after(Math.max(0, atMs - loop.nowMs()), () => {
-      if (this.#loop === loop && this.#timers.delete(handle)) run();
+      if (this.#loop === loop && this.#timers.has(handle)) run();
     });
   }
+}
+
+/** The platform of an SDK. */
+export class LoopRuntime extends LoopTimers implements Runtime {
+  readonly #way: Way;
+
+  constructor(way: Way) {
+    super(way);
+    this.#way = way;
+  }
+
+  /** Numbers differ by so little that only ids show it: of publications and tabs, which must not be the same. */
+  random(): number {
+    return 0.5 + ++drawn / 2 ** 40;
+  }
+
+  readonly fetch = ((url: string | URL, init: RequestInit = {}) => {
+    const { events } = this.#way;
+    const answered = ask(this.#way, url, init);
+    return new Promise<Answer>((resolve, reject) => {
+      answered.then(
+        (answer) => events.task(answered, () => resolve(answer)),
+        (fault) => events.task(answered, () => reject(fault)),
+      );
+    });
+  }) as unknown as typeof fetch;
 }
 
 /** A class of WebSockets that go this way. */
@@ -102,12 +141,14 @@ class ModelWebSocket implements SdkSocket, Peer, Line {
   onclose: SdkSocket['onclose'] = null;
   onerror: SdkSocket['onerror'] = null;
   readonly #way: Way;
+  readonly #events: Events;
   #socket: Socket | undefined;
   #hasHeard = false;
   #isOver = false;
 
   constructor(way: Way) {
     this.#way = way;
+    this.#events = way.events;
     const { gateway } = way;
     way.lines.add(this);
     gateway.loop.atTurnEnd(() => {
@@ -119,7 +160,7 @@ class ModelWebSocket implements SdkSocket, Peer, Line {
   #open(gateway: Gateway): void {
     this.#socket = gateway.connect(codecs.protobuf, this);
     this.#socket.readBytes = this.#way.readBytes;
-    this.onopen?.();
+    this.#events.task(this, () => this.onopen?.());
   }
 
   send(data: Uint8Array): void {
@@ -144,13 +185,14 @@ class ModelWebSocket implements SdkSocket, Peer, Line {
     // The first frame names the session.
     if (!this.#hasHeard) tellSession(this.#way, JSON.stringify(protobufCodec.decode(message)));
     this.#hasHeard = true;
-    this.onmessage?.({ data: message.slice().buffer });
+    const { buffer: data } = message.slice();
+    this.#events.task(this, () => this.onmessage?.({ data }));
   }
 
   closed(): void {
     this.#way.lines.delete(this);
     this.#isOver = true;
-    this.onclose?.({ code: 1006, reason: '' });
+    this.#events.task(this, () => this.onclose?.({ code: 1006, reason: '' }));
   }
 }
 
@@ -209,11 +251,13 @@ function stream(way: Way, request: ReturnType<typeof asked>, signal: AbortSignal
   const pieces: Piece[] = [];
   let waiting: ((piece: Piece) => void) | undefined;
   let decoded = '';
-  const arrived = (piece: Piece) => {
-    if (waiting === undefined) pieces.push(piece);
-    else waiting(piece);
-    waiting = undefined;
-  };
+  const { events } = way;
+  const arrived = (piece: Piece) =>
+    events.task(pieces, () => {
+      if (waiting === undefined) pieces.push(piece);
+      else waiting(piece);
+      waiting = undefined;
+    });
   const link: Link = way.gateway.openStream(request, {
     read: (value) => {
       if (decoded.length < 2000) {

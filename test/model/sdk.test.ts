@@ -55,3 +55,19 @@ test.each([
   },
   60_000 + runs * 1000,
 );
+
+test(
+  'so do the tabs of a browser, which share a connection, freeze, hide, and go without a word',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(sdkOptions, fc.nat(), steps(60, 'tabs'), async (gateway, seed, commands) => {
+        const world = new World(gateway, { tabs: seed });
+        await fc.asyncModelRun(() => ({ model: world, real: world }), commands);
+        await world.settle();
+      }),
+      // They sleep for long, which takes the gateway thousands of turns.
+      { ...lives, numRuns: RUNS === undefined ? 5 : runs },
+    );
+  },
+  60_000 + runs * 1000,
+);

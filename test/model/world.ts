@@ -7,6 +7,7 @@ import { utf8 } from '../../src/protocol/utf8.ts';
 import type { AppendOutcome, EngineFeed } from '../../src/topics/engine.ts';
 import type { StoredPublication } from '../../src/topics/publication.ts';
 import { codecs } from '../support/codecs.ts';
+import { Browser, type Tab } from './browser.ts';
 import { Client, type ModelClient } from './client.ts';
 import { type ModelEngine, NodeEngine, ScriptedEngine } from './engine.ts';
 import { Gateway, type GatewayOptions } from './gateway.ts';
@@ -23,8 +24,11 @@ export type Fields = Partial<PublishFields> & Pick<PublishFields, 'topic'> & { r
 /** The same in every publication, and nothing that deflate alone would make smaller. */
 const noise = createHash('shake256', { outputLength: 300 }).update('').digest('base64');
 
-/** By several streams a client goes on with one cursor. `sdk`: by all of them in turn. */
-export type Transports = 'websocket' | 'sdk' | readonly StreamTransport[];
+/**
+ * By several streams a client goes on with one cursor. `sdk`: by all of them in turn. `tabs`: the same for clients that
+ * are pages of one browser, which draws by this seed.
+ */
+export type Transports = 'websocket' | 'sdk' | { readonly tabs: number } | readonly StreamTransport[];
 
 /** What nodes share, or keep, if it is not a `SharedLog`. */
 export interface Elsewhere {
@@ -46,12 +50,17 @@ export class World {
   readonly clients: readonly ModelClient[];
   readonly gateways: Gateway[];
   readonly elsewhere: Elsewhere | undefined;
+  readonly browser: Browser | undefined;
   readonly #transports: Transports;
   readonly #isShared: boolean;
   readonly #engine: () => ModelEngine;
   /** Publishes without an outcome yet. */
   readonly #underWay = new Map<object, Gateway>();
+  /** Of what was published by a client that sends it itself. */
+  readonly #publishers = new Map<number, object>();
   readonly #outcomes = new Map<number, AppendOutcome>();
+  /** The engine has refused what it may have been asked again for: that comes after what was published later. */
+  hasFailed = false;
   #log: SharedLog | undefined;
   #machine = new Machine(1_000_000);
   #published = 0;
@@ -77,11 +86,14 @@ export class World {
       this.model.showsOldValues = true;
     }
     this.gateways = Array.from({ length: Math.max(1, nodes) }, () => this.#start());
+    const seed = typeof transports === 'object' && 'tabs' in transports ? transports.tabs : undefined;
+    this.browser = seed === undefined ? undefined : new Browser(this.gateway, seed);
     this.clients = [codecs.protobuf, codecs.json, codecs.protobuf, codecs.json].map((codec, i) => {
       const gateway = this.gateways[i % this.gateways.length] as Gateway;
-      if (transports === 'sdk') return new SdkClient(this.model, gateway, options.tokensMs !== undefined);
       if (transports === 'websocket') return new Client(codec, this.model, gateway);
-      return new StreamClient(this.model, gateway, transports);
+      if (Array.isArray(transports)) return new StreamClient(this.model, gateway, transports);
+      const hasToken = options.tokensMs !== undefined;
+      return new SdkClient(this.model, gateway, { name: i < 3 ? 'u' : 'v', hasToken, browser: this.browser });
     });
     if (nodes === 0) for (const client of this.clients) client.connect();
   }
@@ -104,8 +116,31 @@ export class World {
     return this.gateways[pick % this.gateways.length] as Gateway;
   }
 
+  /** One that does something. */
   client(pick: number): ModelClient {
-    return this.clients[pick % this.clients.length] as ModelClient;
+    const awake = this.clients.filter((each) => !isAsleep(each));
+    return awake[pick % awake.length] as ModelClient;
+  }
+
+  /** One that is the page of a tab, which may be frozen. */
+  page(pick: number): { readonly client: SdkClient; readonly tab: Tab } {
+    const client = this.clients[pick % this.clients.length] as SdkClient;
+    return { client, tab: client.tab as Tab };
+  }
+
+  /** Others do something, where this one does nothing. */
+  mayFreeze(pick: number): boolean {
+    const { client } = this.page(pick);
+    return this.clients.some((each) => each !== client && !isAsleep(each));
+  }
+
+  /** At most one awake tab of a user holds a connection. */
+  checkLeaders(): void {
+    const leaders = this.clients.filter(
+      (each) => each instanceof SdkClient && each.leads && !isAsleep(each) && each.tab?.isBusy === false,
+    ) as SdkClient[];
+    const names = leaders.map(({ user }) => user.name);
+    check(new Set(names).size === names.length, 'several tabs that lead', names);
   }
 
   /** Each publication is known by the number in its payload. */
@@ -134,6 +169,7 @@ export class World {
       return;
     }
     const n = this.#published++;
+    this.#publishers.set(n, client instanceof SdkClient ? (client.tab ?? client) : client);
     void client.publish(payloadOf(n, size), fields).then(
       (position) => this.#outcomes.set(n, { ok: true, ...position }),
       // It may have been committed all the same.
@@ -162,7 +198,7 @@ export class World {
       client.cutOff = 0;
       client.ends = 0;
     }
-    for (const client of this.clients) client.connect();
+    for (const client of this.clients) if (!isAsleep(client)) client.connect();
   }
 
   /** What nodes share loses all that it has. */
@@ -203,7 +239,10 @@ export class World {
       engine.commitAll();
       if (engine instanceof NodeEngine) await engine.node.recover();
     }
-    for (const client of this.clients) client.read(Number.POSITIVE_INFINITY);
+    for (const client of this.clients) {
+      if (client instanceof SdkClient) client.wake();
+      client.read(Number.POSITIVE_INFINITY);
+    }
     await this.#heard();
     await this.#pass(3);
     for (const client of this.clients) client.connect();
@@ -216,6 +255,7 @@ export class World {
     for (const client of this.clients) client.checkSettled?.();
     for (const { wanted, gateway } of this.clients)
       for (const subscription of wanted) this.#checkSettled(subscription, gateway);
+    if (this.browser !== undefined) this.#checkShared();
     this.#checkLevel();
     this.#checkPublished();
     this.#checkExpiries();
@@ -262,6 +302,14 @@ export class World {
     this.model.engines++;
     const { numberingsMax } = this.options;
     return new ScriptedEngine(new MemoryEngine({ nowMs, isState, numberingsMax }), this.#committed);
+  }
+
+  /** The tabs of each user share one connection. */
+  #checkShared(): void {
+    this.checkLeaders();
+    const users = new Set(this.clients.map((each) => (each instanceof SdkClient ? each.shares : '')));
+    const { size } = this.gateway.network.sockets;
+    check(size <= users.size, 'more connections than users', size);
   }
 
   /** All nodes that know a topic know the same. */
@@ -329,7 +377,8 @@ export class World {
   /** Acknowledged means committed, once by each engine; refused means never. */
   #checkPublished(): void {
     const committed = new Map<number, Set<string>>();
-    for (const numbering of this.#numberings())
+    for (const numbering of this.#numberings()) {
+      const newest = new Map<object, number>();
       for (const each of heardOf(numbering)) {
         const n = numberOf(each.payload.bytes);
         if (n === undefined) continue;
@@ -337,7 +386,13 @@ export class World {
         committed.set(n, places);
         // An engine that begins a new numbering of what it has does not commit it again.
         places.add(`${numbering.engine} ${each.offset} ${each.seq}`);
+        const publisher = this.#publishers.get(n);
+        if (publisher === undefined || this.hasFailed) continue;
+        const before = newest.get(publisher) ?? -1;
+        check(before < n, 'not in the order of its publisher', before, n);
+        newest.set(publisher, n);
       }
+    }
     for (const [n, outcome] of this.#outcomes) {
       // What a node had asked for when it lost its connection may have been done.
       if (!outcome.ok && this.#isShared) continue;
@@ -397,6 +452,10 @@ export class World {
     const hasEnded = this.clients.some(({ ends }) => ends > 0);
     check(hasEnded || deliveries === received, 'delivered and not counted', deliveries, received);
   }
+}
+
+function isAsleep(client: ModelClient): boolean {
+  return client instanceof SdkClient && client.tab?.isFrozen === true;
 }
 
 function payloadOf(n: number, size: number): object {
