@@ -203,7 +203,9 @@ export class PageClient implements Client {
   #welcomed(greeting: Greeting | undefined, change: StateChange): void {
     this.#greeting = greeting;
     if (change.state !== this.#change.state) this.#changed({ ...change, previous: this.#change.state });
-    if (greeting && change.state === 'connected') this.#events.emit('connect', greeting);
+    if (!greeting || change.state !== 'connected') return;
+    this.#arrived(greeting);
+    this.#events.emit('connect', greeting);
   }
 
   #told(told: Told): void {
@@ -213,8 +215,7 @@ export class PageClient implements Client {
     }
     if (told[0] === 'connect') {
       this.#greeting = told[1];
-      this.#arrivals.arrived(told[1]);
-      this.#listenToGivenTopics();
+      this.#arrived(told[1]);
     }
     if (told[0] === 'disconnect') this.#greeting = undefined;
     const heard = this.#events.emit(...(told as ['error', ClientError]));
@@ -226,14 +227,16 @@ export class PageClient implements Client {
     // The next client of this page connects where the last one did.
     if (change.state === 'connecting' && change.previous === change.state) return;
     this.#change = change;
-    if (change.state === 'connected' && this.#greeting) {
-      this.#arrivals.arrived(this.#greeting);
-      this.#listenToGivenTopics();
-    }
+    if (change.state === 'connected' && this.#greeting) this.#arrived(this.#greeting);
     const closedBy = change.state === 'closed' ? (change.error ?? localError('closed')) : undefined;
     if (closedBy) this.#arrivals.failed(closedBy);
     this.#subscriptions.clientChanged(closedBy);
     this.#events.emit('state', change);
+  }
+
+  #arrived(greeting: Greeting): void {
+    this.#arrivals.arrived(greeting);
+    this.#listenToGivenTopics();
   }
 
   #report(error: ClientError): void {

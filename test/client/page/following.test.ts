@@ -6,7 +6,7 @@ import type { Surroundings } from '../../../src/client/page/surroundings.ts';
 import { ReceivedPublication } from '../../../src/client/publication.ts';
 import { clientVersion } from '../../../src/client/version.ts';
 import { range } from '../../support/numbers.ts';
-import { FakeRuntime, publication, recordedSockets, settled } from '../support/fakes.ts';
+import { FakeRuntime, greeting, publication, recordedSockets, settled } from '../support/fakes.ts';
 
 const leaderTimeoutMs = 600;
 
@@ -44,14 +44,15 @@ async function following(overrides: Partial<Surroundings> = {}, options: PageCli
   });
   const seen: number[] = [];
   client.subscribe('t', {}, ({ offset }) => seen.push(offset));
-  client.connect().catch(() => undefined);
+  const connected = client.connect();
+  connected.catch(() => undefined);
   await settled();
   const attached = () => asked.flatMap((each) => (each.kind === 'attach' ? [each] : []));
   const toInbox = (letter: object) => {
     for (const [name, receive] of receivers) if (name !== 'sluice/pages') receive({ from: 'x', ...letter });
   };
   return {
-    ...{ runtime, client, seen, asked, told, attached, sockets, toInbox },
+    ...{ runtime, client, connected, seen, asked, told, attached, sockets, toInbox },
     lead: () => receivers.get('sluice/pages')?.({ kind: 'leader', tab: 'x' }),
     send(id: number, after: number, upto: number) {
       const meta = { view: 1, epoch: 'e1' };
@@ -106,6 +107,17 @@ it('`ready` waits as soon as a closed page connects again, before its tab knows 
   );
   await settled();
   expect(await Promise.race([settling, Promise.resolve('waits')])).toBe('waits');
+});
+
+it('`connect` settles if the leader goes between the state and the greeting that it tells of', async () => {
+  const { runtime, connected, lead, toInbox } = await following();
+  const change = { state: 'connected', previous: 'connecting', attempts: 0 };
+  lead();
+  toInbox({ fromHost: { kind: 'told', told: ['state', change] } });
+  await runtime.advance(leaderTimeoutMs * 3);
+  lead();
+  toInbox({ fromHost: { kind: 'welcome', greeting, change } });
+  expect(await connected).toEqual(greeting);
 });
 
 /** Longer than the gateway remembers a messageId. */
