@@ -19,6 +19,8 @@ export interface Backlog {
   advance(): void;
   /** How far the subscriber is, for its cursor; undefined: in everything that there is. */
   readonly lag: Lag | undefined;
+  /** It may lack something that no frame can name. */
+  readonly isUntold?: boolean;
 }
 
 /** The subscriber that is caught up, as this stage sees it. */
@@ -31,6 +33,8 @@ export interface CatchUpReceiver {
   hasRoom(): boolean;
   sendBytes(message: Uint8Array): void;
   sendFrame(frame: ServerFrame): void;
+  /** Ends the session: the reply to its client's next subscribe says that something may be lost. */
+  endUntold(): void;
 }
 
 export interface CatchUpOptions {
@@ -66,7 +70,9 @@ export function catchUp(
     }
     backlog.advance();
   }
-  return true;
+  if (backlog.isUntold !== true) return true;
+  receiver.endUntold();
+  return false;
 }
 
 /**

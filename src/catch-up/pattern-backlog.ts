@@ -70,6 +70,7 @@ export class PatternBacklog {
   #exceptions: LaterTopics['exceptions'];
   #isRounded: boolean;
   #current: BacklogItem | undefined;
+  #isUntold = false;
   /** Topics that were sent, by name: a later pass continues where they ended. */
   readonly #sent = new Map<string, TopicBacklog>();
   /** The newest commit when this pass began. */
@@ -132,6 +133,11 @@ export class PatternBacklog {
     if (lag !== undefined || lacksValues || newest > seq) topics.set(name, lag ?? now);
   }
 
+  /** It may lack publications of numberings that have been dropped, which can't be named one by one. */
+  get isUntold(): boolean {
+    return this.#isUntold;
+  }
+
   /** What is to be sent next; undefined: nothing is lacking at this moment. */
   get current(): BacklogItem | undefined {
     this.#current ??= this.#next();
@@ -155,7 +161,8 @@ export class PatternBacklog {
       const { done, value: topic } = this.#topics.next();
       this.#taken++;
       if (done !== true) return this.#backlogOf(topic);
-      if (this.#changes === this.#broker.commits.changes) return undefined;
+      // The next session of its client goes on from the commit before this pass.
+      if (this.#isUntold || this.#changes === this.#broker.commits.changes) return undefined;
       this.#lookAgain();
     }
   }
@@ -164,6 +171,7 @@ export class PatternBacklog {
     const seq = this.#seq;
     const changes = this.#changes;
     const { target } = this.#view.options;
+    this.#isUntold ||= this.#broker.commits.forgottenSeq > seq;
     this.#seq = this.#broker.commits.seq;
     this.#changes = this.#broker.commits.changes;
     const changed = [...this.#broker.commits.changedAfter(changes)];

@@ -324,6 +324,14 @@ export class Session implements ViewsOwner, CommandsOwner {
     this.views.stop();
   }
 
+  endUntold(): void {
+    if (this.#isLeaving) return;
+    this.leave();
+    this.#context.turnBudget.later(() => {
+      if (!this.closed) this.goAway('going_away');
+    });
+  }
+
   get isLeaving(): boolean {
     return this.#isLeaving;
   }

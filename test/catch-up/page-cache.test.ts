@@ -7,7 +7,6 @@ import type { ServerFrame } from '../../src/protocol/server-frames.ts';
 import { decode, makeWorld, onlyRoom, topicOf, type WorldOptions } from '../fanout/fixtures.ts';
 import { codecs } from '../support/codecs.ts';
 import { Expander } from '../support/expander.ts';
-import { range } from '../support/numbers.ts';
 import { json } from '../topics/fixtures.ts';
 
 interface Options extends WorldOptions {
@@ -37,6 +36,7 @@ async function outage({ view: more, pages: pagesOptions, subscribers = 2, ...opt
     const backlog = new TopicBacklog(feed, feed.topic.epoch, position);
     const receiver = {
       id,
+      endUntold: () => undefined,
       hasRoom: () => true,
       sendBytes: (message: Uint8Array) => void sent.push(message),
       sendFrame: () => undefined,
@@ -72,6 +72,7 @@ function read(messages: readonly Uint8Array[]): Extract<ServerFrame, { kind: 'ba
 
 const offsets = (messages: readonly Uint8Array[]) =>
   read(messages).flatMap(({ publications }) => publications.map(({ offset }) => offset));
+const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 const many = (count: number) => Array.from({ length: count }, () => ({ payload: json('x'.repeat(40)) }));
 
 describe('pages for clients that return', () => {
@@ -81,7 +82,7 @@ describe('pages for clients that return', () => {
     const first = back(10);
     expect(first.length).toBeGreaterThan(3);
     expect(back(10).every((message, i) => message === first[i])).toBe(true);
-    expect(offsets(first)).toEqual(range(10, 100));
+    expect(offsets(first)).toEqual(range(11, 100));
   });
 
   test.each([
@@ -100,7 +101,7 @@ describe('pages for clients that return', () => {
     await publish('a', ...many(300));
     const all = Array.from({ length: 40 }, (_, position) => back(position));
     all.forEach((messages, position) => {
-      expect(offsets(messages)).toEqual(range(position, 300));
+      expect(offsets(messages)).toEqual(range(position + 1, 300));
     });
     const distinct = new Set(all.flatMap((messages) => messages.slice(2)));
     expect(distinct.size).toBeLessThan(40);
@@ -111,10 +112,10 @@ describe('pages for clients that return', () => {
       view: { filter: onlyRoom('1') },
       topic: { maxPublications: 3000 },
     });
-    const fields = range(0, 3000).map((offset) => (offset % 100 === 0 ? { tags: { room: '1' } } : {}));
+    const fields = range(1, 3000).map((offset) => (offset % 100 === 0 ? { tags: { room: '1' } } : {}));
     await publish('a', ...fields);
     const all = Array.from({ length: 40 }, (_, position) => back(position));
-    for (const messages of all) expect(offsets(messages)).toEqual(range(0, 30).map((i) => 100 * i));
+    for (const messages of all) expect(offsets(messages)).toEqual(range(1, 30).map((i) => 100 * i));
     const distinct = new Set(all.flatMap((messages) => messages.slice(1)));
     expect(distinct.size).toBeLessThan(10);
   });
@@ -150,7 +151,7 @@ describe('pages for clients that return', () => {
     for (let newest = 2; newest <= 20; newest++) {
       await publish('a', {});
       const messages = back(0);
-      expect([messages.length, offsets(messages)]).toEqual([1, range(0, newest)]);
+      expect([messages.length, offsets(messages)]).toEqual([1, range(1, newest)]);
       expect(back(0)[0]).toBe(messages[0]);
     }
     expect(pages.bytes).toBe(bytes + back(0)[0]!.length - first!.length);
@@ -227,7 +228,7 @@ describe('deflating them', () => {
     expect(deflates()).toBe(1);
     expect(deflated!.length).toBeLessThan(plain!.length / 2);
     expect([back(0)[0] === deflated, deflates()]).toEqual([true, 1]);
-    expect(offsets([deflated!])).toEqual(range(0, 15));
+    expect(offsets([deflated!])).toEqual(range(1, 15));
     expect(read([deflated!])[0]).toMatchObject({ after: 0, upto: 15, compressed: { dictionary: 0 } });
   });
 

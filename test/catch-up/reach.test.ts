@@ -66,6 +66,7 @@ describe('what a burst has evicted, and a view has still to send', () => {
     const frames: ServerFrame[] = [];
     const receiver = {
       id: 'me',
+      endUntold: () => undefined,
       hasRoom: () => true,
       sendBytes: (message: Uint8Array) => frames.push(decode(view.options.codec, message)),
       sendFrame: (frame: ServerFrame) => frames.push(frame),

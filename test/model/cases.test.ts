@@ -60,6 +60,21 @@ test.each([
   },
 );
 
+test.each(['sse', 'poll'] as const)(
+  'a topic that came and went with its numbering before a pattern was caught up is named, by %s',
+  async (transport) => {
+    const options = { ...roomy, topicHistoryMaxAgeMs: 300, numberingsMax: 0, turnBudgetMs: 0 };
+    const world = new World(options, [transport]);
+    world.client(0).connect();
+    world.client(0).subscribe([of('p:*')], end);
+    await world.gateway.advance(600);
+    await world.gateway.turn();
+    world.publish([to('p:1')]);
+    await world.gateway.advance(600);
+    await world.settle();
+  },
+);
+
 test('a topic of a pattern that is gone when the client returns is named', async () => {
   const world = await live(roomy, of('p:*'));
   await told(world, ...many(5, to('p:1')));

@@ -262,6 +262,8 @@ export class Client implements ModelClient, Peer {
       case 'dictionary':
         this.subscriptionOf(frame.view);
         return;
+      case 'goingAway':
+        return;
       default:
         check(frame.kind === 'lagging', 'an unexpected push', frame);
     }

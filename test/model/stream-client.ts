@@ -173,9 +173,6 @@ export class StreamClient implements ModelClient {
       const afterSeq = isState(topic) ? undefined : this.#subscribedSince(topic);
       const numbering = [...this.#model.numberings(topic)].at(-1);
       if (afterSeq === undefined || numbering?.engine !== this.#model.engines) continue;
-      // Its numbering has been dropped: a gateway can't name what it held.
-      const { broker } = this.gateway;
-      if ((broker.find(topic)?.position ?? broker.commits.lastPosition(topic)).epoch === '') continue;
       const told = this.#told.get(`${topic} ${numbering.epoch}`);
       const lacking = heardOf(numbering).filter(
         ({ seq, offset, except, expiresAtMs }) =>

@@ -47,6 +47,8 @@ export interface ViewsOwner extends Attendant {
   readonly identity: Identity;
   /** The session that its client had before; undefined: it is not known. */
   readonly formerId: string | undefined;
+  /** It may have missed something that only the reply to a subscribe can name. */
+  endUntold(): void;
   /** Sends what waits, and continues to catch up. */
   pump(): void;
 }
@@ -251,6 +253,10 @@ export class SessionViews implements CatchUpReceiver, Receiver {
 
   get id(): string {
     return this.#owner.id;
+  }
+
+  endUntold(): void {
+    this.#owner.endUntold();
   }
 
   get formerId(): string | undefined {
