@@ -186,7 +186,7 @@ export class Session implements ViewsOwner, CommandsOwner {
     return true;
   }
 
-  /** A publish was refused for now: those that were sent in a row with it are refused too (`Publish.pipelined`). */
+  /** A publish was over the rate: those that were sent in a row with it are refused too (`Publish.pipelined`). */
   breakRow(): void {
     this.#isRowBroken = true;
   }
@@ -199,7 +199,7 @@ export class Session implements ViewsOwner, CommandsOwner {
   /** Why a publish may not be committed now: it would overtake one before it. */
   overtaking({ pipelined }: Pick<PublishFields, 'pipelined'>): SluiceError | undefined {
     if (pipelined !== true || !this.#isRowBroken) return undefined;
-    return new SluiceError('rate_limited', 'a publish before it was refused for now', { retryAfterMs: 1 });
+    return new SluiceError('rate_limited', 'a publish before it was over the rate', { retryAfterMs: 1 });
   }
 
   /** When its last message or pong came, milliseconds since 1970. */

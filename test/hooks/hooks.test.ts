@@ -288,23 +288,6 @@ describe('the publish hook', () => {
     );
     expect(replies.map(({ offset }) => offset)).toEqual([1, 2, 3]);
   });
-
-  it('that can’t be asked for now lets no pipelined publish overtake', async () => {
-    hooks.answer = async ({ hook }) => {
-      if (hook !== 'publish' || asked('publish').length > 1) return { allow: true };
-      await expect.poll(() => asked('publish').length).toBe(3);
-      return 500;
-    };
-    const client = await entered();
-    const publish = { type: 'publish', topic: 'pipelined', event: 'n' };
-    const replies = await Promise.all(
-      [false, true, false].map((pipelined) => client.call({ ...publish, pipelined })),
-    );
-    expect(replies.map(({ code, offset }) => code ?? offset)).toEqual([
-      ...['application_unavailable', 'rate_limited'],
-      1,
-    ]);
-  });
 });
 
 describe('a client that goes', () => {

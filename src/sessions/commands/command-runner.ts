@@ -241,7 +241,7 @@ export class CommandRunner {
     if (!(error instanceof SluiceError)) log.error({ err: error, session: session.id }, 'a command failed');
     metrics.commandErrorsTotal.inc({ code: wire.code });
     session.reply(command, { kind: 'error', ...wire });
-    if (wire.retry && command.kind === 'publish') session.breakRow();
+    if (wire.code === 'rate_limited' && command.kind === 'publish') session.breakRow();
     if (!wire.retry) this.#commands.identities.refusedForGood(session);
   }
 }

@@ -216,7 +216,7 @@ function append(
   // Publishes of one session are committed in order, though they wait for the application.
   return session.commands.inOrder(async () => {
     const [problem] = await decision;
-    if (problem?.retry === true) session.breakRow();
+    if (problem?.code === 'rate_limited') session.breakRow();
     throwIf(problem ?? session.overtaking(fields));
     return commit();
   });

@@ -163,7 +163,7 @@ describe.each(Object.values(codecs))('pipelined publishes in $name', (codec) => 
     return { ...gateway, publish };
   }
 
-  test('are refused after one that was refused for now, until one comes that is not pipelined', async () => {
+  test('are refused after one that was over the rate, until one comes that is not pipelined', async () => {
     const { publish, turns, broker } = await publisher();
     const codes = [await publish('a')];
     for (let n = 0; n < 3; n++) codes.push(await publish('a', true));
