@@ -48,6 +48,8 @@ export interface ChannelListener {
  */
 export class Channel {
   readonly #socket: Duplex;
+  #listener: ChannelListener | undefined;
+  /** What was read and not delivered yet. */
   #parts: Buffer[] = [];
   #buffered = 0;
   /** Messages of this turn. */
@@ -67,7 +69,16 @@ export class Channel {
 
   /** From now on each message that comes is given to the listener. */
   listen(listener: ChannelListener): void {
-    this.#socket.on('data', (chunk: Buffer) => this.#read(chunk, listener));
+    this.#listener = listener;
+    this.#socket.on('data', (chunk: Buffer) => this.read(chunk));
+    this.#deliver(listener);
+  }
+
+  /** Takes bytes that the socket gave to another function than a listener of `data`. They must not change any more. */
+  read(chunk: Buffer): void {
+    this.#parts.push(chunk);
+    this.#buffered += chunk.length;
+    if (this.#listener !== undefined) this.#deliver(this.#listener);
   }
 
   send(message: unknown): void {
@@ -103,29 +114,27 @@ export class Channel {
     if (outgoing.length > 1) this.#socket.uncork();
   }
 
-  #read(chunk: Buffer, listener: ChannelListener): void {
-    this.#parts.push(chunk);
-    this.#buffered += chunk.length;
+  #deliver(listener: ChannelListener): void {
     while (this.#buffered >= headBytes) {
-      const first = this.#joined(headBytes);
-      const end = headBytes - 1 + first.readUInt32LE(0);
+      const end = headBytes - 1 + this.#joined(headBytes).readUInt32LE(0);
       if (this.#buffered < end) return;
       const bytes = this.#joined(end);
-      this.#parts[0] = bytes.subarray(end);
       this.#buffered -= end;
-      const body = bytes.subarray(headBytes, end);
-      if (bytes[4] === kinds.clone) listener.message(deserialize(body));
+      if (bytes.length > end) this.#parts[0] = bytes.subarray(end);
+      else this.#parts.shift();
+      if (bytes[4] === kinds.clone) listener.message(deserialize(bytes.subarray(headBytes, end)));
       else {
-        const nameEnd = namingBytes + (body[4] as number);
-        const name = body.toString('latin1', namingBytes, nameEnd);
-        listener.bytes(body.readUInt32LE(0), name, body.subarray(nameEnd));
+        const nameAt = headBytes + namingBytes;
+        const nameEnd = nameAt + (bytes[nameAt - 1] as number);
+        const name = bytes.toString('latin1', nameAt, nameEnd);
+        listener.bytes(bytes.readUInt32LE(headBytes), name, bytes.subarray(nameEnd, end));
       }
     }
   }
 
   /** Returns the first part once it holds at least `length` bytes. Joins parts only when a whole message is there. */
   #joined(length: number): Buffer {
-    const [first] = this.#parts;
+    const first = this.#parts[0];
     if (first !== undefined && first.length >= length) return first;
     const all = Buffer.concat(this.#parts);
     this.#parts = [all];
