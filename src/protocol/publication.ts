@@ -297,7 +297,7 @@ export function draftPublish(topic: string, type: string, payload: Payload): Dra
 }
 
 /** The same publish with another payload. What else `publish` has, as a frame, is left out. */
-export function publishFrom(publish: PublishFields, payload: Payload): Draft<PublishFields> {
+export function publishFrom(publish: Omit<PublishFields, 'payload'>, payload: Payload): Draft<PublishFields> {
   const {
     topic,
     type,
