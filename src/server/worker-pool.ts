@@ -33,8 +33,10 @@ export interface WorkerPoolOptions {
   readonly log: Pick<Log, 'error'>;
 }
 
-/** A worker that does not answer in as many sweeps, of a second each, is stopped or hangs. */
-const silentSweepsMax = 30;
+/** A worker is asked whether it still answers in every fifth sweep, so about every 5 s. */
+const sweepsPerBeat = 5;
+/** A worker that has not answered for 30 s, so for more beats than this, is stopped or hangs. */
+const unansweredMax = 6;
 
 /** The workers that serve: starts their processes, handles their calls, and passes messages between them. */
 export class WorkerPool {
@@ -44,6 +46,7 @@ export class WorkerPool {
   readonly #links = new Map<string, WorkerLink>();
   readonly #scrapes = new MergedMetrics();
   readonly #canaryKey = newCanaryKey();
+  #sweeps = 0;
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
@@ -108,6 +111,7 @@ export class WorkerPool {
    * wait for them. Call it once a second.
    */
   sweep(): void {
+    if (this.#sweeps++ % sweepsPerBeat !== 0) return;
     for (const link of this.#links.values())
       if (this.#workers.get(link)?.heartbeat.beat() === false) this.end(link, 'does not answer');
   }
@@ -169,7 +173,7 @@ class Worker implements WorkerProcess {
     this.node = node;
     this.machineName = machineName;
     this.link = link;
-    this.heartbeat = new Heartbeat(() => link.ask('ping', undefined), silentSweepsMax);
+    this.heartbeat = new Heartbeat(() => link.ask('ping', undefined), unansweredMax);
     this.#child = child;
     this.#options = options;
     this.ready = new Promise<void>((resolve, reject) => {
