@@ -6,8 +6,10 @@ import { publishing } from './publishing.ts';
 import { askOn, flood, floodFrames, join, open, post, sendUnfinished } from './sockets.ts';
 import {
   filterOn,
+  joinAndLeave,
   nestPatterns,
   pollOn,
+  pollState,
   repeatPositions,
   resumeOn,
   selectOn,
@@ -127,6 +129,11 @@ export const attacks = {
     topics: 100_000,
     run: (target) => pollOn(target, 95),
   },
+  statePolls: {
+    sentence: '95 polls of a state topic with values of 3 MB, whose responses are not read',
+    as: members,
+    run: pollState,
+  },
   calls: {
     sentence: '95 clients that call a slow application with 60 kB each, again and again',
     as: members,
@@ -138,6 +145,11 @@ export const attacks = {
     as: members,
     hook: 'subscribe',
     run: (target) => wishOn(target, 95),
+  },
+  presence: {
+    sentence: '95 clients that join and leave 99 topics a command, again and again',
+    as: members,
+    run: (target) => joinAndLeave(target, 95),
   },
   positions: {
     sentence: '5 patterns with 1000 positions each, again and again',

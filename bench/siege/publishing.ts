@@ -79,6 +79,16 @@ export const publishing = {
         return `[${Array.from({ length: 1000 }, (_, i) => item(i)).join()}]`;
       }),
   },
+  expiries: {
+    sentence:
+      'two batches of 1000 values at a time, each of a new topic, which expire after a second, for 3 s',
+    as: publishers,
+    run: (target) =>
+      postOn(target, '/api/publish/batch', 2, (batch) => {
+        const item = (i: number) => `{"topic":"server:${batch}:${i}","type":"x","data":1,"ttlMs":1000}`;
+        return `[${Array.from({ length: 1000 }, (_, i) => item(i)).join()}]`;
+      }),
+  },
   contents: {
     sentence: 'batches of 100 publications of 64 KB, each to a topic of its own, for 3 s',
     as: publishers,

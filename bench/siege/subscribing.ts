@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type WebSocket from 'ws';
-import { askOn, join, postOn, type Target } from './sockets.ts';
+import { askOn, join, open, postOn, type Target } from './sockets.ts';
 import { publish, tokenOf } from './victim.ts';
 
 /** Patterns that match all topics of the siege, or a part of them. */
@@ -44,6 +44,42 @@ export async function resumeOn(target: Target, clients: number): Promise<void> {
 /** Clients that poll ten patterns again and again, for 3 s. */
 export async function pollOn(target: Target, clients: number): Promise<void> {
   await askOn(target, `/poll?${prefixes.map((prefix) => `topic=${prefix}*`).join('&')}`, clients);
+}
+
+/** Clients that subscribe to topics and end that, four times in 10 ms, for 3 s. One that is ended is replaced. */
+export async function joinAndLeave(target: Target, clients: number): Promise<void> {
+  const endMs = performance.now() + 3000;
+  const topics = Array.from({ length: 99 }, (_, i) => `room:${i}`);
+  const subscriptions = topics.map((topic) => ({ topic, presence: true }));
+  const one = async (): Promise<void> => {
+    while (performance.now() < endMs) {
+      const socket = await join(target);
+      for (let id = 1; performance.now() < endMs && socket.readyState === socket.OPEN; id += 2) {
+        socket.send(JSON.stringify({ type: 'subscribe', id, subscriptions }));
+        socket.send(JSON.stringify({ type: 'unsubscribe', id: id + 1, topics }));
+        if (id % 4 === 3) await setTimeout(10);
+      }
+      await setTimeout(20);
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, one));
+}
+
+/** Polls of a state topic with 3000 values of 1 kB, whose responses are not read. */
+export async function pollState(target: Target): Promise<void> {
+  const [topic, data] = ['server:large', 'x'.repeat(1000)];
+  for (let first = 0; first < 3000; first += 500)
+    await publish(
+      target,
+      Array.from({ length: 500 }, (_, i) => ({ topic, key: `${first + i}`, type: 'x', data })),
+    );
+  const credential = target.token === undefined ? '' : `Authorization: Bearer ${target.token}\r\n`;
+  for (let i = 0; i < 95; i++) {
+    const socket = await open(target.port);
+    socket.pause();
+    socket.write(`GET /poll?topic=server:large HTTP/1.1\r\nHost: 127.0.0.1\r\n${credential}\r\n`);
+  }
+  await setTimeout(3000);
 }
 
 /** A client that subscribes to patterns with a thousand positions each, and ends that, again and again. */

@@ -31,6 +31,8 @@ export interface SessionContext extends SessionViewsOptions {
 export interface Turn {
   /** It is long already because of what clients have sent, and what is read now comes from one that has sent much. */
   readonly isFlooded: boolean;
+  /** It is long already because of what clients have sent. */
+  readonly isLong: boolean;
   /** As in `Arrival`. */
   readonly sinceMs: number;
 }

@@ -91,7 +91,7 @@ export class Sessions {
       commandsPerSecond,
       waitingMessages,
       pendingCommands,
-      turnBudget: context.turnBudget,
+      ...{ turnBudget: context.turnBudget, turn: context.turn },
       arrival: { nowMs: context.monotonicMs, sinceMs: () => context.turn.sinceMs },
       workMs: options.workMs,
       limited: ({ id, identity: { user, apiKey }, peer: { address } }, error) =>

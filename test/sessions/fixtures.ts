@@ -233,6 +233,7 @@ export async function makeGateway(options: GatewayOptions = {}) {
       turnBudget,
       turn: {
         isFlooded: false,
+        isLong: false,
         get sinceMs() {
           return turns.nowMs();
         },

@@ -11,7 +11,7 @@ import { Charge, type HeldByPayers, HeldBytes } from '../limits/charges.ts';
 import { CommandLimits } from '../limits/command-limits.ts';
 import type { Arrival } from '../limits/token-bucket.ts';
 import type { TurnBudget } from '../limits/turn-budget.ts';
-import type { Session } from '../session.ts';
+import type { Session, Turn } from '../session.ts';
 import type { CommandOptions } from './command.ts';
 import { beginCommand, commandTable, runCommand } from './command-table.ts';
 import { Intake, smallMessageBytes } from './intake.ts';
@@ -27,6 +27,7 @@ export interface CommandRunnerOptions {
   /** Commands that wait for those before them, for the engine or for the application. */
   readonly pendingCommands: HeldBytes;
   readonly turnBudget: TurnBudget;
+  readonly turn: Pick<Turn, 'isLong'>;
   readonly arrival: Arrival;
   /** The clock by which payers are charged for the time of their commands. */
   readonly workMs: () => number;
@@ -54,7 +55,7 @@ export class CommandRunner {
 
   constructor(options: CommandRunnerOptions) {
     this.#options = options;
-    const { turnBudget, arrival, workMs, commandsPerSecond, waitingMessages } = options;
+    const { turnBudget, turn, arrival, workMs, commandsPerSecond, waitingMessages } = options;
     this.#limits = new CommandLimits(commandsPerSecond, arrival, workMs);
     this.#commands = {
       ...options.commands,
@@ -67,7 +68,7 @@ export class CommandRunner {
       total: Number.MAX_VALUE,
     });
     this.#intake = new Intake({
-      turnBudget,
+      ...{ turnBudget, turn },
       held: waitingMessages,
       take: (session, message, isBinary, lasts) => this.#take(session, message, isBinary, lasts),
     });

@@ -1,13 +1,14 @@
 import type { Payer } from '../../topics/payer.ts';
 import type { HeldByPayers } from '../limits/charges.ts';
 import type { TurnBudget } from '../limits/turn-budget.ts';
-import type { Session } from '../session.ts';
+import type { Session, Turn } from '../session.ts';
 
-/** Messages up to this size are decoded in about ten microseconds, at once. */
+/** Messages up to this size mostly take ten microseconds: decoded at once, unless their turn is long already. */
 export const smallMessageBytes = 4096;
 
 export interface IntakeOptions {
   readonly turnBudget: TurnBudget;
+  readonly turn: Pick<Turn, 'isLong'>;
   /** Messages that wait. */
   readonly held: Pick<HeldByPayers, 'take' | 'give'>;
   /** `lasts`: the bytes of the message stay valid. */
@@ -22,7 +23,8 @@ interface Waiting {
 
 /**
  * Takes the messages of all sessions, those of each session in their order. Large ones are decoded within the turn
- * budget: those that exceed it wait for later turns, and with them the later messages of their sessions.
+ * budget: those that exceed it wait for later turns, and with them the later messages of their sessions. In a turn that
+ * many messages have made long the small ones wait, too: some take as long as a large one.
  */
 export class Intake {
   readonly #options: IntakeOptions;
@@ -37,9 +39,10 @@ export class Intake {
    * returns.
    */
   receive(session: Session, message: Uint8Array, isBinary: boolean): boolean {
-    const { turnBudget, take } = this.#options;
+    const { turnBudget, turn, take } = this.#options;
     const before = this.#waiting.get(session);
     if (before !== undefined) return this.#keep(session, before, message, isBinary);
+    if (turn.isLong) return this.#keep(session, [], message, isBinary);
     if (message.length <= smallMessageBytes) take(session, message, isBinary, false);
     else if (turnBudget.isFree) turnBudget.run(() => take(session, message, isBinary, false));
     else return this.#keep(session, [], message, isBinary);
@@ -58,7 +61,7 @@ export class Intake {
   }
 
   #askForTurn(session: Session, waiting: Waiting[]): void {
-    this.#options.turnBudget.run(() => this.#takeNext(session, waiting));
+    this.#options.turnBudget.later(() => this.#takeNext(session, waiting));
   }
 
   #takeNext(session: Session, waiting: Waiting[]): void {

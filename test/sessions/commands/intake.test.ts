@@ -10,8 +10,9 @@ function makeIntake(limits = { perPayer: 100_000, total: 1_000_000 }) {
   const turnBudget = new TurnBudget(turns, 5);
   const held = new HeldByPayers(limits);
   const taken: string[] = [];
+  const turn = { isLong: false };
   const intake = new Intake({
-    turnBudget,
+    ...{ turnBudget, turn },
     held,
     take: (session, message, _, lasts) =>
       taken.push(
@@ -24,7 +25,7 @@ function makeIntake(limits = { perPayer: 100_000, total: 1_000_000 }) {
   const small = (letter: string) => new Uint8Array(smallMessageBytes).fill(letter.charCodeAt(0));
   /** This turn has no time left. */
   const busy = () => turnBudget.run(() => turns.advance(5));
-  return { turns, held, taken, intake, session, large, small, busy };
+  return { turns, turn, held, taken, intake, session, large, small, busy };
 }
 
 describe('messages', () => {
@@ -45,6 +46,26 @@ describe('messages', () => {
     expect([taken, held.total]).toEqual([['b 2'], smallMessageBytes + 1]);
     turns.settle();
     expect([taken, held.total]).toEqual([['b 2', 'a 1 lasts'], 0]);
+  });
+
+  test('that are small wait in a long turn, too, of each client in their order', () => {
+    const { intake, taken, session, small, turn, turns, held } = makeIntake();
+    const [a, b] = [session('a'), session('b')];
+    intake.receive(a, small('1'), true);
+    turn.isLong = true;
+    for (const message of [small('2'), small('3')]) intake.receive(a, message, true);
+    intake.receive(b, small('4'), true);
+    expect([taken, held.total]).toEqual([['a 1'], 3 * smallMessageBytes]);
+    turn.isLong = false;
+    intake.receive(a, small('5'), true);
+    turns.settle();
+    expect(taken.filter((each) => each.startsWith('a'))).toEqual([
+      'a 1',
+      'a 2 lasts',
+      'a 3 lasts',
+      'a 5 lasts',
+    ]);
+    expect([taken.length, held.total]).toEqual([5, 0]);
   });
 
   test('of one session are taken in their order, small ones after the large one before', () => {

@@ -9,6 +9,7 @@ function makeLimits(perSecond: number) {
   const clock = { nowMs: 0, workMs: 0 };
   const turn = {
     isFlooded: false,
+    isLong: false,
     get sinceMs() {
       return clock.nowMs;
     },
