@@ -92,7 +92,7 @@ export const storageOptions = {
   ),
   topicsMaxBytesPerClient: option(
     bytes(KiB, 2 ** 40),
-    48 * MiB,
+    40 * MiB,
     'The same by the memory that topics take without their content, 2 to 5 kB each; clients without key or token share as much as one.',
   ),
   messageIdsMaxBytesPerClient: option(
