@@ -21,7 +21,6 @@ const lifeMaxMs = 90_000;
 test.each([
   { way: 'WebSocket', transports: 'websocket' },
   { way: 'streams and polls', transports: ['sse', 'poll'] },
-  { way: 'the SDK', transports: 'sdk' },
 ] as const)(
   'by $way, a client at a gateway with lmdb sees what was published, once, or is told what it lacks',
   async ({ transports }) => {

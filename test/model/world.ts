@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as after } from 'node:timers/promises';
 import { whenDone } from '../../src/awaitable.ts';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
@@ -277,6 +278,8 @@ export class World {
   async #pass(seconds: number): Promise<void> {
     await this.gateway.quiet();
     for (let second = 0; second < seconds; second++) {
+      // What is elsewhere takes real time.
+      if (this.elsewhere !== undefined) await after(2);
       await this.gateway.advance(1000);
       await this.gateway.quiet();
     }
