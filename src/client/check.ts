@@ -33,8 +33,9 @@ export function checkedFields(fields: readonly Field[], values: Raw): Raw {
 }
 
 function checkedList(field: Field, list: unknown): unknown {
-  if (!Array.isArray(list)) fail(field.name, 'an array');
-  if (field.name === 'keys' && !(list.length > 0 && list.length <= keysMax)) fail('keys', `1 to ${keysMax}`);
+  const { name } = field;
+  if (!Array.isArray(list)) fail(name, 'an array');
+  if (name === 'keys' && !(list.length > 0 && list.length <= keysMax)) fail(name, `1 to ${keysMax}`);
   // A hole or null in the list is refused, like a number in place of an object or a text.
   return Array.from(list, (one: unknown) => checkedOne(field, one ?? 0));
 }

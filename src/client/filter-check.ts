@@ -1,7 +1,7 @@
 import type { Filter } from '../protocol/frames.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
 import { localError } from './client-error.ts';
-import { filterDepthMax, filterNodesMax } from './limits.ts';
+import { filterNodesMax } from './limits.ts';
 import { operands } from './wire/operators.ts';
 
 const isOperand: Readonly<Record<string, (value: unknown) => boolean>> = {
@@ -16,7 +16,7 @@ const isOperand: Readonly<Record<string, (value: unknown) => boolean>> = {
  * Returns a copy without unknown members. Filters that are well typed, but too deep or empty, are left to the gateway
  * to refuse. Throws `invalid_filter`.
  */
-export function checkedFilter(filter: unknown, depth = 0, count = { nodes: 0 }): Filter {
+export function checkedFilter(filter: unknown, count = { nodes: 0 }): Filter {
   const { op, tag, ...rest } = Object(filter) as Record<string, unknown>;
   const name = operands.get(op);
   const operand = rest[name ?? ''];
@@ -25,11 +25,10 @@ export function checkedFilter(filter: unknown, depth = 0, count = { nodes: 0 }):
     name === undefined ||
     !isOperand[name]?.(operand) ||
     !(hasParts || isText(tag)) ||
-    depth > filterDepthMax ||
     ++count.nodes > filterNodesMax
   )
     throw localError('invalid_filter', `wrong op or operand in the filter: ${String(op)}`);
-  const checked = (one: unknown) => (hasParts ? checkedFilter(one, depth + 1, count) : one);
+  const checked = (one: unknown) => (hasParts ? checkedFilter(one, count) : one);
   return {
     op,
     tag: hasParts ? undefined : tag,

@@ -32,12 +32,8 @@ export const keysMax = 1000;
 /** Of a text that has no limit of its own, in characters. */
 export const textMaxLength = 1024;
 
-/** Far above the gateway's own limits: they end the walk through a filter that contains itself. */
-export const filterDepthMax = 100;
-export const filterNodesMax = 10_000;
-
-/** In bytes, of a part of a message. */
-export const partMaxLength = 0x7fff_ffff;
+/** Far above the gateway's own limit: it ends the walk through a filter that contains itself. */
+export const filterNodesMax = 1000;
 
 /** Of `connect`; the ids of `PendingCommands` are larger. */
 export const handshakeId = 1;

@@ -1,3 +1,5 @@
+import { isWellFormed, utf8 } from './utf8.ts';
+
 const userPrefix = 'user:';
 
 const plainCharacter = /[\w\-.:/@]/;
@@ -13,11 +15,7 @@ const escapesAndOthers = /%([0-9A-Fa-f]{2})|((?:%[0-9A-Fa-f]?)?\*$)|[^\w\-.:/@]/
  * others, so that `alice@example.org` is `user:alice@example.org`. Undefined: the user is no text that UTF-8 can write.
  */
 export function userTopicName(user: string): string | undefined {
-  try {
-    return userPrefix + user.replace(otherCharacters, encode);
-  } catch {
-    return undefined; // A lone surrogate.
-  }
+  return isWellFormed(user) ? userPrefix + user.replace(otherCharacters, encode) : undefined;
 }
 
 /**
@@ -26,23 +24,17 @@ export function userTopicName(user: string): string | undefined {
  * they are. To be called by every door, before anything is compared with the name.
  */
 export function canonicalTopic(name: string): string {
-  if (!name.startsWith(userPrefix)) return name;
-  try {
-    return name.replace(escapesAndOthers, (found, hex, end) => {
-      if (!(hex || end)) return encode(found);
-      const character = String.fromCharCode(Number.parseInt(hex, 16));
-      return plainCharacter.test(character) ? character : found.toUpperCase();
-    });
-  } catch {
-    return name; // What can't be encoded is for the grammar to refuse.
-  }
+  // What can't be encoded is for the grammar to refuse.
+  if (!name.startsWith(userPrefix) || !isWellFormed(name)) return name;
+  return name.replace(escapesAndOthers, (found, hex, end) => {
+    if (!(hex || end)) return encode(found);
+    const character = String.fromCharCode(Number(`0x${hex}`));
+    return plainCharacter.test(character) ? character : found.toUpperCase();
+  });
 }
 
-/** Throws where it is a lone surrogate. */
+/** Each byte as `%` and two digits. */
 function encode(found: string): string {
-  // The function leaves these alone, and the grammar of topics has none of them.
-  return encodeURIComponent(found).replace(
-    /[!'()*~]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
+  const digits = (byte: number): string => `%${byte < 16 ? 0 : ''}${byte.toString(16)}`;
+  return Array.from(utf8(found), digits).join('').toUpperCase();
 }

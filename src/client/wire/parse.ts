@@ -1,6 +1,5 @@
 import { maxUint32 } from '../../protocol/integers.ts';
 import { textOf } from '../../protocol/utf8.ts';
-import { partMaxLength } from '../limits.ts';
 import type { Field } from './tables.ts';
 
 /** The fields of a message as they came, without defaults. A oneof has the name, value and fields of its last one. */
@@ -12,39 +11,40 @@ export type Raw = Record<string, unknown>;
  * into the message.
  */
 export class Parser {
-  #at = 0;
-  #end: number;
+  #at: number;
+  readonly #end: number;
   readonly #bytes: Uint8Array;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, at = 0, end = bytes.length) {
     this.#bytes = bytes;
-    this.#end = bytes.length;
+    this.#at = at;
+    this.#end = end;
   }
 
   message(fields: readonly Field[], raw: Raw): Raw {
     while (this.#at < this.#end) {
-      const tag = this.#uint(maxUint32);
+      const tag = this.#uint();
       const wireType = tag & 7;
       const field = fields[(tag >>> 3) - 1];
       if (field?.wireType === wireType) this.#field(field, raw);
-      else if (field?.isList && field.type === 'u' && wireType === 2) this.#packed(field, raw);
-      else this.#skip(tag);
+      else if (field?.isList && field.type === 'u' && wireType === 2) this.#inner().#packed(field, raw);
+      else if (tag < 8) throw new RangeError();
+      else if (wireType > 0) this.#skip(wireType);
+      else while (this.#byte() > 127);
     }
     return raw;
   }
 
   /** A packed list of integers. */
   #packed(field: Field, raw: Raw): void {
-    const end = this.#enter();
     while (this.#at < this.#end) this.#field(field, raw);
-    this.#end = end;
   }
 
   #field(field: Field, raw: Raw): void {
     const { name, fields, isList, oneOf } = field;
     const [last, one] = (oneOf ? (raw[oneOf] ?? []) : [name, raw[name]]) as readonly unknown[];
     const before = isList || last !== name ? undefined : one;
-    const value = fields ? this.#inner(fields, (before ?? {}) as Raw) : this.#value(field);
+    const value = fields ? this.#inner().message(fields, (before ?? {}) as Raw) : this.#value(field);
     if (oneOf) raw[oneOf] = [name, value, fields];
     else if (!isList) raw[name] = value;
     else if (raw[name]) (raw[name] as unknown[]).push(value);
@@ -52,27 +52,20 @@ export class Parser {
   }
 
   #value({ wireType, isText, bits }: Field): unknown {
-    if (wireType === 0) return this.#varint(bits);
-    const bytes = this.#sized(wireType);
-    if (wireType === 2) return isText ? shortText(bytes) : bytes;
-    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    if (wireType === 0) return bits > 64 ? this.#varint(bits) > 0 : this.#varint(bits);
+    const start = this.#skip(wireType);
+    if (wireType === 2) {
+      const bytes = this.#bytes.subarray(start, this.#at);
+      return isText ? shortText(bytes) : bytes;
+    }
+    const view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + start);
     return wireType === 1 ? view.getFloat64(0, true) : view.getUint32(0, true);
   }
 
-  #inner(fields: readonly Field[], raw: Raw): Raw {
-    const end = this.#enter();
-    this.message(fields, raw);
-    this.#end = end;
-    return raw;
-  }
-
-  /** Limits reading to the next bytes, whose length comes first. Returns the previous end, to be restored. */
-  #enter(): number {
-    const length = this.#uint(partMaxLength);
-    const end = this.#end;
-    this.#end = this.#at + length;
-    if (this.#end > end) throw new RangeError();
-    return end;
+  /** Reads the bytes of a message or a packed list, whose length comes first. */
+  #inner(): Parser {
+    const start = this.#skip(2);
+    return new Parser(this.#bytes, start, this.#at);
   }
 
   #byte(): number {
@@ -80,45 +73,39 @@ export class Parser {
     return this.#bytes[this.#at++] as number;
   }
 
-  /** The bytes of a value that is no varint. */
-  #sized(wireType: number): Uint8Array {
-    const length = wireType === 2 ? this.#uint(partMaxLength) : wireType === 1 ? 8 : 4;
+  /** Moves to the end of a value that is no varint, and returns where its bytes start. */
+  #skip(wireType: number): number {
+    const length = wireType === 2 ? this.#uint() : (fixedLengths[wireType] as number);
     const start = this.#at;
     this.#at += length;
-    if (this.#at > this.#end) throw new RangeError();
-    return this.#bytes.subarray(start, this.#at);
+    // Not a number at a group.
+    if (!(this.#at <= this.#end)) throw new RangeError();
+    return start;
   }
 
   /** A tag or a length: at most five bytes. */
-  #uint(max: number): number {
+  #uint(): number {
     const start = this.#at;
-    const value = this.#varint(64) as number;
-    if (value > max || this.#at > start + 5) throw new RangeError();
+    const value = this.#varint(64);
+    if (value > maxUint32 || this.#at > start + 5) throw new RangeError();
     return value;
   }
 
-  /** At most ten bytes. Cuts the value off at 64 bits, or at 32 if the type has those. */
-  #varint(bits: number): number | boolean {
+  /** At most ten bytes. Cuts the value off at as many bits as its type has. */
+  #varint(bits: number): number {
     let value = 0;
-    let any = 0;
-    for (let i = 0; i < 10; i++) {
+    for (let shift = 0; shift < 70; shift += 7) {
       const byte = this.#byte();
       const low = byte & 127;
-      any |= low;
-      if (bits === 64) value += (i > 8 ? low & 1 : low) * 2 ** (7 * i);
-      else if (i < 5) value += (i > 3 ? low & 15 : low) * 2 ** (7 * i);
-      if (byte < 128) return bits === 1 ? any > 0 : value;
+      value += (bits > shift + 6 ? low : low % 2 ** (bits - shift)) * 2 ** shift;
+      if (byte < 128) return value;
     }
     throw new RangeError();
   }
-
-  #skip(tag: number): void {
-    const wireType = tag & 7;
-    if (tag < 8 || wireType === 3 || wireType === 4 || wireType > 5) throw new RangeError();
-    if (wireType === 0) while (this.#byte() > 127);
-    else this.#sized(wireType);
-  }
 }
+
+/** In bytes, by the wire type. */
+const fixedLengths: Readonly<Record<number, number>> = { 1: 8, 5: 4 };
 
 /** Most texts are short and ASCII, for which a `TextDecoder` is slow to start. */
 function shortText(bytes: Uint8Array): string {

@@ -142,7 +142,7 @@ export interface Field {
   readonly oneOf: 'payload' | 'frame' | undefined;
   /** 0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes. */
   readonly wireType: number;
-  /** Of a varint: 32 or 64; 1 for true or false. */
+  /** Of a varint: 32 or 64; 70, as many as it can have, for true or false. */
   readonly bits: number;
 }
 
@@ -153,7 +153,7 @@ const standards: Readonly<Record<string, unknown>> = {
   j: ['json', Uint8Array.of(110, 117, 108, 108)],
 };
 
-const maxInteger = Number.MAX_SAFE_INTEGER;
+const maxInteger = 2 ** 53 - 1;
 /** The largest integer, by the type of the field in small letters. */
 const largest: Readonly<Record<string, number>> = {
   ...{ u: maxUint32, i: lastInstantMs, m: 1, n: maxInteger, p: maxInteger, e: maxInteger },
@@ -175,7 +175,7 @@ function field(name: string, type: string, many = '', fields?: readonly Field[],
     max: largest[type.toLowerCase()],
     oneOf: isFrame ? 'frame' : isPayload ? 'payload' : undefined,
     wireType: fields || isText || isPayload || type === 'x' ? 2 : type === 'd' ? 1 : type === 'f' ? 5 : 0,
-    bits: 'uUm'.includes(type) ? 32 : 'bBO'.includes(type) ? 1 : 64,
+    bits: 'uUm'.includes(type) ? 32 : 'bBO'.includes(type) ? 70 : 64,
   };
 }
 

@@ -14,29 +14,27 @@ export function faithfulJson(value: unknown): string {
  */
 function faithful(this: unknown, name: string, value: unknown): unknown {
   const original = (this as Record<string, unknown>)[name];
-  const problem = problemOf(value, original, Array.isArray(this));
-  if (problem !== undefined)
-    throw new TypeError(name === '' ? problem : `${problem}, at ${JSON.stringify(name)}`);
-  return value;
+  if (isFaithful(value, original, Array.isArray(this))) return value;
+  const what = typeof value === 'number' ? value : kindOf(original);
+  throw new TypeError(name === '' ? `${what}` : `${what}, at ${JSON.stringify(name)}`);
 }
 
-/**
- * `original`: before `toJSON`, `value`: after. A member of an object that is undefined is as good as absent;
- * an element isn't.
- */
-function problemOf(value: unknown, original: unknown, inArray: boolean): string | undefined {
-  if (typeof value === 'string') return undefined;
+/** `original`: before `toJSON`, `value`: after. */
+function isFaithful(value: unknown, original: unknown, inArray: boolean): boolean {
+  if (typeof value === 'string') return true;
+  if (ArrayBuffer.isView(original)) return false;
   const kind = kindOf(value);
-  if (ArrayBuffer.isView(original)) return 'bytes';
-  if (kind === 'Undefined') return inArray || original !== undefined ? kind : undefined;
-  if (kind === 'Null') return original === null ? undefined : 'Invalid Date';
-  if (kind === 'Number') return Number.isFinite(Number(value)) ? undefined : String(value);
-  if (kind !== 'Object') return /^(String|Boolean|Array)$/.test(kind) ? undefined : kind;
+  // A member of an object that is undefined is as good as absent; an element isn't.
+  if (kind === 'Undefined') return !inArray && original === undefined;
+  // An invalid date becomes null.
+  if (kind === 'Null') return original === null;
+  if (kind === 'Number') return Number.isFinite(Number(value));
+  if (kind !== 'Object') return /^(String|Boolean|Array)$/.test(kind);
   const object = value as object;
-  // A copy has the enumerable ones alone.
-  if (Object.getOwnPropertySymbols({ ...object }).length > 0) return 'symbol';
-  // An instance is carried by its own members: one without any would be lost.
-  return isPlain(object) || Object.keys(object).length > 0 ? undefined : 'empty instance';
+  // An instance is carried by its own members: one without any would be lost. A copy has the enumerable ones alone.
+  return (
+    !Object.getOwnPropertySymbols({ ...object }).length && (isPlain(object) || Object.keys(object).length > 0)
+  );
 }
 
 /** Made by braces, `JSON.parse` or `Object.create(null)`, in any realm. */
