@@ -10,7 +10,7 @@ import { Connection, type ConnectionPort, type StateChange } from './connection/
 import { Heartbeat, type HeartbeatPort } from './connection/heartbeat.ts';
 import { ServerClock } from './connection/server-clock.ts';
 import type { Greeting } from './connection/socket-session.ts';
-import type { TokenRefresh, TokenRefreshPort } from './connection/token-refresh.ts';
+import type { code as TokenRefresh, TokenRefreshPort } from './connection/token-refresh.ts';
 import { Wake } from './connection/wake.ts';
 import { Emitter } from './emitter.ts';
 import type { ClientEvents } from './events.ts';
@@ -196,7 +196,7 @@ export class Core
     if (!isLastAttempt) connection.toReconnecting(error);
     const { run } = connection;
     inquiring.use(
-      ({ inquire }) =>
+      (inquire) =>
         void inquire(connection, this, { url: this.#url, runtime, isLastAttempt, error, ClientError }),
       (cause) => {
         if (run === connection.run)
@@ -222,7 +222,7 @@ export class Core
     const { token } = this.#options;
     if (!expiresMs || typeof token !== 'function') return;
     refreshing.use(
-      ({ TokenRefresh }) => {
+      (TokenRefresh) => {
         if (greeting !== this.greeting) return;
         this.#refresh ??= new TokenRefresh(token, new Timer(runtime), new Backoff({}, runtime), this);
         this.#refresh.plan(expiresMs, nowMs);
@@ -290,10 +290,6 @@ export class Core
     else this.subscriptions.push(frame);
   }
 
-  isHeard(): boolean {
-    return this.emitter.hears('publication');
-  }
-
   /** The gateway subscribed this session by itself, to a topic that the application hasn't asked for. */
   serverMade(subscription: LocalSubscription): void {
     subscription.on('publication', (...args) => void this.emitter.emit('publication', ...args));
@@ -311,7 +307,7 @@ export class Core
   }
 
   #listenerFailed(fault: unknown, event: keyof ClientEvents): void {
-    const error = localError('listener_failed', `listener to ${event} failed`, fault);
+    const error = localError('listener_failed', `listener to ${event}`, fault);
     // Telling the listeners to errors that one of them threw would go round in circles.
     if (event === 'error') console.error(error);
     else this.report(error);

@@ -1,11 +1,7 @@
 import type { SubscribeResult } from '../protocol/frames.ts';
 import type { ServerFrame } from '../protocol/server-frames.ts';
-import { type Later, later } from './later.ts';
 import { waitingMax } from './limits.ts';
 import { extras } from './subscriptions/extras.ts';
-
-/** Needed only if the gateway compresses. */
-export const inflating = later(() => import('./subscriptions/dictionaries.ts'));
 
 /**
  * Hands frames on in their order. One that needs code that is not loaded yet waits for it, and so do those after it.
@@ -24,11 +20,8 @@ export class Inflow {
   take(frame: ServerFrame): void {
     if (this.#waiting) {
       if (this.#waiting.push(frame) > waitingMax) this.#failed();
-      return;
-    }
-    const code = codeFor(frame);
-    if (!code || code.loaded) this.#handOn(frame);
-    else this.#wait(code, [frame]);
+    } else if (extras.loaded || !isRare(frame)) this.#handOn(frame);
+    else this.#wait([frame]);
   }
 
   /** The connection is gone: drops the frames that wait. */
@@ -36,13 +29,13 @@ export class Inflow {
     this.#waiting = undefined;
   }
 
-  #wait(code: Later<unknown>, waiting: ServerFrame[]): void {
+  #wait(waiting: ServerFrame[]): void {
     this.#waiting = waiting;
-    code.use(
+    extras.use(
       () => {
         if (this.#waiting !== waiting) return;
         this.clear();
-        for (const frame of waiting) this.take(frame);
+        for (const frame of waiting) this.#handOn(frame);
       },
       (cause) => {
         if (this.#waiting === waiting) this.#failed(cause);
@@ -51,15 +44,13 @@ export class Inflow {
   }
 }
 
-/** Pushes that `extras` handles. */
 const rarePushes = /^(unsubscribed|snapshot|lagging|caughtUp|joined|left)$/;
 
-/** The code that a frame needs, if no call of the application has loaded it. */
-function codeFor(frame: ServerFrame): Later<unknown> | false | undefined {
+/** Whether `extras` handles the frame. */
+function isRare(frame: ServerFrame): boolean {
   const { kind, id } = frame;
-  if (kind === 'batch') return frame.compressed && inflating;
-  if (kind === 'subscribed') return !frame.results.every(isPlain) && extras;
-  return (kind === 'reset' ? frame.mode !== 'stream' : id === 0 && rarePushes.test(kind)) && extras;
+  if (kind === 'subscribed') return !frame.results.every(isPlain);
+  return kind === 'reset' ? frame.mode !== 'stream' : id === 0 && rarePushes.test(kind);
 }
 
 function isPlain(result: SubscribeResult): boolean {

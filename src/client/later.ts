@@ -6,16 +6,17 @@ export interface Later<T> {
   use(run: (code: T) => void, failed: (cause: unknown) => void): void;
 }
 
-export function later<T>(load: () => Promise<T>): Later<T> {
-  const code: Later<T> = {
+/** `load` imports a module that exports only `code`: the build shortens the names of members, and not of exports. */
+export function later<T>(load: () => Promise<{ readonly code: T }>): Later<T> {
+  const self: Later<T> = {
     async load() {
-      code.loaded = await load();
-      return code.loaded;
+      self.loaded = (await load()).code;
+      return self.loaded;
     },
     use(run, failed) {
-      if (code.loaded) run(code.loaded);
-      else code.load().then(run, failed);
+      if (self.loaded) run(self.loaded);
+      else self.load().then(run, failed);
     },
   };
-  return code;
+  return self;
 }

@@ -22,7 +22,7 @@ export async function* publications<T>(
   ];
   try {
     while (subscription.state !== 'closed' || waiting.length > 0) {
-      if (!(waiting.length <= max)) throw new RangeError(`over ${max} publications wait`);
+      if (!(waiting.length <= max)) throw new RangeError(`over ${max} wait`);
       const next = waiting.shift();
       if (next) yield next;
       else {

@@ -35,7 +35,7 @@ export function checkedPublish(
     pipelined: undefined,
   });
   if (!typePattern.test(fields.type) || isControlName(fields.type))
-    throw localError('invalid_type', `type must match ${typePattern} and name no control frame`);
+    throw localError('invalid_type', `reserved, or not ${typePattern}`);
   return fields;
 }
 
@@ -60,12 +60,8 @@ export function checkedSubscribe(
 }
 
 /** The options of a subscription that continues with other keys. Throws `invalid_request`. */
-export function otherKeys<O extends SubscribeOptions>(
-  topic: string,
-  options: O,
-  wanted: readonly string[],
-): O {
-  if (!options.keys) throw localError('invalid_request', `${topic} has no keys.`);
+export function otherKeys<O extends SubscribeOptions>(options: O, wanted: readonly string[]): O {
+  if (!options.keys) throw localError('invalid_request', 'no keys to change');
   const { keys } = checkedCommand('setKeys', { keys: wanted ?? '' });
   return { ...options, keys, since: undefined, last: undefined, cursor: undefined };
 }

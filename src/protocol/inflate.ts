@@ -9,21 +9,18 @@ export const plainMaxBytes = 16 * 1024 * 1024;
 export const smallRunBytes = 1024;
 
 /**
- * The publications of a compressed batch, encoded. Undefined: the bytes aren't those that were compressed, or their
- * dictionary isn't this one. Never throws, and never allocates more than the body's `plainBytes` (or `smallRunBytes`),
- * which may be `plainMaxBytes`.
+ * The publications of a compressed batch, encoded. Throws if the bytes aren't those that were compressed, or their
+ * dictionary isn't this one. Never allocates more than the dictionary's bytes and the body's `plainBytes` (or
+ * `smallRunBytes`), which may be `plainMaxBytes`.
  */
 export function inflateBody(
   { deflate, plainBytes, dictionary, crc32: sum }: CompressedBody,
   known: { readonly dictionary: number; readonly data: Uint8Array } | undefined,
-): Uint8Array | undefined {
-  if (plainBytes > plainMaxBytes || (dictionary !== 0 && dictionary !== known?.dictionary)) return undefined;
-  try {
-    // A bomb ends where `out` does.
-    const out = new Uint8Array(plainBytes || smallRunBytes);
-    const run = inflateRaw(deflate, out, dictionary === 0 ? undefined : known?.data);
-    return run.length === (plainBytes || run.length) && crc32(run) === sum ? run : undefined;
-  } catch {
-    return undefined;
-  }
+): Uint8Array {
+  // Without its own dictionary a body does not become what was compressed, and its CRC tells.
+  const data = dictionary === known?.dictionary ? known.data : undefined;
+  // A bomb ends where the room for it does.
+  const run = inflateRaw(deflate, Math.min(plainBytes || smallRunBytes, plainMaxBytes), data);
+  if ((plainBytes && plainBytes !== run.length) || crc32(run) !== sum) throw new RangeError();
+  return run;
 }

@@ -35,7 +35,7 @@ const react = readdirSync(resolve(root, 'src/client/react')).map((file) => `src/
 const member = /(?:readonly |get |async |[{;(,|&] *|^\s+)(\w+)\??(?:[(<]|: )/gm;
 /** Of these files, members of no public class or message, and local names that look like members. */
 const inside = new Set(
-  'abandon beat begin bits codec commands connection dead disconnected failed flush greeted heard isList isOptional isOver isOwn isText isUnsettled oneOf parts port probe rejectAll report sendFrame serverMade stand wireType'.split(
+  'abandon beat begin bits clientChanged closedBy codec commands connection dead disconnected failed flush greeted heard isList isOptional isOver isOwn isText isUnsettled many oneOf parts port probe rejectAll report sendFrame serverMade stand standard wireType'.split(
     ' ',
   ),
 );

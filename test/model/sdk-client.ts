@@ -1,7 +1,6 @@
 import type { Client } from '../../src/client/client.ts';
 import { inquiring, refreshing } from '../../src/client/core.ts';
 import { SluiceClient } from '../../src/client/index.ts';
-import { inflating } from '../../src/client/inflow.ts';
 import type { Published } from '../../src/client/offline-queue.ts';
 import { PageClient, type PageSubscribeOptions } from '../../src/client/page/index.ts';
 import { extras } from '../../src/client/subscriptions/extras.ts';
@@ -17,7 +16,7 @@ import { check, type Spec } from './subscription.ts';
 
 // What it loads when it first needs it takes no time then.
 await Promise.all([
-  ...[inquiring, refreshing, extras, inflating].map((each) => each.load()),
+  ...[inquiring, refreshing, extras].map((each) => each.load()),
   import('../../src/client/http/open.ts'),
 ]);
 

@@ -12,8 +12,13 @@ export function expandBatch(
   if (batch.compressed === undefined) return { ok: true, publications: batch.publications };
   const { dictionary } = batch.compressed;
   const data = dictionaries.get(dictionary);
-  const run = inflateBody(batch.compressed, data && { dictionary, data });
-  const decoded = run && decodeRun(run);
-  if (!decoded?.ok || decoded.frame.kind !== 'batch') return { ok: false };
+  let run: Uint8Array;
+  try {
+    run = inflateBody(batch.compressed, data && { dictionary, data });
+  } catch {
+    return { ok: false };
+  }
+  const decoded = decodeRun(run);
+  if (!decoded.ok || decoded.frame.kind !== 'batch') return { ok: false };
   return { ok: true, publications: decoded.frame.publications };
 }

@@ -22,7 +22,7 @@ const refusesWebSocket = /^(upgrade_failed|http_version)$/;
 const changedAfter = new WeakMap<Connection, number>();
 
 /** Asks by HTTP why no WebSocket opened, and plans the next attempt or gives up by what the response says. */
-export async function inquire(
+async function inquire(
   connection: Connection,
   port: ConnectionPort,
   { url, runtime, isLastAttempt, error, ClientError: ErrorClass }: InquiryOptions,
@@ -59,3 +59,5 @@ export async function inquire(
 function errorOf(ErrorClass: typeof ClientError, refusal: Refusal): ClientError {
   return new ErrorClass({ retry: true, ...refusal }, 'cause' in refusal ? refusal.cause : undefined);
 }
+
+export { inquire as code };

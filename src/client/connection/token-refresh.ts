@@ -20,7 +20,7 @@ const aDayMs = 86_400_000;
  * backoff, while the old token stays valid. When that expires the gateway ends the connection, and the next attempt to
  * connect asks for a token too.
  */
-export class TokenRefresh {
+class TokenRefresh {
   #run = 0;
   readonly #token: () => string | Promise<string>;
   readonly #timer: Timer;
@@ -76,3 +76,5 @@ export class TokenRefresh {
     }
   }
 }
+
+export { TokenRefresh as code };

@@ -11,14 +11,15 @@ export interface HttpHome {
   readonly transports: readonly string[];
   readonly options: Pick<ClientOptions, 'fallbackPollingInterval' | 'commandTimeoutMs' | 'requestTimeoutMs'>;
   readonly memory: HttpMemory;
-  readonly port: { readonly runtime: Runtime };
+  /** How many transports have failed since the first one was tried. */
+  turn: number;
+  /** The connection is abandoned when a better transport may work. */
+  readonly port: { readonly runtime: Runtime; readonly connection: { abandon(): void } };
   openWebSocket(url: string, protocol: string): Socket;
-  /** The first transport may work: a WebSocket opened, or a proxy reaches no gateway by this one. */
-  found(): void;
 }
 
 /** Opens a connection over HTTP. This file loads all code for it. */
-export function openHttp(url: string, protocol: string, token: string | undefined, home: HttpHome): Socket {
+function openHttp(url: string, protocol: string, token: string | undefined, home: HttpHome): Socket {
   const { current, transports, options, memory, port } = home;
   const { runtime } = port;
   const wait = (delayMs: number, signal: AbortSignal): Promise<void> =>
@@ -37,13 +38,19 @@ export function openHttp(url: string, protocol: string, token: string | undefine
     current === 'poll' ? receivePolls(options.fallbackPollingInterval ?? 0, wait) : receiveStream;
   const open = (): Socket => home.openWebSocket(url, protocol);
   const isWanted = transports[0] === 'websocket';
-  const stop = isWanted ? lookForWebSocket(runtime, open, () => home.found()) : undefined;
+  /** The first transport may work: a WebSocket opened, or a proxy reaches no gateway by this one. */
+  const tryFirst = (): void => {
+    home.turn = 0;
+    port.connection.abandon();
+  };
+  const stop = isWanted ? lookForWebSocket(runtime, open, tryFirst) : undefined;
   // The session of a stream ends with its connection.
   const known = current === 'poll' ? memory : {};
   const { commandTimeoutMs = 10_000, requestTimeoutMs = commandTimeoutMs / 4 } = options;
-  const unreached = (): void => home.found();
   return new HttpSocket({
     ...{ url, token, receive, runtime, memory: known },
-    ...{ commandTimeoutMs, requestTimeoutMs, ended: () => stop?.(), unreached },
+    ...{ commandTimeoutMs, requestTimeoutMs, ended: () => stop?.(), unreached: tryFirst },
   });
 }
+
+export { openHttp as code };

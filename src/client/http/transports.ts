@@ -31,7 +31,7 @@ const reasonsToFallBack =
 
 /** Chooses the transport, and falls back to the next one if something on the way refuses it. */
 export class Transports implements HttpHome {
-  #index = 0;
+  turn = 0;
   readonly memory: HttpMemory = {};
   readonly transports: readonly Transport[];
   readonly options: TransportsOptions;
@@ -49,13 +49,13 @@ export class Transports implements HttpHome {
   }
 
   get current(): Transport {
-    return this.transports[this.#index % this.transports.length] as Transport;
+    return this.transports[this.turn % this.transports.length] as Transport;
   }
 
   open(url: string, protocol: string, token: string | undefined): Socket | Promise<Socket> {
     if (this.current === 'websocket') return this.openWebSocket(url, protocol);
     return import('./open.ts').then(
-      ({ openHttp }) => openHttp(url, protocol, token, this),
+      ({ code: openHttp }) => openHttp(url, protocol, token, this),
       (cause) => {
         throw localError('connection_failed', undefined, cause);
       },
@@ -66,14 +66,8 @@ export class Transports implements HttpHome {
     return socketFactory(this.options.WebSocket)(url, protocol);
   }
 
-  /** The first transport may work. */
-  found(): void {
-    this.#index = 0;
-    this.port.connection.abandon();
-  }
-
   /** An attempt to connect has failed, or nothing has come for too long. */
   failed({ code }: ClientError): void {
-    if (reasonsToFallBack.test(this.current + code)) this.#index++;
+    if (reasonsToFallBack.test(this.current + code)) this.turn++;
   }
 }

@@ -56,7 +56,7 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
 
   setKeys(wanted: readonly string[]): void {
     const { topic } = this;
-    this.options = otherKeys(topic, this.options, wanted);
+    this.options = otherKeys(this.options, wanted);
     const { keys = [] } = this.options;
     this.#keys = new Set(keys);
     const map = this.topics.get(topic)?.map;

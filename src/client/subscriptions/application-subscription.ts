@@ -18,14 +18,14 @@ export interface SubscriptionHome {
 /** The part of `Subscription` that all clients share. */
 export class ApplicationSubscription<T> extends Feed<ReceivedPublication> {
   readonly #established = new Arrivals<void>();
-  readonly #home: SubscriptionHome;
+  protected readonly home: SubscriptionHome;
 
   constructor(topic: string, options: SubscribeOptions, home: SubscriptionHome) {
     const events = new Emitter<FeedEvents<ReceivedPublication>>((fault) =>
-      home.report(localError('listener_failed', `listener to ${topic} failed`, fault)),
+      home.report(localError('listener_failed', `listener to ${topic}`, fault)),
     );
     super(topic, options, events);
-    this.#home = home;
+    this.home = home;
   }
 
   get position(): Position | undefined {
@@ -47,7 +47,7 @@ export class ApplicationSubscription<T> extends Feed<ReceivedPublication> {
   settle(): void {
     const { state } = this;
     const ended = state === 'closed' ? localError('closed') : undefined;
-    const error = state === 'pending' ? this.#home.closedBy : (this.error ?? ended);
+    const error = state === 'pending' ? this.home.closedBy : (this.error ?? ended);
     if (error) this.#established.failed(error);
     else if (state !== 'pending') this.#established.arrived();
   }
@@ -72,6 +72,6 @@ export class ApplicationSubscription<T> extends Feed<ReceivedPublication> {
 
   refuse(error: ClientError): void {
     this.enter('refused', error);
-    if (!this.emitter.emit('error', error)) this.#home.report(error);
+    if (!this.emitter.emit('error', error)) this.home.report(error);
   }
 }

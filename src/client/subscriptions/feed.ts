@@ -118,12 +118,6 @@ export class Feed<P extends FeedPublication> {
     if (fresh.length > 0) this.tellMap(topic, known.map);
   }
 
-  /** Emits all values of a state topic. */
-  show(at: TopicPosition, map: LiveMap<P>): void {
-    this.emitter.emit('snapshot', map.entries, at);
-    this.tellMap(at.topic, map);
-  }
-
   /** Reads the map only for listeners: a map that was not read need not be copied at the next change. */
   tellMap(topic: string, map: LiveMap<P> | undefined): void {
     if (map && this.emitter.hears('map')) this.emitter.emit('map', map.entries, topic);

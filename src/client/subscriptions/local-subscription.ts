@@ -1,13 +1,10 @@
 import type { Granted, Position, TopicPosition } from '../../protocol/frames.ts';
 import type { ServerKinds } from '../../protocol/server-frames.ts';
-import type { ReceivedPublication } from '../publication.ts';
 import { otherKeys } from '../requests.ts';
-import type { Runtime } from '../runtime.ts';
 import { ApplicationSubscription, type SubscriptionHome } from './application-subscription.ts';
 import type { RekeyTarget } from './extras/rekey.ts';
-import { type Code, extras } from './extras.ts';
-import type { Known } from './feed.ts';
-import type { ExtrasCode, Member, MemberExtras, Stage } from './member.ts';
+import { extras } from './extras.ts';
+import type { Audience, Member, MemberExtras, Stage } from './member.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { Subscription } from './subscription.ts';
 import type { Wire } from './wire.ts';
@@ -25,14 +22,13 @@ export class LocalSubscription<T = unknown>
   declare extras: MemberExtras | undefined;
   /** Undefined: it has ended. */
   wire: Wire | undefined;
-  readonly isHeard: () => boolean;
-  readonly #home: LocalHome;
+  readonly audience: Audience;
+  declare protected readonly home: LocalHome;
 
-  /** `isHeard`: by default whether it has a listener itself. */
-  constructor(topic: string, options: SubscribeOptions, home: LocalHome, isHeard?: () => boolean) {
+  /** `audience`: by default its own listeners. */
+  constructor(topic: string, options: SubscribeOptions, home: LocalHome, audience?: Audience) {
     super(topic, options, home);
-    this.isHeard = isHeard ?? (() => this.emitter.hears('publication'));
-    this.#home = home;
+    this.audience = audience ?? this.emitter;
   }
 
   get stage(): Stage | undefined {
@@ -51,29 +47,23 @@ export class LocalSubscription<T = unknown>
   }
 
   setKeys(keys: readonly string[]): void {
-    this.options = otherKeys(this.topic, this.options, keys);
-    extras.loaded?.changeKeys(this.#home, this as LocalSubscription);
+    this.options = otherKeys(this.options, keys);
+    extras.loaded?.changeKeys(this.home, this as LocalSubscription);
   }
 
   unsubscribe(): void {
     if (this.state === 'closed') return;
     this.enter('closed');
     this.emitter.clear();
-    this.#home.remove(this as LocalSubscription);
+    this.home.remove(this as LocalSubscription);
   }
 
   // -- Member -----------------------------------------------------------------------------------------
 
-  extend({ MemberExtras, startOf }: ExtrasCode, runtime: Runtime, since?: Position): void {
-    this.options = startOf(this.options, since);
-    this.extras ??= new MemberExtras(this, runtime);
-  }
-
   joins(wire: Wire, other: Member | undefined): void {
     this.wire = wire;
-    if (this.extras?.joins(wire.cursor, other) || !other) return;
-    for (const [topic, known] of other.copies())
-      this.stand(topic, this.extras?.begins(topic, known, other.topics.size) ?? known);
+    if (extras.loaded) extras.loaded.join(this, other);
+    else for (const [topic, { epoch, offset }] of other?.topics ?? []) this.stand(topic, { epoch, offset });
   }
 
   leave(): void {
@@ -81,15 +71,8 @@ export class LocalSubscription<T = unknown>
     this.wire = undefined;
   }
 
-  copies(): [topic: string, known: Known<ReceivedPublication>][] {
-    return [...this.topics].map(([topic, { epoch, offset, awaitsSnapshot, map }]) => [
-      topic,
-      { epoch, offset, awaitsSnapshot, map: map && (extras.loaded as Code).copyOf(map) },
-    ]);
-  }
-
   begin(granted: Granted, starts: readonly TopicPosition[], byCursor = false): void {
-    if (extras.loaded) extras.loaded.beginFeed(this, granted, starts, byCursor);
+    if (extras.loaded) extras.loaded.begin(this, granted, starts, byCursor);
     else {
       // Nothing was lost, and the topic is a stream: otherwise the reply would have waited for the code.
       const { topic, epoch, offset, recovered } = granted;
@@ -98,7 +81,6 @@ export class LocalSubscription<T = unknown>
       if (own && recovered) this.emitter.emit('recovered', { topic, epoch, offset });
       this.enter('live');
     }
-    this.extras?.wishes.clear();
   }
 
   reset(frame: ServerKinds['reset']): void {
@@ -113,8 +95,7 @@ export class LocalSubscription<T = unknown>
 
   place(topic: string, batch: { readonly epoch?: string; readonly after: number }) {
     const { loaded } = extras;
-    const at = loaded?.placeOf(this, topic, batch) ??
-      this.topics.get(topic) ?? { epoch: '', offset: batch.after };
-    return this.extras?.placed(topic, at) ?? at;
+    if (loaded) return loaded.place(this, topic, batch);
+    return this.topics.get(topic) ?? { epoch: '', offset: batch.after };
   }
 }

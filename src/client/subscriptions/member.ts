@@ -13,6 +13,7 @@ import type { ReceivedPublication } from '../publication.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Timer } from '../timer.ts';
 import type { Acknowledging } from './extras/acknowledging.ts';
+import type { Retries } from './extras/retries.ts';
 import type { Feed, FeedExtras, Known } from './feed.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { StateMap } from './subscription.ts';
@@ -25,11 +26,16 @@ type Topic = Known<ReceivedPublication>;
  */
 export type Stage = 'waiting' | 'asked';
 
+/** Tells whether the application listens. */
+export interface Audience {
+  hears(event: 'publication'): boolean;
+}
+
 /** A subscription of the application, for the subscription on the wire that it shares with equal ones. */
 export interface Member extends Feed<ReceivedPublication> {
   /** That of `extras`. */
   readonly stage: Stage | undefined;
-  readonly extras: MemberExtras | undefined;
+  extras: MemberExtras | undefined;
   readonly wire: Shared | undefined;
   readonly cursor: string | undefined;
   /**
@@ -39,10 +45,6 @@ export interface Member extends Feed<ReceivedPublication> {
   joins(wire: Shared, other: Member | undefined): void;
   /** Leaves the wire, and may join another. */
   leave(): void;
-  /** It needs the extras. `since`: where it starts, in place of its own start. */
-  extend(code: ExtrasCode, runtime: Runtime, since?: Position): void;
-  /** Copies of what it knows, for a newcomer that continues from there. */
-  copies(): Iterable<readonly [topic: string, known: Topic]>;
   /** Begins, or begins again. `starts`: the positions that were sent. `byCursor`: a cursor was sent. */
   begin(granted: Granted, starts: readonly TopicPosition[], byCursor?: boolean): void;
   /** The topic has a new numbering, or its first publication. */
@@ -50,15 +52,8 @@ export interface Member extends Feed<ReceivedPublication> {
   /** Its position in the topic of a batch. */
   place(topic: string, batch: Pick<ServerKinds['batch'], 'epoch' | 'after'>): Topic;
   refuse(error: ClientError): void;
-  /** Whether the application listens to the publications of an inbox. */
-  isHeard(): boolean;
-}
-
-/** The part of the code that is loaded later which extends a member. */
-export interface ExtrasCode {
-  readonly MemberExtras: new (member: Member, runtime: Runtime) => MemberExtras;
-  /** The options of a member that begins after `since`, or at its own start. Equal filters are written alike. */
-  startOf(options: SubscribeOptions, since: Position | undefined): SubscribeOptions;
+  /** Those that hear the publications of an inbox. */
+  readonly audience: Audience;
 }
 
 /** What else a member keeps if it is a pattern, has keys, or has a start of its own. */
@@ -101,7 +96,7 @@ export interface Shared {
   /** Between attempts after a refusal that may pass. */
   readonly backoff: { next(): number | undefined };
   /** Its number in the gateway's frames while it is live. */
-  readonly view: number;
+  view: number;
   readonly members: Set<Member>;
   /** Everything up to here has come for the members that are level, or was named as lost. */
   readonly cursor: string | undefined;
@@ -119,10 +114,8 @@ export interface Shared {
   advance(cursor: string | undefined): void;
   /** The gateway has granted it, or has made it by itself. */
   toLive(result: Granted): void;
-  /** It has this view, which continues the one before. */
-  toView(view: number): void;
-  /** It is to have other keys. */
-  toKeys(key: string, options: SubscribeOptions): void;
+  /** The view is gone, with the connection or because the client ended it. Positions stay. */
+  toNeeded(): void;
 }
 
 /** What else a subscription on the wire does if it is more than one topic from now on. */
@@ -201,6 +194,9 @@ export interface Registry {
   readonly runtime: Runtime;
   readonly commands: PendingCommands;
   readonly dictionaries: { delete(view: number): unknown };
+  readonly isOnline: boolean;
+  /** Subscriptions that are sent again later: refused, or not recoverable yet. */
+  retries: Retries<Shared> | undefined;
   /** Present from the first inbox on. */
   acknowledging: Acknowledging | undefined;
   newTimer(): Timer;
@@ -216,8 +212,7 @@ export interface Registry {
   /** Ends its view and subscribes again, from the positions of its members. */
   askAgain(wire: Shared): void;
   askLater(wire: Shared, delayMs: number): void;
-  /** Sends it as soon as an equal one has ended, rather than at the planned time. */
-  unplan(wire: Shared): void;
+  askFor(wires: readonly Shared[]): void;
   /** The gateway has refused or ended it. */
   end(wire: Shared, error: WireError): void;
   /** Ends the view of a subscription. */

@@ -4,6 +4,7 @@ import { ClientError } from '../client-error.ts';
 import { checkedSubscribe } from '../requests.ts';
 import { extras, needsExtras } from './extras.ts';
 import { type LocalHome, LocalSubscription } from './local-subscription.ts';
+import type { Audience } from './member.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import { Wire } from './wire.ts';
 import { Wires } from './wires.ts';
@@ -18,19 +19,18 @@ export class Subscriptions extends Wires implements LocalHome {
   }
 
   /** Throws if the arguments can't be sent. */
-  add<T>(wantedTopic: string, wanted: SubscribeOptions, isHeard?: () => boolean): LocalSubscription<T> {
+  add<T>(wantedTopic: string, wanted: SubscribeOptions, audience?: Audience): LocalSubscription<T> {
     const { topic, options } = checkedSubscribe(wantedTopic, wanted);
-    const subscription = new LocalSubscription<T>(topic, options, this, isHeard);
-    const member = subscription as LocalSubscription;
+    const member = new LocalSubscription(topic, options, this, audience);
     this.#members.add(member);
     if (!needsExtras(topic, options)) this.enter(member);
     else
-      this.withExtras((code) => {
+      this.withExtras(({ extend }) => {
         if (member.state === 'closed') return;
-        member.extend(code, this.runtime);
+        extend(member, this.runtime);
         this.enter(member);
       });
-    return subscription;
+    return member as LocalSubscription<T>;
   }
 
   /** Joins the subscription on the wire for its topic and options. */
@@ -95,7 +95,7 @@ export class Subscriptions extends Wires implements LocalHome {
     // The client has subscribed itself, which replaces the gateway's subscription.
     if (wire.state === 'asked') return;
     const { port } = this;
-    if (wire.members.size === 0) port.serverMade(this.add(topic, {}, () => port.isHeard()));
+    if (wire.members.size === 0) port.serverMade(this.add(topic, {}, port.emitter));
     // It begins after what the client may have missed, also without a numbering: a topic that was empty may have had
     // some, and lost them. Once connected the client subscribes from its position, and learns what is lost.
     const isElsewhere = (at?: Position) => at && !(epoch && at.epoch === epoch && at.offset === offset);

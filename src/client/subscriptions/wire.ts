@@ -82,24 +82,13 @@ export class Wire implements Shared {
   /** The gateway has granted it, or has made it by itself. */
   toLive(result: Granted): void {
     this.state = 'live';
-    this.toView(result.view);
+    this.view = result.view;
     this.backoff.reset();
     if (result.inbox) this.#extend();
     // Positions say where each member is in a topic, and only a cursor where it is in all topics of a pattern.
     this.cursor = result.cursor ?? this.cursor ?? this.extras?.askedAfter;
     if (this.extras) this.extras.toLive(result, this.#starts);
     else for (const member of this.members) member.begin(result, this.#starts);
-  }
-
-  /** It has this view, which continues the one before. */
-  toView(view: number): void {
-    this.view = view;
-  }
-
-  /** It is to have other keys. */
-  toKeys(key: string, options: SubscribeOptions): void {
-    this.key = key;
-    this.options = options;
   }
 
   /** Refused, ended or put off. Members get the error, if there is one. */

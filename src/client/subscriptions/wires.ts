@@ -1,9 +1,9 @@
 import type { Publication, SubscribeResult, TopicPosition, WireError } from '../../protocol/frames.ts';
+import { inflateBody } from '../../protocol/inflate.ts';
 import { snapInterval } from '../../protocol/selection-key.ts';
 import type { ServerKinds } from '../../protocol/server-frames.ts';
 import { ClientError, localError } from '../client-error.ts';
 import { Backoff } from '../connection/backoff.ts';
-import { inflating } from '../inflow.ts';
 import { entriesPerCommand } from '../limits.ts';
 import type { Outcome, PendingCommands } from '../pending-commands.ts';
 import type { Runtime } from '../runtime.ts';
@@ -14,7 +14,7 @@ import type { Retries } from './extras/retries.ts';
 import { type Code, extras } from './extras.ts';
 import { subscribeInParts } from './in-parts.ts';
 import type { LocalSubscription } from './local-subscription.ts';
-import type { Registry } from './member.ts';
+import type { Audience, Registry, Shared } from './member.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { Wire } from './wire.ts';
 
@@ -32,8 +32,8 @@ export interface SubscriptionsPort {
   report(error: ClientError): void;
   /** The gateway subscribed this session by itself, to a topic that the application hasn't asked for. */
   serverMade(subscription: LocalSubscription): void;
-  /** Whether the application listens to the publications of such topics. */
-  isHeard(): boolean;
+  /** Its listeners hear the publications of such topics. */
+  readonly emitter: Audience;
 }
 
 /**
@@ -47,11 +47,10 @@ export class Wires implements Registry {
   /** Another map for each connection. */
   byView = new Map<number, Wire>();
   acknowledging: Acknowledging | undefined;
-  #isOnline = false;
+  isOnline = false;
   /** The newest one of each view of this connection. */
   readonly dictionaries = new Map<number, ServerKinds['dictionary']>();
-  /** Subscriptions that are sent again later: refused, or not recoverable yet. */
-  #retries: Retries<Wire> | undefined;
+  retries: Retries<Shared> | undefined;
   /** Views to end, with the keys of their subscriptions. */
   readonly #unwanted = new Map<number, string>();
   /** Set after `rate_limited`: until it fires no view is ended. */
@@ -91,33 +90,34 @@ export class Wires implements Registry {
     this.port.report(error);
   }
 
-  expand(batch: ServerKinds['batch']): readonly Publication[] | undefined {
-    const { compressed, view, publications } = batch;
-    // The code is loaded: the batch has waited for it.
-    return compressed
-      ? inflating.loaded?.inflateBatch(compressed, this.dictionaries.get(view), decodeRun)
-      : publications;
+  expand({ compressed, view, publications }: ServerKinds['batch']): readonly Publication[] | undefined {
+    if (!compressed) return publications;
+    try {
+      return decodeRun(inflateBody(compressed, this.dictionaries.get(view)));
+    } catch {
+      return undefined;
+    }
   }
 
   // -- the connection ---------------------------------------------------------------------------------
 
   /** Subscribes to all, each from its own position. Those that the gateway made exist already. */
   connected(): void {
-    this.#isOnline = true;
+    this.isOnline = true;
     this.askRefused();
     this.#backoff.reset();
     this.#load();
   }
 
   disconnected(): void {
-    this.#isOnline = false;
+    this.isOnline = false;
     this.#reload.stop();
     this.acknowledging?.clear();
     this.byView = new Map();
     this.dictionaries.clear();
     this.#unwanted.clear();
     this.#ending.stop();
-    this.#retries?.clear();
+    this.retries?.clear();
     for (const wire of this.all()) {
       if (wire.state !== 'off') wire.toNeeded();
       this.drop(wire);
@@ -131,7 +131,7 @@ export class Wires implements Registry {
     extras.use(run, (cause) => {
       if (this.#waiting.push(run) > 1) return;
       this.report(localError('code_unavailable', undefined, cause));
-      if (this.#isOnline) this.#reload.set(this.#backoff.next() ?? 0, () => this.#load());
+      if (this.isOnline) this.#reload.set(this.#backoff.next() ?? 0, () => this.#load());
     });
   }
 
@@ -153,7 +153,7 @@ export class Wires implements Registry {
 
   /** Ends unwanted views and sends the subscriptions that are needed, in as few commands as possible. */
   flush(): void {
-    if (!this.#isOnline) return;
+    if (!this.isOnline) return;
     this.#endUnwanted();
     const due = this.all().filter((wire) => this.#isDue(wire));
     subscribeInParts(
@@ -213,29 +213,20 @@ export class Wires implements Registry {
 
   /** Sends refused subscriptions again: another connection or token may be granted them. */
   askRefused(): void {
-    this.#askFor(this.all().filter((wire) => wire.state === 'off' && !this.#retries?.has(wire)));
+    this.askFor(this.all().filter((wire) => wire.state === 'off' && !this.retries?.has(wire)));
   }
 
   askAgain(wire: Wire): void {
     this.release(wire);
-    this.#askFor([wire]);
+    this.askFor([wire]);
   }
 
   askLater(wire: Wire, delayMs: number): void {
     wire.toOff();
-    this.withExtras(({ Retries }) => {
-      this.#retries ??= new Retries(this.newTimer(), this.runtime, (due) => this.#askFor(due));
-      if (this.#isOnline && wire.state === 'off') this.#retries.add(wire, delayMs);
-    });
+    this.withExtras(({ planRetry }) => planRetry(this, wire, delayMs));
   }
 
-  /** Sends it as soon as an equal one has ended, rather than at the planned time. */
-  unplan(wire: Wire): void {
-    this.#retries?.delete(wire);
-    wire.toNeeded();
-  }
-
-  #askFor(wires: readonly Wire[]): void {
+  askFor(wires: readonly Shared[]): void {
     for (const wire of wires) wire.toNeeded();
     this.flush();
   }
@@ -245,7 +236,7 @@ export class Wires implements Registry {
   /** Forgets a subscription without members, unless another has joined. While its reply is outstanding it is kept. */
   drop(wire: Wire): void {
     if (wire.members.size > 0 || wire.state === 'asked') return;
-    this.#retries?.delete(wire);
+    this.retries?.delete(wire);
     this.release(wire);
     if (this.byKey.get(wire.key) === wire) this.byKey.delete(wire.key);
   }
@@ -259,7 +250,7 @@ export class Wires implements Registry {
 
   /** Ends a view of a subscription with this key. */
   releaseView(view: number, key: string): void {
-    if (!this.#isOnline) return;
+    if (!this.isOnline) return;
     this.#unwanted.set(view, key);
     this.planFlush();
   }

@@ -1,5 +1,4 @@
 import type { Subscription } from '../../../src/client/index.ts';
-import { inflating } from '../../../src/client/inflow.ts';
 import { concatBytes } from '../../../src/protocol/bytes.ts';
 import { deflateBody, type SharedDictionary } from '../../../src/protocol/compression.ts';
 import { crc32 } from '../../../src/protocol/crc32.ts';
@@ -7,9 +6,6 @@ import type { Granted } from '../../../src/protocol/frames.ts';
 import type { Reply } from '../../../src/protocol/server-frames.ts';
 import { protobufCodec } from '../../support/codecs.ts';
 import { type FakeSocket, harness, publication, settled } from '../support/fakes.ts';
-
-// Most tests look at what a message does in its own turn.
-await inflating.load();
 
 export const granted = (over: Partial<Granted> = {}): Granted => ({
   topic: 'a',

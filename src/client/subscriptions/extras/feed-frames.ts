@@ -132,7 +132,13 @@ export function snapshot<P extends FeedPublication>(
   if (!known.map.page(page.publications, page)) return;
   feed.stand(topic, { epoch, offset });
   complete(feed, known, true);
-  feed.show({ topic, epoch, offset }, known.map);
+  show(feed, { topic, epoch, offset }, known.map);
+}
+
+/** Emits all values of a state topic. */
+export function show<P extends FeedPublication>(feed: Feed<P>, at: TopicPosition, map: LiveMap<P>): void {
+  feed.emitter.emit('snapshot', map.entries, at);
+  feed.tellMap(at.topic, map);
 }
 
 /** Takes a new epoch, also that of a new state topic in a pattern. A known epoch changes nothing. */

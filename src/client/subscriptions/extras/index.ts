@@ -1,11 +1,25 @@
-/** State topics, patterns, filters, keys, starts, inboxes, presence, losses and refusals. Loaded when first needed. */
+import { resetFeed } from './feed-frames.ts';
+import { begin, extend, join, place, showAll } from './member-extras.ts';
+import { push } from './pushes.ts';
+import { reconcile } from './reconcile.ts';
+import { recover } from './recover.ts';
+import { changeKeys, rekey } from './rekey.ts';
+import { planRetry } from './retries.ts';
+import { WireExtras } from './wire-extras.ts';
 
-export { copyOf } from '../live-map.ts';
-export { beginFeed, placeOf, resetFeed } from './feed-frames.ts';
-export { MemberExtras, showAll, startOf } from './member-extras.ts';
-export { push } from './pushes.ts';
-export { reconcile } from './reconcile.ts';
-export { recover } from './recover.ts';
-export { changeKeys, rekey } from './rekey.ts';
-export { Retries } from './retries.ts';
-export { WireExtras } from './wire-extras.ts';
+/** State topics, patterns, filters, keys, starts, inboxes, presence, losses and refusals. Loaded when first needed. */
+export const code = {
+  WireExtras,
+  begin,
+  changeKeys,
+  extend,
+  join,
+  place,
+  planRetry,
+  push,
+  reconcile,
+  recover,
+  rekey,
+  resetFeed,
+  showAll,
+};

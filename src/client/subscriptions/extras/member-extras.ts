@@ -1,14 +1,14 @@
 import { canonicalFilter } from '../../../protocol/canonical-filter.ts';
-import type { Position } from '../../../protocol/frames.ts';
+import type { Granted, Position, TopicPosition } from '../../../protocol/frames.ts';
 import { namespaceOf } from '../../../protocol/namespace.ts';
 import type { ReceivedPublication } from '../../publication.ts';
 import type { Runtime } from '../../runtime.ts';
 import type { Known } from '../feed.ts';
-import { LiveMap } from '../live-map.ts';
+import { copyOf, LiveMap } from '../live-map.ts';
 import type { Member, MemberExtras as Port, Stage } from '../member.ts';
 import { positionsMax } from '../positions-max.ts';
-import type { SubscribeOptions } from '../subscribe-options.ts';
 import type { StateMap } from '../subscription.ts';
+import { beginFeed, placeOf, show } from './feed-frames.ts';
 
 /** If a pattern has more topics, those that have been quiet for `quietMs` are forgotten. */
 const topicsRemembered = 10_000;
@@ -63,7 +63,7 @@ export class MemberExtras implements Port {
 
   /** Takes the maps of state topics although it begins earlier than the other member. */
   #inherit(other: Member): void {
-    for (const [topic, known] of other.copies()) if (known.map) this.inherited.set(topic, known);
+    for (const [topic, known] of copiesOf(other)) if (known.map) this.inherited.set(topic, known);
   }
 
   begins(topic: string, at: Topic, of: number): Topic {
@@ -157,9 +157,49 @@ export class MemberExtras implements Port {
   }
 }
 
-export function startOf(options: SubscribeOptions, since: Position | undefined): SubscribeOptions {
+/** Gives a member its extras. `since`: where it starts, in place of its own start. Equal filters are written alike. */
+export function extend(member: Member, runtime: Runtime, since?: Position): void {
+  const { options } = member;
   const { filter } = options;
-  return { ...options, ...(since && { since }), ...(filter && { filter: canonicalFilter(filter) }) };
+  member.options = {
+    ...options,
+    ...(since && { since }),
+    ...(filter && { filter: canonicalFilter(filter) }),
+  };
+  member.extras ??= new MemberExtras(member, runtime);
+}
+
+/** A member has joined its wire: continues where the other one is, unless it begins at its own start. */
+export function join(member: Member, other: Member | undefined): void {
+  const { extras, wire } = member;
+  if (extras?.joins(wire?.cursor, other) || !other) return;
+  for (const [topic, known] of copiesOf(other))
+    member.stand(topic, extras?.begins(topic, known, other.topics.size) ?? known);
+}
+
+/** What a member knows, for one that continues from there. */
+function copiesOf({ topics }: Member): [topic: string, known: Topic][] {
+  return [...topics].map(([topic, { epoch, offset, awaitsSnapshot, map }]) => [
+    topic,
+    { epoch, offset, awaitsSnapshot, map: map && copyOf(map) },
+  ]);
+}
+
+/** As `begin` of the member. */
+export function begin(
+  member: Member,
+  granted: Granted,
+  starts: readonly TopicPosition[],
+  byCursor: boolean,
+): void {
+  beginFeed(member, granted, starts, byCursor);
+  member.extras?.wishes.clear();
+}
+
+/** As `place` of the member. */
+export function place(member: Member, topic: string, batch: Parameters<Member['place']>[1]): Topic {
+  const at = placeOf(member, topic, batch);
+  return member.extras?.placed(topic, at) ?? at;
 }
 
 /** Emits the state topics that other members have already, for one that joins later. */
@@ -168,5 +208,5 @@ export function showAll(member: Member): void {
     ...member.topics,
     ...(member.extras?.inherited ?? []),
   ])
-    if (map && !awaitsSnapshot) member.show({ topic, epoch, offset }, map);
+    if (map && !awaitsSnapshot) show(member, { topic, epoch, offset }, map);
 }

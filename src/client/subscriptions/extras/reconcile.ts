@@ -11,7 +11,9 @@ export async function reconcile(registry: Registry, wire: Shared): Promise<void>
   if (wire.state !== 'asked') return;
   registry.askLater(wire, wire.backoff.next() ?? 0);
   if (registry.isEnding(key)) {
-    registry.unplan(wire);
+    // As soon as the equal one has ended, rather than at the planned time.
+    registry.retries?.delete(wire);
+    wire.toNeeded();
     return;
   }
   const twin = twinOf(registry, wire);

@@ -22,7 +22,7 @@ export function changeKeys(registry: RekeyTarget, member: Member): void {
     return;
   }
   registry.byKey.delete(wire.key);
-  wire.toKeys(key, options);
+  Object.assign(wire, { key, options });
   registry.byKey.set(key, wire);
   rekey(registry, wire);
 }
@@ -44,7 +44,7 @@ export function rekey(registry: Registry, wire: Shared): void {
       byView.delete(view);
       byView.set(granted.view, wire);
       if (granted.view !== view) dictionaries.delete(view);
-      wire.toView(granted.view);
+      wire.view = granted.view;
       keyed.toGranted();
       // The view before may not have told of a numbering that had just begun.
       for (const member of wire.audience()) {

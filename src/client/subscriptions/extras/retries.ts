@@ -1,11 +1,18 @@
 import type { Runtime } from '../../runtime.ts';
 import type { Timer } from '../../timer.ts';
+import type { Registry, Shared } from '../member.ts';
 
 /**
  * Retries that are due within this time of each other run together: subscriptions that were refused at once are asked
  * for in a few commands.
  */
 const togetherMs = 250;
+
+/** Asks for a subscription again after the delay, if it is still off then. */
+export function planRetry(registry: Registry, wire: Shared, delayMs: number): void {
+  registry.retries ??= new Retries(registry.newTimer(), registry.runtime, (due) => registry.askFor(due));
+  if (registry.isOnline && wire.state === 'off') registry.retries.add(wire, delayMs);
+}
 
 /** Plans retries: none before its time, and those of about the same time at once. */
 export class Retries<T> {

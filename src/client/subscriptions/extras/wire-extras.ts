@@ -11,7 +11,7 @@ import type { Member, WireExtras as Port, Registry, Shared, Stage } from '../mem
 import { Acknowledging } from './acknowledging.ts';
 import { beginning } from './beginning.ts';
 import { KeyedView } from './keyed-view.ts';
-import { MemberExtras, startOf } from './member-extras.ts';
+import { extend } from './member-extras.ts';
 
 /** The filter, keys, presence, starts, cursor and inbox of a subscription on the wire. */
 export class WireExtras implements Port {
@@ -72,7 +72,7 @@ export class WireExtras implements Port {
     this.#unheardAfter = undefined;
     if (!since || options.since || options.last || options.cursor) return;
     member.stand(topic, since);
-    member.extend({ MemberExtras, startOf }, this.#wire.registry.runtime, since);
+    extend(member, this.#wire.registry.runtime, since);
   }
 
   toAsked(): Omit<WireSubscription, 'topic'> {
@@ -117,7 +117,7 @@ export class WireExtras implements Port {
     member: Member,
     map: Known<ReceivedPublication>['map'],
   ): readonly ReceivedPublication[] {
-    if (fresh.length > 0) this.#isHeard ||= member.isHeard();
+    if (fresh.length > 0) this.#isHeard ||= member.audience.hears('publication');
     return this.keyed?.shown(fresh, map?.entries) ?? fresh;
   }
 
