@@ -58,7 +58,7 @@ export class Asking {
       this.#feeds.set(key, feed);
       this.plan();
     }
-    feed.hold();
+    feed.holders++;
     return feed;
   }
 
@@ -215,7 +215,7 @@ export class Asking {
     const feed = this.hold(result.topic, {});
     // The client subscribes itself, which replaces the gateway's subscription.
     if (feed.holders > 1 || feed.isAsked) {
-      feed.release();
+      feed.holders--;
       return;
     }
     this.#port.serverMade(feed);

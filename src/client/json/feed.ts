@@ -86,14 +86,6 @@ export class JsonFeed extends Feed<JsonPublication> {
     this.#runtime = runtime;
   }
 
-  hold(): void {
-    this.holders++;
-  }
-
-  release(): void {
-    this.holders--;
-  }
-
   /** No listener to its only holder has heard a publication. */
   unheard(): void {
     this.isInbox &&= this.holders > 1;

@@ -200,7 +200,7 @@ export class JsonClient {
         if (isOver) return;
         isOver = true;
         for (const remove of removers) remove();
-        feed.release();
+        feed.holders--;
         this.#asking.plan();
       },
     };
