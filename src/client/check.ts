@@ -34,7 +34,7 @@ export function checkedFields(fields: readonly Field[], values: Raw): Raw {
 
 function checkedList(field: Field, list: unknown): unknown {
   const { name } = field;
-  if (!Array.isArray(list)) fail(name, 'an array');
+  if (!Array.isArray(list)) fail(name);
   if (name === 'keys' && !(list.length > 0 && list.length <= keysMax)) fail(name, `1 to ${keysMax}`);
   // A hole or null in the list is refused, like a number in place of an object or a text.
   return Array.from(list, (one: unknown) => checkedOne(field, one ?? 0));
@@ -44,7 +44,7 @@ function checkedOne(field: Field, value: unknown): unknown {
   const { name, type, fields } = field;
   if (type === 'filter') return checkedFilter(value);
   if (!fields) return checkedValue(field, value);
-  if (typeof value !== 'object') fail(name, 'an object');
+  if (typeof value !== 'object') fail(name);
   return checkedFields(fields, value as Raw);
 }
 
@@ -55,14 +55,14 @@ function checkedValue({ name, type, max, isText: isOfText, isOptional }: Field, 
       fail(name, `a string of at most ${maxLength} characters`);
     if (name === 'topic') return canonicalTopic(value);
   } else if (max === undefined) {
-    if (typeof value !== 'boolean') fail(name, 'a boolean');
+    if (typeof value !== 'boolean') fail(name);
   } else if (!(Number.isInteger(value) && (value as number) >= 0 && (value as number) <= max))
     fail(name, `an integer from 0 to ${max}`);
   return isOptional ? value || undefined : value;
 }
 
 function checkedTags({ name, fields = [] }: Field, tags: unknown): unknown {
-  const entries = isPlain(tags as object) ? Object.entries(tags as Raw) : fail(name, 'a plain object');
+  const entries = isPlain(tags as object) ? Object.entries(tags as Raw) : fail(name);
   if (entries.length > tagsMax) fail(name, `at most ${tagsMax}`);
   const checked = entries.map((pair) =>
     pair.map((text, i) => checkedValue({ ...(fields[i] as Field), name }, text)),
@@ -70,6 +70,6 @@ function checkedTags({ name, fields = [] }: Field, tags: unknown): unknown {
   return checked.length > 0 ? Object.fromEntries(checked) : undefined;
 }
 
-function fail(name: string, what: string): never {
+function fail(name: string, what = 'of its type'): never {
   throw localError('invalid_request', `${name} must be ${what}`);
 }

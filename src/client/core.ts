@@ -40,9 +40,6 @@ export const refreshing = later(() => import('./connection/token-refresh.ts'));
 
 type Counters = { -readonly [K in keyof ClientStats]: number };
 
-/** Until the first greeting; each publication is checked again when it is sent. */
-const unknownLimits = { frameMaxBytes: unlimited, payloadMaxBytes: unlimited };
-
 /** Builds the parts of a client, implements the port of each, and hands each frame to the part that it is for. */
 export class Core
   implements
@@ -67,8 +64,8 @@ export class Core
   greeting: Greeting | undefined;
   connectedAtMs: number | undefined;
   lastChange: StateChange = { state: 'idle', previous: 'idle', attempts: 0 };
-  /** Those of the latest greeting, until the next one. */
-  limits: Pick<Limits, keyof typeof unknownLimits> = unknownLimits;
+  /** Those of the latest greeting, until the next one. Before it there are none: each publication is checked again. */
+  limits: Partial<Limits> = {};
   readonly #url: string;
   readonly #options: ClientOptions;
   readonly #backoff: Backoff;
@@ -255,7 +252,7 @@ export class Core
 
   /** Throws for a publish that the gateway would refuse, and for a frame for which it would close the connection. */
   #encoded(frame: ClientFrame): Uint8Array {
-    const { payloadMaxBytes, frameMaxBytes } = this.limits;
+    const { payloadMaxBytes = unlimited, frameMaxBytes = unlimited } = this.limits;
     if (frame.kind === 'publish' && frame.payload.bytes.byteLength > payloadMaxBytes)
       throw localError('payload_too_large', `over ${payloadMaxBytes} bytes`);
     const message = protobufCodec.encode(frame);

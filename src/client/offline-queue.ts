@@ -52,7 +52,7 @@ export interface OfflineQueuePort {
  */
 export class OfflineQueue {
   /** To be sent, in the order of the calls. */
-  #waiting: Entry[] = [];
+  readonly #waiting: Entry[] = [];
   /** How many are sent and have no reply. */
   #sent = 0;
   /**
@@ -90,8 +90,7 @@ export class OfflineQueue {
    * Whether a topic that matches may hold a publication of this client with `exceptSelf` whose offset is not known yet.
    */
   isUnsettled(matches: (topic: string) => boolean): boolean {
-    for (const { fields } of this.#unsettled) if (matches(fields.topic)) return true;
-    return false;
+    return [...this.#unsettled].some(({ fields }) => matches(fields.topic));
   }
 
   /** Rejects what `check` refuses. */
@@ -129,10 +128,8 @@ export class OfflineQueue {
 
   /** The client closes: rejects all that wait. */
   rejectAll(error: ClientError): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
     this.#unsettled.clear();
-    for (const { reject } of waiting) reject(error);
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 
   /** 0: there is no connection. */
@@ -173,7 +170,8 @@ export class OfflineQueue {
       const isRefused = error?.code === 'rate_limited';
       if (isLost) entry.lostAtMs ??= sentAtMs;
       if (isRefused || (isLost && !this.#tooLate(entry))) {
-        this.#insert(entry);
+        this.#waiting.push(entry);
+        this.#waiting.sort((a, b) => a.number - b.number);
         if (isLost && exceptSelf) this.#unsettled.add(entry);
       } else this.#settle(entry, ...outcome);
       if (isRefused) {
@@ -198,11 +196,5 @@ export class OfflineQueue {
       entry.resolve(reply);
     }
     if (this.#unsettled.delete(entry)) this.#port.subscriptions.flush();
-  }
-
-  /** Puts it back into the queue, in the order of the calls. */
-  #insert(entry: Entry): void {
-    this.#waiting.push(entry);
-    this.#waiting.sort((a, b) => a.number - b.number);
   }
 }

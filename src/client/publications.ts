@@ -22,7 +22,7 @@ export async function* publications<T>(
   ];
   try {
     while (subscription.state !== 'closed' || waiting.length > 0) {
-      if (!(waiting.length <= max)) throw new RangeError(`over ${max} wait`);
+      if (!(waiting.length <= max)) throw new RangeError(`over ${max}`);
       const next = waiting.shift();
       if (next) yield next;
       else {

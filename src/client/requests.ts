@@ -34,8 +34,7 @@ export function checkedPublish(
     expectedOffset: undefined,
     pipelined: undefined,
   });
-  if (!typePattern.test(fields.type) || isControlName(fields.type))
-    throw localError('invalid_type', `reserved, or not ${typePattern}`);
+  if (!typePattern.test(fields.type) || isControlName(fields.type)) throw localError('invalid_type');
   return fields;
 }
 
@@ -61,7 +60,7 @@ export function checkedSubscribe(
 
 /** The options of a subscription that continues with other keys. Throws `invalid_request`. */
 export function otherKeys<O extends SubscribeOptions>(options: O, wanted: readonly string[]): O {
-  if (!options.keys) throw localError('invalid_request', 'no keys to change');
+  if (!options.keys) throw localError('invalid_request');
   const { keys } = checkedCommand('setKeys', { keys: wanted ?? '' });
   return { ...options, keys, since: undefined, last: undefined, cursor: undefined };
 }

@@ -79,7 +79,7 @@ export class SocketSession {
       // So that nothing is called or reported before the constructor has returned.
       await undefined;
       const own: unknown = typeof token === 'function' ? await token() : token;
-      if (own && typeof own !== 'string') throw new TypeError('no string');
+      if (own && typeof own !== 'string') throw new TypeError();
       this.#token = (own as string) || undefined;
       this.#late = 'timeout';
       if (!this.#over) await this.#open();

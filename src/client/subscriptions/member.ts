@@ -13,7 +13,6 @@ import type { ReceivedPublication } from '../publication.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Timer } from '../timer.ts';
 import type { Acknowledging } from './extras/acknowledging.ts';
-import type { Retries } from './extras/retries.ts';
 import type { Feed, FeedExtras, Known } from './feed.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { StateMap } from './subscription.ts';
@@ -180,6 +179,14 @@ export interface Keyed {
   ): readonly ReceivedPublication[];
 }
 
+/** Subscriptions that are planned to be sent. */
+export interface Planned {
+  add(wire: Shared, delayMs: number): void;
+  has(wire: Shared): boolean;
+  delete(wire: Shared): void;
+  clear(): void;
+}
+
 /** All subscriptions on the wire. */
 export interface Registry {
   readonly byKey: Map<string, Shared>;
@@ -196,7 +203,7 @@ export interface Registry {
   readonly dictionaries: { delete(view: number): unknown };
   readonly isOnline: boolean;
   /** Subscriptions that are sent again later: refused, or not recoverable yet. */
-  retries: Retries<Shared> | undefined;
+  retries: Planned | undefined;
   /** Present from the first inbox on. */
   acknowledging: Acknowledging | undefined;
   newTimer(): Timer;

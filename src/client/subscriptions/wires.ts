@@ -10,11 +10,10 @@ import type { Runtime } from '../runtime.ts';
 import { Timer } from '../timer.ts';
 import { decodeRun } from '../wire/protobuf.ts';
 import type { Acknowledging } from './extras/acknowledging.ts';
-import type { Retries } from './extras/retries.ts';
 import { type Code, extras } from './extras.ts';
 import { subscribeInParts } from './in-parts.ts';
 import type { LocalSubscription } from './local-subscription.ts';
-import type { Audience, Registry, Shared } from './member.ts';
+import type { Audience, Planned, Registry, Shared } from './member.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { Wire } from './wire.ts';
 
@@ -50,7 +49,7 @@ export class Wires implements Registry {
   isOnline = false;
   /** The newest one of each view of this connection. */
   readonly dictionaries = new Map<number, ServerKinds['dictionary']>();
-  retries: Retries<Shared> | undefined;
+  retries: Planned | undefined;
   /** Views to end, with the keys of their subscriptions. */
   readonly #unwanted = new Map<number, string>();
   /** Set after `rate_limited`: until it fires no view is ended. */

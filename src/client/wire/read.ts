@@ -1,10 +1,6 @@
 import type { Raw } from './parse.ts';
 import type { Field } from './tables.ts';
 
-function fail(name: string): never {
-  throw new RangeError(`invalid ${name}`);
-}
-
 /** A message with its defaults, of the types in `frames.ts`. Throws if a value is out of range. */
 export function read(fields: readonly Field[], raw: Raw): Raw {
   const out: Raw = {};
@@ -23,15 +19,15 @@ export function read(fields: readonly Field[], raw: Raw): Raw {
       out[oneOf] ??= payload && { format: payload[0], bytes: payload[1] };
     } else if (inner) {
       if (value) out[name] = read(inner, value as Raw);
-      else if (many === '!') fail(name);
+      else if (many === '!') throw new RangeError();
     } else {
       // The end of a batch; if absent it is one after its beginning.
       const given = type === 'e' ? value || (out['after'] as number) + 1 : value;
-      if ((given as number) > (max as number)) fail(name);
+      if ((given as number) > (max as number)) throw new RangeError();
       out[name] = type === 'm' ? (given ? 'state' : 'stream') : isOptional ? given || undefined : given;
     }
   }
-  if ((out['after'] as number) > (out['upto'] as number)) fail('after');
+  if ((out['after'] as number) > (out['upto'] as number)) throw new RangeError();
   return out;
 }
 

@@ -16,7 +16,7 @@ function faithful(this: unknown, name: string, value: unknown): unknown {
   const original = (this as Record<string, unknown>)[name];
   if (isFaithful(value, original, Array.isArray(this))) return value;
   const what = typeof value === 'number' ? value : kindOf(original);
-  throw new TypeError(name === '' ? `${what}` : `${what}, at ${JSON.stringify(name)}`);
+  throw new TypeError(`${what}, at ${JSON.stringify(name)}`);
 }
 
 /** `original`: before `toJSON`, `value`: after. */

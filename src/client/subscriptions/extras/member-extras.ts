@@ -20,7 +20,7 @@ const topicsPerLook = 16;
 type Topic = Known<ReceivedPublication>;
 
 /** What else a subscription keeps if it is a pattern, has keys, or has a start of its own. */
-export class MemberExtras implements Port {
+class MemberExtras implements Port {
   stage: Stage | undefined;
   readonly wishes = new Map<string, number>();
   readonly inherited = new Map<string, Topic>();
