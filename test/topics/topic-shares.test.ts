@@ -74,7 +74,7 @@ describe('the share of a client of all topics', () => {
   test.each([
     ['short names', '', 'stream', 0, 4],
     ['long names', ':'.padEnd(190, 'x'), 'stream', 0, 3],
-    ['values', '', 'state', 0, 2],
+    ['values', '', 'state', 0, 1],
     ['an engine that keeps as much', '', 'stream', topicBytesOf('0', 'stream'), 2],
   ] as const)(
     'is also one of bytes: of topics with %s it makes less than it may by number',

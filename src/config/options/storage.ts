@@ -93,7 +93,7 @@ export const storageOptions = {
   topicsMaxBytesPerClient: option(
     bytes(KiB, 2 ** 40),
     40 * MiB,
-    'The same by the memory that topics take without their content, 2 to 5 kB each; clients without key or token share as much as one.',
+    'The same by the memory that topics take without their content, 2 to 6 kB each; clients without key or token share as much as one.',
   ),
   messageIdsMaxBytesPerClient: option(
     bytes(KiB, 2 ** 40),
