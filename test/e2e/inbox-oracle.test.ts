@@ -93,7 +93,8 @@ const kinds: Readonly<Record<string, (place: Place) => Promise<Device>>> = {
     };
     await ask(0);
     return {
-      ...{ node, drains: false, had: () => all },
+      // Each further poll acknowledges what came before.
+      ...{ node, drains: false, wasLate: true, had: () => all },
       async until(number) {
         while ((all.at(-1) ?? 0) < number) await ask(20);
       },
