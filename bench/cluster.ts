@@ -112,8 +112,13 @@ async function start(system: System, topicCount: number, chosen: Options, keep: 
   for (let i = 0; hasRedis && i < chosen.listeners; i++) listeners.push(await startNode(loadCore));
   const receivers = keep(startReceivers());
   await receivers.call('open', {
-    ...{ port: reading.port, dialect: subject.dialect, topics: topicNames(topicCount), spread },
-    ...{ connections, messageBytes, probes },
+    port: reading.port,
+    dialect: subject.dialect,
+    topics: topicNames(topicCount),
+    spread,
+    connections,
+    messageBytes,
+    probes,
   });
   await receivers.call('beat', { everyMs: beatEveryMs });
   const pids = [...new Set([reading.worker.pid, publishing.worker.pid]), ...(redis ? [redis.pid] : [])];
@@ -133,7 +138,9 @@ async function measure(running: Running, topicCount: number, chosen: Options): P
   const waited = () => [...pids, loaded.receivers.pid].reduce((sum, pid) => sum + waitSeconds(pid), 0);
   const [before, heardBefore, waitedBefore] = [cpuOf(pids), cpuOf(heardBy), waited()];
   const seen = await trial({
-    ...{ pid: loaded.worker.pid, receivers: loaded.receivers, publish: publishBy(running) },
+    pid: loaded.worker.pid,
+    receivers: loaded.receivers,
+    publish: publishBy(running),
     receiversEach: topicCount > 1 ? connections / topicCount : connections,
     job: { topics: topicNames(topicCount), rate, seconds, bytes },
     warmUpSeconds: leadInSeconds,
@@ -182,8 +189,12 @@ async function measureAll(
     for (const { system, loaded, publishing } of all) {
       say(`${system.name}, ${topicCount} topics: as many as it can`);
       const full = await saturate({
-        ...{ loaded: { ...loaded, ...publishing }, topics, bytes, receiversEach },
-        ...{ firstRate: rate / 2, seconds },
+        loaded: { ...loaded, ...publishing },
+        topics,
+        bytes,
+        receiversEach,
+        firstRate: rate / 2,
+        seconds,
       });
       (seen.get(system) as Seen).most = full.publicationsPerSecond;
     }

@@ -77,8 +77,14 @@ async function measure(
         const tokens = signer && { ...signer, in: 'url' as const, issuedAtSeconds: nowSeconds + round };
         const before = cpuSeconds(worker.pid);
         const opened = await receivers.call('open', {
-          ...{ port, dialect: 'protobuf', messageBytes: 200, topics: [], mayFail: true },
-          ...{ tokens, inFlight, connections: together },
+          port,
+          dialect: 'protobuf',
+          messageBytes: 200,
+          topics: [],
+          mayFail: true,
+          tokens,
+          inFlight,
+          connections: together,
         });
         const cpu = cpuSeconds(worker.pid) - before;
         await receivers.call('close');

@@ -94,7 +94,12 @@ async function window(
   const publishing = spent();
   const taken = await cpuMeasure(worker.pid);
   const opened = await receivers.call('open', {
-    ...{ port, dialect: 'protobuf', messageBytes: bytes, topics, connections, mayFail: true },
+    port,
+    dialect: 'protobuf',
+    messageBytes: bytes,
+    topics,
+    connections,
+    mayFail: true,
   });
   const connecting = taken();
   await receivers.call('close');

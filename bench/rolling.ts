@@ -37,7 +37,12 @@ export default scenario(options, async ({ clients, rate, nodes, drainSeconds, se
   try {
     const seen = await accounted(
       {
-        ...{ transports: ['ws', 'sse', 'poll'], clients, rate, seed, folder, say },
+        transports: ['ws', 'sse', 'poll'],
+        clients,
+        rate,
+        seed,
+        folder,
+        say,
         ports: [balanced.port],
         seconds: nodes * (calmSeconds + drainSeconds + startSeconds),
       },

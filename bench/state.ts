@@ -127,8 +127,15 @@ async function run(chosen: Options, folder: string, say: (line: string) => void)
     (kinds[i % kinds.length] as (typeof kinds)[0])(i, ports),
   );
   const seen: Seen = {
-    ...{ writer, gateways: [], clients: [], problems: [] },
-    ...{ cuts: 0, stalls: 0, kills: 0, values: 0, slowestCalmMs: 0 },
+    writer,
+    gateways: [],
+    clients: [],
+    problems: [],
+    cuts: 0,
+    stalls: 0,
+    kills: 0,
+    values: 0,
+    slowestCalmMs: 0,
   };
   try {
     for (let round = 1; round <= chosen.rounds; round++) {

@@ -40,7 +40,9 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   serveOtherNodes(assembly, site);
   const listeners = await open(assembly, options, () =>
     openListeners({
-      ...{ uws, environment: assembly.environment, serving: assembly.serving },
+      uws,
+      environment: assembly.environment,
+      serving: assembly.serving,
       ports: site?.start ?? config,
       isProxy: assembly.liveAccess.access.isProxy,
       shared: site,

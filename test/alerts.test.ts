@@ -36,7 +36,9 @@ const histogram = (name: string, le: string): Series =>
     ]),
   );
 const slow = (alert: string, severity: Case['severity'], metric: string, summary: string): Case => ({
-  ...{ alert, severity, summary },
+  alert,
+  severity,
+  summary,
   bad: histogram(metric, '1'),
   good: histogram(metric, '0.05'),
 });

@@ -86,8 +86,14 @@ describe('the life of an embedded gateway', () => {
     const unixSocket = join(folder, 'gateway.sock');
     const apiKey = 'of-the-clients-of-the-unix-socket';
     const gateway = createGateway({
-      ...{ ...quiet, apiKeys: [apiKey], tlsCertFile: cert, tlsKeyFile: key, unixSocket },
-      ...{ adminPort: 0, proxyPort: 0, trustedProxies: '127.0.0.2' },
+      ...quiet,
+      apiKeys: [apiKey],
+      tlsCertFile: cert,
+      tlsKeyFile: key,
+      unixSocket,
+      adminPort: 0,
+      proxyPort: 0,
+      trustedProxies: '127.0.0.2',
     });
     onTestFinished(() => gateway.close());
     expect(() => gateway.addresses).toThrow(expect.objectContaining({ code: 'ERR_GATEWAY_STATE' }));

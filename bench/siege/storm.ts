@@ -119,7 +119,10 @@ async function stormOnce(gateway: Gateway, victim: Victim, round: number): Promi
     const storming = Promise.all(
       workers.map((worker, i) =>
         worker.call('storm', {
-          ...{ port: gateway.port, token, inFlight, count: handshakes / attackers },
+          port: gateway.port,
+          token,
+          inFlight,
+          count: handshakes / attackers,
           localAddress: `127.0.${round}.${10 + i}`,
         }),
       ),
@@ -136,8 +139,12 @@ async function stormOnce(gateway: Gateway, victim: Victim, round: number): Promi
     const [pong, publishes] = [await watched, await published];
     await Promise.all(workers.map((worker) => worker.end()));
     return {
-      ...{ seconds, cpuSeconds: cpu, pong, ...publishes },
-      ...{ opened: sum(({ opened }) => opened), refused: sum(({ refused }) => refused) },
+      seconds,
+      cpuSeconds: cpu,
+      pong,
+      ...publishes,
+      opened: sum(({ opened }) => opened),
+      refused: sum(({ refused }) => refused),
       ...(await afterwards(gateway)),
     };
   } finally {

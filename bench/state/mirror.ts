@@ -110,7 +110,9 @@ export class Mirror {
     const known = this.#topics.get(topic);
     if (known?.position.epoch === epoch && !known.isIncomplete) return;
     this.#topics.set(topic, {
-      ...{ position: { epoch, offset }, values: new Map(), page: undefined },
+      position: { epoch, offset },
+      values: new Map(),
+      page: undefined,
       isIncomplete: epoch !== '' && offset > 0,
     });
   }
@@ -156,7 +158,9 @@ export class Mirror {
         this.problems.push(`${topic} began anew without a word`);
       else if (known === undefined) this.problems.push(`${topic} was not announced`);
       known = {
-        ...{ position: { epoch: epoch ?? '', offset: after }, values: new Map(), page: undefined },
+        position: { epoch: epoch ?? '', offset: after },
+        values: new Map(),
+        page: undefined,
         isIncomplete: false,
       };
       this.#topics.set(topic, known);

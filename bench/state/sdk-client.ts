@@ -69,7 +69,9 @@ export class SdkClient extends StalledClient implements StateClient {
     const told = new Map<string, Map<string, number>>();
     const problems: string[] = [];
     const subscription = this.#client.subscribe<{ n: number }>(topic, {
-      ...{ intervalMs, filter: filter as Filter | undefined, keys },
+      intervalMs,
+      filter: filter as Filter | undefined,
+      keys,
     });
     // What an application draws: nothing but what it was told last.
     subscription.on('map', (entries, of) =>
@@ -77,7 +79,8 @@ export class SdkClient extends StalledClient implements StateClient {
     );
     subscription.on('error', ({ code }) => problems.push(code));
     return {
-      ...{ wish, problems },
+      wish,
+      problems,
       get topics() {
         return [...told].filter(([, values]) => values.size > 0).map(([of]) => of);
       },

@@ -76,7 +76,12 @@ export class Writer {
     const expires = !removed && pick < removedShare + expiringShare;
     const pad = 'x'.repeat(this.#random() < fatShare ? 6000 : 200);
     const body = JSON.stringify({
-      ...{ topic, key, tags, type: 'set', messageId: `${this.#runId}-${n}`, data: { n, pad } },
+      topic,
+      key,
+      tags,
+      type: 'set',
+      messageId: `${this.#runId}-${n}`,
+      data: { n, pad },
       ...(removed && { removed }),
       ...(expires && { ttlMs: 100 + Math.floor(this.#random() * (longestTtlMs - 100)) }),
     });

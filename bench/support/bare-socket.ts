@@ -33,7 +33,10 @@ export class BareSocket {
     this.#listener = listener;
     this.#granted = granted;
     this.#socket = connect({
-      ...{ host: '127.0.0.1', port, localAddress, noDelay: true },
+      host: '127.0.0.1',
+      port,
+      localAddress,
+      noDelay: true,
       onread: { buffer: shared, callback: (length) => this.#read(length) },
     });
     this.#socket.write(request);

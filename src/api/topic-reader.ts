@@ -72,7 +72,10 @@ export function topicReader({ broker, namespace, subscribers }: TopicReaderOptio
       return {
         topic: name,
         ...broker.commits.lastPosition(name),
-        ...{ mode, publications: 0, bytes: 0, subscribers: 0 },
+        mode,
+        publications: 0,
+        bytes: 0,
+        subscribers: 0,
       };
     },
 

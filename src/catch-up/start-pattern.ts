@@ -95,7 +95,9 @@ function startAtCursor(
     numbering.seq > seq || (lacksValues && modeOf(name) === 'state');
   const goneSeq = lowest.lacksValues ? 0 : lowest.seq;
   const { cursor: now, ...started } = startAfter(view, had, options, {
-    ...{ own, goneSeq, lacksGone },
+    own,
+    goneSeq,
+    lacksGone,
     isKnown: cursor !== undefined,
   });
   const listed = [
@@ -191,7 +193,10 @@ function startAfter(
       : backlogAfter(view, topic, seq, !isKnown);
   };
   const backlog = new PatternBacklog(broker, view, lost, {
-    ...{ topics, backlogOf, had: isExact ? had.base : lowest, isRounded: !isExact },
+    topics,
+    backlogOf,
+    had: isExact ? had.base : lowest,
+    isRounded: !isExact,
     started: new StartedTopics(view, own),
     exceptions: hasExceptions && isExact ? elsewhere.exceptions(lowest) : undefined,
   });

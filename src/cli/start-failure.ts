@@ -38,8 +38,10 @@ function whereOf({ host, port }: Partial<ListenFault>, config: Config): Where {
     { ...main, port: config.compatPort, portFlag: '--compat-port' },
     { ...main, port: config.proxyPort, portFlag: '--proxy-port' },
     {
-      ...{ host: config.adminHost || config.host, port: config.adminPort },
-      ...{ hostFlag: config.adminHost === '' ? '--host' : '--admin-host', portFlag: '--admin-port' },
+      host: config.adminHost || config.host,
+      port: config.adminPort,
+      hostFlag: config.adminHost === '' ? '--host' : '--admin-host',
+      portFlag: '--admin-port',
     },
   ];
   const at = others.find((each) => each.port === port && each.host === host);

@@ -142,17 +142,26 @@ function panelOf({ kind, title, unit, targets, description, max, steps }: Panel)
     steps: steps.map(([color, value]) => ({ color, value })),
   };
   const custom = {
-    ...{ lineWidth: 1, fillOpacity: kind === 'stacked' ? 30 : 10, showPoints: 'never', spanNulls: false },
+    lineWidth: 1,
+    fillOpacity: kind === 'stacked' ? 30 : 10,
+    showPoints: 'never',
+    spanNulls: false,
     ...(kind === 'stacked' ? { stacking: { mode: 'normal', group: 'A' } } : {}),
   };
   return {
-    ...{ type: isFigure ? 'stat' : 'timeseries', title, description, datasource },
+    type: isFigure ? 'stat' : 'timeseries',
+    title,
+    description,
+    datasource,
     fieldConfig: {
       defaults: { unit, min: 0, max, ...(isFigure ? { thresholds } : { custom }) },
       overrides: [],
     },
     targets: targets.map(({ query: expr, legend: legendFormat }, index) => ({
-      ...{ refId: String.fromCharCode(65 + index), datasource, expr, legendFormat },
+      refId: String.fromCharCode(65 + index),
+      datasource,
+      expr,
+      legendFormat,
     })),
     options: isFigure ? figureOptions : linesOptions,
   };

@@ -57,7 +57,9 @@ export class Endpoint {
     };
     try {
       const request = this.#protocol.request(this.#url, {
-        ...{ method: 'POST', headers, signal },
+        method: 'POST',
+        headers,
+        signal,
         agent: this.#agent,
       });
       const response = await responded(request, pieces);

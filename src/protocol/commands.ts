@@ -71,8 +71,17 @@ export interface Replies {
 }
 
 export const replyKinds: { readonly [K in keyof Replies]: true } = {
-  ...{ connected: true, subscribed: true, unsubscribed: true, published: true, history: true },
-  ...{ presence: true, status: true, refreshed: true, pong: true, result: true, error: true },
+  connected: true,
+  subscribed: true,
+  unsubscribed: true,
+  published: true,
+  history: true,
+  presence: true,
+  status: true,
+  refreshed: true,
+  pong: true,
+  result: true,
+  error: true,
 };
 
 /** Tokens with many claims are long. */

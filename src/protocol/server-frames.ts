@@ -57,8 +57,18 @@ export type ServerFrame = {
 export type Reply = { [K in ServerKind]: { readonly kind: K } & ServerKinds[K] }[ServerKind];
 
 const pushKinds: { readonly [K in keyof Pushes]: true } = {
-  ...{ batch: true, reset: true, snapshot: true, joined: true, left: true, lagging: true, caughtUp: true },
-  ...{ message: true, goingAway: true, tokenExpiring: true, gatewayState: true, dictionary: true },
+  batch: true,
+  reset: true,
+  snapshot: true,
+  joined: true,
+  left: true,
+  lagging: true,
+  caughtUp: true,
+  message: true,
+  goingAway: true,
+  tokenExpiring: true,
+  gatewayState: true,
+  dictionary: true,
 };
 
 const kinds: Readonly<Record<ServerKind, true>> = { ...replyKinds, ...pushKinds };

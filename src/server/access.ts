@@ -97,7 +97,13 @@ export function accessOf(environment: Environment, parts: AccessParts): Access {
     (identity === localIdentity && needsCredentials(credentials));
   const decisions = { credentials, authorize, authorizePublishing, origins, refused, loopbackProblem };
   return {
-    ...{ ...decisions, topicTokens, requestAccess, addressOf, isProxy, requestedHostOf, application },
+    ...decisions,
+    topicTokens,
+    requestAccess,
+    addressOf,
+    isProxy,
+    requestedHostOf,
+    application,
     refusal: (identity) => refusal(identity) ?? (isOut(identity) ? credentialNeeded() : undefined),
   };
 }

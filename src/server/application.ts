@@ -57,7 +57,8 @@ export function createApplication(
       hooks[hook] = { answerer, gate: gateOf(hook), failsOpen: config.hookFailOpen.includes(hook) };
     }
     return hookedApplication({
-      ...{ hooks, handlerOf },
+      hooks,
+      handlerOf,
       isOwn: isCanary,
       payloadMaxBytes: config.payloadMaxBytes,
     });
@@ -106,7 +107,11 @@ function gates({ config, metrics, log, monotonicMs }: Environment): (hook: HookN
     const known = made.get(hook);
     if (known !== undefined) return known;
     const gate = new Gate({
-      ...{ hook, held, monotonicMs, metrics, log },
+      hook,
+      held,
+      monotonicMs,
+      metrics,
+      log,
       get timeoutMs() {
         return hook === 'call' ? config.callTimeoutMs : config.hookTimeoutMs;
       },

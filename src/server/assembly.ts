@@ -83,19 +83,54 @@ export async function assemble(config: Config, options: ServerOptions) {
   const listeners = [options.events, toldEvents].filter((each) => each !== undefined);
   const report = reportTo(listeners, isCanary);
   const sessionStage = createSessions(environment, {
-    ...{ broker, fanout, access, compat, turnBudget, site: shared, report },
+    broker,
+    fanout,
+    access,
+    compat,
+    turnBudget,
+    site: shared,
+    report,
   });
   const { sessions } = sessionStage;
   const httpApi = createHttpApi(environment, {
-    ...{ storage, fanout, sessions, access, compat, revocations, site: shared },
+    storage,
+    fanout,
+    sessions,
+    access,
+    compat,
+    revocations,
+    site: shared,
   });
   const { api, adminApi, limits } = httpApi;
   const serving = createServing(environment, {
-    ...{ api, adminApi, limits, broker, sessionStage, access, canary, compat, otherNodes, turnBudget },
+    api,
+    adminApi,
+    limits,
+    broker,
+    sessionStage,
+    access,
+    canary,
+    compat,
+    otherNodes,
+    turnBudget,
   });
   return {
-    ...{ environment, draining, loopDelays, canary, storage, line, revocations, applicationStage, told },
-    ...{ fanoutLimits, turnBudget, liveAccess, delivery, sessionStage, httpApi, serving },
+    environment,
+    draining,
+    loopDelays,
+    canary,
+    storage,
+    line,
+    revocations,
+    applicationStage,
+    told,
+    fanoutLimits,
+    turnBudget,
+    liveAccess,
+    delivery,
+    sessionStage,
+    httpApi,
+    serving,
   };
 }
 
@@ -105,7 +140,11 @@ function createEnvironment(config: Config, { log = createLog(config) }: ServerOp
   const loopDelays = new RecentDelays(monotonicMs);
   const requestTurn = new RequestTurn(eventLoop);
   const environment: Environment = {
-    ...{ config, log, metrics: createMetrics(), monotonicMs, requestTurn },
+    config,
+    log,
+    metrics: createMetrics(),
+    monotonicMs,
+    requestTurn,
     loopDelayMs: () => loopDelays.longestMs,
     workMs: createWorkClock(),
     arrival: { nowMs: monotonicMs, sinceMs: () => requestTurn.sinceMs },

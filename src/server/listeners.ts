@@ -66,7 +66,9 @@ export async function openListeners(options: ListenersOptions): Promise<Listener
     const { main, certificate } = await openMain(opened, environment, ports.port, isShared);
     const compat = await opened.listenIf('apart', { host, port: ports.compatPort, isShared });
     const admin = await opened.listenIf('admin', {
-      ...{ host: adminHost || host, port: ports.adminPort, isShared },
+      host: adminHost || host,
+      port: ports.adminPort,
+      isShared,
     });
     const proxyPort = isShared
       ? await servePassed(opened, environment, serving, shared)
@@ -145,7 +147,8 @@ async function listenAlone(
   if (config.proxyPort === undefined) return undefined;
   const relay = await openRelay(opened, environment, serving);
   const proxyPort = new ProxyPort({
-    ...{ isProxy, metrics },
+    isProxy,
+    metrics,
     connectionsMax: connectionsMaxOf(config),
     take: (socket) => relay.takeProxied(socket),
     isPassedOn: false,
@@ -185,7 +188,8 @@ async function openRelay(
   // What was accepted before the end is still served.
   opened.atClose(await opened.listenUnixApp(socketPath, 0o600));
   const relay = new SocketRelay({
-    ...{ socketPath, headMaxBytes },
+    socketPath,
+    headMaxBytes,
     connectionsMax: connectionsMaxOf(config),
     hasFiles: () => serving.canRelay(),
     full: () => metrics.connectionsRejectedTotal.inc({ reason: 'too_many_connections' }),

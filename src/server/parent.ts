@@ -93,7 +93,11 @@ async function createParts(config: Config, { log = createLog(config), commandLin
     stuck: (link) => pool.end(link, 'does not read its messages'),
   });
   const pool = new WorkerPool({
-    ...{ commandLine, hub, line, metrics, log },
+    commandLine,
+    hub,
+    line,
+    metrics,
+    log,
     count: config.workers,
     seats: new SharedSeats(createSharedCaps(config, engine.counts, line) ?? new ConnectionCaps(config)),
     passer: listeners.isAny ? passer : undefined,
@@ -126,7 +130,10 @@ async function startWorkers(
   signal?: AbortSignal,
 ): Promise<Supervisor> {
   const supervisor = new Supervisor({
-    ...{ metrics, log, monotonicMs, wait },
+    metrics,
+    log,
+    monotonicMs,
+    wait,
     count: config.workers,
     spawn: (index) => pool.spawn(index, ports),
   });

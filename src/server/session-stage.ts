@@ -101,7 +101,10 @@ export function createSessions(environment: Environment, parts: SessionStagePart
   });
   const { presence, inbox, pageCache } = members;
   return {
-    ...{ sessions, presence, connectionLimits, stateNews },
+    sessions,
+    presence,
+    connectionLimits,
+    stateNews,
     swept: [sessions, subscriber, inbox, pageCache, compat.sessions],
   };
 }
@@ -135,7 +138,15 @@ function createSubscriber(
 ): Subscriber {
   const { authorize, topicTokens, application } = access;
   return new Subscriber({
-    ...{ broker, fanout, authorize, presence, inbox, topicTokens, application, metrics, turnBudget },
+    broker,
+    fanout,
+    authorize,
+    presence,
+    inbox,
+    topicTokens,
+    application,
+    metrics,
+    turnBudget,
     backlogs: createBacklogs(metrics),
     dictionaries: config.compressMinBytes > 0 && config.dictionaryMinBytes > 0,
     conflates: (target) => optionsOf(config, target).conflate,
@@ -160,7 +171,13 @@ function contextOf(
   { presence, pageCache }: Members,
 ): SessionsOptions['context'] {
   return {
-    ...{ broker, fanout, presence, monotonicMs, metrics, turnBudget, report },
+    broker,
+    fanout,
+    presence,
+    monotonicMs,
+    metrics,
+    turnBudget,
+    report,
     catchUp: {
       nowMs: () => broker.nowMs(),
       get pageBytes() {
@@ -183,7 +200,13 @@ function commandsOf(
 ): SessionsOptions['commands'] {
   const { authorize, credentials, refusal, application } = access;
   return {
-    ...{ broker, presence, inbox, authorize, refusal, application, metrics },
+    broker,
+    presence,
+    inbox,
+    authorize,
+    refusal,
+    application,
+    metrics,
     identify: (credential) => credentials.identify(credential),
     payloadMaxBytes: config.payloadMaxBytes,
     answerCall: compat.answerCall,

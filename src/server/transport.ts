@@ -89,7 +89,9 @@ export function createServing(environment: Environment, served: Served): Serving
   const counted = countConnections(environment, access, () => webSockets.count);
   const { httpConnections } = counted;
   const exchanges = {
-    ...{ unread, monotonicMs, requestIds: requestIdsOf(config, access) },
+    unread,
+    monotonicMs,
+    requestIds: requestIdsOf(config, access),
     writeTimeoutMs: config.writeTimeoutSeconds * 1000,
     turn: environment.requestTurn,
     connections: httpConnections,
@@ -134,7 +136,10 @@ export function createServing(environment: Environment, served: Served): Serving
     }
   };
   return {
-    ...{ serve, reload: counted.reload, polls, requests },
+    serve,
+    reload: counted.reload,
+    polls,
+    requests,
     countRelayed: (relayed) => counted.files.countRelayed(relayed),
     canRelay: counted.canRelay,
     corkBeside: (corked) => {
@@ -146,7 +151,10 @@ export function createServing(environment: Environment, served: Served): Serving
 
 function createRates({ workMs, metrics }: Environment, { limits, access }: Served): RequestRates {
   return new RequestRates({
-    ...{ limits, refused: access.refused, workMs, metrics },
+    limits,
+    refused: access.refused,
+    workMs,
+    metrics,
     addressKey: (head) => addressKey(access.addressOf(head)),
   });
 }

@@ -138,7 +138,9 @@ interface SiteParts {
 
 function siteOf(config: Config, { link, engine, start, served }: SiteParts): WorkerSite {
   return {
-    ...{ start, engine, takePassed },
+    start,
+    engine,
+    takePassed,
     caps: new WorkerCaps(link, config),
     events:
       config.hookEvents === ''

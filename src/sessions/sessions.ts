@@ -83,7 +83,8 @@ export class Sessions {
       version: options.version,
       refused: options.refused,
       metrics,
-      ...{ monotonicMs: context.monotonicMs, turnBudget: context.turnBudget },
+      monotonicMs: context.monotonicMs,
+      turnBudget: context.turnBudget,
     });
     this.#runner = new CommandRunner({
       commands: { ...options.commands, subscriber, identities: this.#identities },
@@ -91,7 +92,8 @@ export class Sessions {
       commandsPerSecond,
       waitingMessages,
       pendingCommands,
-      ...{ turnBudget: context.turnBudget, turn: context.turn },
+      turnBudget: context.turnBudget,
+      turn: context.turn,
       arrival: { nowMs: context.monotonicMs, sinceMs: () => context.turn.sinceMs },
       workMs: options.workMs,
       limited: ({ id, identity: { user, apiKey }, peer: { address } }, error) =>

@@ -117,7 +117,11 @@ export class EngineHub {
     member.untold = undefined;
     const { name, epoch, seq, forgottenSeq } = engine;
     return {
-      ...{ name, epoch, seq, forgottenSeq, degraded: this.#degraded },
+      name,
+      epoch,
+      seq,
+      forgottenSeq,
+      degraded: this.#degraded,
       idle: [...engine.numberings(0)],
       acknowledged: [...engine.acknowledged.entries()],
     };
@@ -148,7 +152,11 @@ export class EngineHub {
 
 function storedTopicOf({ epoch, ring, seq, bornAfterSeq, state }: Topic) {
   return {
-    ...{ epoch, offset: ring.newest, seq, bornAfterSeq, evictedSeq: ring.evictedSeq },
+    epoch,
+    offset: ring.newest,
+    seq,
+    bornAfterSeq,
+    evictedSeq: ring.evictedSeq,
     publications: ring.slice(ring.reach),
     state: [...(state?.values() ?? [])],
   };

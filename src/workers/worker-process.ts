@@ -40,7 +40,9 @@ export function isWorker(env: CommandLine['env']): boolean {
 /** The channel to the parent, in a process that is a worker. `gone`: resolves when the parent has ended. */
 export function parentChannel(): { readonly channel: Channel; readonly gone: Promise<void> } {
   const options: SocketConstructorOpts & ConnectOpts = {
-    ...{ fd: channelFd, readable: true, writable: true },
+    fd: channelFd,
+    readable: true,
+    writable: true,
     onread: readsInOneBuffer((bytes) => channel.read(bytes)),
   };
   const socket = new Socket(options);

@@ -60,7 +60,9 @@ test.each([
   ['no credential', async () => '', 404],
 ])('acknowledging with %s has an effect only if it may be of the user', async (_, credential, status) => {
   const { post } = await startApi({
-    ...{ connections: [connection('a')], anonymous: true, tokenSecret },
+    connections: [connection('a')],
+    anonymous: true,
+    tokenSecret,
     keys: [
       'a-key-of-thirty-two-characters-or-more',
       { key: 'another-key-of-thirty-two-characters', topics: ['a'] },

@@ -37,7 +37,9 @@ describe('the directory of sessions', () => {
   ])('ends a page before 10 000 subscriptions: connections with %i and %i', async (first, second, listed) => {
     const all = [first, second, 0].map((size, index) => ({
       id: `s${index}`,
-      ...{ identity: {}, codec: {}, peer: {} },
+      identity: {},
+      codec: {},
+      peer: {},
       views: { size, values: () => Array.from({ length: size }, () => ({ target: 'a', view: { id: 1 } })) },
     }));
     const of = (some: typeof all) => sessionDirectory({ all: () => some } as unknown as Sessions);

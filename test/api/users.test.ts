@@ -15,8 +15,15 @@ async function history({ get }: Api, topic: string) {
 }
 
 const device = (id: string, user: string): ConnectionInfo => ({
-  ...{ id, user, transport: 'websocket', codec: 'json', address: '127.0.0.1' },
-  ...{ connectedAtMs: nowMs, lastSeenAtMs: nowMs, messageCount: 0, subscriptions: [] },
+  id,
+  user,
+  transport: 'websocket',
+  codec: 'json',
+  address: '127.0.0.1',
+  connectedAtMs: nowMs,
+  lastSeenAtMs: nowMs,
+  messageCount: 0,
+  subscriptions: [],
 });
 const connections = [device('s1', 'alice'), device('s2', 'alice'), device('s3', 'bob')];
 

@@ -26,8 +26,11 @@ describe('the log of refusals', () => {
       { door: 'http', code: 'forbidden', address: '192.0.2.1', key: 'backend' },
       { door: 'connect', code: 'token_expired', address: '192.0.2.1', user: 'alice' },
       {
-        ...{ door: 'upgrade', code: 'origin_not_allowed', address: '192.0.2.1' },
-        ...{ origin: 'https://a.example', host: 'b.example' },
+        door: 'upgrade',
+        code: 'origin_not_allowed',
+        address: '192.0.2.1',
+        origin: 'https://a.example',
+        host: 'b.example',
       },
     ]);
     expect(lines[0]?.message).toBe('refused: no scope');

@@ -176,7 +176,11 @@ describe('keys that change', () => {
     const token = await sign(other, { alg: 'ES256' });
     const keys = { revision: 1, find: async () => other.publicKey };
     const verifier = tokenVerifier({
-      ...{ keys, algorithms: ['ES256'], issuer: '', audience: [], clockToleranceMs: 0 },
+      keys,
+      algorithms: ['ES256'],
+      issuer: '',
+      audience: [],
+      clockToleranceMs: 0,
     });
     const late = verifier.verify(token);
     keys.revision++;

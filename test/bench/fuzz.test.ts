@@ -6,7 +6,8 @@ import { startGateway, type TestGateway } from '../support/gateway.ts';
 let gateway: TestGateway;
 beforeAll(async () => {
   gateway = await startGateway({
-    ...{ commandsPerSecond: 1_000_000, httpRequestsPerSecondPerIp: 1_000_000 },
+    commandsPerSecond: 1_000_000,
+    httpRequestsPerSecondPerIp: 1_000_000,
     ...{
       handshakesPerSecondPerIp: 100_000,
       maxConnectionsPerIp: 10_000,

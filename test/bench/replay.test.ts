@@ -150,7 +150,9 @@ describe('the account of a client of a state topic', () => {
     const had = { snapshots: 1, snapshotValues: 1 };
     expect(tallyOf(stateClient, [...begun, ...each(recovered, 3, 4)])).toEqual({ ...had, recovered: 2 });
     expect(tallyOf(stateClient, [...begun, ...each(recovered, 3)])).toEqual({
-      ...{ ...had, recovered: 1, unaccounted: 1 },
+      ...had,
+      recovered: 1,
+      unaccounted: 1,
     });
     const late = [{ kind: start, offset: 2 }, ...each(live, 3, 4), ...begun.slice(1)];
     expect(tallyOf(stateClient, late)).toEqual({ ...had, live: 2, outOfOrder: 1 });

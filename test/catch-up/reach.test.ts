@@ -73,7 +73,10 @@ describe('what a burst has evicted, and a view has still to send', () => {
     };
     const pages = new PageCache({ maxBytes: 65_536, compressMinBytes: 256, metrics: counts.metrics });
     const options = {
-      ...{ nowMs: () => broker.nowMs(), pageBytes: 1000, modeOf: () => 'stream' as const, pages },
+      nowMs: () => broker.nowMs(),
+      pageBytes: 1000,
+      modeOf: () => 'stream' as const,
+      pages,
       metrics: counts.metrics,
     };
     expect(catchUp(receiver, view, new TopicBacklog(feed, epoch, 1), options)).toBe(true);
@@ -85,8 +88,13 @@ describe('what a burst has evicted, and a view has still to send', () => {
 
 describe('a session that joins ahead of such a burst', () => {
   const frame = (view: View, feed: Feed, after: number, upto: number) => ({
-    ...{ view, feed, epoch: feed.epoch, after, upto },
-    ...{ bytes: new Uint8Array(1), publications: upto - after },
+    view,
+    feed,
+    epoch: feed.epoch,
+    after,
+    upto,
+    bytes: new Uint8Array(1),
+    publications: upto - after,
   });
 
   test.each(['a', '*'] as const)('gets nothing twice of %s', async (target) => {

@@ -13,8 +13,15 @@ test('one address is a line', () => {
 
 test('each listener has a line of its own, with the port that it got', () => {
   const flags = {
-    ...{ tlsCertFile: '/c', tlsKeyFile: '/k', unixSocket: '/run/s', adminPort: 0, adminHost: '127.0.0.2' },
-    ...{ compat: ['b'], compatPort: 0, proxyPort: 0, trustedProxies: ['10.0.0.1'] },
+    tlsCertFile: '/c',
+    tlsKeyFile: '/k',
+    unixSocket: '/run/s',
+    adminPort: 0,
+    adminHost: '127.0.0.2',
+    compat: ['b'],
+    compatPort: 0,
+    proxyPort: 0,
+    trustedProxies: ['10.0.0.1'],
   };
   const server = {
     host: '127.0.0.1',

@@ -16,7 +16,10 @@ function compressed(after: number, upto: number): Reply {
 }
 
 const plain = (offset: number): Reply => ({
-  ...{ kind: 'batch', view: 7, after: offset - 1, upto: offset },
+  kind: 'batch',
+  view: 7,
+  after: offset - 1,
+  upto: offset,
   publications: [publication(offset)],
 });
 

@@ -20,7 +20,10 @@ describe.each(['websocket', 'sse', 'poll'] as const)('a grid that scrolls, by %s
   async function gridOf(keys: readonly string[], url = gateway.wsUrl, options: ClientOptions = {}) {
     const client = ofTest(
       new SluiceClient(url, {
-        ...{ WebSocket, transports: [transport], reconnect: { delaysMs: [20] }, ...options },
+        WebSocket,
+        transports: [transport],
+        reconnect: { delaysMs: [20] },
+        ...options,
       }),
     );
     client.onError(() => undefined);

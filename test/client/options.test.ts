@@ -15,9 +15,18 @@ function harness(name: keyof typeof clients, more: object = {}) {
   const runtime = new FakeRuntime();
   const { sockets, Recorded } = recordedSockets();
   const none = {
-    ...{ token: null, reconnect: null, maxReconnectAttempts: null, jitter: null, transports: null },
-    ...{ enableWebSocket: null, fallbackPollingInterval: null, heartbeat: null, offlineQueue: null },
-    ...{ commandTimeoutMs: null, connectTimeoutMs: null, clientName: null },
+    token: null,
+    reconnect: null,
+    maxReconnectAttempts: null,
+    jitter: null,
+    transports: null,
+    enableWebSocket: null,
+    fallbackPollingInterval: null,
+    heartbeat: null,
+    offlineQueue: null,
+    commandTimeoutMs: null,
+    connectTimeoutMs: null,
+    clientName: null,
     ...{
       worker: null,
       tabs: null,

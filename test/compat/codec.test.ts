@@ -81,7 +81,13 @@ describe('a codec of an older system', () => {
 
   test('names what is lost', () => {
     const frame: ServerFrame = {
-      ...{ kind: 'caughtUp', id: 0, view: 1, topic: 'market:X', epoch: 'e', offset: 7, recovered: false },
+      kind: 'caughtUp',
+      id: 0,
+      view: 1,
+      topic: 'market:X',
+      epoch: 'e',
+      offset: 7,
+      recovered: false,
       missing: { after: 3, upto: 7 },
     };
     expect(JSON.parse(text(market.encodeServerFrame(frame)))).toEqual({

@@ -177,7 +177,9 @@ describe('the five systems on one gateway', () => {
     expect(await client.call({ type: 'status' })).toMatchObject({ session: expect.any(String) });
     // Old names, beside its own.
     expect(await client.call({ type: 'stats' })).toMatchObject({
-      ...{ type: 'stats', id: 3, data: {} },
+      type: 'stats',
+      id: 3,
+      data: {},
       timestamp: expect.stringMatching(/Z$/),
     });
     const plain = await gateway.open('eve');

@@ -23,9 +23,16 @@ const gateways: TestGateway[] = [];
 
 const flags = (port: number) => ({
   port,
-  ...{ engine: 'redis', redis: redis.url, drainSeconds: 1, apiKeys: [apiKey], anonymous: true },
-  ...{ trustedProxies: ['127.0.0.1'], handshakesPerSecondPerIp: 10_000, connectionsMaxPerIp: 5000 },
-  ...{ commandsPerSecond: 10_000, httpConnectionsPerSecondPerIp: 10_000 },
+  engine: 'redis',
+  redis: redis.url,
+  drainSeconds: 1,
+  apiKeys: [apiKey],
+  anonymous: true,
+  trustedProxies: ['127.0.0.1'],
+  handshakesPerSecondPerIp: 10_000,
+  connectionsMaxPerIp: 5000,
+  commandsPerSecond: 10_000,
+  httpConnectionsPerSecondPerIp: 10_000,
 });
 
 /** What the page says of this balancer, with the addresses of this test, and gateways in turn. */

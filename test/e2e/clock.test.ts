@@ -40,8 +40,11 @@ describe.each([
   it('nothing ages, expires or is forgotten, and readers are told the time that it shows', async () => {
     const dataDir = newFolder();
     gateway = await gatewayOfTest({
-      ...{ engine, dataDir, topicHistoryMaxAgeSeconds: 600 },
-      ...{ apiKeys: [apiKey], tokenSecret },
+      engine,
+      dataDir,
+      topicHistoryMaxAgeSeconds: 600,
+      apiKeys: [apiKey],
+      tokenSecret,
     });
     const first = { topic: 't', data: 1, messageId: 'm', ttlMs: 600_000 };
     expect(await publish(first)).toMatchObject({ offset: 1 });

@@ -108,7 +108,10 @@ test('events that were dropped are made up for by a resync of what is occupied, 
   hooks.reset();
   hooks.answer = () => 503;
   const small = await startGateway({
-    ...{ hookEvents: hooks.url, hookSecret, eventQueueMaxBytes: 65_536, subscriptionsPerSession: 2000 },
+    hookEvents: hooks.url,
+    hookSecret,
+    eventQueueMaxBytes: 65_536,
+    subscriptionsPerSession: 2000,
     commandsPerSecond: 10_000,
   });
   onTestFinished(() => small.close());

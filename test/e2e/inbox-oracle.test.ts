@@ -54,7 +54,10 @@ const kinds: Readonly<Record<string, (place: Place) => Promise<Device>>> = {
         .publications(view)
         .map(({ payload }) => numberOf({ data: JSON.parse(Buffer.from(payload.bytes).toString()) }));
     return {
-      ...{ node, drains: false, wasLate, had },
+      node,
+      drains: false,
+      wasLate,
+      had,
       until: (number) => client.until(isAtLeast(had, number)),
       async acknowledge(upto) {
         const { offset } = client.publications(view).find((_, i) => had()[i] === upto) as { offset: number };
@@ -68,7 +71,9 @@ const kinds: Readonly<Record<string, (place: Place) => Promise<Device>>> = {
     const client = await JsonClient.open(`${gateway.url.replace('http', 'ws')}/ws?token=${token}`);
     const had = () => client.publications(topic).map(numberOf);
     return {
-      ...{ node, drains: true, had },
+      node,
+      drains: true,
+      had,
       until: (number) => client.until(isAtLeast(had, number)),
       acknowledge: async () => 0,
       leave: () => client.socket.terminate(),
@@ -94,7 +99,10 @@ const kinds: Readonly<Record<string, (place: Place) => Promise<Device>>> = {
     await ask(0);
     return {
       // Each further poll acknowledges what came before.
-      ...{ node, drains: false, wasLate: true, had: () => all },
+      node,
+      drains: false,
+      wasLate: true,
+      had: () => all,
       async until(number) {
         while ((all.at(-1) ?? 0) < number) await ask(20);
       },
@@ -108,7 +116,9 @@ const kinds: Readonly<Record<string, (place: Place) => Promise<Device>>> = {
     await once(client.socket, 'open');
     const had = () => client.frames.filter(({ type }) => type === 'notification').map(numberOf);
     return {
-      ...{ node, drains: true, had },
+      node,
+      drains: true,
+      had,
       until: (number) => client.until(isAtLeast(had, number)),
       acknowledge: async () => 0,
       leave: () => client.socket.terminate(),
@@ -132,7 +142,9 @@ async function streamAt({ gateway, node, topic, token }: Place, acks: boolean): 
   const client = await SseClient.open({ port: gateway.port, path: `/sse?acks=${acks}&token=${token}` });
   const had = () => client.publications.map(numberOf);
   return {
-    ...{ node, drains: !acks, had },
+    node,
+    drains: !acks,
+    had,
     until: (number) => client.until(isAtLeast(had, number)),
     async acknowledge(upto) {
       if (!acks) return 0;

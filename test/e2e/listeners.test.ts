@@ -36,9 +36,14 @@ let wss: string;
 beforeAll(async () => {
   install('one');
   gateway = await startGateway({
-    ...{ tlsCertFile: live.cert, tlsKeyFile: live.key },
-    ...{ unixSocket: socketPath, unixMode: '600', adminPort: 0, trustedProxies: ['127.0.0.2'] },
-    ...{ apiKeys: [key], anonymous: true },
+    tlsCertFile: live.cert,
+    tlsKeyFile: live.key,
+    unixSocket: socketPath,
+    unixMode: '600',
+    adminPort: 0,
+    trustedProxies: ['127.0.0.2'],
+    apiKeys: [key],
+    anonymous: true,
   });
   https = `https://127.0.0.1:${gateway.port}`;
   wss = `wss://127.0.0.1:${gateway.port}/ws`;

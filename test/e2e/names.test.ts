@@ -12,8 +12,10 @@ import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 const names = ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', 'length'];
 
 const gateway = gatewayOfFile({
-  ...{ apiKeys: [apiKey], tokenSecret },
-  ...{ handshakesPerSecondPerIp: 10_000, httpConnectionsPerSecondPerIp: 10_000 },
+  apiKeys: [apiKey],
+  tokenSecret,
+  handshakesPerSecondPerIp: 10_000,
+  httpConnectionsPerSecondPerIp: 10_000,
 });
 const authorization = `Bearer ${apiKey}`;
 

@@ -10,8 +10,11 @@ import { newFile } from '../support/temporary.ts';
 
 const gateway = gatewayOfFile(
   {
-    ...{ connectionsMaxPerIp: 50, handshakesPerSecondPerIp: 60, httpConnectionsPerSecondPerIp: 10_000 },
-    ...{ requestsMaxBytesPerClient: '1MiB', bodyMaxBytes: '1MiB' },
+    connectionsMaxPerIp: 50,
+    handshakesPerSecondPerIp: 60,
+    httpConnectionsPerSecondPerIp: 10_000,
+    requestsMaxBytesPerClient: '1MiB',
+    bodyMaxBytes: '1MiB',
   },
   newFile('sluice.yaml', 'namespaces: { state: { mode: state } }\n'),
 );

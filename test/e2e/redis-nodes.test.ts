@@ -19,8 +19,13 @@ beforeAll(async () => {
   redis = await startRedis();
   const open = () =>
     startGateway({
-      ...{ engine: 'redis', redis: redis.url, redisNodeTimeoutMs: nodeTimeoutMs, redisTimeoutMs },
-      ...{ apiKeys: [apiKey], tokenSecret, connectionsMaxPerUser: userCap },
+      engine: 'redis',
+      redis: redis.url,
+      redisNodeTimeoutMs: nodeTimeoutMs,
+      redisTimeoutMs,
+      apiKeys: [apiKey],
+      tokenSecret,
+      connectionsMaxPerUser: userCap,
     });
   const started = GatewayProcess.start(
     ...['--port', '0', '--workers', '2', '--engine', 'redis', '--redis', redis.url],

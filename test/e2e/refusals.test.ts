@@ -147,7 +147,10 @@ describe('a gateway without credentials', () => {
 describe('a client that meets a limit', () => {
   it('has a line in the log that names it and the limit, wherever it asks', async () => {
     await start({
-      ...{ tokenSecret, connectionsMaxPerUser: 1, commandsPerSecond: 1, httpRequestsPerSecondPerUser: 1 },
+      tokenSecret,
+      connectionsMaxPerUser: 1,
+      commandsPerSecond: 1,
+      httpRequestsPerSecondPerUser: 1,
     });
     const token = await signToken({ sub: 'alice', topics: [{ pattern: '*', allow: ['subscribe'] }] });
     const client = await JsonClient.open(`ws://127.0.0.1:${server.port}/ws?token=${token}`);

@@ -7,7 +7,9 @@ import { makeWorld, viewOptions } from './fixtures.ts';
 
 const user = (name: string): Payer => ({ account: `user ${name}`, isVerified: true });
 const session = (name: string, address = `address ${name}`): Payer => ({
-  ...{ account: `session ${name}`, isVerified: false, address },
+  account: `session ${name}`,
+  isVerified: false,
+  address,
 });
 const only = (room: string) => compileFilter({ op: 'eq', tag: 'room', value: room });
 

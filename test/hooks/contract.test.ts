@@ -10,8 +10,14 @@ let asked: unknown[] = [];
 
 const hookNames = ['connect', 'subscribe', 'publish', 'call'] as const;
 const options = {
-  ...{ port: 0, logLevel: 'silent', canary: false, shutdownGraceSeconds: 1 },
-  ...{ tokenSecret, anonymous: true, hookTimeoutMs: 60_000, callTimeoutMs: 60_000 },
+  port: 0,
+  logLevel: 'silent',
+  canary: false,
+  shutdownGraceSeconds: 1,
+  tokenSecret,
+  anonymous: true,
+  hookTimeoutMs: 60_000,
+  callTimeoutMs: 60_000,
 } as const;
 
 /** What a question says besides which hook it is, and besides what differs from client to client. */

@@ -73,8 +73,13 @@ describe('the events that one application takes', () => {
           return Buffer.alloc(0);
         },
       },
-      ...{ gateway: 'g', group: 'g', queueMaxBytes: 1000, timeoutMs: 1000, monotonicMs: () => 0 },
-      ...{ metrics: createMetrics(), log: { warn: () => undefined } },
+      gateway: 'g',
+      group: 'g',
+      queueMaxBytes: 1000,
+      timeoutMs: 1000,
+      monotonicMs: () => 0,
+      metrics: createMetrics(),
+      log: { warn: () => undefined },
     });
     onTestFinished(() => events.close(0));
     events.start();
@@ -131,8 +136,13 @@ test('an application that fails while the gateway ends is asked again after a pa
         throw new Error('not now');
       },
     },
-    ...{ gateway: 'g', group: 'g', queueMaxBytes: 1000, timeoutMs: 1000, monotonicMs: () => 0 },
-    ...{ metrics: createMetrics(), log: { warn: () => undefined } },
+    gateway: 'g',
+    group: 'g',
+    queueMaxBytes: 1000,
+    timeoutMs: 1000,
+    monotonicMs: () => 0,
+    metrics: createMetrics(),
+    log: { warn: () => undefined },
   });
   await events.close(200);
   expect(attempts).toBeLessThan(10);

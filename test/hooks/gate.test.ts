@@ -26,7 +26,11 @@ function makeGate(options: GateOfTest = {}) {
   const counts = new RecordedMetrics();
   const held = new HeldBytes({ perPayer, total: 1e9 });
   const gate = new Gate({
-    ...{ hook: 'call', timeoutMs, concurrency, held, metrics: counts.metrics },
+    hook: 'call',
+    timeoutMs,
+    concurrency,
+    held,
+    metrics: counts.metrics,
     monotonicMs,
     log: { warn: (fields: unknown) => logged.push(fields) },
   });

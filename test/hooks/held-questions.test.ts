@@ -15,7 +15,11 @@ const asker = {
 
 function makeGate(hook: HookName, held = new HeldBytes({ perPayer: 1e9, total: 1e9 })): Gate {
   return new Gate({
-    ...{ hook, held, timeoutMs: 60_000, concurrency: 64, metrics: new RecordedMetrics().metrics },
+    hook,
+    held,
+    timeoutMs: 60_000,
+    concurrency: 64,
+    metrics: new RecordedMetrics().metrics,
     monotonicMs: () => performance.now(),
     log: { warn: () => undefined },
   });
@@ -23,7 +27,10 @@ function makeGate(hook: HookName, held = new HeldBytes({ perPayer: 1e9, total: 1
 
 function application(more: Partial<HookedOptions>) {
   return hookedApplication({
-    ...{ hooks: {}, handlerOf: () => undefined, payloadMaxBytes: 100, ...more },
+    hooks: {},
+    handlerOf: () => undefined,
+    payloadMaxBytes: 100,
+    ...more,
     isOwn: () => false,
   });
 }

@@ -17,10 +17,17 @@ beforeAll(async () => {
   hooks = await HookServer.start();
   const { url } = hooks;
   gateway = await startGateway({
-    ...{ hookConnect: url, hookSubscribe: url, hookPublish: url, hookCall: url },
-    ...{ hookSecret, hookHeaders: 'cookie', tokenSecret, apiKeys: [apiKey] },
+    hookConnect: url,
+    hookSubscribe: url,
+    hookPublish: url,
+    hookCall: url,
+    hookSecret,
+    hookHeaders: 'cookie',
+    tokenSecret,
+    apiKeys: [apiKey],
     // No question is given up here, however long the machine takes.
-    ...{ hookTimeoutMs: 60_000, callTimeoutMs: 60_000 },
+    hookTimeoutMs: 60_000,
+    callTimeoutMs: 60_000,
   });
   token = await signToken({ sub: 'alice', topics });
 });
@@ -336,8 +343,10 @@ describe('a client that goes', () => {
     const asked = request(gateway.url + path, {
       method,
       headers: {
-        ...{ authorization: `Bearer ${token}`, 'sec-websocket-version': '13' },
-        ...{ 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==', ...headers },
+        authorization: `Bearer ${token}`,
+        'sec-websocket-version': '13',
+        'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+        ...headers,
       },
     });
     asked.on('error', () => undefined);
@@ -400,7 +409,8 @@ describe('a call', () => {
     const impatient = await startGateway({ hookCall: hooks.url, hookSecret, callTimeoutMs: 100 });
     const client = await JsonClient.open(impatient.wsUrl);
     expect(await client.call({ type: 'call', method: 'slow' })).toMatchObject({
-      ...{ type: 'error', code: 'application_unavailable' },
+      type: 'error',
+      code: 'application_unavailable',
     });
     await client.close();
     await impatient.close();

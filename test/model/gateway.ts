@@ -193,7 +193,10 @@ export class Gateway {
     this.#identity = { ...localIdentity, ...(options.hasInbox === true && { user: 'u' }) };
     const inbox = new Inbox({ broker: this.broker, fanout, isOn: (topic) => topic === 'b' });
     const presence = new Presence({
-      ...{ fanout, isOn: () => false, nowMs: clock, metrics },
+      fanout,
+      isOn: () => false,
+      nowMs: clock,
+      metrics,
       held: new HeldBytes({ perPayer: 0, total: 0 }),
     });
     const many = Number.MAX_SAFE_INTEGER;

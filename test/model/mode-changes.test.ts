@@ -177,7 +177,9 @@ class Life {
     for (let i = 0; i < count; i++) {
       const n = this.published.length;
       const [outcome] = await this.gateway.publish(topic, {
-        ...{ key, payload: json(n), ...(removed && { removed }) },
+        key,
+        payload: json(n),
+        ...(removed && { removed }),
       });
       if (outcome?.ok !== true) throw new Error('not published');
       const { epoch, offset } = outcome;

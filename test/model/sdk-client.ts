@@ -233,7 +233,10 @@ export class SdkClient implements ModelClient, Way {
     // Some are painted once per frame.
     const deliver = this.tab !== undefined && this.#made++ % 3 === 0 ? 'frame' : undefined;
     const options: PageSubscribeOptions = {
-      ...{ intervalMs, conflate, keys, deliver },
+      intervalMs,
+      conflate,
+      keys,
+      deliver,
       filter: filter === undefined ? undefined : filters[filter]?.filter,
       ...start,
     };

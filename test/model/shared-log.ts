@@ -132,16 +132,25 @@ export class SharedLog {
       this.#byMessageId.set(`${name} ${messageId}`, { epoch, offset: commit.offset });
     this.#options.committed(name, epoch, [publicationOf(commit)]);
     this.changes.push((node) => ({
-      ...{ kind: 'appended', epoch, publication: publicationOf(commit, publishedAtMs) },
-      ...{ isOwn: node === by, idsUntilMs: 0 },
+      kind: 'appended',
+      epoch,
+      publication: publicationOf(commit, publishedAtMs),
+      isOwn: node === by,
+      idsUntilMs: 0,
     }));
     return { ok: true, epoch, offset: commit.offset, duplicate: false };
   }
 
   #begin(name: string): LogTopic {
     const topic = {
-      ...{ epoch: randomUUID(), bornAfterSeq: this.#forgottenSeq, offset: 0, seq: 0 },
-      ...{ idleAtSeq: undefined, evictedSeq: 0, kept: [], values: new Map() },
+      epoch: randomUUID(),
+      bornAfterSeq: this.#forgottenSeq,
+      offset: 0,
+      seq: 0,
+      idleAtSeq: undefined,
+      evictedSeq: 0,
+      kept: [],
+      values: new Map(),
     };
     this.#topics.set(name, topic);
     return topic;

@@ -101,7 +101,9 @@ export class Streams {
     const start = startOf(asked);
     const connection = new SseConnection(
       {
-        ...{ sink: this.#sse, cursors: this.#cursors, backpressureMaxBytes },
+        sink: this.#sse,
+        cursors: this.#cursors,
+        backpressureMaxBytes,
         sentBytes: metrics.sentBytesTotal,
         monotonicMs: loop.nowMs,
         suspect: (each) => this.#suspect(each),
@@ -158,7 +160,9 @@ export class Streams {
       acknowledges: 'by receipt',
       subscriptions: start.subscriptionsKey,
       formerSession: former || undefined,
-      ...{ backpressureMaxBytes, responseMaxBytes: 4 * backpressureMaxBytes, unread: this.#unread },
+      backpressureMaxBytes,
+      responseMaxBytes: 4 * backpressureMaxBytes,
+      unread: this.#unread,
       sentBytes: metrics.sentBytesTotal,
       monotonicMs: loop.nowMs,
     });

@@ -23,9 +23,16 @@ async function publisherTo(server: Server, nowMs: () => number) {
       (body) =>
         new Promise((resolve, reject) => {
           queue.add({
-            ...{ method: 'POST', path: '/api/publish', order: 'a', body: Buffer.from(body) },
-            ...{ expiresAtMs: 1e9, hidesDuplicate: true, isUnsure: false, isSettled: false },
-            ...{ resolve, reject },
+            method: 'POST',
+            path: '/api/publish',
+            order: 'a',
+            body: Buffer.from(body),
+            expiresAtMs: 1e9,
+            hidesDuplicate: true,
+            isUnsure: false,
+            isSettled: false,
+            resolve,
+            reject,
           });
         }),
     );
@@ -56,9 +63,16 @@ test.each([
   const delivery = new Delivery(queue, new GatewayConnection(settings.url), settings, () => clock.nowMs);
   const rejected = new Promise((_, reject) => {
     queue.add({
-      ...{ method: 'POST', path: '/api/publish', order: 'a', body: Buffer.from('{}') },
-      ...{ expiresAtMs: 300, hidesDuplicate: true, isUnsure: false, isSettled: false },
-      ...{ resolve: () => reject(new Error('published')), reject },
+      method: 'POST',
+      path: '/api/publish',
+      order: 'a',
+      body: Buffer.from('{}'),
+      expiresAtMs: 300,
+      hidesDuplicate: true,
+      isUnsure: false,
+      isSettled: false,
+      resolve: () => reject(new Error('published')),
+      reject,
     });
   });
   delivery.start();

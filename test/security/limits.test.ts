@@ -23,9 +23,17 @@ let addresses = 0;
 
 beforeAll(async () => {
   gateway = await startGateway({
-    ...{ tokenSecret, apiKeys: [apiKey], handshakesPerSecondPerIp: 1000, payloadMaxBytes },
-    ...{ connectionsMax, connectionsMaxPerIp, connectionsMaxPerUser, subscriptionsPerSession, viewsPerTopic },
-    ...{ messageIdsMaxBytesPerClient: messageIds * 64, topicsMax: 1 + topicsOfUser + newTopics },
+    tokenSecret,
+    apiKeys: [apiKey],
+    handshakesPerSecondPerIp: 1000,
+    payloadMaxBytes,
+    connectionsMax,
+    connectionsMaxPerIp,
+    connectionsMaxPerUser,
+    subscriptionsPerSession,
+    viewsPerTopic,
+    messageIdsMaxBytesPerClient: messageIds * 64,
+    topicsMax: 1 + topicsOfUser + newTopics,
     topicsMaxPerClient: topicsOfUser,
   });
   expect(await publish({ topic: 'known', data: 0 })).toBeUndefined();

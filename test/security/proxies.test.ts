@@ -29,8 +29,14 @@ beforeAll(async () => {
   const unixSocket = join(folder, 'gateway.sock');
   const config = loadConfig({
     flags: {
-      ...{ port: 0, canary: false, shutdownGraceSeconds: 1, apiKeys: [apiKey], anonymous: true },
-      ...{ unixSocket, trustedProxies: ['127.0.0.1'], proxyPort: 0 },
+      port: 0,
+      canary: false,
+      shutdownGraceSeconds: 1,
+      apiKeys: [apiKey],
+      anonymous: true,
+      unixSocket,
+      trustedProxies: ['127.0.0.1'],
+      proxyPort: 0,
     },
   });
   server = await startServer(config, {
@@ -213,7 +219,9 @@ test('a peer that resets its connection has no address, and is not taken for one
 test('a peer that is no trusted proxy can’t claim another host', async () => {
   const headers = { 'x-forwarded-host': 'dash.example', 'x-forwarded-proto': 'https' };
   const socket = new WebSocket(`ws://127.0.0.1:${server.port}/ws`, {
-    ...{ headers, origin: 'https://dash.example', localAddress: '127.0.0.7' },
+    headers,
+    origin: 'https://dash.example',
+    localAddress: '127.0.0.7',
   });
   const status = await new Promise((resolve) => {
     socket.once('unexpected-response', (request, response) => {

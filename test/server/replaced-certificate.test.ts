@@ -19,7 +19,10 @@ function replacedBy(listen: () => Promise<void>) {
     return { port: 1, stop: () => void listening.splice(listening.indexOf(name), 1) };
   };
   const certificate = new ReplacedCertificate({
-    ...{ files, stamp: stampOf(files), checked: checkCertificate(files), listening: listener('old') },
+    files,
+    stamp: stampOf(files),
+    checked: checkCertificate(files),
+    listening: listener('old'),
     monotonicMs: () => clock.nowMs,
     log: {
       info: () => undefined,

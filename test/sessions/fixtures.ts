@@ -177,7 +177,10 @@ export async function makeGateway(options: GatewayOptions = {}) {
   );
   const presenceHeld = new HeldBytes(options.presence ?? { perPayer: 1e9, total: 1e9 });
   const presence = new Presence({
-    ...{ fanout, isOn: (topic) => !topic.startsWith('closed'), nowMs: monotonicMs, metrics },
+    fanout,
+    isOn: (topic) => !topic.startsWith('closed'),
+    nowMs: monotonicMs,
+    metrics,
     held: presenceHeld,
   });
   const pendingCommands = new HeldBytes(options.pendingCommands ?? { perPayer: 1e9, total: 1e9 });

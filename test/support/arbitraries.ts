@@ -59,7 +59,9 @@ const values: Readonly<Record<string, Arbitrary<unknown>>> = {
 
 /** Messages whose fields depend on each other. */
 const messages: Readonly<Record<string, (fields: readonly Field[]) => Arbitrary<object>>> = {
-  ...{ publication: () => publication, filter: () => filter, range: () => range },
+  publication: () => publication,
+  filter: () => filter,
+  range: () => range,
   result: (fields) =>
     fc.oneof(
       messageOf(fields.filter(({ name }) => name !== 'error')),

@@ -41,7 +41,9 @@ export async function startGateway(
     fetch(url + path, { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
   return {
     ...server,
-    ...{ url, wsUrl: `ws://127.0.0.1:${server.port}/ws`, post },
+    url,
+    wsUrl: `ws://127.0.0.1:${server.port}/ws`,
+    post,
     async publish(what, headers) {
       const path = Array.isArray(what) ? '/api/publish/batch' : '/api/publish';
       const answer = await post(path, JSON.stringify(what), headers);

@@ -122,7 +122,9 @@ export async function startRedisWithSentinel({
     await setTimeout(50);
   const servers = [master, replica, sentinel];
   return {
-    ...{ urls: [urlOf(sentinel.port, tls)], servers, master },
+    urls: [urlOf(sentinel.port, tls)],
+    servers,
+    master,
     failOver: async () => {
       await master.kill();
       const masterPort = () => askIt(sentinel, 'SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'main').split('\n')[1];

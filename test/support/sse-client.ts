@@ -99,7 +99,11 @@ export class SseClient {
     return new Promise((resolve, reject) => {
       const sent = request(
         {
-          ...{ host: '127.0.0.1', port, path, method, agent: false },
+          host: '127.0.0.1',
+          port,
+          path,
+          method,
+          agent: false,
           headers: { accept: 'text/event-stream', ...more, ...headers },
           ...(localAddress !== undefined && { localAddress }),
         },

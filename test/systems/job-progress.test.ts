@@ -114,7 +114,9 @@ test('E3: who polls sees what a backend published in the words of before, and ha
   await expect(report('37', { progress: 50 })).rejects.toThrow('409');
   await tell('job_error', { error: 'disk full', timestamp: '2026-01-02T03:04:05Z' });
   expect((await poll('37')).body).toMatchObject({
-    ...{ status: 'error', error: 'disk full', ended: true },
+    status: 'error',
+    error: 'disk full',
+    ended: true,
     timestamp: '2026-01-02T03:04:05Z',
   });
   await tell('news', { about: 'something else' });

@@ -57,8 +57,13 @@ class RetainingEngine implements Engine {
       const { epoch, offset } = this.kept.get(fields.topic) ?? { epoch: 'new', offset: 0 };
       const publication = new StoredPublication(fields, offset + 1, ++this.#seq, publishedAtMs, acceptedAtMs);
       this.kept.set(fields.topic, {
-        ...{ epoch, offset: offset + 1, seq: this.#seq, bornAfterSeq: 0, evictedSeq: 0 },
-        ...{ publications: [publication], state: [] },
+        epoch,
+        offset: offset + 1,
+        seq: this.#seq,
+        bornAfterSeq: 0,
+        evictedSeq: 0,
+        publications: [publication],
+        state: [],
       });
       this.#feed?.appended(fields.topic, epoch, [publication]);
       return { ok: true, epoch, offset: offset + 1, duplicate: false };

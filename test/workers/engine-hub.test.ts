@@ -16,7 +16,10 @@ async function withSilentWorker() {
   const stuck: unknown[] = [];
   const topic = { ...ring, ttlMs: undefined };
   const parent = await makeParent({
-    ...{ engine, topic, isState: () => false, nowMs },
+    engine,
+    topic,
+    isState: () => false,
+    nowMs,
     stuck: (link) => stuck.push(link),
   });
   const silent = new Link<EngineCalls, EngineNews>(new Channel(duplexPair()[0]));

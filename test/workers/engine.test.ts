@@ -144,7 +144,12 @@ describe('workers of one parent', () => {
     const { first, parent } = await twoWorkers();
     await first.worker.append([request('a'), request('a'), request('a')]);
     const stored = {
-      ...{ epoch: 'new', offset: 3, seq: 3, bornAfterSeq: 0, evictedSeq: 0, state: [] },
+      epoch: 'new',
+      offset: 3,
+      seq: 3,
+      bornAfterSeq: 0,
+      evictedSeq: 0,
+      state: [],
       publications: [...(parent.broker.find('a')?.ring.slice(0) ?? [])],
     };
     const reset = vi.spyOn(first.feed, 'reset');

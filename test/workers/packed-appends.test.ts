@@ -16,9 +16,16 @@ const requests: readonly AppendRequest[] = [
   {
     ...times,
     fields: publishOf({
-      ...{ topic: 'jobs', type: 'job_progress', payload, key: 'k', messageId: '\ud800 é', except: 's1' },
+      topic: 'jobs',
+      type: 'job_progress',
+      payload,
+      key: 'k',
+      messageId: '\ud800 é',
+      except: 's1',
       tags: JSON.parse('{"__proto__":"a tag","level":"info"}') as Record<string, string>,
-      ...{ ttlMs: 1000, timestampMs: -0.5, removed: true },
+      ttlMs: 1000,
+      timestampMs: -0.5,
+      removed: true,
     }),
     timestampMs: 1_800_000_000_001,
     payer: { account: 'user:a', isVerified: true },

@@ -48,8 +48,15 @@ function openHttp(url: string, protocol: string, token: string | undefined, home
   const known = current === 'poll' ? memory : {};
   const { commandTimeoutMs = 10_000, requestTimeoutMs = commandTimeoutMs / 4 } = options;
   return new HttpSocket({
-    ...{ url, token, receive, runtime, memory: known },
-    ...{ commandTimeoutMs, requestTimeoutMs, ended: () => stop?.(), unreached: tryFirst },
+    url,
+    token,
+    receive,
+    runtime,
+    memory: known,
+    commandTimeoutMs,
+    requestTimeoutMs,
+    ended: () => stop?.(),
+    unreached: tryFirst,
   });
 }
 

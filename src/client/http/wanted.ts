@@ -30,7 +30,16 @@ export interface Wanted {
 export function wantedFrom(subscription: Subscription, command: number): Wanted {
   const { since: _since, positions: _positions, last: _last, cursor: _cursor, ...selection } = subscription;
   return {
-    ...{ topic: subscription.topic, selection, start: subscription, command, cursor: undefined },
-    ...{ view: 0, gatewayView: 0, session: '', epoch: '', isWhole: false, isLagging: false },
+    topic: subscription.topic,
+    selection,
+    start: subscription,
+    command,
+    cursor: undefined,
+    view: 0,
+    gatewayView: 0,
+    session: '',
+    epoch: '',
+    isWhole: false,
+    isLagging: false,
   };
 }

@@ -148,7 +148,15 @@ export interface Field {
 
 /** By the type of the field. Other types have none. */
 const standards: Readonly<Record<string, unknown>> = {
-  ...{ s: '', r: '', b: false, u: 0, n: 0, i: 0, f: 0, m: 0, x: new Uint8Array() },
+  s: '',
+  r: '',
+  b: false,
+  u: 0,
+  n: 0,
+  i: 0,
+  f: 0,
+  m: 0,
+  x: new Uint8Array(),
   // `null`, in bytes: the SDK makes no encoder before it is used.
   j: ['json', Uint8Array.of(110, 117, 108, 108)],
 };
@@ -156,7 +164,12 @@ const standards: Readonly<Record<string, unknown>> = {
 const maxInteger = 2 ** 53 - 1;
 /** The largest integer, by the type of the field in small letters. */
 const largest: Readonly<Record<string, number>> = {
-  ...{ u: maxUint32, i: lastInstantMs, m: 1, n: maxInteger, p: maxInteger, e: maxInteger },
+  u: maxUint32,
+  i: lastInstantMs,
+  m: 1,
+  n: maxInteger,
+  p: maxInteger,
+  e: maxInteger,
 };
 
 function field(name: string, type: string, many = '', fields?: readonly Field[], isFrame = false): Field {

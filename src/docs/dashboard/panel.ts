@@ -26,7 +26,10 @@ type Rest = Pick<Panel, 'description' | 'max' | 'steps'>;
 
 function panel(kind: Panel['kind']) {
   return (title: string, unit: Unit, targets: readonly Target[], rest: Rest = {}): Panel => ({
-    ...{ kind, title, unit, targets },
+    kind,
+    title,
+    unit,
+    targets,
     ...rest,
   });
 }

@@ -62,7 +62,13 @@ export function newHeadRecord(number: number, bornAfterSeq: number): HeadRecord 
 export function idleRecord(head: TopicHead, number: number): HeadRecord {
   const { epoch, mode, offset, seq, bornAfterSeq, touchedAtMs } = head;
   return {
-    ...{ epoch, mode, offset, seq, bornAfterSeq, touchedAtMs, number },
+    epoch,
+    mode,
+    offset,
+    seq,
+    bornAfterSeq,
+    touchedAtMs,
+    number,
     reach: offset,
     evictedSeq: seq,
     bytes: 0,

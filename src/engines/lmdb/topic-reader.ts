@@ -12,7 +12,11 @@ export function readTopic(store: Store, head: TopicHead, nowMs: number): StoredT
     const { epoch, offset, seq, evictedSeq, bornAfterSeq } = head;
     const publications = newestPublications(store, head, nowMs);
     return {
-      ...{ epoch, offset, seq, bornAfterSeq, publications },
+      epoch,
+      offset,
+      seq,
+      bornAfterSeq,
+      publications,
       state: head.mode === 'state' ? stateOf(store, head) : [],
       evictedSeq: evictedSeqBefore(store, head, publications) ?? evictedSeq,
     };

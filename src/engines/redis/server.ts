@@ -130,9 +130,14 @@ export class Server {
     const [newEpoch = '', newTerm = '', last = '', state = '', format, now, gone, others = ''] =
       reply.split(' ');
     return {
-      ...{ epoch: newEpoch, term: newTerm, last, waitsAfter: /^census:(.*)/.exec(state)?.[1] },
-      ...{ format: Number(format), nowMs: Number(now) },
-      ...{ wasGone: gone === '1', nodes: others.split(',') },
+      epoch: newEpoch,
+      term: newTerm,
+      last,
+      waitsAfter: /^census:(.*)/.exec(state)?.[1],
+      format: Number(format),
+      nowMs: Number(now),
+      wasGone: gone === '1',
+      nodes: others.split(','),
     };
   }
 
@@ -179,7 +184,12 @@ export class Server {
     const known = new Map<string, UpstreamHead>();
     for (const [topic, value] of pairs(headPairs)) known.set(topic, readHead(value));
     return {
-      ...{ epoch, term, seq: Number(seq), last, forgottenSeq: Number(forgottenSeq), heads: known },
+      epoch,
+      term,
+      seq: Number(seq),
+      last,
+      forgottenSeq: Number(forgottenSeq),
+      heads: known,
       former:
         former === undefined
           ? undefined

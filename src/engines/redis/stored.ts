@@ -49,7 +49,12 @@ export function readStored(
   const stored = values.map((value) => readValue(topic, value));
   const state = retention.mode === 'state' ? stateOf(stored, all) : [];
   return {
-    ...{ epoch, offset, seq, bornAfterSeq, state, publications: kept },
+    epoch,
+    offset,
+    seq,
+    bornAfterSeq,
+    state,
+    publications: kept,
     evictedSeq: evictedBefore ?? evictedSeq,
   };
 }

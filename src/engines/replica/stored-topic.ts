@@ -28,7 +28,10 @@ export function storedAsOf(
   const publications = [...kept.publications, ...added.map(({ publication }) => publication)];
   const held = publications.filter((publication) => publication.offset <= offset);
   return {
-    ...{ epoch, offset, seq, bornAfterSeq },
+    epoch,
+    offset,
+    seq,
+    bornAfterSeq,
     // Publications of another numbering say nothing about this one.
     evictedSeq: held.length === 0 ? seq : kept.evictedSeq,
     publications: held,

@@ -68,7 +68,8 @@ export class CommandRunner {
       total: Number.MAX_VALUE,
     });
     this.#intake = new Intake({
-      ...{ turnBudget, turn },
+      turnBudget,
+      turn,
       held: waitingMessages,
       take: (session, message, isBinary, lasts) => this.#take(session, message, isBinary, lasts),
     });

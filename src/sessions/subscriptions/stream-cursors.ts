@@ -246,7 +246,8 @@ export class StreamCursors {
     for (const [topic, had] of topics) text += exceptionText(exceptionKey(base, topic), had);
     const lowest = topics.size === 0 ? lag : lowestOf([lag, ...topics.values()]);
     return {
-      ...{ text, lowest },
+      text,
+      lowest,
       count: (isAlone ? 0 : 1) + topics.size,
       isExact: !lowest.lacksValues && lag.isRounded !== true,
     };

@@ -175,7 +175,11 @@ export class Subscriber {
     const { topic } = view.feed;
     const { epoch, offset } = at ?? sentUpto ?? { epoch: topic.epoch, offset: topic.ring.newest };
     return {
-      ...{ topic: target, view: view.id, mode: topic.options.mode, epoch, offset },
+      topic: target,
+      view: view.id,
+      mode: topic.options.mode,
+      epoch,
+      offset,
       recovered: at === undefined ? undefined : true,
       intervalMs: view.options.intervalMs || undefined,
     };

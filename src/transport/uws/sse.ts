@@ -74,7 +74,10 @@ export class EventStreams {
     });
     const { cursors, backpressureMaxBytes, monotonicMs, metrics } = options;
     this.#shared = {
-      ...{ sink: this.sink, cursors, backpressureMaxBytes, monotonicMs },
+      sink: this.sink,
+      cursors,
+      backpressureMaxBytes,
+      monotonicMs,
       sentBytes: metrics.sentBytesTotal,
       suspect: (connection) => this.#suspect(connection),
     };

@@ -12,7 +12,8 @@ import { gatewayOfFile, gatewayOfTest } from '../../support/sdk.ts';
 import { apiKey, signToken, tokenSecret } from '../../support/tokens.ts';
 
 const gateway = gatewayOfFile({
-  ...{ tokenSecret, anonymous: true },
+  tokenSecret,
+  anonymous: true,
   connectionsMaxPerIp: 1000,
   handshakesPerSecondPerIp: 10_000,
 });

@@ -12,7 +12,8 @@ import { signToken, tokenSecret } from '../../support/tokens.ts';
 let topics = 0;
 
 const gateway = gatewayOfFile({
-  ...{ tokenSecret, anonymous: true },
+  tokenSecret,
+  anonymous: true,
   connectionsMaxPerIp: 1000,
   handshakesPerSecondPerIp: 10_000,
 });

@@ -39,7 +39,10 @@ async function following(overrides: Partial<Surroundings> = {}, options: PageCli
   const runtime = new FakeRuntime();
   const { sockets, Recorded: WebSocket } = recordedSockets();
   const client = new PageClient('ws://gateway.test/ws', {
-    ...{ runtime, surroundings, leaderTimeoutMs, WebSocket },
+    runtime,
+    surroundings,
+    leaderTimeoutMs,
+    WebSocket,
     ...options,
   });
   const seen: number[] = [];
@@ -52,7 +55,15 @@ async function following(overrides: Partial<Surroundings> = {}, options: PageCli
     for (const [name, receive] of receivers) if (name !== 'sluice/pages') receive({ from: 'x', ...letter });
   };
   return {
-    ...{ runtime, client, connected, seen, asked, told, attached, sockets, toInbox },
+    runtime,
+    client,
+    connected,
+    seen,
+    asked,
+    told,
+    attached,
+    sockets,
+    toInbox,
     lead: () => receivers.get('sluice/pages')?.({ kind: 'leader', tab: 'x' }),
     send(id: number, after: number, upto: number) {
       const meta = { view: 1, epoch: 'e1' };

@@ -11,7 +11,10 @@ function granted(offset: number, over: Partial<Granted> = {}): Reply {
 }
 
 const batch = (offset: number, view = 7): Reply => ({
-  ...{ kind: 'batch', view, after: offset - 1, upto: offset },
+  kind: 'batch',
+  view,
+  after: offset - 1,
+  upto: offset,
   publications: [publication(offset)],
 });
 
@@ -115,7 +118,12 @@ it('says it of more inboxes than a command may name', async () => {
   for (const frame of socket.frames) {
     if (frame.kind !== 'subscribe') continue;
     const results = frame.subscriptions.map(({ topic }) => ({
-      ...{ topic, view: ++view, mode: 'stream' as const, epoch: 'e1', offset: 0, inbox: true as const },
+      topic,
+      view: ++view,
+      mode: 'stream' as const,
+      epoch: 'e1',
+      offset: 0,
+      inbox: true as const,
     }));
     socket.push({ kind: 'subscribed', results }, frame.id);
   }

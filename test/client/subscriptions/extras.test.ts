@@ -15,7 +15,12 @@ const granted = (topic: string, view: number) =>
   }) as const;
 
 const batch = (view: number, offset: number, topic?: string): Reply => ({
-  ...{ kind: 'batch', view, topic, epoch: topic && 'e1', after: offset - 1, upto: offset },
+  kind: 'batch',
+  view,
+  topic,
+  epoch: topic && 'e1',
+  after: offset - 1,
+  upto: offset,
   publications: [publication(offset)],
 });
 
@@ -189,8 +194,12 @@ describe('a subscription to one topic from now on, before the code for extras is
     await settled();
     socket.reply('subscribe', { kind: 'subscribed', results: [{ ...granted('a', 7), epoch: '' }] });
     const numbered = (epoch: string): Reply => ({
-      ...{ kind: 'reset', view: 7, topic: 'a', epoch },
-      ...{ offset: 0, mode: 'stream' },
+      kind: 'reset',
+      view: 7,
+      topic: 'a',
+      epoch,
+      offset: 0,
+      mode: 'stream',
     });
     for (const frame of [numbered('e1'), batch(7, 1), numbered('e1'), numbered('e2'), batch(7, 1)])
       socket.push(frame);

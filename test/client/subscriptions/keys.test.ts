@@ -8,13 +8,23 @@ const subscribed = (view: number): Reply => ({
 });
 
 const refused = (code: string, number: number, retryAfterMs?: number): Reply => ({
-  ...{ kind: 'error', code, number, message: code },
-  ...{ retry: number >= 140, retryAfterMs },
+  kind: 'error',
+  code,
+  number,
+  message: code,
+  retry: number >= 140,
+  retryAfterMs,
 });
 
 /** The snapshot of a view: each key has itself for a value. */
 const valuesOf = (view: number, ...keys: string[]): Reply => ({
-  ...{ kind: 'snapshot', view, topic: 'grid', epoch: 'e1', offset: 9, first: true, last: true },
+  kind: 'snapshot',
+  view,
+  topic: 'grid',
+  epoch: 'e1',
+  offset: 9,
+  first: true,
+  last: true,
   publications: keys.map((key, index) => publication(index + 1, key, { key })),
 });
 

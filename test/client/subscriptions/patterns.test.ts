@@ -151,12 +151,22 @@ describe('a pattern with a cursor', () => {
   const of = (topic: string, after: number, upto: number, cursor?: string, epoch = 'e1') =>
     batch(after, upto, { view: 9, topic, epoch, cursor });
   const level = (cursor: string): Reply => ({
-    ...{ kind: 'caughtUp', view: 9, topic: 'p:*', epoch: '', offset: 0 },
-    ...{ recovered: true, cursor },
+    kind: 'caughtUp',
+    view: 9,
+    topic: 'p:*',
+    epoch: '',
+    offset: 0,
+    recovered: true,
+    cursor,
   });
   const lost = (topic: string, after: number, upto: number, epoch = 'e1'): Reply => ({
-    ...{ kind: 'caughtUp', view: 9, topic, epoch, offset: upto },
-    ...{ recovered: false, missing: { after, upto } },
+    kind: 'caughtUp',
+    view: 9,
+    topic,
+    epoch,
+    offset: upto,
+    recovered: false,
+    missing: { after, upto },
   });
   const asked = (socket: FakeSocket) => socket.command('subscribe').subscriptions;
 
@@ -355,7 +365,10 @@ describe('a pattern with a cursor', () => {
     const h = await pattern({ topics });
     const value = (offset: number, key: string, epoch = 'e1') =>
       batch(offset - 1, offset, {
-        ...{ view: 9, topic: 'p:1', epoch, cursor: `c${offset}` },
+        view: 9,
+        topic: 'p:1',
+        epoch,
+        cursor: `c${offset}`,
         publications: [publication(offset, key, { key })],
       });
     h.socket.push(value(1, 'cpu'));
@@ -490,7 +503,8 @@ describe('a pattern with a cursor', () => {
         ...start,
         offset: 4,
         mode: 'stream',
-        ...{ recovered: false, missing: { after: 0, upto: 4 } },
+        recovered: false,
+        missing: { after: 0, upto: 4 },
       } as const,
     ];
     grant(h.socket, { topic: 'p:*', view: 10, epoch: '', topics });
@@ -601,7 +615,10 @@ describe('a pattern with a cursor', () => {
         h.socket.push(reset({ view: 9, topic, mode: 'state', epoch: 'e1' }));
       const value = (topic: string, offset: number) =>
         batch(offset - 1, offset, {
-          ...{ view: 9, topic, epoch: 'e1', cursor: 'c2' },
+          view: 9,
+          topic,
+          epoch: 'e1',
+          cursor: 'c2',
           publications: [publication(offset, 'x', { key: `k${offset}` })],
         });
       h.socket.push(value('p:full', 1));

@@ -93,7 +93,10 @@ export function forgetContract(opened: Opened): void {
         expect(again.engine).toMatchObject({ epoch, seq, forgottenSeq });
         const { epoch: topicEpoch, offset, seq: topicSeq, bornAfterSeq } = numbering as Numbering;
         expect(again.engine.numbering('b')).toMatchObject({
-          ...{ epoch: topicEpoch, offset, seq: topicSeq, bornAfterSeq },
+          epoch: topicEpoch,
+          offset,
+          seq: topicSeq,
+          bornAfterSeq,
         });
       } else {
         expect(again.engine.epoch).not.toBe(epoch);

@@ -34,6 +34,8 @@ engineContract('redis', () => {
         numberingsMax,
         nowMs,
       }),
-      ...{ messageIds, acknowledged, nowMs },
+      messageIds,
+      acknowledged,
+      nowMs,
     });
 });

@@ -74,7 +74,9 @@ test('a value with a TTL that Redis has evicted is not taken from the history, a
 test('values that Redis has evicted while a gateway holds them are removed when they expire', async () => {
   const commands = commandsTo(redis.url);
   const upstream = new RedisUpstream({
-    ...{ server: single(redis.url), prefix: 'test', minReplicas: 0 },
+    server: single(redis.url),
+    prefix: 'test',
+    minReplicas: 0,
     retention: () => ({ ...ring, maxPublications: 1000, mode: 'state' }),
   });
   const engine = new ReplicaEngine({ upstream });
@@ -96,7 +98,10 @@ test('message ids go by the clock of the gateways, and not by that of Redis, whi
   const commands = commandsTo(redis.url);
   let nowMs = Date.now();
   const upstream = new RedisUpstream({
-    ...{ server: single(redis.url), prefix: 'test', minReplicas: 0, nowMs: () => nowMs },
+    server: single(redis.url),
+    prefix: 'test',
+    minReplicas: 0,
+    nowMs: () => nowMs,
     retention: () => ({ ...ring, mode: 'stream' }),
   });
   const engine = ofTest(new ReplicaEngine({ upstream, nowMs: () => nowMs }));

@@ -11,7 +11,8 @@ let commands: Redis;
 /** A version of the gateway, by the formats that it knows. */
 async function open(oldest: number, newest: number): Promise<Node> {
   return openNode({
-    ...{ server: single(redis.url), formats: { oldest, newest } satisfies Formats },
+    server: single(redis.url),
+    formats: { oldest, newest } satisfies Formats,
     // What refuses to start does so at the first attempt, or the test takes too long.
     openWithinMs: { unreached: 600_000, reached: 600_000 },
   });

@@ -64,7 +64,8 @@ export class ScriptedUpstream implements Upstream {
   tell(afterSeq: number, uptoSeq = this.commits.length): void {
     const changes = this.commits.slice(afterSeq, uptoSeq).map(({ topic, publication }) => ({
       ...({ kind: 'appended', epoch: `of ${topic}`, publication } as const),
-      ...{ isOwn: false, idsUntilMs: 0 },
+      isOwn: false,
+      idsUntilMs: 0,
     }));
     this.#listener?.changes(changes);
   }
@@ -89,8 +90,12 @@ export class ScriptedUpstream implements Upstream {
     });
     const seq = this.commits.length;
     return {
-      ...{ epoch: this.epoch, seq, forgottenSeq: this.forgottenSeq, former: this.former },
-      ...{ heads: new Map(heads), acknowledged: [] },
+      epoch: this.epoch,
+      seq,
+      forgottenSeq: this.forgottenSeq,
+      former: this.former,
+      heads: new Map(heads),
+      acknowledged: [],
     };
   }
 
@@ -111,8 +116,13 @@ export class ScriptedUpstream implements Upstream {
     const { offset, seq } = all.at(-1) as StoredPublication;
     const from = this.keptFrom.get(topic) ?? 1;
     return {
-      ...{ epoch: `of ${topic}`, offset, seq, bornAfterSeq: 0, evictedSeq: all[from - 2]?.seq ?? 0 },
-      ...{ publications: all.slice(from - 1), state: [] },
+      epoch: `of ${topic}`,
+      offset,
+      seq,
+      bornAfterSeq: 0,
+      evictedSeq: all[from - 2]?.seq ?? 0,
+      publications: all.slice(from - 1),
+      state: [],
     };
   }
 

@@ -12,7 +12,8 @@ function makeIntake(limits = { perPayer: 100_000, total: 1_000_000 }) {
   const taken: string[] = [];
   const turn = { isLong: false };
   const intake = new Intake({
-    ...{ turnBudget, turn },
+    turnBudget,
+    turn,
     held,
     take: (session, message, _, lasts) =>
       taken.push(

@@ -19,7 +19,10 @@ function open() {
   const sink = new StreamSink<SseConnection>({ transport: 'sse', cursors, metrics, closed: () => undefined });
   const connection = new SseConnection(
     {
-      ...{ sink, cursors, backpressureMaxBytes: 1_000_000, sentBytes: metrics.sentBytesTotal },
+      sink,
+      cursors,
+      backpressureMaxBytes: 1_000_000,
+      sentBytes: metrics.sentBytesTotal,
       monotonicMs: () => clock.nowMs,
       suspect: () => suspected.push(clock.nowMs),
     },

@@ -22,7 +22,9 @@ async function open(gateway: Gateway, backpressureMaxBytes: number): Promise<Tra
   };
   const streams = new EventStreams({
     ...streamParts(gateway, backpressureMaxBytes),
-    ...{ heartbeatMs: 1e9, writeTimeoutMs: 1e9, reconnectSpreadMs: 1000 },
+    heartbeatMs: 1e9,
+    writeTimeoutMs: 1e9,
+    reconnectSpreadMs: 1000,
   });
   const { sink } = streams;
   streams.serve(app);

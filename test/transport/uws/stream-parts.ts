@@ -30,12 +30,18 @@ export function streamParts(gateway: Gateway, backpressureMaxBytes: number) {
     identify: () => anonymousIdentity,
     admit: ({ address, addressKey }: Applicant) => ({
       ...peerOf(anonymousIdentity, connectionLimits),
-      ...{ address, addressKey },
+      address,
+      addressKey,
     }),
   } as unknown as Admission;
   return {
     readApplicant: (head: RequestHead) => applicantOf(head.header('x-address') || usualAddress),
-    ...{ admission, incoming: held, unread: held, bodyMaxBytes: 1000, sessions, backpressureMaxBytes },
+    admission,
+    incoming: held,
+    unread: held,
+    bodyMaxBytes: 1000,
+    sessions,
+    backpressureMaxBytes,
     cursors: new StreamCursors(broker.commits),
     withCors: <T>(answer: T) => answer,
     monotonicMs: () => 0,

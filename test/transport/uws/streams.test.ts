@@ -45,7 +45,9 @@ async function start(turnBudgetMs = 5) {
   const streams = new EventStreams({ ...common, heartbeatMs, writeTimeoutMs, reconnectSpreadMs: 1000 });
   const replaced: string[] = [];
   const polls = new Polls({
-    ...{ ...common, writeTimeoutMs, responseMaxBytes: 4 * backpressureMaxBytes },
+    ...common,
+    writeTimeoutMs,
+    responseMaxBytes: 4 * backpressureMaxBytes,
     replaced: (session, { addressKey }) => replaced.push(`${session} of ${addressKey}`),
   });
   streams.serve(app);
