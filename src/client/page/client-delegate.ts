@@ -65,7 +65,8 @@ export class ClientDelegate implements Delegate {
 
   #dated([topic, type, data, options]: readonly unknown[]): unknown[] {
     const { sentMsAgo, ...rest } = (options ?? {}) as Repeated;
-    const lostAtMs = sentMsAgo && this.#runtime.monotonicMs() - sentMsAgo;
+    // 0 if the clock has not moved since.
+    const lostAtMs = sentMsAgo === undefined ? undefined : this.#runtime.monotonicMs() - sentMsAgo;
     return [topic, type, data, { ...rest, lostAtMs }];
   }
 }

@@ -187,3 +187,27 @@ it('shares only once a token says with whom, and asks again for one that failed'
   await runtime.advance(10_000);
   expect(digested).toEqual(['["alice",null]']);
 });
+
+/** A tab that gets the lead as soon as it stands. */
+const leading: Surroundings['locks'] = { request: async (_name, _options, granted) => granted() };
+
+it('a tab that leaves and returns in one tick of a coarse clock publishes what it had sent', async () => {
+  let leave = (): void => undefined;
+  let back = (): void => undefined;
+  const watch: Surroundings['watch'] = (_changed, left, returned) => {
+    leave = left;
+    back = returned;
+    return () => undefined;
+  };
+  const { runtime, client, sockets } = await following({ locks: leading, watch });
+  sockets[0]?.greet();
+  await runtime.advance(forgottenMs);
+  client.publish('t', 'update', 1).catch(() => undefined);
+  leave();
+  back();
+  await settled();
+  sockets.at(-1)?.greet();
+  await settled();
+  expect(sockets.length).toBeGreaterThan(1);
+  expect(sockets.at(-1)?.frames.map(({ kind }) => kind)).toContain('publish');
+});
