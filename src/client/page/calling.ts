@@ -5,8 +5,10 @@ import type { CallName, Calls, Delegate, Repeated } from './delegate.ts';
 interface Call {
   readonly name: CallName;
   readonly args: Parameters<Calls[CallName]>;
-  /** When a delegate was first called. */
-  firstMs?: number;
+  /** The latest delegate that was called, and when. */
+  issued?: { readonly to: Delegate; readonly atMs: number };
+  /** When a delegate was first called that may have sent it, and is gone. */
+  sentMs?: number | undefined;
   readonly resolve: (value: unknown) => void;
   readonly reject: (fault: unknown) => void;
 }
@@ -43,9 +45,10 @@ export class Calling {
     const delegate = this.#delegate;
     if (!delegate) return;
     const nowMs = this.#runtime.monotonicMs();
+    if (call.issued?.to.mayHaveSent) call.sentMs ??= call.issued.atMs;
+    call.issued = { to: delegate, atMs: nowMs };
     const args =
-      call.firstMs === undefined ? call.args : sentBefore(call.name, call.args, nowMs - call.firstMs);
-    call.firstMs ??= nowMs;
+      call.sentMs === undefined ? call.args : sentBefore(call.name, call.args, nowMs - call.sentMs);
     delegate.call(call.name, args).then(
       (value) => {
         if (this.#open.delete(call)) call.resolve(value);

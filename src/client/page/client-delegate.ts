@@ -22,6 +22,10 @@ export class ClientDelegate implements Delegate {
     this.#runtime = runtime;
   }
 
+  get mayHaveSent(): boolean {
+    return this.#client.getStats().connects > 0;
+  }
+
   subscribe(
     topic: string,
     options: SubscribeOptions,

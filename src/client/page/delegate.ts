@@ -38,6 +38,8 @@ export interface Attachment {
 
 /** Serves the subscriptions and calls of a page: the page's own client, or one that another tab or a worker holds. */
 export interface Delegate {
+  /** Whether it may have sent a call that it was given. */
+  readonly mayHaveSent: boolean;
   /** The listener gets the events of one turn together, followed by `at`. */
   subscribe(
     topic: string,

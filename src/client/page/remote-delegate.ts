@@ -10,6 +10,7 @@ interface Waiting {
 
 /** Delegates to a client that another tab or a worker holds. A call never settles if that one goes first. */
 export class RemoteDelegate implements Delegate {
+  readonly mayHaveSent = true;
   readonly #listeners = new Map<number, (events: readonly DelegateEvent[]) => void>();
   readonly #waiting = new Map<number, Waiting>();
   readonly #post: (message: ToHost) => void;

@@ -211,3 +211,19 @@ it('a tab that leaves and returns in one tick of a coarse clock publishes what i
   expect(sockets.length).toBeGreaterThan(1);
   expect(sockets.at(-1)?.frames.map(({ kind }) => kind)).toContain('publish');
 });
+
+it('a publication that has waited for a token for long was never sent, and is', async () => {
+  let failures = Number.POSITIVE_INFINITY;
+  const token = async () => {
+    if (failures-- > 0) throw new Error('no network');
+    return 'token';
+  };
+  const { runtime, client, sockets } = await following({ locks: leading }, { token });
+  client.publish('t', 'update', 1).catch(() => undefined);
+  await runtime.advance(forgottenMs);
+  failures = 0;
+  while (sockets.length === 0) await runtime.advance(1_000);
+  sockets.at(-1)?.greet();
+  await settled();
+  expect(sockets.at(-1)?.frames.map(({ kind }) => kind)).toContain('publish');
+});
