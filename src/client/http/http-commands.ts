@@ -29,6 +29,9 @@ type Raw = Readonly<Record<string, unknown>>;
 
 const repeatDelayMs = 1_000;
 const batchMaxPublications = 100;
+const batchMaxCharacters = 50_000;
+/** After each batch that gets its replies the next may be larger by this, if one was too large or took too long. */
+const batchGrowthCharacters = 1_000;
 
 /**
  * Sends commands as requests, and gives their replies. Where that has no other effect, a request without a reply of the
@@ -44,7 +47,7 @@ export class HttpCommands {
   /** What goes on after a wait. */
   readonly #waits = new Map<TimerHandle, () => void>();
   /** Of one request. A larger publication is sent alone. */
-  #batchMaxCharacters = 50_000;
+  #batchMaxCharacters = batchMaxCharacters;
   readonly #port: CommandsPort;
 
   constructor(port: CommandsPort) {
@@ -131,6 +134,10 @@ export class HttpCommands {
         this.#replyTo(batch, results as readonly Raw[]);
       }
       this.#failures = 0;
+      this.#batchMaxCharacters = Math.min(
+        this.#batchMaxCharacters + batchGrowthCharacters,
+        batchMaxCharacters,
+      );
     } catch (cause) {
       if (batch.length > 1 && codeOf(cause) === 'frame_too_large') {
         this.#batchMaxCharacters /= 2;

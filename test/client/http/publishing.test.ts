@@ -149,6 +149,22 @@ describe('a request', () => {
     expect(numbers).toEqual([[1], [2, 3, 4, 5], [2, 3], [4, 5]]);
   });
 
+  it('has larger batches again after some without a response', async () => {
+    let isStuck = true;
+    const { client, sent, runtime } = polling(() => (isStuck ? hangs() : undefined));
+    await client.connect();
+    for (let i = 0; i < 3; i++) {
+      const late = expect(client.publish('a', 'update', i)).rejects.toMatchObject({ code: 'timeout' });
+      await runtime.advance(10_000);
+      await late;
+    }
+    isStuck = false;
+    sent.length = 0;
+    const text = 'x'.repeat(2_000);
+    await Promise.all(Array.from({ length: 20 }, () => client.publish('a', 'update', text)));
+    expect(sent.length).toBeLessThan(12);
+  });
+
   it.each([cut, () => Response.json({ of: 'another server' })])(
     'of a call that gets no result is not made again, and the call fails at once',
     async (outcome) => {
