@@ -170,8 +170,10 @@ export class OfflineQueue {
       const isRefused = error?.code === 'rate_limited';
       if (isLost) entry.lostAtMs ??= sentAtMs;
       if (isRefused || (isLost && !this.#tooLate(entry))) {
-        this.#waiting.push(entry);
-        this.#waiting.sort((a, b) => a.number - b.number);
+        // In the order of the calls. Thousands that were never sent may wait, all of them later.
+        let at = 0;
+        while ((this.#waiting[at]?.number as number) < entry.number) at++;
+        this.#waiting.splice(at, 0, entry);
         if (isLost && exceptSelf) this.#unsettled.add(entry);
       } else this.#settle(entry, ...outcome);
       if (isRefused) {
