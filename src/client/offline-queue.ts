@@ -2,12 +2,19 @@ import type { Limits, Position, PublishFields, TopicPosition } from '../protocol
 import { type ClientError, localError } from './client-error.ts';
 import { resendMaxAgeMs, waitingMax } from './limits.ts';
 import type { Outcome, PendingCommands } from './pending-commands.ts';
+import type { PublishOptions } from './publication.ts';
 import type { Runtime } from './runtime.ts';
 import { Timer } from './timer.ts';
 
 export interface Published extends Position {
   /** The messageId was seen before. Epoch and offset are those of the first publication. */
   readonly duplicate: boolean;
+}
+
+/** Of a publish that another client may have sent before, which is gone: `PageClient` repeats it. */
+export interface RepeatedPublishOptions extends PublishOptions {
+  /** When that client sent it, on this client's monotonic clock. */
+  readonly lostAtMs?: number | undefined;
 }
 
 interface Entry {

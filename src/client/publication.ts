@@ -17,11 +17,6 @@ export interface PublishOptions {
   readonly timestampMs?: number | undefined;
   /** State topics: delete the key. */
   readonly removed?: boolean | undefined;
-  /**
-   * For `PageClient`: when another client sent it first and was not told whether it was committed, on this client's
-   * monotonic clock.
-   */
-  readonly lostAtMs?: number | undefined;
 }
 
 /** Does not compile if `PublishOptions` lacks a row of `src/protocol/publication.ts`. */
