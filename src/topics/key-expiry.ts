@@ -49,7 +49,11 @@ export class KeyExpiry {
     }
   }
 
-  async #removeSome(some: readonly Expired[]): Promise<void> {
+  async #removeSome(all: readonly Expired[]): Promise<void> {
+    // Since the turn of the sweep others may have been published.
+    const some = all.filter(
+      ({ topic, publication }) => topic.state?.get(publication.key ?? '') === publication,
+    );
     const isUnknown = ({ publication }: Expired) => this.#unknown.has(publication);
     // First, because the positions that they name are those before this batch.
     const unknown = some.filter(isUnknown);

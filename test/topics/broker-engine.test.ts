@@ -251,6 +251,27 @@ describe('expiry with an engine that takes its time', () => {
     expect([state?.size, counts.of('ringEvictionsTotal', 'ttl')]).toEqual([2, offset - 3]);
   });
 
+  test('leaves a newer value that comes between two turns, also where the engine has lost the former one', async () => {
+    class ForgetfulEngine extends MemoryEngine {
+      override append(requests: readonly AppendRequest[]) {
+        if (requests.every(({ ifNewest }) => ifNewest === undefined)) return super.append(requests);
+        return requests.map(() => ({ ok: false as const, error: new SluiceError('not_found') }));
+      }
+    }
+    const { broker, clock } = await openBroker({ engine: new ForgetfulEngine({ isState: () => true }) });
+    await broker.publish(Array.from({ length: 300 }, (_, i) => fields('state', { key: `${i}`, ttlMs: 100 })));
+    clock.advance(100);
+    const { state } = topicOf(broker.find('state'));
+    broker.sweep();
+    await answered();
+    await answered();
+    broker.sweep();
+    expect(state?.size).toBe(100);
+    await broker.publish([fields('state', { key: '299' })]);
+    await expect.poll(() => state?.size).toBe(1);
+    expect(state?.get('299')?.offset).toBe(501);
+  });
+
   test('asks anew at a later sweep when the engine could not do it, and not before', async () => {
     const { broker, engine, state, counts } = await withExpired();
     broker.sweep();
