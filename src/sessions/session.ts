@@ -71,6 +71,8 @@ export class Session implements ViewsOwner, CommandsOwner {
   #commandsFullAtMs = 0;
   #refusalsFullAtMs = 0;
   #isRowBroken = false;
+  /** Messages that came before the one that broke the row, and are not decoded yet. */
+  #beforeBreak = 0;
   #introduction: Introduction | undefined;
   #identity: Identity;
   #payer: Payer;
@@ -188,14 +190,22 @@ export class Session implements ViewsOwner, CommandsOwner {
     return true;
   }
 
-  /** A publish was over the rate: those that were sent in a row with it are refused too (`Publish.pipelined`). */
-  breakRow(): void {
+  /**
+   * A publish was over the rate: those that were sent in a row with it are refused too (`Publish.pipelined`).
+   * `undecoded`: how many messages that came before it are not decoded yet.
+   */
+  breakRow(undecoded = this.#beforeBreak): void {
     this.#isRowBroken = true;
+    this.#beforeBreak = undecoded;
   }
 
-  /** The client has the replies to all publishes before the one that has come. */
-  beginRow(): void {
-    this.#isRowBroken = false;
+  /**
+   * Call it for each message in the order in which they came, however long they wait then. `beginsRow`: it is a publish
+   * whose client has the replies to all before it.
+   */
+  decoded(beginsRow: boolean): void {
+    if (this.#beforeBreak > 0) this.#beforeBreak--;
+    else if (beginsRow) this.#isRowBroken = false;
   }
 
   /** Why a publish may not be committed now: it would overtake one before it. */

@@ -161,7 +161,7 @@ export class CommandRunner {
     this.#options.metrics.rateLimitedTotal.inc({ scope: 'command' });
     this.#options.limited(session, error);
     // It may be a publish.
-    session.breakRow();
+    session.breakRow(this.#intake.waitingOf(session));
     if (!this.#limits.refused(session)) session.end('too_many_commands');
     else
       this.#fail(
@@ -177,6 +177,7 @@ export class CommandRunner {
 
   #takeNow(session: Session, message: Uint8Array, isBinary: boolean, lasts: boolean): void {
     const decoded = this.#decode(session, message, isBinary);
+    session.decoded(decoded.ok && decoded.frame.kind === 'publish' && decoded.frame.pipelined !== true);
     if (decoded.ok) this.#run(session, lasts ? lasting(decoded.frame, true) : decoded.frame, message.length);
     else {
       this.#options.metrics.commandErrorsTotal.inc({ code: decoded.code });

@@ -205,7 +205,6 @@ function append(
   options: CommandOptions,
 ): Awaitable<readonly AppendOutcome[]> {
   const { authorize, broker, application } = options;
-  if (fields.pipelined !== true) session.beginRow();
   throwIf(session.overtaking(fields));
   throwIf(authorize(session.identity, 'publish', fields.topic));
   const wanted = publishFrom(fields, checked(session, lastingPayload(fields.payload)));

@@ -49,6 +49,11 @@ export class Intake {
     return true;
   }
 
+  /** The messages of this session that wait. */
+  waitingOf(session: Session): number {
+    return this.#waiting.get(session)?.length ?? 0;
+  }
+
   #keep(session: Session, waiting: Waiting[], message: Uint8Array, isBinary: boolean): boolean {
     const { payer } = session;
     if (!this.#options.held.take(payer, message.length)) return false;

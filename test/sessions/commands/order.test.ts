@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { TokenResult } from '../../../src/auth/tokens.ts';
 import { publishOf } from '../../../src/protocol/publication.ts';
+import { smallMessageBytes } from '../../../src/sessions/commands/intake.ts';
 import { SessionCommands } from '../../../src/sessions/commands/session-commands.ts';
 import { TurnBudget } from '../../../src/sessions/limits/turn-budget.ts';
 import { FakeTurns, topicOf } from '../../fanout/fixtures.ts';
@@ -179,6 +180,32 @@ describe.each(Object.values(codecs))('pipelined publishes in $name', (codec) => 
         .map(({ payload }) => payload),
     ).toEqual([1, 2, 3, 6, 7].map(json));
   });
+
+  test.each(['a command', 'its turn'])(
+    'are refused where the first of them waits for %s until then',
+    async (what) => {
+      const { turns, turnBudget, broker, ...gateway } = await client(codec, { commandsPerSecond: 2 });
+      const publish = (id: number, pipelined?: true) => {
+        const payload = json('x'.repeat(smallMessageBytes));
+        const fields = publishOf({ topic: 'a', type: 'update', payload, pipelined });
+        gateway.command({ kind: 'publish', id, ...fields });
+      };
+      const verify = slowly(gateway);
+      if (what === 'its turn') {
+        verify();
+        await gateway.settle();
+        turnBudget.charge(1000);
+      }
+      publish(2);
+      publish(3, true);
+      turns.elapse(500);
+      publish(4, true);
+      if (what === 'a command') verify();
+      const codes = [await gateway.codeOf(2), await gateway.codeOf(3), await gateway.codeOf(4)];
+      expect(codes).toEqual(['published', 'rate_limited', 'rate_limited']);
+      expect(topicOf(broker, 'a').ring.newest).toBe(1);
+    },
+  );
 
   test('are not refused after one that is refused for good', async () => {
     const { publish } = await publisher();
