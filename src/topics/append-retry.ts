@@ -14,6 +14,13 @@ export interface AppendRetryOptions {
   readonly wait: (delayMs: number) => Promise<unknown>;
 }
 
+/** A call whose requests are tried again. */
+interface Failing {
+  readonly number: number;
+  /** Topics of which a later call was stored, which was under way when this one failed: no other try may follow. */
+  readonly overtaken: Set<string>;
+}
+
 /**
  * Passes requests to the engine. Those that fail with `engine_unavailable` are tried again, at most three times; later
  * requests of their topics wait meanwhile, so that they don't overtake them.
@@ -22,6 +29,10 @@ export class AppendRetry {
   readonly #options: AppendRetryOptions;
   /** By topic: resolves when its next requests may go to the engine. */
   readonly #held = new Map<string, Promise<unknown>>();
+  /** Calls that the engine was given: each has its number. */
+  #calls = 0;
+  /** By topic. */
+  readonly #failing = new Map<string, Set<Failing>>();
 
   constructor(options: AppendRetryOptions) {
     this.#options = options;
@@ -38,10 +49,20 @@ export class AppendRetry {
 
   #append(requests: readonly AppendRequest[]): Awaitable<readonly AppendOutcome[]> {
     const startMs = this.#options.monotonicMs();
+    const number = ++this.#calls;
     const outcomes = this.#options.engine.append(requests);
-    if (outcomes instanceof Promise) return this.#retriedLater(requests, outcomes, startMs);
+    if (outcomes instanceof Promise) return this.#retriedLater(requests, outcomes, startMs, number);
     this.#timed(outcomes, startMs);
-    return outcomes.some(isRetryable) ? this.#again(requests, outcomes) : outcomes;
+    return this.#retried(requests, outcomes, number);
+  }
+
+  #retried(
+    requests: readonly AppendRequest[],
+    outcomes: readonly AppendOutcome[],
+    number: number,
+  ): Awaitable<readonly AppendOutcome[]> {
+    if (this.#failing.size > 0) this.#overtake(requests, outcomes, number);
+    return outcomes.some(isRetryable) ? this.#again(requests, outcomes, number) : outcomes;
   }
 
   /** The same, tried once. */
@@ -58,9 +79,9 @@ export class AppendRetry {
     requests: readonly AppendRequest[],
     outcome: Promise<readonly AppendOutcome[]>,
     startMs: number,
+    number: number,
   ): Promise<readonly AppendOutcome[]> {
-    const outcomes = this.#timed(await outcome, startMs);
-    return outcomes.some(isRetryable) ? this.#again(requests, outcomes) : outcomes;
+    return this.#retried(requests, this.#timed(await outcome, startMs), number);
   }
 
   async #timedLater(
@@ -89,13 +110,36 @@ export class AppendRetry {
   #again(
     requests: readonly AppendRequest[],
     first: readonly AppendOutcome[],
+    number: number,
   ): Promise<readonly AppendOutcome[]> {
-    const tried = this.#tryAgain(requests, first);
-    this.#hold(
-      requests.filter((_, i) => isRetryable(first[i])),
-      tried,
-    );
+    const failed = requests.filter((_, i) => isRetryable(first[i]));
+    const failing = { number, overtaken: new Set<string>() };
+    for (const { fields } of failed)
+      this.#failing.set(fields.topic, (this.#failing.get(fields.topic) ?? new Set()).add(failing));
+    const tried = this.#tryAgain(requests, first, failing).finally(() => {
+      for (const { fields } of failed) this.#settled(fields.topic, failing);
+    });
+    this.#hold(failed, tried);
     return tried;
+  }
+
+  /** Those of the requests that were stored have overtaken calls before theirs. */
+  #overtake(requests: readonly AppendRequest[], outcomes: readonly AppendOutcome[], number: number): void {
+    for (const [i, { fields }] of requests.entries()) {
+      if (outcomes[i]?.ok !== true) continue;
+      for (const failing of this.#failing.get(fields.topic) ?? []) {
+        if (failing.number >= number) continue;
+        failing.overtaken.add(fields.topic);
+        this.#settled(fields.topic, failing);
+      }
+    }
+  }
+
+  /** It is not tried again, at least in this topic. */
+  #settled(topic: string, failing: Failing): void {
+    const all = this.#failing.get(topic);
+    all?.delete(failing);
+    if (all?.size === 0) this.#failing.delete(topic);
   }
 
   #hold(requests: readonly AppendRequest[], until: Promise<unknown>): void {
@@ -111,14 +155,19 @@ export class AppendRetry {
   async #tryAgain(
     requests: readonly AppendRequest[],
     first: readonly AppendOutcome[],
+    { number, overtaken }: Failing,
   ): Promise<readonly AppendOutcome[]> {
     const outcomes = [...first];
     for (const [tries, delayMs] of retryDelaysMs.entries()) {
-      const failed = repeatable(requests, outcomes);
-      if (failed.length === 0 || (tries > 0 && this.#options.engine.isAway === true)) break;
-      this.#options.metrics.engineRetriesTotal.inc(failed.length);
+      if (repeatable(requests, outcomes, overtaken).length === 0) break;
+      if (tries > 0 && this.#options.engine.isAway === true) break;
       await this.#options.wait(delayMs);
-      const again = await this.once(failed.map((i) => requests[i] as AppendRequest));
+      const failed = repeatable(requests, outcomes, overtaken);
+      if (failed.length === 0) break;
+      this.#options.metrics.engineRetriesTotal.inc(failed.length);
+      const repeats = failed.map((i) => requests[i] as AppendRequest);
+      const again = await this.once(repeats);
+      this.#overtake(repeats, again, number);
       for (const [at, i] of failed.entries()) outcomes[i] = again[at] as AppendOutcome;
     }
     return outcomes;
@@ -126,8 +175,12 @@ export class AppendRetry {
 }
 
 /** Which of them have failed for now. Where a later one of the topic was committed, another try would come too late. */
-function repeatable(requests: readonly AppendRequest[], outcomes: readonly AppendOutcome[]): number[] {
-  const committed = new Set<string>();
+function repeatable(
+  requests: readonly AppendRequest[],
+  outcomes: readonly AppendOutcome[],
+  overtaken: ReadonlySet<string>,
+): number[] {
+  const committed = new Set(overtaken);
   const failed: number[] = [];
   for (let i = requests.length - 1; i >= 0; i--) {
     const { topic } = (requests[i] as AppendRequest).fields;

@@ -423,6 +423,20 @@ describe('the engine', () => {
     const outcomes = await broker.publish([fields('flaky'), fields('flaky')]);
     expect([summary(outcomes), engine.calls]).toEqual([['engine_unavailable', 1], [2]]);
   });
+
+  test('it is not tried again where a later call of the same topic, which was under way, was stored', async () => {
+    class SlowlyFlakyEngine extends FlakyEngine {
+      override async append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
+        await answered();
+        return super.append(requests);
+      }
+    }
+    const { broker } = await openBroker({ engine: new SlowlyFlakyEngine(1), wait: answered });
+    const calls = [['flaky', 'a'], ['flaky'], ['flaky']].map((topics) =>
+      broker.publish(topics.map((topic) => fields(topic))),
+    );
+    expect((await Promise.all(calls)).map(summary)).toEqual([['engine_unavailable', 1], [1], [2]]);
+  });
 });
 
 describe('an engine that retains', () => {
