@@ -266,7 +266,8 @@ class Life {
       await expect.poll(() => this.#startsAt(node)).toBeGreaterThanOrEqual(wanted);
     this.#certain.fill(wanted);
     this.#possible = Math.max(this.#possible, wanted);
-    this.#durable = wanted;
+    // With lmdb it is committed with the next publication.
+    if (this.#engine.nodes > 1) this.#durable = wanted;
   }
 
   close(): void {
