@@ -5,7 +5,7 @@ import type { ClosedBy } from './connection/close-code.ts';
 import type { Greeting } from './connection/socket-session.ts';
 import { Core } from './core.ts';
 import type { ClientEvents } from './events.ts';
-import type { Published, RepeatedPublishOptions } from './offline-queue.ts';
+import type { Published } from './offline-queue.ts';
 import type { ClientOptions } from './options.ts';
 import { payloadOf, readPayload } from './payload.ts';
 import type { PublishOptions } from './publication.ts';
@@ -76,8 +76,7 @@ export class SluiceClient {
   async publish(topic: string, type: string, data?: unknown, options?: PublishOptions): Promise<Published> {
     if (this.#core.connection.state === 'closed') throw localError('closed');
     const fields = checkedPublish(topic, type, data, options);
-    const { exceptSelf, lostAtMs }: RepeatedPublishOptions = options ?? {};
-    return this.#core.queue.publish(fields, exceptSelf === true, lostAtMs);
+    return this.#core.queue.publish(fields, options);
   }
 
   /** A page of the topic's history, oldest first: publications with offsets greater than `after`. */

@@ -101,20 +101,20 @@ export class OfflineQueue {
   }
 
   /** Rejects what `check` refuses. */
-  publish(fields: PublishFields, exceptSelf = false, lostAtMs?: number): Promise<Published> {
+  publish(fields: PublishFields, options: RepeatedPublishOptions | undefined): Promise<Published> {
     return new Promise((resolve, reject) => {
       const number = ++this.#lastNumber;
       const { messageId = `${this.#idPrefix}-${number}` } = fields;
       const entry: Entry = {
         number,
         fields: { ...fields, messageId },
-        exceptSelf,
+        exceptSelf: options?.exceptSelf === true,
+        lostAtMs: options?.lostAtMs,
         resolve,
         reject,
-        lostAtMs,
       };
       if (!this.#mayTransmit) {
-        this.#port.check(entry.fields, exceptSelf);
+        this.#port.check(entry.fields, entry.exceptSelf);
         const isBurst = this.#rate > 0 && this.#window >= this.#rate;
         if (this.size >= (isBurst ? waitingMax : this.#maxEntries)) throw localError('offline_queue_full');
       }

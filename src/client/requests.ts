@@ -30,9 +30,7 @@ export function checkedPublish(
   const fields = checkedCommand('publish', {
     ...options,
     ...own,
-    except: undefined,
     expectedOffset: undefined,
-    pipelined: undefined,
   });
   if (!typePattern.test(fields.type) || isControlName(fields.type)) throw localError('invalid_type');
   return fields;
