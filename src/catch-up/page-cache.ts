@@ -2,6 +2,7 @@ import { type CompressionCosts, compressionCosts, savedNs } from '../fanout/comp
 import type { Feed } from '../fanout/view.ts';
 import type { Metrics } from '../metrics.ts';
 import { deflateBody } from '../protocol/compression.ts';
+import { plainMaxBytes } from '../protocol/inflate.ts';
 import { LinkedMap } from '../topics/linked-map.ts';
 import type { Page } from './page.ts';
 import { catchUpTarget } from './topic-backlog.ts';
@@ -101,7 +102,7 @@ export class PageCache {
   #mayBeDeflated({ view }: Feed, bytes: number): boolean {
     const { compressMinBytes } = this.#options;
     if (view.options.codec.frameCompressedBatch === undefined) return false;
-    return compressMinBytes > 0 && bytes >= compressMinBytes;
+    return compressMinBytes > 0 && bytes >= compressMinBytes && bytes <= plainMaxBytes;
   }
 
   #pays({ page, uses }: SharedPage): boolean {

@@ -2,6 +2,7 @@ import type { BareCounter, Metrics } from '../metrics.ts';
 import type { GatewayCodec } from '../protocol/codec.ts';
 import type { SharedDictionary } from '../protocol/compression.ts';
 import type { BatchHeader } from '../protocol/frames.ts';
+import { plainMaxBytes } from '../protocol/inflate.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import { compressionCosts, savedNs } from './compression-cost.ts';
 import { dictionaryPolicy } from './dictionary.ts';
@@ -58,7 +59,7 @@ export class Encoder {
   #compressionOf(view: View, plainBytes: number, receivers: number): ViewCompression | undefined {
     const { compressMinBytes, costs } = this.#compression;
     const frame = view.options.codec.frameCompressedBatch;
-    if (frame === undefined || compressMinBytes === 0) return undefined;
+    if (frame === undefined || compressMinBytes === 0 || plainBytes > plainMaxBytes) return undefined;
     if (savedNs(costs, plainBytes, 0, receivers, 0) <= 0) return undefined;
     let compression = this.#compressions.get(view);
     if (compression === undefined) {

@@ -2,7 +2,7 @@ import { crc32 } from './crc32.ts';
 import type { CompressedBody } from './frames.ts';
 import { inflateRaw } from './inflate-raw.ts';
 
-/** What one batch may hold before compression. */
+/** What one batch may hold before compression. The gateway sends a larger one as it is. */
 export const plainMaxBytes = 16 * 1024 * 1024;
 
 /** Runs up to this size do not say how long they are: three bytes in seventy, of a small update with a dictionary. */

@@ -3,6 +3,7 @@ import { catchUp } from '../../src/catch-up/catch-up.ts';
 import { PageCache, type PageCacheOptions } from '../../src/catch-up/page-cache.ts';
 import { TopicBacklog } from '../../src/catch-up/topic-backlog.ts';
 import type { View } from '../../src/fanout/view.ts';
+import { plainMaxBytes } from '../../src/protocol/inflate.ts';
 import type { ServerFrame } from '../../src/protocol/server-frames.ts';
 import { decode, makeWorld, onlyRoom, topicOf, type WorldOptions } from '../fanout/fixtures.ts';
 import { codecs } from '../support/codecs.ts';
@@ -245,6 +246,16 @@ describe('deflating them', () => {
     await publish('a', ...page);
     for (let i = 0; i < 5; i++) back(0);
     expect(deflates()).toBe(expected);
+  });
+
+  test('is nothing for what is larger than receivers inflate', async () => {
+    const { publish, back, deflates } = await outage({
+      pages: { compressMinBytes: 1, costs, maxBytes: 4 * plainMaxBytes },
+      broker: { payloadMaxBytes: 2 * plainMaxBytes },
+    });
+    await publish('a', { payload: { format: 'binary', bytes: new Uint8Array(plainMaxBytes) } });
+    for (let i = 0; i < 5; i++) expect(back(0)[0]?.length).toBeGreaterThan(plainMaxBytes);
+    expect(deflates()).toBe(0);
   });
 
   test('keeps what would only become larger', async () => {

@@ -1,19 +1,37 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test, vi } from 'vitest';
 import { codecs } from '../../src/protocol/codecs.ts';
+import { plainMaxBytes } from '../../src/protocol/inflate.ts';
 import { protobufCodec } from '../../src/protocol/protobuf/codec.ts';
 import { json } from '../topics/fixtures.ts';
-import { countingCodec, decode, decodeBatch, makeWorld, offsetsOf, onlyRoom } from './fixtures.ts';
+import {
+  countingCodec,
+  decode,
+  decodeBatch,
+  makeWorld,
+  offsetsOf,
+  onlyRoom,
+  type WorldOptions,
+} from './fixtures.ts';
 
 /** A view of topic `a` with this many members, before whose batches no epoch is announced. */
-async function crowd(members: number, compressMinBytes: number, codec = codecs.protobuf) {
-  const world = await makeWorld({ compressMinBytes });
+async function crowd(
+  members: number,
+  compressMinBytes: number,
+  codec = codecs.protobuf,
+  options: WorldOptions = {},
+) {
+  const world = await makeWorld({ compressMinBytes, ...options });
   await world.publish('a');
   const view = world.view('a', { codec });
   for (let i = 0; i < members; i++) world.fanout.addMember(view, world.sink.member);
   return { ...world, view };
 }
 
+/** Takes a publication that is larger than what receivers inflate. */
+const vast = {
+  broker: { payloadMaxBytes: 2 * plainMaxBytes },
+};
 const update = { payload: json({ cpu: 12.5, memory: 81.25, name: 'web-01', text: 'cpu '.repeat(50) }) };
 
 describe('the work of a publish', () => {
@@ -61,6 +79,14 @@ describe('the work of a publish', () => {
     expect(deflates).toBeLessThan(60);
     for (let i = 0; i < 20; i++) await batch();
     expect(counts.of('deflatesTotal')).toBe(deflates);
+  });
+
+  test('is no deflate of a batch that is larger than receivers inflate', async () => {
+    const { publish, turns, counts, sink } = await crowd(100, 256, codecs.protobuf, vast);
+    const bytes = new Uint8Array(plainMaxBytes);
+    await publish('a', { payload: { format: 'binary', bytes } });
+    turns.settle();
+    expect([counts.of('deflatesTotal'), sink.frames.length]).toEqual([0, 1]);
   });
 
   test('is nothing for a view without members', async () => {
