@@ -30,9 +30,13 @@ export interface TabsPort {
   lost(): void;
 }
 
-type OnCommon = { readonly kind: 'who' } | { readonly kind: 'leader'; readonly tab: string };
+type OnCommon =
+  | { readonly kind: 'who' }
+  | { readonly kind: 'leader'; readonly tab: string; readonly term: number };
 interface Letter {
   readonly from: string;
+  /** The term of the leader that writes it, or that it is for. */
+  readonly term: number;
   /** By the wall clock, which the tabs share. */
   readonly atMs: number;
   readonly toHost?: ToHost;
@@ -52,6 +56,10 @@ export class Tabs {
   readonly #election: Election;
   /** The id of the tab that leads, possibly this one. */
   #leader: string | undefined;
+  /** Of that tab: a leader that was deposed and is elected again has forgotten whom it served. */
+  #term = 0;
+  /** How often this tab was elected. */
+  #terms = 0;
   #heardAtMs: number;
   #unanswered = 0;
   #timer: TimerHandle | undefined;
@@ -95,7 +103,7 @@ export class Tabs {
 
   close(): void {
     this.#isOver = true;
-    if (this.#leader !== undefined && !this.leads) this.#write(this.#leader, { kind: 'bye' });
+    if (this.#leader !== undefined && !this.leads) this.#write(this.#leader, this.#term, { kind: 'bye' });
     this.#endHosts();
     this.#alive.abort();
     this.#election.withdraw();
@@ -108,8 +116,13 @@ export class Tabs {
   #elected(): void {
     if (this.#isOver) return;
     this.#leader = this.#tab;
+    this.#term = ++this.#terms;
     this.#port.lead();
-    this.#common.post({ kind: 'leader', tab: this.#tab } satisfies OnCommon);
+    this.#announce();
+  }
+
+  #announce(): void {
+    this.#common.post({ kind: 'leader', tab: this.#tab, term: this.#term } satisfies OnCommon);
   }
 
   #deposed(): void {
@@ -124,15 +137,16 @@ export class Tabs {
 
   #heardCommon(message: OnCommon): void {
     if (message.kind === 'who') {
-      if (this.leads) this.#common.post({ kind: 'leader', tab: this.#tab } satisfies OnCommon);
+      if (this.leads) this.#announce();
       return;
     }
+    const { tab, term } = message;
     // A leader learns from its lock, not from other tabs, that it was deposed.
-    if (!this.#isKnown || this.leads || message.tab === this.#leader) return;
-    const leader = message.tab;
-    this.#leader = leader;
+    if (!this.#isKnown || this.leads || (tab === this.#leader && term <= this.#term)) return;
+    this.#leader = tab;
+    this.#term = term;
     this.#heardNow();
-    this.#port.follow((request) => this.#write(leader, request));
+    this.#port.follow((request) => this.#write(tab, term, request));
   }
 
   /**
@@ -151,10 +165,13 @@ export class Tabs {
 
   // -- letters ----------------------------------------------------------------------------------------
 
-  #heard({ from, atMs, toHost, fromHost }: Letter): void {
-    if (toHost !== undefined && this.leads) this.#hostOf(from).receive(this.#withAge(toHost, atMs));
+  #heard({ from, term, atMs, toHost, fromHost }: Letter): void {
+    if (toHost !== undefined && this.leads) {
+      if (term === this.#term) this.#hostOf(from).receive(this.#withAge(toHost, atMs));
+      else this.#announce();
+    }
     // Messages of a deposed leader come too late.
-    if (fromHost === undefined || from !== this.#leader) return;
+    if (fromHost === undefined || from !== this.#leader || term !== this.#term) return;
     this.#heardNow();
     this.#port.receive(live(fromHost));
   }
@@ -169,9 +186,10 @@ export class Tabs {
   #hostOf(tab: string): Host {
     const known = this.#hosts.get(tab);
     if (known) return known;
+    const term = this.#term;
     const host = this.#port.hostFor((fromHost) => {
       // A reply to a tab that is gone must not open its channel again.
-      if (this.#hosts.has(tab)) this.#post(tab, { fromHost: plain(fromHost) });
+      if (this.#hosts.has(tab)) this.#post(tab, term, { fromHost: plain(fromHost) });
     });
     this.#hosts.set(tab, host);
     const { signal } = this.#alive;
@@ -188,13 +206,13 @@ export class Tabs {
     return host;
   }
 
-  #write(tab: string, toHost: ToHost): void {
-    this.#post(tab, { toHost });
+  #write(tab: string, term: number, toHost: ToHost): void {
+    this.#post(tab, term, { toHost });
   }
 
-  #post(tab: string, content: Pick<Letter, 'toHost'> | Pick<Letter, 'fromHost'>): void {
+  #post(tab: string, term: number, content: Pick<Letter, 'toHost'> | Pick<Letter, 'fromHost'>): void {
     const atMs = this.#parts.runtime.now();
-    this.#outboxOf(tab).post({ from: this.#tab, atMs, ...content } satisfies Letter);
+    this.#outboxOf(tab).post({ from: this.#tab, term, atMs, ...content } satisfies Letter);
   }
 
   #outboxOf(tab: string): Channel {
@@ -247,6 +265,6 @@ export class Tabs {
     }
     this.#unanswered++;
     if (this.#leader === undefined) this.#common.post({ kind: 'who' } satisfies OnCommon);
-    else this.#write(this.#leader, { kind: 'ping' });
+    else this.#write(this.#leader, this.#term, { kind: 'ping' });
   }
 }

@@ -52,7 +52,8 @@ async function following(overrides: Partial<Surroundings> = {}, options: PageCli
   await settled();
   const attached = () => asked.flatMap((each) => (each.kind === 'attach' ? [each] : []));
   const toInbox = (letter: object) => {
-    for (const [name, receive] of receivers) if (name !== 'sluice/pages') receive({ from: 'x', ...letter });
+    for (const [name, receive] of receivers)
+      if (name !== 'sluice/pages') receive({ from: 'x', term: 1, ...letter });
   };
   return {
     runtime,
@@ -64,7 +65,7 @@ async function following(overrides: Partial<Surroundings> = {}, options: PageCli
     attached,
     sockets,
     toInbox,
-    lead: () => receivers.get('sluice/pages')?.({ kind: 'leader', tab: 'x' }),
+    lead: (term = 1) => receivers.get('sluice/pages')?.({ kind: 'leader', tab: 'x', term }),
     send(id: number, after: number, upto: number) {
       const meta = { view: 1, epoch: 'e1' };
       const events: DelegateEvent[] = range(after, upto).map((offset) => [
@@ -93,6 +94,23 @@ it('a tab that takes its leader for gone, and then finds it alive, takes nothing
   send(first!.id, 53, 54);
   send(second!.id, 3, 54);
   expect(seen).toEqual(range(0, 54));
+});
+
+it('a tab asks its leader for everything again when that was deposed and is elected again', async () => {
+  const { client, asked, attached, lead, send, toInbox } = await following();
+  lead();
+  send(attached()[0]!.id, 0, 3);
+  const change = { state: 'connecting', previous: 'idle', attempts: 0 } as const;
+  toInbox({ fromHost: { kind: 'told', told: ['state', change] } });
+  lead(2);
+  expect(asked.filter(({ kind }) => kind === 'hello')).toHaveLength(2);
+  const [, again] = attached();
+  expect(again?.options.since).toEqual({ epoch: 'e1', offset: 3 });
+  const connected = { state: 'connected', previous: 'connecting', attempts: 0 } as const;
+  toInbox({ term: 2, fromHost: { kind: 'welcome', greeting, change: connected } });
+  // Of the former term, and late.
+  toInbox({ fromHost: { kind: 'told', told: ['state', change] } });
+  expect(client.getStatus().state).toBe('connected');
 });
 
 it('shares only with tabs of the same version, URL and identity', async () => {
