@@ -3,6 +3,8 @@
  * `proto/gateway.proto` says: for tests and benches. The SDK has codecs of its own.
  */
 
+import { fileURLToPath } from 'node:url';
+import protobufjs from 'protobufjs';
 import type { ClientFrame } from '../../src/protocol/client-frames.ts';
 import type { Codec as GatewaySide } from '../../src/protocol/codec.ts';
 import type { Decoded, Raw } from '../../src/protocol/fields.ts';
@@ -11,10 +13,27 @@ import * as json from '../../src/protocol/json/codec.ts';
 import { scanObject } from '../../src/protocol/json/envelope.ts';
 import { scanJson } from '../../src/protocol/json/scanner.ts';
 import * as protobuf from '../../src/protocol/protobuf/codec.ts';
-import { Reader, type sluice, v1 } from '../../src/protocol/protobuf/schema.ts';
+import { type fromClient, Reader } from '../../src/protocol/protobuf/schema.ts';
 import { operators, payloadToWire } from '../../src/protocol/protobuf/wire.ts';
 import { isServerKind, type ServerFrame } from '../../src/protocol/server-frames.ts';
 import { readServerFrame } from './server-frame-readers.ts';
+
+/** protobufjs by the specification itself: the generated code has only what the gateway needs. */
+const specification = protobufjs.loadSync(
+  fileURLToPath(new URL('../../proto/gateway.proto', import.meta.url)),
+);
+const [clientFrame, serverFrame, batch] = ['ClientFrame', 'ServerFrame', 'Batch'].map((name) =>
+  specification.lookupType(`sluice.v1.${name}`),
+) as [protobufjs.Type, protobufjs.Type, protobufjs.Type];
+
+export function encodeClientMessage(message: fromClient.ClientFrame.$Properties): Uint8Array {
+  // Not a Buffer, whose parts a decoder would hand on.
+  return new Uint8Array(clientFrame.encode(message).finish());
+}
+
+export function decodeServerMessage(message: Uint8Array): Raw {
+  return serverFrame.decode(new Reader(message)) as unknown as Raw;
+}
 
 /** Both sides of a wire of the protocol. */
 export interface Codec extends GatewaySide {
@@ -25,14 +44,13 @@ export interface Codec extends GatewaySide {
 
 export const protobufCodec: Codec & typeof protobuf.protobufCodec = {
   ...protobuf.protobufCodec,
-  // Not a Buffer, whose parts a decoder would hand on.
-  encodeClientFrame: (frame) => new Uint8Array(v1.ClientFrame.encode(clientFrameToWire(frame)).finish()),
+  encodeClientFrame: (frame) => encodeClientMessage(clientFrameToWire(frame)),
   decodeServerFrame(message) {
     try {
-      const frame = v1.ServerFrame.decode(new Reader(message));
-      const { id, kind } = frame;
+      const frame = decodeServerMessage(message);
+      const { id, kind } = frame as { id: number; kind?: ServerFrame['kind'] };
       if (kind === undefined) return { ok: false, id, code: 'unknown_command', message: 'unknown frame' };
-      return readServerFrame(kind, id, frame[kind] as unknown as Raw, protobuf.protobufDialect);
+      return readServerFrame(kind, id, frame[kind] as Raw, protobuf.protobufDialect);
     } catch {
       return { ...malformed, id: protobuf.protobufCodec.peekId(message) };
     }
@@ -79,8 +97,8 @@ export const codecs: Readonly<Record<Codec['name'], Codec>> = { protobuf: protob
 /** The publications of a run: what `encodePublication` yields, again and again. Never throws. */
 export function decodeRun(run: Uint8Array): Decoded<ServerFrame> {
   try {
-    const batch = v1.Batch.decode(new Reader(run));
-    return readServerFrame('batch', 0, { publications: batch.publications }, protobuf.protobufDialect);
+    const { publications } = batch.decode(new Reader(run)) as unknown as Raw;
+    return readServerFrame('batch', 0, { publications }, protobuf.protobufDialect);
   } catch {
     return { ...malformed, id: 0 };
   }
@@ -94,7 +112,7 @@ const malformed = {
   message: 'the message is not a protobuf frame',
 } as const;
 
-function clientFrameToWire(frame: ClientFrame): sluice.v1.ClientFrame.$Properties {
+function clientFrameToWire(frame: ClientFrame): fromClient.ClientFrame.$Properties {
   const { id } = frame;
   switch (frame.kind) {
     case 'publish': {
@@ -110,13 +128,13 @@ function clientFrameToWire(frame: ClientFrame): sluice.v1.ClientFrame.$Propertie
   }
 }
 
-function subscriptionToWire(subscription: Subscription): sluice.v1.Subscription.$Properties {
+function subscriptionToWire(subscription: Subscription): fromClient.Subscription.$Properties {
   const { filter, positions, keys, ...rest } = subscription;
   const lists = { positions: positions?.slice(), keys: keys?.slice() };
   return { ...rest, ...lists, filter: filter && filterToWire(filter) };
 }
 
-function filterToWire(filter: Filter): sluice.v1.Filter.$Properties {
+function filterToWire(filter: Filter): fromClient.Filter.$Properties {
   const op = operators[filter.op];
   if ('filters' in filter) return { op, filters: filter.filters.map(filterToWire) };
   if ('values' in filter) return { op, tag: filter.tag, values: filter.values.slice() };

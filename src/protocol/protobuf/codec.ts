@@ -6,7 +6,7 @@ import type { ServerFrame } from '../server-frames.ts';
 import { Slabs } from '../slabs.ts';
 import { toWellFormed } from '../utf8.ts';
 import { lengthTag, writePublication } from './publication-bytes.ts';
-import { Reader, v1, Writer } from './schema.ts';
+import { fromClient, Reader, toClient, Writer } from './schema.ts';
 import { varintLength, writeVarint } from './varint.ts';
 import { batchHeaderToWire, listedToWire, operatorName, resultToWire, serverFrameToWire } from './wire.ts';
 
@@ -153,7 +153,7 @@ class ReceivedCommand {
   [kind: string]: unknown;
 }
 
-const decodeInto = v1.ClientFrame.decode as (
+const decodeInto = fromClient.ClientFrame.decode as (
   reader: InstanceType<typeof Reader>,
   length: undefined,
   end: undefined,
@@ -176,7 +176,7 @@ function readableId(message: Uint8Array): number {
 function encodeServerFrame(frame: ServerFrame): Uint8Array {
   const writer = scratch.begin();
   if (frame.kind === 'subscribed') writeSubscribed(frame, writer);
-  else v1.ServerFrame.encode(serverFrameToWire(frame), writer);
+  else toClient.ServerFrame.encode(serverFrameToWire(frame), writer);
   return writer.finish();
 }
 
@@ -191,10 +191,10 @@ function writeSubscribed(
   if (id !== 0) writer.uint32(8).uint32(id);
   writer.uint32(lengthTag(kindFields.subscribed)).fork();
   for (const result of results) {
-    v1.SubscribeResult.encode(resultToWire(result), writer.uint32(lengthTag(1)).fork());
+    toClient.SubscribeResult.encode(resultToWire(result), writer.uint32(lengthTag(1)).fork());
     if (!('error' in result))
       for (const topic of result.topics ?? [])
-        v1.TopicResult.encode(listedToWire(topic), writer.uint32(lengthTag(9)).fork()).ldelim();
+        toClient.TopicResult.encode(listedToWire(topic), writer.uint32(lengthTag(9)).fork()).ldelim();
     writer.ldelim();
   }
   writer.ldelim();
@@ -206,19 +206,19 @@ function encodePublication(_topic: string, publication: Publication): Uint8Array
 }
 
 function frameBatch(_topic: string, header: BatchHeader, publications: readonly Uint8Array[]): Uint8Array {
-  v1.Batch.encode(batchHeaderToWire(header), scratch.begin());
+  toClient.Batch.encode(batchHeaderToWire(header), scratch.begin());
   return frameRun(0, kindFields.batch, scratch.written(), publications);
 }
 
 function frameSnapshot(header: SnapshotHeader, publications: readonly Uint8Array[]): Uint8Array {
   const { view, topic, epoch, offset, first, last, partial } = header;
-  v1.Snapshot.encode({ view, topic, epoch, offset, first, last, partial }, scratch.begin());
+  toClient.Snapshot.encode({ view, topic, epoch, offset, first, last, partial }, scratch.begin());
   return frameRun(0, kindFields.snapshot, scratch.written(), publications);
 }
 
 function frameHistory(id: number, header: HistoryHeader, publications: readonly Uint8Array[]): Uint8Array {
   const { topic, epoch, after, upto, more, missing } = header;
-  v1.HistoryPage.encode({ topic, epoch, after, upto, more, missing }, scratch.begin());
+  toClient.HistoryPage.encode({ topic, epoch, after, upto, more, missing }, scratch.begin());
   return frameRun(id, kindFields.history, scratch.written(), publications);
 }
 
@@ -258,5 +258,5 @@ function frameRun(
 function frameCompressedBatch(header: BatchHeader, body: CompressedBody): Uint8Array {
   const { deflate, plainBytes, crc32, dictionary } = body;
   const batch = { ...batchHeaderToWire(header), deflate, plainBytes, crc32, dictionary };
-  return v1.ServerFrame.encode({ batch }, scratch.begin()).finish();
+  return toClient.ServerFrame.encode({ batch }, scratch.begin()).finish();
 }

@@ -10,13 +10,13 @@ import type {
 } from '../frames.ts';
 import { seenOf } from '../publication.ts';
 import type { ServerFrame } from '../server-frames.ts';
-import { type sluice, v1 } from './schema.ts';
+import { fromClient, toClient } from './schema.ts';
 
 /** Frames as the generated encoder takes them: the same names, but for payloads, filters and modes. */
 
-type ServerWire = sluice.v1.ServerFrame.$Properties;
+type ServerWire = toClient.ServerFrame.$Properties;
 
-const Operator = v1.Filter.Operator;
+const Operator = fromClient.Filter.Operator;
 
 export const operators = {
   eq: Operator.OPERATOR_EQ,
@@ -46,7 +46,7 @@ export function payloadToWire(payload: Payload | undefined): { json?: Uint8Array
   return payload.format === 'json' ? { json: payload.bytes } : { binary: payload.bytes };
 }
 
-function publicationToWire(publication: Publication): sluice.v1.Publication.$Properties {
+function publicationToWire(publication: Publication): toClient.Publication.$Properties {
   const { offset, timestampMs, type, payload } = publication;
   return { offset, timestampMs, type, ...seenOf(publication), ...payloadToWire(payload) };
 }
@@ -54,12 +54,12 @@ function publicationToWire(publication: Publication): sluice.v1.Publication.$Pro
 /** A member that `proto/gateway.proto` lacks does not compile here; afterwards `npm run proto`. */
 type Lacking<Fields, Wire> = Exclude<keyof Fields, keyof Wire | 'payload'>;
 const lacking: readonly [
-  Lacking<PublishFields, sluice.v1.Publish.$Properties>,
-  Lacking<Publication, sluice.v1.Publication.$Properties>,
+  Lacking<PublishFields, fromClient.Publish.$Properties>,
+  Lacking<Publication, toClient.Publication.$Properties>,
 ][] = [];
 lacking satisfies readonly [never, never][];
 
-export function batchHeaderToWire(header: BatchHeader): sluice.v1.Batch.$Properties {
+export function batchHeaderToWire(header: BatchHeader): toClient.Batch.$Properties {
   const { view, topic, epoch, after, upto, cursor } = header;
   return { view, topic, epoch, after, upto: upto === after + 1 ? 0 : upto, cursor };
 }
@@ -83,7 +83,7 @@ export function serverFrameToWire(frame: Exclude<ServerFrame, { kind: 'subscribe
       return { id, result: payloadToWire(frame.payload) };
     // Written out, as each session gets two: an object with a computed name is built more slowly.
     case 'connected':
-      return { id, connected: frame as sluice.v1.Connected.$Properties };
+      return { id, connected: frame as toClient.Connected.$Properties };
     case 'reset':
       return { id, reset: { ...frame, mode: modeToWire(frame.mode) } };
     default:
@@ -92,7 +92,7 @@ export function serverFrameToWire(frame: Exclude<ServerFrame, { kind: 'subscribe
 }
 
 /** Without the topics that it lists. */
-export function resultToWire(result: SubscribeResult): sluice.v1.SubscribeResult.$Properties {
+export function resultToWire(result: SubscribeResult): toClient.SubscribeResult.$Properties {
   if ('error' in result) return { topic: result.topic, error: result.error };
   // One by one: what is left over by a rest pattern is an object of the slow kind, and so is all that reads it.
   const { topic, view, mode, epoch, offset, recovered, missing, intervalMs, cursor, inbox } = result;
@@ -121,8 +121,8 @@ export function listedToWire({ topic, epoch, offset, recovered, missing, mode }:
   return listed;
 }
 
-const listed: Pick<sluice.v1.TopicResult.$Properties, keyof TopicResult> = {};
+const listed: Pick<toClient.TopicResult.$Properties, keyof TopicResult> = {};
 
 function modeToWire(mode: Mode): number {
-  return v1.Mode[mode === 'state' ? 'MODE_STATE' : 'MODE_STREAM'];
+  return toClient.Mode[mode === 'state' ? 'MODE_STATE' : 'MODE_STREAM'];
 }

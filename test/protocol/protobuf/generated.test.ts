@@ -19,10 +19,13 @@ describe('the generated code', () => {
     await promisify(execFile)('npm', ['run', '--silent', 'proto'], { cwd: copy });
   });
 
-  it.each(['gateway.gen.js', 'gateway.gen.d.ts'])('in %s is that of proto/gateway.proto', async (file) => {
-    const [fresh, committed] = await Promise.all(
-      [copy, root].map((folder) => readFile(join(folder, 'src/protocol/protobuf', file), 'utf8')),
-    );
-    expect(fresh === committed, `${file} is stale: npm run proto`).toBe(true);
-  });
+  it.each(['from-client.gen.js', 'from-client.gen.d.ts', 'to-client.gen.js', 'to-client.gen.d.ts'])(
+    'in %s is that of proto/gateway.proto',
+    async (file) => {
+      const [fresh, committed] = await Promise.all(
+        [copy, root].map((folder) => readFile(join(folder, 'src/protocol/protobuf', file), 'utf8')),
+      );
+      expect(fresh === committed, `${file} is stale: npm run proto`).toBe(true);
+    },
+  );
 });
