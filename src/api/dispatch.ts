@@ -4,19 +4,18 @@ import type { ReportRefusal } from '../auth/refusals.ts';
 import type { Awaitable } from '../awaitable.ts';
 import { SluiceError } from '../errors.ts';
 import { withoutByteOrderMark } from '../protocol/utf8.ts';
-import { type HeadStepOptions, headSteps } from './head-steps.ts';
 import { type ApiResponse, errorResponse, type RequestHead } from './http.ts';
 import { type Match, matcher } from './match.ts';
 import { openapiRoute } from './openapi.ts';
 import type { ApiPorts } from './ports.ts';
-import { ApiRequest } from './request.ts';
+import { type ApiRequest, type HeadOptions, type RoutedRequest, readHead } from './read-head.ts';
 import { readParams, readQuery } from './request-input.ts';
 import { isExempt, type RequestRateLimits, RequestRates, type RequestRatesOptions } from './request-rates.ts';
 import { Responder, type ResponderOptions } from './responder.ts';
-import type { Route } from './route.ts';
+import type { Call, Route } from './route.ts';
 import { routes } from './routes.ts';
 
-export interface ApiOptions extends HeadStepOptions, Omit<ResponderOptions, 'monotonicMs'> {
+export interface ApiOptions extends Omit<HeadOptions, 'failed'>, Omit<ResponderOptions, 'monotonicMs'> {
   readonly ports: ApiPorts;
   /** Besides those of every gateway. */
   readonly moreRoutes?: readonly Route[];
@@ -37,8 +36,6 @@ export interface ApiOptions extends HeadStepOptions, Omit<ResponderOptions, 'mon
 
 /** How the transport continues with a request whose head was read. */
 export interface OpenRequest {
-  /** The client has left: what is asked for it is given up. May be called at any time. */
-  left(): void;
   /** Read at most this much of the body; 0: none. If there is more, call `finish` with the error `frame_too_large`. */
   readonly bodyMaxBytes: number;
   /** The account that is charged for the body while it arrives, and for the response while it is unread. */
@@ -58,12 +55,14 @@ export interface OpenRequest {
 export interface Api {
   /**
    * Reads the head: route, permission, content type. All headers are read before it returns. The body of a request that
-   * is refused need not be read.
+   * is refused need not be read. `departure`: when the client leaves, what is asked for it is given up.
    */
-  open(head: RequestHead): OpenRequest;
+  open(head: RequestHead, departure: Call['departure']): OpenRequest;
 }
 
 const noBody = new Uint8Array(0);
+/** The label of requests that no route takes. */
+const unmatched = 'unmatched';
 
 /** Takes each request from its head to its response. */
 export class Dispatcher implements Api {
@@ -72,6 +71,7 @@ export class Dispatcher implements Api {
   readonly #monotonicMs: () => number;
   readonly #addressKey: (head: RequestHead) => string;
   readonly #responder: Responder;
+  readonly #headOptions: HeadOptions;
   /** Undefined: requests are not limited. */
   readonly #rates: RequestRates | undefined;
 
@@ -85,50 +85,59 @@ export class Dispatcher implements Api {
     this.#monotonicMs = monotonicMs;
     this.#addressKey = addressKey;
     this.#responder = new Responder({ ...options, monotonicMs });
+    this.#headOptions = { ...options, failed: (error, request) => this.#responder.failed(error, request) };
     this.#rates = limits && new RequestRates({ limits, addressKey, refused, workMs, metrics });
   }
 
-  open(head: RequestHead): OpenRequest {
+  open(head: RequestHead, departure: Call['departure']): OpenRequest {
     const { origins, ports } = this.#options;
-    // Each header that is asked for is a call into the library.
-    const origin = origins.hasList || head.method === 'OPTIONS' ? head.header('origin') : '';
-    const request = new ApiRequest(head, this.#match(head.path), origin, this.#monotonicMs());
-    const ended = this.#readHead(request, head);
-    const { identity } = request;
-    const known = identity instanceof Promise || identity instanceof SluiceError ? undefined : identity;
-    const named = known && accountOf(known);
+    const match = this.#match(head.path);
+    const request: ApiRequest = {
+      startMs: this.#monotonicMs(),
+      method: head.method,
+      // Each header that is asked for is a call into the library.
+      origin: origins.hasList || head.method === 'OPTIONS' ? head.header('origin') : '',
+      id: head.requestId ?? '',
+      path: match?.place.path ?? unmatched,
+      departure,
+    };
+    const read = readHead(request, head, match, this.#headOptions);
+    const { route, identity } = read;
+    const known = identity instanceof Promise ? undefined : identity;
     // Reading the address takes as long as a tenth of a publish: it is read only where nothing else names the payer.
-    const account = named ?? addressAccount(this.#addressKey(head));
-    const rates = isExempt(request.route, known) ? undefined : this.#rates;
+    const account = (known && accountOf(known)) ?? addressAccount(this.#addressKey(head));
+    const rates = isExempt(route, known) ? undefined : this.#rates;
     const limited = rates?.problem(head, account, known);
-    const response = limited === undefined ? ended : errorResponse(limited);
-    const hasBody = response === undefined && request.foundRoute().body !== undefined;
+    if (limited !== undefined) return this.#refused(request, account, errorResponse(limited));
+    if (read.refusal !== undefined) return this.#refused(request, account, read.refusal);
+    const respond = (body: Uint8Array | SluiceError) => this.#respond(request, read, account, body);
     return {
-      left: () => request.left(),
-      bodyMaxBytes: hasBody ? ports.bodyMaxBytes : 0,
+      bodyMaxBytes: read.route.body === undefined ? 0 : ports.bodyMaxBytes,
       account,
-      refusal: response === undefined && identity instanceof Promise ? identity.then(refusalOf) : undefined,
-      finish: (body) => {
-        if (response !== undefined) return this.#responder.completed(request, response);
-        if (rates === undefined) return this.#finish(request, account, body);
-        return rates.charged(account, () => this.#finish(request, account, body));
-      },
+      refusal: identity instanceof Promise ? identity.then(refusalOf) : undefined,
+      finish: rates === undefined ? respond : (body) => rates.charged(account, () => respond(body)),
     };
   }
 
-  #readHead(request: ApiRequest, head: RequestHead): ApiResponse | undefined {
-    for (const step of headSteps) {
-      const response = step(request, head, this.#options);
-      if (response !== undefined)
-        return response instanceof SluiceError ? this.#responder.failed(response, request) : response;
-    }
-    return undefined;
+  #refused(request: ApiRequest, account: string, response: ApiResponse): OpenRequest {
+    const finish = () => this.#responder.completed(request, response);
+    return { bodyMaxBytes: 0, account, refusal: undefined, finish };
   }
 
-  #finish(request: ApiRequest, account: string, body: Uint8Array | SluiceError): Awaitable<ApiResponse> {
+  #respond(
+    request: ApiRequest,
+    routed: RoutedRequest,
+    account: string,
+    body: Uint8Array | SluiceError,
+  ): Awaitable<ApiResponse> {
     const responder = this.#responder;
+    const { identity } = routed;
     try {
-      const response = this.#run(request, account, body);
+      if (body instanceof SluiceError) throw body;
+      const response =
+        identity instanceof Promise
+          ? identity.then((who) => this.#handle(request, routed, account, who, body))
+          : this.#handle(request, routed, account, identity, body);
       return response instanceof Promise
         ? response.then(
             (each) => responder.completed(request, each),
@@ -140,26 +149,16 @@ export class Dispatcher implements Api {
     }
   }
 
-  #run(request: ApiRequest, account: string, body: Uint8Array | SluiceError): Awaitable<ApiResponse> {
-    if (body instanceof SluiceError) throw body;
-    const { identity } = request;
-    if (identity === undefined) throw new Error('the head of this request was not read');
-    return identity instanceof Promise
-      ? identity.then((who) => this.#handle(request, account, who, body))
-      : this.#handle(request, account, identity, body);
-  }
-
   #handle(
-    request: ApiRequest,
+    { departure }: ApiRequest,
+    { route, params, query, contentType, ifNoneMatch, acceptEncoding }: RoutedRequest,
     account: string,
     identity: Identity | SluiceError,
     body: Uint8Array,
   ): Awaitable<ApiResponse> {
     if (identity instanceof SluiceError) throw identity;
-    const { match, query, contentType, ifNoneMatch, acceptEncoding } = request;
-    const route = request.foundRoute();
-    const call = {
-      params: readParams(route, match?.params ?? {}),
+    const call: Call = {
+      params: readParams(route, params),
       query: readQuery(route, query),
       body: route.body === undefined ? noBody : withoutByteOrderMark(body),
       contentType,
@@ -167,7 +166,7 @@ export class Dispatcher implements Api {
       acceptEncoding,
       identity,
       payer: payerOf(identity, account),
-      departure: request,
+      departure,
     };
     return route.handle(call, this.#options.ports);
   }

@@ -4,7 +4,7 @@ import type { ErrorLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { withCors } from './cors.ts';
 import { type ApiResponse, errorResponse, forMethod } from './http.ts';
-import type { ApiRequest } from './request.ts';
+import type { ApiRequest } from './read-head.ts';
 
 export interface ResponderOptions {
   readonly origins: OriginPolicy;

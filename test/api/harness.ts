@@ -1,5 +1,5 @@
 import { Dispatcher } from '../../src/api/dispatch.ts';
-import type { ApiResponse } from '../../src/api/http.ts';
+import type { ApiResponse, RequestHead } from '../../src/api/http.ts';
 import type { ApiPorts, ConnectionInfo, Readiness } from '../../src/api/ports.ts';
 import { PublishBodies } from '../../src/api/publish-body.ts';
 import type { RequestRateLimits } from '../../src/api/request-rates.ts';
@@ -14,6 +14,7 @@ import { createRequestAccess } from '../../src/auth/request-access.ts';
 import type { ConfiguredKey } from '../../src/config/api-keys.ts';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { SluiceError } from '../../src/errors.ts';
+import { Departure } from '../../src/sessions/departure.ts';
 import { Broker } from '../../src/topics/broker.ts';
 import type { TopicOptions } from '../../src/topics/topic.ts';
 import { RecordedMetrics } from '../support/metrics.ts';
@@ -146,7 +147,7 @@ export async function startApi(options: HarnessOptions = {}) {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
     const all: Record<string, string> = { host: 'localhost:8080', ...headers };
     if (bytes.length > 0) all['content-length'] ??= String(bytes.length);
-    const opened = api.open({
+    const head: RequestHead = {
       method,
       path,
       query,
@@ -156,7 +157,8 @@ export async function startApi(options: HarnessOptions = {}) {
       header: (name) => all[name] ?? '',
       headerLines: (name) => all[name] ?? '',
       headerNames: () => Object.keys(all),
-    });
+    };
+    const opened = api.open(head, new Departure());
     const tooLarge = bytes.length > opened.bodyMaxBytes && opened.bodyMaxBytes > 0;
     const response = await opened.finish(
       tooLarge ? new SluiceError('frame_too_large') : Uint8Array.from(bytes),

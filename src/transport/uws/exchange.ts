@@ -85,6 +85,7 @@ export class Exchange implements Departing {
 
   onGone(run: () => void): () => void {
     this.#departure ??= new Departure();
+    if (this.#isGone) this.#departure.over();
     return this.#departure.onGone(run);
   }
 

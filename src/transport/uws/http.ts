@@ -39,7 +39,7 @@ function handleHttp(
     exchange.respond(forMethod(head.method, refusal), 'refusals');
     return;
   }
-  const opened = api.open(head);
+  const opened = api.open(head, exchange);
   const finish = (body: Uint8Array | SluiceError, isInHandler: boolean) => {
     exchange.isInHandler = isInHandler;
     const response = opened.finish(body);
@@ -50,13 +50,11 @@ function handleHttp(
     return finished;
   };
   if (opened.bodyMaxBytes === 0) {
-    exchange.onAborted(() => opened.left());
     void finish(noBody, true);
     return;
   }
   const body = new RequestBody(response, options, opened, finish);
   exchange.onAborted(() => {
-    opened.left();
     if (body.drop()) requests.ended();
   });
 }

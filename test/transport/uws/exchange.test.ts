@@ -107,6 +107,14 @@ describe('an exchange whose client has gone', () => {
     expect(told).toBe(1);
   });
 
+  it('tells that to what is begun for its client only later', () => {
+    const { response, exchange: gone } = exchange();
+    let told = 0;
+    response.abort();
+    gone.onGone(() => told++);
+    expect(told).toBe(1);
+  });
+
   it('gives back what was charged for the part that it had not read', () => {
     const { response, unread, exchange: gone } = exchange();
     gone.respond(answer(100_000), 'a');
