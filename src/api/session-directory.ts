@@ -63,7 +63,9 @@ export function sharedDirectory(
 }
 
 /** The sessions of this node, for HTTP. */
-export function sessionDirectory(sessions: Sessions): SessionDirectory {
+export function sessionDirectory(
+  sessions: Pick<Sessions, 'count' | 'get' | 'all' | 'ofUser' | 'acknowledge'>,
+): SessionDirectory {
   return {
     count: () => sessions.count,
 

@@ -26,7 +26,7 @@ import { createSharedCaps } from './shared-caps.ts';
 import { SharedOptions } from './shared-options.ts';
 import { createStorage } from './storage.ts';
 import { Strangers } from './strangers.ts';
-import { createServing } from './transport.ts';
+import { Serving } from './transport.ts';
 import { createWorkClock } from './work-clock.ts';
 import type { WorkerSite } from './worker.ts';
 
@@ -102,7 +102,7 @@ export async function assemble(config: Config, options: ServerOptions) {
     site: shared,
   });
   const { api, adminApi, limits } = httpApi;
-  const serving = createServing(environment, {
+  const serving = new Serving(environment, {
     api,
     adminApi,
     limits,

@@ -21,7 +21,7 @@ export function createService(
   { config, metrics, monotonicMs, loopDelayMs, isDraining }: Environment,
   { engine, broker, hotTopics }: Storage,
   fanout: Fanout,
-  sessions: Sessions,
+  sessions: Pick<Sessions, 'count' | 'userCount' | 'users'>,
   site: Pick<Site, 'otherNodes' | 'metricsText'>,
 ): NodeService {
   const startedAtMs = Date.now();

@@ -1,6 +1,7 @@
 import { applicantReader } from '../api/applicant.ts';
 import { withCors } from '../api/cors.ts';
 import type { Api } from '../api/dispatch.ts';
+import type { ApiResponse } from '../api/http.ts';
 import { type RequestRateLimits, RequestRates } from '../api/request-rates.ts';
 import { addressKey } from '../auth/client-address.ts';
 import { needsCredentials } from '../auth/credentials.ts';
@@ -22,18 +23,16 @@ import type { TurnBudget } from '../sessions/limits/turn-budget.ts';
 import { StreamCursors } from '../sessions/subscriptions/stream-cursors.ts';
 import type { Broker } from '../topics/broker.ts';
 import { RequestIds } from '../transport/request-ids.ts';
-import type { ExchangeOptions } from '../transport/uws/exchange.ts';
-import { serveHttp } from '../transport/uws/http.ts';
+import { type HttpOptions, serveHttp } from '../transport/uws/http.ts';
 import { HttpConnections } from '../transport/uws/http-connections.ts';
 import type { App } from '../transport/uws/load.ts';
 import { Polls } from '../transport/uws/polls.ts';
-import type { BodyOptions } from '../transport/uws/request-body.ts';
 import type { SocketKind } from '../transport/uws/request-head.ts';
 import { RequestsUnderWay } from '../transport/uws/requests-under-way.ts';
 import { UwsSink } from '../transport/uws/sink.ts';
-import { EventStreams, type SseOptions } from '../transport/uws/sse.ts';
+import { EventStreams } from '../transport/uws/sse.ts';
 import { StreamReads, type WorkLimits } from '../transport/uws/stream-reads.ts';
-import { type Corked, UpgradeHandler, type UpgradeOptions } from '../transport/uws/upgrade.ts';
+import { type Corked, UpgradeHandler } from '../transport/uws/upgrade.ts';
 import { WebSockets } from '../transport/uws/websocket.ts';
 import type { Access } from './access.ts';
 import type { CanaryAccess } from './canary.ts';
@@ -66,87 +65,131 @@ const heartbeatMaxMs = 15_000;
 export type AppRole = 'public' | 'apart' | 'admin';
 
 /** How apps serve HTTP, WebSockets and streams. Several may: connections of all are counted and swept together. */
-export interface Serving {
-  /** Adds the routes to an app that does not listen yet. */
-  serve(app: App, role: AppRole, kind?: SocketKind): void;
-  /** Reads the limits again. */
-  reload(): void;
-  /** `relayed`: returns how many connections are relayed to an app. */
-  countRelayed(relayed: () => number): void;
-  /** Whether there are files for another one. */
-  canRelay(): boolean;
-  /** What can be corked while no WebSocket is open. */
-  corkBeside(corked: Corked): void;
+export class Serving {
   readonly polls: Polls;
-  readonly requests: RequestsUnderWay;
+  readonly requests = new RequestsUnderWay();
   readonly swept: readonly Swept[];
-}
+  readonly #connections: ReturnType<typeof countConnections>;
+  readonly #webSockets: WebSockets;
+  readonly #streams: EventStreams;
+  readonly #http: HttpOptions;
+  readonly #adminHttp: HttpOptions;
+  readonly #compat: Compat;
+  readonly #metrics: Metrics;
+  readonly #sinks: UwsSink[] = [];
+  #beside: Corked | undefined;
 
-export function createServing(environment: Environment, served: Served): Serving {
-  const { config, metrics, monotonicMs } = environment;
-  const { access, sessionStage, compat } = served;
-  const { unread, incoming } = chargeRequests(environment);
-  const counted = countConnections(environment, access, () => webSockets.count);
-  const { httpConnections } = counted;
-  const exchanges = {
-    unread,
-    monotonicMs,
-    requestIds: requestIdsOf(config, access),
-    writeTimeoutMs: config.writeTimeoutSeconds * 1000,
-    turn: environment.requestTurn,
-    connections: httpConnections,
-  };
-  const shared: Shared = {
-    ...createAdmission(environment, served),
-    ...exchanges,
-    metrics,
-    sessions: sessionStage.sessions,
-    withCors: (response, origin) => withCors(response, origin, access.origins),
-    backpressureMaxBytes: config.backpressureMaxBytes,
-    turnBudget: served.turnBudget,
-  };
-  const sinks: UwsSink[] = [];
-  let beside: Corked | undefined;
-  const openSocket = () => anySocket(sinks) ?? beside;
-  const rates = createRates(environment, served);
-  const webSockets: WebSockets = createWebSockets(config, { ...shared, openSocket, rates }, () =>
-    httpConnections.upgraded(),
-  );
-  const { polls, streams } = createStreams(environment, served, { ...shared, incoming });
-  const requests = new RequestsUnderWay();
-  const http = { ...exchanges, incoming, requests, metrics };
+  /** Each part is built from those before it. */
+  constructor(environment: Environment, served: Served) {
+    const { config, metrics, monotonicMs, requestTurn: turn, workMs } = environment;
+    const { access, broker, limits, otherNodes, sessionStage, turnBudget } = served;
+    const { sessions } = sessionStage;
+    const { unread, incoming, perPayer } = chargeRequests(environment);
+    const connections = countConnections(environment, access, () => this.#webSockets.count);
+    const requestIds = requestIdsOf(config, access);
+    const writeTimeoutMs = config.writeTimeoutSeconds * 1000;
+    const exchanges = {
+      unread,
+      monotonicMs,
+      requestIds,
+      writeTimeoutMs,
+      turn,
+      connections: connections.http,
+    };
+    const clients = {
+      ...exchanges,
+      ...createAdmission(environment, served),
+      metrics,
+      sessions,
+      withCors: (response: ApiResponse, origin: string) => withCors(response, origin, access.origins),
+      backpressureMaxBytes: config.backpressureMaxBytes,
+    };
+    const openSocket = () => this.#openSocket();
+    const rates = createRates(environment, served);
+    this.#webSockets = new WebSockets({
+      ...clients,
+      upgradeHandler: new UpgradeHandler({ ...clients, openSocket, rates }),
+      frameMaxBytes: config.frameMaxBytes,
+      idleTimeoutSeconds: config.idleTimeoutSeconds,
+      upgraded: () => connections.http.upgraded(),
+    });
+    const streams = {
+      ...clients,
+      incoming,
+      turnBudget,
+      cursors: new StreamCursors(broker.commits),
+      reads: new StreamReads({ limits, workMs, turns: eventLoop, metrics }),
+      bodyMaxBytes: Math.min(streamBodyMaxBytes, config.frameMaxBytes),
+    };
+    this.polls = new Polls({
+      ...streams,
+      // Half of a client's share: one response may be unread while the next one is built.
+      responseMaxBytes: Math.max(perPayer / 2, config.backpressureMaxBytes),
+      replaced: otherNodes && ((session, client) => otherNodes.tell('replaced', [session, client])),
+    });
+    this.#streams = new EventStreams({
+      ...streams,
+      heartbeatMs: Math.min(heartbeatMaxMs, (config.idleTimeoutSeconds * 1000) / 4),
+      reconnectSpreadMs,
+    });
+    this.#http = { ...exchanges, incoming, requests: this.requests, metrics, api: served.api };
+    // Connections of the administration have places of their own.
+    this.#adminHttp = { ...this.#http, api: served.adminApi, connections: { areEnding: false } };
+    this.#connections = connections;
+    this.#compat = served.compat;
+    this.#metrics = metrics;
+    this.swept = [connections.opening, this.#streams, this.polls];
+  }
 
-  const serve: Serving['serve'] = (app, role, kind = 'tcp') => {
+  /** Adds the routes to an app that does not listen yet. */
+  serve(app: App, role: AppRole, kind: SocketKind = 'tcp'): void {
+    const { http } = this.#connections;
     if (role === 'admin') {
-      httpConnections.watchApart(app);
-      // They have places of their own.
-      serveHttp(app, { ...http, connections: { areEnding: false }, api: served.adminApi });
+      http.watchApart(app);
+      serveHttp(app, this.#adminHttp);
       return;
     }
-    httpConnections.watch(app, kind);
-    const sink = new UwsSink(app, metrics);
-    sinks.push(sink);
-    if (role === 'apart') webSockets.servePathsAlone(app, sink, compat.pathsApart);
+    http.watch(app, kind);
+    const sink = new UwsSink(app, this.#metrics);
+    this.#sinks.push(sink);
+    if (role === 'apart') this.#webSockets.servePathsAlone(app, sink, this.#compat.pathsApart);
     else {
-      webSockets.serve(app, sink, kind);
-      webSockets.servePaths(app, sink, compat.paths, kind);
-      polls.serve(app, kind);
-      streams.serve(app, kind);
-      serveHttp(app, { ...http, api: served.api }, kind);
+      this.#webSockets.serve(app, sink, kind);
+      this.#webSockets.servePaths(app, sink, this.#compat.paths, kind);
+      this.polls.serve(app, kind);
+      this.#streams.serve(app, kind);
+      serveHttp(app, this.#http, kind);
     }
-  };
-  return {
-    serve,
-    reload: counted.reload,
-    polls,
-    requests,
-    countRelayed: (relayed) => counted.files.countRelayed(relayed),
-    canRelay: counted.canRelay,
-    corkBeside: (corked) => {
-      beside = corked;
-    },
-    swept: [counted.newConnections, streams, polls],
-  };
+  }
+
+  /** Reads the limits again. */
+  reload(): void {
+    this.#connections.reload();
+  }
+
+  /** `relayed`: returns how many connections are relayed to an app. */
+  countRelayed(relayed: () => number): void {
+    this.#connections.files.countRelayed(relayed);
+  }
+
+  /** Whether there are files for another one. */
+  canRelay(): boolean {
+    const { files, http } = this.#connections;
+    return files.canRelayBeside(this.#webSockets.count + http.count);
+  }
+
+  /** What can be corked while no WebSocket is open. */
+  corkBeside(corked: Corked): void {
+    this.#beside = corked;
+  }
+
+  #openSocket(): Corked | undefined {
+    for (const sink of this.#sinks) {
+      const socket = sink.openSocket();
+      if (socket !== undefined) return socket;
+    }
+    return this.#beside;
+  }
 }
 
 function createRates({ workMs, metrics }: Environment, { limits, access }: Served): RequestRates {
@@ -159,30 +202,17 @@ function createRates({ workMs, metrics }: Environment, { limits, access }: Serve
   });
 }
 
-/** What WebSockets and streams have in common. */
-type Shared = ReturnType<typeof createAdmission> &
-  ExchangeOptions &
-  Pick<SseOptions, 'sessions' | 'withCors' | 'backpressureMaxBytes' | 'turnBudget'> & {
-    readonly metrics: Metrics;
-  };
-
 /** The bytes of requests and of responses that clients may have under way. */
 function chargeRequests({ config, metrics }: Environment) {
-  const bounds = requestBounds(config);
+  const perPayer = Math.max(config.requestsMaxBytesPerClient, config.bodyMaxBytes);
+  const bounds = { perPayer, total: Math.max(config.requestsMaxBytes, config.bodyMaxBytes) };
   const unread = new HeldBytes(bounds);
   const incoming = new HeldBytes(bounds);
   metrics.onScrape(() => {
     metrics.httpHeldBytes.set({ what: 'body' }, incoming.total);
     metrics.httpHeldBytes.set({ what: 'response' }, unread.total);
   });
-  return { unread, incoming };
-}
-
-function requestBounds(config: Config) {
-  return {
-    perPayer: Math.max(config.requestsMaxBytesPerClient, config.bodyMaxBytes),
-    total: Math.max(config.requestsMaxBytes, config.bodyMaxBytes),
-  };
+  return { unread, incoming, perPayer };
 }
 
 function requestIdsOf(config: Config, access: Access): RequestIds {
@@ -192,53 +222,7 @@ function requestIdsOf(config: Config, access: Access): RequestIds {
   });
 }
 
-function anySocket(sinks: readonly UwsSink[]): Corked | undefined {
-  for (const sink of sinks) {
-    const socket = sink.openSocket();
-    if (socket !== undefined) return socket;
-  }
-  return undefined;
-}
-
-function createWebSockets(
-  config: Config,
-  shared: Shared & Pick<UpgradeOptions, 'openSocket' | 'rates'>,
-  upgraded: () => void,
-): WebSockets {
-  return new WebSockets({
-    ...shared,
-    upgradeHandler: new UpgradeHandler(shared),
-    frameMaxBytes: config.frameMaxBytes,
-    idleTimeoutSeconds: config.idleTimeoutSeconds,
-    upgraded,
-  });
-}
-
-function createStreams(
-  { config, workMs, metrics }: Environment,
-  { broker, limits, otherNodes }: Served,
-  shared: Shared & Pick<BodyOptions, 'incoming'>,
-) {
-  const common = {
-    ...shared,
-    cursors: new StreamCursors(broker.commits),
-    reads: new StreamReads({ limits, workMs, turns: eventLoop, metrics }),
-    bodyMaxBytes: Math.min(streamBodyMaxBytes, config.frameMaxBytes),
-  };
-  const polls = new Polls({
-    ...common,
-    // Half of a client's share: one response may be unread while the next one is built.
-    responseMaxBytes: Math.max(requestBounds(config).perPayer / 2, config.backpressureMaxBytes),
-    replaced: otherNodes && ((session, client) => otherNodes.tell('replaced', [session, client])),
-  });
-  const streams = new EventStreams({
-    ...common,
-    heartbeatMs: Math.min(heartbeatMaxMs, (config.idleTimeoutSeconds * 1000) / 4),
-    reconnectSpreadMs,
-  });
-  return { polls, streams };
-}
-
+/** HTTP connections, how many clients open, and the files that these take. */
 function countConnections(
   { config, log, metrics, arrival, isDraining }: Environment,
   access: Access,
@@ -246,7 +230,7 @@ function countConnections(
 ) {
   // Each WebSocket begins as an HTTP connection.
   const perSecond = () => Math.max(config.httpConnectionsPerSecondPerIp, 2 * config.handshakesPerSecondPerIp);
-  const newConnections = new TokenBuckets(perSecond(), perSecond(), arrival);
+  const opening = new TokenBuckets(perSecond(), perSecond(), arrival);
   const files = new ClientFiles();
   const socketsMax = files.max;
   if (socketsMax * config.workers < config.connectionsMax)
@@ -254,19 +238,18 @@ function countConnections(
       `A process may have too few files open (ulimit -n) for ${config.connectionsMax} connections ` +
         `(connectionsMax): from ${socketsMax} on, new ones are closed.`,
     );
-  const httpConnections = new HttpConnections({
+  const http = new HttpConnections({
     isDraining,
     get max() {
       return config.httpConnectionsMax;
     },
     filesFree: () => files.leftBeside(webSocketCount()),
-    admits: (peer) => access.isProxy(peer) || newConnections.take(addressKey(peer)) === 0,
+    admits: (peer) => access.isProxy(peer) || opening.take(addressKey(peer)) === 0,
     refused: (code, address) => access.refused('socket', new SluiceError(code), { address, origin: '' }),
     metrics,
   });
-  const reload = () => newConnections.limit(perSecond(), perSecond());
-  const canRelay = () => files.canRelayBeside(webSocketCount() + httpConnections.count);
-  return { httpConnections, newConnections, files, canRelay, reload };
+  const reload = () => opening.limit(perSecond(), perSecond());
+  return { http, opening, files, reload };
 }
 
 /** How requests for connections are read, and who gets one. */

@@ -7,7 +7,7 @@ import type { Sessions } from './sessions.ts';
 import type { Continuation } from './subscriptions/stream-start.ts';
 
 export interface LifecycleOptions {
-  readonly sessions: Sessions;
+  readonly sessions: Pick<Sessions, 'open' | 'close'>;
   /** The name of the transport in metrics. */
   readonly transport: string;
   /** Milliseconds on a monotonic clock. */

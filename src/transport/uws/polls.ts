@@ -7,6 +7,7 @@ import { concatBytes } from '../../protocol/bytes.ts';
 import type { Holder } from '../../sessions/admission/connection-caps.ts';
 import { Lifecycle } from '../../sessions/lifecycle.ts';
 import type { Peer } from '../../sessions/peer.ts';
+import type { Sessions } from '../../sessions/sessions.ts';
 import { formerSessionOf, type StreamStart, streamStart } from '../../sessions/subscriptions/stream-start.ts';
 import type { Exchange } from './exchange.ts';
 import { type Poll, PollConnection, type PollResponse } from './poll-connection.ts';
@@ -23,6 +24,7 @@ import {
 import { StreamSink } from './stream-sink.ts';
 
 export interface PollsOptions extends StreamOptions {
+  readonly sessions: StreamOptions['sessions'] & Pick<Sessions, 'heard' | 'received'>;
   /** See `PollConnectionOptions`. */
   readonly responseMaxBytes: number;
   /** Called when a client continues here whose session, of this id, is not here. */

@@ -39,7 +39,7 @@ export interface StreamAdmissionOptions extends BodyOptions, ExchangeOptions {
 
 /** What streams and polls need. */
 export interface StreamOptions extends StreamAdmissionOptions {
-  readonly sessions: Sessions;
+  readonly sessions: LifecycleOptions['sessions'] & Pick<Sessions, 'subscribeStream'>;
   readonly cursors: StreamCursors;
   /** Lets pages of listed origins read a response. */
   readonly withCors: (response: ApiResponse, origin: string) => ApiResponse;

@@ -13,7 +13,8 @@ import type { ReadWebSocketRequest, UpgradeHandler } from './upgrade.ts';
 
 export interface WebSocketOptions {
   readonly upgradeHandler: UpgradeHandler;
-  readonly sessions: Sessions;
+  readonly sessions: LifecycleOptions['sessions'] &
+    Pick<Sessions, 'receive' | 'controlled' | 'subscribeAtOpening'>;
   readonly frameMaxBytes: number;
   readonly idleTimeoutSeconds: number;
   readonly backpressureMaxBytes: number;
