@@ -64,6 +64,8 @@ export interface Member {
   leave(view: View): void;
 }
 
+export type HadOf = 'nothing' | 'some' | 'all';
+
 /** The subscriber of a connection, as a sink knows it. Consumer: the sinks; `SessionViews` implements it. */
 export interface Receiver {
   readonly id: string;
@@ -79,4 +81,16 @@ export interface Receiver {
    * It leaves all views, and is caught up. Not to be called while a frame is published.
    */
   lag(lost: ReadonlyMap<Feed, Position>, lostFrames: number): void;
+  /**
+   * It has had more of this live view than its members were sent, and does not compare offsets: before each frame of
+   * the view, `had` is to be asked.
+   */
+  isAheadIn(view: View): boolean;
+  /**
+   * How much it has had of what a frame of a live view covers. It is not to get a frame of which it has had some or
+   * all.
+   */
+  had(frame: OutFrame): HadOf;
+  /** As `lag`, for frames of which it has had some, and frames after these. Its client is not told. */
+  rejoin(lost: ReadonlyMap<Feed, Position>, lostFrames: number): void;
 }

@@ -22,6 +22,8 @@ export interface GatewayCodec {
   readonly binary: boolean;
   /** A batch or a page of a snapshot has at most this many publications; absent: any number. */
   readonly publicationsPerFrame?: number;
+  /** Its clients drop what they have had, by its offset. Absent: they may not, so it must not come again. */
+  readonly comparesOffsets?: true;
   /** Is told the bytes of what is sent in this codec over WebSockets. */
   readonly countSent?: ((bytes: number) => void) | undefined;
 

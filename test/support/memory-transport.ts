@@ -9,6 +9,7 @@ import type { Codec } from './codecs.ts';
 interface Lost {
   readonly receiver: Receiver;
   readonly positions: Map<Feed, Position>;
+  readonly isRepeat: boolean;
   frames: number;
 }
 
@@ -44,7 +45,10 @@ export class MemorySink implements Sink {
   beginTurn(): void {
     const lost = this.#lost;
     this.#lost = new Map();
-    for (const { receiver, positions, frames } of lost.values()) receiver.lag(positions, frames);
+    for (const { receiver, positions, isRepeat, frames } of lost.values()) {
+      if (isRepeat) receiver.rejoin(positions, frames);
+      else receiver.lag(positions, frames);
+    }
   }
 
   publish(frame: OutFrame): void {
@@ -68,13 +72,17 @@ export class MemorySink implements Sink {
 
   /** What a connection lost in this turn makes it lose the rest of the turn. */
   #deliver(connection: MemoryConnection, frame: OutFrame): void {
-    if (!this.#lost.has(connection) && connection.take(frame.bytes, frame.publications) === 'sent') {
+    const receiver = connection.receiver as Receiver;
+    const known = this.#lost.get(connection);
+    const had = known === undefined ? receiver.had(frame) : 'nothing';
+    if (had === 'all') return;
+    const isRepeat = had === 'some';
+    if (known === undefined && !isRepeat && connection.take(frame.bytes, frame.publications) === 'sent') {
       this.#metrics.deliveriesTotal.inc(frame.publications);
       return;
     }
-    this.#metrics.dropsTotal.inc();
-    const receiver = connection.receiver as Receiver;
-    const lost = this.#lost.get(connection) ?? { receiver, positions: new Map(), frames: 0 };
+    const lost = known ?? { receiver, positions: new Map(), isRepeat, frames: 0 };
+    if (!lost.isRepeat) this.#metrics.dropsTotal.inc();
     this.#lost.set(connection, lost);
     lost.frames++;
     const { feed, epoch, after: offset } = frame;

@@ -172,27 +172,55 @@ export function sinkContract({
       expect([early.offsets(), late.offsets()]).toEqual([upTo(6), [4, 5, 6]]);
     });
 
-    test('a member that joins a pattern while a flush is due loses nothing of that flush, and gets it once if it compares no offsets', async () => {
-      const { broker, connect, publishEach, until, turns } = await start();
-      const publishNow = () => broker.publish([publishOf({ topic: 't', type: 'e', payload: json(1) })]);
-      const early = await connect(usual, ['t*']);
-      // The first goes out at once, the next ones together after a delay.
-      await publishNow();
-      await until(() => early.offsets().length === 1);
-      await publishNow();
-      const late = await connect(usual, ['t*']);
-      await publishNow();
-      turns.advance(20);
-      await until(() => early.offsets().length === 3 && late.offsets().includes(3));
-      await publishEach(1);
-      await until(() => late.offsets().includes(4));
-      const repeats = late.far.session.comparesNoOffsets ? [] : [2];
-      expect([early.offsets(), late.offsets()]).toEqual([upTo(4), [...repeats, 3, 4]]);
-      expect(late.far.session.views.state).toBe('live');
-      late.command({ kind: 'status', id: 3 });
-      await until(() => late.of('status').length === 1);
-      expect(late.of('status')[0]?.messageCount).toBe(late.frames().length - 1);
-    });
+    test.each(formats.map((codec) => ({ codec, name: codec.name })))(
+      'a $name member that joins a pattern while a flush is due loses nothing of that flush, and gets it once unless it compares offsets',
+      async ({ codec }) => {
+        const { broker, connect, publishEach, until, turns } = await start();
+        const publishNow = () => broker.publish([publishOf({ topic: 't', type: 'e', payload: json(1) })]);
+        const early = await connect(codec, ['t*']);
+        // The first goes out at once, the next ones together after a delay.
+        await publishNow();
+        await until(() => early.offsets().length === 1);
+        await publishNow();
+        const late = await connect(codec, ['t*']);
+        await publishNow();
+        turns.advance(20);
+        await until(() => early.offsets().length === 3 && late.offsets().includes(3));
+        await publishEach(1);
+        await until(() => late.offsets().includes(4));
+        const repeats = codec.comparesOffsets === true ? [2] : [];
+        expect([early.offsets(), late.offsets()]).toEqual([upTo(4), [...repeats, 3, 4]]);
+        expect(late.far.session.views.state).toBe('live');
+        late.command({ kind: 'status', id: 3 });
+        await until(() => late.of('status').length === 1);
+        expect(late.of('status')[0]?.messageCount).toBe(late.frames().length - 1);
+      },
+    );
+
+    test.each(formats.flatMap((codec) => [true, false].map((isDue) => ({ codec, name: codec.name, isDue }))))(
+      'a $name member that goes on in a view that is not so far gets what it had again only if it compares offsets (flush before the next publication: $isDue)',
+      async ({ codec, isDue }) => {
+        const { connect, publishEach, subscriber, until, settle, turns } = await start();
+        const slow = { topic: 't', intervalMs: 1000 };
+        const early = await connect(codec, ['other']);
+        early.command({ kind: 'subscribe', id: 3, subscriptions: [slow] });
+        const late = await connect(codec);
+        await publishEach(3);
+        await until(() => late.offsets().length === 3);
+        const { session } = late.far;
+        const replacing = [{ ...slow, replaces: true }];
+        const prepared = await subscriber.prepare(session, replacing);
+        await subscriber.subscribe(session, replacing, prepared);
+        session.views.resume();
+        await settle();
+        if (isDue) turns.advance(1000);
+        await publishEach(1);
+        turns.advance(1000);
+        const had = codec.comparesOffsets === true ? [2, 3] : [];
+        await until(() => early.offsets().length === 4 && late.offsets().includes(4));
+        expect([early.offsets(), late.offsets()]).toEqual([upTo(4), [1, 2, 3, ...had, 4]]);
+      },
+    );
 
     test('a member that left gets nothing more, and the others do', async () => {
       const { connect, publishEach, until } = await start();

@@ -15,6 +15,7 @@ export const protobufCodec: Codec & Required<Pick<Codec, 'frameCompressedBatch'>
   name: 'protobuf',
   subprotocol: 'sluice.v1.protobuf',
   binary: true,
+  comparesOffsets: true,
   decodeClientFrame,
   peekId: readableId,
   encodeServerFrame,

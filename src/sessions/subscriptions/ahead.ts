@@ -1,7 +1,7 @@
 import type { Backlog } from '../../catch-up/catch-up.ts';
 import { hadUpto } from '../../catch-up/reach.ts';
 import { TopicBacklog } from '../../catch-up/topic-backlog.ts';
-import type { OutFrame } from '../../fanout/sink.ts';
+import type { HadOf, OutFrame } from '../../fanout/sink.ts';
 import type { UnsentFeeds } from '../../fanout/unsent-feeds.ts';
 import type { Feed, View } from '../../fanout/view.ts';
 import type { Position } from '../../protocol/frames.ts';
@@ -13,13 +13,10 @@ export interface AheadAt {
   readonly changes: number;
 }
 
-/** How much of the coverage of a frame a session has had. */
-export type HadOf = 'nothing' | 'some' | 'all';
-
 /**
  * The live views of one session of which it has had more than their members were sent: its catch-up, here or on another
- * node, included publications that still wait for a flush. Clients of WebSockets drop repeats by their offsets. This
- * class is for clients that do not compare offsets.
+ * node, included publications that still wait for a flush. Clients of protobuf drop repeats by their offsets. This
+ * class is for those of other codecs.
  */
 export class Ahead {
   readonly #views = new Map<View, AheadAt>();

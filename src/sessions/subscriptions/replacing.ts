@@ -67,6 +67,7 @@ export function continuedAfter(
   return had && continuePattern(view, had, { ...options, checkRoom });
 }
 
+/** A client without offsets may have had more than the members of the view were sent. */
 function continuedTopic(feed: Feed, former: Former): Started | undefined {
   const replaced = former.positionIn(feed);
   const { options, position, startOffset } = feed.topic;
@@ -75,7 +76,7 @@ function continuedTopic(feed: Feed, former: Former): Started | undefined {
   if (replaced === undefined || mode === 'state') return undefined;
   // If another numbering has begun since, the session lacks everything of it.
   const offset = replaced.epoch === epoch ? replaced.offset : startOffset;
-  if (offset === position.offset) return undefined;
+  if (offset === position.offset && offset === feed.position) return undefined;
   const backlog = new TopicBacklog(feed, epoch, offset);
   return {
     backlog,

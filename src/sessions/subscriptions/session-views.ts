@@ -1,7 +1,7 @@
 import type { Identity } from '../../auth/identity.ts';
 import { type CatchUpOptions, type CatchUpReceiver, catchUp } from '../../catch-up/catch-up.ts';
 import type { Fanout } from '../../fanout/fanout.ts';
-import type { OutFrame, Receiver } from '../../fanout/sink.ts';
+import type { HadOf, OutFrame, Receiver } from '../../fanout/sink.ts';
 import type { Feed, View } from '../../fanout/view.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Position } from '../../protocol/frames.ts';
@@ -17,7 +17,7 @@ import {
   tellSubscribed,
   tellUnsubscribed,
 } from '../users/attendance.ts';
-import { Ahead, type AheadAt, type HadOf } from './ahead.ts';
+import { Ahead, type AheadAt } from './ahead.ts';
 import { countOf, noViews, viewOf, withoutView, withView } from './few-views.ts';
 import type { SessionView } from './session-view.ts';
 
@@ -145,10 +145,14 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     return this.#ahead?.at(view);
   }
 
-  /** How much it has had of what the frame of a live view covers. */
+  isAheadIn(view: View): boolean {
+    return this.#ahead?.at(view) !== undefined;
+  }
+
   had(frame: OutFrame): HadOf {
     if (this.#ahead === undefined) return 'nothing';
     const had = this.#ahead.had(frame);
+    if (had === 'all') this.#outbox.count(-1);
     if (this.#ahead.isEmpty) this.#ahead = undefined;
     return had;
   }
@@ -334,7 +338,7 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     const dictionary = sessionView.missingDictionary();
     if (dictionary !== undefined) this.#outbox.send(dictionary);
     if (this.#state === 'ended') return;
-    if (this.#connection.comparesNoOffsets === true) {
+    if (this.#connection.codec.comparesOffsets !== true) {
       const ahead = this.#ahead ?? new Ahead();
       ahead.joins(view, backlog, this.#options.broker.commits);
       this.#ahead = ahead.isEmpty ? undefined : ahead;

@@ -1,5 +1,5 @@
 import type { Fanout } from '../../fanout/fanout.ts';
-import type { View } from '../../fanout/view.ts';
+import type { Feed, View } from '../../fanout/view.ts';
 import type { Ack, Position, Subscription } from '../../protocol/frames.ts';
 import type { Broker } from '../../topics/broker.ts';
 import { parseCursor } from '../../topics/cursor.ts';
@@ -69,9 +69,9 @@ export class Inbox {
     if (user === undefined) return subscription;
     const sent = replaced?.epoch === topic.epoch ? replaced.offset : undefined;
     // A client with offsets passes over the frames of the subscription that it replaces.
-    const hasOffsets = session.codec.name === 'protobuf' || session.saysWhatItHad;
+    const hasOffsets = session.codec.comparesOffsets === true || session.saysWhatItHad;
     const acknowledged = this.#options.broker.acknowledged.get(topic.name, user);
-    const start = startIn(topic, acknowledged, sent, hasOffsets);
+    const start = startIn(view.feed, acknowledged, sent, hasOffsets);
     return start === undefined ? subscription : { ...subscription, since: start };
   }
 
@@ -181,12 +181,12 @@ function knewAsEmpty({ bornAfterSeq }: Topic, { epoch, offset }: Position): bool
  * this offset; undefined: with what is published next.
  */
 function startIn(
-  topic: Topic,
+  { topic, position }: Feed,
   acknowledged: Position | undefined,
   sent: number | undefined,
   hasOffsets: boolean,
 ): Position | undefined {
-  const { epoch, startOffset } = topic;
+  const { epoch, startOffset, ring } = topic;
   const continues = sent !== undefined && !hasOffsets;
   const had = epoch !== '' && acknowledged?.epoch === epoch ? acknowledged.offset : undefined;
   // That was in another numbering, whose end the user may have missed.
@@ -196,7 +196,8 @@ function startIn(
   const start = continues ? sent : Math.max(startOffset, had ?? startOffset);
   // Another device may have had what this one was about to be sent.
   const offset = Math.min(start, sent ?? start);
-  return offset >= topic.ring.newest ? undefined : { epoch, offset };
+  // The members may not have been sent yet what the user has had.
+  return offset >= ring.newest && position >= ring.newest ? undefined : { epoch, offset };
 }
 
 function isNews(sent: Position | undefined, { acknowledged }: Drained): sent is Position {

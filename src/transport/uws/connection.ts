@@ -1,12 +1,13 @@
 import type { WebSocket } from 'uWebSockets.js';
 import { type CloseCode, closeTable } from '../../errors.ts';
-import type { Receiver, Sink } from '../../fanout/sink.ts';
+import type { Receiver } from '../../fanout/sink.ts';
 import type { View } from '../../fanout/view.ts';
 import type { BareCounter } from '../../metrics.ts';
 import type { GatewayCodec } from '../../protocol/codec.ts';
 import type { Connection } from '../../sessions/connection.ts';
 import type { Peer } from '../../sessions/peer.ts';
 import type { Session } from '../../sessions/session.ts';
+import type { UwsSink } from './sink.ts';
 
 /** What the upgrade request has established, for when the socket opens. */
 export interface Opening {
@@ -32,7 +33,7 @@ export type Socket = WebSocket<SocketData>;
 const sendDropped = 2;
 
 export class UwsConnection implements Connection {
-  readonly sink: Sink;
+  readonly sink: UwsSink;
   readonly codec: GatewayCodec;
   readonly socket: Socket;
   readonly #sentBytes: BareCounter;
@@ -42,7 +43,7 @@ export class UwsConnection implements Connection {
   /** What was buffered when the gateway ended it; the library can't tell any more once the socket is gone. */
   #unsentBytes = 0;
 
-  constructor(sink: Sink, socket: Socket, codec: GatewayCodec, sentBytes: BareCounter) {
+  constructor(sink: UwsSink, socket: Socket, codec: GatewayCodec, sentBytes: BareCounter) {
     this.sink = sink;
     this.socket = socket;
     this.codec = codec;
@@ -89,12 +90,15 @@ export class UwsConnection implements Connection {
     return this.#isGone ? 0 : this.socket.getBufferedAmount();
   }
 
-  join({ channel }: View): void {
-    if (!this.#isGone) this.socket.subscribe(channel);
+  join(view: View): void {
+    if (this.#isGone) return;
+    this.socket.subscribe(view.channel);
+    this.sink.joins(view, this);
   }
 
-  leave({ channel }: View): void {
-    if (!this.#isGone) this.socket.unsubscribe(channel);
+  leave(view: View): void {
+    this.sink.leaves(view, this);
+    if (!this.#isGone) this.socket.unsubscribe(view.channel);
   }
 
   end(code: CloseCode): void {

@@ -1,19 +1,17 @@
-import type { TemplatedApp, WebSocket } from 'uWebSockets.js';
+import type { TemplatedApp } from 'uWebSockets.js';
 import type { OutFrame, Receiver, Sink } from '../../fanout/sink.ts';
 import type { Feed, View } from '../../fanout/view.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Position } from '../../protocol/frames.ts';
+import {
+  AheadMembers,
+  type LeftOut,
+  type PublishingConnection,
+  type PublishingSocket,
+} from './ahead-members.ts';
 import { PastFrames } from './past-frames.ts';
 
 type SinkMetrics = Pick<Metrics, 'deliveriesTotal' | 'sentBytesTotal' | 'dropsTotal'>;
-
-/** What the sink uses of a socket. */
-type PublishingSocket = Pick<WebSocket<unknown>, 'cork' | 'publish' | 'subscribe' | 'unsubscribe'>;
-
-interface PublishingConnection {
-  readonly socket: PublishingSocket;
-  readonly receiver: Receiver | undefined;
-}
 
 /** The library drains at most 32 messages of a socket at once and reports one drop per drain: a turn stays below. */
 const framesMaxPerTurn = 31;
@@ -22,6 +20,8 @@ interface TurnFrame {
   readonly frame: OutFrame;
   /** Got another frame instead. */
   readonly except: Receiver | undefined;
+  /** Were left out, as they have had all or some of it. */
+  readonly without: readonly PublishingConnection[];
   /** The only one that got it; undefined: all members did. */
   readonly only: Receiver | undefined;
   /** How many frames had been published before. */
@@ -54,12 +54,21 @@ export class UwsSink implements Sink {
   #turn: TurnFrame[] = [];
   #dropped = new Map<string, Dropped>();
   readonly #past = new PastFrames();
+  readonly #ahead = new AheadMembers();
   /** How many frames had been published when a lagging session lost its first one. */
   readonly #lostSince = new WeakMap<Receiver, number>();
 
   constructor(app: TemplatedApp, metrics: SinkMetrics) {
     this.#app = app;
     this.#metrics = metrics;
+  }
+
+  joins(view: View, connection: PublishingConnection): void {
+    this.#ahead.joins(view, connection);
+  }
+
+  leaves(view: View, connection: PublishingConnection): void {
+    this.#ahead.leaves(view, connection);
   }
 
   add(receiver: Receiver, connection: PublishingConnection): void {
@@ -82,36 +91,44 @@ export class UwsSink implements Sink {
   }
 
   beginTurn(): void {
-    if (this.#dropped.size > 0) {
-      const dropped = this.#dropped;
+    const leftOut = this.#ahead.takeLeftOut();
+    const dropped = this.#dropped;
+    if (dropped.size > 0) {
       this.#dropped = new Map();
-      for (const each of dropped.values()) this.#lag(each);
+      for (const each of dropped.values()) this.#lag(each, leftOut.get(each.receiver));
     }
+    for (const [receiver, { lost, frames }] of leftOut)
+      if (!dropped.has(receiver.id)) receiver.rejoin(lost, frames);
     if (this.#turn.length > 0) this.#turn = [];
   }
 
   publish(frame: OutFrame, members: number): void {
-    const { view, bytes, publications } = frame;
-    this.#remember(frame, undefined);
-    this.#app.publish(view.channel, bytes, view.options.codec.binary, false);
-    this.#metrics.deliveriesTotal.inc(publications * members);
-    this.#countBytes(view, bytes.length * members);
+    this.#publish(frame, members, this.#ahead.leaveOut(frame));
   }
 
   publishExcept(frame: OutFrame, members: number, except: string, instead: () => OutFrame): void {
-    const { view, bytes, publications } = frame;
+    const { view, bytes } = frame;
+    const without = this.#ahead.leaveOut(frame);
     const connection = this.#connections.get(except);
     const receiver = connection?.receiver;
-    if (connection === undefined || receiver?.isLiveIn(view) !== true) {
-      this.publish(frame, members);
+    if (connection === undefined || receiver?.isLiveIn(view) !== true || without.includes(connection)) {
+      this.#publish(frame, members, without);
       return;
     }
     const { socket } = connection;
-    this.#remember(frame, receiver);
+    this.#remember(frame, receiver, without);
     if (bytes.length > 0) socket.publish(view.channel, bytes, view.options.codec.binary, false);
+    this.#ahead.putBack(view, without);
     this.#publishTo(socket, receiver, instead());
-    this.#metrics.deliveriesTotal.inc(publications * (members - 1));
-    this.#countBytes(view, bytes.length * (members - 1));
+    this.#count(frame, members - 1 - without.length);
+  }
+
+  #publish(frame: OutFrame, members: number, without: readonly PublishingConnection[]): void {
+    const { view, bytes } = frame;
+    this.#remember(frame, undefined, without);
+    this.#app.publish(view.channel, bytes, view.options.codec.binary, false);
+    this.#ahead.putBack(view, without);
+    this.#count(frame, members - without.length);
   }
 
   /**
@@ -123,17 +140,17 @@ export class UwsSink implements Sink {
     const { bytes, view } = frame;
     if (bytes.length === 0) return;
     const channel = `s${receiver.id}`;
-    this.#turn.push({ frame, except: undefined, only: receiver, number: this.#past.count });
+    this.#turn.push({ frame, except: undefined, without: [], only: receiver, number: this.#past.count });
     socket.subscribe(channel);
     this.#app.publish(channel, bytes, view.options.codec.binary, false);
     socket.unsubscribe(channel);
-    this.#metrics.deliveriesTotal.inc(frame.publications);
-    this.#countBytes(view, bytes.length);
+    this.#count(frame, 1);
   }
 
-  #countBytes(view: View, bytes: number): void {
-    this.#metrics.sentBytesTotal.inc(bytes);
-    view.options.codec.countSent?.(bytes);
+  #count({ view, bytes, publications }: OutFrame, members: number): void {
+    this.#metrics.deliveriesTotal.inc(publications * members);
+    this.#metrics.sentBytesTotal.inc(bytes.length * members);
+    view.options.codec.countSent?.(bytes.length * members);
   }
 
   /** Called from inside the library: only remembers. Pings and direct sends are not frames of the turn. */
@@ -161,14 +178,15 @@ export class UwsSink implements Sink {
     known.first = Math.min(known.first, first);
   }
 
-  #lag({ receiver, views, first }: Dropped): void {
+  #lag({ receiver, views, first }: Dropped, leftOut: LeftOut | undefined): void {
     const lost = new Map<Feed, Position>();
     let publications = 0;
     let frames = 0;
     for (let i = first; i < this.#turn.length; i++) {
-      const { frame, except, only = receiver } = this.#turn[i] as TurnFrame;
+      const { frame, except, without, only = receiver } = this.#turn[i] as TurnFrame;
       const { view, feed, epoch, after } = frame;
       if (!views.has(view) || except === receiver || only !== receiver) continue;
+      if (without.some((each) => each.receiver === receiver)) continue;
       frames++;
       publications += frame.publications;
       if (feed !== undefined && !lost.has(feed)) lost.set(feed, { epoch, offset: after });
@@ -176,11 +194,12 @@ export class UwsSink implements Sink {
     this.#metrics.deliveriesTotal.retract(publications);
     this.#metrics.dropsTotal.inc(frames);
     if (!receiver.isLagging) this.#lostSince.set(receiver, (this.#turn[first] as TurnFrame).number);
-    receiver.lag(lost, frames);
+    // Of a feed that is in both, it lost what came before the frame that it was left out of.
+    receiver.lag(new Map([...(leftOut?.lost ?? []), ...lost]), frames + (leftOut?.frames ?? 0));
   }
 
-  #remember(frame: OutFrame, except: Receiver | undefined): void {
-    this.#turn.push({ frame, except, only: undefined, number: this.#past.count });
+  #remember(frame: OutFrame, except: Receiver | undefined, without: readonly PublishingConnection[]): void {
+    this.#turn.push({ frame, except, without, only: undefined, number: this.#past.count });
     this.#past.add(frame.view.id, frame.bytes.length, frame.publications);
   }
 }

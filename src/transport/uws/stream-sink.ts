@@ -2,20 +2,15 @@ import type { OutFrame, Receiver, Sink } from '../../fanout/sink.ts';
 import type { Feed, View } from '../../fanout/view.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Position } from '../../protocol/frames.ts';
-import type { HadOf } from '../../sessions/subscriptions/ahead.ts';
 import type { StreamCursors } from '../../sessions/subscriptions/stream-cursors.ts';
 import { type EventNames, eventBytes } from '../event-stream.ts';
 import { IdentifiedEvent } from '../identified-event.ts';
 
-/** A client of streams does not compare offsets, so its session knows what it has had. */
 export interface StreamReceiver extends Receiver {
   /**
    * The session that its client had before, which publications may except: a client whose poll waits knows no other.
    */
   readonly formerId: string | undefined;
-  had(frame: OutFrame): HadOf;
-  /** As `lag`, for frames that would have repeated something. The client is not told. */
-  rejoin(lost: ReadonlyMap<Feed, Position>, lostFrames: number): void;
 }
 
 /** A connection as a member of the views of this sink. */
