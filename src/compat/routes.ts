@@ -5,6 +5,7 @@ import * as requests from '../api/request-schemas.ts';
 import * as responses from '../api/response-schemas.ts';
 import { get, post, type Route } from '../api/route.ts';
 import { userProblem, userTopicOf } from '../auth/permissions.ts';
+import type { Awaitable } from '../awaitable.ts';
 import { SluiceError, throwIf } from '../errors.ts';
 import { type Members, type OldBody, readOldBody, textOf, textsOf } from './old-body.ts';
 import { type CountRecipients, publishToAll } from './publishing.ts';
@@ -15,7 +16,7 @@ import { nameIn } from './wire.ts';
 
 /** Everything the routes need. */
 export interface CompatRouteOptions {
-  readonly stats: (name: SystemName) => SystemStats;
+  readonly stats: (name: SystemName) => Awaitable<SystemStats>;
   readonly isRunning: () => boolean;
 }
 
@@ -89,8 +90,8 @@ function monitoringRoutes({ name, namespace }: System, options: CompatRouteOptio
       summary: 'Server monitoring: its connections and messages.',
       access: 'read',
       response: anyObject,
-      handle: () => {
-        const { active, total, messages, bytes, subscriptions } = options.stats(name);
+      handle: async () => {
+        const { active, total, messages, bytes, subscriptions } = await options.stats(name);
         return json({
           active_connections: active,
           total_connections: total,
@@ -148,8 +149,8 @@ function marketRoutes(
       summary: 'Market data: its connections, messages and symbols.',
       access: 'read',
       response: anyObject,
-      handle: () => {
-        const { active, total, messages, subscriptions } = stats(name);
+      handle: async () => {
+        const { active, total, messages, subscriptions } = await stats(name);
         return json({
           active_connections: active,
           total_connections: total,
@@ -168,7 +169,7 @@ function notificationRoutes({ name, namespace }: System, { stats }: CompatRouteO
       summary: 'Notifications: connections, users and rooms.',
       access: 'read',
       response: anyObject,
-      handle: () => json(notificationStats(stats(name), namespace)),
+      handle: async () => json(notificationStats(await stats(name), namespace)),
     }),
     post('/api/v1/ws/broadcast', {
       ...publishing,
@@ -247,7 +248,7 @@ const demoNotification = post('/api/v1/notifications/demo', {
 export function notificationStats({ active, users, subscriptions }: SystemStats, namespace: string) {
   return {
     total_connections: active,
-    total_users: users,
+    total_users: users.length,
     total_rooms: Object.keys(countsByName(namespace, subscriptions)).length,
   };
 }
@@ -255,10 +256,10 @@ export function notificationStats({ active, users, subscriptions }: SystemStats,
 /** Counts by the name within the namespace; topics of other namespaces are left out. */
 function countsByName(
   namespace: string,
-  counts: ReadonlyMap<string, number>,
+  counts: SystemStats['subscriptions'],
 ): Readonly<Record<string, number>> {
   return Object.fromEntries(
-    [...counts].flatMap(([topic, count]) => {
+    counts.flatMap(([topic, count]) => {
       const name = nameIn(namespace, topic);
       return name === undefined ? [] : [[name, count]];
     }),

@@ -1,3 +1,5 @@
+import { type Awaitable, whenDone } from '../awaitable.ts';
+import type { NodeHandlers, OtherNodes } from '../other-nodes.ts';
 import { nullPayload } from '../protocol/payload.ts';
 import type { Session } from '../sessions/session.ts';
 import { codecNameOf, type SystemName } from './systems.ts';
@@ -15,6 +17,14 @@ export interface SystemSessionsOptions {
   readonly monotonicMs: () => number;
   /** Interval of pings that are messages of their system. */
   readonly pingMs: number;
+  /** Absent: there are none. */
+  readonly otherNodes?: Pick<OtherNodes<SystemCalls>, 'ask'> | undefined;
+}
+
+/** What nodes ask each other about the older systems. */
+export interface SystemCalls {
+  /** The statistics of one node. Undefined: it does not serve the system. */
+  systemStats(name: SystemName): SystemStats | undefined;
 }
 
 /** Statistics of a system's connections. */
@@ -25,9 +35,9 @@ export interface SystemStats {
   readonly messages: number;
   /** The bytes of these messages. */
   readonly bytes: number;
-  readonly users: number;
-  /** Topic or pattern -> number of subscriptions, without automatic ones. */
-  readonly subscriptions: ReadonlyMap<string, number>;
+  readonly users: readonly string[];
+  /** Topics or patterns, and the number of subscriptions of each, without automatic ones. */
+  readonly subscriptions: readonly (readonly [target: string, count: number])[];
 }
 
 interface Counted {
@@ -37,11 +47,11 @@ interface Counted {
   total: number;
   messagesOfEnded: number;
   bytes: number;
-  stats: { readonly value: SystemStats; readonly atMs: number } | undefined;
+  /** Of this node. */
+  readonly own: Remembered<SystemStats>;
+  readonly ofAllNodes: Remembered<SystemStats>;
 }
 
-/** Statistics are cached for this long, because they take a look at every connection. */
-const statsAgeMs = 1000;
 /** System B has pings that are messages, besides those of WebSocket. */
 const pinging: ReadonlySet<SystemName> = new Set(['b']);
 
@@ -52,12 +62,7 @@ export class SystemSessions {
 
   constructor(options: SystemSessionsOptions) {
     this.#options = options;
-    this.#byCodec = new Map(
-      options.systems.map((name) => [
-        codecNameOf(name),
-        { name, pingedAtMs: new Map(), total: 0, messagesOfEnded: 0, bytes: 0, stats: undefined },
-      ]),
-    );
+    this.#byCodec = new Map(options.systems.map((name) => [codecNameOf(name), this.#counted(name)]));
   }
 
   opened(session: CountedSession): void {
@@ -78,14 +83,16 @@ export class SystemSessions {
     if (counted !== undefined) counted.bytes += bytes;
   }
 
-  /** Statistics of a served system, at most a second old. */
-  stats(name: SystemName): SystemStats {
+  /** Statistics of a served system, of all nodes. */
+  stats(name: SystemName): Awaitable<SystemStats> {
     const counted = this.#byCodec.get(codecNameOf(name));
     if (counted === undefined) throw new Error(`the system ${name} is not served`);
-    const nowMs = this.#options.monotonicMs();
-    if (counted.stats === undefined || nowMs - counted.stats.atMs >= statsAgeMs)
-      counted.stats = { value: count(counted), atMs: nowMs };
-    return counted.stats.value;
+    return counted.ofAllNodes.get();
+  }
+
+  /** What this node replies when others ask it. */
+  nodeHandlers(): NodeHandlers<SystemCalls> {
+    return { systemStats: async (name) => this.#byCodec.get(codecNameOf(name))?.own.get() };
   }
 
   /** Sends the pings that are due. Call it about once a second. */
@@ -100,6 +107,53 @@ export class SystemSessions {
       }
     }
   }
+
+  #counted(name: SystemName): Counted {
+    const { monotonicMs, otherNodes } = this.#options;
+    const own = new Remembered(() => count(counted), monotonicMs);
+    const ofAllNodes = async (nodes: typeof otherNodes & {}) =>
+      together([await own.get(), ...(await nodes.ask('systemStats', name))]);
+    const counted: Counted = {
+      name,
+      pingedAtMs: new Map(),
+      total: 0,
+      messagesOfEnded: 0,
+      bytes: 0,
+      own,
+      ofAllNodes: otherNodes === undefined ? own : new Remembered(() => ofAllNodes(otherNodes), monotonicMs),
+    };
+    return counted;
+  }
+}
+
+/** Time for which a value is remembered, in times of what it took to make, and at most. */
+const rememberedTimes = 100;
+const rememberedMaxMs = 1000;
+
+/** A value that takes a look at every connection. It is made so seldom that this takes a hundredth of the time. */
+class Remembered<T> {
+  readonly #make: () => Awaitable<T>;
+  readonly #monotonicMs: () => number;
+  #value: Awaitable<T> | undefined;
+  #untilMs = 0;
+
+  constructor(make: () => Awaitable<T>, monotonicMs: () => number) {
+    this.#make = make;
+    this.#monotonicMs = monotonicMs;
+  }
+
+  get(): Awaitable<T> {
+    const nowMs = this.#monotonicMs();
+    if (this.#value !== undefined && nowMs < this.#untilMs) return this.#value;
+    // A value that is being made is for all who ask meanwhile.
+    this.#untilMs = Number.POSITIVE_INFINITY;
+    this.#value = whenDone(this.#make(), (value) => {
+      const madeMs = this.#monotonicMs();
+      this.#untilMs = madeMs + Math.min((madeMs - nowMs) * rememberedTimes, rememberedMaxMs);
+      return value;
+    });
+    return this.#value;
+  }
 }
 
 function count({ pingedAtMs, total, messagesOfEnded, bytes }: Counted): SystemStats {
@@ -112,5 +166,22 @@ function count({ pingedAtMs, total, messagesOfEnded, bytes }: Counted): SystemSt
     for (const { target, automatic } of session.views.values())
       if (!automatic) subscriptions.set(target, (subscriptions.get(target) ?? 0) + 1);
   }
-  return { active: pingedAtMs.size, total, messages, bytes, users: users.size, subscriptions };
+  const { size: active } = pingedAtMs;
+  return { active, total, messages, bytes, users: [...users], subscriptions: [...subscriptions] };
+}
+
+function together(nodes: readonly (SystemStats | undefined)[]): SystemStats {
+  const all = nodes.filter((each) => each !== undefined);
+  const sum = (figure: (of: SystemStats) => number) => all.reduce((total, each) => total + figure(each), 0);
+  const subscriptions = new Map<string, number>();
+  for (const [target, count] of all.flatMap((each) => each.subscriptions))
+    subscriptions.set(target, (subscriptions.get(target) ?? 0) + count);
+  return {
+    active: sum(({ active }) => active),
+    total: sum(({ total }) => total),
+    messages: sum(({ messages }) => messages),
+    bytes: sum(({ bytes }) => bytes),
+    users: [...new Set(all.flatMap(({ users }) => users))],
+    subscriptions: [...subscriptions],
+  };
 }

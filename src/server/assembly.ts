@@ -76,7 +76,7 @@ export async function assemble(config: Config, options: ServerOptions) {
   const toldEvents = site === undefined ? told?.events : site.events;
   const liveAccess = createLiveAccess(environment, refusal, applicationStage.application);
   const { access } = liveAccess;
-  const compat = createCompat(environment, broker, access);
+  const compat = createCompat(environment, broker, access, otherNodes);
   const turnBudget = new TurnBudget(eventLoop, turnBudgetMs);
   const delivery = createDelivery(environment, broker, turnBudget);
   const { fanout } = delivery;
@@ -127,6 +127,7 @@ export async function assemble(config: Config, options: ServerOptions) {
     fanoutLimits,
     turnBudget,
     liveAccess,
+    compat,
     delivery,
     sessionStage,
     httpApi,
@@ -156,11 +157,12 @@ function createEnvironment(config: Config, { log = createLog(config) }: ServerOp
 
 /** Lets the other nodes tell and ask this one, and hears of those that come and go. */
 export function serveOtherNodes(assembly: Assembly, site: WorkerSite | undefined): void {
-  const { environment, line, told, sessionStage, httpApi, serving } = assembly;
+  const { environment, line, told, sessionStage, compat, httpApi, serving } = assembly;
   const { presence } = sessionStage;
   const handlers: NodeHandlers<NodeCalls> = {
     ...presence.nodeHandlers(site?.start.node ?? line?.nameOf() ?? ''),
     ...httpApi.nodeHandlers,
+    ...compat.sessions.nodeHandlers(),
     occupancy: (news, from) => told?.occupancy?.heard(from, news),
     replaced: ([session, client]) => serving.polls.replaced(session, client),
   };

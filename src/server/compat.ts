@@ -1,4 +1,5 @@
 import type { Route } from '../api/route.ts';
+import { whenDone } from '../awaitable.ts';
 import { type CompatPath, type CompatPathOptions, pathsOf } from '../compat/paths.ts';
 import { compatRoutes, notificationStats } from '../compat/routes.ts';
 import { SystemSessions } from '../compat/system-sessions.ts';
@@ -9,6 +10,7 @@ import type { CommandOptions } from '../sessions/commands/command.ts';
 import type { Broker } from '../topics/broker.ts';
 import type { Access } from './access.ts';
 import type { Environment } from './environment.ts';
+import type { Site } from './site.ts';
 
 /** What serves the clients and backends of the older systems. Empty where none is asked for. */
 export interface Compat {
@@ -23,13 +25,20 @@ export interface Compat {
 /** The system that may have a port of its own: there every path is its. */
 const apart = 'b';
 
-export function createCompat(environment: Environment, broker: Broker, { authorize }: Access): Compat {
+/** `otherNodes`: absent if there are no other nodes. */
+export function createCompat(
+  environment: Environment,
+  broker: Broker,
+  { authorize }: Access,
+  otherNodes: Site['otherNodes'],
+): Compat {
   const { config, monotonicMs, isDraining } = environment;
   const systems = systemsOf(config);
   const sessions = new SystemSessions({
     systems: systems.map(({ name }) => name),
     monotonicMs,
     pingMs: (config.idleTimeoutSeconds * 1000) / 2,
+    otherNodes,
   });
   const pathOptions: CompatPathOptions = {
     authorize,
@@ -53,8 +62,10 @@ export function createCompat(environment: Environment, broker: Broker, { authori
       const isClient = codec.name === codecNameOf(notifying.name);
       if (!isClient && !identity.scopes.includes('read'))
         throw new SluiceError('forbidden', 'not allowed to read stats');
-      const stats = notificationStats(sessions.stats(notifying.name), notifying.namespace);
-      return { format: 'json', bytes: Buffer.from(JSON.stringify(stats)) };
+      return whenDone(sessions.stats(notifying.name), (stats) => {
+        const told = notificationStats(stats, notifying.namespace);
+        return { format: 'json', bytes: Buffer.from(JSON.stringify(told)) };
+      });
     },
   };
 }

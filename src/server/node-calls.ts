@@ -1,6 +1,7 @@
 import type { GatewayStats } from '../api/ports.ts';
 import type { DirectoryCalls } from '../api/session-directory.ts';
 import type { TopicCalls } from '../api/topic-reader.ts';
+import type { SystemCalls } from '../compat/system-sessions.ts';
 import type { OccupancyNews } from '../hooks/shared-occupancy.ts';
 import type { Holder } from '../sessions/admission/connection-caps.ts';
 import type { PresenceCalls } from '../sessions/users/presence.ts';
@@ -12,7 +13,7 @@ export interface NodeStats {
 }
 
 /** All calls between the nodes of a gateway. */
-export interface NodeCalls extends PresenceCalls, DirectoryCalls, TopicCalls {
+export interface NodeCalls extends PresenceCalls, DirectoryCalls, TopicCalls, SystemCalls {
   stats(nothing: undefined): NodeStats;
   /** Tells which topics a whole gateway occupies. */
   occupancy(news: OccupancyNews): void;

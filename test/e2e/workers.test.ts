@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { GatewayProcess, lastingPort } from '../support/gateway-process.ts';
 import { JsonClient } from '../support/json-client.ts';
-import { opened } from '../support/opened.ts';
+import { ofTest, opened } from '../support/opened.ts';
 import { RawSocket } from '../support/raw-socket.ts';
 import { clientOfTest, state } from '../support/sdk.ts';
 import { newFolder } from '../support/temporary.ts';
@@ -32,7 +32,7 @@ beforeAll(async () => {
       '--api-key',
       apiKey,
     ],
-    ...['--port', '0', '--workers', '2', '--connections-max-per-ip', String(perIpMax)],
+    ...['--port', '0', '--workers', '2', '--connections-max-per-ip', String(perIpMax), '--compat', 'b'],
     ...['--handshakes-per-second-per-ip', '100000', '--http-connections-per-second-per-ip', '100000'],
   );
   wsUrl = `${gateway.url.replace('http', 'ws')}/ws?token=${apiKey}`;
@@ -155,6 +155,21 @@ describe('a gateway of two processes', () => {
       expect(response.status).toBe(200);
     }
     await expect.poll(() => clients.filter(({ closed }) => closed !== undefined).length).toBe(4);
+  });
+
+  test('tells backends of an older system of its clients in all processes', async () => {
+    const url = wsUrl.replace('/ws?', '/market/ws?');
+    const feeds = Array.from({ length: 20 }, () => ofTest(new JsonClient(url)));
+    const counted = async (feed: JsonClient) => {
+      await once(feed.socket, 'open');
+      for (const type of ['subscribe', 'get_status'])
+        feed.socket.send(JSON.stringify({ type, symbol: 'BTC/USDT' }));
+      return feed.until(({ type }) => type === 'status');
+    };
+    await Promise.all(feeds.map(counted));
+    const expected = { active_connections: 20, total_connections: 20, subscriptions: { 'BTC/USDT': 20 } };
+    // Each process may remember for a moment what it told before.
+    for (let i = 0; i < 10; i++) await expect.poll(() => get('/market/stats')).toMatchObject(expected);
   });
 
   test('knows in every process who is in a topic', async () => {

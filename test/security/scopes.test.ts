@@ -127,7 +127,7 @@ function mayBy({ need, inside }: Row, name: KeyName): boolean {
 }
 
 const unused: CompatRouteOptions = {
-  stats: () => ({ active: 0, total: 0, messages: 0, bytes: 0, users: 0, subscriptions: new Map() }),
+  stats: () => ({ active: 0, total: 0, messages: 0, bytes: 0, users: [], subscriptions: [] }),
   isRunning: () => true,
 };
 

@@ -43,7 +43,7 @@ export interface CommandOptions {
   readonly metrics: Pick<Metrics, 'clientRoundTripSeconds'>;
   readonly identities: Identities;
   /** Answers a request to the application, or throws an error of the table. Undefined: it has no such method. */
-  readonly answerCall?: (session: Session, method: string) => Payload | undefined;
+  readonly answerCall?: (session: Session, method: string) => Awaitable<Payload> | undefined;
   /** Charges a large reply. */
   readonly repliedLarge: (session: Session, bytes: number) => void;
   /** Runs a part of a command that `begin` has left for later, and charges its time. */
