@@ -123,13 +123,11 @@ function systemSections(): string[] {
       '`compat:a`, `compat:b` or `compat:d` goes to all clients of that system.',
     table(
       ['route', 'needs', 'what it does'],
-      routes
-        .filter(({ access }) => access !== 'none')
-        .map(({ method, path, access, byToken, summary }) => [
-          code(`${method} ${path}`),
-          `${access}${byToken ? ', or a token' : ''}`,
-          summary,
-        ]),
+      routes.map(({ method, path, access, byToken, summary }) => [
+        code(`${method} ${path}`),
+        `${access}${byToken ? ', or a token' : ''}`,
+        summary,
+      ]),
     ),
     'Clients get as `data` what the body of a request has as `data`, byte for byte. Members beside an object `data` are ' +
       'added to it, except those that name the type, the time or the receivers. A body without `data`, or with such members ' +

@@ -63,25 +63,7 @@ const routesBySystem: Readonly<Record<SystemName, RoutesOf>> = {
 };
 
 export function compatRoutes(systems: readonly System[], options: CompatRouteOptions): readonly Route[] {
-  return systems.flatMap((system) => [
-    ...routesBySystem[system.name](system, options),
-    ...system.paths.filter((path) => path !== '/').map(upgradeRoute),
-  ]);
-}
-
-/** Responds to a request for a WebSocket path without an upgrade. */
-function upgradeRoute(path: string): Route {
-  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name as string, z.string()] as const);
-  return get(path, {
-    summary: 'A WebSocket of an older system.',
-    access: 'none',
-    params: names.length === 0 ? undefined : z.object(Object.fromEntries(names)),
-    response: anyObject,
-    errors: ['upgrade_required'],
-    handle: () => {
-      throw new SluiceError('upgrade_required');
-    },
-  });
+  return systems.flatMap((system) => routesBySystem[system.name](system, options));
 }
 
 function monitoringRoutes({ name, namespace }: System, options: CompatRouteOptions): readonly Route[] {

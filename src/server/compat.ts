@@ -12,13 +12,16 @@ import type { Access } from './access.ts';
 import type { Environment } from './environment.ts';
 import type { Site } from './site.ts';
 
+/** A path, and whether a request without an upgrade is for a route of HTTP. */
+type ServedPath = CompatPath & { readonly isRoute: (path: string) => boolean };
+
 /** What serves the clients and backends of the older systems. Empty where none is asked for. */
 export interface Compat {
   readonly sessions: SystemSessions;
   readonly routes: readonly Route[];
-  readonly paths: readonly CompatPath[];
+  readonly paths: readonly ServedPath[];
   /** On the port of their own. */
-  readonly pathsApart: readonly CompatPath[];
+  readonly pathsApart: readonly ServedPath[];
   readonly answerCall: NonNullable<CommandOptions['answerCall']>;
 }
 
@@ -46,16 +49,22 @@ export function createCompat(
     countSent: (name, bytes) => sessions.sent(name, bytes),
   };
   const notifying = systems.find(({ name }) => name === 'd');
+  const routes = compatRoutes(systems, {
+    stats: (name) => sessions.stats(name),
+    isRunning: () => !isDraining(),
+  });
+  // `stats` is no user below `/api/v1/ws/{user}` where it is a route.
+  const isRoute = (path: string) => routes.some((route) => route.path === path);
   return {
     sessions,
-    routes: compatRoutes(systems, {
-      stats: (name) => sessions.stats(name),
-      isRunning: () => !isDraining(),
-    }),
-    paths: systems.flatMap((system) => pathsOf(system, pathOptions)),
+    routes,
+    paths: systems
+      .flatMap((system) => pathsOf(system, pathOptions))
+      .map((path) => ({ ...path, isRoute: path.path === '/' ? () => true : isRoute })),
     pathsApart: systems
       .filter(({ name }) => name === apart)
-      .flatMap((system) => pathsOf(system, pathOptions, ['/*'])),
+      .flatMap((system) => pathsOf(system, pathOptions, ['/*']))
+      .map((path) => ({ ...path, isRoute: () => false })),
     answerCall: ({ codec, identity }, method) => {
       if (method !== 'stats' || notifying === undefined) return undefined;
       // Clients of the system may have them; others need what `GET /api/stats` needs.

@@ -152,7 +152,7 @@ export class Serving {
     http.watch(app, kind);
     const sink = new UwsSink(app, this.#metrics);
     this.#sinks.push(sink);
-    if (role === 'apart') this.#webSockets.servePathsAlone(app, sink, this.#compat.pathsApart);
+    if (role === 'apart') this.#webSockets.servePaths(app, sink, this.#compat.pathsApart);
     else {
       this.#webSockets.serve(app, sink, kind);
       this.#webSockets.servePaths(app, sink, this.#compat.paths, kind);

@@ -171,6 +171,35 @@ describe('the five systems on one gateway', () => {
     }
   });
 
+  test('tell a request without an upgrade why a client may not connect', async () => {
+    const ask = async (path: string, token?: string) => {
+      const response = await fetch(urlOf(path, token).replace('ws:', 'http:'));
+      const { error } = (await response.json()) as { error: { code: string } };
+      return [path, response.status, error.code];
+    };
+    const others = Object.values(paths).filter((path) => path !== '/');
+    for (const path of others) {
+      expect(await ask(path)).toEqual([path, 426, 'upgrade_required']);
+      expect(await ask(path, 'wrong')).toEqual([path, 401, 'unauthorized']);
+    }
+    const server = '/api/v1/websocket/ws/monitoring/web*';
+    expect(await ask(server)).toEqual([server, 400, 'invalid_topic']);
+    const [own, foreign] = ['/api/v1/ws/alice', '/api/v1/ws/bob'];
+    const token = await gateway.token('alice');
+    expect(await ask(own, token)).toEqual([own, 426, 'upgrade_required']);
+    expect(await ask(foreign, token)).toEqual([foreign, 403, 'forbidden']);
+    const users = Array.from({ length: 20 }, () => new OldClient(urlOf(own, token)).opened());
+    const all = await Promise.all(users);
+    expect(await ask(own, token)).toEqual([own, 429, 'too_many_connections_of_user']);
+    await Promise.all(all.map((each) => each.close()));
+    // These are routes of HTTP, and `stats` may be a user, too.
+    expect((await fetch(`${gateway.url}/`)).headers.get('content-type')).toContain('text/html');
+    expect(await gateway.read('/api/v1/ws/stats')).toHaveProperty('total_rooms');
+    const stats = await new OldClient(urlOf('/api/v1/ws/stats', await gateway.token('stats'))).opened();
+    expect(await stats.ask({ type: 'ping' }, 'pong')).toMatchObject({ user_id: 'stats' });
+    await stats.close();
+  });
+
   test('leave the paths of the gateway itself what they are', async () => {
     const client = await gateway.open();
     expect(await client.call({ type: 'subscribe', topic: 'market:X' })).toMatchObject({ type: 'subscribed' });

@@ -60,8 +60,8 @@ export class UpgradeHandler {
       this.#refuse(exchange, asked as SluiceError);
       return;
     }
-    const { codec, topic, joins, subprotocol, adopt } = asked;
-    const adopting = adopt === undefined ? applicant : { ...applicant, adopt };
+    const { codec, topic, joins, subprotocol } = asked;
+    const adopting = adoptingFor(applicant, asked);
     const key = head.header('sec-websocket-key');
     const extensions = head.header('sec-websocket-extensions');
     let isLater = false;
@@ -144,7 +144,8 @@ export class UpgradeHandler {
     const limited = rates.problem(head, account, undefined);
     if (limited !== undefined) respond(responseTo(limited));
     else {
-      const work = () => whenDone(admission.inquire(applicant, exchange), responseTo);
+      const adopting = adoptingFor(applicant, asked);
+      const work = () => whenDone(admission.inquire(adopting, exchange), responseTo);
       void whenDone(rates.charged(account, work), respond);
     }
   }
@@ -160,6 +161,10 @@ export class UpgradeHandler {
     countRefusal(this.#options.metrics, error);
     exchange.respond(refusal(error), noPayer);
   }
+}
+
+function adoptingFor(applicant: Applicant, { adopt }: WebSocketRequest): Applicant {
+  return adopt === undefined ? applicant : { ...applicant, adopt };
 }
 
 /**

@@ -33,6 +33,8 @@ const toleratedFrames = 2;
 export interface WebSocketPath {
   readonly path: string;
   readonly read: ReadWebSocketRequest;
+  /** Whether a request without an upgrade is for a route of HTTP. */
+  readonly isRoute: (path: string) => boolean;
 }
 
 /** The WebSocket routes: they open sessions and bring them messages. Any number of apps may serve them. */
@@ -59,23 +61,22 @@ export class WebSockets {
     }
   }
 
-  /** Serves paths of other wires, which take upgrades only. */
+  /** Serves paths of other wires. */
   servePaths(
     app: TemplatedApp,
     sink: UwsSink,
     paths: readonly WebSocketPath[],
     kind: SocketKind = 'tcp',
   ): void {
-    for (const { path, read } of paths)
-      app.ws<SocketData>(path.replaceAll(/\{(\w+)\}/g, ':$1'), this.#behavior(sink, kind, read));
-  }
-
-  /** The same, on an app that serves nothing else: a request without an upgrade is told what the port is for. */
-  servePathsAlone(app: TemplatedApp, sink: UwsSink, paths: readonly WebSocketPath[]): void {
     const { upgradeHandler } = this.#options;
-    this.servePaths(app, sink, paths);
-    for (const { path, read } of paths)
-      app.any(path, (response, request) => upgradeHandler.explain(response, request, 'tcp', read));
+    for (const { path, read, isRoute } of paths) {
+      const pattern = path.replaceAll(/\{(\w+)\}/g, ':$1');
+      app.ws<SocketData>(pattern, this.#behavior(sink, kind, read));
+      app.any(pattern, (response, request) => {
+        if (isRoute(request.getUrl())) request.setYield(true);
+        else upgradeHandler.explain(response, request, kind, read);
+      });
+    }
   }
 
   #behavior(sink: UwsSink, kind: SocketKind, read: ReadWebSocketRequest): WebSocketBehavior<SocketData> {
