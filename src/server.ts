@@ -87,7 +87,7 @@ async function open(
     },
     removed: (topic) => fanout.removed(topic),
     degradedChanged: () => void sessionStage.stateNews.changed(),
-    refilling: (topic) => leaveRefilled(sessionStage.sessions.all(), topic),
+    refilling: (topic) => leaveRefilled(sessionStage.sessions.all(), topic, fanout),
     missed: () => endUntold(sessionStage.sessions, draining.spreadMs),
   };
   try {

@@ -181,9 +181,8 @@ export class Fanout implements TopicListener {
   }
 
   /**
-   * Calls `run` once it is known up to where each member was sent its views: after the sinks have told what was dropped
-   * of the latest turn's frames, and before any other frame is sent. Calls it at once if that turn sent nothing.
-   * Resolves with its result.
+   * Resolves with what `run` returns. Calls it when the sinks have told what was dropped of the latest turn's frames,
+   * and before any other frame is sent: at once if that turn sent nothing.
    */
   afterDrops<T>(run: () => T): Awaitable<T> {
     if (!this.#outlets.hasSent) return run();
@@ -196,6 +195,11 @@ export class Fanout implements TopicListener {
         }
       });
     });
+  }
+
+  /** Tells what was dropped so far, to callers between two turns. */
+  tellDrops(): void {
+    this.#outlets.tellDrops();
   }
 
   /** Sends a frame that covers nothing to the members, in order with the batches before it. */
@@ -252,8 +256,7 @@ export class Fanout implements TopicListener {
 
   removed(topic: Topic): void {
     this.#refresher.dropped(topic);
-    const topicFeeds = this.#topics.get(topic);
-    for (const feed of topicFeeds?.feeds ?? []) {
+    for (const feed of this.#topics.get(topic)?.feeds ?? []) {
       feed.view.removeFeed(feed);
       if (feed.view.isPattern) this.#patterns.removedFeed();
       feed.left();
@@ -293,8 +296,7 @@ export class Fanout implements TopicListener {
   #sendNotices(): void {
     const notices = this.#notices.splice(0);
     for (const notice of notices) {
-      const isBlocked = this.#outlets.isExhausted || this.#outlets.budgetOf(notice.view) === 0;
-      if (isBlocked) this.#notices.push(notice);
+      if (this.#outlets.isExhausted || this.#outlets.budgetOf(notice.view) === 0) this.#notices.push(notice);
       else this.#flusher.announce(notice.view, notice.frame);
     }
   }
@@ -318,8 +320,7 @@ export class Fanout implements TopicListener {
     const { intervalMs } = feed.view.options;
     const delayMs = Math.max(intervalMs, batch.maxDelayMs);
     const idleForMs = this.#options.turns.nowMs() - feed.flushedAtMs;
-    const full = intervalMs === 0 && feed.isFull(batch);
-    if (idleForMs >= delayMs || full) this.#schedule.ready(feed);
+    if (idleForMs >= delayMs || (intervalMs === 0 && feed.isFull(batch))) this.#schedule.ready(feed);
     else if (intervalMs > 0) this.#schedule.wait(feed, Math.ceil(delayMs - idleForMs));
     else this.#schedule.wait(feed, delayMs);
   }

@@ -64,6 +64,11 @@ export class Outlets {
     this.#hasSent = false;
   }
 
+  /** The sinks tell what was dropped of the frames sent so far, which must have drained. */
+  tellDrops(): void {
+    if (this.#hasSent) for (const outlet of this.#outlets) outlet?.sink.beginTurn();
+  }
+
   /** How many more frames of this view may be published in this turn. */
   budgetOf(view: View): number {
     let budget = Number.POSITIVE_INFINITY;

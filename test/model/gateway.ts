@@ -297,7 +297,7 @@ export class Gateway {
       appended: (topic, publications) => fanout.appended(topic, publications),
       reset: (topic) => fanout.reset(topic),
       removed: (topic) => fanout.removed(topic),
-      refilling: (topic) => leaveRefilled(this.sessions.all(), topic),
+      refilling: (topic) => leaveRefilled(this.sessions.all(), topic, fanout),
       missed: () => endUntold(this.sessions, 0),
     });
     this.#sweepLater(fanout);

@@ -277,6 +277,23 @@ export function sinkContract({
   });
 
   describe(`lagging by ${name}`, () => {
+    test('a client that has lost a frame can be told so before the next turn', async () => {
+      const world = await start({ topic: { maxPublications: 100_000, maxBytes: 1e9 } });
+      const slow = await world.connect();
+      slow.far.pause();
+      const { views } = slow.far.session;
+      for (let published = 0; views.state === 'live'; published += 50_000) {
+        expect(published).toBeLessThan(2 * overflowBytes);
+        world.turns.advance(20);
+        await world.broker.publish([publishOf({ topic: 't', type: 'e', payload: json('x'.repeat(50_000)) })]);
+        world.turns.turn();
+        await loopTurn();
+        expect(views.state).toBe('live');
+        world.fanout.tellDrops();
+      }
+      expect(views.state).toBe('lagging');
+    });
+
     test('a slow client lags, is caught up when it reads again, and is live again without loss or repeat', async () => {
       const world = await start({ topic: { maxPublications: 100_000, maxBytes: 1e9 } });
       const [slow, quick] = [await world.connect(), await world.connect()];

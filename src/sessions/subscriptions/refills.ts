@@ -1,3 +1,4 @@
+import type { Fanout } from '../../fanout/fanout.ts';
 import type { View } from '../../fanout/view.ts';
 import type { Topic } from '../../topics/topic.ts';
 import { patternMatches } from '../../topics/topic-name.ts';
@@ -13,7 +14,12 @@ export interface RefillSession {
  * them; the returned function makes them catch up with the new content. They do so only when the engine's feed has told
  * all of this turn: others may be replaced after this one, and a cursor of what is sent before would cover these.
  */
-export function leaveRefilled(sessions: Iterable<RefillSession>, topic: Topic): () => void {
+export function leaveRefilled(
+  sessions: Iterable<RefillSession>,
+  topic: Topic,
+  fanout: Pick<Fanout, 'tellDrops'>,
+): () => void {
+  fanout.tellDrops();
   const left: RefillSession[] = [];
   for (const session of sessions) {
     // A parked session catches up when its client comes back.

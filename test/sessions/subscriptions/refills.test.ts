@@ -27,18 +27,18 @@ const refilled = new Topic('a:1', defaultTopic, new SegmentPool(), () => undefin
 test('the sessions that hear a refilled topic leave at once, and catch up when the feed has told all of this turn', async () => {
   const log: string[] = [];
   const sessions = [sessionIn('a:1', log), sessionIn('a:*', log), sessionIn('b', log)];
-  const refill = leaveRefilled(sessions, refilled);
+  const refill = leaveRefilled(sessions, refilled, { tellDrops: () => log.push('drops told') });
   log.push('refilled');
   refill();
   log.push('an older commit of another topic');
   await Promise.resolve();
-  const left = ['a:1 left', 'a:* left', 'refilled'];
+  const left = ['drops told', 'a:1 left', 'a:* left', 'refilled'];
   expect(log).toEqual([...left, 'an older commit of another topic', 'a:1 catches up', 'a:* catches up']);
 });
 
 test('a session that its client has parked stays parked', async () => {
   const log: string[] = [];
-  leaveRefilled([sessionIn('a:1', log, true)], refilled)();
+  leaveRefilled([sessionIn('a:1', log, true)], refilled, { tellDrops: () => undefined })();
   await Promise.resolve();
   expect(log).toEqual([]);
 });
