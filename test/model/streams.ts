@@ -18,6 +18,7 @@ import type { Broker } from '../../src/topics/broker.ts';
 import { type Cursor, parseCursor } from '../../src/topics/cursor.ts';
 import { type Poll, PollConnection } from '../../src/transport/uws/poll-connection.ts';
 import { SseConnection } from '../../src/transport/uws/sse-connection.ts';
+import type { SharedByConnections } from '../../src/transport/uws/stream-connection.ts';
 import { StreamSink } from '../../src/transport/uws/stream-sink.ts';
 import type { Process } from './loop.ts';
 import { type Reader, Response } from './stream-response.ts';
@@ -60,7 +61,8 @@ const unknownCursor: Cursor = { epoch: '-', seq: 0, lacksValues: false };
  */
 export class Streams {
   readonly #options: StreamsOptions;
-  readonly #cursors: StreamCursors;
+  /** Of all connections. */
+  readonly #shared: Omit<SharedByConnections, 'sink'>;
   readonly #sse: StreamSink<SseConnection>;
   readonly #polls: StreamSink<PollConnection>;
   readonly #suspects = new Set<SseConnection>();
@@ -70,8 +72,11 @@ export class Streams {
 
   constructor(options: StreamsOptions) {
     this.#options = options;
-    this.#cursors = new StreamCursors(options.broker.commits);
-    const common = { cursors: this.#cursors, metrics: options.metrics };
+    const { metrics, backpressureMaxBytes, loop } = options;
+    const cursors = new StreamCursors(options.broker.commits);
+    const { sentBytesTotal: sentBytes } = metrics;
+    this.#shared = { cursors, backpressureMaxBytes, sentBytes, monotonicMs: loop.nowMs };
+    const common = { cursors, metrics };
     const closed = ({ session }: { readonly session: Session | undefined }) => {
       if (session !== undefined) options.sessions.close(session);
     };
@@ -96,18 +101,11 @@ export class Streams {
   }
 
   openStream(asked: StreamAsked, reader: Reader): Response {
-    const { kernelBytes, loop, metrics, sessions, backpressureMaxBytes } = this.#options;
+    const { kernelBytes, loop, sessions } = this.#options;
     const response = new Response(Math.max(kernelMinBytes, kernelBytes), loop.nowMs, reader);
     const start = startOf(asked);
     const connection = new SseConnection(
-      {
-        sink: this.#sse,
-        cursors: this.#cursors,
-        backpressureMaxBytes,
-        sentBytes: metrics.sentBytesTotal,
-        monotonicMs: loop.nowMs,
-        suspect: (each) => this.#suspect(each),
-      },
+      { ...this.#shared, sink: this.#sse, suspect: (each) => this.#suspect(each) },
       {
         response: response.asLibrary,
         names: 'message',
@@ -153,19 +151,17 @@ export class Streams {
   }
 
   #beginPolls(start: StreamStart, former: string, poll: Poll): PollConnection {
-    const { sessions, metrics, loop, backpressureMaxBytes } = this.#options;
-    const connection = new PollConnection({
-      sink: this.#polls,
-      cursors: this.#cursors,
-      acknowledges: 'by receipt',
-      subscriptions: start.subscriptionsKey,
-      formerSession: former || undefined,
-      backpressureMaxBytes,
-      responseMaxBytes: 4 * backpressureMaxBytes,
-      unread: this.#unread,
-      sentBytes: metrics.sentBytesTotal,
-      monotonicMs: loop.nowMs,
-    });
+    const { sessions } = this.#options;
+    const { subscriptionsKey: subscriptions } = start;
+    const connection = new PollConnection(
+      {
+        ...this.#shared,
+        sink: this.#polls,
+        responseMaxBytes: 4 * this.#options.backpressureMaxBytes,
+        unread: this.#unread,
+      },
+      { acknowledges: 'by receipt', subscriptions, formerSession: former || undefined },
+    );
     connection.open(poll);
     const session = sessions.open(this.#peer(), connection, start.continuation);
     connection.opened(session);
@@ -179,7 +175,7 @@ export class Streams {
         return;
       }
       session.outbox.sendFrame({ kind: 'subscribed', id: 0, results });
-      connection.begin(start, results);
+      connection.begin(session, start, results);
     });
     return connection;
   }

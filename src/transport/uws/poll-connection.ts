@@ -1,16 +1,15 @@
 import type { CloseCode } from '../../errors.ts';
 import type { OutFrame } from '../../fanout/sink.ts';
-import type { View } from '../../fanout/view.ts';
-import type { BareCounter } from '../../metrics.ts';
-import type { Codec } from '../../protocol/codec.ts';
-import { codecs } from '../../protocol/codecs.ts';
 import type { SubscribeResult } from '../../protocol/frames.ts';
-import type { Connection } from '../../sessions/connection.ts';
 import type { ByteCharges } from '../../sessions/limits/charges.ts';
 import type { Session } from '../../sessions/session.ts';
-import type { StreamCursors } from '../../sessions/subscriptions/stream-cursors.ts';
+import { cursorEnd } from '../../sessions/subscriptions/stream-cursors.ts';
 import type { StreamStart } from '../../sessions/subscriptions/stream-start.ts';
-import type { StreamMember, StreamReceiver, StreamSink } from './stream-sink.ts';
+import {
+  type SharedByConnections,
+  StreamConnection,
+  type StreamConnectionOptions,
+} from './stream-connection.ts';
 
 /** The response to a poll. */
 export interface PollResponse {
@@ -27,21 +26,17 @@ export interface Poll {
   drop(): void;
 }
 
-export interface PollConnectionOptions {
-  readonly sink: StreamSink<PollConnection>;
-  readonly cursors: StreamCursors;
+export interface PollConnectionOptions extends StreamConnectionOptions {
   readonly acknowledges: 'by receipt' | 'by request';
-  /** `subscriptionsKey` of what the client asks for. */
-  readonly subscriptions: string;
   /** The session that the client's first cursor names. */
   readonly formerSession: string | undefined;
-  readonly backpressureMaxBytes: number;
+}
+
+export interface SharedByPolls extends SharedByConnections {
   /** The largest response that waits for more: see `#grows`. */
   readonly responseMaxBytes: number;
   /** Charged for such a response. */
   readonly unread: ByteCharges;
-  readonly sentBytes: BareCounter;
-  readonly monotonicMs: () => number;
 }
 
 /** What a response that waits for more may have at a time. */
@@ -52,14 +47,9 @@ const growthBytes = 256 * 1024;
  * others of the same turn of the event loop. Between polls the session is parked: it keeps its places, and later gets
  * from the rings what came meanwhile.
  */
-export class PollConnection implements Connection, StreamMember {
-  readonly codec: Codec = codecs.json;
-  readonly acknowledges: 'by receipt' | 'by request';
-  readonly comparesNoOffsets = true;
-  readonly sink: StreamSink<PollConnection>;
-  readonly subscriptions: string;
+export class PollConnection extends StreamConnection {
   readonly formerSession: string | undefined;
-  readonly #options: PollConnectionOptions;
+  readonly #shared: SharedByPolls;
   #poll: Poll | undefined;
   #frames: Uint8Array[] = [];
   #bytes = 0;
@@ -72,50 +62,25 @@ export class PollConnection implements Connection, StreamMember {
   #isGrowing = false;
   /** What is charged for such a response, and to whom: what it has, or what it may have next. */
   #charged = { account: '', bytes: 0 };
-  /** The session is subscribed to what the client asked for. */
-  #hasBegun = false;
   /** The first frames of the response, which tell the client nothing that it has to know at once. */
   #greetings = 0;
   /** The cursor of the last response. The session can't continue at any other. */
   #cursor: string | undefined;
-  /** What `holdCursor` has held. */
-  #held: { readonly cursor: string | undefined } | undefined;
   #parkedAtMs = 0;
-  #closed = false;
-  #session: Session | undefined;
 
-  constructor(options: PollConnectionOptions) {
-    this.#options = options;
-    this.sink = options.sink;
-    this.acknowledges = options.acknowledges;
-    this.subscriptions = options.subscriptions;
+  constructor(shared: SharedByPolls, options: PollConnectionOptions) {
+    super(shared, options);
+    this.#shared = shared;
     this.formerSession = options.formerSession;
   }
 
-  get session(): Session | undefined {
-    return this.#session;
-  }
-
-  get receiver(): StreamReceiver | undefined {
-    return this.#session?.views;
-  }
-
-  /** It is the connection of this session from now on. */
-  opened(session: Session): void {
-    this.#session = session;
-  }
-
-  get unsentPublications(): number {
+  override get unsentPublications(): number {
     return this.#unsentPublications;
-  }
-
-  get closed(): boolean {
-    return this.#closed;
   }
 
   /** Whether a poll with this cursor continues where the session is. */
   continuesAt(cursor: string): boolean {
-    return !this.#closed && cursor === this.#cursor;
+    return !this.closed && cursor === this.#cursor;
   }
 
   /** Since when no poll has waited, on the monotonic clock; undefined: one waits. */
@@ -133,21 +98,25 @@ export class PollConnection implements Connection, StreamMember {
    * on where another session left off, and lacks nothing, its poll waits for news as it would have waited there. With
    * the greeting alone as the response, a client whose polls come to two nodes in turn would poll without a pause.
    */
-  begin({ continuation }: Pick<StreamStart, 'continuation'>, results: readonly SubscribeResult[]): void {
-    this.#hasBegun = true;
+  begin(
+    session: Session,
+    { continuation }: Pick<StreamStart, 'continuation'>,
+    results: readonly SubscribeResult[],
+  ): void {
+    this.covers(session);
     if (continuation !== undefined && results.every(isWhole)) {
       const news = this.#frames.findIndex((frame) => !isGreeting(frame));
       this.#greetings = news < 0 ? this.#frames.length : news;
     }
     this.#lookSoon();
-    this.#session?.pump();
+    session.pump();
   }
 
   /** The client polls again. A poll that waits already is answered with nothing. */
   wait(poll: Poll): void {
     if (this.#poll !== undefined) this.#finish([], this.#cursor);
     this.#poll = poll;
-    this.#session?.views.unpark();
+    this.session?.views.unpark();
   }
 
   /** This poll has waited long enough. It is answered once the session has been caught up, if need be with nothing. */
@@ -166,68 +135,53 @@ export class PollConnection implements Connection, StreamMember {
   }
 
   /** Nothing waits for `flush`. */
-  take({ bytes, publications }: OutFrame): 'another' | 'none' {
-    if (this.#closed) return 'another';
+  override take({ bytes, publications }: OutFrame): 'another' | 'none' {
+    if (this.closed) return 'another';
     if (this.#poll === undefined || this.#bytes > this.roomBytes) return 'none';
     this.#unsentPublications += publications;
     this.#collect(bytes);
     return 'another';
   }
 
-  flush(): void {}
+  override flush(): void {}
 
-  send(message: Uint8Array): 'sent' | 'dropped' {
-    if (this.#closed) return 'sent';
+  override send(message: Uint8Array): 'sent' | 'dropped' {
+    if (this.closed) return 'sent';
     if (this.#poll === undefined) return 'dropped';
-    this.#options.sentBytes.inc(message.length);
+    this.#shared.sentBytes.inc(message.length);
     this.#collect(message);
     return 'sent';
   }
 
-  cork(run: () => void): void {
+  override cork(run: () => void): void {
     run();
   }
 
   /** A response may fill the buffer: nothing is added to it while it is read, and each costs a round trip. */
   get roomBytes(): number {
-    return this.#isGrowing ? this.#charged.bytes : this.#options.backpressureMaxBytes;
+    return this.#isGrowing ? this.#charged.bytes : this.#shared.backpressureMaxBytes;
   }
 
   /** Between polls there is no room. */
-  bufferedBytes(): number {
-    if (this.#closed) return 0;
-    return this.#poll === undefined ? this.#options.backpressureMaxBytes : this.#bytes;
+  override bufferedBytes(): number {
+    if (this.closed) return 0;
+    return this.#poll === undefined ? this.#shared.backpressureMaxBytes : this.#bytes;
   }
 
-  join(view: View): void {
-    if (!this.#closed) this.sink.join(view, this);
-  }
-
-  leave(view: View): void {
-    this.sink.leave(view, this);
-  }
-
-  holdCursor(): void {
-    this.#held ??= { cursor: this.#reached() };
-  }
-
-  end(_code: CloseCode): void {
-    if (this.#closed) return;
+  override end(_code: CloseCode): void {
+    if (this.closed) return;
     // The client is told why, and continues with another session, after what it gets now.
     if (this.#poll !== undefined) this.#finish(this.#frames, this.#reached());
     this.gone();
   }
 
-  terminate(): void {
-    if (this.#closed) return;
+  override terminate(): void {
+    if (this.closed) return;
     this.#poll?.drop();
     this.gone();
   }
 
-  gone(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.sink.gone(this);
+  protected override dropUnsent(): void {
     this.#poll = undefined;
     this.#reset();
   }
@@ -245,7 +199,9 @@ export class PollConnection implements Connection, StreamMember {
   /** The poll that waits is to be answered, if need be with nothing. */
   get #isDue(): boolean {
     const { length } = this.#frames;
-    return this.#poll !== undefined && this.#hasBegun && (length > this.#greetings || this.#isTimeUp);
+    return (
+      this.#poll !== undefined && this.holder !== undefined && (length > this.#greetings || this.#isTimeUp)
+    );
   }
 
   #lookSoon(): void {
@@ -269,8 +225,8 @@ export class PollConnection implements Connection, StreamMember {
 
   /** Whether the response has room for more of what the client lacks: a busy gateway sends that over several turns. */
   #fills(): boolean {
-    if (this.#session?.isWaiting !== true || this.#bytes >= this.#options.backpressureMaxBytes) return false;
-    this.#session.pump();
+    if (this.session?.isWaiting !== true || this.#bytes >= this.#shared.backpressureMaxBytes) return false;
+    this.session.pump();
     return true;
   }
 
@@ -279,9 +235,9 @@ export class PollConnection implements Connection, StreamMember {
    * a part of a topic's values gets all of them: with a part in each response it would never have the whole.
    */
   #grows(): boolean {
-    const { session, subscriptions } = this;
-    if (session?.isWaiting !== true || this.#bytes >= this.#options.responseMaxBytes) return false;
-    if (this.#options.cursors.position({ session, subscriptions })?.isExact !== false) return false;
+    const { session, holder } = this;
+    if (session?.isWaiting !== true || this.#bytes >= this.#shared.responseMaxBytes) return false;
+    if (holder === undefined || this.#shared.cursors.position(holder)?.isExact !== false) return false;
     if (this.#bytes >= this.#charged.bytes && !this.#charge(session.lastingAccount)) return false;
     this.#isGrowing = true;
     session.pump();
@@ -290,25 +246,23 @@ export class PollConnection implements Connection, StreamMember {
 
   /** Before there is more: thousands of responses may grow at a time. */
   #charge(account: string): boolean {
-    const { responseMaxBytes } = this.#options;
+    const { responseMaxBytes } = this.#shared;
     const bytes = Math.max(this.#bytes, Math.min(this.#bytes + growthBytes, responseMaxBytes));
-    if (!this.#options.unread.take(account, bytes - this.#charged.bytes)) return false;
+    if (!this.#shared.unread.take(account, bytes - this.#charged.bytes)) return false;
     this.#charged = { account, bytes };
     return true;
   }
 
   #release(): void {
     const { account, bytes } = this.#charged;
-    if (bytes > 0) this.#options.unread.give(account, bytes);
+    if (bytes > 0) this.#shared.unread.give(account, bytes);
     this.#charged = { account: '', bytes: 0 };
   }
 
   /** The client's position after the frames of this poll; undefined: it has not moved, as far as is known. */
   #reached(): string | undefined {
-    if (this.#held !== undefined) return this.#held.cursor;
-    const { session, subscriptions } = this;
-    if (session === undefined || !this.#hasBegun || this.sink.hasLost(this)) return undefined;
-    return this.#options.cursors.of({ session, subscriptions });
+    const start = this.cursorStart();
+    return start === undefined || this.holder === undefined ? undefined : start + cursorEnd(this.holder);
   }
 
   #respond(): void {
@@ -330,8 +284,8 @@ export class PollConnection implements Connection, StreamMember {
   #park(): void {
     this.sink.unsent(this.#unsentPublications);
     this.#reset();
-    this.#parkedAtMs = this.#options.monotonicMs();
-    this.#session?.views.park();
+    this.#parkedAtMs = this.#shared.monotonicMs();
+    this.session?.views.park();
   }
 
   #reset(): void {

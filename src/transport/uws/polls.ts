@@ -1,27 +1,14 @@
-import type { TemplatedApp } from 'uWebSockets.js';
 import { type ApiResponse, errorResponse, jsonText } from '../../api/http.ts';
 import { pollBody, pollQuery } from '../../api/stream-request.ts';
-import { whenDone } from '../../awaitable.ts';
 import { SluiceError } from '../../errors.ts';
 import { concatBytes } from '../../protocol/bytes.ts';
 import type { Holder } from '../../sessions/admission/connection-caps.ts';
-import { Lifecycle } from '../../sessions/lifecycle.ts';
 import type { Peer } from '../../sessions/peer.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
-import { formerSessionOf, type StreamStart, streamStart } from '../../sessions/subscriptions/stream-start.ts';
-import type { Exchange } from './exchange.ts';
-import { type Poll, PollConnection, type PollResponse } from './poll-connection.ts';
-import { countRefusal } from './refusals.ts';
-import type { SocketKind } from './request-head.ts';
-import {
-  type IdentifiedRequest,
-  refusalOf,
-  StreamAdmission,
-  type StreamExchange,
-  type StreamOptions,
-  saysWhatItHad,
-} from './stream-admission.ts';
-import { StreamSink } from './stream-sink.ts';
+import { formerSessionOf } from '../../sessions/subscriptions/stream-start.ts';
+import { type Poll, PollConnection, type SharedByPolls } from './poll-connection.ts';
+import { type IdentifiedRequest, saysWhatItHad } from './stream-admission.ts';
+import { type StreamOptions, StreamTransport } from './stream-transport.ts';
 
 export interface PollsOptions extends StreamOptions {
   readonly sessions: StreamOptions['sessions'] & Pick<Sessions, 'heard' | 'received'>;
@@ -34,18 +21,10 @@ export interface PollsOptions extends StreamOptions {
 /** A session that polls is gone when it has not polled for this long. */
 const pollGoneMs = 30_000;
 
-/** One request. */
-interface Asking extends StreamExchange {
-  readonly identified: IdentifiedRequest;
-  readonly start: StreamStart;
-}
-
 /** `GET` and `POST /poll`: a session for the polls of one client, from the first until 30 s after the last. */
-export class Polls {
+export class Polls extends StreamTransport<PollConnection> {
   readonly #options: PollsOptions;
-  readonly #admission: StreamAdmission;
-  readonly #lifecycle: Lifecycle;
-  readonly #sink: StreamSink<PollConnection>;
+  readonly #shared: SharedByPolls;
   /** By the id of their session, which their cursors name. */
   readonly #connections = new Map<string, PollConnection>();
   /**
@@ -55,98 +34,77 @@ export class Polls {
   readonly #byFormer = new Map<string, PollConnection>();
 
   constructor(options: PollsOptions) {
-    this.#options = options;
-    this.#admission = new StreamAdmission(options, {
-      shapes: { query: pollQuery, body: pollBody },
-      continues: (applicant, former) => {
-        const known = this.#continuedFrom(former);
-        return known?.session?.peer.addressKey === applicant.addressKey;
-      },
-      accept: (request, identified) => {
-        const start = streamStart(identified.asked.subscriptions, identified.asked.cursor);
-        this.#accept({ ...request, identified, start });
-      },
-      refuse: ({ exchange, origin }, error) => this.#refuse(exchange, error, origin),
-    });
-    this.#lifecycle = new Lifecycle({ ...options, transport: 'poll' });
-    this.#sink = new StreamSink({
-      ...options,
+    super(options, {
       transport: 'poll',
-      closed: (connection) => this.#closed(connection),
+      shapes: { query: pollQuery, body: pollBody },
+      continues: (applicant, former) =>
+        this.#continuedFrom(former)?.session?.peer.addressKey === applicant.addressKey,
     });
-  }
-
-  /** The routes, on this app. */
-  serve(app: TemplatedApp, kind: SocketKind = 'tcp'): void {
-    app.get('/poll', (response, request) => this.#admission.receive(response, request, kind));
-    app.post('/poll', (response, request) => this.#admission.receive(response, request, kind));
+    this.#options = options;
+    const { responseMaxBytes, unread } = options;
+    this.#shared = { ...this.shared, responseMaxBytes, unread };
   }
 
   /** Ends the sessions that no longer poll. Call it about once a second. */
   sweep(): void {
     const nowMs = this.#options.monotonicMs();
-    this.#options.turnBudget.each([...this.#sink.connections], ({ parkedAtMs, session }) => {
+    this.#options.turnBudget.each([...this.sink.connections], ({ parkedAtMs, session }) => {
       if (parkedAtMs !== undefined && nowMs - parkedAtMs >= pollGoneMs) session?.end('idle_timeout');
     });
   }
 
-  #closed(connection: PollConnection): void {
+  protected override closed(connection: PollConnection): void {
     const { session, formerSession } = connection;
     if (session === undefined) return;
     this.#connections.delete(session.id);
     if (formerSession !== undefined && this.#byFormer.get(formerSession) === connection)
       this.#byFormer.delete(formerSession);
-    this.#lifecycle.closed(session);
+    super.closed(connection);
   }
 
   #continuedFrom(session: string): PollConnection | undefined {
     return this.#connections.get(session) ?? this.#byFormer.get(session);
   }
 
-  #accept(asking: Asking): void {
-    const { identified, start, exchange, origin } = asking;
-    const known = this.#continuedFrom(formerSessionOf(identified.asked) ?? '');
-    if (known === undefined || !isOf(known, identified)) {
-      this.#open(asking);
+  protected override accept(request: IdentifiedRequest): void {
+    const { asked, start } = request;
+    const known = this.#continuedFrom(formerSessionOf(asked) ?? '');
+    if (known === undefined || !isOf(known, request)) {
+      this.#admitNew(request);
       return;
     }
     const waitMs = known.session?.takeCommand(this.#options.monotonicMs()) ?? 0;
-    if (waitMs > 0) {
-      this.#refuse(exchange, new SluiceError('rate_limited', undefined, { retryAfterMs: waitMs }), origin);
-    } else if (known.subscriptions === start.subscriptionsKey && known.continuesAt(identified.asked.text)) {
-      this.#wait(asking, known);
-    } else {
+    if (waitMs > 0)
+      this.refuse(request, new SluiceError('rate_limited', undefined, { retryAfterMs: waitMs }));
+    else if (known.subscriptions === start.subscriptionsKey && known.continuesAt(asked.text))
+      this.#wait(request, known);
+    else {
       // A response was lost, so the session is ahead of its client; or the client wants other topics.
       known.session?.end('going_away');
-      this.#open(asking);
+      this.#admitNew(request);
     }
   }
 
-  #wait(asking: Asking, connection: PollConnection): void {
+  #wait(request: IdentifiedRequest, connection: PollConnection): void {
     const { session } = connection;
     if (session === undefined) return;
     const { sessions } = this.#options;
     sessions.heard(session);
     // While another poll waits, some of what was sent may be in no response yet.
     if (connection.parkedAtMs !== undefined) sessions.received(session);
-    connection.wait(this.#poll(asking, connection));
+    connection.wait(this.#poll(request, connection));
   }
 
-  #open(asking: Asking): void {
-    const { identified, exchange, origin } = asking;
-    const { applicant, identity, asked } = identified;
+  #admitNew(request: IdentifiedRequest): void {
+    const { applicant, identity, asked } = request;
     const former = formerSessionOf(asked);
-    const isElsewhere = former !== undefined && !this.#connections.has(former);
-    void whenDone(identified.admit(isElsewhere ? former : undefined), (peer) => {
-      if (exchange.isOver) return;
-      if (peer instanceof SluiceError) {
-        this.#refuse(exchange, peer, origin);
-        return;
-      }
+    const elsewhere = former !== undefined && !this.#connections.has(former) ? former : undefined;
+    const open = (peer: Peer) => {
       const { addressKey } = applicant;
-      if (isElsewhere) this.#options.replaced?.(former, { addressKey, user: identity.user });
-      this.#begin(asking, peer);
-    });
+      if (elsewhere !== undefined) this.#options.replaced?.(elsewhere, { addressKey, user: identity.user });
+      this.#open(request, peer, former);
+    };
+    this.admit(request, open, elsewhere);
   }
 
   /**
@@ -161,43 +119,32 @@ export class Polls {
     return true;
   }
 
-  #begin(asking: Asking, peer: Peer): void {
-    const { identified, start, exchange, origin, startedAtMs } = asking;
-    const { sessions, metrics } = this.#options;
-    const connection = new PollConnection({
-      ...this.#options,
-      sink: this.#sink,
-      acknowledges: saysWhatItHad(identified.asked, peer) ? 'by request' : 'by receipt',
+  #open(request: IdentifiedRequest, peer: Peer, formerSession: string | undefined): void {
+    const { asked, start } = request;
+    const connection = new PollConnection(this.#shared, {
+      acknowledges: saysWhatItHad(asked, peer) ? 'by request' : 'by receipt',
       subscriptions: start.subscriptionsKey,
-      formerSession: formerSessionOf(identified.asked),
-      sentBytes: metrics.sentBytesTotal,
+      formerSession,
     });
-    connection.open(this.#poll(asking, connection));
-    const session = this.#lifecycle.open(peer, connection, startedAtMs, start.continuation);
-    connection.opened(session);
-    this.#sink.add(connection);
+    connection.open(this.#poll(request, connection));
+    const session = this.open(request, peer, connection);
     this.#connections.set(session.id, connection);
-    if (connection.formerSession !== undefined) this.#byFormer.set(connection.formerSession, connection);
+    if (formerSession !== undefined) this.#byFormer.set(formerSession, connection);
     peer.seat.name?.(session.id);
-    sessions.subscribeStream(session, start.subscriptions, identified.timed, (results) => {
-      const refusal = refusalOf(results);
-      if (refusal !== undefined) {
-        connection.gone();
-        this.#refuse(exchange, refusal, origin);
-      } else if (!(results instanceof SluiceError)) {
-        session.outbox.sendFrame({ kind: 'subscribed', id: 0, results });
-        connection.begin(start, results);
-      }
+    this.subscribe(request, session, connection, (results) => {
+      session.outbox.sendFrame({ kind: 'subscribed', id: 0, results });
+      connection.begin(session, start, results);
     });
   }
 
   /** The poll for its connection. Its time-out starts. */
-  #poll({ exchange, identified, origin }: Asking, connection: PollConnection): Poll {
-    const { timeoutSeconds, text } = identified.asked;
+  #poll({ exchange, asked, origin }: IdentifiedRequest, connection: PollConnection): Poll {
+    const { timeoutSeconds, text } = asked;
     const poll: Poll = {
-      respond: (response) => {
+      respond: ({ frames, cursor }) => {
         clearTimeout(timer);
-        this.#respond(exchange, response, { connection, origin, text });
+        const response = this.#options.withCors(pollResponse(frames, cursor ?? text), origin);
+        exchange.respond(response, connection.session?.lastingAccount ?? '');
       },
       drop: () => {
         clearTimeout(timer);
@@ -212,19 +159,8 @@ export class Polls {
     return poll;
   }
 
-  #respond(
-    exchange: Exchange,
-    { frames, cursor }: PollResponse,
-    { connection, origin, text }: { connection: PollConnection; origin: string; text: string },
-  ): void {
-    const { withCors } = this.#options;
-    const account = connection.session?.lastingAccount ?? '';
-    exchange.respond(withCors(pollResponse(frames, cursor ?? text), origin), account);
-  }
-
-  #refuse(exchange: Exchange, error: SluiceError, origin: string): void {
-    countRefusal(this.#options.metrics, error);
-    exchange.respond(this.#options.withCors(errorResponse(error), origin), 'refusals');
+  protected override refusal(error: SluiceError): ApiResponse {
+    return errorResponse(error);
   }
 }
 

@@ -1,41 +1,27 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import type { CloseCode } from '../../errors.ts';
 import type { OutFrame } from '../../fanout/sink.ts';
-import type { View } from '../../fanout/view.ts';
-import type { BareCounter } from '../../metrics.ts';
-import type { Codec } from '../../protocol/codec.ts';
-import { codecs } from '../../protocol/codecs.ts';
 import { utf8 } from '../../protocol/utf8.ts';
-import type { Connection } from '../../sessions/connection.ts';
 import type { Session } from '../../sessions/session.ts';
-import {
-  type CursorHolder,
-  cursorEnd,
-  type StreamCursors,
-} from '../../sessions/subscriptions/stream-cursors.ts';
+import { cursorEnd } from '../../sessions/subscriptions/stream-cursors.ts';
 import { type EventNames, emptyComment, eventBytes, heartbeat } from '../event-stream.ts';
 import { IdentifiedEvent } from '../identified-event.ts';
-import type { SharedEvents, StreamMember, StreamReceiver, StreamSink } from './stream-sink.ts';
+import {
+  type SharedByConnections,
+  StreamConnection,
+  type StreamConnectionOptions,
+} from './stream-connection.ts';
+import type { SharedEvents } from './stream-sink.ts';
 
 /** What a connection uses of the library's response. */
 export type StreamResponse = Pick<HttpResponse, 'write' | 'cork' | 'onWritable' | 'end' | 'close'>;
 
-export interface SseConnectionOptions {
+export interface SseConnectionOptions extends StreamConnectionOptions {
   readonly response: StreamResponse;
   readonly names: EventNames;
-  readonly acknowledges: 'by request' | undefined;
-  /** `subscriptionsKey` of what the client asks for. */
-  readonly subscriptions: string;
 }
 
-/** What all streams share: one object, which a delivery to a thousand of them finds in the processor's cache. */
-export interface SharedByStreams {
-  readonly sink: StreamSink<SseConnection>;
-  readonly cursors: StreamCursors;
-  /** Above this a stream takes no more frames. */
-  readonly backpressureMaxBytes: number;
-  readonly sentBytes: BareCounter;
-  readonly monotonicMs: () => number;
+export interface SharedByStreams extends SharedByConnections {
   /** The connection is to be probed until `probe` returns false. */
   readonly suspect: (connection: SseConnection) => void;
 }
@@ -77,23 +63,15 @@ const probeAfterMs = 1000;
  * gives up a response that makes no progress for 8 to 12 s. So a comment is written now and then while it may hold
  * something.
  */
-export class SseConnection implements Connection, StreamMember {
-  readonly codec: Codec = codecs.json;
-  readonly comparesNoOffsets = true;
+export class SseConnection extends StreamConnection {
   readonly beginsParked = true;
-  readonly sink: StreamSink<SseConnection>;
   readonly names: EventNames;
-  readonly acknowledges: 'by request' | undefined;
   readonly #shared: SharedByStreams;
   readonly #response: StreamResponse;
-  readonly #subscriptions: string;
-  /** What `holdCursor` has held. */
-  #heldId: { readonly start: string | undefined } | undefined;
   /** Messages before the response has begun. */
   #held: Uint8Array[] | undefined = [];
   /** Bytes of these, and of frames before the response has begun. */
   #heldBytes = 0;
-  #holder: CursorHolder | undefined;
   /** What its ids end with, and the end of the line. */
   #idEnd: Uint8Array = noBytes;
   /** Frames of this turn. */
@@ -110,36 +88,15 @@ export class SseConnection implements Connection, StreamMember {
   /** Bytes written since it was last known that the library holds nothing. */
   #unprobedBytes = 0;
   #probesLeft = 0;
-  #closed = false;
-  #session: Session | undefined;
 
   constructor(shared: SharedByStreams, options: SseConnectionOptions) {
+    super(shared, options);
     this.#shared = shared;
     this.#response = options.response;
-    this.#subscriptions = options.subscriptions;
-    this.sink = shared.sink;
     this.names = options.names;
-    this.acknowledges = options.acknowledges;
   }
 
-  get closed(): boolean {
-    return this.#closed;
-  }
-
-  get session(): Session | undefined {
-    return this.#session;
-  }
-
-  get receiver(): StreamReceiver | undefined {
-    return this.#session?.views;
-  }
-
-  /** It is the connection of this session from now on. */
-  opened(session: Session): void {
-    this.#session = session;
-  }
-
-  get unsentPublications(): number {
+  override get unsentPublications(): number {
     let count = this.#stuck?.publications ?? 0;
     for (const { publications } of [...this.#queue, ...this.#turn]) count += publications;
     return count;
@@ -158,30 +115,29 @@ export class SseConnection implements Connection, StreamMember {
       this.#heldBytes = 0;
       for (const message of held) this.#sendNow(message);
       this.#flush();
-      this.#holder = { session, subscriptions: this.#subscriptions };
-      this.#idEnd = utf8(`${cursorEnd(this.#holder)}\n`);
+      this.#idEnd = utf8(`${cursorEnd(this.covers(session))}\n`);
       subscribed();
       session.views.unpark();
     });
   }
 
-  take({ bytes, publications }: OutFrame, events: SharedEvents): 'first' | 'another' | 'none' {
-    if (this.#closed) return 'another';
+  override take({ bytes, publications }: OutFrame, events: SharedEvents): 'first' | 'another' | 'none' {
+    if (this.closed) return 'another';
     if (this.bufferedBytes() > this.#shared.backpressureMaxBytes) return 'none';
     if (this.#held !== undefined) this.#heldBytes += bytes.length;
     const event = events.of(this.names);
-    this.#turn.push({ idStart: this.#idStart(), event, bytes: bytes.length, publications });
+    this.#turn.push({ idStart: this.cursorStart(), event, bytes: bytes.length, publications });
     return this.#turn.length === 1 ? 'first' : 'another';
   }
 
-  flush(): void {
-    if (this.#closed || this.#held !== undefined || this.#turn.length === 0) return;
+  override flush(): void {
+    if (this.closed || this.#held !== undefined || this.#turn.length === 0) return;
     if (this.#isCorked) this.#flush();
     else this.#corked(() => this.#flush());
   }
 
-  send(message: Uint8Array): 'sent' | 'dropped' {
-    if (this.#closed) return 'sent';
+  override send(message: Uint8Array): 'sent' | 'dropped' {
+    if (this.closed) return 'sent';
     if (this.bufferedBytes() > this.#shared.backpressureMaxBytes) return 'dropped';
     if (this.#held !== undefined) {
       this.#held.push(message);
@@ -195,31 +151,19 @@ export class SseConnection implements Connection, StreamMember {
     return 'sent';
   }
 
-  cork(run: () => void): void {
-    if (this.#isCorked || this.#closed || this.#held !== undefined) run();
+  override cork(run: () => void): void {
+    if (this.#isCorked || this.closed || this.#held !== undefined) run();
     else this.#corked(run);
   }
 
-  bufferedBytes(): number {
-    return this.#closed ? 0 : this.#heldBytes + this.#queuedBytes + (this.#stuck?.bytes ?? 0);
-  }
-
-  join(view: View): void {
-    if (!this.#closed) this.sink.join(view, this);
-  }
-
-  leave(view: View): void {
-    this.sink.leave(view, this);
-  }
-
-  holdCursor(): void {
-    this.#heldId ??= { start: this.#idStart() };
+  override bufferedBytes(): number {
+    return this.closed ? 0 : this.#heldBytes + this.#queuedBytes + (this.#stuck?.bytes ?? 0);
   }
 
   /** What the client has not read, it is sent when it reconnects. */
-  end(_code: CloseCode): void {
+  override end(_code: CloseCode): void {
     if (this.#held !== undefined) this.terminate();
-    else if (!this.#closed) {
+    else if (!this.closed) {
       this.flush();
       // `end` without `closeConnection`: with it the library writes that header into the chunked body.
       this.cork(() => this.#response.end());
@@ -227,16 +171,12 @@ export class SseConnection implements Connection, StreamMember {
     }
   }
 
-  terminate(): void {
+  override terminate(): void {
     // The library calls back at once, as for a client that is gone.
-    if (!this.#closed) this.#response.close();
+    if (!this.closed) this.#response.close();
   }
 
-  /** The response is over: nothing may be called on it any more. */
-  gone(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.sink.gone(this);
+  protected override dropUnsent(): void {
     this.#turn = [];
     this.#queue = [];
     this.#stuck = undefined;
@@ -244,13 +184,13 @@ export class SseConnection implements Connection, StreamMember {
 
   /** Writes something into a silent stream. Call it about once a second. Ends a client that takes nothing. */
   beat(nowMs: number, heartbeatMs: number, writeTimeoutMs: number): void {
-    if (this.#closed || this.#held !== undefined) return;
+    if (this.closed || this.#held !== undefined) return;
     const silentMs = nowMs - this.#wroteAtMs;
     if (this.#stuck === undefined) {
       if (silentMs >= heartbeatMs) this.#comment(heartbeat);
       // Small pieces may fill a socket too; what the library holds is written with the next piece, if one comes.
       else if (silentMs >= probeAfterMs && this.#unprobedBytes >= suspectBytes) this.#suspect();
-    } else if (nowMs - this.#stuckSinceMs >= writeTimeoutMs) this.#session?.terminate();
+    } else if (nowMs - this.#stuckSinceMs >= writeTimeoutMs) this.session?.terminate();
   }
 
   #sendNow(message: Uint8Array): void {
@@ -271,7 +211,7 @@ export class SseConnection implements Connection, StreamMember {
     }
     this.#unprobedBytes += this.#corkedBytes;
     // The library does not report either whether the end of a cork has written everything.
-    if (this.#corkedBytes >= suspectBytes && !this.#closed) this.#suspect();
+    if (this.#corkedBytes >= suspectBytes && !this.closed) this.#suspect();
   }
 
   /**
@@ -279,20 +219,14 @@ export class SseConnection implements Connection, StreamMember {
    * chunk (Python's `requests`). So a comment follows the last event.
    */
   #endChunk(): void {
-    if (this.#closed || this.#stuck !== undefined || this.#corkedBytes === 0) return;
+    if (this.closed || this.#stuck !== undefined || this.#corkedBytes === 0) return;
     if (!this.#response.write(emptyComment)) this.#stick();
   }
 
   #pieceOf(message: Uint8Array): Piece {
     const { before, event } = eventBytes(message, this.names);
     const own = { before, event: new IdentifiedEvent(event) };
-    return { ...own, idStart: this.#idStart(), bytes: message.length, publications: 0 };
-  }
-
-  #idStart(): string | undefined {
-    if (this.#heldId !== undefined) return this.#heldId.start;
-    if (this.#holder === undefined || this.sink.hasLost(this)) return undefined;
-    return this.#shared.cursors.startOf(this.#holder);
+    return { ...own, idStart: this.cursorStart(), bytes: message.length, publications: 0 };
   }
 
   #flush(): void {
@@ -304,7 +238,7 @@ export class SseConnection implements Connection, StreamMember {
 
   /** Call it corked. */
   #write(piece: Piece): void {
-    if (this.#closed) return;
+    if (this.closed) return;
     if (this.#stuck === undefined) this.#put(piece);
     else {
       this.#queue.push(piece);
@@ -345,7 +279,7 @@ export class SseConnection implements Connection, StreamMember {
    * taken.
    */
   #drain(): boolean {
-    if (this.#closed) return true;
+    if (this.closed) return true;
     this.#suspect();
     let isTaken = false;
     this.cork(() => {
@@ -365,9 +299,9 @@ export class SseConnection implements Connection, StreamMember {
         this.#put(piece);
       }
     });
-    if (this.#closed) return true;
+    if (this.closed) return true;
     if (this.#stuck !== undefined) return false;
-    this.#session?.pump();
+    this.session?.pump();
     return true;
   }
 
@@ -381,7 +315,7 @@ export class SseConnection implements Connection, StreamMember {
 
   /** Finds out whether the library holds something. Returns whether it is to be called again in a moment. */
   probe(): boolean {
-    if (this.#closed || this.#held !== undefined) return false;
+    if (this.closed || this.#held !== undefined) return false;
     const left = this.#probesLeft - 1;
     this.#probesLeft = this.#drain() ? left : probes;
     return this.#probesLeft > 0;

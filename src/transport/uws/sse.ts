@@ -1,27 +1,14 @@
-import type { TemplatedApp } from 'uWebSockets.js';
 import { type ApiResponse, errorResponse } from '../../api/http.ts';
 import { sseBody, sseQuery } from '../../api/stream-request.ts';
-import { whenDone } from '../../awaitable.ts';
-import { SluiceError } from '../../errors.ts';
+import type { SluiceError } from '../../errors.ts';
 import type { SubscribeResult } from '../../protocol/frames.ts';
 import { wireErrorOf } from '../../sessions/commands/wire-error.ts';
-import { Lifecycle } from '../../sessions/lifecycle.ts';
 import type { Peer } from '../../sessions/peer.ts';
 import type { Session } from '../../sessions/session.ts';
-import { streamStart } from '../../sessions/subscriptions/stream-start.ts';
 import { jsonEvent, retryLine } from '../event-stream.ts';
-import { countRefusal } from './refusals.ts';
-import type { SocketKind } from './request-head.ts';
 import { type SharedByStreams, SseConnection } from './sse-connection.ts';
-import {
-  type IdentifiedRequest,
-  refusalOf,
-  StreamAdmission,
-  type StreamExchange,
-  type StreamOptions,
-  saysWhatItHad,
-} from './stream-admission.ts';
-import { StreamSink } from './stream-sink.ts';
+import { type IdentifiedRequest, type StreamExchange, saysWhatItHad } from './stream-admission.ts';
+import { type StreamOptions, StreamTransport } from './stream-transport.ts';
 
 export interface SseOptions extends StreamOptions {
   /** A stream is never silent for longer. */
@@ -47,46 +34,17 @@ const streamHeaders = {
 } as const;
 
 /** `GET` and `POST /sse`: a session for each stream. */
-export class EventStreams {
+export class EventStreams extends StreamTransport<SseConnection> {
   readonly #options: SseOptions;
-  readonly #admission: StreamAdmission;
-  readonly #lifecycle: Lifecycle;
-  readonly sink: StreamSink<SseConnection>;
   readonly #shared: SharedByStreams;
   /** Connections whose bytes the library may still hold. */
   readonly #suspects = new Set<SseConnection>();
   #probing: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: SseOptions) {
+    super(options, { transport: 'sse', shapes: { query: sseQuery, body: sseBody } });
     this.#options = options;
-    this.#admission = new StreamAdmission(options, {
-      shapes: { query: sseQuery, body: sseBody },
-      accept: (request, identified) => this.#accept(request, identified),
-      refuse: (request, error) => this.#refuse(request, error),
-    });
-    this.#lifecycle = new Lifecycle({ ...options, transport: 'sse' });
-    this.sink = new StreamSink({
-      ...options,
-      transport: 'sse',
-      closed: ({ session }) => {
-        if (session !== undefined) this.#lifecycle.closed(session);
-      },
-    });
-    const { cursors, backpressureMaxBytes, monotonicMs, metrics } = options;
-    this.#shared = {
-      sink: this.sink,
-      cursors,
-      backpressureMaxBytes,
-      monotonicMs,
-      sentBytes: metrics.sentBytesTotal,
-      suspect: (connection) => this.#suspect(connection),
-    };
-  }
-
-  /** The routes, on this app. */
-  serve(app: TemplatedApp, kind: SocketKind = 'tcp'): void {
-    app.get('/sse', (response, request) => this.#admission.receive(response, request, kind));
-    app.post('/sse', (response, request) => this.#admission.receive(response, request, kind));
+    this.#shared = { ...this.shared, suspect: (connection) => this.#suspect(connection) };
   }
 
   /** Keeps silent streams open, and ends those whose clients take nothing. Call it about once a second. */
@@ -111,17 +69,12 @@ export class EventStreams {
     this.#probing = undefined;
   }
 
-  #accept(request: StreamExchange, identified: IdentifiedRequest): void {
-    void whenDone(identified.admit(), (peer) => {
-      if (request.exchange.isOver) return;
-      if (peer instanceof SluiceError) this.#refuse(request, peer);
-      else this.#open(request, identified, peer);
-    });
+  protected override accept(request: IdentifiedRequest): void {
+    this.admit(request, (peer) => this.#open(request, peer));
   }
 
-  #open(request: StreamExchange, { asked, timed }: IdentifiedRequest, peer: Peer): void {
-    const { response, exchange, startedAtMs } = request;
-    const start = streamStart(asked.subscriptions, asked.cursor);
+  #open(request: IdentifiedRequest, peer: Peer): void {
+    const { response, exchange, asked, start } = request;
     const connection = new SseConnection(this.#shared, {
       response,
       names: asked.eventNames,
@@ -129,19 +82,10 @@ export class EventStreams {
       subscriptions: start.subscriptionsKey,
     });
     exchange.onAborted(() => connection.gone());
-    const session = this.#lifecycle.open(peer, connection, startedAtMs, start.continuation);
-    connection.opened(session);
-    this.sink.add(connection);
-    this.#options.sessions.subscribeStream(session, start.subscriptions, timed, (results) => {
-      if (exchange.isOver) return;
-      const refusal = refusalOf(results);
-      if (refusal !== undefined) {
-        connection.gone();
-        this.#refuse(request, refusal);
-      } else {
-        exchange.upgraded();
-        this.#begin(request, connection, session, results as readonly SubscribeResult[]);
-      }
+    const session = this.open(request, peer, connection);
+    this.subscribe(request, session, connection, (results) => {
+      exchange.upgraded();
+      this.#begin(request, connection, session, results);
     });
   }
 
@@ -167,10 +111,8 @@ export class EventStreams {
    * A browser's EventSource never reconnects after a status other than 200. So a temporary refusal is sent as a stream
    * that ends, and the client comes back.
    */
-  #refuse({ exchange, origin }: StreamExchange, error: SluiceError): void {
-    const { metrics, withCors } = this.#options;
-    countRefusal(metrics, error);
-    exchange.respond(withCors(error.retry ? this.#passing(error) : errorResponse(error), origin), 'refusals');
+  protected override refusal(error: SluiceError): ApiResponse {
+    return error.retry ? this.#passing(error) : errorResponse(error);
   }
 
   #passing({ code, message, retryAfterMs }: SluiceError): ApiResponse {

@@ -1,6 +1,6 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { ReadApplicant } from '../../api/applicant.ts';
-import type { ApiResponse, RequestHead } from '../../api/http.ts';
+import type { RequestHead } from '../../api/http.ts';
 import {
   formerOfQuery,
   type pollBody,
@@ -16,19 +16,18 @@ import { credentialNeeded, type ErrorCode, SluiceError } from '../../errors.ts';
 import type { SubscribeResult } from '../../protocol/frames.ts';
 import { mediaType } from '../../protocol/media-type.ts';
 import { type Admission, type Applicant, chargedAccount } from '../../sessions/admission/admission.ts';
-import type { LifecycleOptions } from '../../sessions/lifecycle.ts';
-import type { TurnBudget } from '../../sessions/limits/turn-budget.ts';
 import { type Peer, shownUserOf } from '../../sessions/peer.ts';
-import type { Sessions } from '../../sessions/sessions.ts';
-import type { StreamCursors } from '../../sessions/subscriptions/stream-cursors.ts';
-import { formerSessionOf, hasPattern } from '../../sessions/subscriptions/stream-start.ts';
+import {
+  formerSessionOf,
+  hasPattern,
+  type StreamStart,
+  streamStart,
+} from '../../sessions/subscriptions/stream-start.ts';
 import type { Exchange, ExchangeOptions } from './exchange.ts';
 import { openExchange } from './open-exchange.ts';
-import type { RefusalMetrics } from './refusals.ts';
 import { type BodyOptions, RequestBody } from './request-body.ts';
 import type { SocketKind } from './request-head.ts';
 import type { StreamReads } from './stream-reads.ts';
-import type { StreamSinkOptions } from './stream-sink.ts';
 
 export interface StreamAdmissionOptions extends BodyOptions, ExchangeOptions {
   readonly readApplicant: ReadApplicant;
@@ -37,24 +36,12 @@ export interface StreamAdmissionOptions extends BodyOptions, ExchangeOptions {
   readonly reads: StreamReads;
 }
 
-/** What streams and polls need. */
-export interface StreamOptions extends StreamAdmissionOptions {
-  readonly sessions: LifecycleOptions['sessions'] & Pick<Sessions, 'subscribeStream'>;
-  readonly cursors: StreamCursors;
-  /** Lets pages of listed origins read a response. */
-  readonly withCors: (response: ApiResponse, origin: string) => ApiResponse;
-  readonly backpressureMaxBytes: number;
-  readonly turnBudget: Pick<TurnBudget, 'each'>;
-  readonly metrics: LifecycleOptions['metrics'] &
-    StreamAdmissionOptions['metrics'] &
-    RefusalMetrics &
-    StreamSinkOptions<unknown>['metrics'];
-}
-
-/** The allowed shapes of a route's requests. */
-export interface StreamShapes {
-  readonly query: typeof sseQuery | typeof pollQuery;
-  readonly body: typeof sseBody | typeof pollBody;
+/** A request for a stream or a poll, from its arrival until it is answered. */
+export interface StreamExchange {
+  readonly response: HttpResponse;
+  readonly exchange: Exchange;
+  readonly origin: string;
+  readonly startedAtMs: number;
 }
 
 /**
@@ -62,9 +49,10 @@ export interface StreamShapes {
  * the session that it replaces, whose place it takes over. One for patterns, which take long, is refused while its
  * client has no time left.
  */
-export interface IdentifiedRequest {
+export interface IdentifiedRequest extends StreamExchange {
   readonly applicant: Applicant;
   readonly asked: StreamRequest;
+  readonly start: StreamStart;
   readonly identity: Peer['identity'];
   admit(former?: string): Awaitable<Peer | SluiceError>;
   /** Runs a part of what the request asks for, and charges the client for the time. */
@@ -81,20 +69,16 @@ interface Unread {
   readonly continues: boolean;
 }
 
-/** A request for a stream or a poll, from its arrival until it is answered. */
-export interface StreamExchange {
-  readonly response: HttpResponse;
-  readonly exchange: Exchange;
-  readonly origin: string;
-  readonly startedAtMs: number;
-}
-
 /** What a route does with its requests. */
 export interface StreamRoute {
-  readonly shapes: StreamShapes;
+  /** The allowed shapes of its requests. */
+  readonly shapes: {
+    readonly query: typeof sseQuery | typeof pollQuery;
+    readonly body: typeof sseBody | typeof pollBody;
+  };
   /** Whether this session exists and is charged for the request: no handshake is taken. Absent: never. */
   continues?(applicant: Applicant, former: string): boolean;
-  accept(request: StreamExchange, identified: IdentifiedRequest): void;
+  accept(request: IdentifiedRequest): void;
   refuse(request: StreamExchange, error: SluiceError): void;
 }
 
@@ -205,7 +189,8 @@ export class StreamAdmission {
       (continues ? admission.ask(applicant) : undefined) ??
       whenDone(admission.admit(applicant, identity, request.exchange, former), authenticated);
     const timed = (run: () => void) => reads.timed(account, run);
-    this.#route.accept(request, { applicant, asked, identity, admit, timed });
+    const start = streamStart(asked.subscriptions, asked.cursor);
+    this.#route.accept({ ...request, applicant, asked, start, identity, admit, timed });
   }
 }
 
@@ -234,13 +219,15 @@ export function saysWhatItHad({ acks }: StreamRequest, peer: Peer): boolean {
 }
 
 /**
- * The error if every subscription was refused, and there is nothing to stream. One that may be granted later comes
- * first.
+ * The results, or the error if every subscription was refused, and there is nothing to stream. One that may be granted
+ * later comes first.
  */
-export function refusalOf(results: readonly SubscribeResult[] | SluiceError): SluiceError | undefined {
+export function grantedOf(
+  results: readonly SubscribeResult[] | SluiceError,
+): readonly SubscribeResult[] | SluiceError {
   if (results instanceof SluiceError) return results;
   const refused = results.flatMap((result) => ('error' in result ? [result.error] : []));
-  if (refused.length === 0 || refused.length < results.length) return undefined;
+  if (refused.length === 0 || refused.length < results.length) return results;
   const { code, message, retryAfterMs } = refused.find(({ retry }) => retry) ?? refused[0]!;
   return new SluiceError(code as ErrorCode, message, retryAfterMs === undefined ? {} : { retryAfterMs });
 }
