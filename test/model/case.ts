@@ -1,6 +1,6 @@
 import type { GatewayOptions } from './gateway.ts';
+import type { Fields } from './published.ts';
 import type { Spec } from './subscription.ts';
-import type { Fields } from './world.ts';
 
 /** What fixed cases are made of. */
 

@@ -3,9 +3,10 @@ import { many, of, roomy, tight, to } from './case.ts';
 import { NodeEngine } from './engine.ts';
 import type { GatewayOptions } from './gateway.ts';
 import { promises } from './loop.ts';
+import type { Fields } from './published.ts';
 import type { LogNode } from './shared-log.ts';
 import type { Spec } from './subscription.ts';
-import { type Fields, World } from './world.ts';
+import { World } from './world.ts';
 
 /**
  * What the random lives found, as short as it gets; and what they find too rarely. Each ends with the world's own

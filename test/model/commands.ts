@@ -4,10 +4,11 @@ import type { ModelClient, Start } from './client.ts';
 import { NodeEngine } from './engine.ts';
 import { promises } from './loop.ts';
 import { isState } from './model.ts';
+import type { Fields } from './published.ts';
 import { SdkClient } from './sdk-client.ts';
 import type { LogNode } from './shared-log.ts';
 import type { Spec } from './subscription.ts';
-import type { Fields, World } from './world.ts';
+import type { World } from './world.ts';
 
 /** The world is its own model: fast-check only carries it from step to step. */
 type Command = fc.AsyncCommand<World, World>;
@@ -172,7 +173,7 @@ const engine = [
   step('commitAll', fc.constant(null), (world) => world.gateway.engine.commitAll()),
   step('fail', fc.integer({ min: 1, max: 6 }), (world, count) => {
     world.gateway.engine.failures += count;
-    world.hasFailed = true;
+    world.published.hasFailed = true;
   }),
 ];
 

@@ -1,12 +1,6 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as after } from 'node:timers/promises';
-import { whenDone } from '../../src/awaitable.ts';
 import { MemoryEngine } from '../../src/engines/memory.ts';
-import type { PublishFields } from '../../src/protocol/frames.ts';
-import { publishOf } from '../../src/protocol/publication.ts';
-import { utf8 } from '../../src/protocol/utf8.ts';
-import type { AppendOutcome, EngineFeed } from '../../src/topics/engine.ts';
-import type { StoredPublication } from '../../src/topics/publication.ts';
+import type { EngineFeed } from '../../src/topics/engine.ts';
 import { codecs } from '../support/codecs.ts';
 import { Browser, type Tab } from './browser.ts';
 import { Client, type ModelClient } from './client.ts';
@@ -14,16 +8,12 @@ import { type ModelEngine, NodeEngine, ScriptedEngine } from './engine.ts';
 import { Gateway, type GatewayOptions } from './gateway.ts';
 import { promises } from './loop.ts';
 import { Machine } from './machine.ts';
-import { heardOf, isState, Model, type Numbering } from './model.ts';
+import { isState, Model } from './model.ts';
+import { type Fields, Published } from './published.ts';
 import { SdkClient } from './sdk-client.ts';
 import { LogNode, SharedLog } from './shared-log.ts';
 import { StreamClient, type StreamTransport } from './stream-client.ts';
 import { check, type ModelSubscription } from './subscription.ts';
-
-export type Fields = Partial<PublishFields> & Pick<PublishFields, 'topic'> & { readonly size: number };
-
-/** The same in every publication, and nothing that deflate alone would make smaller. */
-const noise = createHash('shake256', { outputLength: 300 }).update('').digest('base64');
 
 /**
  * By several streams a client goes on with one cursor. `sdk`: by all of them in turn. `tabs`: the same for clients that
@@ -47,6 +37,7 @@ export interface Elsewhere {
 /** Clients, a gateway, and the model that both are compared with. */
 export class World {
   readonly model = new Model();
+  readonly published: Published;
   readonly options: GatewayOptions;
   readonly clients: readonly ModelClient[];
   readonly gateways: Gateway[];
@@ -55,16 +46,8 @@ export class World {
   readonly #transports: Transports;
   readonly #isShared: boolean;
   readonly #engine: () => ModelEngine;
-  /** Publishes without an outcome yet. */
-  readonly #underWay = new Map<object, Gateway>();
-  /** Of what was published by a client that sends it itself. */
-  readonly #publishers = new Map<number, object>();
-  readonly #outcomes = new Map<number, AppendOutcome>();
-  /** The engine has refused what it may have been asked again for: that comes after what was published later. */
-  hasFailed = false;
   #log: SharedLog | undefined;
   #machine = new Machine(1_000_000);
-  #published = 0;
 
   /**
    * `nodes`: the number of gateways that share a log, or what is `elsewhere`, which outlives them; 0: one with a memory
@@ -79,6 +62,7 @@ export class World {
     this.options = options;
     this.#transports = transports;
     this.#isShared = nodes > 0;
+    this.published = new Published(this.model, this.#isShared);
     const ownEngine = () => (this.#isShared ? this.#logEngine() : this.#aloneEngine());
     this.elsewhere = elsewhere;
     this.#engine = elsewhere === undefined ? ownEngine : () => elsewhere.engineOf(this);
@@ -144,38 +128,17 @@ export class World {
     check(new Set(names).size === names.length, 'several tabs that lead', names);
   }
 
-  /** Each publication is known by the number in its payload. */
   publish(publications: readonly Fields[]): void {
-    const gateway = this.node(this.#published);
-    const numbers = publications.map(() => this.#published++);
-    const publishes = publications.map(({ size, ...fields }, i): PublishFields => {
-      const bytes = utf8(JSON.stringify(payloadOf(numbers[i] as number, size)));
-      return publishOf({ ...fields, type: 'update', payload: { format: 'json', bytes } });
-    });
-    const publish = {};
-    this.#underWay.set(publish, gateway);
-    void whenDone(gateway.broker.publish(publishes), (outcomes) => {
-      this.#underWay.delete(publish);
-      // The process has ended: no publisher hears of it.
-      if (!this.gateways.includes(gateway)) return;
-      for (const [i, outcome] of outcomes.entries()) this.#outcomes.set(numbers[i] as number, outcome);
-    });
+    const gateway = this.node(this.published.count);
+    // Where the process has ended, no publisher hears of it.
+    this.published.publish(gateway, publications, () => this.gateways.includes(gateway));
   }
 
   /** A client publishes it, for all but itself. */
-  publishBy(pick: number, { size, ...fields }: Fields): void {
+  publishBy(pick: number, fields: Fields): void {
     const client = this.client(pick);
-    if (client.publish === undefined) {
-      this.publish([{ ...fields, size, ...(client.session !== '' && { except: client.session }) }]);
-      return;
-    }
-    const n = this.#published++;
-    this.#publishers.set(n, client instanceof SdkClient ? (client.tab ?? client) : client);
-    void client.publish(payloadOf(n, size), fields).then(
-      (position) => this.#outcomes.set(n, { ok: true, ...position }),
-      // It may have been committed all the same.
-      () => undefined,
-    );
+    if (client.publish !== undefined) this.published.publishBy(client, fields);
+    else this.publish([{ ...fields, ...(client.session !== '' && { except: client.session }) }]);
   }
 
   /** The engine may have gone back in time. */
@@ -258,8 +221,7 @@ export class World {
       for (const subscription of wanted) this.#checkSettled(subscription, gateway);
     if (this.browser !== undefined) this.#checkShared();
     this.#checkLevel();
-    this.#checkPublished();
-    this.#checkExpiries();
+    this.published.check();
     this.#checkDeliveries();
     if (this.#isShared) for (const gateway of this.gateways) gateway.kill();
   }
@@ -267,8 +229,10 @@ export class World {
   /** What is elsewhere takes real time: all publishes have their outcome, and all nodes have heard of them. */
   async #heard(): Promise<void> {
     if (!this.#isShared) return;
-    const isWaiting = () => [...this.#underWay.values()].some((gateway) => this.gateways.includes(gateway));
-    while (isWaiting() || this.gateways.some(({ broker }) => broker.degradedBy !== undefined)) {
+    while (
+      this.published.isWaiting(this.gateways) ||
+      this.gateways.some(({ broker }) => broker.degradedBy !== undefined)
+    ) {
       await this.gateway.advance(10);
       await promises();
     }
@@ -337,28 +301,16 @@ export class World {
       const isOld = this.model
         .range(topic, known?.epoch ?? '', after, Number.POSITIVE_INFINITY)
         .every(({ seq }) => seq <= subscription.joinedSeq);
-      const right = known === undefined || known.epoch === '' || isOld ? undefined : known.position;
-      // A cursor may cover what needed not be sent.
+      if (known === undefined || known.epoch === '' || isOld) continue;
+      const right = known.position;
       const nowMs = gateway.loop.nowMs();
-      if (right !== undefined && this.#transports !== 'websocket') {
-        check(
-          subscription.lacking(topic, right, nowMs) === undefined,
-          'not up to date',
-          subscription.spec,
-          topic,
-        );
-        if (isState(topic) && position !== undefined) subscription.checkMap(topic, nowMs);
-        continue;
-      }
-      check(
-        right === undefined || (position?.epoch === right.epoch && position.offset === right.offset),
-        'not up to date',
-        subscription.spec,
-        topic,
-        position,
-        right,
-      );
-      if (right !== undefined && isState(topic)) subscription.checkMap(topic, nowMs);
+      // A cursor may cover what needed not be sent.
+      const isUpToDate =
+        this.#transports === 'websocket'
+          ? position?.epoch === right.epoch && position.offset === right.offset
+          : subscription.lacking(topic, right, nowMs) === undefined;
+      check(isUpToDate, 'not up to date', subscription.spec, topic, position, right);
+      if (isState(topic) && position !== undefined) subscription.checkMap(topic, nowMs);
     }
   }
 
@@ -377,95 +329,27 @@ export class World {
     );
   }
 
-  /** Acknowledged means committed, once by each engine; refused means never. */
-  #checkPublished(): void {
-    const committed = new Map<number, Set<string>>();
-    for (const numbering of this.#numberings()) {
-      const newest = new Map<object, number>();
-      for (const each of heardOf(numbering)) {
-        const n = numberOf(each.payload.bytes);
-        if (n === undefined) continue;
-        const places = committed.get(n) ?? new Set();
-        committed.set(n, places);
-        // An engine that begins a new numbering of what it has does not commit it again.
-        places.add(`${numbering.engine} ${each.offset} ${each.seq}`);
-        const publisher = this.#publishers.get(n);
-        if (publisher === undefined || this.hasFailed) continue;
-        const before = newest.get(publisher) ?? -1;
-        check(before < n, 'not in the order of its publisher', before, n);
-        newest.set(publisher, n);
-      }
-    }
-    for (const [n, outcome] of this.#outcomes) {
-      // What a node had asked for when it lost its connection may have been done.
-      if (!outcome.ok && this.#isShared) continue;
-      check(committed.has(n) === outcome.ok, 'committed though refused, or the reverse', n, outcome);
-    }
-    for (const [n, places] of committed) {
-      const engines = [...places].map((place) => place.split(' ')[0]);
-      check(new Set(engines).size === engines.length, 'committed more than once', n, [...places]);
-    }
-  }
-
-  /** What was not published is the removal of a value that was the newest of its key and had expired. */
-  #checkExpiries(): void {
-    for (const numbering of this.#numberings()) {
-      const { epoch } = numbering;
-      const newest = new Map<string, StoredPublication>();
-      for (const publication of heardOf(numbering)) {
-        const { key = '', topic, payload, publishedAtMs } = publication;
-        const before = newest.get(key);
-        newest.set(key, publication);
-        if (numberOf(payload.bytes) !== undefined) continue;
-        // Where some were not heard of, it is not known what there was.
-        if (before === undefined && heardOf(numbering).length < numbering.publications.length) continue;
-        const isDue = before !== undefined && before.removed !== true && before.expiresAtMs <= publishedAtMs;
-        check(isDue, 'removed, though it had not expired', topic, epoch, publication, before);
-      }
-    }
-  }
-
-  *#numberings(): Iterable<Numbering> {
-    for (const topic of this.model.topics()) yield* this.model.numberings(topic);
-  }
-
   #checkDeliveries(): void {
-    let received = 0;
-    let cutOff = 0;
-    for (const client of this.clients) {
-      received += client.received;
-      cutOff += client.cutOff;
-    }
     if (this.#isShared) return;
+    const sum = (each: (client: ModelClient) => number) =>
+      this.clients.reduce((total, client) => total + each(client), 0);
+    const received = sum((client) => client.received);
+    const cutOff = sum((client) => client.cutOff);
     const { deliveries } = this.gateway;
     const waiting = [...this.gateway.network.sockets].reduce((sum, socket) => sum + socket.unread.length, 0);
     if (waiting > 0) return;
+    const hasEnded = this.clients.some(({ ends }) => ends > 0);
     // Of a stream that was cut only the client knows what it has had.
     if (this.#transports !== 'websocket') {
-      check(
-        received <= deliveries || this.clients.some(({ ends }) => ends > 0),
-        'not counted',
-        deliveries,
-        received,
-      );
+      check(hasEnded || received <= deliveries, 'not counted', deliveries, received);
       return;
     }
     check(deliveries <= received + cutOff, 'counted as delivered', deliveries, received, cutOff);
     // What a connection had unsent at its end the gateway can only estimate.
-    const hasEnded = this.clients.some(({ ends }) => ends > 0);
     check(hasEnded || deliveries === received, 'delivered and not counted', deliveries, received);
   }
 }
 
 function isAsleep(client: ModelClient): boolean {
   return client instanceof SdkClient && client.tab?.isFrozen === true;
-}
-
-function payloadOf(n: number, size: number): object {
-  return { n, pad: noise.slice(0, size) };
-}
-
-function numberOf(payload: Uint8Array): number | undefined {
-  const value = JSON.parse(Buffer.from(payload).toString()) as { n: number } | null;
-  return value?.n;
 }

@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto';
+import { whenDone } from '../../src/awaitable.ts';
+import type { PublishFields } from '../../src/protocol/frames.ts';
+import { publishOf } from '../../src/protocol/publication.ts';
+import { utf8 } from '../../src/protocol/utf8.ts';
+import type { AppendOutcome } from '../../src/topics/engine.ts';
+import type { StoredPublication } from '../../src/topics/publication.ts';
+import type { ModelClient } from './client.ts';
+import type { Gateway } from './gateway.ts';
+import { heardOf, type Model, type Numbering } from './model.ts';
+import { SdkClient } from './sdk-client.ts';
+import { check } from './subscription.ts';
+
+export type Fields = Partial<PublishFields> & Pick<PublishFields, 'topic'> & { readonly size: number };
+
+/** The same in every publication, and nothing that deflate alone would make smaller. */
+const noise = createHash('shake256', { outputLength: 300 }).update('').digest('base64');
+
+/** What was published, by whom, and what its publishers were told. */
+export class Published {
+  readonly #model: Model;
+  readonly #isShared: boolean;
+  /** Publishes without an outcome yet. */
+  readonly #underWay = new Map<object, Gateway>();
+  /** Of what was published by a client that sends it itself. */
+  readonly #publishers = new Map<number, object>();
+  readonly #outcomes = new Map<number, AppendOutcome>();
+  /** The engine has refused what it may have been asked again for: that comes after what was published later. */
+  hasFailed = false;
+  #count = 0;
+
+  /** `isShared`: nodes share a log. */
+  constructor(model: Model, isShared: boolean) {
+    this.#model = model;
+    this.#isShared = isShared;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Each publication is known by the number in its payload. `isHeard`: whether publishers hear of the outcomes. */
+  publish(gateway: Gateway, publications: readonly Fields[], isHeard: () => boolean): void {
+    const numbers = publications.map(() => this.#count++);
+    const publishes = publications.map(({ size, ...fields }, i): PublishFields => {
+      const bytes = utf8(JSON.stringify(payloadOf(numbers[i] as number, size)));
+      return publishOf({ ...fields, type: 'update', payload: { format: 'json', bytes } });
+    });
+    const publish = {};
+    this.#underWay.set(publish, gateway);
+    void whenDone(gateway.broker.publish(publishes), (outcomes) => {
+      this.#underWay.delete(publish);
+      if (!isHeard()) return;
+      for (const [i, outcome] of outcomes.entries()) this.#outcomes.set(numbers[i] as number, outcome);
+    });
+  }
+
+  publishBy(client: ModelClient, { size, ...fields }: Fields): void {
+    const n = this.#count++;
+    this.#publishers.set(n, client instanceof SdkClient ? (client.tab ?? client) : client);
+    void client.publish?.(payloadOf(n, size), fields).then(
+      (position) => this.#outcomes.set(n, { ok: true, ...position }),
+      // It may have been committed all the same.
+      () => undefined,
+    );
+  }
+
+  /** Whether one of these has still to tell an outcome. */
+  isWaiting(gateways: readonly Gateway[]): boolean {
+    return [...this.#underWay.values()].some((gateway) => gateways.includes(gateway));
+  }
+
+  check(): void {
+    this.#checkCommitted();
+    this.#checkExpiries();
+  }
+
+  /** Acknowledged means committed, once by each engine; refused means never. */
+  #checkCommitted(): void {
+    const committed = new Map<number, Set<string>>();
+    for (const numbering of this.#numberings()) {
+      const newest = new Map<object, number>();
+      for (const each of heardOf(numbering)) {
+        const n = numberOf(each.payload.bytes);
+        if (n === undefined) continue;
+        const places = committed.get(n) ?? new Set();
+        committed.set(n, places);
+        // An engine that begins a new numbering of what it has does not commit it again.
+        places.add(`${numbering.engine} ${each.offset} ${each.seq}`);
+        const publisher = this.#publishers.get(n);
+        if (publisher === undefined || this.hasFailed) continue;
+        const before = newest.get(publisher) ?? -1;
+        check(before < n, 'not in the order of its publisher', before, n);
+        newest.set(publisher, n);
+      }
+    }
+    for (const [n, outcome] of this.#outcomes) {
+      // What a node had asked for when it lost its connection may have been done.
+      if (!outcome.ok && this.#isShared) continue;
+      check(committed.has(n) === outcome.ok, 'committed though refused, or the reverse', n, outcome);
+    }
+    for (const [n, places] of committed) {
+      const engines = [...places].map((place) => place.split(' ')[0]);
+      check(new Set(engines).size === engines.length, 'committed more than once', n, [...places]);
+    }
+  }
+
+  /** What was not published is the removal of a value that was the newest of its key and had expired. */
+  #checkExpiries(): void {
+    for (const numbering of this.#numberings()) {
+      const { epoch } = numbering;
+      const newest = new Map<string, StoredPublication>();
+      for (const publication of heardOf(numbering)) {
+        const { key = '', topic, payload, publishedAtMs } = publication;
+        const before = newest.get(key);
+        newest.set(key, publication);
+        if (numberOf(payload.bytes) !== undefined) continue;
+        // Where some were not heard of, it is not known what there was.
+        if (before === undefined && heardOf(numbering).length < numbering.publications.length) continue;
+        const isDue = before !== undefined && before.removed !== true && before.expiresAtMs <= publishedAtMs;
+        check(isDue, 'removed, though it had not expired', topic, epoch, publication, before);
+      }
+    }
+  }
+
+  *#numberings(): Iterable<Numbering> {
+    for (const topic of this.#model.topics()) yield* this.#model.numberings(topic);
+  }
+}
+
+function payloadOf(n: number, size: number): object {
+  return { n, pad: noise.slice(0, size) };
+}
+
+function numberOf(payload: Uint8Array): number | undefined {
+  const value = JSON.parse(Buffer.from(payload).toString()) as { n: number } | null;
+  return value?.n;
+}
