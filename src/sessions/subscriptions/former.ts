@@ -1,7 +1,7 @@
+import type { PatternHad } from '../../catch-up/continue-pattern.ts';
 import type { Lag } from '../../catch-up/lag.ts';
 import { PatternBacklog } from '../../catch-up/pattern-backlog.ts';
 import { hadUpto } from '../../catch-up/reach.ts';
-import type { PatternHad } from '../../catch-up/start-pattern.ts';
 import type { Feed } from '../../fanout/view.ts';
 import type { Position } from '../../protocol/frames.ts';
 import { type Had, lowestOf } from '../../topics/cursor.ts';

@@ -1,6 +1,6 @@
 import type { Awaitable } from '../../awaitable.ts';
 import type { Backlog } from '../../catch-up/catch-up.ts';
-import { continuePattern } from '../../catch-up/start-pattern.ts';
+import { continuePattern } from '../../catch-up/continue-pattern.ts';
 import type { StartOptions, StartResult } from '../../catch-up/start-topic.ts';
 import { TopicBacklog } from '../../catch-up/topic-backlog.ts';
 import type { Fanout } from '../../fanout/fanout.ts';

@@ -1,0 +1,185 @@
+import type { View } from '../fanout/view.ts';
+import type { Broker } from '../topics/broker.ts';
+import { cursorNow, type Had } from '../topics/cursor.ts';
+import type { Topic } from '../topics/topic.ts';
+import { matching } from '../topics/topic-name.ts';
+import { feedOf } from './feed-of.ts';
+import {
+  backlogAfter,
+  type GoneTopic,
+  goneAfter,
+  type LaterTopics,
+  PatternBacklog,
+} from './pattern-backlog.ts';
+import type { Start, StartOptions, StartResult } from './start-topic.ts';
+import { StartedTopics } from './started-topics.ts';
+import { TopicBacklog } from './topic-backlog.ts';
+
+/**
+ * A cursor with exceptions is exact among this many topics. Its keys do not tell which topics they are about, so each
+ * topic is looked up by its digest, or by several where the subscriptions have changed. Among more topics the client is
+ * taken to be at the earliest position in all, and gets some publications again.
+ */
+const exactMax = 5000;
+/** What a topic that waits for its turn costs, and one that is gone. */
+const bytesOfTopic = 8;
+const bytesOfGone = 40;
+
+export interface PatternStarted {
+  readonly backlog: PatternBacklog;
+  readonly result: StartResult;
+  /** Of lists that the backlog keeps. */
+  readonly heldBytes?: number;
+}
+
+/** Where a subscription to a pattern continues. */
+export interface ContinuationOptions extends StartOptions {
+  /** Throws if the backlog may not keep lists of this many bytes. Absent: it may keep any. */
+  readonly checkRoom?: (bytes: number) => void;
+}
+
+/** How far a subscriber is in the topics of a pattern. */
+export interface PatternHad {
+  /** In all topics but the exceptions. */
+  readonly base: Had;
+  hadOf(topic: string): Had;
+  /** The number of digests that this takes; absent: none. */
+  costOf?(topic: string): number;
+  /** The earliest position of any topic. */
+  readonly lowest: Had;
+  readonly hasExceptions: boolean;
+}
+
+export const noTopic = { mode: 'stream', epoch: '', offset: 0 } as const;
+
+/** For a new subscriber, which lacks all values, that was sent the publications of streams up to here. */
+export function continuePattern(view: View, had: PatternHad, options: ContinuationOptions): PatternStarted {
+  const { cursor, ...started } = startAfter(view, withoutValues(had), options, {
+    own: [],
+    goneSeq: had.lowest.seq,
+    lacksGone: ({ numbering }, { seq }) => numbering.seq > seq,
+    isKnown: true,
+  });
+  return { ...started, result: { ...noTopic, recovered: undefined, topics: undefined, cursor } };
+}
+
+interface Beside {
+  /** Topics that start at positions of their own. */
+  readonly own: readonly { readonly topic: Topic; readonly start: Start }[];
+  /** Topics that are gone are looked at if they were published to after this commit. */
+  readonly goneSeq: number;
+  readonly lacksGone: (gone: GoneTopic, had: Had) => boolean;
+  /** The commits that the subscriber has had are of this numbering. */
+  readonly isKnown: boolean;
+}
+
+interface StartedAfter extends Omit<PatternStarted, 'result'> {
+  /** It says that the subscriber lacks nothing. */
+  readonly cursor: string | undefined;
+}
+
+/** What a subscriber of a pattern lacks that has had this. */
+export function startAfter(
+  view: View,
+  had: PatternHad,
+  { broker, checkRoom }: Pick<ContinuationOptions, 'broker' | 'checkRoom'>,
+  { own, goneSeq, lacksGone, isKnown }: Beside,
+): StartedAfter {
+  const { lowest, hasExceptions } = had;
+  const owned = new Set(own.map(({ topic }) => topic));
+  // Counted before they are listed: a list that may not be kept would cost as much.
+  const goneBytes = countOf(goneAfter(broker, view, goneSeq)) * bytesOfGone;
+  checkRoom?.(countOf(changedSince(view, broker, lowest, isKnown)) * bytesOfTopic + goneBytes);
+  const gone = [...goneAfter(broker, view, goneSeq)];
+  const changed: Topic[] = [];
+  for (const topic of changedSince(view, broker, lowest, isKnown)) if (!owned.has(topic)) changed.push(topic);
+  const isExact = !hasExceptions || costOf(had, [...changed, ...gone]) <= exactMax;
+  const hadOf = (topic: string) => (isExact ? had.hadOf(topic) : lowest);
+  const elsewhere = new Elsewhere(isExact ? had.base : lowest);
+  const topics = changed.filter((topic) => elsewhere.lacks(topic, hadOf(topic.name)));
+  const lost = gone.filter((each) => lacksGone(each, hadOf(each.name)));
+  const backlogOf = (topic: Topic) => {
+    const { seq, lacksValues } = hadOf(topic.name);
+    return lacksValues && topic.state !== undefined
+      ? TopicBacklog.ofAllValues(feedOf(view, topic))
+      : backlogAfter(view, topic, seq, !isKnown);
+  };
+  const backlog = new PatternBacklog(broker, view, lost, {
+    topics,
+    backlogOf,
+    had: isExact ? had.base : lowest,
+    isRounded: !isExact,
+    started: new StartedTopics(view, own),
+    exceptions: hasExceptions && isExact ? elsewhere.exceptions(lowest) : undefined,
+  });
+  const lacksNothing = topics.length + lost.length + own.length === 0;
+  return {
+    backlog,
+    cursor: lacksNothing ? cursorNow(broker.commits) : undefined,
+    heldBytes: topics.length * bytesOfTopic + lost.length * bytesOfGone,
+  };
+}
+
+/** The same publications of streams, and no values of state topics. */
+export function withoutValues(had: PatternHad): PatternHad {
+  const lacking = ({ seq }: Had) => ({ seq, lacksValues: true });
+  return {
+    base: lacking(had.base),
+    hadOf: (topic) => lacking(had.hadOf(topic)),
+    costOf: (topic) => had.costOf?.(topic) ?? 0,
+    lowest: lacking(had.lowest),
+    hasExceptions: had.hasExceptions,
+  };
+}
+
+/** Topics in which a subscriber may lack something that has had this. `isKnown`: in the numbering of now. */
+function* changedSince(view: View, broker: Broker, had: Had, isKnown: boolean): Generator<Topic> {
+  const { target } = view.options;
+  if (!isKnown) yield* broker.topicsOf(target);
+  else if (!had.lacksValues) yield* matching(target, broker.commits.publishedAfter(had.seq));
+  else {
+    yield* broker.statesOf(target);
+    for (const topic of matching(target, broker.commits.publishedAfter(had.seq)))
+      if (topic.state === undefined) yield topic;
+  }
+}
+
+function costOf(had: PatternHad, topics: readonly { readonly name: string }[]): number {
+  return topics.reduce((sum, { name }) => sum + (had.costOf?.(name) ?? 0), 0);
+}
+
+function countOf(items: Iterable<unknown>): number {
+  let count = 0;
+  for (const _ of items) count++;
+  return count;
+}
+
+/** Of the topics of a cursor with exceptions, those that are elsewhere than the others. */
+class Elsewhere {
+  readonly #base: Had;
+  readonly #later: { readonly place: number; readonly name: string; readonly had: Had }[] = [];
+  readonly #complete: string[] = [];
+  #lacking = 0;
+
+  constructor(base: Had) {
+    this.#base = base;
+  }
+
+  /** Whether a client that has had this of the topic lacks something of it. */
+  lacks({ name, seq, state }: Topic, had: Had): boolean {
+    const lacksAt = (at: Had) => seq > at.seq || (at.lacksValues && state !== undefined);
+    if (!lacksAt(had)) {
+      if (lacksAt(this.#base)) this.#complete.push(name);
+      return false;
+    }
+    const { seq: baseSeq, lacksValues } = this.#base;
+    if (had.seq !== baseSeq || had.lacksValues !== lacksValues)
+      this.#later.push({ place: this.#lacking, name, had });
+    this.#lacking++;
+    return true;
+  }
+
+  exceptions(lowest: Had): LaterTopics['exceptions'] {
+    return { later: this.#later, complete: this.#complete, lowest };
+  }
+}
