@@ -7,14 +7,12 @@ import type { Payer } from '../topics/payer.ts';
 import type { StoredPublication } from '../topics/publication.ts';
 import type { Topic } from '../topics/topic.ts';
 import type { Encoder } from './encoder.ts';
+import { Feeds } from './feeds.ts';
 import { Flusher, type FlusherOptions, silentCoverageMs } from './flush.ts';
 import { Outlets } from './outlets.ts';
-import { PatternViews } from './pattern-views.ts';
 import { Refresher, type RefresherOptions, type RefreshOptions } from './refresher.ts';
 import { Schedule, type Turns } from './schedule.ts';
-import { SendCost } from './send-cost.ts';
 import type { Member } from './sink.ts';
-import { TopicFeeds } from './topic-feeds.ts';
 import { type BatchOptions, type Feed, View } from './view.ts';
 import { type ViewOptions, viewKey } from './view-options.ts';
 import { type Attached, type ViewLimits, ViewShares } from './view-shares.ts';
@@ -41,18 +39,16 @@ export class Fanout implements TopicListener {
   readonly #flusher: Flusher;
   readonly #views = new Map<string, View>();
   readonly #shares: ViewShares;
-  readonly #patterns = new PatternViews();
-  readonly #topics = new Map<Topic, TopicFeeds>();
+  readonly #feeds: Feeds;
   readonly #notices: { readonly view: View; readonly frame: ServerFrame }[] = [];
   readonly #awaitDrops: (() => void)[] = [];
   readonly #refresher: Refresher;
   #nextViewId = 1;
-  /** See `#costOfNewPatterns`: kept for further publications that come with the one it was asked for. */
-  #newPatterns: { readonly name: string; readonly newest: number; readonly cost: SendCost } | undefined;
 
   constructor(options: FanoutOptions) {
     this.#options = options;
     this.#shares = new ViewShares(options);
+    this.#feeds = new Feeds(options);
     this.#flusher = new Flusher({
       ...options,
       outlets: this.#outlets,
@@ -63,7 +59,7 @@ export class Fanout implements TopicListener {
       ...options,
       ...options.refresh,
       outlets: this.#outlets,
-      viewsOf: (topic) => this.#liveViews(topic),
+      viewsOf: (topic) => this.#feeds.liveViews(topic),
       wake: () => this.#schedule.wake(),
     });
     options.metrics.onScrape(() => options.metrics.views.set(this.viewCount));
@@ -88,11 +84,7 @@ export class Fanout implements TopicListener {
 
   /** Subscriptions that hear this topic, by name or by pattern. */
   subscribers(topic: Topic): number {
-    let count = 0;
-    for (const { view } of this.#topics.get(topic)?.feeds ?? [])
-      if (!view.isPattern) count += view.subscriptions;
-    for (const { subscriptions } of this.#patterns.matching(topic.name)) count += subscriptions;
-    return count;
+    return this.#feeds.subscribers(topic);
   }
 
   /**
@@ -100,9 +92,7 @@ export class Fanout implements TopicListener {
    * `topic`: undefined if it does not exist yet.
    */
   takeSendMs(name: string, topic: Topic | undefined, bytes: number): number {
-    const known = topic && this.#topics.get(topic);
-    const more = this.#costOfNewPatterns(name, topic, known);
-    return (known?.cost.takeMs(bytes) ?? 0) + (more?.takeMs(bytes) ?? 0) * this.#patterns.feedPrice;
+    return this.#feeds.takeSendMs(name, topic, bytes);
   }
 
   /** The cursor of a live member of a pattern's view. */
@@ -122,8 +112,7 @@ export class Fanout implements TopicListener {
       this.#shares.make(key, options, payer, replaced);
       view = new View(this.#nextViewId++, options, key);
       this.#views.set(key, view);
-      if (view.isPattern) this.#patterns.add(view);
-      else this.#addFeed(view, this.#options.broker.retain(options.target));
+      this.#feeds.attach(view);
     }
     view.subscribed();
     this.#shares.retain(key, payer);
@@ -136,8 +125,7 @@ export class Fanout implements TopicListener {
     if (view.subscriptions > 0) return;
     this.#shares.end(view.key);
     this.#views.delete(view.key);
-    if (view.isPattern) this.#patterns.remove(view);
-    this.#removeFeeds(view);
+    this.#feeds.detach(view);
   }
 
   /** The member gets the view's frames from now on, after the positions of its feeds. */
@@ -146,23 +134,14 @@ export class Fanout implements TopicListener {
     this.#outlets.addMember(view, member.sink);
     member.join(view);
     this.#refresher.joined(view);
-    if (!isFirst) return;
-    if (view.isPattern) this.#patterns.began(view);
-    for (const feed of view.feeds) feed.beganWithMember();
+    if (isFirst) this.#feeds.began(view);
   }
 
   removeMember(view: View, member: Member): void {
     member.leave(view);
     this.#outlets.removeMember(view, member.sink);
     this.#refresher.left(view);
-    if (view.members > 0) return;
-    for (const feed of view.feeds) {
-      feed.skipToNewest();
-      feed.group?.trim();
-    }
-    if (!view.isPattern) return;
-    this.#patterns.ended(view);
-    this.#removeFeeds(view);
+    if (view.members === 0) this.#feeds.ended(view);
   }
 
   /**
@@ -170,14 +149,7 @@ export class Fanout implements TopicListener {
    * then.
    */
   sweep(): void {
-    const nowMs = this.#options.turns.nowMs();
-    const keptMs = this.#patterns.quietFeedMs;
-    for (const view of this.#patterns.withMembers) {
-      const quietMs = Math.max(keptMs, view.options.intervalMs);
-      for (const feed of view.feeds) {
-        if (feed.isUpToDate && nowMs - feed.flushedAtMs > quietMs) this.#removeFeed(feed);
-      }
-    }
+    this.#feeds.sweep(this.#options.turns.nowMs());
   }
 
   /**
@@ -214,13 +186,8 @@ export class Fanout implements TopicListener {
   appended(topic: Topic, publications: readonly StoredPublication[]): void {
     const first = publications[0];
     if (first === undefined) return;
-    const known = this.#topics.get(topic);
-    if (known === undefined && this.#patterns.areSilent) return;
-    const topicFeeds = known ?? this.#topicFeeds(topic);
-    if (topicFeeds.knownPatterns < this.#patterns.newest) {
-      this.#newPatterns = undefined;
-      this.#addPatterns(topicFeeds, first);
-    }
+    const topicFeeds = this.#feeds.of(topic, first);
+    if (topicFeeds === undefined) return;
     let bytes = 0;
     for (const publication of publications) bytes += publication.bytes;
     let active = false;
@@ -243,10 +210,8 @@ export class Fanout implements TopicListener {
 
   reset(topic: Topic): void {
     this.#refresher.dropped(topic);
-    const known = this.#topics.get(topic);
-    if (known === undefined && this.#patterns.areSilent) return;
-    const topicFeeds = known ?? this.#topicFeeds(topic);
-    this.#addPatterns(topicFeeds, undefined);
+    const topicFeeds = this.#feeds.of(topic, undefined);
+    if (topicFeeds === undefined) return;
     topicFeeds.restarted();
     for (const feed of topicFeeds.feeds) {
       if (feed.view.members > 0) this.#schedule.ready(feed);
@@ -256,12 +221,7 @@ export class Fanout implements TopicListener {
 
   removed(topic: Topic): void {
     this.#refresher.dropped(topic);
-    for (const feed of this.#topics.get(topic)?.feeds ?? []) {
-      feed.view.removeFeed(feed);
-      if (feed.view.isPattern) this.#patterns.removedFeed();
-      feed.left();
-    }
-    this.#topics.delete(topic);
+    this.#feeds.removed(topic);
   }
 
   // ---- private
@@ -323,78 +283,5 @@ export class Fanout implements TopicListener {
     if (idleForMs >= delayMs || (intervalMs === 0 && feed.isFull(batch))) this.#schedule.ready(feed);
     else if (intervalMs > 0) this.#schedule.wait(feed, Math.ceil(delayMs - idleForMs));
     else this.#schedule.wait(feed, delayMs);
-  }
-
-  /** The views with members that get what this topic publishes. */
-  *#liveViews(topic: Topic): Iterable<View> {
-    for (const { view } of this.#topics.get(topic)?.feeds ?? []) {
-      if (!view.isPattern && view.members > 0) yield view;
-    }
-    yield* this.#patterns.heardBy(topic.name, 0);
-  }
-
-  #addFeed(view: View, topic: Topic): Feed {
-    const feed = view.addFeed(topic);
-    if (view.isPattern) this.#patterns.addedFeed();
-    const group = this.#topicFeeds(topic);
-    group.add(feed);
-    feed.joined(group);
-    return feed;
-  }
-
-  #topicFeeds(topic: Topic): TopicFeeds {
-    let topicFeeds = this.#topics.get(topic);
-    if (topicFeeds === undefined) {
-      topicFeeds = new TopicFeeds(topic, this.#options.batch(topic), this.#options.broker);
-      this.#topics.set(topic, topicFeeds);
-    }
-    return topicFeeds;
-  }
-
-  /**
-   * Adds a feed of the topic to each matching pattern that has none. It begins before the publication `first`;
-   * undefined: with the topic's reset.
-   */
-  #addPatterns(topicFeeds: TopicFeeds, first: StoredPublication | undefined): void {
-    const { topic, knownPatterns } = topicFeeds;
-    topicFeeds.knowsPatterns(this.#patterns.newest);
-    for (const view of this.#patterns.heardBy(topic.name, first === undefined ? 0 : knownPatterns)) {
-      if (view.feedOf(topic) !== undefined) continue;
-      const feed = this.#addFeed(view, topic);
-      if (first === undefined) feed.beganAnew();
-      else feed.beganBefore(first);
-    }
-  }
-
-  /** Of patterns that match the topic and get a feed of it with its next publication. */
-  #costOfNewPatterns(
-    name: string,
-    topic: Topic | undefined,
-    known: TopicFeeds | undefined,
-  ): SendCost | undefined {
-    const { newest, areSilent } = this.#patterns;
-    const knownPatterns = known?.knownPatterns ?? 0;
-    if (areSilent || knownPatterns === newest) return undefined;
-    if (this.#newPatterns?.name !== name || this.#newPatterns.newest !== newest) {
-      this.#newPatterns = { name, newest, cost: new SendCost() };
-      for (const view of this.#patterns.heardBy(name, knownPatterns))
-        if (topic === undefined || view.feedOf(topic) === undefined) this.#newPatterns.cost.add(view);
-    }
-    return this.#newPatterns.cost;
-  }
-
-  #removeFeeds(view: View): void {
-    for (const feed of view.feeds) this.#removeFeed(feed);
-  }
-
-  #removeFeed(feed: Feed): void {
-    const { group, view, topic } = feed;
-    view.removeFeed(feed);
-    if (view.isPattern) this.#patterns.removedFeed();
-    if (group === undefined) return;
-    feed.left();
-    group.remove(feed);
-    if (group.feeds.length === 0) this.#topics.delete(topic);
-    if (!view.isPattern) this.#options.broker.release(topic);
   }
 }
