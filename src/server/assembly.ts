@@ -24,6 +24,7 @@ import { RevocationStage } from './revocations.ts';
 import { createSessions } from './session-stage.ts';
 import { createSharedCaps } from './shared-caps.ts';
 import { SharedOptions } from './shared-options.ts';
+import type { Site } from './site.ts';
 import { createStorage } from './storage.ts';
 import { Strangers } from './strangers.ts';
 import { Serving } from './transport.ts';
@@ -64,7 +65,7 @@ export async function assemble(config: Config, options: ServerOptions) {
   const line = engine.bus && new BusLine(engine.bus, log, new SharedOptions(config, log));
   const otherNodes = site?.otherNodes ?? (line && otherNodesBy<NodeCalls>(line));
   const caps = site?.caps ?? createSharedCaps(config, engine.counts, line);
-  const shared = { otherNodes, caps, metricsText: site?.metricsText };
+  const shared: Site = { otherNodes, caps, metricsText: site?.metricsText };
   const revocations: RevocationStage = new RevocationStage(broker, () => sessionStage.sessions);
   const refusal = (identity: Identity) => revocations.revocations.refusal(identity);
   const applicationStage = createApplication(environment, options.embedded);
@@ -82,38 +83,11 @@ export async function assemble(config: Config, options: ServerOptions) {
   const { fanout } = delivery;
   const listeners = [options.events, toldEvents].filter((each) => each !== undefined);
   const report = reportTo(listeners, isCanary);
-  const sessionStage = createSessions(environment, {
-    broker,
-    fanout,
-    access,
-    compat,
-    turnBudget,
-    site: shared,
-    report,
-  });
+  const parts = { storage, broker, fanout, access, compat, turnBudget, site: shared };
+  const sessionStage = createSessions(environment, { ...parts, report });
   const { sessions } = sessionStage;
-  const httpApi = createHttpApi(environment, {
-    storage,
-    fanout,
-    sessions,
-    access,
-    compat,
-    revocations,
-    site: shared,
-  });
-  const { api, adminApi, limits } = httpApi;
-  const serving = new Serving(environment, {
-    api,
-    adminApi,
-    limits,
-    broker,
-    sessionStage,
-    access,
-    canary,
-    compat,
-    otherNodes,
-    turnBudget,
-  });
+  const httpApi = createHttpApi(environment, { ...parts, sessions, revocations });
+  const serving = new Serving(environment, { ...parts, ...httpApi, sessionStage, canary });
   return {
     environment,
     draining,

@@ -41,7 +41,7 @@ export interface HttpApiParts {
 
 export interface HttpApi {
   readonly api: Api;
-  /** Has all routes. */
+  /** Has all routes; `api` is without the administration, where that has a port of its own. */
   readonly adminApi: Api;
   /** What other nodes may ask this one. */
   readonly nodeHandlers: NodeHandlers<DirectoryCalls & TopicCalls & Pick<NodeCalls, 'stats'>>;

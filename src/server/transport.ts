@@ -1,8 +1,7 @@
 import { applicantReader } from '../api/applicant.ts';
 import { withCors } from '../api/cors.ts';
-import type { Api } from '../api/dispatch.ts';
 import type { ApiResponse } from '../api/http.ts';
-import { type RequestRateLimits, RequestRates } from '../api/request-rates.ts';
+import { RequestRates } from '../api/request-rates.ts';
 import { addressKey } from '../auth/client-address.ts';
 import { needsCredentials } from '../auth/credentials.ts';
 import {
@@ -31,28 +30,25 @@ import type { SocketKind } from '../transport/uws/request-head.ts';
 import { RequestsUnderWay } from '../transport/uws/requests-under-way.ts';
 import { UwsSink } from '../transport/uws/sink.ts';
 import { EventStreams } from '../transport/uws/sse.ts';
-import { StreamReads, type WorkLimits } from '../transport/uws/stream-reads.ts';
+import { StreamReads } from '../transport/uws/stream-reads.ts';
 import { type Corked, UpgradeHandler } from '../transport/uws/upgrade.ts';
 import { WebSockets } from '../transport/uws/websocket.ts';
 import type { Access } from './access.ts';
 import type { CanaryAccess } from './canary.ts';
 import type { Compat } from './compat.ts';
 import { type Environment, reconnectSpreadMs, type Swept } from './environment.ts';
+import type { HttpApi } from './http-api.ts';
 import { ClientFiles } from './open-files.ts';
 import type { SessionStage } from './session-stage.ts';
 import type { Site } from './site.ts';
 
-export interface Served {
-  readonly api: Api;
-  /** With the administration, where that has a port of its own; then `api` is without it. */
-  readonly adminApi: Api;
-  readonly limits: WorkLimits & RequestRateLimits;
+export interface Served extends Pick<HttpApi, 'api' | 'adminApi' | 'limits'> {
   readonly broker: Broker;
   readonly sessionStage: SessionStage;
   readonly access: Access;
   readonly canary: CanaryAccess;
   readonly compat: Compat;
-  readonly otherNodes: Site['otherNodes'];
+  readonly site: Pick<Site, 'otherNodes'>;
   readonly turnBudget: TurnBudget;
 }
 
@@ -82,8 +78,9 @@ export class Serving {
   /** Each part is built from those before it. */
   constructor(environment: Environment, served: Served) {
     const { config, metrics, monotonicMs, requestTurn: turn, workMs } = environment;
-    const { access, broker, limits, otherNodes, sessionStage, turnBudget } = served;
+    const { access, broker, limits, sessionStage, turnBudget } = served;
     const { sessions } = sessionStage;
+    const { otherNodes } = served.site;
     const { unread, incoming, perPayer } = chargeRequests(environment);
     const connections = countConnections(environment, access, () => this.#webSockets.count);
     const requestIds = requestIdsOf(config, access);
@@ -105,7 +102,13 @@ export class Serving {
       backpressureMaxBytes: config.backpressureMaxBytes,
     };
     const openSocket = () => this.#openSocket();
-    const rates = createRates(environment, served);
+    const rates = new RequestRates({
+      limits,
+      refused: access.refused,
+      workMs,
+      metrics,
+      addressKey: (head) => addressKey(access.addressOf(head)),
+    });
     this.#webSockets = new WebSockets({
       ...clients,
       upgradeHandler: new UpgradeHandler({ ...clients, openSocket, rates }),
@@ -190,16 +193,6 @@ export class Serving {
     }
     return this.#beside;
   }
-}
-
-function createRates({ workMs, metrics }: Environment, { limits, access }: Served): RequestRates {
-  return new RequestRates({
-    limits,
-    refused: access.refused,
-    workMs,
-    metrics,
-    addressKey: (head) => addressKey(access.addressOf(head)),
-  });
 }
 
 /** The bytes of requests and of responses that clients may have under way. */
