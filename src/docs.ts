@@ -135,6 +135,12 @@ function systemSections(): string[] {
       '`sync_update` or `system_message` also where the body has a type of its own. A `timestamp` in RFC 3339 is kept, ' +
       'except one before 1970. `recipients` in a response counts subscriptions, also those whose filter excludes the message: a ' +
       'client of all servers counts once for each server that a broadcast names, as it gets one message for each.',
+    'What exceeds a limit that these systems did not have is refused, and their clients do not try again. Raise ' +
+      '`subscriptionsPerSession` first where a client has more than 100 symbols, servers, rooms or jobs; `commandsPerSecond` ' +
+      'where it sends more than 100 messages at once, as one per symbol when it connects; `connectionsMaxPerUser` where a ' +
+      'user has more than 20 connections; `viewsPerTopic` where clients of system a have more than 64 different filters of ' +
+      'a server, or one user or address more than a quarter of that; `payloadMaxBytes` where `data` is larger than 64 KiB ' +
+      '(a body has at most 256 KiB).',
     'On `/ws` the JSON codec takes these names beside its own: ' +
       `${Object.keys(aliasesIn({ rooms: 'room', jobs: 'job' }))
         .map(code)

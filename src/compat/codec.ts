@@ -1,7 +1,7 @@
 import type { ClientFrame } from '../protocol/client-frames.ts';
 import type { GatewayCodec } from '../protocol/codec.ts';
 import type { Decoded } from '../protocol/fields.ts';
-import type { Publication, WireError } from '../protocol/frames.ts';
+import type { Publication, SubscribeResult, WireError } from '../protocol/frames.ts';
 import { toInstant } from '../protocol/instant.ts';
 import { aliasOf, readAlias } from '../protocol/json/aliases.ts';
 import { jsonDialect } from '../protocol/json/codec.ts';
@@ -77,12 +77,8 @@ function problemOf(reply: ServerFrame): Problem | undefined {
   switch (reply.kind) {
     case 'error':
       return reply;
-    case 'subscribed': {
-      const errors = reply.results.flatMap((result) => ('error' in result ? [result.error] : []));
-      const told = errors.filter(({ code }) => code !== 'already_subscribed');
-      const [first] = told;
-      return first && { code: first.code, message: told.map(({ message }) => message).join('; ') };
-    }
+    case 'subscribed':
+      return refusalOf(reply.results);
     case 'unsubscribed':
       return reply.reason === undefined
         ? undefined
@@ -98,6 +94,32 @@ function problemOf(reply: ServerFrame): Problem | undefined {
     default:
       return undefined;
   }
+}
+
+/** Names the topics where several are refused for one reason. */
+function refusalOf(results: readonly SubscribeResult[]): Problem | undefined {
+  const refused = results.flatMap((result) =>
+    'error' in result && result.error.code !== 'already_subscribed' ? [result] : [],
+  );
+  const [first] = refused;
+  if (first === undefined) return undefined;
+  const reasons = [...new Set(refused.map(({ error }) => error.message))];
+  const topics =
+    reasons.length < refused.length
+      ? ` (${someOf(
+          refused.map(({ topic }) => topic),
+          ', ',
+        )})`
+      : '';
+  return { code: first.error.code, message: `${someOf(reasons, '; ')}${topics}` };
+}
+
+/** A message may name a thousand servers. */
+const namedMax = 10;
+
+function someOf(texts: readonly string[], separator: string): string {
+  const more = texts.length - namedMax;
+  return [...texts.slice(0, namedMax), ...(more > 0 ? [`and ${more} more`] : [])].join(separator);
 }
 
 /** Refuses invalid topic names also in commands that would ignore them, because such a topic can't be subscribed to. */

@@ -262,6 +262,16 @@ test('A8: every message is validated, and the reply to a wrong one says what is 
   expect((await client.call({ type: 'unsubscribe', topic: 'server:a8' })).type).toBe('unsubscribed');
 });
 
+test('A8: one error says which servers of a message are refused, and how many more', async () => {
+  const panel = await MonitoringPanel.open(`ws://127.0.0.1:${gateway.port}`, apiKey);
+  panel.watch(upTo(150).map((i) => `a8-${i}`));
+  await panel.heartbeat();
+  const named = upTo(10).map((i) => `server:a8-${100 + i}`);
+  const message = `The session has reached its maximum number of subscriptions. (${named.join(', ')}, and 40 more)`;
+  expect(panel.of('error').map(({ data }) => data)).toEqual([{ code: 'too_many_subscriptions', message }]);
+  await panel.close();
+});
+
 describe('A9', () => {
   test('compression saves more than half of what updates take', async () => {
     let heard = 0;
