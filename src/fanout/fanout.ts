@@ -60,6 +60,7 @@ export class Fanout implements TopicListener {
       ...options.refresh,
       outlets: this.#outlets,
       viewsOf: (topic) => this.#feeds.liveViews(topic),
+      flush: (feed) => this.#flush(feed, options.turns.nowMs()),
       wake: () => this.#schedule.wake(),
     });
     options.metrics.onScrape(() => options.metrics.views.set(this.viewCount));

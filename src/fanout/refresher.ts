@@ -4,7 +4,7 @@ import type { Topic } from '../topics/topic.ts';
 import type { Outlets } from './outlets.ts';
 import type { Turns } from './schedule.ts';
 import { SnapshotPages } from './snapshot-pages.ts';
-import type { View } from './view.ts';
+import type { Feed, View } from './view.ts';
 
 /** Topics that are refreshed together: mostly those of a namespace. */
 export interface RefreshPlan {
@@ -34,6 +34,8 @@ export interface RefresherOptions extends RefreshOptions {
   readonly metrics: Pick<Metrics, 'refreshesTotal'>;
   /** The views with members that hear this topic. */
   readonly viewsOf: (topic: Topic) => Iterable<View>;
+  /** Sends what waits for a flush. False: the sinks take no more in this turn. */
+  readonly flush: (feed: Feed) => boolean;
   /** Asks for a turn. */
   readonly wake: () => void;
 }
@@ -66,7 +68,8 @@ interface Round {
  * is left out. Without members nothing is scheduled.
  *
  * A snapshot may take several turns. Until its last page is sent the topic's batches to the view wait (`holds`), as the
- * last page replaces what was sent before it.
+ * last page replaces what was sent before it. What waited for a flush before the first page goes out first: a client
+ * that compares no offsets would get it again after the snapshot.
  */
 export class Refresher {
   readonly #options: RefresherOptions;
@@ -131,7 +134,11 @@ export class Refresher {
     if (this.#current === undefined) return 0;
     const { view, pages } = this.#current;
     const frames = pages.nextFrames;
-    if (outlets.budgetOf(view) < frames) return 0;
+    if (outlets.budgetOf(view) < frames) {
+      // Its values are those of this turn.
+      if (!pages.hasBegun) this.#postpone(this.#current);
+      return 0;
+    }
     if (!pages.hasBegun) metrics.refreshesTotal.inc();
     if (pages.publishNext(outlets)) this.#current = undefined;
     return frames;
@@ -143,12 +150,28 @@ export class Refresher {
     for (let seen = 0; seen < topicsMaxPerTurn; seen++) {
       const target = this.#targets.shift();
       if (target !== undefined && isReady(target)) {
+        if (!this.#isFlushed(target)) {
+          this.#postpone(target);
+          return;
+        }
         const pages = new SnapshotPages(target.view, target.topic, broker.nowMs(), pageBytes);
         this.#current = { ...target, pages };
         return;
       }
       if (target === undefined && !this.#nextTopic()) return;
     }
+  }
+
+  #isFlushed({ view, topic }: Target): boolean {
+    const feed = view.feedOf(topic);
+    if (feed === undefined || view.options.codec.comparesOffsets === true) return true;
+    return this.#options.flush(feed);
+  }
+
+  /** To the next turn. */
+  #postpone({ view, topic, tries }: Target): void {
+    this.#current = undefined;
+    this.#targets.unshift({ view, topic, tries });
   }
 
   /** False: all rounds are over. */

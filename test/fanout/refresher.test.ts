@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ServerFrame } from '../../src/protocol/server-frames.ts';
+import { codecs } from '../support/codecs.ts';
 import { json } from '../topics/fixtures.ts';
 import { countingCodec, decode, Listener, makeWorld, noRefresh, onlyRoom } from './fixtures.ts';
 
@@ -90,6 +91,28 @@ describe('a state topic that is sent again', () => {
     ]);
     expect(listener.offsets.at(-1)).toBe(4);
   });
+
+  test.each([
+    ['json', ['batch', 'snapshot']],
+    ['protobuf', ['snapshot', 'batch']],
+  ] as const)(
+    'comes after what waits for a flush, where a client compares no offsets: %s',
+    async (name, kinds) => {
+      const { fanout, live, publish, turns, sink } = await refreshing();
+      const view = live('a', { codec: codecs[name] });
+      fanout.addMember(view, sink.member);
+      await publish('a', { key: 'x' });
+      turns.settle();
+      turns.elapse(everyMs);
+      const before = sink.of(view).length;
+      await publish('a', { key: 'x' });
+      turns.turn();
+      const frames = sink.of(view).map(({ bytes }) => decode(codecs[name], bytes));
+      expect(frames.slice(before)).toMatchObject(
+        kinds.map((kind) => ({ kind, publications: [{ offset: 2 }] })),
+      );
+    },
+  );
 
   test('begins again when a member comes between its pages, a few times', async () => {
     const { fanout, live, publish, turns, sink } = await refreshing();
