@@ -119,6 +119,8 @@ function systemSections(): string[] {
       'is granted, and the end of one, are confirmed by system c only. The gateway catches a slow one up like any other; what is lost is told ' +
       'by an `error` with the code `messages_lost`. A client may send a `pong`, which has no reply. ' +
       'A notification of system d counts as received a second or two after it was sent: a page that is left sooner is sent it again. ' +
+      'In system a a subscription to all servers takes the place of those to single ones, and the other way round. It begins with the newest ' +
+      'values of each server, which `refreshMs` sends again: also the newest `status_change`, with the timestamp that it had. ' +
       'Systems a, b and d have broadcasts: what is published to ' +
       '`compat:a`, `compat:b` or `compat:d` goes to all clients of that system.',
     table(
