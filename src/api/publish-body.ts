@@ -6,8 +6,8 @@ import {
   type JsonMember,
   type JsonText,
   type ScanFault,
+  type ScanOptions,
   scanJson,
-  type Wanted,
 } from '../protocol/json/scanner.ts';
 import { ShortTexts } from '../protocol/json/short-texts.ts';
 import type { PublishFields } from '../protocol/publication.ts';
@@ -40,7 +40,7 @@ const nestedMinBytes = 128 * 1024;
 /** Reads the bodies of publishes. Keeps the latest names and texts: most bodies repeat them. */
 export class PublishBodies {
   /** A payload that is far too long is refused before it is read. */
-  readonly wanted: Wanted;
+  readonly wanted: ScanOptions;
   readonly #texts = new ShortTexts();
 
   constructor(payloadMaxBytes: number) {

@@ -36,7 +36,7 @@ export type LocalErrorCode = Exclude<Unmarked<Split<typeof localCodes>>, '-'> | 
 type RaisedCode = Exclude<LocalErrorCode, InquiryCode> | Exclude<Split<typeof gatewayCodes>, '-'>;
 
 type Numbered = Pick<WireError, 'number' | 'retry'>;
-type Told = Omit<WireError, 'message'> & { readonly message?: string | undefined };
+type ErrorFields = Omit<WireError, 'message'> & { readonly message?: string | undefined };
 
 /** Every error that the SDK rejects with or reports. `code` is stable; the message is for people. */
 export class ClientError extends Error {
@@ -48,7 +48,7 @@ export class ClientError extends Error {
   readonly retryAfterMs: number | undefined;
 
   /** Without a message it has the words of the code. */
-  constructor(error: Told, cause?: unknown) {
+  constructor(error: ErrorFields, cause?: unknown) {
     super(error.message || error.code.replace(/_/g, ' '), cause ? { cause } : undefined);
     this.name = 'ClientError';
     this.code = error.code;

@@ -1,5 +1,5 @@
 /** Code that is loaded when it is first needed. After a failure the next use loads it again. */
-export interface Later<T> {
+export interface LazyCode<T> {
   loaded?: T;
   load(): Promise<T>;
   /** Calls `run` with the code, at once if it is loaded. */
@@ -7,8 +7,8 @@ export interface Later<T> {
 }
 
 /** `load` imports a module that exports only `code`: the build shortens the names of members, and not of exports. */
-export function later<T>(load: () => Promise<{ readonly code: T }>): Later<T> {
-  const self: Later<T> = {
+export function later<T>(load: () => Promise<{ readonly code: T }>): LazyCode<T> {
+  const self: LazyCode<T> = {
     async load() {
       self.loaded = (await load()).code;
       return self.loaded;

@@ -89,11 +89,11 @@ type Each<T> = T | Denial | { readonly results: readonly (T | Denial)[] };
 type Eventually<T> = T | PromiseLike<T>;
 
 /** What a function gets besides its question. */
-export interface Asked {
+export interface HookContext {
   /** Aborted when the answer is no longer wanted: after the timeout, or when the client is gone. */
   readonly signal: AbortSignal;
 }
-type Hook<Q, A> = (question: Q, asked: Asked) => Eventually<A>;
+type Hook<Q, A> = (question: Q, context: HookContext) => Eventually<A>;
 
 /**
  * The hooks of an embedded gateway. Each gets the question of the HTTP hook of the same name, and answers alike, or
@@ -107,7 +107,7 @@ export interface Hooks {
 }
 
 /** Handles the calls of one method. The client gets the result as `data`, or the `SluiceError` that it throws. */
-export type CallHandler = (question: CallQuestion, asked: Asked) => unknown;
+export type CallHandler = (question: CallQuestion, context: HookContext) => unknown;
 
 export const hookNames = ['connect', 'subscribe', 'publish', 'call'] as const;
 export type HookName = (typeof hookNames)[number];

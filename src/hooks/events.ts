@@ -8,7 +8,7 @@ import type { EventListener, SessionEvent } from '../sessions/session-events.ts'
 import type { Endpoint } from './endpoint.ts';
 import { EventQueue } from './event-queue.ts';
 import { HookFailure } from './failure.ts';
-import { type Occupancy, type OccupancyListener, OwnOccupancy } from './occupancy.ts';
+import { LocalOccupancy, type Occupancy, type OccupancyListener } from './occupancy.ts';
 
 export interface EventsOptions {
   readonly endpoint: Pick<Endpoint, 'post'>;
@@ -60,7 +60,7 @@ export class ApplicationEvents implements EventListener {
   constructor(options: EventsOptions) {
     this.#options = options;
     this.#lines = new LineBudget(lineRate, options.monotonicMs);
-    const makeOccupancy = options.occupancy ?? ((listener) => new OwnOccupancy(listener));
+    const makeOccupancy = options.occupancy ?? ((listener) => new LocalOccupancy(listener));
     this.#occupancy = makeOccupancy({
       occupied: (topic) => this.#push({ type: 'occupied', topic }, true),
       vacated: (topic) => this.#push({ type: 'vacated', topic }, true),

@@ -45,7 +45,7 @@ export class TopicCounts {
 }
 
 /** The occupancy of a single gateway. */
-export class OwnOccupancy implements Occupancy {
+export class LocalOccupancy implements Occupancy {
   readonly #counts = new TopicCounts();
   readonly #listener: OccupancyListener;
 

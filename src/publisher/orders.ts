@@ -2,7 +2,7 @@ import type { PublishError } from './publish-error.ts';
 import type { QueuedPublication, SendingOrders } from './queue.ts';
 
 /** An order that waits. */
-interface Held {
+interface WaitingOrder {
   readonly untilMs: number;
   /** Refusals in a row. */
   readonly failures: number;
@@ -18,7 +18,7 @@ const waitMaxMs = 5000;
  */
 export class Orders {
   readonly #nowMs: () => number;
-  readonly #held = new Map<string, Held>();
+  readonly #waiting = new Map<string, WaitingOrder>();
   /** Orders of requests in flight. */
   readonly #sent = new Set<string>();
   /** Orders of requests that timed out. One of them may be the cause, so each is sent alone, and holds up no other. */
@@ -35,24 +35,24 @@ export class Orders {
   now(): SendingOrders {
     const nowMs = this.#nowMs();
     return {
-      mayBeSent: (order) => !this.#sent.has(order) && (this.#held.get(order)?.untilMs ?? 0) <= nowMs,
+      mayBeSent: (order) => !this.#sent.has(order) && (this.#waiting.get(order)?.untilMs ?? 0) <= nowMs,
       mayShare: (order, other) => order === other || !(this.#alone.has(order) || this.#alone.has(other)),
     };
   }
 
   /** No order is held or has to be sent alone. */
   get areFree(): boolean {
-    return this.#held.size + this.#alone.size === 0;
+    return this.#waiting.size + this.#alone.size === 0;
   }
 
   /** Until when the order is held, and why; undefined: it is not. */
-  holdOf(order: string): Pick<Held, 'untilMs' | 'error'> | undefined {
-    return this.#held.get(order);
+  holdOf(order: string): Pick<WaitingOrder, 'untilMs' | 'error'> | undefined {
+    return this.#waiting.get(order);
   }
 
   /** When the first held order may be sent; Infinity: none is held. */
   get nextMs(): number {
-    return Math.min(...[...this.#held.values()].map(({ untilMs }) => untilMs));
+    return Math.min(...[...this.#waiting.values()].map(({ untilMs }) => untilMs));
   }
 
   sent(entries: readonly QueuedPublication[]): void {
@@ -69,17 +69,17 @@ export class Orders {
   }
 
   release(order: string): void {
-    this.#held.delete(order);
+    this.#waiting.delete(order);
   }
 
   /** Holds all of them for the same time, unless the gateway says otherwise, so that they share a request again. */
   hold(orders: ReadonlyMap<string, PublishError>): void {
     const failures =
-      Math.max(0, ...[...orders.keys()].map((order) => this.#held.get(order)?.failures ?? 0)) + 1;
+      Math.max(0, ...[...orders.keys()].map((order) => this.#waiting.get(order)?.failures ?? 0)) + 1;
     const waitMs = backoffMs(failures);
     const nowMs = this.#nowMs();
     for (const [order, error] of orders)
-      this.#held.set(order, { untilMs: nowMs + (error.retryAfterMs ?? waitMs), failures, error });
+      this.#waiting.set(order, { untilMs: nowMs + (error.retryAfterMs ?? waitMs), failures, error });
   }
 
   /** A request with all of them timed out. */
@@ -89,7 +89,7 @@ export class Orders {
 
   /** Forgets orders without a waiting entry. */
   keep(waiting: ReadonlySet<string>): void {
-    for (const known of [this.#held, this.#alone])
+    for (const known of [this.#waiting, this.#alone])
       for (const order of known.keys()) if (!waiting.has(order)) known.delete(order);
   }
 }

@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
 import type { Config } from '../config.ts';
+import { ClusterOccupancy, type OtherGateways } from '../hooks/cluster-occupancy.ts';
 import { ApplicationEvents } from '../hooks/events.ts';
 import type { OccupancyListener } from '../hooks/occupancy.ts';
-import { type OtherGateways, SharedOccupancy } from '../hooks/shared-occupancy.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { endpointOf } from './application.ts';
@@ -14,7 +14,7 @@ export const eventsGraceMs = 1000;
 /** The events of a whole gateway, of all its processes, for the application. */
 export interface EventsStage {
   /** The topics that several gateways occupy; undefined: this one is alone. */
-  readonly occupancy: SharedOccupancy | undefined;
+  readonly occupancy: ClusterOccupancy | undefined;
   readonly events: ApplicationEvents;
   /** Reads URL and secret anew. */
   reload(): void;
@@ -30,9 +30,9 @@ export function createEvents(
 ): EventsStage | undefined {
   if (config.hookEvents === '') return undefined;
   const gateway = `${hostname()}/${config.port}`;
-  let occupancy: SharedOccupancy | undefined;
+  let occupancy: ClusterOccupancy | undefined;
   const share = (listener: OccupancyListener) => {
-    occupancy = new SharedOccupancy({ gateways: gateways!, listener, monotonicMs });
+    occupancy = new ClusterOccupancy({ gateways: gateways!, listener, monotonicMs });
     return occupancy;
   };
   let endpoint = endpointOf(config, config.hookEvents);

@@ -2,7 +2,7 @@ import type { GatewayStats } from '../api/ports.ts';
 import type { DirectoryCalls } from '../api/session-directory.ts';
 import type { TopicCalls } from '../api/topic-reader.ts';
 import type { SystemCalls } from '../compat/system-sessions.ts';
-import type { OccupancyNews } from '../hooks/shared-occupancy.ts';
+import type { OccupancyNews } from '../hooks/cluster-occupancy.ts';
 import type { Holder } from '../sessions/admission/connection-caps.ts';
 import type { PresenceCalls } from '../sessions/users/presence.ts';
 

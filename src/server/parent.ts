@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { accessSummary, type Config } from '../config.ts';
-import type { OccupancyNews } from '../hooks/shared-occupancy.ts';
+import type { OccupancyNews } from '../hooks/cluster-occupancy.ts';
 import { createLog, type Log } from '../log.ts';
 import { createMetrics } from '../metrics.ts';
 import { ConnectionCaps } from '../sessions/admission/connection-caps.ts';

@@ -5,7 +5,7 @@ import type { Engine, Numbering } from './engine.ts';
 import type { Topic } from './topic.ts';
 
 /** What a client says that it has had. */
-type Known = Pick<Subscription, 'topic' | 'since' | 'positions' | 'cursor'>;
+type ClaimedPosition = Pick<Subscription, 'topic' | 'since' | 'positions' | 'cursor'>;
 
 type NumberingEngine = Pick<Engine, 'epoch' | 'forgottenSeq' | 'numbering' | 'numberings' | 'hearNewest'>;
 
@@ -76,7 +76,7 @@ export class Commits {
   }
 
   /** Whether a client has had commits that this node has not heard of yet. */
-  isBehind({ topic, since, positions, cursor }: Known): boolean {
+  isBehind({ topic, since, positions, cursor }: ClaimedPosition): boolean {
     if (!this.isShared) return false;
     const at = cursor === undefined ? undefined : parseCursor(cursor);
     if (at !== undefined && at.epoch === this.epoch && at.seq > this.seq) return true;

@@ -3,12 +3,12 @@ import { SluiceError } from '../errors.ts';
 import { fieldRows, type Kinds, type PublishFields } from '../protocol/publication.ts';
 import type { AppendOutcome } from './engine.ts';
 import {
+  type FirstUse,
   type IdKey,
   type IdOwner,
   idKey,
   type MessageIdBudget,
   messageIdWindowMs,
-  type Seen,
 } from './message-id-budget.ts';
 import { gatewayPayer, type Payer } from './payer.ts';
 
@@ -53,10 +53,10 @@ export class MessageIds implements IdOwner {
   ): AppendOutcome | undefined {
     this.#budget.prune(nowMs);
     const key = this.#keyOf(messageId);
-    const seen = this.#find(key, nowMs);
-    if (seen !== undefined) {
-      return seen.isOf(digest)
-        ? { ok: true, epoch, offset: seen.offset, duplicate: true }
+    const firstUse = this.#find(key, nowMs);
+    if (firstUse !== undefined) {
+      return firstUse.isOf(digest)
+        ? { ok: true, epoch, offset: firstUse.offset, duplicate: true }
         : { ok: false, error: new SluiceError('message_id_conflict') };
     }
     const refusal = this.#budget.refusal(payer, nowMs);
@@ -66,15 +66,15 @@ export class MessageIds implements IdOwner {
   }
 
   /** Remembers an id that a store has kept, unless it is older than the window. Call it oldest first. */
-  restore(messageId: string, seen: Seen, payer: Payer, nowMs: number): void {
-    if (nowMs - seen.atMs >= messageIdWindowMs) {
-      if (this.#size === 0) this.#expiredUpto = Math.max(this.#expiredUpto, seen.offset);
+  restore(messageId: string, firstUse: FirstUse, payer: Payer, nowMs: number): void {
+    if (nowMs - firstUse.atMs >= messageIdWindowMs) {
+      if (this.#size === 0) this.#expiredUpto = Math.max(this.#expiredUpto, firstUse.offset);
       return;
     }
     const key = this.#keyOf(messageId);
     if (this.#find(key, nowMs) !== undefined) return;
     // The clock may have been set back since.
-    this.#add(payer, messageId, key, { ...seen, atMs: Math.min(seen.atMs, nowMs) });
+    this.#add(payer, messageId, key, { ...firstUse, atMs: Math.min(firstUse.atMs, nowMs) });
   }
 
   /** Forgets what is older than the window. Returns how many live. */
@@ -96,14 +96,14 @@ export class MessageIds implements IdOwner {
   }
 
   #find(key: IdKey | undefined, nowMs: number) {
-    const seen = key === undefined ? undefined : this.#budget.find(key);
-    return seen !== undefined && nowMs - seen.atMs < messageIdWindowMs ? seen : undefined;
+    const firstUse = key === undefined ? undefined : this.#budget.find(key);
+    return firstUse !== undefined && nowMs - firstUse.atMs < messageIdWindowMs ? firstUse : undefined;
   }
 
-  #add(payer: Payer, messageId: string, key: IdKey | undefined, seen: Seen): void {
+  #add(payer: Payer, messageId: string, key: IdKey | undefined, firstUse: FirstUse): void {
     this.#number ??= this.#budget.addOwner(this);
     this.#size++;
-    this.#budget.add(payer, key ?? idKey(this.#number, messageId), seen);
+    this.#budget.add(payer, key ?? idKey(this.#number, messageId), firstUse);
   }
 }
 

@@ -23,7 +23,7 @@ const unverifiedShare = 1 / 4;
 export const messageIdBytes = 64;
 
 /** The publication that an id was first used for, and when. */
-export interface Seen {
+export interface FirstUse {
   readonly offset: number;
   readonly digest: string;
   readonly atMs: number;
@@ -123,7 +123,7 @@ export class MessageIdBudget {
   }
 
   /** Remembers and charges an id, which `refusal` allowed or a store has kept. */
-  add(payer: Payer, { words, owner }: IdKey, { offset, digest, atMs }: Seen): void {
+  add(payer: Payer, { words, owner }: IdKey, { offset, digest, atMs }: FirstUse): void {
     this.#add(payer, { key: words, digest: digestWordsOf(digest), offset, atMs, owner });
   }
 

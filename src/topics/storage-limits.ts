@@ -11,7 +11,7 @@ import type { TopicPlaces } from './topic-places.ts';
 type Places = Pick<TopicPlaces, 'room' | 'bytesOf'>;
 
 /** Keys of one topic that one call writes. */
-interface Taken {
+interface TakenKeys {
   /** The cost of each value, in bytes. */
   readonly bytes: Map<string, number>;
   /** Keys that the topic does not have yet. */
@@ -30,7 +30,7 @@ export class StorageLimits {
   #topics: Set<string> | undefined;
   #room: ReturnType<Places['room']> | undefined;
   #topicBytes = 0;
-  #taken: Map<string, Taken> | undefined;
+  #taken: Map<string, TakenKeys> | undefined;
   #state: StateRoom | undefined;
   #stateBytes = 0;
 
@@ -102,7 +102,7 @@ export class StorageLimits {
     return isOwn ? own : foreign;
   }
 
-  #takenOf(topic: string): Taken {
+  #takenOf(topic: string): TakenKeys {
     this.#taken ??= new Map();
     let taken = this.#taken.get(topic);
     if (taken === undefined) {

@@ -47,7 +47,7 @@ export function makerOf(payer: Payer | undefined): Maker | undefined {
 }
 
 /** Topics that a client has made, or several have made together. */
-class Made {
+class MadeTopics {
   topics = 0;
   bytes = 0;
 
@@ -57,13 +57,13 @@ class Made {
   }
 }
 
-const none = new Made();
+const none = new MadeTopics();
 
 /** How many of the topics that exist each client has made. */
 export class TopicShares {
   readonly #limits: TopicLimits;
-  readonly #made = new Map<string, Made>();
-  readonly #unverified = new Made();
+  readonly #made = new Map<string, MadeTopics>();
+  readonly #unverified = new MadeTopics();
 
   constructor(limits: TopicLimits) {
     this.#limits = limits;
@@ -102,7 +102,7 @@ export class TopicShares {
   #count(maker: Maker | undefined, bytes: number, by: 1 | -1): void {
     if (maker === undefined) return;
     const { account, isVerified } = maker;
-    const made = this.#made.get(account) ?? new Made();
+    const made = this.#made.get(account) ?? new MadeTopics();
     made.count(by, bytes);
     if (made.topics > 0) this.#made.set(account, made);
     else this.#made.delete(account);

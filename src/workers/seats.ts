@@ -30,7 +30,7 @@ interface Place {
   sessions: number;
 }
 
-interface Taken {
+interface WorkerSeat {
   readonly place: Place;
   session: string | undefined;
 }
@@ -38,7 +38,7 @@ interface Taken {
 /** The places of all workers, in the parent process: so that the caps hold for all of them together. */
 export class SharedSeats {
   readonly #caps: Caps;
-  readonly #bySession = new Map<string, Taken>();
+  readonly #bySession = new Map<string, WorkerSeat>();
 
   constructor(caps: Caps) {
     this.#caps = caps;
@@ -46,7 +46,7 @@ export class SharedSeats {
 
   /** How the calls of one worker are handled. `gone`: call it when the worker has ended; its places are free then. */
   forWorker(): { readonly handlers: Handlers<SeatCalls>; gone(): void } {
-    const seats = new Map<number, Taken>();
+    const seats = new Map<number, WorkerSeat>();
     let isGone = false;
     const leave = (id: number) => {
       const taken = seats.get(id);
@@ -91,7 +91,7 @@ export class SharedSeats {
     };
   }
 
-  #leave({ place, session }: Taken): void {
+  #leave({ place, session }: WorkerSeat): void {
     if (session !== undefined) this.#bySession.delete(session);
     place.sessions -= 1;
     if (place.sessions === 0) place.seat.leave();

@@ -26,7 +26,7 @@ export class WorkerEvents implements EventListener {
   }
 }
 
-interface Known {
+interface OpenSession {
   readonly session: EventSession;
   readonly topics: string[];
 }
@@ -34,7 +34,7 @@ interface Known {
 /** The parent's side of one worker. When the worker ends, its sessions are reported as disconnected. */
 export class EventsOfWorker {
   readonly #listener: EventListener;
-  readonly #sessions = new Map<string, Known>();
+  readonly #sessions = new Map<string, OpenSession>();
 
   constructor(listener: EventListener) {
     this.#listener = listener;

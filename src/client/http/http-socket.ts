@@ -4,9 +4,9 @@ import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import type { Runtime, Socket } from '../runtime.ts';
 import { gatewayError } from '../told-error.ts';
 import { HttpCommands } from './http-commands.ts';
+import { type HttpSubscription, httpSubscription, joined } from './http-subscription.ts';
 import { historyPath, requestBody } from './json-frames.ts';
 import type { HttpMemory, Receive, Target } from './receive.ts';
-import { joined, type Wanted, wantedFrom } from './wanted.ts';
 
 export interface HttpSocketOptions {
   /** That of the WebSocket, beside which the streams are. */
@@ -36,7 +36,7 @@ export class HttpSocket implements Socket {
   /** The session of the open stream. A publish that excepts the client's session excepts this one. */
   #session = '';
   #cursor: string | undefined;
-  #wanted: Wanted[] = [];
+  #subscriptions: HttpSubscription[] = [];
   #lastView = 0;
   #run = 0;
   #abort = new AbortController();
@@ -85,13 +85,13 @@ export class HttpSocket implements Socket {
         break;
       case 'setKeys':
         // A stream that continues would lack the values of new keys, so the subscription begins again.
-        for (const { view, selection } of [...this.#wanted])
+        for (const { view, selection } of [...this.#subscriptions])
           if (view === frame.view) this.#want({ ...selection, keys: frame.keys }, id);
-        this.#wanted = this.#wanted.filter(({ view }) => view !== frame.view);
+        this.#subscriptions = this.#subscriptions.filter(({ view }) => view !== frame.view);
         this.#plan();
         break;
       case 'unsubscribe':
-        this.#wanted = this.#wanted.filter(({ view }) => !frame.views?.includes(view));
+        this.#subscriptions = this.#subscriptions.filter(({ view }) => !frame.views?.includes(view));
         this.#plan();
         this.#reply({ kind: 'unsubscribed', id, views: frame.views ?? [] });
         break;
@@ -132,13 +132,13 @@ export class HttpSocket implements Socket {
   // -- the stream -------------------------------------------------------------------------------------
 
   #want(subscription: Subscription, command: number): void {
-    this.#wanted.push(wantedFrom(subscription, command));
+    this.#subscriptions.push(httpSubscription(subscription, command));
   }
 
   /** The client's own subscription replaces an equal one that the gateway made. */
   #endJoined({ since: _since, last: _last, cursor: _cursor, ...selection }: Subscription): void {
     const key = JSON.stringify(selection);
-    this.#wanted = this.#wanted.filter(
+    this.#subscriptions = this.#subscriptions.filter(
       ({ command, selection }) => command !== joined || JSON.stringify(selection) !== key,
     );
   }
@@ -158,12 +158,12 @@ export class HttpSocket implements Socket {
     const run = ++this.#run;
     this.#abort.abort();
     this.#abort = new AbortController();
-    const asked = [...this.#wanted];
+    const requested = [...this.#subscriptions];
     let subscribed = 0;
     try {
       await this.#options.receive({
         ...this.#target,
-        subscriptions: asked.map(
+        subscriptions: requested.map(
           ({ selection, start, cursor }) => start ?? { ...selection, cursor: this.#cursor ?? cursor },
         ),
         acks: this.#token !== undefined,
@@ -182,8 +182,8 @@ export class HttpSocket implements Socket {
           if (frame.kind === 'connected') subscribed = 0;
           if (frame.kind !== 'subscribed') this.#received(frame);
           // The gateway's own come first, and again later where they found no place.
-          else if (++subscribed === 2) this.#granted(asked, frame.results);
-          else this.#joined(asked, frame.results);
+          else if (++subscribed === 2) this.#granted(requested, frame.results);
+          else this.#joined(requested, frame.results);
         },
       });
       if (run === this.#run) this.#end(1006, '');
@@ -195,9 +195,9 @@ export class HttpSocket implements Socket {
   /** If the gateway takes no list of this size, fails the newest command in it, and asks for the others. */
   #isTooLarge(cause: unknown): boolean {
     const { error } = cause as { readonly error?: WireError };
-    const newest = this.#wanted.filter(({ start }) => start).at(-1)?.command;
+    const newest = this.#subscriptions.filter(({ start }) => start).at(-1)?.command;
     if (error?.code !== 'frame_too_large' || !newest) return false;
-    this.#wanted = this.#wanted.filter(({ command, start }) => !(start && command === newest));
+    this.#subscriptions = this.#subscriptions.filter(({ command, start }) => !(start && command === newest));
     this.#fail(newest, error);
     this.#plan();
     return true;
@@ -207,17 +207,18 @@ export class HttpSocket implements Socket {
     if (frame.kind === 'connected') this.#connected(frame);
     else if (frame.kind === 'error') this.#lost({ error: frame });
     else if ('view' in frame) {
-      const wanted = this.#wanted.find(({ gatewayView }) => gatewayView === frame.view);
+      const subscription = this.#subscriptions.find(({ gatewayView }) => gatewayView === frame.view);
       // A stream names the losses of `subscribed` once more.
-      if (!wanted || (frame.kind === 'caughtUp' && !frame.recovered && !frame.missing)) return;
-      if (frame.kind === 'caughtUp' && frame.recovered) wanted.isLagging = false;
-      if ('epoch' in frame && !wanted.topic.endsWith('*')) wanted.epoch = frame.epoch ?? wanted.epoch;
+      if (!subscription || (frame.kind === 'caughtUp' && !frame.recovered && !frame.missing)) return;
+      if (frame.kind === 'caughtUp' && frame.recovered) subscription.isLagging = false;
+      if ('epoch' in frame && !subscription.topic.endsWith('*'))
+        subscription.epoch = frame.epoch ?? subscription.epoch;
       // The cursor also covers offsets without a match for the filter, which no batch covers. They are no gap.
-      const told = frame.kind === 'batch' && wanted.isWhole ? { ...frame, after: 0 } : frame;
-      this.#tell({ ...told, view: wanted.view });
+      const shown = frame.kind === 'batch' && subscription.isWhole ? { ...frame, after: 0 } : frame;
+      this.#tell({ ...shown, view: subscription.view });
     } else if ('views' in frame) {
-      const named = this.#wanted.filter(({ gatewayView }) => frame.views.includes(gatewayView));
-      if (frame.kind === 'lagging') for (const wanted of named) wanted.isLagging = true;
+      const named = this.#subscriptions.filter(({ gatewayView }) => frame.views.includes(gatewayView));
+      if (frame.kind === 'lagging') for (const subscription of named) subscription.isLagging = true;
       this.#tell({ ...frame, views: named.map(({ view }) => view) });
     } else this.#tell(frame);
   }
@@ -235,11 +236,11 @@ export class HttpSocket implements Socket {
    * The gateway's own subscriptions. From now on the client asks for them, so that the next stream continues them.
    * Polls that did not ask for them yet may go on in another session, in which the gateway makes them again.
    */
-  #joined(asked: readonly Wanted[], results: readonly SubscribeResult[]): void {
+  #joined(requested: readonly HttpSubscription[], results: readonly SubscribeResult[]): void {
     const fresh: SubscribeResult[] = [];
     for (const result of results) {
-      const known = this.#wanted.filter(({ topic }) => topic === result.topic);
-      const continued = known.find((each) => !each.start && !asked.includes(each));
+      const known = this.#subscriptions.filter(({ topic }) => topic === result.topic);
+      const continued = known.find((each) => !each.start && !requested.includes(each));
       if (continued) this.#continued(continued, result);
       else if (known.length === 0) fresh.push(this.#joinedOne(result));
     }
@@ -249,62 +250,64 @@ export class HttpSocket implements Socket {
   #joinedOne(result: SubscribeResult): SubscribeResult {
     if ('error' in result) return result;
     this.#want({ topic: result.topic }, joined);
-    return this.#begun(this.#wanted.at(-1) as Wanted, result);
+    return this.#begun(this.#subscriptions.at(-1) as HttpSubscription, result);
   }
 
-  #granted(asked: readonly Wanted[], results: readonly SubscribeResult[]): void {
+  #granted(requested: readonly HttpSubscription[], results: readonly SubscribeResult[]): void {
     const replies = new Map<number, SubscribeResult[]>();
-    asked.forEach((wanted, index) => {
+    requested.forEach((subscription, index) => {
       const result = results[index];
       if (!result) return;
-      if (wanted.start === undefined) this.#continued(wanted, result);
+      if (subscription.start === undefined) this.#continued(subscription, result);
       else {
-        const told = 'error' in result ? this.#refusedOne(wanted, result) : this.#begun(wanted, result);
-        replies.set(wanted.command, [...(replies.get(wanted.command) ?? []), told]);
+        const reply =
+          'error' in result ? this.#refusedOne(subscription, result) : this.#begun(subscription, result);
+        replies.set(subscription.command, [...(replies.get(subscription.command) ?? []), reply]);
       }
     });
-    for (const [id, told] of replies) this.#tell({ kind: 'subscribed', id, results: told });
+    for (const [id, results] of replies) this.#tell({ kind: 'subscribed', id, results });
   }
 
-  #begun(wanted: Wanted, result: Granted): Granted {
-    wanted.start = undefined;
-    this.#name(wanted, result);
-    wanted.view = ++this.#lastView;
-    wanted.epoch = result.epoch;
-    wanted.cursor = result.cursor;
-    return { ...result, view: wanted.view };
+  #begun(subscription: HttpSubscription, result: Granted): Granted {
+    subscription.start = undefined;
+    this.#name(subscription, result);
+    subscription.view = ++this.#lastView;
+    subscription.epoch = result.epoch;
+    subscription.cursor = result.cursor;
+    return { ...result, view: subscription.view };
   }
 
-  #refusedOne(wanted: Wanted, result: SubscribeResult): SubscribeResult {
-    this.#wanted = this.#wanted.filter((each) => each !== wanted);
+  #refusedOne(subscription: HttpSubscription, result: SubscribeResult): SubscribeResult {
+    this.#subscriptions = this.#subscriptions.filter((each) => each !== subscription);
     return result;
   }
 
   /** A subscription continues in another stream, or in another session of polls. */
-  #continued(wanted: Wanted, result: SubscribeResult): void {
+  #continued(subscription: HttpSubscription, result: SubscribeResult): void {
     if ('error' in result) {
-      this.#refusedOne(wanted, result);
-      this.#tell({ kind: 'unsubscribed', id: 0, views: [wanted.view], reason: result.error.code });
+      this.#refusedOne(subscription, result);
+      this.#tell({ kind: 'unsubscribed', id: 0, views: [subscription.view], reason: result.error.code });
       return;
     }
     const { epoch, offset, recovered } = result;
-    const isReset = epoch !== wanted.epoch && !result.topic.endsWith('*');
+    const isReset = epoch !== subscription.epoch && !result.topic.endsWith('*');
     // The gateway does not know the cursor, and sends all that it holds. Of this range the client names what it lacks.
     const missing = result.missing ?? (isReset || !epoch ? undefined : { after: 0, upto: offset });
-    this.#name(wanted, result);
-    wanted.isWhole = recovered === true;
-    wanted.epoch = epoch;
-    const told = { ...result, id: 0, view: wanted.view };
-    if (recovered === false) this.#tell({ ...told, kind: 'caughtUp', recovered, missing });
-    else if (isReset) this.#tell({ ...told, kind: 'reset' });
+    this.#name(subscription, result);
+    subscription.isWhole = recovered === true;
+    subscription.epoch = epoch;
+    const continued = { ...result, id: 0, view: subscription.view };
+    if (recovered === false) this.#tell({ ...continued, kind: 'caughtUp', recovered, missing });
+    else if (isReset) this.#tell({ ...continued, kind: 'reset' });
     // The stream in which it lagged is over, and would have told it.
-    if (wanted.isLagging) this.#tell({ ...told, kind: 'caughtUp', recovered: true, cursor: undefined });
-    wanted.isLagging = false;
+    if (subscription.isLagging)
+      this.#tell({ ...continued, kind: 'caughtUp', recovered: true, cursor: undefined });
+    subscription.isLagging = false;
   }
 
-  #name(wanted: Wanted, { view }: Granted): void {
-    wanted.gatewayView = view;
-    wanted.session = this.#session;
+  #name(subscription: HttpSubscription, { view }: Granted): void {
+    subscription.gatewayView = view;
+    subscription.session = this.#session;
   }
 
   /**
@@ -347,8 +350,10 @@ export class HttpSocket implements Socket {
    */
   async #acknowledge(id: number, acks: readonly Ack[]): Promise<void> {
     const mine = acks.flatMap(({ view, ...position }) => {
-      const wanted = this.#wanted.find((each) => each.view === view);
-      return wanted ? [{ session: wanted.session, ack: { view: wanted.gatewayView, ...position } }] : [];
+      const subscription = this.#subscriptions.find((each) => each.view === view);
+      return subscription
+        ? [{ session: subscription.session, ack: { view: subscription.gatewayView, ...position } }]
+        : [];
     });
     const sayable = mine.filter(({ session }) => session === this.#session).map(({ ack }) => ack);
     let isDone = mine.length === 0 || this.#token === undefined;
@@ -356,8 +361,8 @@ export class HttpSocket implements Socket {
       const path = `api/connections/${this.#session}/acks`;
       // Sent even if the page goes away.
       const reply = this.#commands.fetch(path, JSON.stringify({ acks: sayable }), { keepalive: true });
-      const told = await reply.catch(() => undefined);
-      isDone = told?.['acknowledged'] === true && sayable.length === mine.length;
+      const response = await reply.catch(() => undefined);
+      isDone = response?.['acknowledged'] === true && sayable.length === mine.length;
     }
     if (isDone) this.#reply({ kind: 'pong', id, timeMs: this.#options.runtime.now() });
     else this.#fail(id, gatewayError('rate_limited', 'Not acknowledged yet.'));
@@ -365,7 +370,7 @@ export class HttpSocket implements Socket {
 
   #status(): Omit<ServerKinds['status'], 'kind'> {
     const { session = '', user, timeMs: connectedAtMs = 0 } = this.#greeting ?? {};
-    const subscriptions = this.#wanted.map(({ topic, view }) => ({ topic, view }));
+    const subscriptions = this.#subscriptions.map(({ topic, view }) => ({ topic, view }));
     const timeMs = this.#options.runtime.now();
     return { session, user, connectedAtMs, messageCount: 0, subscriptions, timeMs };
   }

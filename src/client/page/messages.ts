@@ -31,21 +31,23 @@ export type FromHost =
   /** The reply to `history`. */
   | { readonly kind: 'page'; readonly id: number; readonly value: HistoryPage<unknown> }
   | { readonly kind: 'refusal'; readonly id: number; readonly error: ClientError }
-  | { readonly kind: 'told'; readonly told: Told }
+  | { readonly kind: 'told'; readonly told: ClientEvent }
   /** The page's `connect` has failed. */
   | { readonly kind: 'unconnected'; readonly error: ClientError }
   | { readonly kind: 'pong' | 'status'; readonly status: ClientStatus; readonly stats: ClientStats };
 
-const toldEvents = ['connect', 'disconnect', 'error', 'state', 'roundTrip', 'degraded', 'message'] as const;
-type ToldEvent = (typeof toldEvents)[number];
+const clientEvents = ['connect', 'disconnect', 'error', 'state', 'roundTrip', 'degraded', 'message'] as const;
+type ClientEventName = (typeof clientEvents)[number];
 
 /** An event of the client, which every page gets: its name and its argument. */
-export type Told = { [K in ToldEvent]: readonly [event: K, ...args: ClientEvents[K]] }[ToldEvent];
+export type ClientEvent = {
+  [K in ClientEventName]: readonly [event: K, ...args: ClientEvents[K]];
+}[ClientEventName];
 
 /** Calls `tell` with every event of the client. Returns a function to stop. */
-export function watchClient(client: Client, tell: (told: Told) => void): () => void {
-  const stops = toldEvents.map((event) =>
-    client.on(event, (arg: unknown) => tell([event, arg] as unknown as Told)),
+export function watchClient(client: Client, tell: (told: ClientEvent) => void): () => void {
+  const stops = clientEvents.map((event) =>
+    client.on(event, (arg: unknown) => tell([event, arg] as unknown as ClientEvent)),
   );
   return () => {
     for (const stop of stops) stop();
@@ -114,7 +116,7 @@ function withError<T extends { readonly error?: WireError | undefined }>(value: 
   return { ...value, error: value.error && error(value.error) };
 }
 
-function convertedEvent<E extends DelegateEvent | Told>(event: E, by: Conversion): E {
+function convertedEvent<E extends DelegateEvent | ClientEvent>(event: E, by: Conversion): E {
   const [name, first, ...rest] = event as readonly [string, ...unknown[]];
   let value = first;
   if (name === 'publication') value = by.publication(first);

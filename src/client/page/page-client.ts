@@ -16,7 +16,7 @@ import type { ClientStats, ClientStatus } from '../status.ts';
 import type { PublicationListener, Subscription } from '../subscriptions/subscription.ts';
 import { Calling } from './calling.ts';
 import type { CallName, Calls, Delegate } from './delegate.ts';
-import type { Told } from './messages.ts';
+import type { ClientEvent } from './messages.ts';
 import { PageHolder } from './page-holder.ts';
 import type { PageClientOptions, Sharing } from './page-options.ts';
 import type { PageSubscribeOptions } from './page-subscription.ts';
@@ -208,7 +208,7 @@ export class PageClient implements Client {
     this.#events.emit('connect', greeting);
   }
 
-  #told(told: Told): void {
+  #told(told: ClientEvent): void {
     if (told[0] === 'state') {
       this.#changed({ ...told[1], previous: this.#change.state });
       return;

@@ -10,7 +10,7 @@ import { ClientDelegate } from './client-delegate.ts';
 import type { Delegate } from './delegate.ts';
 import { type Connected, Host } from './host.ts';
 import { firstThen, identityOf } from './identity.ts';
-import { type FromHost, type ToHost, type Told, watchClient } from './messages.ts';
+import { type ClientEvent, type FromHost, type ToHost, watchClient } from './messages.ts';
 import type { PageClientOptions, Sharing } from './page-options.ts';
 import { RemoteDelegate } from './remote-delegate.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -29,7 +29,7 @@ export interface PageHolderPort {
   use(delegate: Delegate | undefined): void;
   /** The page was shown or hidden. */
   attachAll(): void;
-  told(told: Told): void;
+  told(told: ClientEvent): void;
   /** Another holder has told the state of its connection. */
   welcomed(greeting: Greeting | undefined, change: StateChange): void;
   /** An attempt to connect has failed. */

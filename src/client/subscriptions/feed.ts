@@ -13,7 +13,7 @@ export interface FeedPublication extends Entry {
 }
 
 /** What a feed knows of a topic. */
-export interface Known<P extends FeedPublication> {
+export interface FeedTopic<P extends FeedPublication> {
   epoch: string;
   /** Everything up to here has come. */
   offset: number;
@@ -32,12 +32,12 @@ export interface FeedExtras<P extends FeedPublication> {
   /** Topics that begin with the `last` N publications before this offset, of which nothing has come yet. */
   readonly wishes: ReadonlyMap<string, number>;
   /** State topics of a pattern as another feed knew them, until something comes for this one. */
-  readonly inherited: ReadonlyMap<string, Known<P>>;
+  readonly inherited: ReadonlyMap<string, FeedTopic<P>>;
   entries(topic: string): ReadonlyMap<string, P> | undefined;
   /** Something has come for the topic. Returns what is known of it then. */
-  hears(topic: string, at: Known<P>): Known<P>;
+  hears(topic: string, at: FeedTopic<P>): FeedTopic<P>;
   /** `isComplete`: all values of the topic's view have come. Returns whether those of all wanted keys have. */
-  completes(known: Known<P>, isComplete: boolean): boolean;
+  completes(known: FeedTopic<P>, isComplete: boolean): boolean;
 }
 
 /**
@@ -55,7 +55,7 @@ export class Feed<P extends FeedPublication> {
   /** Whether it was live before, so that it can have missed something. */
   wasLive = false;
   /** Its topic, or those of a pattern that it knows. */
-  readonly topics = new Map<string, Known<P>>();
+  readonly topics = new Map<string, FeedTopic<P>>();
   constructor(topic: string, options: SubscribeOptions, emitter: Emitter<FeedEvents<P>>) {
     const starts = [options.since ?? []].flat() as readonly (Position & Partial<TopicPosition>)[];
     this.topic = topic;
@@ -88,7 +88,7 @@ export class Feed<P extends FeedPublication> {
   }
 
   /** Moves to a position. What was delivered before stays known. */
-  stand(topic: string, at: Known<P>): Known<P> {
+  stand(topic: string, at: FeedTopic<P>): FeedTopic<P> {
     const known = this.topics.get(topic) ?? { epoch: '', offset: 0 };
     const { had = {} } = known;
     had[known.epoch] = reached(known).offset;
@@ -101,7 +101,13 @@ export class Feed<P extends FeedPublication> {
   }
 
   /** Delivers the publications after the position `at`, and moves the position to `upto`. */
-  take(topic: string, at: Known<P>, publications: readonly P[], upto: number, meta: PublicationMeta): void {
+  take(
+    topic: string,
+    at: FeedTopic<P>,
+    publications: readonly P[],
+    upto: number,
+    meta: PublicationMeta,
+  ): void {
     const fresh = publications.filter(({ offset }) => offset > at.offset);
     const known = this.stand(topic, at);
     known.map?.apply(fresh);
@@ -127,6 +133,6 @@ export class Feed<P extends FeedPublication> {
 const none = new Map<string, never>();
 
 /** Everything up to here was delivered. */
-function reached({ epoch, offset, seen = 0, awaitsSnapshot }: Known<FeedPublication>): Position {
+function reached({ epoch, offset, seen = 0, awaitsSnapshot }: FeedTopic<FeedPublication>): Position {
   return { epoch, offset: awaitsSnapshot ? seen : Math.max(offset, seen) };
 }

@@ -13,11 +13,11 @@ import type { ReceivedPublication } from '../publication.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Timer } from '../timer.ts';
 import type { Acknowledging } from './extras/acknowledging.ts';
-import type { Feed, FeedExtras, Known } from './feed.ts';
+import type { Feed, FeedExtras, FeedTopic } from './feed.ts';
 import type { SubscribeOptions } from './subscribe-options.ts';
 import type { StateMap } from './subscription.ts';
 
-type Topic = Known<ReceivedPublication>;
+type Topic = FeedTopic<ReceivedPublication>;
 
 /**
  * How far a start of its own is. `waiting`: the gateway is to be asked for it, and the member gets nothing until then.

@@ -1,7 +1,7 @@
 import type { EngineFeed, Numbering, StoredTopic } from '../../topics/engine.ts';
 import type { StoredPublication } from '../../topics/publication.ts';
 import { Heads, headOf } from './heads.ts';
-import { hasSuccessorsOf, type Later, storedAsOf, withoutContent } from './stored-topic.ts';
+import { hasSuccessorsOf, type LatePublication, storedAsOf, withoutContent } from './stored-topic.ts';
 import type { Change, Picture, UpstreamHead } from './upstream.ts';
 
 /** Maximum topics that are loaded at the same time after a picture. */
@@ -33,7 +33,7 @@ export class Replica {
   readonly heads = new Heads();
   readonly #feed: EngineFeed;
   /** Topics being loaded, with what was appended to them meanwhile. */
-  readonly #loading = new Map<string, Later[]>();
+  readonly #loading = new Map<string, LatePublication[]>();
   /** Fewer after each failure: loads wait for each other, so that a slow upstream would never return all in time. */
   #loadsAtOnce = loadsAtOnceMax;
   #run: Run | undefined;

@@ -2,7 +2,7 @@ import type { Numbering, StoredTopic } from '../../topics/engine.ts';
 import type { StoredPublication } from '../../topics/publication.ts';
 
 /** A publication that came while its topic was being loaded. */
-export interface Later {
+export interface LatePublication {
   readonly epoch: string;
   readonly publication: StoredPublication;
 }
@@ -19,7 +19,7 @@ export function withoutContent({ epoch, offset, seq, bornAfterSeq }: Numbering):
 export function storedAsOf(
   head: Numbering,
   stored: StoredTopic | undefined,
-  later: readonly Later[],
+  later: readonly LatePublication[],
 ): StoredTopic {
   const { epoch, offset, seq, bornAfterSeq } = head;
   const isSame = stored?.epoch === epoch;
@@ -42,7 +42,7 @@ export function storedAsOf(
 function valuesAt(
   offset: number,
   state: readonly StoredPublication[],
-  later: readonly Later[],
+  later: readonly LatePublication[],
 ): StoredPublication[] {
   const values = new Map(state.map((publication) => [publication.key ?? '', publication]));
   for (const { publication } of later) {

@@ -3,15 +3,19 @@ import {
   type JsonText,
   memberName,
   type ScanFault,
+  type ScanOptions,
   scanJson,
-  type Wanted,
 } from './scanner.ts';
 import { plainTexts } from './short-texts.ts';
 
 /** More members than any message or request has in its outermost object. */
 const maxMembers = 100;
 
-export const wantedObject: Wanted = { maxMembers, nestedMaxBytes: Number.POSITIVE_INFINITY, elements: false };
+export const wantedObject: ScanOptions = {
+  maxMembers,
+  nestedMaxBytes: Number.POSITIVE_INFINITY,
+  elements: false,
+};
 
 /** An object without the members that were cut out of it. */
 export interface Cut {

@@ -43,7 +43,7 @@ export interface ScanFault {
 }
 
 /** What a caller wants to know of an outermost object or array. */
-export interface Wanted {
+export interface ScanOptions {
   /** An object with more members is a fault (`too_many`); what follows them is not looked at. */
   readonly maxMembers: number;
   /** An object or array in one of its members that is longer is a fault (`too_long`). */
@@ -51,7 +51,7 @@ export interface Wanted {
   readonly elements: boolean;
 }
 
-const everything: Wanted = {
+const everything: ScanOptions = {
   maxMembers: Number.POSITIVE_INFINITY,
   nestedMaxBytes: Number.POSITIVE_INFINITY,
   elements: true,
@@ -101,7 +101,7 @@ const noElements: readonly Span[] = [];
 export class JsonScanner {
   private readonly bytes: Uint8Array;
   private readonly words: DataView;
-  private readonly wanted: Wanted;
+  private readonly wanted: ScanOptions;
   private end = 0;
   private problem = '';
   private position = 0;

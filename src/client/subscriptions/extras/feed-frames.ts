@@ -9,7 +9,7 @@ import type {
   TopicResult,
 } from '../../../protocol/frames.ts';
 import type { ServerKinds } from '../../../protocol/server-frames.ts';
-import type { Feed, FeedPublication, Known } from '../feed.ts';
+import type { Feed, FeedPublication, FeedTopic } from '../feed.ts';
 import { LiveMap } from '../live-map.ts';
 
 /**
@@ -61,7 +61,7 @@ function beginTopic<P extends FeedPublication>(feed: Feed<P>, start: TopicResult
 
 function beginMap<P extends FeedPublication>(
   feed: Feed<P>,
-  known: Known<P>,
+  known: FeedTopic<P>,
   { topic, epoch, offset, recovered }: TopicResult,
   asked: Position | undefined,
 ): void {
@@ -111,7 +111,7 @@ export function placeOf<P extends FeedPublication>(
   feed: Feed<P>,
   topic: string,
   { epoch, after }: BatchStart,
-): Known<P> {
+): FeedTopic<P> {
   const known = feed.topics.get(topic);
   const start = { epoch: epoch ?? '', offset: after };
   if (!known) return start;
@@ -170,7 +170,7 @@ export function caughtUp<P extends FeedPublication>(feed: Feed<P>, frame: Server
 /** `isComplete`: all values of a state topic have come. */
 export function complete<P extends FeedPublication>(
   feed: Feed<P>,
-  known: Known<P>,
+  known: FeedTopic<P>,
   isComplete: boolean,
 ): void {
   known.awaitsSnapshot = !(feed.extras?.completes(known, isComplete) ?? isComplete);
@@ -203,7 +203,12 @@ function lost<P extends FeedPublication>(
   feed.emitter.emit('gap', { topic, epoch, missing: { after, upto: missing.upto } });
 }
 
-function learn<P extends FeedPublication>(feed: Feed<P>, topic: string, mode: Mode, at: Known<P>): Known<P> {
+function learn<P extends FeedPublication>(
+  feed: Feed<P>,
+  topic: string,
+  mode: Mode,
+  at: FeedTopic<P>,
+): FeedTopic<P> {
   if (mode === 'stream') clearMap(feed, topic);
   const known = feed.stand(topic, at);
   if (mode === 'state') known.map ??= new LiveMap();

@@ -3,7 +3,7 @@ import type { Granted, Position, TopicPosition } from '../../../protocol/frames.
 import { namespaceOf } from '../../../protocol/namespace.ts';
 import type { ReceivedPublication } from '../../publication.ts';
 import type { Runtime } from '../../runtime.ts';
-import type { Known } from '../feed.ts';
+import type { FeedTopic } from '../feed.ts';
 import { copyOf, LiveMap } from '../live-map.ts';
 import type { Member, MemberExtras as Port, Stage } from '../member.ts';
 import { positionsMax } from '../positions-max.ts';
@@ -17,7 +17,7 @@ const quietMs = 60_000;
 /** More than the topics that come into being between two calls, on average. */
 const topicsPerLook = 16;
 
-type Topic = Known<ReceivedPublication>;
+type Topic = FeedTopic<ReceivedPublication>;
 
 /** What else a subscription keeps if it is a pattern, has keys, or has a start of its own. */
 class MemberExtras implements Port {

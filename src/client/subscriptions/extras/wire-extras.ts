@@ -6,7 +6,7 @@ import type {
 } from '../../../protocol/frames.ts';
 import type { ClientError } from '../../client-error.ts';
 import type { ReceivedPublication } from '../../publication.ts';
-import type { Known } from '../feed.ts';
+import type { FeedTopic } from '../feed.ts';
 import type { Member, WireExtras as Port, Registry, Shared, Stage } from '../member.ts';
 import { Acknowledging } from './acknowledging.ts';
 import { beginning } from './beginning.ts';
@@ -115,7 +115,7 @@ export class WireExtras implements Port {
   shown(
     fresh: readonly ReceivedPublication[],
     member: Member,
-    map: Known<ReceivedPublication>['map'],
+    map: FeedTopic<ReceivedPublication>['map'],
   ): readonly ReceivedPublication[] {
     if (fresh.length > 0) this.#isHeard ||= member.audience.hears('publication');
     return this.keyed?.shown(fresh, map?.entries) ?? fresh;

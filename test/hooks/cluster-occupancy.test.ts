@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest';
-import { type OccupancyNews, SharedOccupancy } from '../../src/hooks/shared-occupancy.ts';
+import { ClusterOccupancy, type OccupancyNews } from '../../src/hooks/cluster-occupancy.ts';
 
 /** Gateways that hear each other in the next turn, and what each says to the application. */
 class Cluster {
   readonly said: string[] = [];
   nowMs = 0;
-  readonly #gateways = new Map<string, { readonly shared: SharedOccupancy; away: boolean }>();
+  readonly #gateways = new Map<string, { readonly shared: ClusterOccupancy; away: boolean }>();
 
-  add(name: string): SharedOccupancy {
+  add(name: string): ClusterOccupancy {
     const others = () => [...this.#gateways.keys()].filter((other) => other !== name);
-    const gateway: { away: boolean; readonly shared: SharedOccupancy } = {
+    const gateway: { away: boolean; readonly shared: ClusterOccupancy } = {
       away: false,
-      shared: new SharedOccupancy({
+      shared: new ClusterOccupancy({
         gateways: {
           name,
           get others() {
@@ -138,7 +138,7 @@ test('news that were lost are noticed, and requested', async () => {
 test('a gateway that tells nothing is awaited for at most 2 s', async () => {
   const said: string[] = [];
   let nowMs = 0;
-  const shared = new SharedOccupancy({
+  const shared = new ClusterOccupancy({
     gateways: { name: 'b', others: ['a'], isAway: false, tell: () => undefined },
     listener: { occupied: (t) => said.push(`+${t}`), vacated: () => undefined, resync: () => said.push('=') },
     monotonicMs: () => nowMs,
@@ -156,7 +156,7 @@ test('a gateway that tells nothing is awaited for at most 2 s', async () => {
 test('a gateway that leaves is not awaited', async () => {
   const said: string[] = [];
   const others = ['a', 'c'];
-  const shared = new SharedOccupancy({
+  const shared = new ClusterOccupancy({
     gateways: { name: 'b', others, isAway: false, tell: () => undefined },
     listener: { occupied: (t) => said.push(`+${t}`), vacated: () => undefined, resync: () => said.push('=') },
     monotonicMs: () => 0,

@@ -4,7 +4,7 @@ import type { Subscription } from '../../protocol/frames.ts';
 export const joined = 0;
 
 /** A subscription of the client, which each stream asks for. */
-export interface Wanted {
+export interface HttpSubscription {
   readonly topic: string;
   /** What it subscribes to, without where it begins. */
   readonly selection: Subscription;
@@ -27,7 +27,7 @@ export interface Wanted {
   isLagging: boolean;
 }
 
-export function wantedFrom(subscription: Subscription, command: number): Wanted {
+export function httpSubscription(subscription: Subscription, command: number): HttpSubscription {
   const { since: _since, positions: _positions, last: _last, cursor: _cursor, ...selection } = subscription;
   return {
     topic: subscription.topic,

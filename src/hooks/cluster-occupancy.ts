@@ -18,7 +18,7 @@ export interface OtherGateways {
   tell(news: OccupancyNews): void;
 }
 
-export interface SharedOccupancyOptions {
+export interface ClusterOccupancyOptions {
   readonly gateways: OtherGateways;
   readonly listener: OccupancyListener;
   readonly monotonicMs: () => number;
@@ -28,7 +28,7 @@ export interface SharedOccupancyOptions {
 const tellWithinMs = 2000;
 const compareEveryMs = 5000;
 
-interface Told {
+interface OtherGateway {
   readonly topics: Set<string>;
   sum: number;
 }
@@ -38,11 +38,11 @@ interface Told {
  * first tells the application: a topic is occupied as long as it has a subscriber at any gateway. While a gateway that
  * joined has not told its topics yet, the application is told nothing; after that all occupied topics are told anew.
  */
-export class SharedOccupancy implements Occupancy {
-  readonly #options: SharedOccupancyOptions;
+export class ClusterOccupancy implements Occupancy {
+  readonly #options: ClusterOccupancyOptions;
   readonly #own = new TopicCounts();
   #ownSum = 0;
-  readonly #others = new Map<string, Told>();
+  readonly #others = new Map<string, OtherGateway>();
   /** Gateways that have not told their topics yet. */
   readonly #silent = new Set<string>();
   /** By how many gateways each topic is occupied. */
@@ -53,7 +53,7 @@ export class SharedOccupancy implements Occupancy {
   #comparedAtMs = 0;
   #changes: (readonly [topic: string, isOccupied: boolean])[] = [];
 
-  constructor(options: SharedOccupancyOptions) {
+  constructor(options: ClusterOccupancyOptions) {
     this.#options = options;
   }
 
@@ -135,30 +135,30 @@ export class SharedOccupancy implements Occupancy {
   }
 
   #heardChanges(from: string, changes: readonly (readonly [topic: string, isOccupied: boolean])[]): void {
-    const told = this.#others.get(from);
-    if (told === undefined) return;
+    const other = this.#others.get(from);
+    if (other === undefined) return;
     for (const [topic, isOccupied] of changes) {
-      if (told.topics.has(topic) === isOccupied) continue;
-      told.sum ^= hashOf(topic);
+      if (other.topics.has(topic) === isOccupied) continue;
+      other.sum ^= hashOf(topic);
       if (isOccupied) {
-        told.topics.add(topic);
+        other.topics.add(topic);
         this.#add(topic);
       } else {
-        told.topics.delete(topic);
+        other.topics.delete(topic);
         this.#remove(topic);
       }
     }
   }
 
   #compare(from: string, { count, sum }: { readonly count: number; readonly sum: number }): void {
-    const told = this.#others.get(from);
-    if (told?.topics.size !== count || told.sum !== sum) this.#tellAll(true);
+    const other = this.#others.get(from);
+    if (other?.topics.size !== count || other.sum !== sum) this.#tellAll(true);
   }
 
   #forget(name: string): void {
-    const told = this.#others.get(name);
+    const other = this.#others.get(name);
     this.#others.delete(name);
-    for (const topic of told?.topics ?? []) this.#remove(topic);
+    for (const topic of other?.topics ?? []) this.#remove(topic);
   }
 
   /** Decides whether this gateway tells the application. */
