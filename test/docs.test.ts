@@ -7,7 +7,7 @@ import { rows, systemTests } from '../src/compat/rows.ts';
 import type { SystemName } from '../src/compat/systems.ts';
 import { options } from '../src/config.ts';
 import { errorNumbersModule, errorNumbersPath } from '../src/docs/error-numbers.ts';
-import { limitsPath, limitsText } from '../src/docs/limits.ts';
+import { limitsPath, limitsText, valueForm } from '../src/docs/limits.ts';
 import { pages, render } from '../src/docs.ts';
 import { closeTable, errorTable } from '../src/errors.ts';
 import { metricRows } from '../src/metrics.ts';
@@ -152,8 +152,13 @@ describe('the page of limits', () => {
     ...['sourceHostIntervalMs', 'batchMaxDelayMs', 'compressMinBytes', 'dictionaryMinBytes'],
   ];
 
-  test('has the caps of today, and the defaults of today: `npm run docs` writes both', () => {
+  test('has the caps of today, and the values of today: `npm run docs` writes both', () => {
     expect(read(limitsPath)).toBe(limitsText(read(limitsPath)));
+  });
+
+  test('has no value that is not of an option or a constant, but for one of the library', () => {
+    const byHand = rows.map(([, at]) => at!.replace(valueForm, '').replace(/^`\w+`: \S+/, ''));
+    expect(byHand.filter((at) => /\d/.test(at))).toEqual([', 98 headers']);
   });
 
   test('has all options with a number that limit something, each once', () => {
