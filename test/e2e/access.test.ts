@@ -235,7 +235,7 @@ describe('a token', () => {
     const grants = await token('alice', ['rooms:*', 'subscribe'], ['inbox', 'publish'], ['who', 'presence']);
     const headers = { authorization: `Bearer ${grants}` };
     await check(`?token=${grants}`, headers, 'rooms:1', true);
-    for (const topic of ['payroll:2026', 'inbox', 'who', 'rooms', 'user:bob'])
+    for (const topic of ['payroll:2026', 'inbox', 'who', 'rooms', 'user:bob', '$probe', '$alles'])
       await check(`?token=${grants}`, headers, topic, false);
     for (const [prefix, status] of Object.entries({
       'rooms:': 200,
@@ -248,6 +248,21 @@ describe('a token', () => {
     const client = await connect(`?token=${grants}`);
     expect((await client.call({ type: 'presence', topic: 'who' })).type).toBe('presence');
     expect(await client.call({ type: 'presence', topic: 'rooms:1' })).toMatchObject({ code: 'forbidden' });
+    for (const [topic, status] of Object.entries({ inbox: 200, 'rooms:1': 403 })) {
+      const body = JSON.stringify({ topic, data: 1 });
+      expect([topic, (await gateway.post('/api/publish', body, headers)).status]).toEqual([topic, status]);
+      const published = await client.call({ type: 'publish', topic, event: 'e', data: 1 });
+      expect([topic, published.type]).toEqual([topic, status === 200 ? 'published' : 'error']);
+    }
+  });
+
+  it('neither administrates nor broadcasts, whatever its topics', async () => {
+    gateway = await gatewayOfTest({ apiKeys: [apiKey], tokenSecret });
+    const grants = await token('alice', ['*', 'subscribe', 'publish', 'presence']);
+    const headers = { authorization: `Bearer ${grants}` };
+    for (const path of ['/api/connections', '/api/topics', '/api/stats', '/metrics'])
+      expect([path, await get(path, headers)]).toEqual([path, 403]);
+    expect((await gateway.post('/api/broadcast', '{}', headers)).status).toBe(403);
   });
 
   it('without the claim `topics` reads its user’s topic and `$all`', async () => {

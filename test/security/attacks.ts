@@ -88,7 +88,7 @@ export const attacks: readonly Row[] = [
         'auth/permissions.test.ts',
         'a grant covers a pattern only if it covers every topic that the pattern matches',
       ],
-      ['security/api-keys.test.ts', 'subscribes to these, and to no others'],
+      ['security/scopes.test.ts', 'commands by the key %s are for its scopes and topics'],
     ],
   },
   {

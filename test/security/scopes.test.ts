@@ -6,7 +6,7 @@ import { JsonClient } from '../support/json-client.ts';
 import { gatewayOfFile } from '../support/sdk.ts';
 import { newFile } from '../support/temporary.ts';
 
-/** By name: the key, and what the configuration says of it. */
+/** By name: the key, and what the configuration says of it; `none` is a request without a key. */
 const keys = {
   publish: { scopes: ['publish'] },
   read: { scopes: ['read'] },
@@ -14,20 +14,27 @@ const keys = {
   'publish in': { scopes: ['publish'], topics: ['in:*'] },
   'read in': { scopes: ['read'], topics: ['in:*'] },
   'both in': { scopes: ['publish', 'read'], topics: ['in:*'] },
+  none: { scopes: [] },
 } as const;
 type KeyName = keyof typeof keys;
 const names = Object.keys(keys) as KeyName[];
 const keyOf = (name: KeyName | 'other') => `a-key-that-may-${name.replace(' ', '-')}`;
+const credentialOf = (name: KeyName): Record<string, string> =>
+  name === 'none' ? {} : { 'x-api-key': keyOf(name) };
 
 type Need = 'publish' | 'read' | 'admin';
 
-/** A request to a route: the scope that it needs, and whether what it names is among `in:*`. */
+/**
+ * A request to a route: the scope that it needs, whether what it names is among `in:*`, and whether this machine needs
+ * no key for it.
+ */
 interface Row {
   readonly route: string;
   readonly path?: string;
   readonly body?: unknown;
   readonly need: Need | 'nothing';
   readonly inside?: true;
+  readonly local?: true;
 }
 
 const publication = (topic: string) => ({ topic, type: 'e', data: 1 });
@@ -35,7 +42,7 @@ const topics = ['in:1', 'out'] as const;
 const insideIf = (topic: string): Pick<Row, 'inside'> => (topic.startsWith('in:') ? { inside: true } : {});
 const ofTopics = (row: (topic: string) => Omit<Row, 'inside'>): Row[] =>
   topics.map((topic) => ({ ...row(topic), ...insideIf(topic) }));
-const open = (...paths: string[]): Row[] => paths.map((path) => ({ route: `GET ${path}`, need: 'nothing' }));
+const free = (...paths: string[]): Row[] => paths.map((path) => ({ route: `GET ${path}`, need: 'nothing' }));
 
 const rows: readonly Row[] = [
   ...ofTopics((topic) => ({ route: 'POST /api/publish', body: publication(topic), need: 'publish' })),
@@ -69,9 +76,9 @@ const rows: readonly Row[] = [
     ...ofTopics((topic) => ({ route: `GET ${path}`, path: `${path}?topic=${topic}&last=1`, need: 'read' })),
     ...ofTopics((topic) => ({ route: `POST ${path}`, body: { topic, last: 1 }, need: 'read' })),
   ]),
-  { route: 'GET /metrics', need: 'read' },
-  ...open('/healthz', '/readyz', '/', '/dashboard.js', '/dashboard.css', '/try', '/try.js', '/try.css'),
-  ...open('/client.js'),
+  { route: 'GET /metrics', need: 'read', local: true },
+  ...free('/healthz', '/readyz', '/', '/dashboard.js', '/dashboard.css', '/try', '/try.js', '/try.css'),
+  ...free('/client.js'),
   // Those of older systems.
   { route: 'GET /api/v1/websocket/stats', need: 'read' },
   { route: 'POST /api/v1/websocket/broadcast', body: { type: 'e', data: {} }, need: 'publish' },
@@ -89,7 +96,9 @@ const rows: readonly Row[] = [
 ];
 
 const apiKeys = [
-  ...names.map((name) => ({ name: name.replace(' ', '-'), key: keyOf(name), ...keys[name] })),
+  ...names
+    .filter((name) => name !== 'none')
+    .map((name) => ({ name: name.replace(' ', '-'), key: keyOf(name), ...keys[name] })),
   { name: 'other', key: keyOf('other') },
 ];
 const gateway = gatewayOfFile(
@@ -107,7 +116,7 @@ async function isAllowed({ route, path, body }: Row, name: KeyName): Promise<boo
   const given = new AbortController();
   const response = await fetch(gateway.url + (path ?? pattern.replace(/\{\w+\}/, 'x')), {
     method,
-    headers: { 'x-api-key': keyOf(name), 'content-type': 'application/json' },
+    headers: { ...credentialOf(name), 'content-type': 'application/json' },
     ...(body !== undefined && { body: JSON.stringify(body) }),
     signal: given.signal,
   });
@@ -120,8 +129,8 @@ async function isAllowed({ route, path, body }: Row, name: KeyName): Promise<boo
   return ![401, 403].includes(response.status) && !text.includes('"code":"forbidden"');
 }
 
-function mayBy({ need, inside }: Row, name: KeyName): boolean {
-  if (need === 'nothing') return true;
+function mayBy({ need, inside, local }: Row, name: KeyName): boolean {
+  if (need === 'nothing' || (local && name === 'none')) return true;
   const { scopes } = keys[name] as { scopes: readonly Need[] };
   return scopes.includes(need) && (inside === true || !('topics' in keys[name]));
 }
@@ -147,6 +156,31 @@ test.each(
   );
 });
 
+test('a batch is judged item by item', async () => {
+  const batch = JSON.stringify([publication('in:1'), publication('out')]);
+  const response = await gateway.post('/api/publish/batch', batch, credentialOf('publish in'));
+  expect(await response.json()).toMatchObject({ results: [{}, { error: { code: 'forbidden' } }] });
+});
+
+const keyless = gatewayOfFile({ compat: ['a', 'b', 'c', 'd', 'e'] });
+
+test('without keys every route that needs one is for this machine only', async () => {
+  for (const { route, path, body, need } of rows) {
+    if (need === 'nothing') continue;
+    const [method = '', pattern = ''] = route.split(' ');
+    const response = await fetch(keyless.url + (path ?? pattern.replace(/\{\w+\}/, 'x')), {
+      method,
+      headers: { 'x-forwarded-for': '192.0.2.1', 'content-type': 'application/json' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    expect([route, response.status, await response.text()]).toEqual([
+      route,
+      403,
+      expect.stringContaining('"code":"local_only"'),
+    ]);
+  }
+});
+
 /** Commands of a WebSocket. */
 const commands: readonly Row[] = [
   ...ofTopics((topic) => ({ route: 'subscribe', body: { topic }, need: 'read' })),
@@ -158,12 +192,15 @@ const commands: readonly Row[] = [
   ...ofTopics((topic) => ({ route: 'presence', body: { topic }, need: 'read' })),
 ];
 
-test.each(names)('commands by the key %s are for its scopes and topics', async (name) => {
-  const client = await JsonClient.open(gateway.wsUrl, [], { headers: { 'x-api-key': keyOf(name) } });
-  for (const row of commands) {
-    const reply = JSON.stringify(await client.call({ type: row.route, ...(row.body as object) }));
-    const isAllowedTo = !reply.includes('"code":"forbidden"');
-    expect([row.route, row.body, isAllowedTo]).toEqual([row.route, row.body, mayBy(row, name)]);
-  }
-  await client.close();
-});
+test.each(names.filter((name) => name !== 'none'))(
+  'commands by the key %s are for its scopes and topics',
+  async (name) => {
+    const client = await JsonClient.open(gateway.wsUrl, [], { headers: { 'x-api-key': keyOf(name) } });
+    for (const row of commands) {
+      const reply = JSON.stringify(await client.call({ type: row.route, ...(row.body as object) }));
+      const isAllowedTo = !reply.includes('"code":"forbidden"');
+      expect([row.route, row.body, isAllowedTo]).toEqual([row.route, row.body, mayBy(row, name)]);
+    }
+    await client.close();
+  },
+);

@@ -1,47 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { TokenResult } from '../../src/auth/tokens.ts';
-import type { Subscription } from '../../src/protocol/frames.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 import { codecs } from '../support/codecs.ts';
 import { json } from '../topics/fixtures.ts';
-import { client, granted, publishing, verified } from './client.ts';
+import { client, verified } from './client.ts';
 import { makeGateway, user } from './fixtures.ts';
 
-describe('permissions', () => {
-  test('what the namespace closes needs a permission', async () => {
-    const { subscribe, codeOf } = await client();
-    const closed: Subscription[] = [
-      { topic: 'closed:1' },
-      { topic: 'closed:*' },
-      { topic: '*' },
-      { topic: 'user:alice' },
-    ];
-    expect(await subscribe(1, ...closed)).toMatchObject(closed.map(() => ({ error: { code: 'forbidden' } })));
-    expect(await codeOf(publishing(2, 'closed:1', json(1)))).toBe('forbidden');
-    expect(await codeOf({ kind: 'history', id: 3, topic: 'closed:1' })).toBe('forbidden');
-    expect(await codeOf({ kind: 'presence', id: 4, topic: 'closed:1' })).toBe('forbidden');
-  });
-
-  test('a token’s permission opens it', async () => {
-    const { subscribe, codeOf } = await client(codecs.protobuf, {}, user('alice', granted));
-    expect(await subscribe(1, { topic: 'closed:1' }, { topic: 'closed:*' })).toMatchObject([
-      { view: expect.any(Number) },
-      { view: expect.any(Number) },
-    ]);
-    expect(await codeOf(publishing(2, 'closed:1', json(1)))).toBe('published');
-  });
-
-  test('no client publishes to Sluice’s own topics, whatever its scopes', async () => {
-    const { codeOf } = await client(
-      codecs.protobuf,
-      {},
-      user('root', { scopes: ['publish', 'read', 'admin'] }),
-    );
-    expect(await codeOf(publishing(1, '$all', json(1)))).toBe('forbidden');
-  });
-
-  test('a payload that is not JSON is refused in protobuf too', async () => {
+describe('a publish', () => {
+  test('of a payload that is not JSON is refused in protobuf too', async () => {
     const { codeOf } = await client();
     const publish = {
       kind: 'publish',

@@ -30,20 +30,6 @@ function makeLimits(options: Partial<ConnectionLimitsOptions> = {}) {
 const unauthenticated = true;
 
 describe('the caps on connections', () => {
-  test('there is a place below the cap of all connections, and none at it', () => {
-    const { limits, take, problem } = makeLimits({ connectionsMax: 2 });
-    const seat = take('a');
-    expect(problem('b')).toBeUndefined();
-    take('b');
-    expect(limits.take({ addressKey: 'c' })).toMatchObject({
-      code: 'too_many_connections',
-      retryAfterMs: 5000,
-    });
-    expect(problem('c')).toBe('too_many_connections');
-    seat.leave();
-    expect(problem('c')).toBeUndefined();
-  });
-
   test.each(caps)('$limit admits as many connections as it says, and refuses the next one', (cap) => {
     const { limits } = makeLimits({ [cap.limit]: 2 });
     const holders: Holder[] = [
@@ -57,30 +43,6 @@ describe('the caps on connections', () => {
       false,
       cap.code,
     ]);
-  });
-
-  test('the cap of one address leaves other addresses alone', () => {
-    const { take, problem } = makeLimits({ connectionsMaxPerIp: 2 });
-    const seat = take('a');
-    expect(problem('a')).toBeUndefined();
-    take('a');
-    expect([problem('a'), problem('b')]).toEqual(['too_many_connections_from_ip', undefined]);
-    seat.leave();
-    expect(problem('a')).toBeUndefined();
-  });
-
-  test('the cap of one user leaves other users alone', () => {
-    const { take, problem } = makeLimits({ connectionsMaxPerUser: 2 });
-    const seat = take('a', { user: 'u' });
-    expect(problem('b', { user: 'u' })).toBeUndefined();
-    take('b', { user: 'u' });
-    expect([problem('c', { user: 'u' }), problem('c', { user: 'v' }), problem('c')]).toEqual([
-      'too_many_connections_of_user',
-      undefined,
-      undefined,
-    ]);
-    seat.leave();
-    expect(problem('c', { user: 'u' })).toBeUndefined();
   });
 
   test('a place that is refused by one cap is taken under none', () => {
