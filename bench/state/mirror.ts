@@ -34,7 +34,7 @@ export interface Frame extends Partial<Publication> {
 }
 
 /** One topic of a subscription. */
-interface Known {
+interface MirroredTopic {
   position: Position;
   values: Map<string, number>;
   /** Of a snapshot that has begun. */
@@ -52,7 +52,7 @@ export class Mirror {
   readonly problems: string[] = [];
   cursor: string | undefined;
   readonly #comparesOffsets: boolean;
-  readonly #topics = new Map<string, Known>();
+  readonly #topics = new Map<string, MirroredTopic>();
 
   /** A client of streams need not compare offsets: nothing comes twice there. */
   constructor(wish: Wish, comparesOffsets: boolean) {

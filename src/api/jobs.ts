@@ -33,7 +33,7 @@ type Update = z.output<typeof jobBody>;
 type Job = z.output<typeof reported>;
 
 /** The state of a job, and the position of the publication that has it. */
-interface Known {
+interface StoredJob {
   readonly position: Position;
   /** Absent: nothing was reported yet, or not lately. */
   readonly job: Job | undefined;
@@ -54,13 +54,13 @@ export async function updateJob(call: Call<Params>, ports: ApiPorts): Promise<Ap
     throw invalidRequest([{ path: 'job_id', message: 'is another job than that of the path' }]);
   const messageId = update.messageId ?? randomUUID();
   for (let tries = 0; tries < triesMax; tries++) {
-    const known = await readJob(topic, ports);
-    const next = nextJob(id, update, known.job);
-    if (known.job !== undefined && isSame(next, known.job))
-      return jobResponse(known.job, topic, known.position);
+    const stored = await readJob(topic, ports);
+    const next = nextJob(id, update, stored.job);
+    if (stored.job !== undefined && isSame(next, stored.job))
+      return jobResponse(stored.job, topic, stored.position);
     const fields = publicationOf(topic, next, messageId);
     // The engine compares the position where it gives the offset: no report overtakes another, on any node.
-    const [outcome] = await publishFor(call, ports, [fields], known.position);
+    const [outcome] = await publishFor(call, ports, [fields], stored.position);
     if (outcome?.ok) return jobResponse(next, topic, outcome);
     if (outcome?.error.code !== 'position_conflict') throw outcome?.error;
   }
@@ -71,12 +71,12 @@ export async function updateJob(call: Call<Params>, ports: ApiPorts): Promise<Ap
 export async function showJob(call: Call<Params>, ports: ApiPorts): Promise<ApiResponse> {
   const topic = jobTopic(call, ports, 'subscribe');
   const filter = await readingFor(call, ports, topic);
-  const known = await readJob(topic, ports);
+  const stored = await readJob(topic, ports);
   // Reports of jobs have no tags: a filter that wants some lets none through.
   const isHidden = filter !== undefined && !compileFilter(filter).matches(undefined);
-  if (known.job === undefined || isHidden)
+  if (stored.job === undefined || isHidden)
     throw new SluiceError('not_found', 'no progress of this job was reported');
-  return jobResponse(known.job, topic, known.position);
+  return jobResponse(stored.job, topic, stored.position);
 }
 
 function jobTopic({ params: { id }, identity }: Call<Params>, ports: ApiPorts, action: TopicAction): string {
@@ -85,7 +85,7 @@ function jobTopic({ params: { id }, identity }: Call<Params>, ports: ApiPorts, a
   return topic;
 }
 
-async function readJob(topic: string, { topics }: ApiPorts): Promise<Known> {
+async function readJob(topic: string, { topics }: ApiPorts): Promise<StoredJob> {
   const { epoch, offset, publications } = await topics.latest(topic, { after: '', limit: 1 });
   const newest = publications[0];
   return { position: { epoch, offset }, job: newest && jobOf(topic, newest) };

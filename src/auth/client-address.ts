@@ -16,7 +16,7 @@ export function isLoopbackAddress(text: string): boolean {
   return parseAddress(text)?.range() === 'loopback';
 }
 
-/** As which a server without IPv4 sees all clients that have nothing else (RFC 6052). */
+/** The prefix under which a server that has only IPv6 sees clients that have only IPv4 (RFC 6052). */
 const translated = ipaddr.parseCIDR('64:ff9b::/96');
 
 /**

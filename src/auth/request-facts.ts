@@ -1,4 +1,4 @@
-/** What decisions about a request are made from. */
+/** The parts of a request by which it is let in or refused. */
 export interface RequestFacts {
   /** For the log. Absent: it has none. */
   readonly requestId?: string;

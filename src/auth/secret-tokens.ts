@@ -62,7 +62,7 @@ const signed = Buffer.alloc(signatureLength);
 function areEqual(text: string, signature: string): boolean {
   if (text.length !== signatureLength) return false;
   signed.write(signature, 'latin1');
-  // Of a text that is not ASCII not everything may fit.
+  // A text that is not ASCII has more bytes than characters, and not all of them fit.
   return presented.write(text, 'utf8') === signatureLength && timingSafeEqual(presented, signed);
 }
 

@@ -1,6 +1,6 @@
 import type { View } from '../fanout/view.ts';
 import type { Broker } from '../topics/broker.ts';
-import { cursorNow, type Had } from '../topics/cursor.ts';
+import { cursorNow, type Progress } from '../topics/cursor.ts';
 import type { Topic } from '../topics/topic.ts';
 import { matching } from '../topics/topic-name.ts';
 import { feedOf } from './feed-of.ts';
@@ -39,21 +39,25 @@ export interface ContinuationOptions extends StartOptions {
 }
 
 /** How far a subscriber is in the topics of a pattern. */
-export interface PatternHad {
+export interface PatternProgress {
   /** In all topics but the exceptions. */
-  readonly base: Had;
-  hadOf(topic: string): Had;
+  readonly base: Progress;
+  hadOf(topic: string): Progress;
   /** The number of digests that this takes; absent: none. */
   costOf?(topic: string): number;
   /** The earliest position of any topic. */
-  readonly lowest: Had;
+  readonly lowest: Progress;
   readonly hasExceptions: boolean;
 }
 
 export const noTopic = { mode: 'stream', epoch: '', offset: 0 } as const;
 
 /** For a new subscriber, which lacks all values, that was sent the publications of streams up to here. */
-export function continuePattern(view: View, had: PatternHad, options: ContinuationOptions): PatternStarted {
+export function continuePattern(
+  view: View,
+  had: PatternProgress,
+  options: ContinuationOptions,
+): PatternStarted {
   const { cursor, ...started } = startAfter(view, withoutValues(had), options, {
     own: [],
     goneSeq: had.lowest.seq,
@@ -68,7 +72,7 @@ interface Beside {
   readonly own: readonly { readonly topic: Topic; readonly start: Start }[];
   /** Topics that are gone are looked at if they were published to after this commit. */
   readonly goneSeq: number;
-  readonly lacksGone: (gone: GoneTopic, had: Had) => boolean;
+  readonly lacksGone: (gone: GoneTopic, had: Progress) => boolean;
   /** The commits that the subscriber has had are of this numbering. */
   readonly isKnown: boolean;
 }
@@ -81,7 +85,7 @@ interface StartedAfter extends Omit<PatternStarted, 'result'> {
 /** What a subscriber of a pattern lacks that has had this. */
 export function startAfter(
   view: View,
-  had: PatternHad,
+  had: PatternProgress,
   { broker, checkRoom }: Pick<ContinuationOptions, 'broker' | 'checkRoom'>,
   { own, goneSeq, lacksGone, isKnown }: Beside,
 ): StartedAfter {
@@ -121,8 +125,8 @@ export function startAfter(
 }
 
 /** The same publications of streams, and no values of state topics. */
-export function withoutValues(had: PatternHad): PatternHad {
-  const lacking = ({ seq }: Had) => ({ seq, lacksValues: true });
+export function withoutValues(had: PatternProgress): PatternProgress {
+  const lacking = ({ seq }: Progress) => ({ seq, lacksValues: true });
   return {
     base: lacking(had.base),
     hadOf: (topic) => lacking(had.hadOf(topic)),
@@ -133,7 +137,7 @@ export function withoutValues(had: PatternHad): PatternHad {
 }
 
 /** Topics in which a subscriber may lack something that has had this. `isKnown`: in the numbering of now. */
-function* changedSince(view: View, broker: Broker, had: Had, isKnown: boolean): Generator<Topic> {
+function* changedSince(view: View, broker: Broker, had: Progress, isKnown: boolean): Generator<Topic> {
   const { target } = view.options;
   if (!isKnown) yield* broker.topicsOf(target);
   else if (!had.lacksValues) yield* matching(target, broker.commits.publishedAfter(had.seq));
@@ -144,7 +148,7 @@ function* changedSince(view: View, broker: Broker, had: Had, isKnown: boolean): 
   }
 }
 
-function costOf(had: PatternHad, topics: readonly { readonly name: string }[]): number {
+function costOf(had: PatternProgress, topics: readonly { readonly name: string }[]): number {
   return topics.reduce((sum, { name }) => sum + (had.costOf?.(name) ?? 0), 0);
 }
 
@@ -156,18 +160,18 @@ function countOf(items: Iterable<unknown>): number {
 
 /** Of the topics of a cursor with exceptions, those that are elsewhere than the others. */
 class Elsewhere {
-  readonly #base: Had;
-  readonly #later: { readonly place: number; readonly name: string; readonly had: Had }[] = [];
+  readonly #base: Progress;
+  readonly #later: { readonly place: number; readonly name: string; readonly had: Progress }[] = [];
   readonly #complete: string[] = [];
   #lacking = 0;
 
-  constructor(base: Had) {
+  constructor(base: Progress) {
     this.#base = base;
   }
 
   /** Whether a client that has had this of the topic lacks something of it. */
-  lacks({ name, seq, state }: Topic, had: Had): boolean {
-    const lacksAt = (at: Had) => seq > at.seq || (at.lacksValues && state !== undefined);
+  lacks({ name, seq, state }: Topic, had: Progress): boolean {
+    const lacksAt = (at: Progress) => seq > at.seq || (at.lacksValues && state !== undefined);
     if (!lacksAt(had)) {
       if (lacksAt(this.#base)) this.#complete.push(name);
       return false;
@@ -179,7 +183,7 @@ class Elsewhere {
     return true;
   }
 
-  exceptions(lowest: Had): LaterTopics['exceptions'] {
+  exceptions(lowest: Progress): LaterTopics['exceptions'] {
     return { later: this.#later, complete: this.#complete, lowest };
   }
 }

@@ -1,6 +1,6 @@
 import type { View } from '../fanout/view.ts';
 import type { Broker } from '../topics/broker.ts';
-import { exceptionsMax, type Had, lowestOf } from '../topics/cursor.ts';
+import { exceptionsMax, lowestOf, type Progress } from '../topics/cursor.ts';
 import type { Numbering } from '../topics/engine.ts';
 import type { State } from '../topics/state.ts';
 import type { Topic } from '../topics/topic.ts';
@@ -34,15 +34,15 @@ export interface LaterTopics {
   readonly topics: Iterable<Topic>;
   readonly backlogOf: BacklogOf;
   /** In all topics but the exceptions. */
-  readonly had: Had;
+  readonly had: Progress;
   /** The subscriber is further in some topics than `had` says. */
   readonly isRounded?: boolean;
   readonly exceptions?:
     | {
         /** Topics of `topics`, in their order; `place`: which of them it is. */
-        readonly later: readonly { readonly place: number; readonly name: string; readonly had: Had }[];
+        readonly later: readonly { readonly place: number; readonly name: string; readonly had: Progress }[];
         /** The earliest position of any topic. */
-        readonly lowest: Had;
+        readonly lowest: Progress;
         /** Topics that lack nothing, though they would by `had`. */
         readonly complete: readonly string[];
       }
@@ -66,7 +66,7 @@ export class PatternBacklog {
   /** Topics taken so far: the places of `exceptions` count them. */
   #taken = 0;
   #backlogOf: BacklogOf;
-  #had: Had;
+  #had: Progress;
   #exceptions: LaterTopics['exceptions'];
   #isRounded: boolean;
   #current: BacklogItem | undefined;
@@ -103,7 +103,7 @@ export class PatternBacklog {
   }
 
   #lagNaming(most: number): Lag {
-    const topics = new Map<string, Had>();
+    const topics = new Map<string, Progress>();
     // A topic that is sent again is further in its new backlog.
     for (const item of [...this.#sent.values(), ...this.#notBegun(), ...this.#items, this.#current])
       if (item instanceof TopicBacklog) this.#addLag(topics, item);
@@ -126,7 +126,7 @@ export class PatternBacklog {
     for (let i = this.#begun; i < count; i++) yield (this.#started as StartedTopics).backlogAt(i);
   }
 
-  #addLag(topics: Map<string, Had>, { feed, lag }: TopicBacklog): void {
+  #addLag(topics: Map<string, Progress>, { feed, lag }: TopicBacklog): void {
     const { seq, lacksValues } = this.#had;
     const { name, seq: newest } = feed.topic;
     const now = { seq: this.#broker.commits.seq, lacksValues: false };

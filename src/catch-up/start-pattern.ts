@@ -1,13 +1,13 @@
 import type { View } from '../fanout/view.ts';
 import type { Position, Subscription, TopicPosition, TopicResult } from '../protocol/frames.ts';
 import type { Broker } from '../topics/broker.ts';
-import { cursorNow, type Had, Resumption } from '../topics/cursor.ts';
+import { cursorNow, type Progress, Resumption } from '../topics/cursor.ts';
 import type { Topic } from '../topics/topic.ts';
 import { patternMatches } from '../topics/topic-name.ts';
 import {
   type ContinuationOptions,
   noTopic,
-  type PatternHad,
+  type PatternProgress,
   type PatternStarted,
   startAfter,
   withoutValues,
@@ -61,7 +61,7 @@ function startAtCursor(
       ? [{ topic, start: startSince(topic, position, broker.commits) }]
       : [];
   });
-  const lacksGone = ({ name, numbering }: GoneTopic, { seq, lacksValues }: Had) =>
+  const lacksGone = ({ name, numbering }: GoneTopic, { seq, lacksValues }: Progress) =>
     numbering.seq > seq || (lacksValues && modeOf(name) === 'state');
   const goneSeq = lowest.lacksValues ? 0 : lowest.seq;
   const { cursor: now, ...started } = startAfter(view, had, options, {
@@ -79,8 +79,8 @@ function startAtCursor(
 }
 
 /** What a client has had whose cursor is of another numbering of commits. */
-const nothingHad: Had = { seq: 0, lacksValues: false };
-const hadOfNone: PatternHad = {
+const nothingHad: Progress = { seq: 0, lacksValues: false };
+const hadOfNone: PatternProgress = {
   base: nothingHad,
   hadOf: () => nothingHad,
   lowest: nothingHad,

@@ -3,7 +3,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Granted, Mode, OffsetRange, Position, Subscription } from '../protocol/frames.ts';
 import type { Broker } from '../topics/broker.ts';
 import type { Commits } from '../topics/commits.ts';
-import { type Cursor, cursorNow, type Had, parseCursor, Resumption } from '../topics/cursor.ts';
+import { type Cursor, cursorNow, type Progress, parseCursor, Resumption } from '../topics/cursor.ts';
 import type { Topic } from '../topics/topic.ts';
 import { hadUpto, reachOf } from './reach.ts';
 import { TopicBacklog } from './topic-backlog.ts';
@@ -136,11 +136,11 @@ function startAtCursor(feed: Feed, cursor: Cursor | undefined): Start {
   };
 }
 
-function hadAt(cursor: Cursor, { topic, view }: Feed): Had {
+function hadAt(cursor: Cursor, { topic, view }: Feed): Progress {
   return new Resumption(cursor, topic.name, view.deliveryKey).base;
 }
 
-const nothingHad: Had = { seq: 0, lacksValues: true };
+const nothingHad: Progress = { seq: 0, lacksValues: true };
 
 function snapshotOf({ epoch, ring }: Topic): Start {
   return {

@@ -1,6 +1,6 @@
 import type { Feed } from '../fanout/view.ts';
 import type { Position } from '../protocol/frames.ts';
-import type { Had } from '../topics/cursor.ts';
+import type { Progress } from '../topics/cursor.ts';
 import { PendingSnapshot } from './pending-snapshot.ts';
 import { reachOf } from './reach.ts';
 
@@ -65,7 +65,7 @@ export class TopicBacklog {
   }
 
   /** How far the subscriber is; undefined: in everything that the ring holds. */
-  get lag(): Had | undefined {
+  get lag(): Progress | undefined {
     const { feed } = this;
     const { ring, state, seq } = feed.topic;
     if (this.#snapshot !== undefined || this.#position === neverSent) return { seq, lacksValues: true };

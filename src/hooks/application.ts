@@ -68,7 +68,7 @@ export function hookedApplication(options: HookedOptions): Application {
       if (payload.bytes.length > payloadMaxBytes) return new SluiceError('payload_too_large');
       const refused = hook.gate.refusal(asker.payer);
       if (refused !== undefined) return refused instanceof SluiceError ? refused : unavailable();
-      // Only now does it have to last: a client may call far more often than it may be answered.
+      // Copied only now that the call is let in: a client may send far more calls than that.
       const question = callQuestion(clientOf(asker), method, lastingPayload(payload));
       return called(hook, asker, question, payloadMaxBytes);
     },

@@ -18,7 +18,7 @@ type EventDetails =
   | { readonly type: 'unsubscribed'; readonly topic: string; readonly reason: UnsubscribeReason }
   | { readonly type: 'disconnected'; readonly reason: DisconnectReason };
 
-/** A session, as those who hear of it know it. */
+/** The parts of a session that its events carry. */
 export interface EventSession {
   readonly session: string;
   readonly user: string | undefined;

@@ -159,7 +159,7 @@ export class Broker implements EngineFeed {
     return this.#engine.acknowledged;
   }
 
-  /** What the message ids that are remembered cost. */
+  /** The bytes of the message ids that are remembered. */
   get messageIdBytes(): number {
     return this.#engine.messageIdBytes;
   }
@@ -208,7 +208,7 @@ export class Broker implements EngineFeed {
     return this.#publishPath.publish(publishes, payer, expected);
   }
 
-  /** Publishes and waits until the feed has it, at most once a second: what is wrong with that, or undefined. */
+  /** Publishes, at most once a second, and waits until the feed has it. Returns what is wrong, if anything is. */
   async probe(): Promise<string | undefined> {
     return this.#degraded === undefined ? this.#engineProbe.problem() : this.#degraded.message;
   }
@@ -223,7 +223,7 @@ export class Broker implements EngineFeed {
     for (const topic of this.#topics.values()) if (topic.epoch !== '') yield topic;
   }
 
-  /** Those that the pattern matches. One that is born until all are taken is among them. */
+  /** Topics that the pattern matches, those included that are created while the caller iterates. */
   topicsOf(pattern: string): Generator<Topic, void, undefined> {
     return matching(pattern, this.#topics.values());
   }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { isPattern, isReserved } from './topic-name.ts';
 
 /** How far a client is in a set of topics. */
-export interface Had {
+export interface Progress {
   /** The client has had, or was told that it lacks, everything up to this commit. */
   readonly seq: number;
   /** It had not been sent the values of state topics yet, and needs all of them. */
@@ -10,11 +10,11 @@ export interface Had {
 }
 
 /** How far a client is in everything that an engine commits: one position for any number of topics. */
-export interface Cursor extends Had {
+export interface Cursor extends Progress {
   /** The identity of the engine's numbering of commits. */
   readonly epoch: string;
   /** Streams only: positions other than `seq`, by `exceptionKey`. */
-  readonly exceptions?: ReadonlyMap<string, Had>;
+  readonly exceptions?: ReadonlyMap<string, Progress>;
   /** Streams only: its session, and `subscriptionsKey` of what it was subscribed to. */
   readonly stream?: { readonly session: string; readonly subscriptions: string } | undefined;
 }
@@ -39,11 +39,11 @@ export function formatCursor({ epoch, seq, lacksValues, exceptions, stream }: Cu
 }
 
 /** The parts of a cursor, for callers that build many of them from shared parts. */
-export function hadText({ seq, lacksValues }: Had): string {
+export function hadText({ seq, lacksValues }: Progress): string {
   return lacksValues ? `${seq.toString(36)}!` : seq.toString(36);
 }
 
-export function exceptionText(key: string, had: Had): string {
+export function exceptionText(key: string, had: Progress): string {
   return `~${key}.${hadText(had)}`;
 }
 
@@ -91,8 +91,8 @@ export function parseCursor(text: string): Cursor | undefined {
   };
 }
 
-function parseExceptions(text: string): Map<string, Had> | undefined {
-  const exceptions = new Map<string, Had>();
+function parseExceptions(text: string): Map<string, Progress> | undefined {
+  const exceptions = new Map<string, Progress>();
   for (const [, key, digits, mark] of text.matchAll(exceptionForm)) {
     const had = parseHad(digits, mark);
     if (had === undefined) return undefined;
@@ -104,7 +104,7 @@ function parseExceptions(text: string): Map<string, Had> | undefined {
 }
 
 /** The earliest of these positions. */
-export function lowestOf(all: Iterable<Had>): Had {
+export function lowestOf(all: Iterable<Progress>): Progress {
   let seq = Number.MAX_SAFE_INTEGER;
   let lacksValues = false;
   for (const had of all) {
@@ -114,7 +114,7 @@ export function lowestOf(all: Iterable<Had>): Had {
   return { seq, lacksValues };
 }
 
-function parseHad(digits = '', mark = ''): Had | undefined {
+function parseHad(digits = '', mark = ''): Progress | undefined {
   const seq = Number.parseInt(digits, 36);
   if (!Number.isSafeInteger(seq) || seq.toString(36) !== digits) return undefined;
   return { seq, lacksValues: mark === '!' };
@@ -132,7 +132,7 @@ export class Resumption {
   readonly #cursor: Cursor;
   readonly #digests = new Map<string, string>();
   /** Where the client is in topics without an exception. */
-  readonly base: Had;
+  readonly base: Progress;
 
   /** `key` names the subscription, if its client had several to the target. */
   constructor(cursor: Cursor, target: string, key: string) {
@@ -146,7 +146,7 @@ export class Resumption {
   }
 
   /** Where the client is in one topic of the pattern. */
-  hadOf(topic: string): Had {
+  hadOf(topic: string): Progress {
     const { exceptions } = this.#cursor;
     if (exceptions === undefined) return this.base;
     if (this.#key !== undefined) return exceptions.get(exceptionKey(this.#key, topic)) ?? this.base;
@@ -160,7 +160,7 @@ export class Resumption {
   }
 
   /** No topic's position is earlier than this. The keys do not tell which topics the exceptions are about. */
-  get lowest(): Had {
+  get lowest(): Progress {
     return lowestOf([this.base, ...(this.#cursor.exceptions?.values() ?? [])]);
   }
 
@@ -169,7 +169,7 @@ export class Resumption {
   }
 
   /** Where the client is in the topic by this target, if it is an exception. */
-  #exceptionOf(target: string, topic: string): Had | undefined {
+  #exceptionOf(target: string, topic: string): Progress | undefined {
     const { exceptions } = this.#cursor;
     const within = exceptions?.get(exceptionKey(target, topic));
     if (within !== undefined) return within;

@@ -6,7 +6,7 @@ import { PollWire } from './try/poll-wire.ts';
 import { RoundTrip } from './try/round-trip.ts';
 import { SdkWire } from './try/sdk-wire.ts';
 import { SseWire } from './try/sse-wire.ts';
-import type { Asked, OpenWire, Sent, Wire } from './try/wire.ts';
+import type { NewPublication, OpenWire, TrySettings, Wire } from './try/wire.ts';
 
 interface Transport {
   readonly label: string;
@@ -19,25 +19,25 @@ interface Transport {
 const transports: Readonly<Record<string, Transport>> = {
   sdk: {
     label: 'WebSocket, protobuf (the SDK)',
-    open: (asked, listener) => new SdkWire(asked, listener),
+    open: (settings, listener) => new SdkWire(settings, listener),
     showsFrames: false,
     hint: '',
   },
   json: {
     label: 'WebSocket, JSON',
-    open: (asked, listener) => new JsonWire(asked, listener),
+    open: (settings, listener) => new JsonWire(settings, listener),
     showsFrames: true,
     hint: '',
   },
   sse: {
     label: 'Server-Sent Events',
-    open: (asked, listener) => new SseWire(asked, listener),
+    open: (settings, listener) => new SseWire(settings, listener),
     showsFrames: true,
     hint: 'EventSource sends the credential in the URL, which ends up in logs: use a token that ends soon.',
   },
   poll: {
     label: 'Long polling',
-    open: (asked, listener) => new PollWire(asked, listener),
+    open: (settings, listener) => new PollWire(settings, listener),
     showsFrames: true,
     hint: '',
   },
@@ -88,7 +88,7 @@ function show(state: string, word: string): void {
 function connect(): void {
   wire?.close();
   const { open, showsFrames, label } = transports[select.value] as Transport;
-  const asked: Asked = {
+  const settings: TrySettings = {
     topic: textOf(subscribeForm, 'topic') ?? '',
     filter: jsonOf(subscribeForm, 'filter'),
     intervalMs: numberOf(subscribeForm, 'intervalMs'),
@@ -101,7 +101,7 @@ function connect(): void {
   let isLost = false;
   // Events of a wire that was closed must not be shown as those of the next one.
   let isCurrent = true;
-  const opened = open(asked, {
+  const opened = open(settings, {
     connecting: () => isCurrent && show('connecting', 'Connecting …'),
     connected: () => {
       if (!isCurrent) return;
@@ -150,7 +150,7 @@ function hint(): void {
 }
 
 async function publish(): Promise<void> {
-  const sent: Sent = {
+  const sent: NewPublication = {
     topic: textOf(publishForm, 'topic') ?? '',
     type: textOf(publishForm, 'type') ?? '',
     data: jsonOf(publishForm, 'data') ?? null,

@@ -101,7 +101,7 @@ export interface WorkerCalls extends EngineNews {
   /** Reads its configuration anew. */
   reload(nothing: undefined): void;
   metrics(nothing: undefined): MetricValues;
-  /** Answered at once, as long as the worker answers at all. */
+  /** A worker that still works replies at once. */
   ping(nothing: undefined): void;
   nodeTold(said: readonly [name: string, body: unknown, from: string]): void;
   nodeAsked(said: readonly [name: string, body: unknown, from: string]): unknown;

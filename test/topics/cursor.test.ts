@@ -6,7 +6,7 @@ import {
   exceptionKey,
   exceptionsMax,
   formatCursor,
-  type Had,
+  type Progress,
   parseCursor,
   Resumption,
   subscriptionsKey,
@@ -108,7 +108,7 @@ describe('a cursor of a stream', () => {
     return [own ?? base ?? 100];
   };
   const cursorOf = (subscriptions: readonly Lagging[]): Cursor => {
-    const exceptions = new Map<string, Had>();
+    const exceptions = new Map<string, Progress>();
     for (const { target, base, topics } of subscriptions) {
       if (base !== undefined) exceptions.set(exceptionKey(target), { seq: base, lacksValues: false });
       for (const [topic, seq] of Object.entries(topics))

@@ -19,7 +19,7 @@ import {
 import type { Store } from './store.ts';
 
 /** One topic, while its records are read. */
-interface Seen {
+interface CheckedTopic {
   readonly name: string;
   readonly head: HeadRecord;
   /** The last publication that was read. */
@@ -28,7 +28,7 @@ interface Seen {
 
 /** Returns the fault of the first damaged or missing record, with its topic; undefined: the store is undamaged. */
 export function recordFault(store: Store): string | undefined {
-  const topics = new Map<number, Seen>();
+  const topics = new Map<number, CheckedTopic>();
   const topicOf = (key: Uint8Array) => {
     const number = topicNumberOf(key);
     const topic = topics.get(number);
@@ -94,7 +94,7 @@ function firstFault(
   return undefined;
 }
 
-function missingOf(topics: Iterable<Seen>): string | undefined {
+function missingOf(topics: Iterable<CheckedTopic>): string | undefined {
   for (const { name, head, newest } of topics)
     if (newest !== head.offset) return `publication of topic ${name}: offset ${newest + 1} is missing`;
   return undefined;

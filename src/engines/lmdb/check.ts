@@ -32,13 +32,13 @@ export async function checkData(
   throw damagedData(file, how.slice(0, 500));
 }
 
-interface Ended {
+interface CheckExit {
   readonly code: number | null;
   readonly by: NodeJS.Signals | null;
   readonly said: string;
 }
 
-function run(args: readonly string[], signal: AbortSignal | undefined): Promise<Ended> {
+function run(args: readonly string[], signal: AbortSignal | undefined): Promise<CheckExit> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'ignore', 'pipe'],

@@ -1,8 +1,8 @@
 import type { Acknowledgement, Batch, Forget } from './upstream.ts';
 
-type Told = Pick<Batch, 'forgets' | 'acknowledged' | 'unacknowledged'>;
+type UnsentNews = Pick<Batch, 'forgets' | 'acknowledged' | 'unacknowledged'>;
 
-const nothing: Told = { forgets: [], acknowledged: [], unacknowledged: [] };
+const nothing: UnsentNews = { forgets: [], acknowledged: [], unacknowledged: [] };
 
 /** What a node tells its upstream without waiting for a reply: the newest value of each, until a batch takes it. */
 export class Unsent {
@@ -10,7 +10,7 @@ export class Unsent {
   #acknowledged = new Map<string, Acknowledgement>();
   #unacknowledged = new Map<string, Omit<Acknowledgement, 'position'>>();
   /** Sending failed; waits for `again`. */
-  #failed: Told[] = [];
+  #failed: UnsentNews[] = [];
 
   get has(): boolean {
     return this.#forgets.length + this.#acknowledged.size + this.#unacknowledged.size > 0;
@@ -32,7 +32,7 @@ export class Unsent {
     this.#unacknowledged.set(key, { topic, user });
   }
 
-  take(): Told {
+  take(): UnsentNews {
     // For each batch. Clearing an empty map would give it a new table.
     if (!this.has) return nothing;
     const told = {
@@ -46,7 +46,7 @@ export class Unsent {
     return told;
   }
 
-  putBack(told: Told): void {
+  putBack(told: UnsentNews): void {
     this.#failed.push(told);
   }
 

@@ -9,7 +9,7 @@ import { isSameDelivery, type ViewOptions } from '../../fanout/view-options.ts';
 import type { Subscription } from '../../protocol/frames.ts';
 import { reaches } from '../../topics/topic-name.ts';
 import type { Session } from '../session.ts';
-import type { Former } from './former.ts';
+import type { FormerSubscriptions } from './former-subscriptions.ts';
 import type { SessionView } from './session-view.ts';
 
 /** The subscription of the session that gets the same publications as one with these options. */
@@ -43,7 +43,7 @@ export function holdReplaced(
 }
 
 /** What a subscriber lacks of its view, and what it is told. */
-export interface Started {
+export interface StartedView {
   readonly backlog: Backlog;
   readonly result: StartResult;
   /** Of lists that the backlog keeps; absent: it keeps none. */
@@ -57,10 +57,10 @@ export interface Started {
 export function continuedAfter(
   view: View,
   { since, last, cursor, positions }: Subscription,
-  former: Former,
+  former: FormerSubscriptions,
   options: StartOptions,
   checkRoom: (bytes: number) => void,
-): Started | undefined {
+): StartedView | undefined {
   if ((since ?? last ?? cursor ?? positions) !== undefined) return undefined;
   if (!view.isPattern) return continuedTopic(view.feed, former);
   const had = former.hadIn(view.options.target, options.broker.commits.seq);
@@ -68,7 +68,7 @@ export function continuedAfter(
 }
 
 /** A client without offsets may have had more than the members of the view were sent. */
-function continuedTopic(feed: Feed, former: Former): Started | undefined {
+function continuedTopic(feed: Feed, former: FormerSubscriptions): StartedView | undefined {
   const replaced = former.positionIn(feed);
   const { options, position, startOffset } = feed.topic;
   const { mode } = options;

@@ -6,7 +6,7 @@ import type { View } from '../../fanout/view.ts';
 import type { Subscription } from '../../protocol/frames.ts';
 import type { Payer } from '../../topics/payer.ts';
 import { Charge, type HeldBytes } from '../limits/charges.ts';
-import type { Started } from './replacing.ts';
+import type { StartedView } from './replacing.ts';
 import type { SessionView } from './session-view.ts';
 
 export interface StartsOptions extends StartOptions {
@@ -26,10 +26,10 @@ interface StartFor {
   readonly payer: Payer;
   /** The subscriptions that this one replaces. */
   readonly replaced: readonly SessionView[];
-  readonly continued: (checkRoom: (bytes: number) => void) => Started | undefined;
+  readonly continued: (checkRoom: (bytes: number) => void) => StartedView | undefined;
 }
 
-export interface ChargedStart extends Started {
+export interface ChargedStart extends StartedView {
   readonly charge?: Charge;
 }
 
@@ -47,7 +47,12 @@ export class Starts {
   }
 
   /** What a subscriber lacks of the view, and what it is told. */
-  of(view: View, subscription: Subscription, room: ReplyRoom, checkRoom?: (bytes: number) => void): Started {
+  of(
+    view: View,
+    subscription: Subscription,
+    room: ReplyRoom,
+    checkRoom?: (bytes: number) => void,
+  ): StartedView {
     if (!view.isPattern) return startTopic(view.feed, subscription, this.#options);
     const started = startPattern(view, subscription, {
       ...this.#options,

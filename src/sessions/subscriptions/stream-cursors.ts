@@ -8,9 +8,9 @@ import {
   exceptionKey,
   exceptionsMax,
   exceptionText,
-  type Had,
   hadText,
   lowestOf,
+  type Progress,
   streamText,
 } from '../../topics/cursor.ts';
 import type { Session } from '../session.ts';
@@ -29,7 +29,7 @@ interface Exceptions {
   readonly text: string;
   readonly count: number;
   /** No topic of the view has an earlier position. */
-  readonly lowest: Had | undefined;
+  readonly lowest: Progress | undefined;
   /** They say how far each topic is. */
   readonly isExact: boolean;
 }
@@ -52,7 +52,7 @@ export function cursorEnd({ session, subscriptions }: CursorHolder): string {
   return streamText({ session: session.id, subscriptions });
 }
 
-const noTopics: ReadonlyMap<string, Had> = new Map();
+const noTopics: ReadonlyMap<string, Progress> = new Map();
 const none: Exceptions = { text: '', count: 0, lowest: undefined, isExact: true };
 
 /**
@@ -153,7 +153,7 @@ export class StreamCursors {
     target: string,
     views: readonly SessionView[],
     all: readonly Exceptions[],
-    lowest: Had,
+    lowest: Progress,
   ): Pick<Exceptions, 'text' | 'count'> {
     let text = exceptionText(exceptionKey(target), lowest);
     let count = 1;
@@ -215,7 +215,7 @@ export class StreamCursors {
     const frame = this.#frame;
     const now = this.#commits.seq;
     const isNamed = base !== view.options.target;
-    const topics = new Map<string, Had>();
+    const topics = new Map<string, Progress>();
     for (const feed of view.unsent?.feeds ?? view.feeds) {
       const sent = frame?.feed === feed ? frame.upto : feed.examined;
       const had = ahead === undefined ? 0 : (hadUpto(feed, ahead.seq) ?? 0);
@@ -260,7 +260,7 @@ class Found {
   count = 0;
   isExact = true;
   /** By target, the earliest position. */
-  readonly collapsed: [target: string, lowest: Had][] = [];
+  readonly collapsed: [target: string, lowest: Progress][] = [];
 
   add(target: string, { text, count, lowest, isExact }: Exceptions): void {
     this.text += text;

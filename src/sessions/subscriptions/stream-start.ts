@@ -1,6 +1,12 @@
 import { subscriptionKey } from '../../protocol/equal-subscriptions.ts';
 import type { Subscription } from '../../protocol/frames.ts';
-import { type Cursor, formatCursor, type Had, parseCursor, subscriptionsKey } from '../../topics/cursor.ts';
+import {
+  type Cursor,
+  formatCursor,
+  type Progress,
+  parseCursor,
+  subscriptionsKey,
+} from '../../topics/cursor.ts';
 import { isPattern } from '../../topics/topic-name.ts';
 
 /** Where a stream continues that was another session before. */
@@ -36,7 +42,7 @@ export function streamStart(subscriptions: readonly Subscription[], cursor: Curs
 }
 
 function lackingValues({ epoch, seq, exceptions, stream }: Cursor): Cursor {
-  const lacking = [...(exceptions ?? [])].map(([key, had]): [string, Had] => [
+  const lacking = [...(exceptions ?? [])].map(([key, had]): [string, Progress] => [
     key,
     { ...had, lacksValues: true },
   ]);

@@ -19,7 +19,7 @@ import type { TurnBudget } from '../limits/turn-budget.ts';
 import type { Session } from '../session.ts';
 import type { Inbox } from '../users/inbox.ts';
 import type { Presence } from '../users/presence.ts';
-import { Former } from './former.ts';
+import { FormerSubscriptions } from './former-subscriptions.ts';
 import { nothingToKnow, Preparation, type Prepared } from './preparation.ts';
 import { continuedAfter, equalTo, holdReplaced, replacedBy } from './replacing.ts';
 import { SessionView } from './session-view.ts';
@@ -32,7 +32,7 @@ export class SubscribeCommand {
   readonly prepared: Prepared;
   /** The number of topics that its patterns may still list in its reply. */
   topics = topicsListedMax;
-  readonly former = new Former();
+  readonly former = new FormerSubscriptions();
 
   constructor(prepared: Prepared = nothingToKnow) {
     this.prepared = prepared;

@@ -1,12 +1,12 @@
 import type { Position } from '../../protocol/frames.ts';
 import { Resume } from './resume.ts';
 import {
-  type Asked,
   comeBackMs,
   type Frame,
-  type Sent,
+  type NewPublication,
   subscriptionOf,
   type ToldError,
+  type TrySettings,
   told,
   type Wire,
   type WireListener,
@@ -19,7 +19,7 @@ interface Waiting {
 
 /** A WebSocket with JSON, without a library. */
 export class JsonWire implements Wire {
-  readonly #asked: Asked;
+  readonly #settings: TrySettings;
   readonly #listener: WireListener;
   readonly #resume: Resume;
   readonly #waiting = new Map<number, Waiting>();
@@ -28,14 +28,14 @@ export class JsonWire implements Wire {
   #nextId = 1;
   #isClosed = false;
 
-  constructor(asked: Asked, listener: WireListener) {
-    this.#asked = asked;
+  constructor(settings: TrySettings, listener: WireListener) {
+    this.#settings = settings;
     this.#listener = listener;
-    this.#resume = new Resume(asked.topic);
+    this.#resume = new Resume(settings.topic);
     this.#open();
   }
 
-  publish({ topic, type, data, tags }: Sent): Promise<Position> {
+  publish({ topic, type, data, tags }: NewPublication): Promise<Position> {
     return new Promise((resolve, reject) => {
       if (this.#socket?.readyState !== WebSocket.OPEN) throw new Error('The connection is not open.');
       const id = this.#send({ type: 'publish', topic, event: type, data, tags });
@@ -61,11 +61,11 @@ export class JsonWire implements Wire {
     const socket = new WebSocket(url, 'sluice.v1.json');
     this.#socket = socket;
     socket.onopen = () => {
-      const { credential } = this.#asked;
+      const { credential } = this.#settings;
       if (credential !== undefined) this.#send({ type: 'connect', token: credential, client: 'try' });
       // Begins where the last connection ended. Only the first one takes the newest N.
       const resume = this.#resume.options;
-      const { last, ...rest } = subscriptionOf(this.#asked);
+      const { last, ...rest } = subscriptionOf(this.#settings);
       const isFirst = Object.keys(resume).length === 0;
       this.#send({ type: 'subscribe', ...rest, ...(isFirst ? { last } : resume) });
       this.#listener.connected();

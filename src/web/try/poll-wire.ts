@@ -1,14 +1,14 @@
 import type { Position } from '../../protocol/frames.ts';
 import { streamUrl } from './stream-query.ts';
 import {
-  type Asked,
   anotherServer,
   comeBackMs,
   type Frame,
   headersOf,
+  type NewPublication,
   publishByHttp,
-  type Sent,
   type ToldError,
+  type TrySettings,
   told,
   type Wire,
   type WireListener,
@@ -16,21 +16,21 @@ import {
 
 /** Long polling, by fetch. */
 export class PollWire implements Wire {
-  readonly #asked: Asked;
+  readonly #settings: TrySettings;
   readonly #listener: WireListener;
   readonly #closed = new AbortController();
   #request = new AbortController();
   #cursor: string | undefined;
 
-  constructor(asked: Asked, listener: WireListener) {
-    this.#asked = asked;
+  constructor(settings: TrySettings, listener: WireListener) {
+    this.#settings = settings;
     this.#listener = listener;
     listener.connecting();
     void this.#run();
   }
 
-  publish(sent: Sent): Promise<Position> {
-    return publishByHttp(sent, this.#asked.credential);
+  publish(sent: NewPublication): Promise<Position> {
+    return publishByHttp(sent, this.#settings.credential);
   }
 
   cut(): void {
@@ -62,9 +62,9 @@ export class PollWire implements Wire {
   /** False: it was refused for good. */
   async #poll(): Promise<boolean> {
     this.#request = new AbortController();
-    const url = streamUrl('poll', this.#asked, this.#cursor, undefined);
+    const url = streamUrl('poll', this.#settings, this.#cursor, undefined);
     const { signal } = this.#request;
-    const response = await fetch(url, { headers: headersOf(this.#asked.credential), signal });
+    const response = await fetch(url, { headers: headersOf(this.#settings.credential), signal });
     const cursor = response.headers.get('sluice-cursor');
     const body =
       response.status === 204

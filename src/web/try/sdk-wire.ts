@@ -1,13 +1,13 @@
 import { SluiceClient } from '../../client/index.ts';
 import type { Position } from '../../protocol/frames.ts';
-import type { Asked, Frame, Sent, Wire, WireListener } from './wire.ts';
+import type { Frame, NewPublication, TrySettings, Wire, WireListener } from './wire.ts';
 
 /** The SDK: a WebSocket with protobuf. It reports publications and events, where the other wires show frames. */
 export class SdkWire implements Wire {
   readonly #client: SluiceClient;
   #socket: WebSocket | undefined;
 
-  constructor({ topic, filter, intervalMs, last, credential }: Asked, listener: WireListener) {
+  constructor({ topic, filter, intervalMs, last, credential }: TrySettings, listener: WireListener) {
     const opened = (socket: WebSocket) => {
       this.#socket = socket;
     };
@@ -48,7 +48,7 @@ export class SdkWire implements Wire {
     this.#client.connect().catch((error: Error) => frame('error', { message: error.message }));
   }
 
-  publish({ topic, type, data, tags }: Sent): Promise<Position> {
+  publish({ topic, type, data, tags }: NewPublication): Promise<Position> {
     return this.#client.publish(topic, type, data, { tags });
   }
 

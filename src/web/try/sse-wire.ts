@@ -1,12 +1,12 @@
 import type { Position } from '../../protocol/frames.ts';
 import { streamUrl } from './stream-query.ts';
 import {
-  type Asked,
   comeBackMs,
   type Frame,
+  type NewPublication,
   publishByHttp,
-  type Sent,
   type ToldError,
+  type TrySettings,
   told,
   type Wire,
   type WireListener,
@@ -29,20 +29,20 @@ const names = [
 
 /** Server-Sent Events, by the browser's own EventSource. */
 export class SseWire implements Wire {
-  readonly #asked: Asked;
+  readonly #settings: TrySettings;
   readonly #listener: WireListener;
   #source: EventSource | undefined;
   #cursor: string | undefined;
   #timer = 0;
 
-  constructor(asked: Asked, listener: WireListener) {
-    this.#asked = asked;
+  constructor(settings: TrySettings, listener: WireListener) {
+    this.#settings = settings;
     this.#listener = listener;
     this.#open();
   }
 
-  publish(sent: Sent): Promise<Position> {
-    return publishByHttp(sent, this.#asked.credential);
+  publish(sent: NewPublication): Promise<Position> {
+    return publishByHttp(sent, this.#settings.credential);
   }
 
   cut(): void {
@@ -58,7 +58,7 @@ export class SseWire implements Wire {
 
   #open(): void {
     this.#listener.connecting();
-    const url = streamUrl('sse', this.#asked, this.#cursor, this.#asked.credential);
+    const url = streamUrl('sse', this.#settings, this.#cursor, this.#settings.credential);
     const source = new EventSource(url);
     this.#source = source;
     source.onopen = () => this.#listener.connected();

@@ -1,15 +1,15 @@
-import { type Asked, subscriptionOf } from './wire.ts';
+import { subscriptionOf, type TrySettings } from './wire.ts';
 
 /** The URL of a stream or poll. Without a cursor it begins with `last`. A credential has no other place than a URL. */
 export function streamUrl(
   path: string,
-  asked: Asked,
+  settings: TrySettings,
   cursor: string | undefined,
   token: string | undefined,
 ): URL {
   const url = new URL(path, location.href);
   url.hash = '';
-  const { topic, filter, intervalMs, last } = subscriptionOf(asked);
+  const { topic, filter, intervalMs, last } = subscriptionOf(settings);
   const members = {
     topic,
     filter: filter && JSON.stringify(filter),

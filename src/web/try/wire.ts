@@ -1,7 +1,7 @@
 import type { Filter, Position } from '../../protocol/frames.ts';
 
 /** What the visitor subscribes to. */
-export interface Asked {
+export interface TrySettings {
   readonly topic: string;
   readonly filter: Filter | undefined;
   readonly intervalMs: number | undefined;
@@ -24,7 +24,7 @@ export interface WireListener {
   frame(frame: Frame): void;
 }
 
-export interface Sent {
+export interface NewPublication {
   readonly topic: string;
   readonly type: string;
   readonly data: unknown;
@@ -33,19 +33,19 @@ export interface Sent {
 
 /** One connection with one subscription, by any transport. It reconnects and resumes. */
 export interface Wire {
-  publish(sent: Sent): Promise<Position>;
+  publish(sent: NewPublication): Promise<Position>;
   /** Ends the connection as a network failure would: it reconnects and resumes. */
   cut(): void;
   close(): void;
 }
 
-export type OpenWire = (asked: Asked, listener: WireListener) => Wire;
+export type OpenWire = (settings: TrySettings, listener: WireListener) => Wire;
 
 /** How long a cut lasts, so that it can be seen. */
 export const comeBackMs = 1500;
 
 /** The members of a subscription or query, without absent ones. */
-export function subscriptionOf({ topic, filter, intervalMs, last }: Asked) {
+export function subscriptionOf({ topic, filter, intervalMs, last }: TrySettings) {
   return { topic, filter, intervalMs, last };
 }
 
@@ -58,7 +58,7 @@ export function headersOf(credential: string | undefined): Record<string, string
 export const anotherServer = 'another server has responded';
 
 /** `POST /api/publish`. Throws an error with the gateway's message. */
-export async function publishByHttp(sent: Sent, credential: string | undefined): Promise<Position> {
+export async function publishByHttp(sent: NewPublication, credential: string | undefined): Promise<Position> {
   const response = await fetch('api/publish', {
     method: 'POST',
     headers: headersOf(credential),

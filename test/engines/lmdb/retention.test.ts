@@ -19,7 +19,7 @@ const enough = 2 ** 40;
 const cost = new StoredPublication(fields('t'), 1, 1, 0, 0).bytes;
 
 /** The store and its topics, without the engine's turns and timers. */
-class Kept {
+class TopicStore {
   readonly #store = new Store(newFolder(), false);
   nowMs = 1_000_000;
   topics: Topics;
@@ -84,9 +84,9 @@ class Kept {
   }
 }
 
-let kept: Kept;
+let kept: TopicStore;
 const using = (limits: Partial<Retention> = {}, numberingsMax?: number) => {
-  kept = ofTest(new Kept(limits, numberingsMax));
+  kept = ofTest(new TopicStore(limits, numberingsMax));
   return kept;
 };
 beforeEach(() => void using());

@@ -1,14 +1,14 @@
-import type { PatternHad } from '../../catch-up/continue-pattern.ts';
+import type { PatternProgress } from '../../catch-up/continue-pattern.ts';
 import type { Lag } from '../../catch-up/lag.ts';
 import { PatternBacklog } from '../../catch-up/pattern-backlog.ts';
 import { hadUpto } from '../../catch-up/reach.ts';
 import type { Feed } from '../../fanout/view.ts';
 import type { Position } from '../../protocol/frames.ts';
-import { type Had, lowestOf } from '../../topics/cursor.ts';
+import { lowestOf, type Progress } from '../../topics/cursor.ts';
 import { reaches } from '../../topics/topic-name.ts';
 import type { SessionView } from './session-view.ts';
 
-interface Ended {
+interface EndedSubscription {
   readonly target: string;
   /** Undefined: it had everything. */
   readonly lag: Lag | undefined;
@@ -17,8 +17,8 @@ interface Ended {
 }
 
 /** How far a session was in the subscriptions that those of one command replace. */
-export class Former {
-  readonly #ended: Ended[] = [];
+export class FormerSubscriptions {
+  readonly #ended: EndedSubscription[] = [];
 
   /** Call it before the subscription ends, while it is held. */
   ends({ target, backlog, sentUpto }: SessionView): void {
@@ -37,9 +37,9 @@ export class Former {
   }
 
   /** How far it was in the topics of this pattern; undefined: it lacks nothing of what it was subscribed to. */
-  hadIn(pattern: string, newestSeq: number): PatternHad | undefined {
-    const topics = new Map<string, Had>();
-    let base: Had = { seq: newestSeq, lacksValues: false };
+  hadIn(pattern: string, newestSeq: number): PatternProgress | undefined {
+    const topics = new Map<string, Progress>();
+    let base: Progress = { seq: newestSeq, lacksValues: false };
     for (const { target, lag } of this.#ended) {
       if (lag === undefined || !reaches(pattern, target)) continue;
       if (target === pattern) base = lag;
