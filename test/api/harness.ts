@@ -20,7 +20,7 @@ import type { TopicOptions } from '../../src/topics/topic.ts';
 import { RecordedMetrics } from '../support/metrics.ts';
 import { testTokens } from '../support/tokens.ts';
 
-export const bodyMaxBytes = 4096;
+const bodyMaxBytes = 4096;
 export const payloadMaxBytes = 1024;
 export const nowMs = Date.parse('2026-01-01T00:00:00.000Z');
 

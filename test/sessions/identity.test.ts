@@ -96,24 +96,6 @@ describe('tokens', () => {
 });
 
 describe('users', () => {
-  test('the cap of sessions per user holds for tokens that come by connect', async () => {
-    const { connect, tokens, settle, connectionLimits, sessions } = await makeGateway({
-      connectionsMaxPerUser: 1,
-    });
-    tokens.set('alice', verified(user('alice')));
-    const [first, second] = [connect(), connect()];
-    first.command({ kind: 'connect', id: 1, token: 'alice' });
-    await settle();
-    second.command({ kind: 'connect', id: 1, token: 'alice' });
-    await settle();
-    expect(second.connection.replies(1)).toMatchObject([
-      { kind: 'error', code: 'too_many_connections_of_user' },
-    ]);
-    expect(second.session.identity.user).toBeUndefined();
-    sessions.close(first.session);
-    expect(connectionLimits.problem({ addressKey: 'other', user: 'alice' })).toBeUndefined();
-  });
-
   test('a session that becomes another user gives the first one’s place back, and leaves its topic', async () => {
     const { connect, tokens, settle, connectionLimits, publish, session, connection, sessions } =
       await (async () => {

@@ -424,41 +424,6 @@ describe.each(Object.values(codecs).map((codec) => [codec.name, codec] as const)
       expect(await codeOf({ kind: 'call', id: 1, method: 'm' })).toBe('not_supported');
     });
 
-    test('a message of the other kind is refused, and the session lives on', async () => {
-      const { session, sessions, connection, codeOf } = await client(codec);
-      sessions.receive(session, codec.encodeClientFrame({ kind: 'ping', id: 7 }), !codec.binary);
-      expect(connection.of('error')).toMatchObject([{ id: 0, code: 'invalid_frame' }]);
-      expect(await codeOf({ kind: 'ping', id: 8 })).toBe('pong');
-    });
-
-    test('a message that is no frame is refused', async () => {
-      const { session, sessions, connection } = await client(codec);
-      sessions.receive(session, Uint8Array.of(0xff, 0xff, 0xff), codec.binary);
-      expect(connection.frames()).toMatchObject([{ kind: 'error', id: 0 }]);
-    });
-
-    test('a message may be as large as the limit and no larger', async () => {
-      const command = { kind: 'ping', id: 9 } as const;
-      const message = codec.encodeClientFrame(command);
-      const fits = await client(codec, { frameMaxBytes: message.length });
-      fits.command(command);
-      expect(await fits.codeOf(9)).toBe('pong');
-      const tooLarge = await client(codec, { frameMaxBytes: message.length - 1 });
-      tooLarge.command(command);
-      expect(tooLarge.connection.frames()).toMatchObject([{ kind: 'error', id: 0, code: 'frame_too_large' }]);
-    });
-
-    test('too many commands are refused by their id, with the time to wait', async () => {
-      const { command, connection, turns, codeOf, counts } = await client(codec, { commandsPerSecond: 2 });
-      for (let id = 1; id <= 3; id++) command({ kind: 'ping', id });
-      expect(connection.replies(3)).toMatchObject([
-        { kind: 'error', code: 'rate_limited', retry: true, retryAfterMs: 500 },
-      ]);
-      expect(counts.of('rateLimitedTotal', 'command')).toBe(1);
-      turns.advance(500);
-      expect(await codeOf({ kind: 'ping', id: 4 })).toBe('pong');
-    });
-
     test('each of many commands gets exactly one reply', async () => {
       const { command, connection, settle } = await client(codec);
       const payload = json(1);
