@@ -1,7 +1,7 @@
 import type { Filter } from '../protocol/frames.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
 import { localError } from './client-error.ts';
-import { filterNodesMax } from './limits.ts';
+import { filterMaxNodes } from './limits.ts';
 import { operands } from './wire/operators.ts';
 
 const isOperand: Readonly<Record<string, (value: unknown) => boolean>> = {
@@ -25,7 +25,7 @@ export function checkedFilter(filter: unknown, count = { nodes: 0 }): Filter {
     name === undefined ||
     !isOperand[name]?.(operand) ||
     !(hasParts || isText(tag)) ||
-    ++count.nodes > filterNodesMax
+    ++count.nodes > filterMaxNodes
   )
     throw localError('invalid_filter', `wrong op or operand in the filter: ${String(op)}`);
   const checked = (one: unknown) => (hasParts ? checkedFilter(one, count) : one);

@@ -33,7 +33,7 @@ export const keysMax = 1000;
 export const textMaxLength = 1024;
 
 /** Far above the gateway's own limit: it ends the walk through a filter that contains itself. */
-export const filterNodesMax = 1000;
+export const filterMaxNodes = 1000;
 
 /** Of `connect`; the ids of `PendingCommands` are larger. */
 export const handshakeId = 1;

@@ -1,18 +1,13 @@
 import type { StoredPublication } from '../topics/publication.ts';
 import { isExcepted, type Reader, removalOf } from './conflate.ts';
+import type { HeldKeys } from './held-keys.ts';
 import type { Feed } from './view.ts';
 
-/**
- * Keys of which receivers may hold a value. When the value of one stops matching the filter, they are sent its removal.
- */
-export interface KeysHeld {
-  add(key: string): void;
-  /** Returns whether a value of the key may have been held. */
-  delete(key: string): boolean;
-}
+/** What removals need of the keys of which receivers hold values. */
+type RemovableKeys = Pick<HeldKeys, 'add' | 'delete'>;
 
 /** For a receiver whose keys are not known. To remove a key twice does no harm. */
-export const anyKey: KeysHeld = { add: () => undefined, delete: () => true };
+export const anyKey: RemovableKeys = { add: () => undefined, delete: () => true };
 
 /**
  * What receivers get of a publication: itself, the removal of its key, or nothing. `held`: absent where no removals are
@@ -21,7 +16,7 @@ export const anyKey: KeysHeld = { add: () => undefined, delete: () => true };
 export function choose(
   feed: Feed,
   publication: StoredPublication,
-  held: KeysHeld | undefined,
+  held: RemovableKeys | undefined,
   reader?: Reader,
 ): StoredPublication | undefined {
   const key = publication.key ?? '';

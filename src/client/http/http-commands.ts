@@ -3,7 +3,7 @@ import type { ServerFrame } from '../../protocol/server-frames.ts';
 import type { Runtime, TimerHandle } from '../runtime.ts';
 import { gatewayError } from '../told-error.ts';
 import { readHttpFrame, requestBody } from './json-frames.ts';
-import { Refused, request, type Target, Unanswered } from './receive.ts';
+import { RefusalError, request, type Target, UnansweredError } from './receive.ts';
 
 /** What the commands need from their connection. */
 export interface CommandsPort {
@@ -54,11 +54,11 @@ export class HttpCommands {
     this.#port = port;
   }
 
-  /** Throws `Unanswered` or `Refused`. */
+  /** Throws `UnansweredError` or `RefusalError`. */
   async fetch(path: string, body?: string, options: RequestInit = {}): Promise<Raw> {
     const response = await request(this.#port.target(), path, body, options);
     return (await response.json().catch((cause: Error) => {
-      throw new Unanswered(cause.message, { cause });
+      throw new UnansweredError(cause.message, { cause });
     })) as Raw;
   }
 
@@ -149,7 +149,7 @@ export class HttpCommands {
       if (isRateLimited(cause)) this.#failAll(cause);
       if (isTimeout(cause)) this.#batchMaxCharacters /= 2;
       const delayMs = delayAfter(cause, this.#failures);
-      this.#failures = cause instanceof Unanswered ? this.#failures + 1 : 0;
+      this.#failures = cause instanceof UnansweredError ? this.#failures + 1 : 0;
       if (ended.length < batch.length) await this.#wait(delayMs);
     }
   }
@@ -159,11 +159,11 @@ export class HttpCommands {
     const outcomes = batch.map(({ id }, index) => {
       const { error, ...result } = results[index] as { readonly error?: WireError };
       if (!error) return readHttpFrame({ ...result, type: 'published', id });
-      return new Refused(gatewayError(error.code, error.message, error.retryAfterMs));
+      return new RefusalError(gatewayError(error.code, error.message, error.retryAfterMs));
     });
     this.#end(batch);
     outcomes.forEach((outcome, index) => {
-      if (outcome instanceof Refused) this.#fail([batch[index] as Publish], outcome);
+      if (outcome instanceof RefusalError) this.#fail([batch[index] as Publish], outcome);
       else this.#port.reply(outcome);
     });
     const limited = outcomes.find(isRateLimited);
@@ -182,7 +182,7 @@ export class HttpCommands {
 
   /** Without a response they time out, or the next connection sends them. */
   #fail(commands: readonly { readonly id: number }[], cause: unknown): void {
-    if (cause instanceof Refused) for (const { id } of commands) this.#port.fail(id, cause.error);
+    if (cause instanceof RefusalError) for (const { id } of commands) this.#port.fail(id, cause.error);
   }
 
   get #nowMs(): number {
@@ -225,15 +225,15 @@ export class HttpCommands {
  * proxy that reaches no gateway, nor while it ends: another one is there soon.
  */
 function isFinal(cause: unknown): boolean {
-  return cause instanceof Refused && cause.error.number < 1_000 && cause.error.code !== 'shutting_down';
+  return cause instanceof RefusalError && cause.error.number < 1_000 && cause.error.code !== 'shutting_down';
 }
 
 function isTimeout(cause: unknown): boolean {
-  return cause instanceof Unanswered && (cause.cause as Partial<Error>).name === 'AbortError';
+  return cause instanceof UnansweredError && (cause.cause as Partial<Error>).name === 'AbortError';
 }
 
 function codeOf(outcome: unknown): string | undefined {
-  return outcome instanceof Refused ? outcome.error.code : undefined;
+  return outcome instanceof RefusalError ? outcome.error.code : undefined;
 }
 
 function isRateLimited(outcome: unknown): boolean {
@@ -242,15 +242,15 @@ function isRateLimited(outcome: unknown): boolean {
 
 /** The first time a connection is cut, as one that was idle for long, another one is tried at once. */
 function delayAfter(cause: unknown, failures: number): number {
-  if (cause instanceof Unanswered && failures === 0) return 0;
-  return (cause instanceof Refused && cause.error.retryAfterMs) || repeatDelayMs;
+  if (cause instanceof UnansweredError && failures === 0) return 0;
+  return (cause instanceof RefusalError && cause.error.retryAfterMs) || repeatDelayMs;
 }
 
 /** Whether the gateway executed the command is unknown. */
-function cutOff(cause: unknown): Refused {
-  if (cause instanceof Refused) return cause;
+function cutOff(cause: unknown): RefusalError {
+  if (cause instanceof RefusalError) return cause;
   // The number is that of the SDK's own code.
-  return new Refused({
+  return new RefusalError({
     code: 'disconnected',
     number: 1001,
     message: (cause as Error).message,

@@ -36,7 +36,7 @@ export interface HttpMemory {
 }
 
 /** The gateway refused the request. */
-export class Refused extends Error {
+export class RefusalError extends Error {
   readonly error: WireError;
 
   constructor(error: WireError) {
@@ -46,9 +46,12 @@ export class Refused extends Error {
 }
 
 /** No response came. */
-export class Unanswered extends Error {}
+export class UnansweredError extends Error {}
 
-/** Makes a request: a POST if there is a body, which is JSON. Throws `Unanswered`; at a status of failure `Refused`. */
+/**
+ * Makes a request: a POST if there is a body, which is JSON. Throws `UnansweredError`; at a status of failure
+ * `RefusalError`.
+ */
 export async function request(
   { base, fetch, headers }: Target,
   path: string,
@@ -59,10 +62,10 @@ export async function request(
     ? { method: 'POST', body, headers: { ...headers, 'content-type': 'application/json' } }
     : { headers };
   const response = await fetch(base + path, { ...how, ...options }).catch((cause: Error) => {
-    throw new Unanswered(cause.message, { cause });
+    throw new UnansweredError(cause.message, { cause });
   });
   if (response.ok) return response;
-  throw new Refused(
+  throw new RefusalError(
     (await readError(response)) ?? {
       ...errorOfStatus(response.status, base + path),
       retry: true,
