@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { SluiceError } from '../errors.ts';
-import { asObject, isNamed, memberValue, wantedObject } from '../protocol/json/envelope.ts';
+import { asObject, isNamed, memberValue, objectScan } from '../protocol/json/envelope.ts';
 import { isFaults, type PublishDialect, readJsonPublish } from '../protocol/json/publish.ts';
 import {
   type JsonMember,
@@ -40,18 +40,18 @@ const nestedMinBytes = 128 * 1024;
 /** Reads the bodies of publishes. Keeps the latest names and texts: most bodies repeat them. */
 export class PublishBodies {
   /** A payload that is far too long is refused before it is read. */
-  readonly wanted: ScanOptions;
+  readonly scan: ScanOptions;
   readonly #texts = new ShortTexts();
 
   constructor(payloadMaxBytes: number) {
-    this.wanted = { ...wantedObject, nestedMaxBytes: Math.max(payloadMaxBytes, nestedMinBytes) };
+    this.scan = { ...objectScan, nestedMaxBytes: Math.max(payloadMaxBytes, nestedMinBytes) };
   }
 
   /**
    * Returns the publish that `body` asks for, or the error. `data` is taken byte for byte, and stays a part of `body`:
    * rings and states keep copies. `text`: the result of the scan, where only a part of `body` is meant.
    */
-  publish(body: Uint8Array, text = scanJson(body, this.wanted)): PublishFields | SluiceError {
+  publish(body: Uint8Array, text = scanJson(body, this.scan)): PublishFields | SluiceError {
     const fields = this.#read(body, text, publishBody);
     if (!(fields instanceof SluiceError) && isReserved(fields.topic)) {
       return new SluiceError('invalid_topic', 'names that begin with "$" are Sluice’s own');
@@ -61,17 +61,17 @@ export class PublishBodies {
 
   /** The same for a body without a topic; it is published to this one. */
   publishTo(topic: string, defaultType: string, body: Uint8Array): PublishFields | SluiceError {
-    return this.#read(body, scanJson(body, this.wanted), { ...publishBody, topic, defaultType });
+    return this.#read(body, scanJson(body, this.scan), { ...publishBody, topic, defaultType });
   }
 
   /** A broadcast to all. */
   broadcast(body: Uint8Array): PublishFields | SluiceError {
-    return this.#read(body, scanJson(body, this.wanted), broadcastBody);
+    return this.#read(body, scanJson(body, this.scan), broadcastBody);
   }
 
   /** A broadcast to all, or to the recipients that it names. */
   addressed(body: Uint8Array): Broadcast | SluiceError {
-    const text = asObject(scanJson(body, this.wanted));
+    const text = asObject(scanJson(body, this.scan));
     if (!text.ok) return scanProblem(text);
     const isRecipients = (member: JsonMember) => lists.some((list) => isNamed(body, member, list));
     const publication = { ...text, members: text.members.filter((member) => !isRecipients(member)) };

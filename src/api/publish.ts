@@ -93,7 +93,7 @@ function resultsOf(call: Call, ports: ApiPorts): Awaitable<Results> {
   const Items = mediaType(contentType) === ndjson ? LineItems : ArrayItems;
   // One more shows that there are too many, without reading the hundred thousand that a body may have.
   const items = new Items(
-    new JsonScanner(body, ports.bodies.wanted),
+    new JsonScanner(body, ports.bodies.scan),
     body,
     batchItemsMax + 1,
     itemReader(call, ports),

@@ -11,7 +11,7 @@ import { plainTexts } from './short-texts.ts';
 /** More members than any message or request has in its outermost object. */
 const maxMembers = 100;
 
-export const wantedObject: ScanOptions = {
+export const objectScan: ScanOptions = {
   maxMembers,
   nestedMaxBytes: Number.POSITIVE_INFINITY,
   elements: false,
@@ -30,7 +30,7 @@ export interface Cut {
 
 /** Scans a JSON text that has to be an object. Strict, see `scanJson`; the caller has checked that it is UTF-8. */
 export function scanObject(bytes: Uint8Array): JsonText | ScanFault {
-  return asObject(scanJson(bytes, wantedObject));
+  return asObject(scanJson(bytes, objectScan));
 }
 
 /** The text if it is an object. */

@@ -67,8 +67,8 @@ export interface JsonText extends Span {
 }
 
 /** Scans all of `bytes`. */
-export function scanJson(bytes: Uint8Array, wanted = everything): JsonText | ScanFault {
-  return new JsonScanner(bytes, wanted).scan(0, bytes.length);
+export function scanJson(bytes: Uint8Array, options = everything): JsonText | ScanFault {
+  return new JsonScanner(bytes, options).scan(0, bytes.length);
 }
 
 export function memberName(bytes: Uint8Array, member: JsonMember): string {
@@ -101,7 +101,7 @@ const noElements: readonly Span[] = [];
 export class JsonScanner {
   private readonly bytes: Uint8Array;
   private readonly words: DataView;
-  private readonly wanted: ScanOptions;
+  private readonly options: ScanOptions;
   private end = 0;
   private problem = '';
   private position = 0;
@@ -114,9 +114,9 @@ export class JsonScanner {
   /** Whether the string that was read last has escapes. */
   private escaped = false;
 
-  constructor(bytes: Uint8Array, wanted = everything) {
+  constructor(bytes: Uint8Array, options = everything) {
     this.bytes = bytes;
-    this.wanted = wanted;
+    this.options = options;
     this.names = new OpenNames(bytes);
     this.words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
@@ -220,7 +220,7 @@ export class JsonScanner {
       if (seen === undefined && (escaped || names.isMany(mark))) seen = names.tableOf(mark, depth);
       const isNew = seen === undefined ? names.add(mark, nameStart, nameEnd) : seen.add(nameStart, nameEnd);
       if (!isNew) return this.fail('a member that occurs twice', nameStart - 1);
-      if (depth === 1 && this.memberCount >= this.wanted.maxMembers) return this.failTooMany(nameStart - 1);
+      if (depth === 1 && this.memberCount >= this.options.maxMembers) return this.failTooMany(nameStart - 1);
       pos = this.space(pos);
       if (this.at(pos) !== colon) return this.fail('expected ":"', pos);
       const start = this.space(pos + 1);
@@ -261,7 +261,7 @@ export class JsonScanner {
     for (;;) {
       const end = this.value(start, depth);
       if (end === failed) return failed;
-      if (depth === 1 && this.wanted.elements) this.elements.push({ start, end });
+      if (depth === 1 && this.options.elements) this.elements.push({ start, end });
       const pos = this.space(end);
       const c = this.at(pos);
       if (c === closeBracket) return pos + 1;
@@ -273,7 +273,7 @@ export class JsonScanner {
   /** The value of a member of the outermost object, looked at up to its longest allowed end. */
   private memberValue(start: number, nameStart: number, nameEnd: number): number {
     const { end } = this;
-    const limit = start + this.wanted.nestedMaxBytes;
+    const limit = start + this.options.nestedMaxBytes;
     if (limit >= end || !(this.at(start) === openBrace || this.at(start) === openBracket))
       return this.value(start, 1);
     this.end = limit;
@@ -283,12 +283,12 @@ export class JsonScanner {
     if (valueEnd !== failed || this.position < limit - cutBytes) return valueEnd;
     this.reason = 'too_long';
     this.member = nameText(this.bytes, nameStart, nameEnd);
-    return this.fail(`more than ${this.wanted.nestedMaxBytes} bytes`, start);
+    return this.fail(`more than ${this.options.nestedMaxBytes} bytes`, start);
   }
 
   private failTooMany(position: number): -1 {
     this.reason = 'too_many';
-    return this.fail(`an object with more than ${this.wanted.maxMembers} members`, position);
+    return this.fail(`an object with more than ${this.options.maxMembers} members`, position);
   }
 
   private string(open: number): number {

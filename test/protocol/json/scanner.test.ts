@@ -213,18 +213,18 @@ describe('the JSON scanner', () => {
   it('takes as many members of the outermost object as the caller wants, and no more', () => {
     const object = (count: number) =>
       utf8(`{${Array.from({ length: count }, (_, i) => `"name${i}":{"a":1,"b":2}`).join(',')}}`);
-    const wanted = { maxMembers: 3, nestedMaxBytes: 1000, elements: false };
-    expect(scanJson(object(2), wanted)).toMatchObject({ ok: true });
-    expect(scanJson(object(3), wanted)).toMatchObject({ ok: true });
-    expect(scanJson(object(4), wanted)).toMatchObject({ ok: false, reason: 'too_many' });
+    const options = { maxMembers: 3, nestedMaxBytes: 1000, elements: false };
+    expect(scanJson(object(2), options)).toMatchObject({ ok: true });
+    expect(scanJson(object(3), options)).toMatchObject({ ok: true });
+    expect(scanJson(object(4), options)).toMatchObject({ ok: false, reason: 'too_many' });
     // Of one that is within another, any number.
-    expect(scanJson(utf8(`{"a":${text(object(4))}}`), wanted).ok).toBe(true);
+    expect(scanJson(utf8(`{"a":${text(object(4))}}`), options).ok).toBe(true);
     // One that is wrong before is wrong.
-    expect(scanJson(utf8('{"a":1,"a":1,"b":1,"c":1}'), wanted)).toMatchObject({ reason: undefined });
+    expect(scanJson(utf8('{"a":1,"a":1,"b":1,"c":1}'), options)).toMatchObject({ reason: undefined });
   });
 
   it('takes an object or array of as many bytes in a member as the caller wants, and no more', () => {
-    const wanted = { maxMembers: 9, nestedMaxBytes: 20, elements: false };
+    const options = { maxMembers: 9, nestedMaxBytes: 20, elements: false };
     const texts = [
       (bytes: number) => `{"x":"${'y'.repeat(bytes - 8)}"}`,
       (bytes: number) => `[true${',1'.repeat((bytes - 6) / 2)}]`,
@@ -234,7 +234,7 @@ describe('the JSON scanner', () => {
     for (const text of texts) {
       const scanned = (bytes: number) => {
         expect(text(bytes)).toHaveLength(bytes);
-        return scanJson(utf8(`{"a":1,"d\\u0061ta":${text(bytes)},"b":2}`), wanted);
+        return scanJson(utf8(`{"a":1,"d\\u0061ta":${text(bytes)},"b":2}`), options);
       };
       expect(scanned(18).ok).toBe(true);
       expect(scanned(20).ok).toBe(true);
@@ -242,9 +242,9 @@ describe('the JSON scanner', () => {
         expect(scanned(bytes)).toMatchObject({ ok: false, reason: 'too_long', member: 'data' });
     }
     // A text may be longer, and the outermost object.
-    expect(scanJson(utf8(`{"a":"${'y'.repeat(30)}","b":[1]}`), wanted).ok).toBe(true);
+    expect(scanJson(utf8(`{"a":"${'y'.repeat(30)}","b":[1]}`), options).ok).toBe(true);
     // What is wrong before the limit is wrong.
-    expect(scanJson(utf8(`{"a":[tru${',1'.repeat(30)}]}`), wanted)).toMatchObject({ reason: undefined });
+    expect(scanJson(utf8(`{"a":[tru${',1'.repeat(30)}]}`), options)).toMatchObject({ reason: undefined });
   });
 
   it('notes the elements of an array only where they are wanted', () => {
