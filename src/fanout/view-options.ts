@@ -1,3 +1,4 @@
+import { sha256Text } from '../digest.ts';
 import type { GatewayCodec } from '../protocol/codec.ts';
 import { canonicalKey, keysText } from '../protocol/selection-key.ts';
 import type { CompiledFilter } from '../topics/filter.ts';
@@ -5,16 +6,19 @@ import type { CompiledFilter } from '../topics/filter.ts';
 /** The keys of a state topic that a view is of. */
 export interface ViewKeys {
   readonly set: ReadonlySet<string>;
-  /** Equal for equal sets. */
-  readonly canonical: string;
+  /** Equal for equal sets. Their text, of up to half a MiB, is not kept beside them. */
+  readonly digest: string;
+  /** The length of that text. */
+  readonly characters: number;
 }
 
 export function viewKeys(keys: readonly string[]): ViewKeys {
   const set = new Set(keys);
-  return { set, canonical: keysText(set) };
+  const text = keysText(set);
+  return { set, digest: sha256Text(text), characters: text.length };
 }
 
-/** What makes two subscribers get the same bytes. */
+/** What the subscribers of a view have in common. */
 export interface ViewOptions {
   /** A topic or a pattern. */
   readonly target: string;
@@ -32,7 +36,8 @@ export interface ViewOptions {
 
 /** What a subscriber asked for, however its bytes are compressed. */
 export function deliveryKey({ target, codec, filter, intervalMs, conflate, keys }: ViewOptions): string {
-  return `${codec.name} ${canonicalKey(target, filter?.canonical, intervalMs, conflate, keys?.canonical)}`;
+  const keysOf = keys && keysText(keys.set);
+  return `${codec.name} ${canonicalKey(target, filter?.canonical, intervalMs, conflate, keysOf)}`;
 }
 
 /** Whether subscribers with these options get the same publications, however their bytes are compressed. */
@@ -43,10 +48,23 @@ export function isSameDelivery(a: ViewOptions, b: ViewOptions): boolean {
     a.filter?.canonical === b.filter?.canonical &&
     a.intervalMs === b.intervalMs &&
     a.conflate === b.conflate &&
-    a.keys?.canonical === b.keys?.canonical
+    a.keys?.digest === b.keys?.digest
   );
 }
 
-export function viewKey(options: ViewOptions): string {
-  return options.dictionaries ? `dictionaries ${deliveryKey(options)}` : deliveryKey(options);
+/** What makes two subscribers get the same bytes. Each view keeps it: a digest where filter or keys are long. */
+export function viewKey({
+  dictionaries,
+  codec,
+  target,
+  filter,
+  intervalMs,
+  conflate,
+  keys,
+}: ViewOptions): string {
+  const selection = canonicalKey(target, filter?.canonical, intervalMs, conflate, keys?.digest);
+  const key = `${codec.name}${dictionaries ? ' dictionaries' : ''} ${selection}`;
+  return key.length > shortKeyLength ? sha256Text(key) : key;
 }
+
+const shortKeyLength = 300;

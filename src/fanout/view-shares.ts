@@ -11,7 +11,7 @@ const unverifiedShare = 1 / 2;
 
 /** How many patterns of one payer may match the same topic, or more where it may have more views of one target. */
 const nestedMax = 16;
-/** Characters of the keys and filters of all views: they are kept two or three times. A message may have 512 KiB. */
+/** Characters of the keys and filters of all views, of which filters are kept twice. A message may have 512 KiB. */
 const selectionsMax = 32 * 2 ** 20;
 
 /**
@@ -111,7 +111,7 @@ export class ViewShares {
    */
   make(key: string, options: ViewOptions, payer: Payer | undefined, ended: readonly Attached[]): void {
     const { target, keys, filter } = options;
-    const selection = (keys?.canonical.length ?? 0) + (filter?.canonical.length ?? 0);
+    const selection = (keys?.characters ?? 0) + (filter?.canonical.length ?? 0);
     const isVerified = payer?.isVerified ?? true;
     const counted = { target, takesPlace: takesPlace(options), selection, isVerified };
     if (!counted.takesPlace && !isPattern(target)) return;

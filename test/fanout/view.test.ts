@@ -53,4 +53,17 @@ describe('the key of a view', () => {
     expect(viewKey({ ...base, ...change })).not.toBe(viewKey(base));
     expect(isSameDelivery({ ...base, ...change }, base)).toBe(false);
   });
+
+  test.each<[string, (more: string) => Partial<ViewOptions>]>([
+    ['keys', (more) => ({ keys: viewKeys(['k'.repeat(1000), more]) })],
+    [
+      'a filter',
+      (more) => ({ filter: compileFilter({ op: 'eq', tag: 'a', value: 'v'.repeat(900) + more }) }),
+    ],
+  ])('is short, however long %s it has, and differs with their ends', (_, long) => {
+    const [one, equal, other] = ['a', 'a', 'b'].map((more) => viewKey({ ...base, ...long(more) }));
+    expect(one?.length).toBeLessThanOrEqual(300);
+    expect(one).toBe(equal);
+    expect(one).not.toBe(other);
+  });
 });
