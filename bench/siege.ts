@@ -32,7 +32,10 @@ interface Besieged {
   readonly who: Who;
   readonly calm: Watched;
   readonly attacked: Watched;
-  /** A client with a token subscribes to the attacked topic; a backend and a user publish to new ones. */
+  /**
+   * A client with a token subscribes to the attacked topic, and another comes back to a quiet one; a backend and a user
+   * publish to new ones.
+   */
   readonly others: string;
 }
 
@@ -110,13 +113,14 @@ async function besiege(
   const victim = await Victim.join(gateway);
   try {
     await fill(gateway, topics);
+    const quiet = await subscribe(gateway, [{ topic: 'quiet' }]);
     const calm = await victim.watch(seconds * 1000);
     const watched = victim.watch(seconds * 1000);
     const permissions = permissionsOf[who];
     const token = permissions && tokenOf({ sub: 'poor', topics: permissions });
     await attacker.call('attack', { name, target: { port: gateway.port, token } });
     const attacked = await watched;
-    const others = await room(gateway);
+    const others = await room(gateway, /"epoch":"([^"]*)"/.exec(quiet)?.[1]);
     return { name, who, others, calm, attacked };
   } finally {
     victim.leave();
@@ -125,10 +129,11 @@ async function besiege(
   }
 }
 
-/** Fills a ring of 1 MiB in `stats`, and creates the topics of the attack. */
+/** Fills a ring of 1 MiB in `stats`, and creates the topics of the attack, and one that stays quiet. */
 async function fill(gateway: Gateway, topics: number): Promise<void> {
   const large = { type: 'x', data: 'x'.repeat(65_000) };
   await publish(gateway, Array.from({ length: 15 }, () => ({ topic: 'stats', ...large })).slice(0, 100));
+  await publish(gateway, [{ topic: 'quiet', type: 'x', data: 1 }]);
   for (let at = 0; at < topics; at += 1000)
     await publish(
       gateway,
@@ -136,17 +141,24 @@ async function fill(gateway: Gateway, topics: number): Promise<void> {
     );
 }
 
-/** What remains for other clients. */
-async function room(gateway: Gateway): Promise<string> {
-  const other = await Victim.join(gateway);
+/** A client subscribes, and leaves. Resolves with the reply. */
+async function subscribe(gateway: Gateway, subscriptions: readonly object[]): Promise<string> {
+  const client = await Victim.join(gateway);
+  const reply = await client.ask({ type: 'subscribe', id: 1, subscriptions });
+  client.leave();
+  return reply;
+}
+
+/** What remains for other clients. `epoch`: of the quiet topic. */
+async function room(gateway: Gateway, epoch: string | undefined): Promise<string> {
   const filter = { op: 'eq', tag: 'mine', value: 'yes' };
-  const reply = await other.ask({
-    type: 'subscribe',
-    id: 1,
-    subscriptions: [{ topic: 'stats' }, { topic: 'stats', filter }],
-  });
-  other.leave();
-  if (reply.includes('"error"')) return reply.slice(0, 200);
+  const since = { epoch, offset: 1 };
+  const reply = await subscribe(gateway, [
+    { topic: 'stats' },
+    { topic: 'stats', filter },
+    { topic: 'quiet', since },
+  ]);
+  if (reply.includes('"error"') || !reply.includes('"recovered":true')) return reply.slice(0, 500);
   const user = tokenOf({ sub: 'other', topics: [{ pattern: '*', allow: ['publish'] }] });
   for (const [topic, credential] of [['new:one'], ['new:two', user]] as const)
     if (!(await publish(gateway, [{ topic, type: 'x', data: 1 }], credential)))

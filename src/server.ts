@@ -147,7 +147,12 @@ function startWork(assembly: Assembly, listeners: Listeners, { site }: ServerOpt
   const { log, metrics, monotonicMs } = environment;
   const { broker } = storage;
   const swept: Swept[] = [broker, storage.hotTopics, delivery.fanout, ...assembly.sessionStage.swept];
-  swept.push(assembly.fanoutLimits, ...assembly.httpApi.swept, ...assembly.serving.swept);
+  swept.push(
+    assembly.fanoutLimits,
+    assembly.beginLimits,
+    ...assembly.httpApi.swept,
+    ...assembly.serving.swept,
+  );
   if (isFirst(site)) swept.push(new ClockWatch(log, Date.now, monotonicMs));
   told?.occupancy?.sweep();
   told?.events.start();

@@ -79,6 +79,22 @@ export const publishing = {
         return `[${Array.from({ length: 1000 }, (_, i) => item(i)).join()}]`;
       }),
   },
+  numberings: {
+    sentence: 'batches of 1000 publications to new topics whose content is gone after a second, for 20 s',
+    as: publishers,
+    flags: ['--topic-history-max-age-seconds=1'],
+    run: (target) =>
+      postOn(
+        target,
+        '/api/publish/batch',
+        1,
+        (batch) => {
+          const item = (i: number) => `{"topic":"n:${batch}:${i}","type":"x","data":1}`;
+          return `[${Array.from({ length: 1000 }, (_, i) => item(i)).join()}]`;
+        },
+        20_000,
+      ),
+  },
   expiries: {
     sentence:
       'two batches of 1000 values at a time, each of a new topic, which expire after a second, for 3 s',

@@ -4,7 +4,8 @@ import { eventLoop } from '../fanout/schedule.ts';
 import { createLog, type Log } from '../log.ts';
 import { RecentDelays } from '../metrics/loop-delay.ts';
 import { createMetrics } from '../metrics.ts';
-import type { NodeHandlers } from '../other-nodes.ts';
+import type { NodeHandlers, OtherNodes } from '../other-nodes.ts';
+import { BeginLimits } from '../sessions/limits/begin-limits.ts';
 import { FanoutLimits } from '../sessions/limits/fanout-limits.ts';
 import { TurnBudget } from '../sessions/limits/turn-budget.ts';
 import { type EventListener, reportTo } from '../sessions/session-events.ts';
@@ -19,6 +20,7 @@ import { Draining } from './draining.ts';
 import type { Environment } from './environment.ts';
 import { createHttpApi } from './http-api.ts';
 import { createLiveAccess } from './live-access.ts';
+import { MakerReports, madeCall } from './maker-reports.ts';
 import type { NodeCalls } from './node-calls.ts';
 import { RevocationStage } from './revocations.ts';
 import { createSessions } from './session-stage.ts';
@@ -58,12 +60,20 @@ export async function assemble(config: Config, options: ServerOptions) {
   const fanoutLimits: FanoutLimits = new FanoutLimits(environment.arrival, (name, topic, bytes) =>
     delivery.fanout.takeSendMs(name, topic, bytes),
   );
-  const storage = await createStorage(environment, site?.engine, (fields, topic, payer) =>
-    fanoutLimits.charge(fields, topic, payer),
-  );
+  const beginLimits = new BeginLimits(config, environment.arrival);
+  const makerReports = new MakerReports((made) => otherNodes?.tell(madeCall, made));
+  const storage = await createStorage(environment, site?.engine, {
+    chargeSending: (fields, topic, payer) => fanoutLimits.charge(fields, topic, payer),
+    makers: {
+      take: (maker) => beginLimits.take(maker),
+      giveBack: (maker) => beginLimits.spend(maker, -1),
+      made: (topic, maker, isNew) => makerReports.add(topic, maker, isNew),
+    },
+  });
   const { broker, engine } = storage;
   const line = engine.bus && new BusLine(engine.bus, log, new SharedOptions(config, log));
-  const otherNodes = site?.otherNodes ?? (line && otherNodesBy<NodeCalls>(line));
+  const otherNodes: OtherNodes<NodeCalls> | undefined =
+    site?.otherNodes ?? (line && otherNodesBy<NodeCalls>(line));
   const caps = site?.caps ?? createSharedCaps(config, engine.counts, line);
   const shared: Site = { otherNodes, caps, metricsText: site?.metricsText };
   const revocations: RevocationStage = new RevocationStage(broker, () => sessionStage.sessions);
@@ -99,6 +109,7 @@ export async function assemble(config: Config, options: ServerOptions) {
     applicationStage,
     told,
     fanoutLimits,
+    beginLimits,
     turnBudget,
     liveAccess,
     compat,
@@ -131,12 +142,16 @@ function createEnvironment(config: Config, { log = createLog(config) }: ServerOp
 
 /** Lets the other nodes tell and ask this one, and hears of those that come and go. */
 export function serveOtherNodes(assembly: Assembly, site: WorkerSite | undefined): void {
-  const { environment, line, told, sessionStage, compat, httpApi, serving } = assembly;
+  const { environment, storage, beginLimits, line, told, sessionStage, compat, httpApi, serving } = assembly;
   const { presence } = sessionStage;
   const handlers: NodeHandlers<NodeCalls> = {
     ...presence.nodeHandlers(site?.start.node ?? line?.nameOf() ?? ''),
     ...httpApi.nodeHandlers,
     ...compat.sessions.nodeHandlers(),
+    made: ({ maker, topics, begun }) => {
+      storage.broker.madeElsewhere(maker, topics);
+      beginLimits.spend(maker, begun);
+    },
     occupancy: (news, from) => told?.occupancy?.heard(from, news),
     replaced: ([session, client]) => serving.polls.replaced(session, client),
   };

@@ -19,6 +19,7 @@ import {
 } from './application-events.ts';
 import { BusLine, type LineListener } from './bus-line.ts';
 import { loggedFeed } from './engine-log.ts';
+import { type MakerReport, madeCall } from './maker-reports.ts';
 import { memoryProblem } from './memory-limit.ts';
 import { ParentListeners } from './parent-listeners.ts';
 import { ReservedPorts } from './reserved-ports.ts';
@@ -26,7 +27,7 @@ import type { RunningGateway } from './running.ts';
 import { createSharedCaps } from './shared-caps.ts';
 import { SharedOptions } from './shared-options.ts';
 import { createStorage } from './storage.ts';
-import { WorkerPool } from './worker-pool.ts';
+import { WorkerPool, type WorkerPoolOptions } from './worker-pool.ts';
 
 export interface ParentOptions {
   readonly log?: Log;
@@ -92,7 +93,13 @@ async function createParts(config: Config, { log = createLog(config), commandLin
     broker,
     stuck: (link) => pool.end(link, 'does not read its messages'),
   });
+  const heard = (name: string, body: unknown) => {
+    if (name !== madeCall) return;
+    const { maker, topics } = body as MakerReport;
+    broker.madeElsewhere(maker, topics);
+  };
   const pool = new WorkerPool({
+    heard,
     commandLine,
     hub,
     line,
@@ -103,7 +110,7 @@ async function createParts(config: Config, { log = createLog(config), commandLin
     passer: listeners.isAny ? passer : undefined,
     events: told?.events,
   });
-  line?.listen(forwarding(pool, told));
+  line?.listen(forwarding(pool, told, heard));
   metrics.onScrape(() => {
     metrics.workers.set(pool.size);
     metrics.gateways.set(line?.machineCount ?? 1);
@@ -178,12 +185,19 @@ function runningOf(
 }
 
 /** Forwards the messages of other gateways to the workers, which decide what they know. */
-function forwarding(pool: WorkerPool, told: EventsStage | undefined): LineListener {
+function forwarding(
+  pool: WorkerPool,
+  told: EventsStage | undefined,
+  heard: WorkerPoolOptions['heard'],
+): LineListener {
   return {
     knows: () => true,
     told: (name, body, from) => {
       if (name === occupancyCall) told?.occupancy?.heard(from, body as OccupancyNews);
-      else pool.tellAll('nodeTold', [name, body, from]);
+      else {
+        heard(name, body);
+        pool.tellAll('nodeTold', [name, body, from]);
+      }
     },
     asked: (name, body, from) => pool.askAll(from, name, body),
     gone: (node) => {

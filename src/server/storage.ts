@@ -20,12 +20,12 @@ export interface Storage {
 
 /**
  * Topics and the engine that stores them: `given`, or the one of the configuration. The broker is not open yet.
- * `chargeSending`: absent where no client publishes.
+ * `charges`: absent where no client publishes.
  */
 export async function createStorage(
   { config, metrics, monotonicMs }: Pick<Environment, 'config' | 'metrics' | 'monotonicMs'>,
   given?: Engine,
-  chargeSending?: BrokerOptions['chargeSending'],
+  charges?: Pick<BrokerOptions, 'chargeSending' | 'makers'>,
 ): Promise<Storage> {
   const table = new NamespaceTable<TopicOptions>(config, (options) => ({
     mode: options.mode,
@@ -47,7 +47,7 @@ export async function createStorage(
     topicsMaxBytesPerClient: config.topicsMaxBytesPerClient,
     historyMaxBytes: config.historyMaxBytes,
     historyMaxBytesPerClient: config.historyMaxBytesPerClient,
-    chargeSending,
+    ...charges,
   });
   return {
     engine,

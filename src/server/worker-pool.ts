@@ -28,6 +28,8 @@ export interface WorkerPoolOptions {
   /** The line to the other gateways of the engine. */
   readonly line: BusLine | undefined;
   readonly events: ApplicationEvents | undefined;
+  /** What a worker tells the other nodes. */
+  readonly heard: (name: string, body: unknown) => void;
   /** Those of the parent. */
   readonly metrics: Metrics;
   readonly log: Pick<Log, 'error'>;
@@ -76,7 +78,7 @@ export class WorkerPool {
 
   /** Starts the process of the worker with this index. */
   spawn(index: number, ports: Pick<WorkerStart, 'port' | 'compatPort' | 'adminPort'>): WorkerProcess {
-    const { commandLine, count, hub, passer, line } = this.#options;
+    const { commandLine, count, hub, passer, line, heard } = this.#options;
     const machineName = `worker-${index}`;
     const node = line?.nameOf(machineName) ?? machineName;
     const { child, channel } = spawnWorker(commandLine, passer !== undefined);
@@ -93,6 +95,7 @@ export class WorkerPool {
       serving: () => void this.#links.set(node, worker.link),
       metricsText: () => this.#scrape(),
       tellNodes: ([name, body]) => {
+        heard(name, body);
         this.tellAll('nodeTold', [name, body, node], node);
         line?.tell(name, body, machineName);
       },

@@ -15,12 +15,13 @@ import { type Expired, KeyExpiry, type KeyExpiryOptions } from './key-expiry.ts'
 import type { Payer } from './payer.ts';
 import type { StoredPublication } from './publication.ts';
 import { PublishPath, type PublishPathOptions } from './publish-path.ts';
-import type { EvictionReason } from './ring.ts';
+import { countedBy, type Evicted } from './ring.ts';
 import { SegmentPool } from './segment-pool.ts';
 import { Topic, type TopicOptions } from './topic.ts';
 import { TopicLoads } from './topic-loads.ts';
 import { matching } from './topic-name.ts';
-import { TopicPlaces } from './topic-places.ts';
+import { type Makers, TopicPlaces } from './topic-places.ts';
+import type { Maker } from './topic-shares.ts';
 
 /** Told of every change, in order, before the publish returns. */
 export interface TopicListener {
@@ -56,6 +57,7 @@ export interface BrokerOptions extends Pick<PublishPathOptions, 'chargeSending'>
   readonly topicsMax: number;
   readonly topicsMaxPerClient: number;
   readonly topicsMaxBytesPerClient: number;
+  readonly makers?: Makers | undefined;
   /** For the rings and states of all topics. */
   readonly historyMaxBytes: number;
   /** For those of the topics that one client made. */
@@ -88,7 +90,7 @@ export class Broker implements EngineFeed {
   readonly #segments = new SegmentPool();
   readonly #loads: TopicLoads;
   readonly #keyExpiry: KeyExpiry;
-  readonly #evicted: (reason: EvictionReason, count: number) => void;
+  readonly #evicted: Evicted;
   #listener: TopicListener | undefined;
   readonly #order = new ChangeOrder<Topic>();
   readonly commits: Commits;
@@ -104,7 +106,7 @@ export class Broker implements EngineFeed {
     this.#nowMs = options.nowMs ?? engine.nowMs?.bind(engine) ?? steadyNowMs;
     this.#wallMs = options.wallMs ?? options.nowMs ?? (() => Date.now());
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
-    this.#places = new TopicPlaces(options);
+    this.#places = new TopicPlaces(options, this.#topics);
     const clocks = { nowMs: this.#nowMs, wallMs: this.#wallMs, monotonicMs: this.#monotonicMs };
     this.#appendRetry = new AppendRetry({ engine, metrics, wait, monotonicMs: this.#monotonicMs });
     this.#content = new ContentBudget(options, (topic) => this.#places.contentChanged(topic));
@@ -118,13 +120,7 @@ export class Broker implements EngineFeed {
       appendRetry: this.#appendRetry,
     });
     this.#engineProbe = new EngineProbe(this, this.#monotonicMs);
-    const evictions = {
-      count: metrics.ringEvictionsTotal.labels({ reason: 'count' }),
-      age: metrics.ringEvictionsTotal.labels({ reason: 'age' }),
-      bytes: metrics.ringEvictionsTotal.labels({ reason: 'bytes' }),
-      total: metrics.ringEvictionsTotal.labels({ reason: 'total' }),
-    };
-    this.#evicted = (reason, count) => evictions[reason].inc(count);
+    this.#evicted = countedBy(metrics);
     metrics.onScrape(() => this.#setGauges());
   }
 
@@ -206,6 +202,11 @@ export class Broker implements EngineFeed {
     expected?: Position,
   ): Awaitable<readonly AppendOutcome[]> {
     return this.#publishPath.publish(publishes, payer, expected);
+  }
+
+  /** A client has made these topics on another node: it is charged for them here, too. */
+  madeElsewhere(maker: Maker, topics: readonly string[]): void {
+    for (const topic of this.#places.madeElsewhere(maker, topics)) this.#content.charge(topic);
   }
 
   /** Publishes, at most once a second, and waits until the feed has it. Returns what is wrong, if anything is. */

@@ -81,6 +81,12 @@ export class ContentBudget {
     this.#changed(topic, ringBytes, stateBytes, holdsContent);
   }
 
+  /** The topic has got its `maker`, and had content before. */
+  charge(topic: Topic): void {
+    this.#shares.changed(topic, topic.bytes, topic.state?.bytes ?? 0);
+    this.used(topic);
+  }
+
   /**
    * The topic is the last to have been used. Over a limit, empties the rings of the topics that have been idle for
    * longest, of its client or of all; this one keeps its own. Epochs, offsets and states stay.

@@ -14,14 +14,14 @@ export interface DroppedTopic {
 }
 
 /** Numberings of topics without content that are kept by default: about 20 MB. */
-const numberingsMax = 100_000;
+export const numberingsKept = 100_000;
 
 /** The numberings of topics without content, the longest idle first; and what an engine keeps with each. */
 export class IdleTopics<R extends Numbering> {
   readonly #byName = new LinkedMap<string, Idle<R>>();
   readonly #max: number;
 
-  constructor(max = numberingsMax) {
+  constructor(max = numberingsKept) {
     this.#max = max;
   }
 

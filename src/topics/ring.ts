@@ -1,3 +1,4 @@
+import type { Metrics } from '../metrics.ts';
 import { PackedPublications } from './packed-publications.ts';
 import type { StoredPublication } from './publication.ts';
 import type { SegmentPool } from './segment-pool.ts';
@@ -12,6 +13,17 @@ export type EvictionReason = 'count' | 'age' | 'bytes' | 'total';
 
 /** Told how many publications left, and why. */
 export type Evicted = (reason: EvictionReason, count: number) => void;
+
+/** Counts evictions in the metrics. */
+export function countedBy({ ringEvictionsTotal }: Pick<Metrics, 'ringEvictionsTotal'>): Evicted {
+  const evictions = {
+    count: ringEvictionsTotal.labels({ reason: 'count' }),
+    age: ringEvictionsTotal.labels({ reason: 'age' }),
+    bytes: ringEvictionsTotal.labels({ reason: 'bytes' }),
+    total: ringEvictionsTotal.labels({ reason: 'total' }),
+  };
+  return (reason, count) => evictions[reason].inc(count);
+}
 
 /**
  * The newest publications of one topic, contiguous by offset. Pushing and evicting are O(1), finding an offset is

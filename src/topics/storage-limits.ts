@@ -8,7 +8,7 @@ import type { Topic } from './topic.ts';
 import { isReserved } from './topic-name.ts';
 import type { TopicPlaces } from './topic-places.ts';
 
-type Places = Pick<TopicPlaces, 'room' | 'bytesOf'>;
+type Places = Pick<TopicPlaces, 'room' | 'bytesOf' | 'beginProblem'>;
 
 /** Keys of one topic that one call writes. */
 interface TakenKeys {
@@ -30,6 +30,7 @@ export class StorageLimits {
   #topics: Set<string> | undefined;
   #room: ReturnType<Places['room']> | undefined;
   #topicBytes = 0;
+  #tooFast: SluiceError | undefined;
   #taken: Map<string, TakenKeys> | undefined;
   #state: StateRoom | undefined;
   #stateBytes = 0;
@@ -63,6 +64,12 @@ export class StorageLimits {
       );
     if (this.#topicBytes + more > bytes)
       return new SluiceError('too_many_topics', 'the topics of this client take as much memory as they may');
+    // The wait may end between two publishes of this call: a later one would overtake those that are to be sent again.
+    const tooFast = this.#places.beginProblem(name, this.#payer, this.#tooFast);
+    if (tooFast !== undefined) {
+      this.#tooFast = tooFast;
+      return tooFast;
+    }
     this.#topics.add(name);
     this.#topicBytes += more;
     return undefined;

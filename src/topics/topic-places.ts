@@ -1,3 +1,4 @@
+import type { SluiceError } from '../errors.ts';
 import type { Mode } from '../protocol/frames.ts';
 import { namespaceOf } from '../protocol/namespace.ts';
 import type { Engine } from './engine.ts';
@@ -20,11 +21,25 @@ interface Coming {
   /** Charged already, for these bytes. */
   readonly maker: Maker | undefined;
   readonly bytes: number;
+  /** It was charged to the maker as one that begins. */
+  readonly isNew: boolean;
+}
+
+/** Charges clients for new topics, which have no numbering, and hears of what they make. */
+export interface Makers {
+  /** Charges a new topic that is about to begin. Returns why it may not, or nothing. */
+  take(maker: Maker): SluiceError | undefined;
+  /** It did not begin. */
+  giveBack(maker: Maker): void;
+  /** A client has made this topic on this node. */
+  made(topic: string, maker: Maker, isNew: boolean): void;
 }
 
 export interface TopicPlacesOptions extends TopicLimits {
-  readonly engine: Pick<Engine, 'topicBytes'>;
+  readonly engine: Pick<Engine, 'topicBytes' | 'numbering'>;
   readonly namespace: (name: string) => Pick<TopicOptions, 'mode'>;
+  /** Absent: where no client publishes. */
+  readonly makers?: Makers | undefined;
 }
 
 /** How many topics one call may begin, and how many bytes they may take. */
@@ -36,8 +51,8 @@ export interface TopicRoom extends ShareRoom {
 /**
  * Counts topics against `topicsMax`: those that hold content, those that are empty and can't be removed yet (their
  * message ids live), and those that publishes under way will begin. A topic that is only subscribed to does not count,
- * nor do Sluice's own. As long as it counts, a topic is charged to the client that began it on this node; one that was
- * there when the gateway started is charged to no one.
+ * nor do Sluice's own. As long as it counts, a topic is charged to the client that began it; one that was there when
+ * this process started is charged to no one.
  */
 export class TopicPlaces {
   readonly #options: TopicPlacesOptions;
@@ -45,9 +60,11 @@ export class TopicPlaces {
   #filled = 0;
   readonly #emptied = new Set<string>();
   readonly #coming = new Map<string, Coming>();
+  readonly #topics: ReadonlyMap<string, Topic>;
 
-  constructor(options: TopicPlacesOptions) {
+  constructor(options: TopicPlacesOptions, topics: ReadonlyMap<string, Topic>) {
     this.#options = options;
+    this.#topics = topics;
     this.#shares = new TopicShares(options);
   }
 
@@ -85,6 +102,21 @@ export class TopicPlaces {
     return topic?.holdsContent !== true && !this.#emptied.has(name) && !this.#coming.has(name);
   }
 
+  /**
+   * Charges the payer for a topic that it is about to begin, if it is a new one. Returns why it may not, or nothing.
+   * `before`: why it may not begin another new one, by the same call.
+   */
+  beginProblem(name: string, payer: Payer | undefined, before?: SluiceError): SluiceError | undefined {
+    const maker = makerOf(payer);
+    if (maker === undefined || this.#hasNumbering(name)) return undefined;
+    return before ?? this.#options.makers?.take(maker);
+  }
+
+  /** The next publication of the topic continues a numbering. */
+  #hasNumbering(name: string): boolean {
+    return (this.#topics.get(name)?.epoch ?? '') !== '' || this.#options.engine.numbering(name) !== undefined;
+  }
+
   /** The topic has got its first content, or lost its last. */
   contentChanged(topic: Topic): void {
     if (isReserved(topic.name)) return;
@@ -99,8 +131,21 @@ export class TopicPlaces {
     if (coming !== undefined) this.#shares.remove(coming.maker, coming.bytes);
     // Its place is charged already.
     if (this.#emptied.delete(topic.name)) return;
-    if (coming !== undefined) topic.chargeTo(coming.maker);
+    // Who has made it elsewhere is told later.
+    topic.chargeTo(coming?.maker);
     this.#charge(topic);
+    if (coming?.maker !== undefined) this.#options.makers?.made(topic.name, coming.maker, coming.isNew);
+  }
+
+  /** Charges a client for topics that it has made on another node. Yields those that no one was charged for. */
+  *madeElsewhere(maker: Maker, names: readonly string[]): Iterable<Topic> {
+    for (const name of names) {
+      const topic = this.#topics.get(name);
+      if (topic?.holdsContent !== true || topic.maker !== undefined) continue;
+      topic.chargeTo(maker);
+      this.#charge(topic);
+      yield topic;
+    }
   }
 
   #empty(topic: Topic): void {
@@ -121,7 +166,7 @@ export class TopicPlaces {
     if (this.#emptied.delete(topic.name)) this.#giveBack(topic);
   }
 
-  /** A publish of this payer is under way that will begin this topic. */
+  /** A publish of this payer is under way that will begin this topic. Call it in the turn of `beginProblem`. */
   expect(name: string, payer: Payer | undefined): void {
     if (isReserved(name)) return;
     const coming = this.#coming.get(name);
@@ -131,7 +176,7 @@ export class TopicPlaces {
     }
     const maker = makerOf(payer);
     const bytes = this.bytesOf(name);
-    this.#coming.set(name, { publishes: 1, maker, bytes });
+    this.#coming.set(name, { publishes: 1, maker, bytes, isNew: !this.#hasNumbering(name) });
     this.#shares.add(maker, bytes);
   }
 
@@ -140,7 +185,9 @@ export class TopicPlaces {
     const coming = this.#coming.get(name);
     if (coming === undefined || --coming.publishes > 0) return;
     this.#coming.delete(name);
-    this.#shares.remove(coming.maker, coming.bytes);
+    const { maker, bytes, isNew } = coming;
+    this.#shares.remove(maker, bytes);
+    if (maker !== undefined && isNew) this.#options.makers?.giveBack(maker);
   }
 }
 

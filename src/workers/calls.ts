@@ -15,6 +15,7 @@ export interface CommitFacts {
 /** The engine as it is once a worker has been told all topics. */
 export interface EngineFacts extends CommitFacts {
   readonly name: string;
+  readonly topicBytes: number | undefined;
   readonly degraded: string | undefined;
   readonly idle: readonly (readonly [topic: string, numbering: Numbering])[];
   readonly acknowledged: readonly (readonly [topic: string, user: string, position: Position])[];

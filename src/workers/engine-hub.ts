@@ -115,9 +115,10 @@ export class EngineHub {
       await link.channel.flushed();
     }
     member.untold = undefined;
-    const { name, epoch, seq, forgottenSeq } = engine;
+    const { name, topicBytes, epoch, seq, forgottenSeq } = engine;
     return {
       name,
+      topicBytes,
       epoch,
       seq,
       forgottenSeq,

@@ -115,6 +115,11 @@ export class WorkerEngine implements Engine {
     return this.#facts?.name ?? '';
   }
 
+  /** It takes them in the parent. */
+  get topicBytes(): number {
+    return this.#facts?.topicBytes ?? 0;
+  }
+
   /** True until the broker has loaded what there was when it opened. After that the feed tells everything. */
   get retains(): boolean {
     return this.#held !== undefined;

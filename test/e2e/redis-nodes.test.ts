@@ -7,6 +7,7 @@ import { type RedisProcess, startRedis } from '../support/redis-server.ts';
 import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
 const userCap = 4;
+const topicsOfUser = 50;
 const nodeTimeoutMs = 2000;
 /** A slow Redis is none that is away. */
 const redisTimeoutMs = 10_000;
@@ -26,11 +27,12 @@ beforeAll(async () => {
       apiKeys: [apiKey],
       tokenSecret,
       connectionsMaxPerUser: userCap,
+      topicsMaxPerClient: topicsOfUser,
     });
   const started = GatewayProcess.start(
     ...['--port', '0', '--workers', '2', '--engine', 'redis', '--redis', redis.url],
     ...['--redis-node-timeout-ms', String(nodeTimeoutMs), '--redis-timeout-ms', String(redisTimeoutMs)],
-    ...['--token-secret', tokenSecret],
+    ...['--token-secret', tokenSecret, '--topics-max-per-client', String(topicsOfUser)],
     ...['--api-key', apiKey, '--connections-max-per-user', String(userCap)],
   );
   [machine, ...gateways] = await Promise.all([started, open(), open()]);
@@ -85,6 +87,38 @@ test('all machines hold a user to one cap, and a place that is given back at one
   await expect.poll(() => isRefused(b, 'capped')).toBe(false);
   await expect.poll(() => isRefused(machine, 'capped')).toBe(false);
   await closeAll(clients);
+});
+
+test('all processes of all machines charge a user for a topic, whichever it was made at', async () => {
+  const [a, b] = gateways as [TestGateway, TestGateway];
+  const publishing = [{ pattern: '*', allow: ['publish'] }];
+  let made = 0;
+  /** Undefined: all were made; else the code of the refusals. */
+  const make = async (at: { readonly url: string }, user: string, count: number) => {
+    const items = Array.from({ length: count }, () => ({ topic: `made:${made++}`, type: 'x', data: 1 }));
+    const response = await fetch(`${at.url}/api/publish/batch`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        connection: 'close',
+        authorization: `Bearer ${await signToken({ sub: user, topics: publishing })}`,
+      },
+      body: JSON.stringify(items),
+    });
+    return /"code":"(\w+)"/.exec(await response.text())?.[1];
+  };
+  for (const [at, user] of [
+    [a, 'maker'],
+    [machine, 'another'],
+  ] as const) {
+    expect(await make(at, user, topicsOfUser)).toBeUndefined();
+    for (const other of [a, b, machine, machine, machine, machine]) {
+      // Each connection may be of another process; those that have not heard of it yet refuse it soon.
+      const before = made;
+      await expect.poll(() => make(other, user, 1)).toBe('too_many_topics');
+      expect(made - before).toBeLessThan(topicsOfUser / 2);
+    }
+  }
 });
 
 test('each knows the connections and members of all processes of all machines, and ends them', async () => {

@@ -263,7 +263,7 @@ export const attacks: readonly Row[] = [
     ],
   },
   {
-    attack: 'views, topics and message ids that are used up',
+    attack: 'views, topics, numberings and message ids that are used up, at one process or at all',
     tests: [
       [caps, 'of clients without a token leave room for others, and plain subscriptions always have it'],
       [
@@ -274,6 +274,11 @@ export const attacks: readonly Row[] = [
       [
         'topics/topic-shares.test.ts',
         'where many users take all they can, there is room for one that comes later',
+      ],
+      ['sessions/limits/begin-limits.test.ts', 'leave three quarters of all numberings to others'],
+      [
+        'e2e/redis-nodes.test.ts',
+        'all processes of all machines charge a user for a topic, whichever it was made at',
       ],
     ],
   },

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { MemoryEngine } from '../../src/engines/memory.ts';
 import { SluiceError } from '../../src/errors.ts';
+import type { EngineFeed } from '../../src/topics/engine.ts';
 import { gatewayPayer, type Payer } from '../../src/topics/payer.ts';
+import { StoredPublication } from '../../src/topics/publication.ts';
 import { topicBytesOf } from '../../src/topics/topic-shares.ts';
-import { fields, openBroker, summary, WaitingEngine } from './fixtures.ts';
+import { fields, json, openBroker, summary, WaitingEngine } from './fixtures.ts';
 
 const user = (name: string): Payer => ({ account: `user ${name}`, isVerified: true });
 const key: Payer = { account: 'key backend', isVerified: true, isOperator: true };
@@ -167,5 +169,60 @@ describe('the share of a client of all topics', () => {
     await engine.commit();
     expect(await taken).toEqual([1]);
     expect(await begin(gateway, user('a'), 'c')).toEqual(['too_many_topics']);
+  });
+});
+
+describe('topics that a client makes on another node', () => {
+  const payer = user('a');
+  /** As they are heard of there: begun by no one. */
+  const hear = (gateway: Made, ...names: string[]) => begin(gateway, undefined, ...names);
+
+  test('are charged to it once that is told, and given back', async () => {
+    const gateway = await openBroker({ topicsMax: 40, topicsMaxPerClient: 3, topic: { maxAgeMs: 100 } });
+    await hear(gateway, 'there', 'theirs');
+    await begin(gateway, payer, 'here');
+    gateway.broker.madeElsewhere({ account: payer.account, isVerified: true }, ['there', 'here', 'unknown']);
+    expect(await begin(gateway, payer, 'more', 'too-many')).toEqual([1, 'too_many_topics']);
+    // Who was charged first stays charged.
+    gateway.broker.madeElsewhere({ account: 'user b', isVerified: true }, ['there', 'here']);
+    expect(await begin(gateway, user('b'), '1', '2', '3', '4')).toEqual([1, 1, 1, 'too_many_topics']);
+    gateway.clock.advance(101);
+    gateway.broker.sweep();
+    expect(await begin(gateway, payer, '5', '6', '7', '8')).toEqual([1, 1, 1, 'too_many_topics']);
+  });
+
+  test('take the room of its own histories, and not that of others', async () => {
+    const large = json('x'.repeat(1000));
+    const gateway = await openBroker({ historyMaxBytes: 20_000, historyMaxBytesPerClient: 5000 });
+    const { broker } = gateway;
+    const publish = (topic: string) => broker.publish([fields(topic, { payload: large })]);
+    await publish('quiet');
+    for (let i = 0; i < 30; i++) {
+      await publish(`there:${i}`);
+      broker.madeElsewhere({ account: payer.account, isVerified: true }, [`there:${i}`]);
+    }
+    const holding = [...broker.topics()].filter(({ holdsContent }) => holdsContent);
+    expect(holding.map(({ name }) => name)).toEqual([
+      'quiet',
+      'there:26',
+      'there:27',
+      'there:28',
+      'there:29',
+    ]);
+  });
+
+  test('that were made by someone else once are charged to no one until that is told', async () => {
+    const gateway = await openBroker({ topicsMax: 40, topicsMaxPerClient: 1, topic: { maxAgeMs: 100 } });
+    const { broker, clock } = gateway;
+    await begin(gateway, payer, 'watched');
+    broker.retain('watched');
+    clock.advance(101);
+    broker.sweep();
+    const feed: EngineFeed = broker;
+    feed.appended('watched', broker.find('watched')!.epoch, [
+      new StoredPublication(fields('watched'), 2, 2, clock.nowMs, 0),
+    ]);
+    expect(broker.find('watched')?.maker).toBeUndefined();
+    expect(await begin(gateway, payer, 'another')).toEqual([1]);
   });
 });

@@ -70,3 +70,13 @@ test('long messages of one turn are not copied for each worker that is told them
   await channel.flushed();
   expect([written.length, ...written.map((bytes, i) => bytes === messages[i])]).toEqual([2, true, true]);
 });
+
+test('a worker charges for a topic what the engine takes for it in the parent', async () => {
+  const [isState, nowMs] = [() => false, () => 1000];
+  const engine = Object.assign(new MemoryEngine({ isState, nowMs }), { topicBytes: 1800 });
+  const { join } = await makeParent({ engine, topic: { ...ring, ttlMs: undefined }, isState, nowMs });
+  const { worker, leave } = join();
+  await worker.open({ appended: () => undefined, reset: () => undefined, degraded: () => undefined });
+  expect(worker.topicBytes).toBe(1800);
+  leave();
+});

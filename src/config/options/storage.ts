@@ -95,6 +95,11 @@ export const storageOptions = {
     40 * MiB,
     'The same by the memory that topics take without their content, 2 to 6 kB each; clients without key or token share as much as one.',
   ),
+  newTopicsPerSecondPerClient: option(
+    integer(1, 1_000_000),
+    1,
+    'Maximum number of topics per second that one user, or one address without a token, begins that have never been published to, after 25 000 at once (or topicsMaxPerClient, if that is more); API keys may begin any number. Clients without key or token share as much as one.',
+  ),
   messageIdsMaxBytesPerClient: option(
     bytes(KiB, 2 ** 40),
     40 * MiB,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as after } from 'node:timers/promises';
 import type { StoredTopic } from '../../topics/engine.ts';
+import { numberingsKept } from '../../topics/idle-topics.ts';
 import { messageIdWindowMs } from '../../topics/message-id-budget.ts';
 import type { Batch, BatchReply, Upstream, UpstreamListener, UpstreamRequest } from '../replica/upstream.ts';
 import { type EncodedBatch, encodeBatch, readReply } from './batch.ts';
@@ -26,7 +27,6 @@ const logMaxEntries = '10000';
 const censusPollMs = 100;
 /** A connection that has lasted this long is replaced at once. */
 const steadyMs = 5000;
-const numberingsMaxDefault = 100_000;
 const nodeTimeoutMsDefault = 10_000;
 
 /**
@@ -179,7 +179,7 @@ export class RedisUpstream implements Upstream, LinkListener {
   #encode(link: RedisLink, number: number, batch: Batch): EncodedBatch {
     const { meta, log, feed, heads, idle, acknowledged, aged } = this.#keys;
     const { keys, args, records } = encodeBatch(batch, this.#keys, this.#options.retention, link.format);
-    const { server, numberingsMax = numberingsMaxDefault } = this.#options;
+    const { server, numberingsMax = numberingsKept } = this.#options;
     // As unique as a random one.
     const salt = `${this.#node}${number.toString(36)}`;
     const own: (string | number)[] = [
