@@ -24,7 +24,7 @@ local format, oldest, living, clock = tonumber(ARGV[9]), tonumber(ARGV[10]), ARG
 local time = redis.call('TIME')
 local wall = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local m = redis.call('HMGET', meta, 'epoch', 'term', 'seq', 'last', 'run', 'census', 'format', 'from', 'seen', 'lost',
-  'jumped', 'ahead', 'takeovers')
+  'jumped', 'ahead', 'takeovers', 'fenced')
 local written = tonumber(m[7] or format)
 if written > format or written < oldest then return 'format ' .. text(written) end
 local epoch, term, seq, last, before, waitsUntil = m[1], tonumber(m[2] or 0), tonumber(m[3] or 0), m[4], m[5], m[6]
@@ -134,7 +134,11 @@ for i = 1, #all, 2 do
   if silentMs > 3600000 then redis.call('HDEL', nodes, all[i])
   elseif silentMs <= timeoutMs then others[#others + 1] = all[i] end
 end
-if fence > 0 then redis.call('HSET', mine, 'fence', text(fence)) end
+-- Batches look for their fences while there are any.
+if fence > 0 then
+  redis.call('HSET', mine, 'fence', text(fence))
+  redis.call('HSET', meta, 'fenced', text(now))
+elseif m[14] and now - tonumber(m[14]) > 3600000 then redis.call('HDEL', meta, 'fenced') end
 redis.call('PEXPIRE', mine, 3600000)
 local state = waitsUntil and 'census:' .. from or 'ready'
 return table.concat({ epoch, text(term), last, state, text(written), text(wall + ahead), gone, table.concat(others, ',') }, ' ')

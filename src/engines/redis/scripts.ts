@@ -45,13 +45,17 @@ local epoch, term, known, batch, slot, now, window, salt, node = unpack(args, 1,
 local logMax, numberingsMax, mayBeAnother, feed = unpack(args, 10, 13)
 local at, keyAt, recordAt = 14, 8, 1
 
-local m = redis.call('HMGET', meta, 'epoch', 'term', 'seq', 'minor', 'last', 'forgotten', 'run', 'census', 'idled')
+local m = redis.call('HMGET', meta, 'epoch', 'term', 'seq', 'minor', 'last', 'forgotten', 'run', 'census', 'idled',
+  'fenced')
 if m[1] ~= epoch or m[2] ~= term or m[8] or mayBeAnother == 1 and m[7] ~= run() then return 'stale' end
 local seq, minor, last, forgotten, idled = tonumber(m[3]), tonumber(m[4]), m[5], tonumber(m[6]), tonumber(m[9])
 if seq < known then return 'stale' end
-local replied = redis.call('HMGET', mine, slot, 'fence')
-if replied[1] and string.match(replied[1], '^%d+') == batch then return string.sub(replied[1], #batch + 2) end
-if replied[2] and tonumber(batch) <= tonumber(replied[2]) then return 'fenced' end
+-- Some node has given batches up in the last hour; or this one's client sends batches again, as those of clusters do.
+if m[10] or mayBeAnother == 1 then
+  local replied = redis.call('HMGET', mine, slot, 'fence')
+  if replied[1] and string.match(replied[1], '^%d+') == batch then return string.sub(replied[1], #batch + 2) end
+  if replied[2] and tonumber(batch) <= tonumber(replied[2]) then return 'fenced' end
+end
 
 local function take()
   at = at + 1
@@ -272,8 +276,11 @@ end
 for _ = 1, take() do redis.call('HDEL', acks, take()) end
 if #news > 0 then tell('a', '[' .. table.concat(news, ',') .. ']') end
 
-redis.call('HSET', meta, 'seq', text(seq), 'minor', text(minor), 'last', last, 'forgotten', text(forgotten),
-  'idled', text(idled))
+local newest = text(seq)
+redis.call('HSET', meta, 'seq', newest, 'last', last)
+if forgets > 0 or text(minor) ~= m[4] then
+  redis.call('HSET', meta, 'minor', text(minor), 'forgotten', text(forgotten), 'idled', text(idled))
+end
 -- Once it is committed: an error before, for lack of a right, must not leave ids of what there is not.
 local refused
 local keys, noted = {}, {}
@@ -295,12 +302,13 @@ for from = 1, #keys, 1000 do
     if set.err then refused = 'SET ' .. set.err end
   end
 end
--- Ids are removed by age here, because Redis's own expiry goes by a clock that may be set.
+-- Ids are removed by age here, because Redis's own expiry goes by a clock that may be set: by batches with ids, and by
+-- each sixteenth of the others.
 local function isOver(entry)
   local atMs = string.match(entry, '^%d+')
   return not atMs or now - tonumber(atMs) >= window
 end
-local oldest = redis.pcall('LINDEX', aged, 0)
+local oldest = (#keys > 0 or slot == '0') and redis.pcall('LINDEX', aged, 0)
 if type(oldest) == 'string' and isOver(oldest) then
   local due, times, over = {}, {}, {}
   for _, entry in ipairs(redis.pcall('LRANGE', aged, 0, math.min(2 * #noted + 99, 999))) do
@@ -315,7 +323,7 @@ if type(oldest) == 'string' and isOver(oldest) then
   if #over > 0 then redis.pcall('DEL', unpack(over)) end
   redis.pcall('LTRIM', aged, #due, -1)
 end
-lines[1] = text(seq) .. ' ' .. epoch
+lines[1] = newest .. ' ' .. epoch
 local reply = table.concat(lines, '\\n')
 local isFirst = redis.call('HSET', mine, slot, batch .. '\\n' .. reply) == 1
 -- From then on by \`hello\`.
