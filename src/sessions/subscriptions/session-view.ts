@@ -124,6 +124,13 @@ export class SessionView {
     return { epoch: topic.epoch, offset: position };
   }
 
+  /** Whether it is live, and `sentUpto` is this. */
+  isLiveAt(position: Position | undefined): boolean {
+    if (this.#state !== 'live' || this.view.isPattern) return false;
+    const { feed } = this.view;
+    return feed.position === position?.offset && feed.topic.epoch === position.epoch;
+  }
+
   /** `sentUpto`, if it was sent all values up to there. */
   get completeUpto(): Position | undefined {
     const backlog = this.#backlog;

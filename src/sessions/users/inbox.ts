@@ -24,6 +24,8 @@ interface Drained {
   acknowledged: Position | undefined;
   /** It knows that the topic is empty. */
   isTold: boolean;
+  /** There is nothing to do for it before its position is another one than `sent`. */
+  isAtRest: boolean;
 }
 
 /**
@@ -122,6 +124,8 @@ export class Inbox {
   #sweep(): void {
     for (const [sessionView, drained] of this.#drained) {
       const { session, user, sent } = drained;
+      // Nearly all are, and every user has one or more (`bench -- idle`).
+      if (drained.isAtRest && sessionView.isLiveAt(sent)) continue;
       const isGone = session.closed || session.views.get(sessionView.view.id) !== sessionView;
       const now = !isGone && sessionView.isLive ? sessionView.sentUpto : undefined;
       const isOther = session.identity.user !== user;
@@ -140,6 +144,7 @@ export class Inbox {
         drained.acknowledged = sent;
       }
       drained.sent = now;
+      drained.isAtRest = now?.epoch === '' ? drained.isTold : now !== undefined && !isNews(now, drained);
     }
   }
 
@@ -161,7 +166,7 @@ export class Inbox {
   }
 }
 
-const none = { sent: undefined, acknowledged: undefined, isTold: false } as const;
+const none = { sent: undefined, acknowledged: undefined, isTold: false, isAtRest: false } as const;
 
 /** Whether the client continues with other subscriptions than before: it may never have had this one. */
 function lacksValues(cursor: string): boolean {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { MemoryEngine } from '../../../src/engines/memory.ts';
 import { cursorNow } from '../../../src/topics/cursor.ts';
 import { topicOf } from '../../fanout/fixtures.ts';
@@ -229,6 +229,44 @@ describe('two devices', () => {
     await gateway.notify(1);
     gateway.inbox.sweep();
     expect(had(await gateway.device())).toEqual([1]);
+  });
+});
+
+describe('a device to which nothing comes', () => {
+  test.each([0, 2])('costs the sweep nothing, after %i publications', async (count) => {
+    const { device, notify, sweep, turns } = await inbox();
+    const { session } = await device();
+    await notify(count);
+    sweep();
+    sweep();
+    turns.advance(100);
+    const looked = vi.spyOn(session, 'acknowledges', 'get');
+    sweep();
+    expect(looked).not.toHaveBeenCalled();
+    await notify(1);
+    sweep();
+    expect(looked).toHaveBeenCalled();
+  });
+
+  test('has had what comes then, also where the topic is numbered anew', async () => {
+    const { broker, device, notify, settle, sweep, leave } = await inbox();
+    const first = await device();
+    const acknowledged = () => {
+      sweep();
+      sweep();
+      return broker.acknowledged.get(alice, 'alice');
+    };
+    expect(acknowledged()).toBeUndefined();
+    await notify(2);
+    expect(acknowledged()).toEqual(topicOf(broker, alice).position);
+    broker.reset(alice, 'next', 0);
+    broker.appended(alice, 'next', [stored(1), stored(2)]);
+    await settle();
+    expect(acknowledged()).toEqual({ epoch: 'next', offset: 2 });
+    await leave(first);
+    broker.appended(alice, 'next', [stored(3)]);
+    await settle();
+    expect(acknowledged()).toEqual({ epoch: 'next', offset: 2 });
   });
 });
 
