@@ -18,6 +18,8 @@ interface Kind {
   readonly subject: Subject;
   /** Clients that send heartbeats; others only reply to pings. */
   readonly beatMs?: number;
+  /** Each has a token, and so a topic of its own user. */
+  readonly tokens?: true;
 }
 
 const sdkBeatMs = 30_000;
@@ -25,7 +27,9 @@ const kinds: readonly Kind[] = [
   { name: 'raw uWS, silent clients', subject: rawEach },
   { name: 'sluice, silent clients', subject: sluice('protobuf') },
   { name: 'sluice, the SDK’s clients', subject: sluice('protobuf'), beatMs: sdkBeatMs },
+  { name: 'sluice, silent users', subject: sluice('protobuf'), tokens: true },
 ];
+const secret = 'a secret for this benchmark alone, 32 bytes and more';
 
 const baseSeconds = 10;
 
@@ -36,9 +40,10 @@ interface Seen {
   readonly closed: number;
 }
 
-function measure({ subject, beatMs }: Kind, { connections, seconds }: Options): Promise<Seen> {
+function measure({ subject, beatMs, tokens }: Kind, { connections, seconds }: Options): Promise<Seen> {
   return withWorkers(async (keep) => {
-    const { worker, port } = await startSubject(subject, { topics: 1 });
+    const flags = tokens === undefined ? {} : { tokenSecret: secret };
+    const { worker, port } = await startSubject(subject, { topics: 1, flags });
     keep(worker);
     const receivers = keep(startReceivers());
     const cpuFor = async (period: number): Promise<number> => {
@@ -48,7 +53,12 @@ function measure({ subject, beatMs }: Kind, { connections, seconds }: Options): 
     };
     const base = await cpuFor(Math.min(baseSeconds, seconds));
     const opening = { port, dialect: subject.dialect, messageBytes: 200, topics: topicNames(1) };
-    await receivers.call('open', { ...opening, connections });
+    const issuedAtSeconds = Math.floor(Date.now() / 1000);
+    await receivers.call('open', {
+      ...opening,
+      connections,
+      tokens: tokens && { secret, in: 'connect', issuedAtSeconds },
+    });
     if (beatMs !== undefined) await receivers.call('beat', { everyMs: beatMs });
     const cpu = await cpuFor(seconds);
     const { closed } = await receivers.call('read');
