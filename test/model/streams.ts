@@ -175,7 +175,7 @@ export class Streams {
         return;
       }
       session.outbox.sendFrame({ kind: 'subscribed', id: 0, results });
-      connection.begin(session, start, results);
+      connection.begin(session, start.continuation !== undefined, results);
     });
     return connection;
   }

@@ -4,7 +4,6 @@ import type { SubscribeResult } from '../../protocol/frames.ts';
 import type { ByteCharges } from '../../sessions/limits/charges.ts';
 import type { Session } from '../../sessions/session.ts';
 import { cursorEnd } from '../../sessions/subscriptions/stream-cursors.ts';
-import type { StreamStart } from '../../sessions/subscriptions/stream-start.ts';
 import {
   type SharedByConnections,
   StreamConnection,
@@ -98,13 +97,9 @@ export class PollConnection extends StreamConnection {
    * on where another session left off, and lacks nothing, its poll waits for news as it would have waited there. With
    * the greeting alone as the response, a client whose polls come to two nodes in turn would poll without a pause.
    */
-  begin(
-    session: Session,
-    { continuation }: Pick<StreamStart, 'continuation'>,
-    results: readonly SubscribeResult[],
-  ): void {
+  begin(session: Session, isContinued: boolean, results: readonly SubscribeResult[]): void {
     this.covers(session);
-    if (continuation !== undefined && results.every(isWhole)) {
+    if (isContinued && results.every(isWhole)) {
       const news = this.#frames.findIndex((frame) => !isGreeting(frame));
       this.#greetings = news < 0 ? this.#frames.length : news;
     }

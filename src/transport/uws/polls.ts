@@ -133,7 +133,7 @@ export class Polls extends StreamTransport<PollConnection> {
     peer.seat.name?.(session.id);
     this.subscribe(request, session, connection, (results) => {
       session.outbox.sendFrame({ kind: 'subscribed', id: 0, results });
-      connection.begin(session, start, results);
+      connection.begin(session, start.continuation !== undefined, results);
     });
   }
 

@@ -1,10 +1,8 @@
 import { type ApiResponse, errorResponse } from '../../api/http.ts';
 import { sseBody, sseQuery } from '../../api/stream-request.ts';
 import type { SluiceError } from '../../errors.ts';
-import type { SubscribeResult } from '../../protocol/frames.ts';
 import { wireErrorOf } from '../../sessions/commands/wire-error.ts';
 import type { Peer } from '../../sessions/peer.ts';
-import type { Session } from '../../sessions/session.ts';
 import { jsonEvent, retryLine } from '../event-stream.ts';
 import { type SharedByStreams, SseConnection } from './sse-connection.ts';
 import { type IdentifiedRequest, type StreamExchange, saysWhatItHad } from './stream-admission.ts';
@@ -83,28 +81,21 @@ export class EventStreams extends StreamTransport<SseConnection> {
     });
     exchange.onAborted(() => connection.gone());
     const session = this.open(request, peer, connection);
+    const writeHead = () => this.#writeHead(request);
     this.subscribe(request, session, connection, (results) => {
       exchange.upgraded();
-      this.#begin(request, connection, session, results);
+      connection.begin(session, writeHead, () =>
+        session.outbox.sendFrame({ kind: 'subscribed', id: 0, results }),
+      );
     });
   }
 
-  #begin(
-    { response, exchange, origin }: StreamExchange,
-    connection: SseConnection,
-    session: Session,
-    results: readonly SubscribeResult[],
-  ): void {
+  #writeHead({ response, exchange, origin }: StreamExchange): void {
     const { headers } = this.#options.withCors({ status: 200, headers: streamHeaders, body: '' }, origin);
-    const writeHead = () => {
-      response.writeStatus('200 OK');
-      response.writeHeader('x-request-id', exchange.requestId);
-      for (const name in headers) response.writeHeader(name, headers[name] as string);
-      response.write(retryLine(this.#reconnectMs()));
-    };
-    connection.begin(session, writeHead, () =>
-      session.outbox.sendFrame({ kind: 'subscribed', id: 0, results }),
-    );
+    response.writeStatus('200 OK');
+    response.writeHeader('x-request-id', exchange.requestId);
+    for (const name in headers) response.writeHeader(name, headers[name] as string);
+    response.write(retryLine(this.#reconnectMs()));
   }
 
   /**
