@@ -64,14 +64,14 @@ export function sharedDirectory(
 
 /** The sessions of this node, for HTTP. */
 export function sessionDirectory(
-  sessions: Pick<Sessions, 'count' | 'get' | 'all' | 'ofUser' | 'acknowledge'>,
+  sessions: Pick<Sessions, 'count' | 'get' | 'all' | 'users' | 'acknowledge'>,
 ): SessionDirectory {
   return {
     count: () => sessions.count,
 
     list({ topic, user, lagging, after, limit }) {
       const found: Session[] = [];
-      for (const session of user === undefined ? sessions.all() : sessions.ofUser(user)) {
+      for (const session of user === undefined ? sessions.all() : sessions.users.of(user)) {
         if (session.id <= after) continue;
         if (lagging !== undefined && !session.views.isLagging) continue;
         if (topic !== undefined && !isSubscribed(session, topic)) continue;
@@ -83,7 +83,7 @@ export function sessionDirectory(
 
     countOf(user, topic, except) {
       let count = 0;
-      for (const session of sessions.ofUser(user)) {
+      for (const session of sessions.users.of(user)) {
         if (session.id !== except && (topic === undefined || isSubscribed(session, topic))) count++;
       }
       return count;

@@ -21,7 +21,7 @@ export function createService(
   { config, metrics, monotonicMs, loopDelayMs, isDraining }: Environment,
   { engine, broker, hotTopics }: Storage,
   fanout: Fanout,
-  sessions: Pick<Sessions, 'count' | 'userCount' | 'users'>,
+  sessions: Pick<Sessions, 'count' | 'users'>,
   site: Pick<Site, 'otherNodes' | 'metricsText'>,
 ): NodeService {
   const startedAtMs = Date.now();
@@ -42,7 +42,7 @@ export function createService(
       uptimeMs: monotonicMs() - startedAtMonotonicMs,
       engine: { name: engine.name, up: broker.degradedBy === undefined },
       connections: { active: sessions.count, total: metrics.connectionsTotal.value },
-      users: sessions.userCount,
+      users: sessions.users.size,
       publications: metrics.publicationsTotal.value,
       deliveries: metrics.deliveriesTotal.value,
       sentBytes: metrics.sentBytesTotal.value,
@@ -50,7 +50,7 @@ export function createService(
       hottest: hotTopics.hottest(hottestTopics),
       subscriptions: fanout.subscriptions(limit),
     };
-    return { stats: figures, users: [...sessions.users()] };
+    return { stats: figures, users: [...sessions.users.names()] };
   }
 
   async function ready(): Promise<Readiness> {

@@ -21,6 +21,7 @@ import { OwnTopics } from './subscriptions/own-topics.ts';
 import type { Continuation } from './subscriptions/stream-start.ts';
 import type { Subscriber } from './subscriptions/subscribe.ts';
 import { SessionIdentities, type SessionIdentitiesOptions } from './users/session-identities.ts';
+import type { UserSessions } from './users/user-sessions.ts';
 
 export interface SessionsOptions
   extends Pick<SessionSweepOptions, 'writeTimeoutMs' | 'backpressureTotalMaxBytes'> {
@@ -124,18 +125,8 @@ export class Sessions {
     return this.#byId.values();
   }
 
-  ofUser(user: string): ReadonlySet<Session> {
-    return this.#identities.users.of(user);
-  }
-
-  /** Users with at least one connection. */
-  get userCount(): number {
-    return this.#identities.users.size;
-  }
-
-  /** Their names. */
-  users(): Iterable<string> {
-    return this.#identities.users.names();
+  get users(): Pick<UserSessions, 'of' | 'names' | 'size'> {
+    return this.#identities.users;
   }
 
   /**
