@@ -5,7 +5,14 @@ import { cpuSeconds, waitSeconds } from './support/proc.ts';
 import { median, percentText } from './support/report.ts';
 import { atMost, type Claim, claim, numbers, type OptionsOf, scenario } from './support/scenario.ts';
 import { saturate } from './trials/saturate.ts';
-import { rawEach, type Started, type Subject, sluice, socketIo, startSubject } from './trials/subject.ts';
+import {
+  rawEach,
+  type StartedSubject,
+  type Subject,
+  sluice,
+  socketIo,
+  startSubject,
+} from './trials/subject.ts';
 import {
   type Loaded,
   settled,
@@ -67,8 +74,8 @@ interface Running {
   readonly loaded: Loaded;
   /** The processes through which a publication passes. */
   readonly pids: readonly number[];
-  readonly publishing: Started;
-  readonly listeners: readonly Started[];
+  readonly publishing: StartedSubject;
+  readonly listeners: readonly StartedSubject[];
   readonly redis: MeasuredRedis | undefined;
 }
 
@@ -99,7 +106,7 @@ async function start(system: System, topicCount: number, chosen: Options, keep: 
     pinTo(redis.pid, serverCore);
   }
   const spread = topicCount > 1;
-  const startNode = async (core: number): Promise<Started> => {
+  const startNode = async (core: number): Promise<StartedSubject> => {
     const flags = redis && { engine: 'redis', redis: redis.url };
     const node = { topics: topicCount, spread, flags, redisUrl: redis?.url };
     const started = await startSubject(subject, node, [], core);
@@ -108,7 +115,7 @@ async function start(system: System, topicCount: number, chosen: Options, keep: 
   };
   const reading = await startNode(serverCore);
   const publishing = hasRedis ? await startNode(loadCore) : reading;
-  const listeners: Started[] = [];
+  const listeners: StartedSubject[] = [];
   for (let i = 0; hasRedis && i < chosen.listeners; i++) listeners.push(await startNode(loadCore));
   const receivers = keep(startReceivers());
   await receivers.call('open', {

@@ -5,7 +5,7 @@ import { median, percentText } from './support/report.ts';
 import { atMost, claim, type OptionsOf, scenario, usual } from './support/scenario.ts';
 import type { Worker } from './support/worker.ts';
 import { publishFrom } from './trials/publish-from.ts';
-import { type Started, sluice, startSubject } from './trials/subject.ts';
+import { type StartedSubject, sluice, startSubject } from './trials/subject.ts';
 import { startReceivers, topicNames, withWorkers } from './trials/trial.ts';
 
 const options = {
@@ -81,7 +81,7 @@ async function measureAll(
   });
 }
 
-type Loaded = Started & { readonly receivers: Worker<ReceiversCalls> };
+type Loaded = StartedSubject & { readonly receivers: Worker<ReceiversCalls> };
 
 async function window(
   { worker, port, receivers }: Loaded,

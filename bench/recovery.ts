@@ -4,7 +4,7 @@ import type { Received } from './load/receivers.ts';
 import { median, percentText } from './support/report.ts';
 import { nothingLost } from './support/runs.ts';
 import { atMost, type OptionsOf, scenario, usual } from './support/scenario.ts';
-import { type Started, sluice, startSubject } from './trials/subject.ts';
+import { type StartedSubject, sluice, startSubject } from './trials/subject.ts';
 import { startReceivers, topicNames, withWorkers } from './trials/trial.ts';
 
 const options = {
@@ -39,7 +39,7 @@ async function positionOf(port: number): Promise<Position> {
   return (await response.json()) as Position;
 }
 
-function storm({ worker, port }: Started, options: Options): Promise<Storm> {
+function storm({ worker, port }: StartedSubject, options: Options): Promise<Storm> {
   return withWorkers(async (keep) => {
     const { clients, behind, others: stayed, rate, bytes, inFlight } = options;
     const opening = { port, dialect: 'protobuf', messageBytes: bytes, topics } as const;

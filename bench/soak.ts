@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { ClientsCalls, ClientsReport } from './soak/clients.ts';
-import type { GatewayCalls, Held, Memory } from './soak/gateway.ts';
+import type { GatewayCalls, HeldResources, Memory } from './soak/gateway.ts';
 import { rssBytes } from './support/proc.ts';
 import { atMost, type Claim, claim, type OptionsOf, scenario, type Table } from './support/scenario.ts';
 import { Worker } from './support/worker.ts';
@@ -44,9 +44,9 @@ interface Part {
 
 interface Seen {
   readonly parts: readonly Part[];
-  readonly base: Held;
-  readonly loaded: Held;
-  readonly left: Held;
+  readonly base: HeldResources;
+  readonly loaded: HeldResources;
+  readonly left: HeldResources;
   readonly clients: ClientsReport;
 }
 
@@ -92,7 +92,7 @@ async function highestRss(pid: number, forMs: number): Promise<number> {
 }
 
 /** Waits until the gateway holds as little as at the base, or for a timeout, and returns what it holds. */
-async function emptied(gateway: Worker<GatewayCalls>, base: Held): Promise<Held> {
+async function emptied(gateway: Worker<GatewayCalls>, base: HeldResources): Promise<HeldResources> {
   const untilMs = performance.now() + emptyWithinMs;
   for (;;) {
     const now = await gateway.call('held');
@@ -102,10 +102,10 @@ async function emptied(gateway: Worker<GatewayCalls>, base: Held): Promise<Held>
 }
 
 /** The figures that are larger than at the base. */
-function excess(now: Held, base: Held): string[] {
+function excess(now: HeldResources, base: HeldResources): string[] {
   return Object.entries(now)
-    .filter(([name, count]) => count > base[name as keyof Held])
-    .map(([name, count]) => `${name} ${count}, not ${base[name as keyof Held]}`);
+    .filter(([name, count]) => count > base[name as keyof HeldResources])
+    .map(([name, count]) => `${name} ${count}, not ${base[name as keyof HeldResources]}`);
 }
 
 const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
@@ -158,7 +158,7 @@ export default scenario(options, async (chosen, say) => {
       title: 'what the gateway holds',
       columns: ['what', 'before', 'under load', 'after'],
       rows: Object.keys(seen.base).map((name) => {
-        const key = name as keyof Held;
+        const key = name as keyof HeldResources;
         return [name, seen.base[key], seen.loaded[key], seen.left[key]];
       }),
     },

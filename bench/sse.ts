@@ -5,7 +5,7 @@ import { median, percentText } from './support/report.ts';
 import { nothingLost } from './support/runs.ts';
 import { atMost, type OptionsOf, type Ratio, scenario, usual } from './support/scenario.ts';
 import { publisherOption, publishFrom } from './trials/publish-from.ts';
-import { type Started, type Subject, sluice, startSubject } from './trials/subject.ts';
+import { type StartedSubject, type Subject, sluice, startSubject } from './trials/subject.ts';
 import { lostOf, settled, startReceivers, topicNames, withWorkers } from './trials/trial.ts';
 
 const options = {
@@ -107,7 +107,7 @@ function without(idleSeconds: number, pair: Pair): Pair {
 /** Connects the clients of one transport. */
 async function connected(
   { subject, topic }: Transport,
-  { worker, port }: Started,
+  { worker, port }: StartedSubject,
   { connections, bytes, publisher, probes }: Options,
   keep: <W extends { end(): unknown }>(worker: W) => W,
 ): Promise<Run> {

@@ -140,14 +140,14 @@ function resolveAll(rows: readonly OptionRow[], reading: Reading): Record<string
   return values;
 }
 
-interface Given {
+interface GivenValue {
   readonly value: unknown;
   readonly spelling: keyof OptionNames;
   /** The place, for messages: "--port", "SLUICE_PORT", "port in sluice.yaml". */
   readonly where: string;
 }
 
-function givenFor(row: OptionRow, reading: Reading): Given | undefined {
+function givenFor(row: OptionRow, reading: Reading): GivenValue | undefined {
   const given = firstGiven(row, reading);
   const old = row.renamedFrom && firstGiven(row.renamedFrom, reading);
   if (old === undefined) return given;
@@ -157,7 +157,7 @@ function givenFor(row: OptionRow, reading: Reading): Given | undefined {
   return given ?? old;
 }
 
-function firstGiven(names: OptionNames, { flags, env, file, path }: Reading): Given | undefined {
+function firstGiven(names: OptionNames, { flags, env, file, path }: Reading): GivenValue | undefined {
   const { name, flag, env: variable } = names;
   if (flags[name] !== undefined) return { value: flags[name], spelling: 'flag', where: flag };
   // An empty variable is how compose files and CI say "not set"; so is one that Kubernetes put there.
@@ -169,7 +169,7 @@ function firstGiven(names: OptionNames, { flags, env, file, path }: Reading): Gi
     : { value: entry, spelling: 'name', where: `${name} in ${path}` };
 }
 
-function resolve(row: OptionRow, given: Given, faults: string[]): unknown {
+function resolve(row: OptionRow, given: GivenValue, faults: string[]): unknown {
   if (given.spelling === 'flag' && isBlank(given.value)) {
     faults.push(`${given.where}: is empty: leave it out, or give it a value`);
     return row.default;

@@ -61,7 +61,7 @@ let markedAtMs = 0;
 let markedCpu = process.cpuUsage();
 let beating: NodeJS.Timeout | undefined;
 
-export interface Opened {
+export interface OpenedReceivers {
   /** Duration without the minting of tokens. */
   readonly seconds: number;
   /** Share of a core meanwhile. */
@@ -72,7 +72,7 @@ export interface Opened {
   readonly ready: Percentiles;
 }
 
-async function open(options: OpenOptions): Promise<Opened> {
+async function open(options: OpenOptions): Promise<OpenedReceivers> {
   const { connections, probes = 0, inFlight = defaultInFlight } = options;
   const dialect = dialectOf(options.dialect, options.messageBytes);
   const openings = await openingsOf(options);
@@ -173,7 +173,7 @@ function read(): Received {
   };
 }
 
-export interface Wanted {
+export interface WantedPublications {
   readonly publications: number;
   /** The number is per connection, instead of for all of them together. */
   readonly each?: boolean;
@@ -181,7 +181,7 @@ export interface Wanted {
 }
 
 /** Resolves when this many publications have come since `mark`, or after a timeout. */
-async function settle({ publications, each, withinMs }: Wanted): Promise<boolean> {
+async function settle({ publications, each, withinMs }: WantedPublications): Promise<boolean> {
   const untilMs = performance.now() + withinMs;
   const lacks = () =>
     each === true

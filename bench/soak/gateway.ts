@@ -39,7 +39,7 @@ async function memory(): Promise<Memory> {
   return seen.reduce((least, each) => (sum(each) < sum(least) ? each : least));
 }
 
-export interface Held {
+export interface HeldResources {
   /** Open files, sockets among them. */
   readonly files: number;
   /** The active resources of the event loop, according to Node. */
@@ -53,7 +53,7 @@ export interface Held {
   readonly backpressureBytes: number;
 }
 
-async function held(): Promise<Held> {
+async function held(): Promise<HeldResources> {
   const text = await server.metrics.registry.metrics();
   const value = (name: string) =>
     text

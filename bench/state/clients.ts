@@ -6,7 +6,7 @@ import { type Frame, Mirror } from './mirror.ts';
 import type { Wish } from './plan.ts';
 
 /** What a client shows of one of its subscriptions. */
-export interface Shown {
+export interface ShownSubscription {
   readonly wish: Wish;
   readonly topics: readonly string[];
   readonly problems: readonly string[];
@@ -15,7 +15,7 @@ export interface Shown {
 
 export interface StateClient {
   readonly kind: string;
-  readonly shown: readonly Shown[];
+  readonly shown: readonly ShownSubscription[];
   isStalled: boolean;
   /** The network fails. */
   cut(): void;
@@ -46,7 +46,7 @@ abstract class FrameClient extends StalledClient implements StateClient {
     queueMicrotask(() => this.open());
   }
 
-  get shown(): Shown[] {
+  get shown(): ShownSubscription[] {
     return this.mirrors.map((mirror) => ({
       wish: mirror.wish,
       topics: mirror.shown,

@@ -4,7 +4,7 @@ import { platformRuntime } from '../../src/client/runtime.ts';
 import type { Filter } from '../../src/protocol/frames.ts';
 import { LightSocket } from '../support/light-socket.ts';
 import { StalledClient } from '../support/stalled-client.ts';
-import { delaysMs, type Shown, type StateClient } from './clients.ts';
+import { delaysMs, type ShownSubscription, type StateClient } from './clients.ts';
 import type { Wish } from './plan.ts';
 
 /** Where a client may use HTTP, WebSockets are refused for this long, and pass for as long again. */
@@ -13,7 +13,7 @@ const blockedMs = 2500;
 /** The SDK, by one transport or by all as it chooses. Each attempt and each request goes to the next gateway. */
 export class SdkClient extends StalledClient implements StateClient {
   readonly kind: string;
-  readonly shown: readonly Shown[];
+  readonly shown: readonly ShownSubscription[];
   readonly #client: SluiceClient;
   #requests = new AbortController();
 
@@ -64,7 +64,7 @@ export class SdkClient extends StalledClient implements StateClient {
     this.#client.close();
   }
 
-  #subscribe(wish: Wish): Shown {
+  #subscribe(wish: Wish): ShownSubscription {
     const { topic, intervalMs, filter, keys } = wish;
     const told = new Map<string, Map<string, number>>();
     const problems: string[] = [];

@@ -44,7 +44,7 @@ const roomy = {
   commandsPerSecond: 1_000_000,
 };
 
-export interface Started<C extends PeerCalls = PeerCalls> {
+export interface StartedSubject<C extends PeerCalls = PeerCalls> {
   readonly worker: Worker<C>;
   readonly port: number;
 }
@@ -56,17 +56,20 @@ export function startSubject(
   options: StartOptions,
   nodeArgs: readonly string[] = [],
   core: number | 'any' = serverCore,
-): Promise<Started> {
+): Promise<StartedSubject> {
   const worker = new Worker<PeerCalls>(files[subject.peer], core === 'any' ? undefined : core, nodeArgs);
   return started(worker, { ...options, batchMs: subject.batchMs });
 }
 
 /** With the calls that only the gateway has. */
-export function startSluice(flags: PeerOptions['flags']): Promise<Started<SluiceCalls>> {
+export function startSluice(flags: PeerOptions['flags']): Promise<StartedSubject<SluiceCalls>> {
   return started(new Worker<SluiceCalls>(files.sluice, serverCore), { topics: 0, flags });
 }
 
-async function started<C extends PeerCalls>(worker: Worker<C>, options: PeerOptions): Promise<Started<C>> {
+async function started<C extends PeerCalls>(
+  worker: Worker<C>,
+  options: PeerOptions,
+): Promise<StartedSubject<C>> {
   const starting: PeerOptions = { ...options, flags: { ...roomy, ...options.flags } };
   try {
     return { worker, port: await (worker as Worker<PeerCalls>).call('start', starting) };

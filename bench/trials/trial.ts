@@ -3,7 +3,7 @@ import type { PublishJob, PublishReport } from '../peers/peer.ts';
 import { loadCore } from '../support/core.ts';
 import { cpuMeter } from '../support/proc.ts';
 import { Worker } from '../support/worker.ts';
-import { type Started, type Subject, startSubject } from './subject.ts';
+import { type StartedSubject, type Subject, startSubject } from './subject.ts';
 
 /** Ends what `run` keeps, however it ends, the last one first. */
 export async function withWorkers<T>(
@@ -24,7 +24,7 @@ export function startReceivers(): Worker<ReceiversCalls> {
   return new Worker<ReceiversCalls>(new URL('../load/receivers.ts', import.meta.url), loadCore);
 }
 
-export interface Loaded extends Started {
+export interface Loaded extends StartedSubject {
   readonly receivers: Worker<ReceiversCalls>;
 }
 

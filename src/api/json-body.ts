@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { z } from 'zod';
 import { SluiceError, throwIf } from '../errors.ts';
-import { type Cut, cutMembers } from '../protocol/json/envelope.ts';
+import { type CutObject, cutMembers } from '../protocol/json/envelope.ts';
 import { scanJson } from '../protocol/json/scanner.ts';
 import { validated } from './validate.ts';
 
@@ -24,7 +24,7 @@ export function readJsonBody<T>(body: Uint8Array, schema: z.ZodType<T>): T {
  * Reads a body that is an object. Members of these names are cut out, as the bytes of their values; the others are
  * parsed. Throws `invalid_json`.
  */
-export function readMembers(body: Uint8Array, names: readonly string[]): Cut {
+export function readMembers(body: Uint8Array, names: readonly string[]): CutObject {
   throwIf(utf8Problem(body));
   const cut = cutMembers(body, names);
   if (!cut.ok) throw new SluiceError('invalid_json', cut.message);

@@ -132,7 +132,7 @@ function jsonText() {
 }
 
 /** The members that all shapes have. */
-interface Asked {
+interface StreamFields {
   readonly topic?: string | readonly string[] | undefined;
   readonly filter?: unknown;
   readonly last?: number | undefined;
@@ -178,7 +178,7 @@ export function readStreamQuery(
       return new SluiceError('invalid_request', `${JSON.stringify(name)} is given twice in the query`);
     } else values[name] = value;
   }
-  const asked = validate<Asked>(schema, { ...values, topic: topics });
+  const asked = validate<StreamFields>(schema, { ...values, topic: topics });
   return asked instanceof SluiceError ? asked : streamRequest(asked, lastEventId);
 }
 
@@ -193,11 +193,11 @@ export function readStreamBody(
   } catch (cause) {
     return new SluiceError('invalid_json', 'the body is not JSON in UTF-8', { cause });
   }
-  const asked = validate<Asked>(schema, value);
+  const asked = validate<StreamFields>(schema, value);
   return asked instanceof SluiceError ? asked : streamRequest(asked, lastEventId);
 }
 
-function streamRequest(asked: Asked, lastEventId: string): StreamRequest | SluiceError {
+function streamRequest(asked: StreamFields, lastEventId: string): StreamRequest | SluiceError {
   const subscriptions = subscriptionsOf(asked);
   if (subscriptions instanceof SluiceError) return subscriptions;
   const text = lastEventId || asked.cursor || asked.lastEventId || '';
@@ -220,7 +220,7 @@ function subscriptionsOf({
   topic = [],
   subscriptions = [],
   ...common
-}: Asked): readonly Subscription[] | SluiceError {
+}: StreamFields): readonly Subscription[] | SluiceError {
   if (!Array.isArray(subscriptions))
     return new SluiceError('invalid_request', 'subscriptions: must be an array');
   const topics = [...new Set(typeof topic === 'string' ? [topic] : topic)];
@@ -238,7 +238,7 @@ function subscriptionsOf({
 /** The options that a request names once, for all its topics. `topics`: how many. */
 function optionsOfAll(
   topics: number,
-  { filter, last, intervalMs, conflate }: Asked,
+  { filter, last, intervalMs, conflate }: StreamFields,
 ): Omit<Subscription, 'topic'> | SluiceError {
   if (topics === 0) return {};
   const read = readSubscriptions([{ topic: 'any', filter, last, intervalMs, conflate }]);

@@ -30,7 +30,7 @@ const pageMaxPublications = 1000;
 const shortPageMaxPublications = 100;
 
 /** What is left of a run of publications when a page is cut there. */
-interface Cut {
+interface PageCut {
   readonly offset: number;
   readonly pieces: number;
   readonly bytes: number;
@@ -53,7 +53,7 @@ export function makePage(feed: Feed, position: number, reader: Reader, pageBytes
   let bytes = 0;
   let upto = end;
   let isForAll = true;
-  let cut: Cut = { offset: 0, pieces: 0, bytes: 0 };
+  let cut: PageCut = { offset: 0, pieces: 0, bytes: 0 };
   for (const publication of publications) {
     if (pieces.length >= perPage) {
       upto = publication.offset - 1;

@@ -40,7 +40,7 @@ export interface SystemStats {
   readonly subscriptions: readonly (readonly [target: string, count: number])[];
 }
 
-interface Counted {
+interface CountedSystem {
   readonly name: SystemName;
   /** When each was sent its last ping. */
   readonly pingedAtMs: Map<CountedSession, number>;
@@ -58,7 +58,7 @@ const pinging: ReadonlySet<SystemName> = new Set(['b']);
 /** The sessions of each system, counted apart, so that no system sees those of another. */
 export class SystemSessions {
   readonly #options: SystemSessionsOptions;
-  readonly #byCodec: ReadonlyMap<string, Counted>;
+  readonly #byCodec: ReadonlyMap<string, CountedSystem>;
 
   constructor(options: SystemSessionsOptions) {
     this.#options = options;
@@ -108,12 +108,12 @@ export class SystemSessions {
     }
   }
 
-  #counted(name: SystemName): Counted {
+  #counted(name: SystemName): CountedSystem {
     const { monotonicMs, otherNodes } = this.#options;
     const own = new Remembered(() => count(counted), monotonicMs);
     const ofAllNodes = async (nodes: typeof otherNodes & {}) =>
       together([await own.get(), ...(await nodes.ask('systemStats', name))]);
-    const counted: Counted = {
+    const counted: CountedSystem = {
       name,
       pingedAtMs: new Map(),
       total: 0,
@@ -156,7 +156,7 @@ class Remembered<T> {
   }
 }
 
-function count({ pingedAtMs, total, messagesOfEnded, bytes }: Counted): SystemStats {
+function count({ pingedAtMs, total, messagesOfEnded, bytes }: CountedSystem): SystemStats {
   const subscriptions = new Map<string, number>();
   const users = new Set<string>();
   let messages = messagesOfEnded;

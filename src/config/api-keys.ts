@@ -65,15 +65,15 @@ const memberFaults: Readonly<Record<string, string>> = {
 const otherFault = 'an object has name, key or sha256, scopes, topics, and nothing else';
 
 /** A key, or why it is none. The fault shows nothing of it, because it may hold a key. */
-type Read = ConfiguredKey | { readonly fault: string };
+type ReadKey = ConfiguredKey | { readonly fault: string };
 
-function readText(text: string): Read {
+function readText(text: string): ReadKey {
   const [, name, sha256] = hashed.exec(text) ?? [];
   if (sha256 !== undefined) return { name, sha256: sha256.toLowerCase() };
   return plain.test(text) && !text.includes(',') ? { key: text } : { fault };
 }
 
-function readObject(input: unknown): Read {
+function readObject(input: unknown): ReadKey {
   const { data, error } = entry.safeParse(input);
   if (data !== undefined) return data;
   const [issue] = error.issues;

@@ -64,7 +64,7 @@ class ViewPlaces {
 }
 
 /** A view that takes a place, or has a pattern. */
-interface Counted {
+interface CountedView {
   readonly target: string;
   readonly takesPlace: boolean;
   /** Characters of its keys and filter. */
@@ -97,7 +97,7 @@ export class ViewShares {
   readonly #byTarget = new Map<string, ViewPlaces>();
   readonly #nested = new NestedPatterns();
   readonly #nestedMax: number;
-  readonly #counted = new Map<string, Counted>();
+  readonly #counted = new Map<string, CountedView>();
 
   constructor(limits: ViewLimits) {
     this.#limits = limits;
@@ -121,7 +121,7 @@ export class ViewShares {
     });
   }
 
-  #check({ target, takesPlace, selection }: Omit<Counted, 'holders'>, payer: Payer | undefined): void {
+  #check({ target, takesPlace, selection }: Omit<CountedView, 'holders'>, payer: Payer | undefined): void {
     if (takesPlace) {
       const places = this.#byTarget.get(target) ?? new ViewPlaces(this.#limits.viewsPerTopic);
       if (!places.hasRoom(payer)) throw tooMany(`with keys, a filter or an interval for ${target}`);
@@ -135,7 +135,7 @@ export class ViewShares {
           throw tooMany(`to patterns that match the same topics as ${target}`);
   }
 
-  #add(key: string, counted: Counted): void {
+  #add(key: string, counted: CountedView): void {
     this.#counted.set(key, counted);
     const { target, takesPlace, selection, isVerified } = counted;
     if (!takesPlace) return;
@@ -190,7 +190,7 @@ export class ViewShares {
       for (const account of accountsOf(payer)) this.#countAccount(counted, account, by);
   }
 
-  #countAccount(counted: Counted, account: string, by: 1 | -1): void {
+  #countAccount(counted: CountedView, account: string, by: 1 | -1): void {
     const { target, takesPlace, selection, holders } = counted;
     const before = holders.get(account) ?? 0;
     if (before + by > 0) holders.set(account, before + by);

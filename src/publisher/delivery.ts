@@ -29,7 +29,7 @@ const ofAll: ReadonlySet<string> = new Set([
 ]);
 
 /** A request in flight. */
-interface Sent {
+interface SentRequest {
   readonly entries: readonly QueuedPublication[];
   readonly slowAtMs: number;
   /** False while it waits for its credential. */
@@ -48,7 +48,7 @@ export class Delivery {
   readonly #settings: Settings;
   readonly #nowMs: () => number;
   readonly #orders: Orders;
-  readonly #sent = new Set<Sent>();
+  readonly #sent = new Set<SentRequest>();
   /** Undefined while nothing waits. */
   #running: Promise<void> | undefined;
   /** Failed requests in a row. */
@@ -170,7 +170,7 @@ export class Delivery {
   }
 
   /** Sends these entries, and keeps those that are to be sent again. */
-  async #send(sent: Sent): Promise<void> {
+  async #send(sent: SentRequest): Promise<void> {
     const { entries } = sent;
     const results = await this.#request(sent);
     if (!(results instanceof PublishError)) {
@@ -225,7 +225,7 @@ export class Delivery {
    * The result of each entry, or one error for all of them. Entries that expire meanwhile are rejected at once; with
    * the last of them the request is aborted.
    */
-  async #request(sent: Sent): Promise<readonly Result[] | PublishError> {
+  async #request(sent: SentRequest): Promise<readonly Result[] | PublishError> {
     const { entries } = sent;
     const given = new AbortController();
     let timer: NodeJS.Timeout | undefined;
@@ -248,7 +248,7 @@ export class Delivery {
     }
   }
 
-  async #exchange(sent: Sent, signal: AbortSignal): Promise<GatewayResponse> {
+  async #exchange(sent: SentRequest, signal: AbortSignal): Promise<GatewayResponse> {
     const { entries } = sent;
     const [first] = entries as [QueuedPublication];
     const isBatch = entries.length > 1;

@@ -42,7 +42,7 @@ import { ClientFiles } from './open-files.ts';
 import type { SessionStage } from './session-stage.ts';
 import type { Site } from './site.ts';
 
-export interface Served extends Pick<HttpApi, 'api' | 'adminApi' | 'limits'> {
+export interface ServingParts extends Pick<HttpApi, 'api' | 'adminApi' | 'limits'> {
   readonly broker: Broker;
   readonly sessionStage: SessionStage;
   readonly access: Access;
@@ -76,7 +76,7 @@ export class Serving {
   #beside: Corked | undefined;
 
   /** Each part is built from those before it. */
-  constructor(environment: Environment, served: Served) {
+  constructor(environment: Environment, served: ServingParts) {
     const { config, metrics, monotonicMs, requestTurn: turn, workMs } = environment;
     const { access, broker, limits, sessionStage, turnBudget } = served;
     const { sessions } = sessionStage;
@@ -246,7 +246,7 @@ function countConnections(
 }
 
 /** How requests for connections are read, and who gets one. */
-function createAdmission(environment: Environment, { sessionStage, access, canary }: Served) {
+function createAdmission(environment: Environment, { sessionStage, access, canary }: ServingParts) {
   const { config, isDraining, afterDrainMs } = environment;
   const { requestAccess, credentials, addressOf, requestedHostOf, refused, loopbackProblem, application } =
     access;

@@ -58,7 +58,7 @@ export async function joinParent(config: Config): Promise<Worker> {
   const { channel, gone } = parentChannel();
   const link: ParentLink = new Link<WorkerCalls, ParentCalls>(channel);
   const engine = new WorkerEngine({ link });
-  const served: Served = {};
+  const served: NodeParts = {};
   let drain: (reason: string) => void = () => undefined;
   let isAsked = false;
   let reload = (): void => undefined;
@@ -101,14 +101,14 @@ export async function joinParent(config: Config): Promise<Worker> {
 type ParentLink = Link<WorkerCalls, ParentCalls>;
 
 /** What this process shows to others, once it serves. */
-interface Served {
+interface NodeParts {
   metrics?: Metrics;
   listener?: NodeListener;
 }
 
 /** What other nodes tell and ask, by way of the parent. */
 function nodeCalls(
-  served: Served,
+  served: NodeParts,
 ): Pick<Handlers<WorkerCalls>, 'nodeTold' | 'nodeAsked' | 'nodeGone' | 'nodesCame'> {
   const handlerOf = (name: string) => {
     const handlers = served.listener?.handlers ?? {};
@@ -133,7 +133,7 @@ interface SiteParts {
   readonly link: ParentLink;
   readonly engine: WorkerEngine;
   readonly start: WorkerStart;
-  readonly served: Served;
+  readonly served: NodeParts;
 }
 
 function siteOf(config: Config, { link, engine, start, served }: SiteParts): WorkerSite {

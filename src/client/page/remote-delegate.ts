@@ -3,7 +3,7 @@ import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
 import type { Attachment, CallName, Calls, Delegate, DelegateEvent } from './delegate.ts';
 import type { FromHost, ToHost } from './messages.ts';
 
-interface Waiting {
+interface WaitingCall {
   resolve(value: unknown): void;
   reject(error: ClientError): void;
 }
@@ -12,7 +12,7 @@ interface Waiting {
 export class RemoteDelegate implements Delegate {
   readonly mayHaveSent = true;
   readonly #listeners = new Map<number, (events: readonly DelegateEvent[]) => void>();
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new Map<number, WaitingCall>();
   readonly #post: (message: ToHost) => void;
   readonly #newId: () => number;
 
@@ -63,7 +63,7 @@ export class RemoteDelegate implements Delegate {
     }
   }
 
-  #take(id: number): Waiting | undefined {
+  #take(id: number): WaitingCall | undefined {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
     return waiting;

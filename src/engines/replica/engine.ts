@@ -15,7 +15,7 @@ import type {
 import { MessageIdBudget, type MessageIdLimits } from '../../topics/message-id-budget.ts';
 import { AppendQueue, failed, type QueuedAppend } from '../append-queue.ts';
 import { ChargedIds } from './charged-ids.ts';
-import { Heard } from './heard.ts';
+import { HeardCommits } from './heard.ts';
 import { Replica } from './replica.ts';
 import { Unsent } from './unsent.ts';
 import type { BatchReply, Change, Picture, Upstream } from './upstream.ts';
@@ -50,7 +50,7 @@ export class ReplicaEngine implements Engine {
   readonly nowMs: () => number;
   readonly #queue = new AppendQueue();
   readonly #unsent = new Unsent();
-  readonly #heard = new Heard();
+  readonly #heard = new HeardCommits();
   readonly #budget: MessageIdBudget;
   readonly #ids: ChargedIds;
   /** Requests that failed though they were committed, see `Heard.giveUp`. */

@@ -2,7 +2,7 @@ import { type BatchReply, isKept, type Picture } from './upstream.ts';
 
 type Commit = Pick<BatchReply, 'epoch' | 'seq'>;
 
-interface Waiting {
+interface WaitingCommit {
   readonly commit: Commit;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
@@ -11,8 +11,8 @@ interface Waiting {
 const lost = 'the engine lost its newest publications';
 
 /** Promises that resolve when the feed has heard of a commit. */
-export class Heard {
-  #waiting: Waiting[] = [];
+export class HeardCommits {
+  #waiting: WaitingCommit[] = [];
   #picture: Pick<Picture, 'epoch' | 'former'> = { epoch: '' };
   #seq = 0;
 

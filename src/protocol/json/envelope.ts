@@ -18,7 +18,7 @@ export const objectScan: ScanOptions = {
 };
 
 /** An object without the members that were cut out of it. */
-export interface Cut {
+export interface CutObject {
   readonly ok: true;
   /**
    * The other members, parsed. A member named `__proto__` is an own property like any other: don't copy by assignment.
@@ -39,13 +39,13 @@ export function asObject(text: JsonText | ScanFault): JsonText | ScanFault {
 }
 
 /** Parses a JSON object except for these members, whose bytes are left as they are. */
-export function cutMembers(bytes: Uint8Array, names: readonly string[]): Cut | ScanFault {
+export function cutMembers(bytes: Uint8Array, names: readonly string[]): CutObject | ScanFault {
   const text = scanObject(bytes);
   return text.ok ? cutObject(bytes, text, names) : text;
 }
 
 /** The same of an object that was scanned. */
-export function cutObject(bytes: Uint8Array, { members }: JsonText, names: readonly string[]): Cut {
+export function cutObject(bytes: Uint8Array, { members }: JsonText, names: readonly string[]): CutObject {
   const values: (Uint8Array | undefined)[] = names.map(() => undefined);
   const envelope: Record<string, unknown> = {};
   for (const member of members) {

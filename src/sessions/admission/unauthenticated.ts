@@ -5,7 +5,7 @@ export const authenticateWithinMs = 5000;
 /** For all messages of a session before it has authenticated. Tokens have a few kB. */
 export const unauthenticatedMaxBytes = 65_536;
 
-interface Waiting {
+interface WaitingSession {
   readonly untilMs: number;
   bytes: number;
   /** The topic of its connection's path: it is subscribed to it once it has authenticated. */
@@ -14,7 +14,7 @@ interface Waiting {
 
 /** Sessions that still have to authenticate. Limits how long each takes, and how much it sends. */
 export class Unauthenticated {
-  readonly #waiting = new Map<Session, Waiting>();
+  readonly #waiting = new Map<Session, WaitingSession>();
 
   get size(): number {
     return this.#waiting.size;

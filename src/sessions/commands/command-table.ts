@@ -20,7 +20,7 @@ const pageMaxBytes = 256 * 1024;
 const defaultHistoryPublications = 100;
 
 /** The results of `begin`, by command. */
-interface Begun {
+interface BegunResults {
   readonly connect: Verdict | undefined;
   readonly subscribe: readonly SubscribeResult[];
   readonly publish: readonly AppendOutcome[];
@@ -53,8 +53,8 @@ type Begin<K extends CommandKind, B> = (
 
 /** What each command does. */
 type CommandTable = {
-  readonly [K in CommandKind]: K extends keyof Begun
-    ? CommandRow<K, Begun[K]> & { readonly begin: Begin<K, Begun[K]> }
+  readonly [K in CommandKind]: K extends keyof BegunResults
+    ? CommandRow<K, BegunResults[K]> & { readonly begin: Begin<K, BegunResults[K]> }
     : CommandRow<K, undefined> & { readonly begin?: undefined };
 };
 

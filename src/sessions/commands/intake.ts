@@ -15,7 +15,7 @@ export interface IntakeOptions {
   readonly take: (session: Session, message: Uint8Array, isBinary: boolean, lasts: boolean) => void;
 }
 
-interface Waiting {
+interface WaitingMessage {
   readonly message: Uint8Array;
   readonly isBinary: boolean;
   readonly payer: Payer;
@@ -28,7 +28,7 @@ interface Waiting {
  */
 export class Intake {
   readonly #options: IntakeOptions;
-  readonly #waiting = new Map<Session, Waiting[]>();
+  readonly #waiting = new Map<Session, WaitingMessage[]>();
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -54,7 +54,7 @@ export class Intake {
     return this.#waiting.get(session)?.length ?? 0;
   }
 
-  #keep(session: Session, waiting: Waiting[], message: Uint8Array, isBinary: boolean): boolean {
+  #keep(session: Session, waiting: WaitingMessage[], message: Uint8Array, isBinary: boolean): boolean {
     const { payer } = session;
     if (!this.#options.held.take(payer, message.length)) return false;
     waiting.push({ message: message.slice(), isBinary, payer });
@@ -65,13 +65,13 @@ export class Intake {
     return true;
   }
 
-  #askForTurn(session: Session, waiting: Waiting[]): void {
+  #askForTurn(session: Session, waiting: WaitingMessage[]): void {
     this.#options.turnBudget.later(() => this.#takeNext(session, waiting));
   }
 
-  #takeNext(session: Session, waiting: Waiting[]): void {
+  #takeNext(session: Session, waiting: WaitingMessage[]): void {
     const { held, take } = this.#options;
-    const next = waiting[0] as Waiting;
+    const next = waiting[0] as WaitingMessage;
     held.give(next.payer, next.message.length);
     if (!session.closed) take(session, next.message, next.isBinary, true);
     waiting.shift();

@@ -116,7 +116,7 @@ export class StreamCursors {
 
   #positionOf({ session }: CursorHolder): Start | undefined {
     if (session.outbox.isWaiting) return undefined;
-    const found = new Found();
+    const found = new CursorExceptions();
     for (const sessionView of session.views.values()) {
       const exceptions = this.#exceptionsOf(session, sessionView);
       if (exceptions.lowest === undefined) continue;
@@ -134,7 +134,7 @@ export class StreamCursors {
   #ofSharedTargets(session: Session): Start {
     const delivered = [...session.views.values()].filter(({ watches }) => watches === undefined);
     const byTarget = groupBy(delivered, ({ target }) => target);
-    const found = new Found();
+    const found = new CursorExceptions();
     for (const [target, views] of byTarget) {
       const isShared = views.length > 1;
       const all = views.map((each) =>
@@ -167,7 +167,7 @@ export class StreamCursors {
     return { text, count };
   }
 
-  #startAt(found: Found): Start {
+  #startAt(found: CursorExceptions): Start {
     const isExact = found.isExact && found.count <= exceptionsMax;
     return { start: this.#text(found), isExact };
   }
@@ -179,7 +179,7 @@ export class StreamCursors {
     return this.#newest.text;
   }
 
-  #text({ text, count, collapsed }: Found): string {
+  #text({ text, count, collapsed }: CursorExceptions): string {
     if (count <= exceptionsMax) return this.#newestText() + text;
     if (collapsed.length > exceptionsMax)
       return `${this.#commits.epoch}.${hadText(lowestOf(collapsed.map(([, had]) => had)))}`;
@@ -255,7 +255,7 @@ export class StreamCursors {
 }
 
 /** The exceptions of a session. */
-class Found {
+class CursorExceptions {
   text = '';
   count = 0;
   isExact = true;

@@ -23,7 +23,7 @@ export function subscribeEach(
   one: Subscribe,
   { turnBudget, timed }: Work,
 ): Awaitable<readonly SubscribeResult[]> {
-  const made = new Made(session, subscriptions, one);
+  const made = new SubscriptionsInTurn(session, subscriptions, one);
   // Those that are made continue where the replaced ones were, all of them at the same moment.
   const isWhole = subscriptions.some(({ replaces }) => replaces === true);
   const rest = turnBudget.inPieces(() => {
@@ -47,7 +47,7 @@ export function subscribeEach(
     );
 }
 
-class Made {
+class SubscriptionsInTurn {
   readonly results: SubscribeResult[] = [];
   readonly #session: Session;
   readonly #subscriptions: readonly Subscription[];

@@ -12,7 +12,7 @@ import {
   type WireListener,
 } from './wire.ts';
 
-interface Waiting {
+interface WaitingReply {
   resolve(position: Position): void;
   reject(error: Error): void;
 }
@@ -22,7 +22,7 @@ export class JsonWire implements Wire {
   readonly #settings: TrySettings;
   readonly #listener: WireListener;
   readonly #resume: Resume;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new Map<number, WaitingReply>();
   #socket: WebSocket | undefined;
   #timer = 0;
   #nextId = 1;
