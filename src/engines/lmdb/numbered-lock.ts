@@ -57,8 +57,8 @@ async function takeNumber(
     close = await listen(sockets.address(name), true);
     if (isRenamed(candidate, join(folder, nameOf(number))) && newestNumber(folder) === number) return close;
   } catch (error) {
-    // An owner may have removed it as dead before this process listened.
-    if (existsSync(candidate)) throw error;
+    // An owner may have removed it as dead before this process listened: the socket, and then its folder.
+    if (existsSync(candidate) && (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   } finally {
     rmSync(candidate, { recursive: true, force: true });
   }

@@ -165,7 +165,7 @@ describe('the lock in the folder', () => {
     release();
   });
 
-  test.each(['before', 'after'])(
+  test.each(['before', 'while', 'after'])(
     'is taken after all when a gone owner removed the candidate %s it listened',
     async (when) => {
       const removed = async () => {
@@ -174,9 +174,17 @@ describe('the lock in the folder', () => {
           if (name.startsWith('lock.new-')) rmSync(join(folder, name), { recursive: true });
       };
       if (when === 'before') beforeListening = removed;
-      else afterListening = removed;
+      else if (when === 'after') afterListening = removed;
+      else
+        afterListening = async () => {
+          // The socket goes first, and then its folder: in between, the listener can't change the socket's rights.
+          const candidate = locks().find((name) => name.startsWith('lock.new-')) as string;
+          rmSync(join(folder, candidate, 's'));
+          const gone = new Error('uv_pipe_chmod');
+          throw Object.assign(gone, { code: 'ENOENT' });
+        };
       const release = await taken();
-      expect(locks()).toEqual(['lock.2']);
+      expect(locks()).toEqual([when === 'while' ? 'lock.1' : 'lock.2']);
       release();
     },
   );
