@@ -8,8 +8,8 @@ import { findCycle, readSources, requestsOf } from './support/imports.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 const leaves = [
-  ...['awaitable', 'clock', 'digest', 'errors', 'config', 'group-by'],
-  ...['joined-bytes', 'log', 'metrics', 'other-nodes', 'protocol', 'unix-sockets', 'url', 'version'],
+  ...['awaitable', 'clock', 'digest', 'errors', 'config', 'group-by', 'joined-bytes', 'log', 'metrics'],
+  ...['other-nodes', 'protocol', 'regular-file', 'schema-words', 'unix-sockets', 'url', 'version'],
 ];
 
 /**
@@ -22,11 +22,13 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   digest: [],
   errors: [],
   'group-by': [],
-  config: ['digest', 'errors', 'url'],
+  config: ['digest', 'errors', 'regular-file', 'schema-words', 'url'],
   'joined-bytes': [],
   log: ['config', 'errors'],
   metrics: ['errors'],
   'other-nodes': [],
+  'regular-file': [],
+  'schema-words': [],
   'unix-sockets': [],
   url: [],
   version: [],

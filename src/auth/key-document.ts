@@ -1,16 +1,12 @@
-import { readFile, stat } from 'node:fs/promises';
 import { joinedBytes } from '../joined-bytes.ts';
+import { readRegularFile } from '../regular-file.ts';
 
 const documentMaxBytes = 256 * 1024;
 const fetchTimeoutMs = 5_000;
 
-/** Reads a document of keys from a file. Pipes and devices are refused: some of them never end. */
+/** Reads a document of keys from a file. Rejects as `readRegularFile` throws. */
 export async function readKeyFile(path: string): Promise<string> {
-  const stats = await stat(path);
-  const { size } = stats;
-  if (!stats.isFile()) throw new TypeError('it is not a file');
-  if (size > documentMaxBytes) throw new RangeError(`it is larger than ${documentMaxBytes} bytes`);
-  return textOf(await readFile(path));
+  return textOf(readRegularFile(path, documentMaxBytes));
 }
 
 /** Fetches a document of keys: within 5 s, at most 256 KiB, without following redirects. */

@@ -112,7 +112,7 @@ function remember(config: Config, { host, port }: RunningGateway, log: Log): () 
   try {
     writeRunFile(runFile, running);
   } catch (error) {
-    log.warn({ error, runFile }, 'the run file cannot be written: sluice health may look at the wrong port');
+    log.warn({ err: error }, 'the run file cannot be written: sluice health may look at the wrong port');
   }
   return () => removeRunFile(runFile, running);
 }

@@ -1,50 +1,39 @@
-import { closeSync, openSync, readSync } from 'node:fs';
 import { Composer, isScalar, LineCounter, type Pair, Parser, visit } from 'yaml';
+import { FileError, readRegularFile } from '../regular-file.ts';
 
 export type Entries = Readonly<Record<string, unknown>>;
-
-/** A running gateway reads the file, too: much more would hold it up for seconds. */
-const fileMaxBytes = 2 ** 20;
 
 export const quotes = 'a text that begins with one of * & ! # % @ ` | > needs quotes';
 
 /**
  * The entries of a JSON or YAML file. Adds to `faults` what is wrong with it, without anything of its content, which
- * may be secret.
+ * may be secret. A running gateway reads the file, too: more than 1 MiB would hold it up for seconds.
  */
 export function readEntries(path: string, faults: string[]): Entries {
   try {
-    const content = parseYaml(readText(path), path, faults);
+    const content = parseYaml(textOf(readRegularFile(path)), path, faults);
     if (content === null || content === undefined) return {};
     if (typeof content === 'object' && !Array.isArray(content)) return content as Entries;
     faults.push(`${path}: must hold an object`);
   } catch (error) {
-    const why = error instanceof UnreadableFile ? error.message : causeOf(error as NodeJS.ErrnoException);
-    faults.push(`${path}: ${why}`);
+    faults.push(`${path}: ${causeOf(error)}`);
   }
   return {};
 }
 
 class UnreadableFile extends Error {}
 
-function causeOf({ code }: NodeJS.ErrnoException): string {
+function causeOf(error: unknown): string {
+  if (error instanceof FileError) return error.reason;
+  if (error instanceof UnreadableFile) return error.message;
+  const { code } = error as NodeJS.ErrnoException;
   return `cannot be read${code === undefined ? '' : `: ${code}`}`;
 }
 
-/** Without a byte order mark. Devices and pipes have no size: they are read as far as a file may be long. */
-function readText(path: string): string {
-  const bytes = Buffer.alloc(fileMaxBytes + 1);
-  const file = openSync(path, 'r');
-  let length = 0;
+/** Without a byte order mark. */
+function textOf(bytes: Uint8Array): string {
   try {
-    for (let read = -1; read !== 0 && length < bytes.length; length += read)
-      read = readSync(file, bytes, length, bytes.length - length, null);
-  } finally {
-    closeSync(file);
-  }
-  if (length > fileMaxBytes) throw new UnreadableFile('is larger than 1MiB');
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, length));
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
     throw new UnreadableFile('is not UTF-8');
   }

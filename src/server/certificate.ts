@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
+import { FileError, readRegularFile } from '../regular-file.ts';
 
 /** The files of a certificate (PEM, with its chain) and of its private key. */
 export interface CertificateFiles {
@@ -79,14 +80,15 @@ export function expiryProblem(validUntil: Date, nowMs: number): string | undefin
 }
 
 function read(path: string): Buffer {
-  return attempt(path, 'the file can’t be read', () => readFileSync(path));
+  return attempt(path, 'the file can’t be read', () => readRegularFile(path));
 }
 
 function attempt<T>(path: string, message: string, run: () => T): T {
   try {
     return run();
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why =
+      cause instanceof FileError ? cause.reason : cause instanceof Error ? cause.message : String(cause);
     throw new CertificateError(path, `${message}: ${why}`, cause);
   }
 }

@@ -187,7 +187,7 @@ test('a file with faults changes nothing, and the log says what is wrong', async
 });
 
 test.each<[string, string | Uint8Array, string]>([
-  ['is too large', `#${'x'.repeat(2 ** 20)}`, 'is larger than 1MiB'],
+  ['is too large', `#${'x'.repeat(2 ** 20)}`, 'is larger than 1024KiB'],
   ['is not UTF-8', Buffer.from([0x61, 0x3a, 0xff]), 'is not UTF-8'],
   ['ends in the middle', 'apiKeys: [{name: old,', 'is not YAML'],
   ['is gone', '', 'cannot be read: ENOENT'],

@@ -1,6 +1,7 @@
 import { type BigIntStats, existsSync, statSync } from 'node:fs';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readRegularFile } from '../../regular-file.ts';
 import { DataDirError } from './data-dir-error.ts';
 import { dataName, markerName, ownerName, setAsideName } from './folder-files.ts';
 
@@ -71,7 +72,7 @@ function fileOf({ ino, birthtimeNs }: BigIntStats): string {
 export async function readMarker(path: string, bootId: string): Promise<Marker | undefined> {
   const data = join(path, dataName);
   const size = statSync(data, { throwIfNoEntry: false })?.size;
-  const text = await textOf(join(path, markerName));
+  const text = textOf(join(path, markerName));
   if (text === undefined) {
     if (size === undefined) return undefined;
     throw new DataDirError('ERR_DATA_DIR_FOREIGN', `${path} holds ${dataName}, but not of Sluice`);
@@ -113,9 +114,9 @@ export async function writeMarker(path: string, state: Omit<Marker, 'format' | '
   }
 }
 
-async function textOf(path: string): Promise<string | undefined> {
+function textOf(path: string): string | undefined {
   try {
-    return await readFile(path, 'utf8');
+    return readRegularFile(path).toString();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

@@ -1,8 +1,8 @@
 import { lookup } from 'node:dns';
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { type RedisOptions as ClientOptions, Cluster, Redis, type SentinelConnector } from 'ioredis';
+import { readRegularFile } from '../../regular-file.ts';
 import type { RedisServer, TlsFiles } from './options.ts';
 
 export type Argument = string | number | Buffer;
@@ -159,9 +159,9 @@ type ReachedServer = RedisServer & { readonly tls: Tls };
 
 function readFiles({ ca, cert, key }: TlsFiles = {}): Tls {
   return {
-    ...(ca !== undefined && { ca: readFileSync(ca) }),
-    ...(cert !== undefined && { cert: readFileSync(cert) }),
-    ...(key !== undefined && { key: readFileSync(key) }),
+    ...(ca !== undefined && { ca: readRegularFile(ca) }),
+    ...(cert !== undefined && { cert: readRegularFile(cert) }),
+    ...(key !== undefined && { key: readRegularFile(key) }),
   };
 }
 
