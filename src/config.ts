@@ -21,6 +21,7 @@ import {
 } from './config/options.ts';
 import { isServiceLink } from './config/service-links.ts';
 import { didYouMean, nearestOf } from './config/suggest.ts';
+import { schemaWords } from './schema-words.ts';
 import { withoutUrlSecrets } from './url.ts';
 
 export { admitsAnonymous, hasCredentials, takesTokens } from './config/access.ts';
@@ -209,7 +210,9 @@ function parseNamespaces(reading: Reading) {
   const { file, path, faults } = reading;
   if (isEntries(file['namespaces']) && Object.hasOwn(file['namespaces'], '__proto__'))
     faults.push(`namespaces.__proto__ in ${path}: can have no options of its own`);
-  const result = namespacesSchema.safeParse(withNewNames(file['namespaces'] ?? {}, reading));
+  const result = namespacesSchema.safeParse(withNewNames(file['namespaces'] ?? {}, reading), {
+    error: schemaWords,
+  });
   if (result.success) return result.data;
   for (const [index, issue] of result.error.issues.entries()) {
     const name = issue.path.map((part) => `.${shownName(String(part))}`).join('');

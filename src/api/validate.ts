@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { SluiceError } from '../errors.ts';
+import { schemaWords } from '../schema-words.ts';
 
 /** One fault of a request: where, and what. */
 interface BodyFault {
@@ -35,7 +36,7 @@ export function validate<T>(schema: z.ZodType<T>, value: unknown): T | SluiceErr
       'invalid_request',
       `an object has ${members} members: at most ${maxMembers} are allowed`,
     );
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: schemaWords });
   return result.success ? result.data : invalidRequest(result.error.issues.flatMap(faultsOf));
 }
 

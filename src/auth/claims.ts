@@ -5,6 +5,7 @@ import { readFilter } from '../protocol/filter-fields.ts';
 import type { Filter } from '../protocol/frames.ts';
 import { jsonDialect } from '../protocol/json/codec.ts';
 import { canonicalTopic } from '../protocol/user-topics.ts';
+import { schemaWords } from '../schema-words.ts';
 import { isReserved, nameProblem } from '../topics/topic-name.ts';
 import { type TopicAction, topicActions } from './identity.ts';
 import { userProblem } from './permissions.ts';
@@ -63,7 +64,7 @@ export type Claims = z.infer<typeof claimsSchema>;
 
 /** Returns the claims, or what is wrong with the first that is: its name and a sentence. */
 export function readClaims(payload: unknown): Claims | { readonly problem: string } {
-  const claims = claimsSchema.safeParse(payload);
+  const claims = claimsSchema.safeParse(payload, { error: schemaWords });
   if (claims.success) return claims.data;
   const [issue] = claims.error.issues;
   return { problem: `${issue?.path.join('.')}: ${issue?.message}` };
