@@ -33,6 +33,23 @@ export function readWebSocketRequest(request: RequestLine): WebSocketRequest | S
   return { codec, subprotocol: offered === '' ? '' : codec.subprotocol, topic };
 }
 
+/** 16 bytes in base64. */
+const handshakeKey = /^[A-Za-z0-9+/]{22}==$/;
+
+/**
+ * What is wrong with a handshake (RFC 6455, 4.2.1). The library asks only whether its key has 24 characters. The headers
+ * Upgrade and Connection may be missing: a proxy that does not know WebSockets drops them, and lets these through.
+ */
+export function handshakeProblem(request: Pick<RequestLine, 'header'>): SluiceError | undefined {
+  const upgrade = request.header('upgrade');
+  if (upgrade !== '' && !/\bwebsocket\b/i.test(upgrade))
+    return new SluiceError('upgrade_required', 'the header Upgrade does not say websocket');
+  if (request.header('sec-websocket-version') !== '13')
+    return new SluiceError('upgrade_required', 'Sec-WebSocket-Version must be 13');
+  if (handshakeKey.test(request.header('sec-websocket-key'))) return undefined;
+  return new SluiceError('invalid_request', 'Sec-WebSocket-Key must be 16 bytes in base64');
+}
+
 /**
  * After the first segment, which is the transport's own (`/ws`): nothing, `monitoring/{server}` for that server's
  * topic, or `{topic}` as one segment.

@@ -277,11 +277,31 @@ describe('a handshake', () => {
     expect(answer.status).toBe(426);
     expect(answer.headers.get('upgrade')).toBe('websocket');
     expect(await answer.json()).toMatchObject({ error: { code: 'upgrade_required' } });
-    const noKey = await rawSocket();
-    await noKey.send(
-      'GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
-    );
-    expect((await noKey.answer()).status).toBe(426);
+  });
+
+  it.each([
+    ['an old version', ['Version: 13', 'Version: 8'], 426, 'Sec-WebSocket-Version must be 13'],
+    ['a version to come', ['Version: 13', 'Version: 14'], 426, 'Sec-WebSocket-Version must be 13'],
+    ['no version', [/Sec-WebSocket-Version.*\r\n/, ''], 426, 'Sec-WebSocket-Version must be 13'],
+    ['no key', [/Sec-WebSocket-Key.*\r\n/, ''], 400, 'Sec-WebSocket-Key must be 16 bytes in base64'],
+    ['a short key', [/Key: .*/, 'Key: abc'], 400, 'Sec-WebSocket-Key must be 16 bytes in base64'],
+    ['a key that is no base64', [/Key: .*/, `Key: ${'!'.repeat(24)}`], 400, 'Sec-WebSocket-Key must be'],
+    ['another protocol', ['Upgrade: websocket', 'Upgrade: h2c'], 426, 'the header Upgrade does not say'],
+    ['another method', ['GET', 'POST'], 405, 'this route allows GET, HEAD'],
+    ['a method in lower case', ['GET', 'get'], 405, 'this route allows GET, HEAD'],
+  ] as const)('with %s is told what is wrong with it', async (_, [part, other], status, message) => {
+    const socket = await rawSocket();
+    await socket.send(upgradeRequest().replace(part, other));
+    const answer = await socket.answer();
+    expect(answer.status).toBe(status);
+    expect(answer.body).toContain(message);
+    expect(answer.headers.get('sec-websocket-version')).toBe(status === 426 ? '13' : undefined);
+  });
+
+  it('of HTTP/1.0 is refused by the library', async () => {
+    const socket = await rawSocket();
+    await socket.send(upgradeRequest().replace('HTTP/1.1', 'HTTP/1.0'));
+    expect(await socket.until((text) => text.includes('\r\n\r\n'))).toMatch(/^HTTP\/1\.1 505 /);
   });
 });
 

@@ -6,7 +6,7 @@ import { whenDone } from '../../awaitable.ts';
 import { type ErrorCode, SluiceError } from '../../errors.ts';
 import type { Admission, Applicant } from '../../sessions/admission/admission.ts';
 import type { Peer } from '../../sessions/peer.ts';
-import { readWebSocketRequest, type WebSocketRequest } from '../websocket-request.ts';
+import { handshakeProblem, readWebSocketRequest, type WebSocketRequest } from '../websocket-request.ts';
 import type { SocketData } from './connection.ts';
 import type { Exchange, ExchangeOptions } from './exchange.ts';
 import { openExchange } from './open-exchange.ts';
@@ -55,7 +55,7 @@ export class UpgradeHandler {
     if (begun === undefined) return;
     const { head, exchange } = begun;
     const applicant = this.#applicant(head);
-    const asked = applicant instanceof SluiceError ? applicant : read(head);
+    const asked = applicant instanceof SluiceError ? applicant : (handshakeProblem(head) ?? read(head));
     if (applicant instanceof SluiceError || asked instanceof SluiceError) {
       this.#refuse(exchange, asked as SluiceError);
       return;
@@ -110,7 +110,8 @@ export class UpgradeHandler {
   }
 
   /**
-   * A request without an upgrade for a WebSocket route: says whether, and if not why not, a client may connect.
+   * A request that the library does not take for a handshake: says what is wrong with it if it is one, and else
+   * whether, and if not why not, a client may connect.
    * Browsers tell a page nothing of a refused upgrade, so pages of listed origins may read this.
    */
   explain(
@@ -134,7 +135,8 @@ export class UpgradeHandler {
       return;
     }
     const applicant = readApplicant(head);
-    const asked = applicant instanceof SluiceError ? applicant : read(head);
+    const wrong = head.header('upgrade') === '' ? undefined : handshakeProblem(head);
+    const asked = applicant instanceof SluiceError ? applicant : (wrong ?? read(head));
     if (applicant instanceof SluiceError || asked instanceof SluiceError) {
       respond(responseTo(asked as SluiceError));
       return;
@@ -177,7 +179,7 @@ const methods = 'GET, HEAD';
 
 /** A client that is refused by one of these codes is told what the route takes. */
 const hints: Partial<Record<ErrorCode, Readonly<Record<string, string>>>> = {
-  upgrade_required: { upgrade: 'websocket' },
+  upgrade_required: { upgrade: 'websocket', 'sec-websocket-version': '13' },
   method_not_allowed: { allow: methods },
 };
 

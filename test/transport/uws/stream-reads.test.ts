@@ -89,7 +89,7 @@ describe('the session that a query continues', () => {
 describe('the subscriptions of a stream', () => {
   test.each([
     ['topic', 'a', 'must be a text or up to 1000 texts'],
-    ['subscriptions', { topic: 'a' }, 'expected array to have <=1000'],
+    ['subscriptions', { topic: 'a' }, 'may have 1000 entries at most'],
   ])('are up to 1000 by the member %s', (member, entry, problem) => {
     const read = (count: number) => {
       const body = JSON.stringify({ [member]: Array.from({ length: count }, () => entry) });

@@ -39,11 +39,15 @@ function makeUpgrades() {
     turn: new RequestTurn(turns),
     connections: { areEnding: false },
   });
+  const headers: Readonly<Record<string, string>> = {
+    'sec-websocket-version': '13',
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+  };
   const request = {
     getCaseSensitiveMethod: () => 'GET',
     getUrl: () => '/ws',
     getQuery: () => '',
-    getHeader: () => '',
+    getHeader: (name: string) => headers[name] ?? '',
   };
   const open = (id: number) => {
     const response = {
