@@ -37,8 +37,8 @@ export function readWebSocketRequest(request: RequestLine): WebSocketRequest | S
 const handshakeKey = /^[A-Za-z0-9+/]{22}==$/;
 
 /**
- * What is wrong with a handshake (RFC 6455, 4.2.1). The library asks only whether its key has 24 characters. The headers
- * Upgrade and Connection may be missing: a proxy that does not know WebSockets drops them, and lets these through.
+ * What is wrong with a handshake (RFC 6455, 4.2.1). The library asks only whether its key has 24 characters. Upgrade
+ * and Connection may be missing: proxies that do not know WebSockets drop them, and let the other headers through.
  */
 export function handshakeProblem(request: Pick<RequestLine, 'header'>): SluiceError | undefined {
   const upgrade = request.header('upgrade');

@@ -2,8 +2,8 @@ import { refusesUser } from './connection.ts';
 import { FormatError } from './formats.ts';
 
 /**
- * Faults that do not pass by themselves: the data, a credential, a certificate, a file or a database is not the wanted
- * one.
+ * Faults that do not pass by themselves: the data, a credential, a certificate, a scheme, a file or a database is not
+ * the wanted one.
  */
 export function isFinal(cause: Error): boolean {
   const { code = '' } = cause as NodeJS.ErrnoException;
@@ -20,6 +20,8 @@ const finalCodes: ReadonlySet<string> = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'EACCES',
   'ENOENT',
+  'ERR_FILE',
+  'ERR_REDIS_SCHEME',
   'ERR_TLS_CERT_ALTNAME_INVALID',
   'SELF_SIGNED_CERT_IN_CHAIN',
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',

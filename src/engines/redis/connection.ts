@@ -269,7 +269,7 @@ interface Address {
   readonly tls?: Tls;
 }
 
-function addressOf(text: string, tls: Tls = {}): Address {
+export function addressOf(text: string, tls: Tls = {}): Address {
   const { protocol, hostname, port, pathname, username, password } = new URL(text);
   const host = hostname.replace(/^\[(.*)\]$/, '$1');
   const db = Number(pathname.slice(1));

@@ -1,6 +1,7 @@
 import { isFinal, isLoading } from './causes.ts';
 import { placesOf } from './connection.ts';
 import type { RedisOptions } from './options.ts';
+import { otherScheme } from './other-scheme.ts';
 import type { Warnings } from './warnings.ts';
 
 /** The delay between two attempts to connect. */
@@ -21,6 +22,12 @@ export class Patience {
   constructor(options: Pick<RedisOptions, 'server' | 'openWithinMs'>, warnings: Warnings) {
     this.#options = options;
     this.#warnings = warnings;
+  }
+
+  /** What is told instead of a failure to reach Redis that says less. */
+  async explained(cause: Error): Promise<Error> {
+    if (this.isReached || isFinal(cause)) return cause;
+    return (await otherScheme(this.#options.server)) ?? cause;
   }
 
   /** Throws if there is to be no further attempt. `waitedMs`: how long it will have waited by then. */

@@ -228,7 +228,8 @@ export class RedisUpstream implements Upstream, LinkListener {
         return;
       } catch (error) {
         signal?.throwIfAborted();
-        this.#patience.wait(error as Error, performance.now() + delayMs - beganMs);
+        const cause = await this.#patience.explained(error as Error);
+        this.#patience.wait(cause, performance.now() + delayMs - beganMs);
         await after(delayMs);
       }
     }

@@ -82,6 +82,23 @@ test.each([
   await expect(openNode({ server: server(user, tlsFiles), openWithinMs })).rejects.toThrow(why);
 });
 
+test.each(['single', 'cluster', 'sentinel'] as const)(
+  'a node does not start where the scheme of a URL (%s) is wrong, and says which it is',
+  async (kind) => {
+    const plain = await startRedisBy(undefined, '--requirepass', 'SECRET');
+    try {
+      const wrong = async (url: string) => {
+        const of = { ...single(url), kind, sentinelName: 'main', timeoutMs: 500, tlsFiles: { ca: cert } };
+        await openNode({ server: of, openWithinMs: { unreached: 600_000, reached: 600_000 } });
+      };
+      await expect(wrong(`rediss://127.0.0.1:${plain.port}`)).rejects.toThrow('speaks no TLS there');
+      await expect(wrong(`redis://127.0.0.1:${redis.port}`)).rejects.toThrow('begins with rediss://');
+    } finally {
+      await plain.remove();
+    }
+  },
+);
+
 test.each([
   ['that there is not', '99', 'sluice:SECRET', 'DB index is out of range'],
   ['that the user may not select', '3', 'sluice:SECRET', "'select'"],
