@@ -76,6 +76,7 @@ const readings = (from: number, upto: number) =>
 
 it('clients that know dictionaries, and clients that don’t, hear the same, early and late', async () => {
   const gateway = await start();
+  const beganMs = performance.now();
   const able = await Promise.all(Array.from({ length: crowd }, () => join(gateway, ['dictionary'])));
   const unable = await join(gateway, []);
   const json = await opened(JsonClient.open(gateway.wsUrl));
@@ -95,13 +96,18 @@ it('clients that know dictionaries, and clients that don’t, hear the same, ear
     const publications = await client.count(view, 60);
     expect(publications.map(({ payload }) => Buffer.from(payload.bytes).toString())).toEqual(readings(1, 60));
   }
-  expect(able.map(({ used }) => used().at(-1))).toEqual(able.map(() => 1));
-  expect(unable.used()).not.toContain(1);
+  const newest = able[0]?.used().at(-1);
+  expect(newest).toBeGreaterThan(0);
+  expect(able.map(({ used }) => used().at(-1))).toEqual(able.map(() => newest));
+  expect(unable.used().filter((dictionary) => dictionary !== undefined && dictionary > 0)).toEqual([]);
   expect([early.client.getStats().gaps, late.client.getStats().gaps]).toEqual([0, 0]);
   // The late one heard nothing but short batches and, once, what they are short by.
   const plainBytes = readings(21, 60).join('').length;
   expect(late.client.getStats().bytesReceived).toBeLessThan(plainBytes / 2);
-  expect(await gateway.metric('sluice_dictionary_trials_total')).toBe(1);
+  // At most one in each minute.
+  const trials = await gateway.metric('sluice_dictionary_trials_total');
+  expect(trials).toBeGreaterThan(0);
+  expect(trials).toBeLessThanOrEqual(1 + Math.floor((performance.now() - beganMs) / 60_000));
 });
 
 it.each([

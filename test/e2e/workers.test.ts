@@ -76,6 +76,9 @@ async function active(): Promise<number> {
   return (await get<{ connections: { active: number } }>('/api/stats')).connections.active;
 }
 
+/** Of all processes together, those that have ended included. */
+const publications = () => gateway.metric('sluice_publications_total', headers);
+
 function workers(): number[] {
   return readFileSync(`/proc/${gateway.pid}/task/${gateway.pid}/children`, 'utf8')
     .trim()
@@ -125,6 +128,7 @@ describe('a gateway of two processes', () => {
   });
 
   test('says of all processes together how many there are, and lists them', async () => {
+    const published = await publications();
     const clients = await openClients(20);
     for (const client of clients) await client.call({ type: 'subscribe', topic: 'counted' });
     await clients[0]?.call({ type: 'publish', topic: 'counted', event: 'e', data: 1 });
@@ -145,8 +149,8 @@ describe('a gateway of two processes', () => {
     expect(ids).toEqual([...ids].sort());
     const metrics = await (await fetch(`${gateway.url}/metrics`, { headers })).text();
     expect(metrics).toMatch(/^sluice_connections\{transport="websocket"\} 20$/m);
-    expect(metrics).toMatch(/^sluice_publications_total 201$/m);
-    expect(metrics).toMatch(/^sluice_deliveries_total \d{4}$/m);
+    expect(await publications()).toBe(published + 1);
+    expect(metrics).toMatch(/^sluice_deliveries_total [1-9]\d+$/m);
     for (const id of ids.slice(0, 4)) {
       const response = await fetch(`${gateway.url}/api/connections/${id}/disconnect`, {
         method: 'POST',
@@ -235,6 +239,7 @@ describe('a gateway of two processes', () => {
 
   test('loses nothing when one of its processes is killed, and starts another', async () => {
     const before = workers();
+    const publishedBefore = await publications();
     const watcher = await openClients(16);
     for (const client of watcher) await client.call({ type: 'subscribe', topic: 'kept', presence: true });
     for (let n = 1; n <= 5; n++)
@@ -278,9 +283,7 @@ describe('a gateway of two processes', () => {
     await returned[0]?.call({ type: 'publish', topic: 'kept', event: 'e', data: 6 });
     for (const client of [...returned, ...left])
       expect((await client.count('kept', 6)).at(-1)).toMatchObject({ data: 6, offset: 6 });
-    expect(await gateway.metric('sluice_publications_total', headers)).toBe(
-      200 + 1 + 12 + 6 + (withSdk[0]?.seen.length ?? 0),
-    );
+    expect(await publications()).toBe(publishedBefore + 6 + (withSdk[0]?.seen.length ?? 0));
   });
 
   test('opens WebSockets for its first clients without a warning of the library', async () => {

@@ -47,7 +47,8 @@ export class GatewayProcess {
       [...before, ...commandLine(), 'serve', '--host', '127.0.0.1', '--no-canary', ...flags],
       { cwd: root, env: { ...process.env, TMPDIR: temporary }, stdio: ['ignore', 'pipe', 'pipe'] },
     );
-    child.once('exit', () => rmSync(temporary, { recursive: true, force: true }));
+    // Its workers, which have the same output, may outlive it by a moment, and make files meanwhile.
+    child.once('close', () => rmSync(temporary, { recursive: true, force: true }));
     try {
       return new GatewayProcess(child, await readyUrl(child));
     } catch (error) {
