@@ -175,13 +175,14 @@ describe('A5: a full refresh', () => {
       subscriptions: [{ topic: 'refreshed:1' }, { topic: 'refreshed:*' }],
     });
     await gateway.publish(value('refreshed:1', 'down'));
-    await client.count('refreshed:1', 2);
+    // By a batch; or by a refresh, where that is due in the same turn.
+    await client.until((frame) => JSON.stringify(frame).includes('"data":"down"'));
     const told = snapshots(client, 'refreshed:1').length;
     const isRefresh = () => snapshots(client, 'refreshed:1').length >= told + 4;
     await client.until(isRefresh);
     const [first] = snapshots(client, 'refreshed:1').slice(told);
     expect(first).toMatchObject({ messages: [{ key: 'status', data: 'down' }], first: true, last: true });
-    expect(client.publications('refreshed:1')).toHaveLength(2);
+    expect(client.publications('refreshed:1').length).toBeLessThanOrEqual(2);
   });
 
   test('of what has changed only, where that is asked for; the SDK takes it as the whole state', async () => {
