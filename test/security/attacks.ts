@@ -135,7 +135,7 @@ export const attacks: readonly Row[] = [
     tests: [
       ['config/file.test.ts', 'is refused %s'],
       ['config/file.test.ts', 'is told by its first faults, and by how many there are'],
-      ['config/file.test.ts', 'that does not end is not read to its end'],
+      ['regular-file.test.ts', 'does not read %s: it %s'],
       ['cli/reload.test.ts', 'a file that %s changes nothing either'],
     ],
   },
