@@ -8,6 +8,7 @@ import { apiKey, signToken, tokenSecret } from '../support/tokens.ts';
 
 const userCap = 4;
 const topicsOfUser = 50;
+const historyOfUser = 16_384;
 const nodeTimeoutMs = 2000;
 /** A slow Redis is none that is away. */
 const redisTimeoutMs = 10_000;
@@ -28,11 +29,13 @@ beforeAll(async () => {
       tokenSecret,
       connectionsMaxPerUser: userCap,
       topicsMaxPerClient: topicsOfUser,
+      historyMaxBytesPerClient: historyOfUser,
     });
   const started = GatewayProcess.start(
     ...['--port', '0', '--workers', '2', '--engine', 'redis', '--redis', redis.url],
     ...['--redis-node-timeout-ms', String(nodeTimeoutMs), '--redis-timeout-ms', String(redisTimeoutMs)],
     ...['--token-secret', tokenSecret, '--topics-max-per-client', String(topicsOfUser)],
+    ...['--history-max-bytes-per-client', String(historyOfUser)],
     ...['--api-key', apiKey, '--connections-max-per-user', String(userCap)],
   );
   [machine, ...gateways] = await Promise.all([started, open(), open()]);
@@ -89,24 +92,39 @@ test('all machines hold a user to one cap, and a place that is given back at one
   await closeAll(clients);
 });
 
+let made = 0;
+
+/** Publishes to new topics. Undefined: all were made; else the code of the refusals. */
+async function make(at: { readonly url: string }, user: string, count: number, data: unknown = 1) {
+  const items = Array.from({ length: count }, () => ({ topic: `made:${made++}`, type: 'x', data }));
+  const token = await signToken({ sub: user, topics: [{ pattern: '*', allow: ['publish'] }] });
+  const response = await fetch(`${at.url}/api/publish/batch`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      connection: 'close',
+      authorization: `Bearer ${token}`,
+    },
+    body: JSON.stringify(items),
+  });
+  return /"code":"(\w+)"/.exec(await response.text())?.[1];
+}
+
+test('the histories of a user make room for each other at all processes of all machines', async () => {
+  const [a, b] = gateways as [TestGateway, TestGateway];
+  const evicted = async ({ url }: { readonly url: string }) => {
+    const headers = { 'x-api-key': apiKey, connection: 'close' };
+    const text = await (await fetch(`${url}/metrics`, { headers })).text();
+    return Number(/^sluice_ring_evictions_total\{reason="total"\} (\d+)/m.exec(text)?.[1] ?? 0);
+  };
+  expect(await make(b, 'large', 10, 'x'.repeat(historyOfUser / 4))).toBeUndefined();
+  const atOne = await evicted(b);
+  expect(atOne).toBeGreaterThan(5);
+  for (const each of [a, machine]) await expect.poll(() => evicted(each)).toBe(atOne);
+});
+
 test('all processes of all machines charge a user for a topic, whichever it was made at', async () => {
   const [a, b] = gateways as [TestGateway, TestGateway];
-  const publishing = [{ pattern: '*', allow: ['publish'] }];
-  let made = 0;
-  /** Undefined: all were made; else the code of the refusals. */
-  const make = async (at: { readonly url: string }, user: string, count: number) => {
-    const items = Array.from({ length: count }, () => ({ topic: `made:${made++}`, type: 'x', data: 1 }));
-    const response = await fetch(`${at.url}/api/publish/batch`, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        connection: 'close',
-        authorization: `Bearer ${await signToken({ sub: user, topics: publishing })}`,
-      },
-      body: JSON.stringify(items),
-    });
-    return /"code":"(\w+)"/.exec(await response.text())?.[1];
-  };
   for (const [at, user] of [
     [a, 'maker'],
     [machine, 'another'],
