@@ -45,6 +45,9 @@ interface StoredJob {
  */
 const triesMax = 20;
 
+/** The newest report is looked for among this many messages. */
+const lookBackMax = 100;
+
 /** `PUT /api/jobs/{id}` */
 export async function updateJob(call: Call<Params>, ports: ApiPorts): Promise<ApiResponse> {
   const topic = jobTopic(call, ports, 'publish');
@@ -88,7 +91,16 @@ function jobTopic({ params: { id }, identity }: Call<Params>, ports: ApiPorts, a
 async function readJob(topic: string, { topics }: ApiPorts): Promise<StoredJob> {
   const { epoch, offset, publications } = await topics.latest(topic, { after: '', limit: 1 });
   const newest = publications[0];
-  return { position: { epoch, offset }, job: newest && jobOf(topic, newest) };
+  const position = { epoch, offset };
+  const job = newest && jobOf(topic, newest);
+  if (newest === undefined || job !== undefined) return { position, job };
+  // A message about something else, which took the place of the newest report.
+  const before = await topics.history(topic, Math.max(0, offset - lookBackMax), lookBackMax);
+  for (const each of before.publications.toReversed()) {
+    const earlier = jobOf(topic, each);
+    if (earlier !== undefined) return { position, job: earlier };
+  }
+  return { position, job: undefined };
 }
 
 /**

@@ -148,7 +148,7 @@ export const routes: readonly Route[] = [
   }),
   put('/api/jobs/{id}', {
     summary:
-      'Report the progress of a job, published to the topic `job:{id}` as `job_progress`, `job_completed` or `job_error`. A repeated report changes nothing.',
+      'Report the progress of a job, published to the topic `job:{id}` as `job_progress`, `job_completed` or `job_error`. A repeated report changes nothing. Give other messages of the job a `key`: one without takes the place of the report for those who join later.',
     access: 'publish',
     byToken: true,
     params: requests.jobParams,

@@ -119,8 +119,20 @@ test('E3: who polls sees what a backend published in the words of before, and ha
     ended: true,
     timestamp: '2026-01-02T03:04:05Z',
   });
-  await tell('news', { about: 'something else' });
-  expect((await poll('37')).status).toBe(404);
+});
+
+test('E3: another message of its backend changes nothing of what is known of a job', async () => {
+  const tell = (what: object) => gateway.publish({ topic: 'job:40', type: 'news', data: {}, ...what });
+  await tell({});
+  expect((await poll('40')).status).toBe(404);
+  await report('40', { progress: 60 });
+  for (const what of [{}, { key: 'log' }, { data: { about: 'something else' } }]) {
+    await tell(what);
+    expect((await poll('40')).body).toMatchObject({ progress: 60, status: 'running', ended: false });
+    await expect(report('40', { progress: 50 })).rejects.toThrow('409');
+  }
+  await report('40', { progress: 70 });
+  expect((await poll('40')).body).toMatchObject({ progress: 70 });
 });
 
 test('E1: a job may be reported by the very object that clients get', async () => {
