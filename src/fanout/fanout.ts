@@ -28,6 +28,9 @@ export interface FanoutOptions extends ViewLimits {
   readonly refresh: RefreshOptions;
 }
 
+/** Under load there is always something to send. */
+const hurriedTurnsMax = 100;
+
 /**
  * Decides when which view is flushed. A publication on an idle feed goes out at the end of the turn; a busy feed
  * collects for the namespace's delay, or the view's interval, or until it is large enough.
@@ -44,6 +47,7 @@ export class Fanout implements TopicListener {
   readonly #awaitDrops: (() => void)[] = [];
   readonly #refresher: Refresher;
   #nextViewId = 1;
+  #hurries = false;
 
   constructor(options: FanoutOptions) {
     this.#options = options;
@@ -182,6 +186,21 @@ export class Fanout implements TopicListener {
     this.#schedule.wake();
   }
 
+  /**
+   * From now on no publication waits for a batch or an interval. Resolves once those that waited are written: a client
+   * that can't resume is to be sent what was acknowledged before it is sent away.
+   */
+  async hurry(): Promise<void> {
+    const { turns } = this.#options;
+    this.#hurries = true;
+    const waiting = [...this.#feeds.all()].filter(({ due }) => due === 'waiting');
+    for (const feed of waiting) this.#schedule.ready(feed);
+    const turn = () => new Promise<void>((resolve) => turns.atTurnEnd(resolve));
+    for (let left = hurriedTurnsMax; left > 0 && waiting.some(({ due }) => due === 'ready'); left--)
+      await turn();
+    await turn();
+  }
+
   // ---- TopicListener
 
   appended(topic: Topic, publications: readonly StoredPublication[]): void {
@@ -281,7 +300,8 @@ export class Fanout implements TopicListener {
     const { intervalMs } = feed.view.options;
     const delayMs = Math.max(intervalMs, batch.maxDelayMs);
     const idleForMs = this.#options.turns.nowMs() - feed.flushedAtMs;
-    if (idleForMs >= delayMs || (intervalMs === 0 && feed.isFull(batch))) this.#schedule.ready(feed);
+    const isDue = idleForMs >= delayMs || (intervalMs === 0 && feed.isFull(batch));
+    if (isDue || this.#hurries) this.#schedule.ready(feed);
     else if (intervalMs > 0) this.#schedule.wait(feed, Math.ceil(delayMs - idleForMs));
     else this.#schedule.wait(feed, delayMs);
   }

@@ -90,6 +90,10 @@ export class Feeds {
     return (known?.cost.takeMs(bytes) ?? 0) + (more?.takeMs(bytes) ?? 0) * this.#patterns.feedPrice;
   }
 
+  *all(): Iterable<Feed> {
+    for (const { feeds } of this.#topics.values()) yield* feeds;
+  }
+
   /** Drops the feeds of patterns whose topics are quiet. */
   sweep(nowMs: number): void {
     const keptMs = this.#patterns.quietFeedMs;

@@ -16,7 +16,7 @@ export interface Running {
 
 /** Sends the clients away, waits for running requests, and ends the gateway. */
 export async function drain(
-  { environment, draining, sessionStage, serving, told, storage }: Assembly,
+  { environment, draining, delivery, sessionStage, serving, told, storage }: Assembly,
   { listeners, stopSources, stopTimers }: Running,
   site: WorkerSite | undefined,
 ): Promise<void> {
@@ -28,6 +28,7 @@ export async function drain(
   // the other workers get the new connections.
   if (site !== undefined) listeners.stop();
   await stopSources();
+  await delivery.fanout.hurry();
   await farewell({
     sessions,
     overMs: draining.overMs,

@@ -122,6 +122,21 @@ function publisher(): Publisher {
   return backend;
 }
 
+test('C2: a gateway that stops sends what waits in the window before it sends its clients away', async () => {
+  const stopping = await startSystems({ compat: ['c'] });
+  const client = await new OldClient(
+    `ws://127.0.0.1:${stopping.port}/api/ws/realtime?token=${apiKey}`,
+  ).opened();
+  await client.ask({ type: 'subscribe', topic: 'logs' }, 'subscription');
+  // The first leaves at once, the others wait for the end of its window.
+  for (let n = 0; n < 30; n++) await stopping.publish({ topic: 'admin:logs', type: 'log', data: { n } });
+  await stopping.close();
+  await client.until(() => client.closed !== undefined).catch(() => undefined);
+  expect(client.closed).toBe(4000);
+  const lines = flat(client).filter(({ type }) => type === 'log');
+  expect(lines.map(({ data }) => (data as { n: number }).n)).toEqual(Array.from({ length: 30 }, (_, n) => n));
+});
+
 test('C3: each kind of broadcast has a helper, whose message the old clients get', async () => {
   const client = await open();
   for (const topic of topics) await client.ask({ type: 'subscribe', topic }, 'subscription');
