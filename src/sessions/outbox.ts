@@ -66,7 +66,8 @@ export class Outbox {
   }
 
   push(push: Reply): void {
-    this.sendFrame({ ...push, id: 0 } as ServerFrame);
+    // A spread that comes first is slower (`bench -- storm`).
+    this.sendFrame({ id: 0, ...push } as ServerFrame);
   }
 
   sendFrame(frame: ServerFrame): void {

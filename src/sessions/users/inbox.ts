@@ -81,7 +81,14 @@ export class Inbox {
   joined(session: Session, sessionView: SessionView, { since, cursor }: Subscription): void {
     const { user } = session.identity;
     if (user === undefined) return;
-    this.#drained.set(sessionView, { ...none, session, user });
+    this.#drained.set(sessionView, {
+      session,
+      user,
+      sent: undefined,
+      acknowledged: undefined,
+      isTold: false,
+      isAtRest: false,
+    });
     // Beside `since`, a cursor tells nothing of what the application has had.
     const continues = since === undefined && cursor !== undefined && !lacksValues(cursor);
     if (continues && !session.saysWhatItHad) this.#acknowledge(sessionView, user, sessionView.sentUpto);
@@ -165,8 +172,6 @@ export class Inbox {
       this.#options.broker.acknowledged.set(target, user, position);
   }
 }
-
-const none = { sent: undefined, acknowledged: undefined, isTold: false, isAtRest: false } as const;
 
 /** Whether the client continues with other subscriptions than before: it may never have had this one. */
 function lacksValues(cursor: string): boolean {
