@@ -126,7 +126,7 @@ describe('1000 sockets on one topic', () => {
     expect(await gateway.metric('sluice_connections')).toBe(sockets);
     expect(await gateway.metric('sluice_deliveries_total')).toBe(sockets * publications);
     expect(await gateway.metric('sluice_drops_total')).toBe(0);
-  }, 120_000);
+  });
 
   it('do so too when ten of them stop reading, and those ten miss nothing once they read again', async () => {
     await start(stalledSockets);
@@ -154,5 +154,5 @@ describe('1000 sockets on one topic', () => {
     expect(await gateway.metric('sluice_sessions_lagging')).toBe(0);
     const counted = receivers.reduce((sum, { ticks, fat: fats }) => sum + ticks + fats, 0);
     expect(await gateway.metric('sluice_deliveries_total')).toBe(counted);
-  }, 120_000);
+  });
 });

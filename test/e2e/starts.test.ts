@@ -154,23 +154,19 @@ it.each([
   ['WebSocket', byWebSocket],
   ['Server-Sent Events', async () => bySse],
   ['polls', async () => byPoll],
-] as const)(
-  'says by %s what a client has missed, whatever it says of where it was',
-  async (_, open) => {
-    const ask = await open();
-    const answers: unknown[] = [];
-    const right: unknown[] = [];
-    for (const { topic, since, cursor, last } of all) {
-      const subscription = { topic, since: sinces[since]?.(), cursor: cursors.get(cursor), last };
-      const row = { topic, since, cursor, last };
-      const isPattern = topic !== 'p:1';
-      answers.push({ ...row, ...whatCounts(await ask(subscription), isPattern) });
-      right.push({
-        ...row,
-        ...whatCounts((isPattern ? ofPattern : ofTopic)(since, cursor, last), isPattern),
-      });
-    }
-    expect(answers).toEqual(right);
-  },
-  60_000,
-);
+] as const)('says by %s what a client has missed, whatever it says of where it was', async (_, open) => {
+  const ask = await open();
+  const answers: unknown[] = [];
+  const right: unknown[] = [];
+  for (const { topic, since, cursor, last } of all) {
+    const subscription = { topic, since: sinces[since]?.(), cursor: cursors.get(cursor), last };
+    const row = { topic, since, cursor, last };
+    const isPattern = topic !== 'p:1';
+    answers.push({ ...row, ...whatCounts(await ask(subscription), isPattern) });
+    right.push({
+      ...row,
+      ...whatCounts((isPattern ? ofPattern : ofTopic)(since, cursor, last), isPattern),
+    });
+  }
+  expect(answers).toEqual(right);
+});

@@ -30,7 +30,7 @@ test(
       { numRuns: runs, ...lives },
     );
   },
-  20_000 + runs * 200,
+  180_000 + runs * 200,
 );
 
 test(
@@ -47,7 +47,7 @@ test(
       { numRuns: Math.ceil(runs / 2), ...lives },
     );
   },
-  20_000 + runs * 200,
+  180_000 + runs * 200,
 );
 
 test.each([
@@ -66,7 +66,7 @@ test.each([
       { numRuns: Math.ceil(runs / 18), ...lives },
     );
   },
-  20_000 + runs * 200,
+  180_000 + runs * 200,
 );
 
 test.each([
@@ -85,5 +85,5 @@ test.each([
       { numRuns: Math.ceil(runs / 20), ...lives },
     );
   },
-  20_000 + runs * 200,
+  180_000 + runs * 200,
 );
