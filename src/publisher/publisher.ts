@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { canonicalTopic, userTopicName } from '../protocol/user-topics.ts';
 import { isWellFormed } from '../protocol/utf8.ts';
 import { Broadcasts } from './broadcasts.ts';
 import { GatewayConnection } from './connection.ts';
@@ -102,7 +103,7 @@ export class Publisher {
   reportJob(id: string, report: JobReport): Promise<Published> {
     const messageId = this.#settings.messageIds ? this.#newId() : undefined;
     return this.#enqueue(
-      () => targetOf('PUT', '/api/jobs', 'id', id),
+      () => ({ ...targetOf('PUT', '/api/jobs', 'id', id), order: `job:${id}` }),
       () => JSON.stringify({ ...report, messageId }),
       true,
     );
@@ -131,14 +132,14 @@ export class Publisher {
   }
 
   #publication(publication: PublicationInput): Promise<Published> {
-    const target = { method: 'POST', path: batchable, order: publication.topic } as const;
-    return this.#message(() => target, publication);
+    const order = canonicalTopic(String(publication.topic));
+    return this.#message(() => ({ method: 'POST', path: batchable, order }), publication);
   }
 
   #toUser(user: string, action: 'notify' | 'sync', message: object): Promise<UserPublished> {
     const target = (): Target => {
       const of = targetOf('POST', '/api/users', 'user', user);
-      return { ...of, path: `${of.path}/${action}` };
+      return { ...of, path: `${of.path}/${action}`, order: userTopicName(user) ?? of.path };
     };
     return this.#message(target, message as BroadcastInput);
   }
@@ -176,11 +177,15 @@ export class Publisher {
 }
 
 /** Throws if the name is no text: `undefined` would reach a user of that name. */
-function targetOf(method: Target['method'], folder: string, what: string, name: unknown): Target {
+function targetOf(
+  method: Target['method'],
+  folder: string,
+  what: string,
+  name: unknown,
+): Omit<Target, 'order'> {
   if (typeof name !== 'string' || name === '' || !isWellFormed(name))
     throw argumentError(`${what} must be a text that is not empty`);
-  const path = `${folder}/${encodeURIComponent(name)}`;
-  return { method, path, order: path };
+  return { method, path: `${folder}/${encodeURIComponent(name)}` };
 }
 
 function bodyOf(write: () => string): Uint8Array {

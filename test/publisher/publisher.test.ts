@@ -329,6 +329,32 @@ describe('what fails for now', () => {
     expect(await dataOf(topic)).toEqual([1, 2]);
   });
 
+  it('keeps its order with messages to a user and reports of a job, which are published to topics too', async () => {
+    const user = `u-${topic}@example.org`;
+    const busyOnce = new Set(['/api/users/', '/api/jobs/']);
+    front.intercept = ({ url = '' }, response) => {
+      const busy = [...busyOnce].find((path) => url.startsWith(path));
+      if (busy === undefined) return false;
+      busyOnce.delete(busy);
+      response.writeHead(503).end('{"error":{"code":"engine_unavailable","message":"busy"}}');
+      return true;
+    };
+    const publisher = publisherOf();
+    await Promise.all([
+      publisher.notifyUser(user, 1),
+      publisher.publish(`user:${user}`, 't', 2),
+      publisher.publish(`user:${user.replace('@', '%40')}`, 't', 3),
+      publisher.reportJob(topic, { progress: 1 }),
+      publisher.publish(`job:${topic}`, 't', 2),
+    ]);
+    expect(busyOnce.size).toBe(0);
+    expect(await dataOf(encodeURIComponent(`user:${user}`))).toEqual([1, 2, 3]);
+    expect(await dataOf(encodeURIComponent(`job:${topic}`))).toEqual([
+      expect.objectContaining({ progress: 1 }),
+      2,
+    ]);
+  });
+
   it('that finds no room for another key is refused at once, and does not hold up what makes room', async () => {
     front.intercept = (_, response) => {
       front.intercept = () => false;
