@@ -143,14 +143,18 @@ export class HttpCommands {
         this.#batchMaxCharacters /= 2;
         return;
       }
-      const ended = isFinal(cause) ? batch : batch.filter(({ endsAtMs }) => this.#isLate(endsAtMs));
-      this.#end(ended);
-      this.#fail(ended, cause);
+      const isOver = isFinal(cause);
+      if (isOver) {
+        this.#end(batch);
+        this.#fail(batch, cause);
+      }
       if (isRateLimited(cause)) this.#failAll(cause);
       if (isTimeout(cause)) this.#batchMaxCharacters /= 2;
       const delayMs = delayAfter(cause, this.#failures);
       this.#failures = cause instanceof UnansweredError ? this.#failures + 1 : 0;
-      if (ended.length < batch.length) await this.#wait(delayMs);
+      // Those after one that is too late wait until the client has rejected it: the next connection may still send it.
+      const waitMs = this.#isLate(endsAtMs) ? endsAtMs - this.#nowMs : delayMs;
+      if (!isOver && waitMs > 0) await this.#wait(waitMs);
     }
   }
 
