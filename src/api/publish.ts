@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { isOperator } from '../auth/identity.ts';
-import { type Awaitable, whenDone } from '../awaitable.ts';
+import { type Awaitable, isPending, whenDone } from '../awaitable.ts';
 import { SluiceError, throwIf } from '../errors.ts';
 import type { PublishFields } from '../protocol/frames.ts';
 import { JsonScanner, type JsonText, type ScanFault } from '../protocol/json/scanner.ts';
@@ -66,13 +66,26 @@ function publishEach(
 }
 
 async function publishInTurns(fields: readonly PublishFields[], call: Call, ports: ApiPorts) {
-  const parts: Awaitable<readonly AppendOutcome[]>[] = [];
-  for (let first = 0; first < fields.length; first += itemsPerTurn) {
-    const part = fields.slice(first, first + itemsPerTurn);
-    // The next part need not wait for the commit of this one.
-    await inOwnTurn(call, ports, () => void parts.push(publishFor(call, ports, part)));
+  const outcomes: AppendOutcome[] = [];
+  let count = itemsPerTurn;
+  while (outcomes.length < fields.length) {
+    const part = fields.slice(outcomes.length, outcomes.length + count);
+    let published: Awaitable<readonly AppendOutcome[]> = [];
+    await inOwnTurn(call, ports, () => {
+      published = publishFor(call, ports, part);
+    });
+    // An engine that takes its time commits many in one turn, whatever the parts.
+    if (isPending(published)) count = fields.length;
+    outcomes.push(...(await published));
+    // The publisher sends it again: no later part may overtake it.
+    const refused = outcomes.find(isPassing);
+    if (refused !== undefined) return fields.map((_, i) => outcomes[i] ?? refused);
   }
-  return (await Promise.all(parts)).flat();
+  return outcomes;
+}
+
+function isPassing(outcome: AppendOutcome): boolean {
+  return !outcome.ok && outcome.error.retry;
 }
 
 function isRead(result: Results[number]): result is PublishFields {

@@ -57,12 +57,23 @@ export class AppendQueue {
     });
   }
 
-  /** Takes at most `max` requests. Each must be settled. */
+  /**
+   * Takes the requests of the next calls: at most `max`, unless the first call has more. Those of one call stay
+   * together, so that none is committed after one before it has failed. Each must be settled.
+   */
   take(max: number): readonly QueuedAppend[] {
-    if (this.#queue.length > max) return this.#queue.splice(0, max);
+    if (this.#queue.length > max) return this.#queue.splice(0, this.#callsWithin(max));
     const all = this.#queue;
     this.#queue = [];
     return all;
+  }
+
+  #callsWithin(max: number): number {
+    const divided = this.#queue[max]?.added;
+    let count = max;
+    while (count > 0 && this.#queue[count - 1]?.added === divided) count--;
+    if (count === 0) for (count = max; this.#queue[count]?.added === divided; ) count++;
+    return count;
   }
 
   settle(taken: readonly QueuedAppend[], outcomeOf: (index: number) => AppendOutcome): void {

@@ -1,12 +1,12 @@
 import type { Identity } from '../auth/identity.ts';
 import { payerOfSession } from '../auth/payer.ts';
-import { type CloseCode, SluiceError } from '../errors.ts';
+import type { CloseCode } from '../errors.ts';
 import type { CommandHead } from '../protocol/client-frames.ts';
 import type { GatewayCodec } from '../protocol/codec.ts';
-import type { PublishFields } from '../protocol/publication.ts';
 import type { Reply, ServerFrame } from '../protocol/server-frames.ts';
 import { lastingAccount, type Payer } from '../topics/payer.ts';
 import type { Asker } from './application.ts';
+import { PublishRow } from './commands/publish-row.ts';
 import { type CommandsOwner, SessionCommands } from './commands/session-commands.ts';
 import type { Connection } from './connection.ts';
 import { Departure } from './departure.ts';
@@ -70,9 +70,8 @@ export class Session implements ViewsOwner, CommandsOwner {
   /** When its tokens for commands, and those for refusals, are complete again. */
   #commandsFullAtMs = 0;
   #refusalsFullAtMs = 0;
-  #isRowBroken = false;
-  /** Messages that came before the one that broke the row, and are not decoded yet. */
-  #beforeBreak = 0;
+  /** Absent until it publishes. */
+  #row: PublishRow | undefined;
   #introduction: Introduction | undefined;
   #identity: Identity;
   #payer: Payer;
@@ -190,28 +189,15 @@ export class Session implements ViewsOwner, CommandsOwner {
     return true;
   }
 
-  /**
-   * A publish was over the rate: those that were sent in a row with it are refused too (`Publish.pipelined`).
-   * `undecoded`: how many messages that came before it are not decoded yet.
-   */
-  breakRow(undecoded = this.#beforeBreak): void {
-    this.#isRowBroken = true;
-    this.#beforeBreak = undecoded;
+  /** What it publishes. */
+  get row(): PublishRow {
+    this.#row ??= new PublishRow();
+    return this.#row;
   }
 
-  /**
-   * Call it for each message in the order in which they came, however long they wait then. `beginsRow`: it is a publish
-   * whose client has the replies to all before it.
-   */
+  /** See `PublishRow.decoded`. */
   decoded(beginsRow: boolean): void {
-    if (this.#beforeBreak > 0) this.#beforeBreak--;
-    else if (beginsRow) this.#isRowBroken = false;
-  }
-
-  /** Why a publish may not be committed now: it would overtake one before it. */
-  overtaking({ pipelined }: Pick<PublishFields, 'pipelined'>): SluiceError | undefined {
-    if (pipelined !== true || !this.#isRowBroken) return undefined;
-    return new SluiceError('rate_limited', 'a publish before it was over the rate', { retryAfterMs: 1 });
+    this.#row?.decoded(beginsRow);
   }
 
   /** When its last message or pong came, milliseconds since 1970. */

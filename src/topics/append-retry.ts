@@ -1,9 +1,7 @@
 import type { Awaitable } from '../awaitable.ts';
 import type { Metrics } from '../metrics.ts';
+import { AppendLine, type AppendLinePort, isPassing } from './append-line.ts';
 import type { AppendOutcome, AppendRequest, Engine } from './engine.ts';
-
-/** A failed append is tried again after each of these delays. After the last the publisher gets the error. */
-const retryDelaysMs = [50, 200, 800];
 
 export interface AppendRetryOptions {
   readonly engine: Engine;
@@ -14,55 +12,53 @@ export interface AppendRetryOptions {
   readonly wait: (delayMs: number) => Promise<unknown>;
 }
 
-/** A call whose requests are tried again. */
-interface Failing {
+/** Requests that the engine has. */
+interface Call {
+  /** Ascends from call to call. */
   readonly number: number;
-  /** Topics of which a later call was stored, which was under way when this one failed: no other try may follow. */
-  readonly overtaken: Set<string>;
+  readonly requests: readonly AppendRequest[];
+  readonly outcomes: Promise<readonly AppendOutcome[]>;
+  /** Topics of which a later call was stored. */
+  overtaken: Set<string> | undefined;
 }
 
 /**
- * Passes requests to the engine. Those that fail with `engine_unavailable` are tried again, at most three times; later
- * requests of their topics wait meanwhile, so that they don't overtake them.
+ * Passes requests to the engine, and those that fail with `engine_unavailable` again. What is stored of a topic is in
+ * the order of the calls: while one of it is to be tried again, later ones wait in a line behind it.
  */
 export class AppendRetry {
   readonly #options: AppendRetryOptions;
-  /** By topic: resolves when its next requests may go to the engine. */
-  readonly #held = new Map<string, Promise<unknown>>();
-  /** Calls that the engine was given: each has its number. */
   #calls = 0;
-  /** By topic. */
-  readonly #failing = new Map<string, Set<Failing>>();
+  /** In their order. */
+  readonly #underWay = new Set<Call>();
+  /** By topic. Nothing else of such a topic is given to the engine. */
+  readonly #lines = new Map<string, AppendLine>();
+  readonly #port: AppendLinePort;
 
   constructor(options: AppendRetryOptions) {
     this.#options = options;
+    const { engine, wait, metrics } = options;
+    this.#port = {
+      engine,
+      wait,
+      append: async (requests) => this.once(requests),
+      othersDone: (topic) => this.#othersDone(topic),
+      repeated: (count) => metrics.engineRetriesTotal.inc(count),
+      ended: (topic) => this.#lines.delete(topic),
+    };
   }
 
   /** Returns an outcome for each, in order; at once if the engine does. */
   append(requests: readonly AppendRequest[]): Awaitable<readonly AppendOutcome[]> {
-    if (this.#held.size > 0) {
-      const earlier = requests.flatMap(({ fields }) => this.#held.get(fields.topic) ?? []);
-      if (earlier.length > 0) return this.#appendAfter(earlier, requests);
-    }
-    return this.#append(requests);
-  }
-
-  #append(requests: readonly AppendRequest[]): Awaitable<readonly AppendOutcome[]> {
+    if (this.#lines.size > 0 && requests.some(({ fields }) => this.#lines.has(fields.topic)))
+      return this.#appendInLine(requests);
     const startMs = this.#options.monotonicMs();
     const number = ++this.#calls;
     const outcomes = this.#options.engine.append(requests);
-    if (outcomes instanceof Promise) return this.#retriedLater(requests, outcomes, startMs, number);
+    if (outcomes instanceof Promise)
+      return this.#appendedLater({ number, requests, outcomes, overtaken: undefined }, startMs);
     this.#timed(outcomes, startMs);
-    return this.#retried(requests, outcomes, number);
-  }
-
-  #retried(
-    requests: readonly AppendRequest[],
-    outcomes: readonly AppendOutcome[],
-    number: number,
-  ): Awaitable<readonly AppendOutcome[]> {
-    if (this.#failing.size > 0) this.#overtake(requests, outcomes, number);
-    return outcomes.some(isRetryable) ? this.#again(requests, outcomes, number) : outcomes;
+    return outcomes.some(isPassing) ? this.#again(number, requests, outcomes) : outcomes;
   }
 
   /** The same, tried once. */
@@ -75,13 +71,13 @@ export class AppendRetry {
   // The async parts are methods of their own, so that the synchronous path makes no closures (`bench -- unicast
   // --allocations`).
 
-  async #retriedLater(
-    requests: readonly AppendRequest[],
-    outcome: Promise<readonly AppendOutcome[]>,
-    startMs: number,
-    number: number,
-  ): Promise<readonly AppendOutcome[]> {
-    return this.#retried(requests, this.#timed(await outcome, startMs), number);
+  async #appendedLater(call: Call, startMs: number): Promise<readonly AppendOutcome[]> {
+    const { number, requests } = call;
+    this.#underWay.add(call);
+    const outcomes = this.#timed(await call.outcomes, startMs);
+    this.#underWay.delete(call);
+    this.#overtake(call, outcomes);
+    return outcomes.some(isPassing) ? this.#again(number, requests, outcomes, call.overtaken) : outcomes;
   }
 
   async #timedLater(
@@ -97,99 +93,61 @@ export class AppendRetry {
     return outcomes;
   }
 
-  async #appendAfter(
-    earlier: readonly Promise<unknown>[],
-    requests: readonly AppendRequest[],
-  ): Promise<readonly AppendOutcome[]> {
-    // Those that come later wait until the engine has these, and not for their outcomes.
-    const begun = Promise.all(earlier).then(() => ({ outcomes: this.#append(requests) }));
-    this.#hold(requests, begun);
-    return (await begun).outcomes;
+  /** What was stored of a call has overtaken what was not, or is not known to be, of the calls before it. */
+  #overtake({ number, requests }: Call, outcomes: readonly AppendOutcome[]): void {
+    const [earliest] = this.#underWay;
+    if ((earliest === undefined || earliest.number > number) && this.#lines.size === 0) return;
+    const topics = [...storedAt(requests, outcomes).keys()];
+    for (const topic of topics) this.#lines.get(topic)?.overtakenBy(number);
+    for (const earlier of this.#underWay) {
+      if (earlier.number > number) return;
+      earlier.overtaken = new Set([...(earlier.overtaken ?? []), ...topics]);
+    }
   }
 
+  /** Tries again what has failed for now and was not overtaken. */
   #again(
-    requests: readonly AppendRequest[],
-    first: readonly AppendOutcome[],
     number: number,
-  ): Promise<readonly AppendOutcome[]> {
-    const failed = requests.filter((_, i) => isRetryable(first[i]));
-    const failing = { number, overtaken: new Set<string>() };
-    for (const { fields } of failed)
-      this.#failing.set(fields.topic, (this.#failing.get(fields.topic) ?? new Set()).add(failing));
-    const tried = this.#tryAgain(requests, first, failing).finally(() => {
-      for (const { fields } of failed) this.#settled(fields.topic, failing);
-    });
-    this.#hold(failed, tried);
-    return tried;
-  }
-
-  /** Those of the requests that were stored have overtaken calls before theirs. */
-  #overtake(requests: readonly AppendRequest[], outcomes: readonly AppendOutcome[], number: number): void {
-    for (const [i, { fields }] of requests.entries()) {
-      if (outcomes[i]?.ok !== true) continue;
-      for (const failing of this.#failing.get(fields.topic) ?? []) {
-        if (failing.number >= number) continue;
-        failing.overtaken.add(fields.topic);
-        this.#settled(fields.topic, failing);
-      }
-    }
-  }
-
-  /** It is not tried again, at least in this topic. */
-  #settled(topic: string, failing: Failing): void {
-    const all = this.#failing.get(topic);
-    all?.delete(failing);
-    if (all?.size === 0) this.#failing.delete(topic);
-  }
-
-  #hold(requests: readonly AppendRequest[], until: Promise<unknown>): void {
-    for (const topic of new Set(requests.map(({ fields }) => fields.topic))) {
-      const held = Promise.allSettled([this.#held.get(topic), until]);
-      this.#held.set(topic, held);
-      void held.then(() => {
-        if (this.#held.get(topic) === held) this.#held.delete(topic);
-      });
-    }
-  }
-
-  async #tryAgain(
     requests: readonly AppendRequest[],
-    first: readonly AppendOutcome[],
-    { number, overtaken }: Failing,
+    outcomes: readonly AppendOutcome[],
+    overtaken?: ReadonlySet<string>,
   ): Promise<readonly AppendOutcome[]> {
-    const outcomes = [...first];
-    for (const [tries, delayMs] of retryDelaysMs.entries()) {
-      if (repeatable(requests, outcomes, overtaken).length === 0) break;
-      if (tries > 0 && this.#options.engine.isAway === true) break;
-      await this.#options.wait(delayMs);
-      const failed = repeatable(requests, outcomes, overtaken);
-      if (failed.length === 0) break;
-      this.#options.metrics.engineRetriesTotal.inc(failed.length);
-      const repeats = failed.map((i) => requests[i] as AppendRequest);
-      const again = await this.once(repeats);
-      this.#overtake(repeats, again, number);
-      for (const [at, i] of failed.entries()) outcomes[i] = again[at] as AppendOutcome;
-    }
-    return outcomes;
+    const stored = storedAt(requests, outcomes);
+    const final = outcomes.map((outcome, i) => {
+      const request = requests[i] as AppendRequest;
+      const { topic } = request.fields;
+      if (!isPassing(outcome) || overtaken?.has(topic) || (stored.get(topic) ?? -1) > i) return outcome;
+      const line = this.#lines.get(topic);
+      if (line !== undefined) return line.add(number, request, outcome);
+      const begun = new AppendLine(topic, this.#port);
+      this.#lines.set(topic, begun);
+      const tried = begun.add(number, request, outcome);
+      void begun.run();
+      return tried;
+    });
+    return Promise.all(final);
+  }
+
+  async #appendInLine(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
+    const number = ++this.#calls;
+    const inLine = requests.map((request) => this.#lines.get(request.fields.topic)?.add(number, request));
+    const others = requests.filter((_, i) => inLine[i] === undefined);
+    const outcomes = (others.length === 0 ? [] : await this.append(others)).values();
+    return Promise.all(inLine.map((outcome) => outcome ?? (outcomes.next().value as AppendOutcome)));
+  }
+
+  async #othersDone(topic: string): Promise<void> {
+    for (const { requests, outcomes } of [...this.#underWay])
+      if (requests.some(({ fields }) => fields.topic === topic)) await outcomes;
   }
 }
 
-/** Which of them have failed for now. Where a later one of the topic was committed, another try would come too late. */
-function repeatable(
+/** By topic: the index of the last request that was stored. */
+function storedAt(
   requests: readonly AppendRequest[],
   outcomes: readonly AppendOutcome[],
-  overtaken: ReadonlySet<string>,
-): number[] {
-  const committed = new Set(overtaken);
-  const failed: number[] = [];
-  for (let i = requests.length - 1; i >= 0; i--) {
-    const { topic } = (requests[i] as AppendRequest).fields;
-    if (outcomes[i]?.ok === true) committed.add(topic);
-    else if (isRetryable(outcomes[i]) && !committed.has(topic)) failed.push(i);
-  }
-  return failed.reverse();
-}
-
-function isRetryable(outcome: AppendOutcome | undefined): boolean {
-  return outcome !== undefined && !outcome.ok && outcome.error.code === 'engine_unavailable';
+): ReadonlyMap<string, number> {
+  const stored = new Map<string, number>();
+  for (const [i, { fields }] of requests.entries()) if (outcomes[i]?.ok === true) stored.set(fields.topic, i);
+  return stored;
 }

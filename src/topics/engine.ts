@@ -149,6 +149,8 @@ export interface AcknowledgedPositions {
  *   Equal requests at the same time share one append. What is remembered is charged to the request's payer
  *   (`MessageIdBudget`): one that has too much gets `rate_limited` with `retryAfterMs` for a new id; its other
  *   requests, and those of others, go on.
+ * - Where a request fails with `engine_unavailable` or `rate_limited`, so do those after it of its topic in the call
+ *   that are not committed yet: a publisher sends it again, and they must not overtake it.
  * - An append that fails with `engine_unavailable` was not committed; or, where the engine can't know, it knows the
  *   very same request again and returns what became of it. The broker tries such requests again, so nothing may be
  *   doubled.

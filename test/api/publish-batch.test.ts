@@ -90,15 +90,33 @@ describe('a batch', () => {
     const published: PublishFields[] = [];
     const publish = (fields: readonly PublishFields[]): AppendOutcome[] => {
       published.push(...fields);
-      return fields.map(() => ({ ok: false, error: new SluiceError('engine_unavailable') }));
+      return fields.map(() => ({ ok: false, error: new SluiceError('payload_too_large') }));
     };
     const { post } = await startApi({ ports: { publisher: { publish }, bodyMaxBytes: 100_000 } });
     const items = (count: number) => `[${Array.from({ length: count }, () => '{"topic":"a"}').join()}]`;
     const full = (await post(path, items(1000))).json<Results>();
-    expect([full.results.length, full.results[999]?.error?.code]).toEqual([1000, 'engine_unavailable']);
+    expect([full.results.length, full.results[999]?.error?.code]).toEqual([1000, 'payload_too_large']);
     const over = await post(path, items(1001));
     expect([over.status, over.json()]).toMatchObject([400, { error: { code: 'invalid_request' } }]);
     expect(published.length).toBe(1000);
+  });
+
+  test('has no item that overtakes one of an earlier part, which was refused for now', async () => {
+    let published = 0;
+    const publish = (fields: readonly PublishFields[]): AppendOutcome[] =>
+      fields.map(() =>
+        ++published < 100
+          ? { ok: true, epoch: 'e', offset: published, duplicate: false }
+          : { ok: false, error: new SluiceError('rate_limited') },
+      );
+    const { post } = await startApi({ ports: { publisher: { publish }, bodyMaxBytes: 100_000 } });
+    const items = Array.from({ length: 300 }, () => ({ topic: 'a', type: 'update' }));
+    const { results } = (await post(path, JSON.stringify(items))).json<Results>();
+    const codes = results.map(({ error }) => error?.code);
+    expect([codes.indexOf('rate_limited'), codes.lastIndexOf(undefined), codes.length]).toEqual([
+      99, 98, 300,
+    ]);
+    expect(published).toBe(100);
   });
 
   test.each([

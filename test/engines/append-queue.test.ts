@@ -11,14 +11,13 @@ function requestOf(topic: string): AppendRequest {
 
 const outcomeAt = (offset: number): AppendOutcome => ({ ok: true, epoch: 'e', offset, duplicate: false });
 
-it('resolves each call with the outcomes of its requests, in their order', async () => {
+it('takes calls as a whole, and resolves each with the outcomes of its requests, in their order', async () => {
   const queue = new AppendQueue();
-  const first = queue.add([requestOf('a'), requestOf('b')]);
-  const second = queue.add([requestOf('a')]);
-  const [early, late] = [queue.take(1), queue.take(10)];
-  queue.settle(late, (i) => outcomeAt(10 + i));
-  queue.settle(early, () => outcomeAt(1));
-  expect(await Promise.all([first, second])).toEqual([[outcomeAt(1), outcomeAt(10)], [outcomeAt(11)]]);
+  const calls = [['a', 'b'], ['a'], ['b', 'a']].map((topics) => queue.add(topics.map(requestOf)));
+  const taken = [queue.take(1), queue.take(2), queue.take(2)];
+  expect([taken.map(({ length }) => length), queue.count]).toEqual([[2, 1, 2], 0]);
+  for (const [at, each] of [...taken.entries()].reverse()) queue.settle(each, (i) => outcomeAt(10 * at + i));
+  expect(await Promise.all(calls)).toEqual([[0, 1], [10], [20, 21]].map((each) => each.map(outcomeAt)));
 });
 
 it('knows the topics of requests without an outcome, among any number of others', () => {

@@ -1,7 +1,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { ModelClient, Start } from './client.ts';
-import { NodeEngine } from './engine.ts';
+import { NodeEngine, ScriptedEngine } from './engine.ts';
 import { promises } from './loop.ts';
 import { isState } from './model.ts';
 import type { Fields } from './published.ts';
@@ -139,6 +139,13 @@ const subscriptions = [
 /** What applications do in their listeners too. */
 const inListeners = [
   step('publishBy', fc.tuple(client, publishing), (world, [i, { fields }]) => world.publishBy(i, fields)),
+  step(
+    'burstBy',
+    fc.tuple(client, publishing, fc.integer({ min: 2, max: 12 })),
+    (world, [i, each, count]) => {
+      for (let n = 0; n < count; n++) world.publishBy(i, each.fields);
+    },
+  ),
   step('unsubscribe when heard', fc.tuple(client, fc.nat(5)), (world, [i, pick]) =>
     whenHeard(world, i, (each) => each.unsubscribe(pick)),
   ),
@@ -177,6 +184,10 @@ const engine = [
   }),
 ];
 
+const refusals = step('refuse', fc.integer({ min: 1, max: 3 }), (world, count) => {
+  if (world.gateway.engine instanceof ScriptedEngine) world.gateway.engine.refusals += count;
+});
+
 const reloaded = fc.record(
   {
     topicHistoryMaxPublications: fc.constantFrom(4, 12, 200),
@@ -195,6 +206,7 @@ const configuration = [
 
 /** Of a gateway that has its engine alone. */
 const alone = [
+  refusals,
   step('reset', fc.tuple(topic, fc.constantFrom(0, 0, 7)), (world, [name, base]) => world.reset(name, base)),
   step('restart', fc.constant(null), (world) => world.restart()),
 ];

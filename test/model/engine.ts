@@ -16,6 +16,8 @@ import type { LogNode } from './shared-log.ts';
 
 interface Waiting {
   readonly request: AppendRequest;
+  /** The call that it is of. */
+  readonly call: readonly AppendRequest[];
   readonly answer: (outcome: AppendOutcome) => void;
 }
 
@@ -87,6 +89,8 @@ export class ScriptedEngine implements ModelEngine {
   isSlow = false;
   /** How many appends fail. */
   failures = 0;
+  /** How many are refused after them, as those of a publisher with too many messageIds. */
+  refusals = 0;
   readonly #inner: Engine;
   readonly #waiting = new Map<string, Waiting[]>();
   readonly #renumbered = new Map<string, Renumbered>();
@@ -148,7 +152,7 @@ export class ScriptedEngine implements ModelEngine {
       (request) =>
         new Promise<AppendOutcome>((answer) => {
           const waiting = this.#waiting.get(request.fields.topic) ?? [];
-          waiting.push({ request, answer });
+          waiting.push({ request, call: requests, answer });
           this.#waiting.set(request.fields.topic, waiting);
         }),
     );
@@ -162,19 +166,34 @@ export class ScriptedEngine implements ModelEngine {
     const topic = topics[pick % topics.length];
     if (topic === undefined) return;
     const waiting = this.#waiting.get(topic) as Waiting[];
-    const { request, answer } = waiting.shift() as Waiting;
-    if (waiting.length === 0) this.#waiting.delete(topic);
-    if (this.failures > 0) {
-      this.failures--;
-      answer({ ok: false, error: new SluiceError('engine_unavailable') });
+    const { request, call, answer } = waiting.shift() as Waiting;
+    const error = this.#fault();
+    if (error !== undefined) {
+      // With the first of a call fail all after it.
+      const failed = waiting.filter((each) => each.call === call);
+      const left = waiting.filter((each) => each.call !== call);
+      for (const fail of [answer, ...failed.map((each) => each.answer)]) fail({ ok: false, error });
+      if (left.length === 0) this.#waiting.delete(topic);
+      else this.#waiting.set(topic, left);
       return;
     }
+    if (waiting.length === 0) this.#waiting.delete(topic);
     void whenDone(this.#inner.append([this.#toInner(request)]), ([outcome]) => {
       const { base = 0, epoch } = this.#renumbered.get(topic) ?? {};
       if (!outcome?.ok) answer(outcome as AppendOutcome);
       // A duplicate of what was published before the reset is at no offset of the numbering since then.
       else answer({ ...outcome, epoch: epoch ?? outcome.epoch, offset: Math.max(0, outcome.offset + base) });
     });
+  }
+
+  #fault(): SluiceError | undefined {
+    if (this.failures > 0) {
+      this.failures--;
+      return new SluiceError('engine_unavailable');
+    }
+    if (this.refusals === 0) return undefined;
+    this.refusals--;
+    return new SluiceError('rate_limited', undefined, { retryAfterMs: 20 });
   }
 
   /** An expiry says which value it means in the numbering that the gateway knows. */

@@ -70,6 +70,8 @@ export interface GatewayOptions {
   readonly hasInbox?: boolean;
   /** Clients have tokens, which expire after this time. */
   readonly tokensMs?: number | undefined;
+  /** What a client may send; absent: all. */
+  readonly commandsPerSecond?: number | undefined;
   /** As much as it can, with dictionaries that are replaced as often as they can be. */
   readonly compresses: boolean;
 }
@@ -259,7 +261,7 @@ export class Gateway {
         frameMaxBytes: 65_536,
         payloadMaxBytes: 65_536,
         subscriptions: 100,
-        commandsPerSecond: maxUint32,
+        commandsPerSecond: options.commandsPerSecond ?? maxUint32,
         idleTimeoutMs: 60_000,
       },
       waitingMessages: new HeldByPayers({ perPayer: 131_072, total: 1_048_576 }),

@@ -23,5 +23,12 @@ export const options: fc.Arbitrary<GatewayOptions> = fc.record({
 
 /** Those of one with tokens and an inbox, which clients without the SDK do not expect. */
 export const sdkOptions: fc.Arbitrary<GatewayOptions> = fc
-  .tuple(options, fc.record({ hasInbox: fc.boolean(), tokensMs: fc.constantFrom(undefined, 4000) }))
+  .tuple(
+    options,
+    fc.record({
+      hasInbox: fc.boolean(),
+      tokensMs: fc.constantFrom(undefined, 4000),
+      commandsPerSecond: fc.constantFrom(undefined, undefined, 20),
+    }),
+  )
   .map(([one, more]) => ({ ...one, ...more }));

@@ -22,10 +22,10 @@ export class Published {
   readonly #isShared: boolean;
   /** Publishes without an outcome yet. */
   readonly #underWay = new Map<object, Gateway>();
-  /** Of what was published by a client that sends it itself. */
+  /** A client that sends it itself, or what is in the process of a gateway. */
   readonly #publishers = new Map<number, object>();
   readonly #outcomes = new Map<number, AppendOutcome>();
-  /** The engine has refused what it may have been asked again for: that comes after what was published later. */
+  /** The engine has failed. */
   hasFailed = false;
   #count = 0;
 
@@ -48,6 +48,7 @@ export class Published {
     });
     const publish = {};
     this.#underWay.set(publish, gateway);
+    for (const n of numbers) this.#publishers.set(n, gateway);
     void whenDone(gateway.broker.publish(publishes), (outcomes) => {
       this.#underWay.delete(publish);
       if (!isHeard()) return;
@@ -75,9 +76,13 @@ export class Published {
     this.#checkExpiries();
   }
 
-  /** Acknowledged means committed, once by each engine; refused means never. */
+  /**
+   * Acknowledged means committed, once by each engine; refused means never. What a publisher has published is in the
+   * order of its calls. Where the engine has failed, what was not acknowledged may have been committed later.
+   */
   #checkCommitted(): void {
     const committed = new Map<number, Set<string>>();
+    const mayFail = this.hasFailed || this.#isShared;
     for (const numbering of this.#numberings()) {
       const newest = new Map<object, number>();
       for (const each of heardOf(numbering)) {
@@ -88,9 +93,9 @@ export class Published {
         // An engine that begins a new numbering of what it has does not commit it again.
         places.add(`${numbering.engine} ${each.offset} ${each.seq}`);
         const publisher = this.#publishers.get(n);
-        if (publisher === undefined || this.hasFailed) continue;
+        if (publisher === undefined || (mayFail && this.#outcomes.get(n)?.ok !== true)) continue;
         const before = newest.get(publisher) ?? -1;
-        check(before < n, 'not in the order of its publisher', before, n);
+        check(before < n, 'not in the order of its publisher', each.topic, before, n);
         newest.set(publisher, n);
       }
     }

@@ -3,7 +3,9 @@ import { pollBody, readStreamBody, type StreamRequest, sseBody } from '../../src
 import type { Runtime, Socket as SdkSocket, TimerHandle } from '../../src/client/runtime.ts';
 import { protobufCodec } from '../../src/client/wire/protobuf.ts';
 import { SluiceError } from '../../src/errors.ts';
+import type { PublishFields } from '../../src/protocol/frames.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
+import type { AppendOutcome } from '../../src/topics/engine.ts';
 import { codecs } from '../support/codecs.ts';
 import type { Gateway } from './gateway.ts';
 import type { Loop } from './loop.ts';
@@ -227,16 +229,57 @@ async function ask(way: Way, url: string | URL, { body, signal }: RequestInit): 
   if (pathname === '/poll') {
     return poll(way, asked(readStreamBody(pollBody, utf8(String(body)), '')), signal as AbortSignal);
   }
-  if (pathname === '/api/publish') return publish(way, utf8(String(body)));
+  if (pathname === '/api/publish') return answered(way, publish(way, String(body)), signal);
+  if (pathname === '/api/publish/batch') return answered(way, publishBatch(way, String(body)), signal);
   throw new TypeError('no way there');
 }
 
-async function publish(way: Way, body: Uint8Array): Promise<Answer> {
-  const fields = new PublishBodies(65_536).publish(body);
-  const [outcome] = fields instanceof SluiceError ? [] : await way.gateway.broker.publish([fields]);
-  if (outcome?.ok) return answer(200, outcome);
-  const { code, httpStatus, message, number, retry } = outcome?.error ?? (fields as SluiceError);
-  return answer(httpStatus, { error: { code, message, number, retry } });
+/** The response may be lost on its way, or come too late. */
+function answered(way: Way, response: Promise<Answer>, signal: RequestInit['signal']): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const line: Line = {
+      cut: () => {
+        way.lines.delete(line);
+        reject(new DOMException('cut off', signal?.aborted ? 'AbortError' : 'NetworkError'));
+      },
+      read: () => undefined,
+    };
+    way.lines.add(line);
+    signal?.addEventListener('abort', line.cut);
+    void response.then((response) =>
+      way.gateway.loop.atTurnEnd(() => {
+        way.lines.delete(line);
+        signal?.removeEventListener('abort', line.cut);
+        resolve(response);
+      }),
+    );
+  });
+}
+
+async function publish(way: Way, body: string): Promise<Answer> {
+  const [outcome] = (await published(way, [body])) as [Outcome];
+  return 'error' in outcome ? answer(outcome.error.httpStatus, outcome) : answer(200, outcome);
+}
+
+async function publishBatch(way: Way, body: string): Promise<Answer> {
+  const bodies = (JSON.parse(body) as unknown[]).map((each) => JSON.stringify(each));
+  return answer(200, { results: await published(way, bodies) });
+}
+
+type Outcome = Extract<AppendOutcome, { ok: true }> | { readonly error: Pick<SluiceError, 'httpStatus'> };
+
+async function published({ gateway }: Way, bodies: readonly string[]): Promise<readonly Outcome[]> {
+  const reader = new PublishBodies(65_536);
+  const read = bodies.map((body) => reader.publish(utf8(body)));
+  const sound = read.filter((fields): fields is PublishFields => !(fields instanceof SluiceError));
+  const outcomes = (await gateway.broker.publish(sound)).values();
+  return read.map((fields) => {
+    const refused = { ok: false, error: fields as SluiceError } as const;
+    const outcome = fields instanceof SluiceError ? refused : (outcomes.next().value as AppendOutcome);
+    if (outcome.ok) return outcome;
+    const { code, httpStatus, message, number, retry, retryAfterMs } = outcome.error;
+    return { error: { code, httpStatus, message, number, retry, retryAfterMs } };
+  });
 }
 
 function asked(request: StreamRequest | SluiceError) {

@@ -200,6 +200,7 @@ export class World {
     for (const { engine } of this.gateways) {
       engine.isSlow = false;
       engine.failures = 0;
+      if (engine instanceof ScriptedEngine) engine.refusals = 0;
       engine.commitAll();
       if (engine instanceof NodeEngine) await engine.node.recover();
     }

@@ -1,4 +1,5 @@
 import { MemoryEngine } from '../../src/engines/memory.ts';
+import { SluiceError } from '../../src/errors.ts';
 import type { Payload, PublishFields } from '../../src/protocol/frames.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
@@ -132,18 +133,21 @@ export function answered(): Promise<void> {
 
 /** Commits, or fails, when it is told to: everything that waits, in the order in which it came. */
 export class WaitingEngine extends MemoryEngine {
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: ((isFailing: boolean) => void)[] = [];
 
   get calls(): number {
     return this.#waiting.length;
   }
 
   override append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
-    return new Promise((resolve) => this.#waiting.push(() => resolve(super.append(requests))));
+    const failed = requests.map(() => ({ ok: false, error: new SluiceError('engine_unavailable') }) as const);
+    return new Promise((resolve) =>
+      this.#waiting.push((isFailing) => resolve(isFailing ? failed : super.append(requests))),
+    );
   }
 
-  async commit(): Promise<void> {
-    for (const append of this.#waiting.splice(0)) append();
+  async commit(isFailing = false): Promise<void> {
+    for (const append of this.#waiting.splice(0)) append(isFailing);
     await answered();
   }
 }

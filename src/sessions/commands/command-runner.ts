@@ -161,7 +161,7 @@ export class CommandRunner {
     this.#options.metrics.rateLimitedTotal.inc({ scope: 'command' });
     this.#options.limited(session, error);
     // It may be a publish.
-    session.breakRow(this.#intake.waitingOf(session));
+    session.row.break(this.#intake.waitingOf(session));
     if (!this.#limits.refused(session)) session.end('too_many_commands');
     else
       this.#fail(
@@ -244,7 +244,7 @@ export class CommandRunner {
     if (!(error instanceof SluiceError)) log.error({ err: error, session: session.id }, 'a command failed');
     metrics.commandErrorsTotal.inc({ code: wire.code });
     session.reply(command, { kind: 'error', ...wire });
-    if (wire.code === 'rate_limited' && command.kind === 'publish') session.breakRow();
+    if (wire.retry && command.kind === 'publish') session.row.break();
     if (!wire.retry) this.#commands.identities.refusedForGood(session);
   }
 }

@@ -205,19 +205,22 @@ function append(
   options: CommandOptions,
 ): Awaitable<readonly AppendOutcome[]> {
   const { authorize, broker, application } = options;
-  throwIf(session.overtaking(fields));
+  throwIf(session.row.overtaking(fields));
   throwIf(authorize(session.identity, 'publish', fields.topic));
   const wanted = publishFrom(fields, checked(session, lastingPayload(fields.payload)));
-  const commit = () => broker.publish([wanted], session.payer);
-  if (application.publish === undefined) return commit();
+  const publish = () =>
+    session.row.publish({ fields: wanted, sent: fields }, (publishes) =>
+      broker.publish(publishes, session.payer),
+    );
+  if (application.publish === undefined) return publish();
   throwIf(topicNameProblem(wanted.topic) ?? publishProblem(wanted, options.payloadMaxBytes));
   const decision = application.publish(session.asker, [wanted]);
   // Publishes of one session are committed in order, though they wait for the application.
   return session.commands.inOrder(async () => {
     const [problem] = await decision;
-    if (problem?.code === 'rate_limited') session.breakRow();
-    throwIf(problem ?? session.overtaking(fields));
-    return commit();
+    if (problem?.retry === true) session.row.break();
+    throwIf(problem ?? session.row.overtaking(fields));
+    return publish();
   });
 }
 

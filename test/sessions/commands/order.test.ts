@@ -207,6 +207,40 @@ describe.each(Object.values(codecs))('pipelined publishes in $name', (codec) => 
     },
   );
 
+  test('wait for the outcome of those before them, which the engine has, and are refused if that is an error', async () => {
+    const engine = new WaitingEngine({ isState: () => false });
+    const { codeOf, settle, broker, command } = await client(codec, { broker: { engine } });
+    let id = 1;
+    const publish = (pipelined?: true) => {
+      id++;
+      command({
+        kind: 'publish',
+        id,
+        ...publishOf({ topic: 'a', type: 'update', payload: json(id), pipelined }),
+      });
+      return id;
+    };
+    const outcome = async (isFailing = false) => {
+      await engine.commit(isFailing);
+      await settle();
+    };
+    const ids = [publish(), publish(true), publish(true)];
+    await outcome();
+    // Those that waited are given to it together, and what comes now waits for them.
+    ids.push(publish(true));
+    expect(engine.calls).toBe(1);
+    await outcome(true);
+    while (engine.calls > 0) await outcome(true);
+    ids.push(publish(true), publish());
+    await outcome();
+    const codes = [];
+    for (const each of ids) codes.push(await codeOf(each));
+    const lost = 'engine_unavailable';
+    expect(codes).toEqual(['published', lost, lost, 'rate_limited', 'rate_limited', 'published']);
+    const stored = topicOf(broker, 'a').ring.slice(0);
+    expect(stored.map(({ payload }) => payload)).toEqual([2, 7].map(json));
+  });
+
   test('are not refused after one that is refused for good', async () => {
     const { publish } = await publisher();
     expect([await publish('a b'), await publish('a', true)]).toEqual(['invalid_topic', 'published']);
