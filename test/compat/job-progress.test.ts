@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import WebSocket from 'ws';
 import { apiKey } from '../support/tokens.ts';
 import { OldClient } from '../systems/clients/old-client.ts';
 import { type SystemsGateway, startSystems } from '../systems/gateway.ts';
@@ -52,6 +53,25 @@ describe('the clients of job progress', () => {
     await client.ask({ type: 'ping' }, 'pong');
     expect(client.messages.map(({ type }) => type)).toEqual(['job_progress', 'pong', 'pong']);
     await client.close();
+  });
+
+  test('get no message for a removal, also if it excepts a session that is not here', async () => {
+    await report('43', { status: 'running', progress: 10 });
+    const socket = new WebSocket(`${base}/?token=${apiKey}`);
+    const texts: string[] = [];
+    socket.on('message', (data: Buffer) => texts.push(data.toString()));
+    const until = async (progress: number) => {
+      while (!texts.some((text) => text.includes(`"progress":${progress}`))) await once(socket, 'message');
+    };
+    await once(socket, 'open');
+    socket.send('{"type":"join_job","job_id":"43"}');
+    await until(10);
+    for (const except of [undefined, 'another'])
+      await gateway.publish({ topic: 'job:43', type: 'gone', removed: true, except });
+    await report('43', { status: 'running', progress: 20 });
+    await until(20);
+    expect(texts).not.toContain('');
+    socket.terminate();
   });
 
   test('are told what is wrong, and join only what they may', async () => {

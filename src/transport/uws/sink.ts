@@ -125,10 +125,13 @@ export class UwsSink implements Sink {
 
   #publish(frame: OutFrame, members: number, without: readonly PublishingConnection[]): void {
     const { view, bytes } = frame;
-    this.#remember(frame, undefined, without);
-    this.#app.publish(view.channel, bytes, view.options.codec.binary, false);
+    // One that excepts a session may be empty. The library would send it.
+    if (bytes.length > 0) {
+      this.#remember(frame, undefined, without);
+      this.#app.publish(view.channel, bytes, view.options.codec.binary, false);
+      this.#count(frame, members - without.length);
+    }
     this.#ahead.putBack(view, without);
-    this.#count(frame, members - without.length);
   }
 
   /**
