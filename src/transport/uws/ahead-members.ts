@@ -37,7 +37,7 @@ export class AheadMembers {
     else members.add(connection);
   }
 
-  /** The connection is no member of the view any more. */
+  /** The connection is no member of the view any more, or no longer ahead in it. */
   leaves(view: View, connection: PublishingConnection): void {
     const members = this.#members.get(view);
     if (members?.delete(connection) !== true) return;
@@ -48,10 +48,15 @@ export class AheadMembers {
 
   /** Takes those out of the channel that must not get this frame. Call `putBack` once it is published. */
   leaveOut(frame: OutFrame): readonly PublishingConnection[] {
-    const members = this.#members.get(frame.view);
+    const { view } = frame;
+    const members = this.#members.get(view);
     if (members === undefined) return none;
-    const without = [...members].filter((connection) => this.#hasHad(connection, frame));
-    for (const { socket } of without) socket.unsubscribe(frame.view.channel);
+    const without: PublishingConnection[] = [];
+    for (const connection of members) {
+      if (this.#hasHad(connection, frame)) without.push(connection);
+      else if (connection.receiver?.isAheadIn(view) !== true) this.leaves(view, connection);
+    }
+    for (const { socket } of without) socket.unsubscribe(view.channel);
     return without;
   }
 
