@@ -234,14 +234,22 @@ function byOf(by: string | undefined): { readonly by?: string } {
 
 /** Stands for `undefined`, which JSON can't express and which differs from null. */
 const isUndefined = '$undefined';
+/** A text of this form, such as the name of a user, is sent with one more `$` before it. */
+const isLikeIt = /^\$+undefined$/;
 
 function encode(message: Message): string {
   const versioned: Message & Versioned = { ...message, version: protocolVersion };
-  return JSON.stringify(versioned, (_, value) => (value === undefined ? isUndefined : value));
+  return JSON.stringify(versioned, (_, value) => {
+    if (value === undefined) return isUndefined;
+    return typeof value === 'string' && isLikeIt.test(value) ? `$${value}` : value;
+  });
 }
 
 function decode(text: string): Message & Versioned {
-  const message: unknown = JSON.parse(text, (_, value) => (value === isUndefined ? undefined : value));
+  const message: unknown = JSON.parse(text, (_, value) => {
+    if (value === isUndefined) return undefined;
+    return typeof value === 'string' && isLikeIt.test(value) ? value.slice(1) : value;
+  });
   if (typeof message !== 'object' || message === null) throw new TypeError('no message');
   return message as Message & Versioned;
 }

@@ -49,6 +49,13 @@ test('messages of this version, or without one, are read, whatever else they hol
   expect([told, logged]).toEqual([['a', 'b', 'gone there/2'], []]);
 });
 
+test('what is undefined arrives so, and no text is taken for it', () => {
+  const items = [undefined, null, '$undefined', '$$undefined', 'undefined', ''];
+  line.tell('note', { items });
+  hear(sent[0]);
+  expect(told).toEqual(items);
+});
+
 test('messages of a newer version or an unknown kind are ignored, and logged once each', async () => {
   for (let times = 0; times < 2; times++) {
     hear({ kind: 'tell', name: 'note', body: { items: ['a'] }, version: 2 });
