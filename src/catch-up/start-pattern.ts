@@ -14,7 +14,13 @@ import {
 } from './continue-pattern.ts';
 import { feedOf } from './feed-of.ts';
 import { ListedTopic } from './listed-topic.ts';
-import { backlogAfter, type GoneTopic, type LaterTopics, PatternBacklog } from './pattern-backlog.ts';
+import {
+  backlogAfter,
+  type GoneTopic,
+  goneAfter,
+  type LaterTopics,
+  PatternBacklog,
+} from './pattern-backlog.ts';
 import { type Start, type StartOptions, startNew, startSince, validCursor } from './start-topic.ts';
 import { StartedTopics } from './started-topics.ts';
 import { TopicBacklog } from './topic-backlog.ts';
@@ -113,7 +119,23 @@ function startAtPositions(
     had: { seq: matches.areAll ? broker.commits.seq : 0, lacksValues: false },
   });
   const gone = goneResults(view, positions, { broker, modeOf });
-  return { ...started, result: { ...noTopic, topics: [...started.topics, ...gone] } };
+  const recovered = mayLackOthers(view, known, broker) ? false : undefined;
+  return { ...started, result: { ...noTopic, recovered, topics: [...started.topics, ...gone] } };
+}
+
+/**
+ * Whether topics that a client does not name may have come and gone since it knew the pattern. Positions do not say
+ * when that was. If none is of a numbering that is still there, the engine may have begun anew since then.
+ */
+function mayLackOthers(view: View, known: ReadonlyMap<string, TopicPosition>, broker: Broker): boolean {
+  const { commits } = broker;
+  if (commits.forgottenSeq > 0) return true;
+  for (const { name } of goneAfter(broker, view, 0)) if (!known.get(name)?.epoch) return true;
+  for (const { topic, epoch } of known.values()) {
+    const here = broker.find(topic)?.epoch || commits.lastPosition(topic).epoch;
+    if (epoch !== '' && epoch === here) return false;
+  }
+  return true;
 }
 
 function startPatternNew(view: View, last: number, { broker, listedMax }: PatternOptions): PatternStarted {

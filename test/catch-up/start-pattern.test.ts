@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { startPattern } from '../../src/catch-up/start-pattern.ts';
 import { TopicBacklog } from '../../src/catch-up/topic-backlog.ts';
+import { MemoryEngine } from '../../src/engines/memory.ts';
 import type { Mode, Subscription } from '../../src/protocol/frames.ts';
 import { cursorNow } from '../../src/topics/cursor.ts';
 import { makeWorld, topicOf } from '../fanout/fixtures.ts';
@@ -186,6 +187,44 @@ test.each(['gone', 'subscribed to'])(
     }
   },
 );
+
+describe('a pattern that continues by positions alone is told whether other topics may have come and gone:', () => {
+  async function continued({ numberingsMax = 10, gone = 'p:2', epoch = '' }) {
+    const engine = new MemoryEngine({ nowMs: () => 0, isState: () => false, numberingsMax });
+    const world = await makeWorld({ topic: { maxAgeMs: 100 }, broker: { engine } });
+    const { broker, publish, turns } = world;
+    await publish(gone, {});
+    turns.advance(200);
+    broker.sweep();
+    await publish('p:1', {});
+    const positions = [{ topic: 'p:1', epoch: epoch || topicOf(broker, 'p:1').epoch, offset: 1 }];
+    return start(world, { positions }).result.recovered;
+  }
+
+  test.each([
+    ['one that is gone', {}, false],
+    ['one whose numbering was dropped', { numberingsMax: 0 }, false],
+    ['any, before the engine began anew', { gone: 'q', epoch: 'of before' }, false],
+    ['none', { gone: 'q' }, undefined],
+  ])('%s', async (_, how, recovered) => {
+    expect(await continued(how)).toBe(recovered);
+  });
+
+  test('one that it knew as empty', async () => {
+    const world = await makeWorld({ topic: { maxAgeMs: 100 } });
+    const { broker, publish, turns } = world;
+    await publish('p:2', {});
+    turns.advance(200);
+    broker.sweep();
+    await publish('p:1', {});
+    const { epoch } = topicOf(broker, 'p:1');
+    const positions = [
+      { topic: 'p:1', epoch, offset: 1 },
+      { topic: 'p:2', epoch: '', offset: 0 },
+    ];
+    expect(start(world, { positions }).result.recovered).toBe(false);
+  });
+});
 
 test('a state topic that begins a new numbering before its turn comes is reset first', async () => {
   const world = await makeWorld({ topic: { mode: 'state' } });

@@ -281,6 +281,23 @@ test('a subscriber of a pattern that is cut off before the last publications cam
   await world.settle();
 });
 
+test.each([0, 1000])(
+  'a subscriber of a pattern that is cut off before it has a cursor is told that topics may have come and gone (%i kept)',
+  async (numberingsMax) => {
+    const world = new World({ ...tight, topicHistoryMaxAgeMs: 300, numberingsMax });
+    await told(world, to('q:2'));
+    const client = world.client(0);
+    client.subscribe([of('*')], { at: 'last', count: 1 });
+    await world.gateway.turn();
+    client.leave();
+    await told(world, to('a'));
+    await world.gateway.advance(70_000);
+    await told(world, to('q:2'));
+    client.connect();
+    await world.settle();
+  },
+);
+
 /** Two gateways on one log, their clients on streams. The second one is away when this returns. */
 async function withOneAway(options: GatewayOptions) {
   const world = new World(options, ['sse'], 2);

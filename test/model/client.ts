@@ -308,7 +308,8 @@ export class Client implements ModelClient, Peer {
     if (own === undefined || asksForPlace) checkAnswer(wire, seen, result);
     else this.#checkContinued(own, result);
     // What it was told that the gateway can't tell is not its business any more either.
-    const isUnknown = asked.wire.cursor !== undefined && result.recovered === false;
+    const isTold = wire.cursor !== undefined || wire.positions !== undefined;
+    const isUnknown = isTold && result.recovered === false;
     if (!subscription.wasLive || isUnknown) subscription.joinedSeq = seen.seq;
     if (result.cursor !== undefined) subscription.cursor = result.cursor;
     if (wire.since !== undefined && result.recovered === true) {

@@ -25,13 +25,13 @@ export interface Seen {
   readonly forgottenSeq: number;
   /** Others may have heard of more. */
   readonly isShared: boolean;
-  /** Topics without content that another subscription of the same command may have brought back. */
-  readonly gone: ReadonlySet<string>;
+  /** The epochs of topics without content, which another subscription of the same command may have brought back. */
+  readonly gone: ReadonlyMap<string, string>;
 }
 
 export function look(broker: Broker, target: string): Seen {
   const { epoch, forgottenSeq } = broker.commits;
-  const gone = new Set([...broker.commits.numberings(0)].map(([name]) => name));
+  const gone = new Map([...broker.commits.numberings(0)].map(([name, { epoch }]) => [name, epoch]));
   return {
     topics: lookAt(broker, target),
     epoch,
@@ -56,8 +56,6 @@ export interface Asked {
 
 /** What the rings of the topics that a target is about hold at this moment. */
 function lookAt(broker: Broker, target: string): Held[] {
-  const isHeard = (name: string) =>
-    target.endsWith('*') ? name.startsWith(target.slice(0, -1)) && !name.startsWith('$') : name === target;
   const gone = target.endsWith('*') ? undefined : broker.commits.numbering(target);
   if (gone !== undefined && broker.find(target) === undefined) {
     const { epoch, offset, bornAfterSeq } = gone;
@@ -66,7 +64,7 @@ function lookAt(broker: Broker, target: string): Held[] {
   // Also one that was never published to.
   const exact = broker.find(target);
   return [...(exact === undefined ? broker.topics() : [exact])]
-    .filter(({ name }) => isHeard(name))
+    .filter(({ name }) => isHeard(target, name))
     .map(({ name, epoch, bornAfterSeq, startOffset: start, ring: { reach, newest } }) => ({
       bornAfterSeq,
       topic: name,
@@ -75,6 +73,16 @@ function lookAt(broker: Broker, target: string): Held[] {
       reach,
       newest,
     }));
+}
+
+function isHeard(target: string, name: string): boolean {
+  return target.endsWith('*')
+    ? name.startsWith(target.slice(0, -1)) && !name.startsWith('$')
+    : name === target;
+}
+
+function epochIn({ topics, gone }: Seen, name: string): string | undefined {
+  return topics.find(({ topic }) => topic === name)?.epoch || gone.get(name);
 }
 
 /** Whether the answer to a subscription is the only right one, where `topics` is what there was to fulfil it from. */
@@ -95,6 +103,12 @@ export function checkAnswer(wire: Subscription, seen: Seen, result: Granted): vo
     return;
   }
   const answered = new Map(result.topics?.map((topic) => [topic.topic, topic]));
+  const mayLackOthers =
+    positions !== undefined &&
+    (forgottenSeq > 0 ||
+      [...seen.gone.keys()].some((name) => isHeard(target, name) && !answered.has(name)) ||
+      !positions.some(({ topic, epoch }) => epoch !== '' && epochIn(seen, topic) === epoch));
+  check(result.recovered === (mayLackOthers ? false : undefined), 'told wrong of other topics', seen, result);
   for (const held of topics) {
     const answer = answered.get(held.topic);
     check(answer !== undefined, 'a topic of the pattern that was not named', target, held);
@@ -110,7 +124,7 @@ export function checkAnswer(wire: Subscription, seen: Seen, result: Granted): vo
     check(answer.recovered === missedNothing, 'a topic that is gone, told wrong', position, answer);
     answered.delete(position.topic);
   }
-  for (const name of seen.gone) answered.delete(name);
+  for (const name of seen.gone.keys()) answered.delete(name);
   check(answered.size === 0, 'topics that do not exist', target, [...answered.keys()]);
 }
 
