@@ -95,7 +95,6 @@ export class JsonFeed extends Feed<JsonPublication> {
   toAsked(): WireSubscription {
     this.isAsked = true;
     const { isPattern, selection } = this;
-    const { last } = this.options;
     const cursor = this.#cursor;
     const isByCursor = isPattern && cursor !== undefined;
     this.#isByCursor = isByCursor;
@@ -104,20 +103,22 @@ export class JsonFeed extends Feed<JsonPublication> {
       return awaitsSnapshot && !isByCursor ? [] : { topic, epoch: awaitsSnapshot ? '' : epoch, offset };
     });
     this.#starts = starts.slice(0, positionsMax);
-    const [start] = starts;
-    if (!start) return { ...selection, ...(isByCursor ? { cursor } : { last }) };
+    if (!starts[0]) return isByCursor ? { ...selection, cursor } : { ...selection, last: this.options.last };
     if (isPattern) return { ...selection, cursor, positions: this.#starts };
-    const { epoch, offset } = start;
+    const { epoch, offset } = starts[0];
     return { ...selection, cursor, since: { epoch, offset } };
   }
 
   toLive(result: Granted): void {
     this.view = result.view;
     this.isAsked = false;
-    this.isInbox = result.inbox === true;
+    this.isInbox = Boolean(result.inbox);
     this.backoff.reset();
     this.#cursor = result.cursor ?? this.#cursor;
     beginFeed(this, result, this.#starts, this.#isByCursor);
+    // By positions alone: other topics may have come and gone.
+    if (this.isPattern && !this.#isByCursor && result.recovered === false)
+      this.emitter.emit('gap', { topic: this.topic, epoch: '' });
   }
 
   /** To be subscribed again. Returns after how long: batches that never fit must not make a storm. */

@@ -190,6 +190,20 @@ it('continues a pattern by its cursor, without what it had, and fetches holes fr
   expect(told.filter((one) => one !== 'live' && one !== 'pending')).toEqual([4, 5, 1, 6, gap, 5]);
 });
 
+it('tells that topics of a pattern may have come and gone where it goes on by positions alone', async () => {
+  const topics: TopicResult[] = [{ topic: 'p:a', mode: 'stream', epoch: 'e', offset: 3 }];
+  const { h, told } = await subscribed({ topic: 'p:*', epoch: '', topics });
+  for (const recovered of [undefined, false]) {
+    h.sockets.at(-1)?.end();
+    const again = await h.arrive();
+    const positions = [{ topic: 'p:a', epoch: 'e', offset: 3 }];
+    expect(again.command('subscribe').subscriptions).toEqual([{ topic: 'p:*', positions }]);
+    grant(again, { topic: 'p:*', epoch: '', recovered });
+  }
+  const gap = ['gap', 'p:*', undefined, undefined];
+  expect(told).toEqual(['live', 'pending', 'live', 'pending', 'live', gap]);
+});
+
 it('keeps the cursors of live batches, and forgets the quiet streams of a pattern above 10 000', async () => {
   const { h, told, socket } = await subscribed({ topic: 'p:*', epoch: '', cursor: 'c1' });
   const page = { kind: 'snapshot', view: 1, topic: 'p:state', epoch: 'e', offset: 1 } as const;

@@ -524,7 +524,7 @@ describe('a pattern with a cursor', () => {
     expect(asked(await comeBack(h))).toContainEqual(
       expect.objectContaining({ topic: 'p:*', positions: since }),
     );
-    grant(h.socket, own, { topic: 'p:*', view: 9, epoch: '', topics: [], cursor: 'c1' });
+    grant(h.socket, own, { topic: 'p:*', view: 9, epoch: '', topics: [], recovered: false, cursor: 'c1' });
     expect(told).toEqual(['gap']);
     expect(asked(await comeBack(h))).toContainEqual(expect.objectContaining({ topic: 'p:*', cursor: 'c1' }));
     grant(h.socket, own, { topic: 'p:*', view: 9, epoch: '', recovered: true, cursor: 'c2' });

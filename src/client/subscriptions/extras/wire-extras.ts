@@ -32,10 +32,7 @@ export class WireExtras implements Port {
   #isAtEnd = false;
   #starts: readonly TopicPosition[] | undefined;
   askedAfter: string | undefined;
-  /**
-   * Members that go on by positions alone, of a gateway that has cursors: whether other topics came and went meanwhile
-   * is unknown.
-   */
+  /** Members that go on by positions alone: the reply says whether other topics may have come and gone meanwhile. */
   #unsure: readonly Member[] = [];
   readonly #wire: Shared;
 
@@ -85,14 +82,13 @@ export class WireExtras implements Port {
     this.#starts = starts;
     this.#isAtEnd = atEnd;
     this.#isByCursor = isPattern && wire.cursor !== undefined;
-    const isByPositions = wire.cursor === undefined && this.askedAfter !== undefined;
-    this.#unsure = isByPositions ? asked.filter(({ wasLive }) => wasLive) : [];
+    this.#unsure = isPattern && !this.#isByCursor ? asked : [];
     for (const member of members) member.extras?.toTurn(asked.includes(member));
     return { filter: options.filter, presence, keys, ...wire };
   }
 
   toLive(result: Granted, starts: readonly TopicPosition[]): void {
-    const { view, cursor, inbox, epoch, offset } = result;
+    const { view, cursor, inbox, epoch, offset, recovered } = result;
     const wire = this.#wire;
     const continues = this.wasLive;
     this.wasLive = true;
@@ -100,7 +96,8 @@ export class WireExtras implements Port {
     this.#isInbox = inbox === true;
     for (const member of wire.audience()) {
       member.begin(result, this.#starts ?? starts, this.#isByCursor);
-      if (this.#unsure.includes(member)) member.emitter.emit('gap', { topic: wire.topic, epoch: '' });
+      if (recovered === false && this.#unsure.includes(member))
+        member.emitter.emit('gap', { topic: wire.topic, epoch: '' });
     }
     const isToCome = wire.isPattern && cursor === undefined && wire.cursor !== undefined;
     if (!isToCome) this.#toLevel();
