@@ -1,4 +1,4 @@
-import { type Awaitable, whenDone } from '../awaitable.ts';
+import { type Awaitable, isPending, whenDone } from '../awaitable.ts';
 import type { NodeHandlers, OtherNodes } from '../other-nodes.ts';
 import { nullPayload } from '../protocol/payload.ts';
 import type { Session } from '../sessions/session.ts';
@@ -145,13 +145,17 @@ class Remembered<T> {
   get(): Awaitable<T> {
     const nowMs = this.#monotonicMs();
     if (this.#value !== undefined && nowMs < this.#untilMs) return this.#value;
-    // A value that is being made is for all who ask meanwhile.
+    // A value that is being made is for all who ask meanwhile; a failure is not remembered.
     this.#untilMs = Number.POSITIVE_INFINITY;
     this.#value = whenDone(this.#make(), (value) => {
       const madeMs = this.#monotonicMs();
       this.#untilMs = madeMs + Math.min((madeMs - nowMs) * rememberedTimes, rememberedMaxMs);
       return value;
     });
+    if (isPending(this.#value))
+      this.#value.catch(() => {
+        this.#value = undefined;
+      });
     return this.#value;
   }
 }

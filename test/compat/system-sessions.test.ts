@@ -139,4 +139,12 @@ describe('the sessions of the older systems', () => {
     await sessions.stats('d');
     expect(asked).toBe(2);
   });
+
+  test('are counted anew after a reply that could not be read, as of a node of another version', async () => {
+    const replies: unknown[] = [{}];
+    const { sessions } = make({ ask: async () => replies } as never);
+    await expect(sessions.stats('d')).rejects.toThrow(TypeError);
+    replies.length = 0;
+    expect(await sessions.stats('d')).toMatchObject({ active: 0 });
+  });
 });
