@@ -14,6 +14,12 @@ export function identityOf(token: string): string {
   }
 }
 
+/** Whether the token names a user, and not the one with this identity. */
+export function namesAnother(identity: string, token: string | undefined): boolean {
+  const named = identityOf(token ?? '');
+  return named !== token && named !== identity && !!token;
+}
+
 function escapeBytes(binary: string): string {
   return [...binary].map((char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`).join('');
 }

@@ -32,6 +32,8 @@ export type FromHost =
   | { readonly kind: 'page'; readonly id: number; readonly value: HistoryPage<unknown> }
   | { readonly kind: 'refusal'; readonly id: number; readonly error: ClientError }
   | { readonly kind: 'told'; readonly told: ClientEvent }
+  /** The holder has asked its application for a token. */
+  | { readonly kind: 'renewed' }
   /** The page's `connect` has failed. */
   | { readonly kind: 'unconnected'; readonly error: ClientError }
   | { readonly kind: 'pong' | 'status'; readonly status: ClientStatus; readonly stats: ClientStats };

@@ -9,7 +9,7 @@ import { clientVersion } from '../version.ts';
 import { ClientDelegate } from './client-delegate.ts';
 import type { Delegate } from './delegate.ts';
 import { type Connected, Host } from './host.ts';
-import { firstThen, identityOf } from './identity.ts';
+import { firstThen, identityOf, namesAnother } from './identity.ts';
 import { type ClientEvent, type FromHost, type ToHost, watchClient } from './messages.ts';
 import type { PageClientOptions, Sharing } from './page-options.ts';
 import { RemoteDelegate } from './remote-delegate.ts';
@@ -52,6 +52,7 @@ type Holder =
 
 const none: Holder = { kind: 'none' };
 
+type TokenSource = Extract<ClientOptions['token'], () => unknown>;
 type LocksOfPage = NonNullable<Surroundings['locks']>;
 
 /** Finds out who holds the page's connection (the page itself, another tab or a worker) and makes it the delegate. */
@@ -67,6 +68,8 @@ export class PageHolder {
   #lastId = 0;
   #remoteStatus: (FromHost & { kind: 'status' | 'pong' }) | undefined;
   #stopWatching: (() => void) | undefined;
+  /** Asks for a token of this tab's own; absent: it shares by an identity that does not change. */
+  #renew: (() => void) | undefined;
   readonly #parts: PageHolderParts;
   readonly #port: PageHolderPort;
 
@@ -139,10 +142,15 @@ export class PageHolder {
 
   /** The page may return: from the browser's cache, or when it is no longer frozen. */
   #leave(): void {
+    if (this.#parts.options.worker && this.#holder.kind === 'remote') this.#holder.post({ kind: 'bye' });
+    this.#leaveTabs();
+  }
+
+  #leaveTabs(): void {
     this.#run++;
+    this.#renew = undefined;
     this.#tabs?.close();
     this.#tabs = undefined;
-    if (this.#parts.options.worker && this.#holder.kind === 'remote') this.#holder.post({ kind: 'bye' });
     this.#toNone();
   }
 
@@ -176,13 +184,33 @@ export class PageHolder {
     // The first token says with whom to share. A client without one asks again, and reports why it can't connect.
     this.#toOwn(async () => {
       const first = await token();
-      if (run !== this.#run) return first;
-      const identity = identityOf(first ?? '');
-      this.#toNone();
-      void this.#join(locks, ++this.#run, firstThen(first, token), identity);
-      return new Promise(() => undefined);
+      return run === this.#run ? this.#shareAs(first, token, locks) : first;
     });
     this.connect();
+  }
+
+  /**
+   * Shares with the tabs of the user whom this token names, until a later one of this tab names another. Asks for one
+   * whenever the tab that leads does. The result is for a client that is closed by now.
+   */
+  #shareAs(first: string, token: TokenSource, locks: LocksOfPage): Promise<never> {
+    this.#leaveTabs();
+    const run = this.#run;
+    const identity = identityOf(first ?? '');
+    const ask = async (source: TokenSource): Promise<string> => {
+      const next = await source();
+      const isOther = run === this.#run && namesAnother(identity, next);
+      return isOther ? this.#shareAs(next, token, locks) : next;
+    };
+    this.#renew = () => void ask(token).catch(() => undefined);
+    const source = firstThen(first, token);
+    const ofLeader = async (): Promise<string> => {
+      const next = await ask(source);
+      this.#tabs?.tellAll({ kind: 'renewed' });
+      return next;
+    };
+    void this.#join(locks, run, ofLeader, identity);
+    return new Promise(() => undefined);
   }
 
   /** Shares with the tabs of this identity. */
@@ -278,6 +306,9 @@ export class PageHolder {
         break;
       case 'told':
         this.#port.told(message.told);
+        break;
+      case 'renewed':
+        this.#renew?.();
         break;
       case 'unconnected':
         this.#port.failed(message.error);

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { DelegateEvent } from '../../../src/client/page/delegate.ts';
 import { PageClient, type PageClientOptions } from '../../../src/client/page/index.ts';
 import { type FromHost, plain, type ToHost } from '../../../src/client/page/messages.ts';
@@ -244,4 +244,57 @@ it('a publication that has waited for a token for long was never sent, and is', 
   sockets.at(-1)?.greet();
   await settled();
   expect(sockets.at(-1)?.frames.map(({ kind }) => kind)).toContain('publish');
+});
+
+describe('a tab whose token names another user later', () => {
+  const tokenOf = (user: string) => `.${btoa(JSON.stringify({ sub: user }))}.`;
+
+  /** Its tokens name `user.name` at the time. */
+  async function tabOf(surroundings: Partial<Surroundings> = {}) {
+    const user = { name: 'alice', asked: 0 };
+    const groups: unknown[] = [];
+    const digest = async (text: string) => {
+      groups.push(JSON.parse(JSON.parse(text)[2])[0]);
+      return 'pages';
+    };
+    const token = async () => {
+      user.asked++;
+      return tokenOf(user.name);
+    };
+    const tab = await following({ digest, ...surroundings }, { token });
+    return { ...tab, user, groups };
+  }
+
+  it('leaves the tab that it followed, when that asks for a token', async () => {
+    const { user, groups, client, asked, toInbox, lead } = await tabOf();
+    lead();
+    toInbox({ fromHost: { kind: 'renewed' } });
+    await settled();
+    expect([groups, client.sharing.role, user.asked]).toEqual([['alice'], 'follower', 2]);
+    user.name = 'bob';
+    toInbox({ fromHost: { kind: 'renewed' } });
+    await settled();
+    expect([groups, client.sharing.role]).toEqual([['alice', 'bob'], 'undecided']);
+    expect(asked.map(({ kind }) => kind)).toContain('bye');
+  });
+
+  it('ends the connection that it led, and has another one', async () => {
+    const { user, groups, client, told, runtime, sockets, toInbox } = await tabOf({ locks: leading });
+    await settled();
+    const first = sockets.at(-1);
+    first?.greet({ expiresMs: greeting.timeMs + 100_000 });
+    await settled();
+    toInbox({ toHost: { kind: 'hello' } });
+    user.name = 'bob';
+    while (user.asked < 2) await runtime.advance(1_000);
+    expect([groups, client.sharing.role]).toEqual([['alice', 'bob'], 'leader']);
+    expect(first?.closedBy).toBeDefined();
+    expect(first?.frames.map(({ kind }) => kind)).not.toContain('refresh');
+    expect(told.map(({ kind }) => kind)).not.toContain('renewed');
+    await settled();
+    const next = sockets.at(-1);
+    expect(next).not.toBe(first);
+    next?.greet();
+    expect(next?.command('connect').token).toBe(tokenOf('bob'));
+  });
 });
