@@ -521,6 +521,21 @@ describe.each([
     await world.settle();
   });
 
+  test('has what the engine lost before its acknowledgement came stored again, behind what was published later', async () => {
+    const { world, client } = await app({ ...tight, isSlowEngine: true }, 2);
+    client.read(0);
+    for (let n = 0; n < 2; n++) world.publishBy(1, to('a'));
+    await world.gateway.advance(100);
+    nodeOf(world, 1).commitAll();
+    await world.gateway.advance(10);
+    await world.empty();
+    await world.gateway.advance(100);
+    nodeOf(world, 1).commitAll();
+    await world.gateway.advance(10);
+    client.disconnect();
+    await world.settle();
+  });
+
   test.each(['a', 'p:*'])(
     'is told of a numbering of %s that ended before anything of it was sent',
     async (target) => {
