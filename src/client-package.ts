@@ -38,6 +38,7 @@ await build({
   format: 'cjs',
   target: 'es2022',
   supported: { 'dynamic-import': false },
+  minifyWhitespace: true,
   logLevel: 'warning',
 });
 writeFileSync(resolve(outdir, 'cjs/package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);

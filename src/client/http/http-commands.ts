@@ -153,8 +153,10 @@ export class HttpCommands {
       const delayMs = delayAfter(cause, this.#failures);
       this.#failures = cause instanceof UnansweredError ? this.#failures + 1 : 0;
       // Those after one that is too late wait until the client has rejected it: the next connection may still send it.
-      const waitMs = this.#isLate(endsAtMs) ? endsAtMs - this.#nowMs : delayMs;
+      const isLate = this.#isLate(endsAtMs);
+      const waitMs = isLate ? endsAtMs - this.#nowMs : delayMs;
       if (!isOver && waitMs > 0) await this.#wait(waitMs);
+      if (isLate) this.#end(batch.filter((each) => this.#isLate(each.endsAtMs)));
     }
   }
 
