@@ -521,6 +521,16 @@ describe.each([
     await world.settle();
   });
 
+  test('does not get what it publishes for others while it begins to subscribe to something else', async () => {
+    const { world, client } = await app(roomy);
+    client.subscribe([of('a')], end);
+    await world.gateway.advance(1000);
+    world.publishBy(1, to('a'));
+    client.subscribe([of('b')], end);
+    await world.gateway.advance(1000);
+    await world.settle();
+  });
+
   test('has what the engine lost before its acknowledgement came stored again, behind what was published later', async () => {
     const { world, client } = await app({ ...tight, isSlowEngine: true }, 2);
     client.read(0);

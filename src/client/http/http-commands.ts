@@ -14,6 +14,8 @@ export interface CommandsPort {
   target(): Target;
   /** The connection has ended: nothing more is sent. */
   isOver(): boolean;
+  /** That of the open stream. */
+  session(): string;
   reply(frame: ServerFrame): void;
   fail(id: number, error: WireError): void;
 }
@@ -21,6 +23,7 @@ export interface CommandsPort {
 interface Publish {
   readonly id: number;
   readonly body: string;
+  readonly except: string | undefined;
   /** Then the client rejects it. */
   readonly endsAtMs: number;
 }
@@ -42,6 +45,8 @@ export class HttpCommands {
   /** Those that wait, and the ones before them that are under way. */
   #publishes: readonly Publish[] = [];
   #isPublishing = false;
+  /** What `afterOwn` has still to call. */
+  #held: (() => void)[] = [];
   /** Tries to publish in a row that got no response. */
   #failures = 0;
   /** What goes on after a wait. */
@@ -97,8 +102,28 @@ export class HttpCommands {
    * Sent again a publication counts once, by its messageId.
    */
   publish(id: number, fields: PublishFields): void {
-    this.#publishes = [...this.#publishes, { id, body: requestBody(fields), endsAtMs: this.#endsAtMs }];
+    const publish = { id, body: requestBody(fields), except: fields.except, endsAtMs: this.#endsAtMs };
+    this.#publishes = [...this.#publishes, publish];
     if (!this.#isPublishing) void this.#publishAll();
+  }
+
+  /**
+   * Calls it after those before it. `mayShowOwn`: once all publishes that except a former session have their replies.
+   * The gateway sends their publications to this one, and the client leaves them out by the positions in the replies.
+   */
+  afterOwn(mayShowOwn: boolean, run: () => void): void {
+    if (this.#held.length > 0 || (mayShowOwn && this.#exceptsFormer)) this.#held.push(run);
+    else run();
+  }
+
+  /** A stream has ended: nothing is called of what it left. */
+  forget(): void {
+    this.#held = [];
+  }
+
+  get #exceptsFormer(): boolean {
+    const session = this.#port.session();
+    return this.#publishes.some(({ except }) => except !== undefined && except !== session);
   }
 
   async #publishAll(): Promise<void> {
@@ -106,6 +131,7 @@ export class HttpCommands {
     while (this.#publishes.length > 0 && !this.#port.isOver()) {
       await this.#publishBatch(this.#nextBatch());
       this.#publishes = this.#publishes.filter(({ endsAtMs }) => endsAtMs > this.#nowMs);
+      while (this.#held.length > 0 && !this.#exceptsFormer) this.#held.shift()?.();
     }
     this.#isPublishing = false;
   }

@@ -57,6 +57,7 @@ export class HttpSocket implements Socket {
       requestTimeoutMs: options.requestTimeoutMs,
       target: () => this.#target,
       isOver: () => this.#closed,
+      session: () => this.#session,
       reply: (frame) => this.#reply(frame),
       fail: (id, error) => this.#fail(id, error),
     });
@@ -156,6 +157,7 @@ export class HttpSocket implements Socket {
   async #open(): Promise<void> {
     if (this.#closed) return;
     const run = ++this.#run;
+    this.#commands.forget();
     this.#abort.abort();
     this.#abort = new AbortController();
     const requested = [...this.#subscriptions];
@@ -172,19 +174,21 @@ export class HttpSocket implements Socket {
         heard: () => {
           this.#heardAtMs = this.#options.runtime.monotonicMs();
         },
-        covered: (cursor) => {
-          if (run === this.#run) this.#cursor = cursor;
-        },
-        frame: (frame, cursor) => {
-          if (run !== this.#run || this.#closed) return;
-          if (cursor !== undefined) this.#cursor = cursor;
-          // Polls continue in another session if the one before is gone.
-          if (frame.kind === 'connected') subscribed = 0;
-          if (frame.kind !== 'subscribed') this.#received(frame);
-          // The gateway's own come first, and again later where they found no place.
-          else if (++subscribed === 2) this.#granted(requested, frame.results);
-          else this.#joined(requested, frame.results);
-        },
+        covered: (cursor) =>
+          this.#commands.afterOwn(false, () => {
+            if (run === this.#run) this.#cursor = cursor;
+          }),
+        frame: (frame, cursor) =>
+          this.#commands.afterOwn('view' in frame, () => {
+            if (run !== this.#run || this.#closed) return;
+            if (cursor !== undefined) this.#cursor = cursor;
+            // Polls continue in another session if the one before is gone.
+            if (frame.kind === 'connected') subscribed = 0;
+            if (frame.kind !== 'subscribed') this.#received(frame);
+            // The gateway's own come first, and again later where they found no place.
+            else if (++subscribed === 2) this.#granted(requested, frame.results);
+            else this.#joined(requested, frame.results);
+          }),
       });
       if (run === this.#run) this.#end(1006, '');
     } catch (cause) {

@@ -17,6 +17,8 @@ interface Scripted {
 }
 
 interface ScriptedOverHttp extends Scripted {
+  /** Responds to a publish. */
+  readonly publishes: ((response: Response) => void)[];
   /** Responds to the newest request, as soon as it is one for these topics. */
   say(results: readonly Granted[], frames?: readonly Reply[]): Promise<void>;
 }
@@ -52,11 +54,17 @@ async function byHttp(
   own: readonly Omit<Granted, 'view'>[] = [],
 ): Promise<ScriptedOverHttp> {
   const requests: { readonly topics: number; readonly respond: (response: Response) => void }[] = [];
+  const publishes: ScriptedOverHttp['publishes'] = [];
   let asked = () => {};
   let views = 0;
+  let sessions = 0;
   const runtime = new FakeRuntime();
-  runtime.fetch = (_, init) =>
+  runtime.fetch = (url, init) =>
     new Promise((respond) => {
+      if (String(url).endsWith('/publish')) {
+        publishes.push(respond);
+        return;
+      }
       const { subscriptions } = JSON.parse(String(init?.body)) as { readonly subscriptions: unknown[] };
       requests.push({ topics: subscriptions.length, respond });
       asked();
@@ -69,7 +77,7 @@ async function byHttp(
       });
     const made = own.map((each) => ({ ...each, view: ++views }));
     const subscribed = [made, results].map((each) => ({ kind: 'subscribed', results: each }) as const);
-    const all = [greeting, ...subscribed, ...frames];
+    const all = [{ ...greeting, session: `s${++sessions}` }, ...subscribed, ...frames];
     const bytes = all.map((frame) => jsonCodec.encodeServerFrame({ ...frame, id: 0 } as ServerFrame));
     requests.pop()?.respond(transport === 'sse' ? streamOf(bytes) : responseOf(bytes));
   };
@@ -78,6 +86,7 @@ async function byHttp(
   return {
     client,
     say,
+    publishes,
     begin: (result) => say([result]),
     async goOn(result, frames) {
       if (another === 'session') return say([result], frames);
@@ -246,24 +255,60 @@ describe.each(Object.entries(wires))('by %s a client goes on in another session,
   });
 });
 
-it.each([
+const sessionsOverHttp = [
   ['another stream of SSE', 'sse', 'stream'],
   ['other polls', 'poll', 'stream'],
   ['another session of the same polls', 'poll', 'session'],
-] as const)('repeats nothing by %s whose gateway does not know the cursor', async (_, transport, another) => {
-  const wire = await byHttp(transport, another);
-  const subscription = wire.client.subscribe('a');
-  const granted = { topic: 'a', view: 7, ...stream };
-  await wire.begin({ ...granted, ...at('e1', 5) });
-  await subscription.ready;
-  const publications = [2, 3, 4, 5, 6].map((offset) => publication(offset));
-  const frames = [{ kind: 'batch', view: 7, after: 1, upto: 6, publications }] as const;
-  const heard = await toldBy(subscription, () =>
-    wire.goOn({ ...granted, ...at('e1', 1), recovered: false }, frames),
-  );
-  expect(heard).toEqual([6]);
-  wire.client.close();
-});
+] as const;
+
+describe.each(sessionsOverHttp)(
+  'what comes by %s before the reply to a publish with `exceptSelf`',
+  (...how) => {
+    const refusal = { error: { code: 'forbidden', message: 'not there' } };
+
+    it.each([
+      ['is left out if it is that publication', Response.json(at('e1', 3)), [4]],
+      ['is shown if that was refused', Response.json(refusal, { status: 403 }), [3, 4]],
+    ])('%s', async (_, reply, expected) => {
+      const [, transport, another] = how;
+      const wire = await byHttp(transport, another);
+      onTestFinished(() => wire.client.close());
+      const subscription = wire.client.subscribe('a');
+      const granted = { topic: 'a', view: 7, ...stream, ...at('e1', 2) };
+      await wire.begin(granted);
+      await subscription.ready;
+      const published = wire.client.publish('a', 'update', 1, { exceptSelf: true }).catch(() => undefined);
+      const publications = [3, 4].map((offset) => publication(offset));
+      const frames = [{ kind: 'batch', view: 7, after: 2, upto: 4, publications }] as const;
+      const heard = await toldBy(subscription, async () => {
+        await wire.goOn({ ...granted, recovered: true }, frames);
+        await settled();
+        wire.publishes[0]?.(reply);
+        await published;
+      });
+      await settled();
+      expect(heard).toEqual(expected);
+    });
+  },
+);
+
+it.each(sessionsOverHttp)(
+  'repeats nothing by %s whose gateway does not know the cursor',
+  async (_, transport, another) => {
+    const wire = await byHttp(transport, another);
+    const subscription = wire.client.subscribe('a');
+    const granted = { topic: 'a', view: 7, ...stream };
+    await wire.begin({ ...granted, ...at('e1', 5) });
+    await subscription.ready;
+    const publications = [2, 3, 4, 5, 6].map((offset) => publication(offset));
+    const frames = [{ kind: 'batch', view: 7, after: 1, upto: 6, publications }] as const;
+    const heard = await toldBy(subscription, () =>
+      wire.goOn({ ...granted, ...at('e1', 1), recovered: false }, frames),
+    );
+    expect(heard).toEqual([6]);
+    wire.client.close();
+  },
+);
 
 const joined = { topic: '$all', ...stream, ...at('e1', 2) };
 const broadcast = { kind: 'batch', after: 2, upto: 3, publications: [publication(3)] } as const;
