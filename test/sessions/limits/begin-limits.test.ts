@@ -43,7 +43,7 @@ async function makeLimits(rates: { perSecond?: number; topicsMaxPerClient?: numb
     const publishes = topics.map((topic) => fields(topic));
     return (await broker.publish(publishes, payer)).map((each) => each.ok || each.error);
   };
-  /** How many of so many new topics began; the wait of those that did not. */
+  /** Begins `count` new topics. Returns how many of them began, and the wait of those that were refused. */
   const begin = async (payer: Payer | undefined, count: number) => {
     const outcomes = await publish(payer, ...Array.from({ length: count }, () => `new:${made++}`));
     const refused = outcomes.filter((each) => each instanceof SluiceError);
