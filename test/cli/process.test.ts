@@ -251,18 +251,27 @@ describe('the image’s health check', () => {
 });
 
 describe('a process that still loads its code', () => {
+  /** It sends itself this signal once it listens for signals. */
+  const signalled = (signal: NodeJS.Signals) => {
+    const send = `process.on('newListener', function send(name) {
+      if (name !== 'SIGTERM') return;
+      process.off('newListener', send);
+      queueMicrotask(() => process.kill(process.pid, '${signal}'));
+    })`;
+    return ['--import', `data:text/javascript,${encodeURIComponent(send)}`];
+  };
+
   test('ends at SIGTERM also as the first of its container, which gets no signal that it does not listen for', async () => {
     // Root may be in a chroot, where no user namespace can be made, and needs none.
     const mapped = process.getuid?.() === 0 ? [] : ['--map-root-user'];
     const isolated = [...mapped, '--pid', '--fork', '--kill-child', process.execPath];
-    const { child, pid, complaints, exit } = start('unshare', [...isolated, 'dist/cli.js', ...gatewayFlags]);
+    const { child, complaints, exit } = start('unshare', [
+      ...isolated,
+      ...signalled('SIGTERM'),
+      'dist/cli.js',
+      ...gatewayFlags,
+    ]);
     const out = text(child.stdout as NodeJS.ReadableStream);
-    const children = () => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-    await expect.poll(children, { interval: 1 }).not.toBe('');
-    const gateway = Number(children());
-    // Those that come before Node runs the program's first line are lost.
-    const timer = setInterval(() => kill(gateway, 'SIGTERM'), 2);
-    await exit.finally(() => clearInterval(timer));
     const ended = {
       exit: await exit,
       complaints: await complaints,
@@ -278,10 +287,8 @@ describe('a process that still loads its code', () => {
   });
 
   test('goes on at SIGHUP, as it reads its configuration afterwards', async () => {
-    // In the process, when it begins to listen for signals.
-    const hangUp = `process.on('newListener', (name) => name === 'SIGTERM' && process.kill(process.pid, 'SIGHUP'))`;
-    const preload = ['--import', `data:text/javascript,${encodeURIComponent(hangUp)}`];
-    const { child, pid, exit } = start(process.execPath, [...preload, ...commandLine(), ...gatewayFlags]);
+    const args = [...signalled('SIGHUP'), ...commandLine(), ...gatewayFlags];
+    const { child, pid, exit } = start(process.execPath, args);
     await ready(child);
     kill(pid, 'SIGTERM');
     expect(await exit).toEqual([0, null]);
