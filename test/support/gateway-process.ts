@@ -93,6 +93,9 @@ export class GatewayProcess {
 
 /** Each is given once: it may be bound a while later. */
 const givenPorts = new Set<number>();
+/** Each of the four processes that run tests beside each other has ports of its own. */
+const portsEach = 3000;
+const firstPort = 20_000 + portsEach * (Number(process.env['VITEST_POOL_ID'] ?? 0) % 4);
 
 /**
  * A port to start on twice. Not one that the system hands out by itself: those may be taken by any outgoing
@@ -100,7 +103,7 @@ const givenPorts = new Set<number>();
  */
 export async function lastingPort(): Promise<number> {
   for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const port = firstPort + Math.floor(Math.random() * portsEach);
     const probe = createServer();
     const free = await new Promise<boolean>((resolve) => {
       probe.once('error', () => resolve(false));
