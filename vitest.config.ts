@@ -43,9 +43,16 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/** Of all property tests. `random`: another one at each run. */
+const { SEED = '1' } = process.env;
+const seed = SEED === 'random' ? String(Math.floor(Math.random() * 2 ** 31)) : SEED;
+if (SEED === 'random') console.log(`SEED=${seed}`);
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.{ts,tsx}'],
+    setupFiles: 'test/support/seed.ts',
+    env: { SEED: seed },
     globalSetup: 'test/support/temporary.ts',
     sequence: { sequencer: LongestFirst },
     pool: 'forks',

@@ -128,7 +128,7 @@ describe('a message that is not a frame', () => {
 
   it('of random bytes gets one frame as its reply, and never a fault of the gateway', async () => {
     const client = await protobufClient();
-    const messages = fc.sample(fc.uint8Array({ maxLength: 60 }), { numRuns: 150, seed: 42 });
+    const messages = fc.sample(fc.uint8Array({ maxLength: 60 }), 150);
     const before = client.frames.length;
     for (const message of messages) client.socket.send(message);
     const last = await client.call('ping', {});

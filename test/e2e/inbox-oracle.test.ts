@@ -7,16 +7,15 @@ import { GatewayProcess } from '../support/gateway-process.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 import { startRedis } from '../support/redis-server.ts';
+import { seed as firstSeed } from '../support/seed.ts';
 import { publicationsOf, SseClient } from '../support/sse-client.ts';
 import { signToken, tokenSecret } from '../support/tokens.ts';
 
 /**
  * Lives of users whose clients acknowledge, or do not, and whose gateways end without a word. RUNS=50 makes more of
- * them; SEED repeats those that a failure names.
+ * them.
  */
-const { RUNS, SEED } = process.env;
-const lives = Number(RUNS ?? 1);
-const firstSeed = Number(SEED ?? Math.floor(Math.random() * 1e6));
+const lives = Number(process.env['RUNS'] ?? 1);
 const stepsPerLife = 24;
 
 /** A session of a user. Each notification is known by its number, from 1 on. */

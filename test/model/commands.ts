@@ -1,5 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import fc from 'fast-check';
+import { replayPath } from '../support/seed.ts';
 import type { ModelClient, Start } from './client.ts';
 import { NodeEngine, ScriptedEngine } from './engine.ts';
 import { promises } from './loop.ts';
@@ -330,5 +331,5 @@ export const steps = (
   fc.commands([...common, ...particular[of]], {
     maxCommands,
     size: 'max',
-    replayPath: process.env['MODEL_REPLAY'],
+    replayPath,
   });

@@ -6,17 +6,9 @@ import { World } from './world.ts';
 
 /**
  * Random lives of a gateway and its clients, compared with a plain model (see `model.ts`).
- * RUNS=5000 makes more of them; MODEL_SEED, MODEL_PATH and MODEL_REPLAY repeat the one that a failure prints.
+ * RUNS=5000 makes more of them.
  */
-const { RUNS, MODEL_SEED, MODEL_PATH, MODEL_REPLAY } = process.env;
-const runs = Number(RUNS ?? 500);
-
-const lives = {
-  endOnFailure: MODEL_PATH !== undefined,
-  ...(MODEL_SEED === undefined ? {} : { seed: Number(MODEL_SEED) }),
-  ...(MODEL_PATH === undefined ? {} : { path: MODEL_PATH }),
-  verbose: MODEL_REPLAY === undefined ? 0 : 1,
-} as const;
+const runs = Number(process.env['RUNS'] ?? 500);
 
 test(
   'whatever happens, a subscriber sees what was published, in order and once, or is told what it lacks',
@@ -27,7 +19,7 @@ test(
         await fc.asyncModelRun(() => ({ model: world, real: world }), commands);
         await world.settle();
       }),
-      { numRuns: runs, ...lives },
+      { numRuns: runs },
     );
   },
   180_000 + runs * 200,
@@ -44,7 +36,7 @@ test(
         await fc.asyncModelRun(() => ({ model: world, real: world }), commands);
         await world.settle();
       }),
-      { numRuns: Math.ceil(runs / 2), ...lives },
+      { numRuns: Math.ceil(runs / 2) },
     );
   },
   180_000 + runs * 200,
@@ -63,7 +55,7 @@ test.each([
         await fc.asyncModelRun(() => ({ model: world, real: world }), commands);
         await world.settle();
       }),
-      { numRuns: Math.ceil(runs / 18), ...lives },
+      { numRuns: Math.ceil(runs / 18) },
     );
   },
   180_000 + runs * 200,
@@ -82,7 +74,7 @@ test.each([
         await fc.asyncModelRun(() => ({ model: world, real: world }), commands);
         await world.settle();
       }),
-      { numRuns: Math.ceil(runs / 20), ...lives },
+      { numRuns: Math.ceil(runs / 20) },
     );
   },
   180_000 + runs * 200,

@@ -13,10 +13,9 @@ import { json } from '../topics/fixtures.ts';
 
 /**
  * Random lives of a topic that has another mode after some restarts, and of clients that continue. RUNS=2000 makes more
- * of them; MODEL_SEED and MODEL_PATH repeat the one that a failure prints.
+ * of them.
  */
-const { RUNS, MODEL_SEED, MODEL_PATH } = process.env;
-const runs = Number(RUNS ?? 4);
+const runs = Number(process.env['RUNS'] ?? 4);
 
 type Gateway = Awaited<ReturnType<typeof makeGateway>>;
 
@@ -259,8 +258,6 @@ test(
       ),
       {
         numRuns: runs,
-        ...(MODEL_SEED === undefined ? {} : { seed: Number(MODEL_SEED) }),
-        ...(MODEL_PATH === undefined ? {} : { path: MODEL_PATH }),
       },
     );
   },

@@ -13,11 +13,10 @@ import { World } from './world.ts';
 
 /**
  * The same lives of gateways that share a real Redis, which takes the time that it takes: a failure may need several
- * runs of its seed, and is not made smaller. RUNS=500 makes more of them; MODEL_SEED, MODEL_PATH and MODEL_REPLAY
- * repeat one. REDIS=fails empties and restarts it as well: then a life may take ten seconds, as a Redis that was
- * started again waits for the reports of gateways that have ended.
+ * runs of its seed, and is not made smaller. RUNS=500 makes more of them. REDIS=fails empties and restarts it as well:
+ * then a life may take ten seconds, as a Redis that was started again waits for reports of gateways that have ended.
  */
-const { REDIS, RUNS, MODEL_SEED, MODEL_PATH, MODEL_REPLAY } = process.env;
+const { REDIS, RUNS } = process.env;
 const runs = Number(RUNS ?? 6);
 const kind = REDIS === 'fails' ? 'failingRedis' : 'redis';
 
@@ -116,9 +115,6 @@ test.each([
         numRuns: runs,
         timeout: lifeMaxMs,
         endOnFailure: true,
-        ...(MODEL_SEED === undefined ? {} : { seed: Number(MODEL_SEED) }),
-        ...(MODEL_PATH === undefined ? {} : { path: MODEL_PATH }),
-        verbose: MODEL_REPLAY === undefined ? 0 : 1,
       },
     );
   },

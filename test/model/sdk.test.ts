@@ -4,22 +4,15 @@ import { steps } from './commands.ts';
 import { sdkOptions } from './options.ts';
 import { World } from './world.ts';
 
-/**
- * Lives of the SDK's clients. RUNS=200 makes more of them; MODEL_SEED, MODEL_PATH and MODEL_REPLAY repeat the one that
- * a failure prints.
- */
-const { RUNS, MODEL_SEED, MODEL_PATH, MODEL_REPLAY } = process.env;
+/** Lives of the SDK's clients. RUNS=200 makes more of them. */
+const { RUNS } = process.env;
 const runs = Number(RUNS ?? 15);
 
 const lives = {
   numRuns: runs,
-  endOnFailure: MODEL_PATH !== undefined,
   // A failure is shown as short as it has become by then.
   interruptAfterTimeLimit: 50_000 + runs * 500,
   markInterruptAsFailure: true,
-  ...(MODEL_SEED === undefined ? {} : { seed: Number(MODEL_SEED) }),
-  ...(MODEL_PATH === undefined ? {} : { path: MODEL_PATH }),
-  verbose: MODEL_REPLAY === undefined ? 0 : 1,
 } as const;
 
 test(

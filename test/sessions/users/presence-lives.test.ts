@@ -12,11 +12,9 @@ import { RecordedMetrics } from '../../support/metrics.ts';
 
 /**
  * Random lives of machines whose sessions join and leave topics. Messages of one machine arrive in the order in which
- * it sent them, and at any time. RUNS=5000 makes more of them; MODEL_SEED and MODEL_PATH repeat the one that a failure
- * prints.
+ * it sent them, and at any time. RUNS=5000 makes more of them.
  */
-const { RUNS, MODEL_SEED, MODEL_PATH } = process.env;
-const runs = Number(RUNS ?? 500);
+const runs = Number(process.env['RUNS'] ?? 500);
 
 const topics = ['room:1', 'room:2'];
 
@@ -256,8 +254,6 @@ test(
       {
         numRuns: runs,
         examples: [[lateReply], [earlyQuestion]],
-        ...(MODEL_SEED === undefined ? {} : { seed: Number(MODEL_SEED) }),
-        ...(MODEL_PATH === undefined ? {} : { path: MODEL_PATH }),
       },
     );
   },
