@@ -53,7 +53,7 @@ export class PublishRow {
     return new SluiceError('rate_limited', 'a publish before it was refused for now', { retryAfterMs: 1 });
   }
 
-  /** Commits after those before it. Those that wait for the same ones are committed together. */
+  /** Commits after those before it. Those that wait for the same ones are committed together, row by row. */
   publish(wanted: Wanted, commit: Commit): Awaitable<Outcomes> {
     if (this.#waiting !== undefined)
       return new Promise((resolve) => this.#waiting?.push({ ...wanted, resolve }));
@@ -66,25 +66,34 @@ export class PublishRow {
 
   async #commitWaiting(first: Promise<Outcomes>, commit: Commit): Promise<void> {
     this.#note(await first);
-    for (let next = this.#take(); next.length > 0; next = this.#take()) {
-      const outcomes = await commit(next.map(({ fields }) => fields));
-      this.#note(outcomes);
-      for (const [i, { resolve }] of next.entries()) resolve([outcomes[i] as AppendOutcome]);
-    }
+    for (let rows = this.#takeRows(); rows.length > 0; rows = this.#takeRows())
+      await Promise.all(rows.map((row) => this.#commitRow(row, commit)));
     this.#waiting = undefined;
+  }
+
+  async #commitRow(row: readonly Waiting[], commit: Commit): Promise<void> {
+    const outcomes = await commit(row.map(({ fields }) => fields));
+    this.#note(outcomes);
+    for (const [i, { resolve }] of row.entries()) resolve([outcomes[i] as AppendOutcome]);
   }
 
   #note(outcomes: Outcomes): void {
     if (outcomes.some((outcome) => !outcome.ok && outcome.error.retry)) this.break();
   }
 
-  /** Takes those that wait, and refuses those that would overtake. */
-  #take(): readonly Waiting[] {
-    const waiting = this.#waiting?.splice(0) ?? [];
-    return waiting.filter(({ sent, resolve }) => {
-      const error = this.overtaking(sent);
-      if (error !== undefined) resolve([{ ok: false, error }]);
-      return error === undefined;
-    });
+  /**
+   * Takes those that wait, and refuses those that would overtake. Each row is a call of its own: what one publish of a
+   * call is refused for may concern those after it.
+   */
+  #takeRows(): readonly (readonly Waiting[])[] {
+    const rows: Waiting[][] = [];
+    for (const each of this.#waiting?.splice(0) ?? []) {
+      const error = this.overtaking(each.sent);
+      const row = each.sent.pipelined === true ? rows.at(-1) : undefined;
+      if (error !== undefined) each.resolve([{ ok: false, error }]);
+      else if (row === undefined) rows.push([each]);
+      else row.push(each);
+    }
+    return rows;
   }
 }

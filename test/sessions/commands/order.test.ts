@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { TokenResult } from '../../../src/auth/tokens.ts';
+import { MemoryEngine } from '../../../src/engines/memory.ts';
+import { SluiceError } from '../../../src/errors.ts';
+import type { PublishFields } from '../../../src/protocol/frames.ts';
 import { publishOf } from '../../../src/protocol/publication.ts';
 import { smallMessageBytes } from '../../../src/sessions/commands/intake.ts';
 import { SessionCommands } from '../../../src/sessions/commands/session-commands.ts';
@@ -241,10 +244,41 @@ describe.each(Object.values(codecs))('pipelined publishes in $name', (codec) => 
     expect(stored.map(({ payload }) => payload)).toEqual([2, 7].map(json));
   });
 
-  test('are not refused after one that is refused for good', async () => {
-    const { publish } = await publisher();
-    expect([await publish('a b'), await publish('a', true)]).toEqual(['invalid_topic', 'published']);
-  });
+  test.each([
+    { how: 'at once', Engine: MemoryEngine },
+    { how: 'later', Engine: WaitingEngine },
+  ])(
+    'are refused after one that is refused for now; those after others, and all others, are not, committed $how',
+    async ({ Engine }) => {
+      const engine = new Engine({ isState: () => false });
+      const chargeSending = ({ topic }: PublishFields) =>
+        topic === 'dear' ? new SluiceError('rate_limited') : undefined;
+      const broker = { engine, chargeSending, historyMaxBytes: 100 };
+      const { codeOf, settle, command } = await client(codec, { broker });
+      const expected = [
+        ['a', 'published'],
+        ['dear', 'rate_limited'],
+        ['a', 'rate_limited', true],
+        ['b', 'published'],
+        ['b', 'published', true],
+        ['b c', 'invalid_topic', true],
+        ['state:1', 'too_many_keys', true],
+        ['b', 'published', true],
+        ['dear', 'rate_limited', true],
+        ['b', 'rate_limited', true],
+        ['a', 'published'],
+      ] as const;
+      for (const [i, [topic, , pipelined]] of expected.entries()) {
+        const payload = json('x'.repeat(200));
+        command({ kind: 'publish', id: i + 1, ...publishOf({ topic, type: 'update', payload, pipelined }) });
+      }
+      while (engine instanceof WaitingEngine && engine.calls > 0) await engine.commit();
+      await settle();
+      const codes = [];
+      for (const i of expected.keys()) codes.push(await codeOf(i + 1));
+      expect(codes).toEqual(expected.map(([, code]) => code));
+    },
+  );
 });
 
 test('calls that wait for the application run one after the other, and are done after the last', async () => {
