@@ -10,6 +10,12 @@ export interface BeginRates {
 /** A quarter of the numberings that are kept. */
 const newTopicsBurst = 25_000;
 
+/**
+ * The most that a client can owe for topics that it began on other nodes, while this one had not heard of them: it
+ * begins new ones again after this time, and each node counts for all.
+ */
+const debtMaxMs = 60_000;
+
 /** The account of all clients without a key or token together. */
 const unverified = '';
 
@@ -48,8 +54,8 @@ export class BeginLimits {
 
   /** So many topics have begun elsewhere; -1: one did not begin. */
   spend({ account, isVerified }: Maker, topics: number): void {
-    this.#each.spend(isVerified ? account : unverified, topics);
-    if (!isVerified) this.#addresses.spend(account, topics);
+    this.#each.spend(isVerified ? account : unverified, topics, debtMaxMs);
+    if (!isVerified) this.#addresses.spend(account, topics, debtMaxMs);
   }
 
   sweep(): void {

@@ -35,6 +35,11 @@ export class TokenRate {
     return this.#burst;
   }
 
+  /** How long an empty bucket takes until it is full. */
+  get fillMs(): number {
+    return this.#burst * this.#msPerToken;
+  }
+
   /** Changes the rate for all buckets of it. */
   limit({ perSecond, burst }: TokenRate): void {
     this.#perSecond = perSecond;
@@ -51,7 +56,7 @@ export class TokenRate {
 
   /** When the bucket is full again without one token more. Call it where `waitMs` is 0. */
   afterOne(fullAtMs: number, nowMs: number, sinceMs: number): number {
-    return Math.min(this.after(fullAtMs, sinceMs, 1), nowMs + this.#burst * this.#msPerToken);
+    return Math.min(this.after(fullAtMs, sinceMs, 1), nowMs + this.fillMs);
   }
 
   /** The same for `tokens`, which may put the bucket in debt. */
@@ -94,10 +99,11 @@ export class TokenBuckets {
     if (this.#fullAtMs.has(key)) this.spend(key, -1);
   }
 
-  /** Takes a cost that is known only afterwards. The bucket may then be in debt. */
-  spend(key: string, tokens: number): void {
-    const sinceMs = this.#arrival.sinceMs();
-    this.#fullAtMs.set(key, this.#rate.after(this.#fullAtMs.get(key) ?? 0, sinceMs, tokens));
+  /** Takes a cost that is known only afterwards. The bucket may then be in debt: at most what `debtMaxMs` pay. */
+  spend(key: string, tokens: number, debtMaxMs = Number.POSITIVE_INFINITY): void {
+    const { nowMs, sinceMs } = this.#arrival;
+    const fullAtMs = this.#rate.after(this.#fullAtMs.get(key) ?? 0, sinceMs(), tokens);
+    this.#fullAtMs.set(key, Math.min(fullAtMs, nowMs() + this.#rate.fillMs + debtMaxMs));
   }
 
   /** What `take` would return. Takes nothing. */

@@ -127,6 +127,27 @@ describe('the topics that a client begins', () => {
     expect(await begin(user, 1)).toEqual([1]);
   });
 
+  test.each([
+    { owed: 59, waitsMs: 60_000 },
+    { owed: 60, waitsMs: 61_000 },
+    { owed: 61, waitsMs: 61_000 },
+    { owed: 1e9, waitsMs: 61_000 },
+  ])(
+    'are refused for a minute at most, though other nodes tell of $owed too many',
+    async ({ owed, waitsMs }) => {
+      const { clock, limits, begin } = await makeLimits();
+      const anonymous = session('s1', 'address a');
+      limits.spend(user, burst + owed);
+      limits.spend({ account: 'address a', isVerified: false }, burst / 2 + owed);
+      for (const payer of [user, anonymous])
+        expect(await begin(payer, 1)).toEqual([0, `too_many_topics ${waitsMs}`]);
+      clock.nowMs += waitsMs;
+      // Those of `anonymous` are charged to all without a key or token, too, who have waited as long.
+      for (const payer of [user, anonymous])
+        expect(await begin(payer, 2)).toEqual([1, 'too_many_topics 1000']);
+    },
+  );
+
   test('stay refused until the end of a call, whose other publications are accepted', async () => {
     const { limits, publish, begin, ageOut } = await makeLimits();
     await begin(user, 1);
