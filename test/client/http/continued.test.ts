@@ -19,6 +19,7 @@ interface Scripted {
 interface ScriptedOverHttp extends Scripted {
   /** Responds to a publish. */
   readonly publishes: ((response: Response) => void)[];
+  readonly runtime: FakeRuntime;
   /** Responds to the newest request, as soon as it is one for these topics. */
   say(results: readonly Granted[], frames?: readonly Reply[]): Promise<void>;
 }
@@ -60,9 +61,10 @@ async function byHttp(
   let sessions = 0;
   const runtime = new FakeRuntime();
   runtime.fetch = (url, init) =>
-    new Promise((respond) => {
+    new Promise((respond, fail) => {
       if (String(url).endsWith('/publish')) {
         publishes.push(respond);
+        init?.signal?.addEventListener('abort', () => fail(new Error('aborted')));
         return;
       }
       const { subscriptions } = JSON.parse(String(init?.body)) as { readonly subscriptions: unknown[] };
@@ -87,6 +89,7 @@ async function byHttp(
     client,
     say,
     publishes,
+    runtime,
     begin: (result) => say([result]),
     async goOn(result, frames) {
       if (another === 'session') return say([result], frames);
@@ -269,6 +272,7 @@ describe.each(sessionsOverHttp)(
     it.each([
       ['is left out if it is that publication', Response.json(at('e1', 3)), [4]],
       ['is shown if that was refused', Response.json(refusal, { status: 403 }), [3, 4]],
+      ['is shown once the time of a command is over', undefined, [3, 4]],
     ])('%s', async (_, reply, expected) => {
       const [, transport, another] = how;
       const wire = await byHttp(transport, another);
@@ -283,7 +287,8 @@ describe.each(sessionsOverHttp)(
       const heard = await toldBy(subscription, async () => {
         await wire.goOn({ ...granted, recovered: true }, frames);
         await settled();
-        wire.publishes[0]?.(reply);
+        if (reply === undefined) await wire.runtime.advance(10_000);
+        else wire.publishes[0]?.(reply);
         await published;
       });
       await settled();
