@@ -300,7 +300,7 @@ export class Feed extends Scheduled<Feed> {
 
   /**
    * A pattern's feed begins before this publication. The members know the topic, unless it held nothing since they
-   * joined.
+   * joined: see `queued`.
    */
   beganBefore({ offset, seq }: StoredPublication): void {
     if (this.topic.firstSeq === seq) this.#epoch = '';
@@ -323,8 +323,15 @@ export class Feed extends Scheduled<Feed> {
     this.held?.clear();
   }
 
-  /** This many more publications, of `bytes` bytes, wait for a flush; `seq` is the first one's. */
+  /**
+   * This many more publications, of `bytes` bytes, wait for a flush; `seq` is the first one's. A member of a pattern
+   * that came with a cursor knows each state topic that holds values, but not those that held none any more: another
+   * gateway, or this one before it was restarted, may have dropped such a topic before the member joined there.
+   */
   queued(publications: number, bytes: number, seq: number): void {
+    const { state, firstSeq } = this.topic;
+    if (state !== undefined && firstSeq === seq && this.view.isPattern && this.#epoch === this.topic.epoch)
+      this.#epoch = '';
     this.view.unsent?.add(this, seq);
     this.#pendingPublications += publications;
     this.#pendingBytes += bytes;

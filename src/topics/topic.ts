@@ -77,7 +77,10 @@ export class Topic extends Changing<Topic> {
     return this.#bornAfterSeq;
   }
 
-  /** The `seq` of the first publication of this numbering that this object was given; 0: none was. */
+  /**
+   * The `seq` of the first publication of this numbering that this object was given; of a state topic, since it holds
+   * values. 0: none was.
+   */
   get firstSeq(): number {
     return this.#firstSeq;
   }
@@ -120,11 +123,12 @@ export class Topic extends Changing<Topic> {
   apply(epoch: string, publications: readonly StoredPublication[]): void {
     if (this.#epoch === '') this.#epoch = epoch;
     else if (this.#epoch !== epoch) throw new Error(`${this.name}: epoch ${epoch} without a reset`);
+    const isFirst = this.#firstSeq === 0 || this.state?.size === 0;
     this.ring.push(publications);
     if (this.state !== undefined) for (const publication of publications) this.state.apply(publication);
     const newest = publications.at(-1);
     if (newest === undefined) return;
-    if (this.#firstSeq === 0) this.#firstSeq = (publications[0] as StoredPublication).seq;
+    if (isFirst) this.#firstSeq = (publications[0] as StoredPublication).seq;
     this.#lastPublishedAtMs = newest.publishedAtMs;
     this.#seq = newest.seq;
   }

@@ -281,6 +281,30 @@ test('a subscriber of a pattern that is cut off before the last publications cam
   await world.settle();
 });
 
+describe.each(['websocket', ['sse'], ['poll']] as const)('by %s', (transport) => {
+  test.each(['that node is restarted', 'it goes to another node, which has members that know it'])(
+    'a subscriber of a pattern is told of a state topic that its node had dropped as empty, once %s',
+    async (how) => {
+      const world = new World(roomy, transport, 2);
+      await world.open();
+      world.client(1).subscribe([of('*')], end);
+      await told(world, to('m', { key: 'k1' }), to('m', { key: 'k1', removed: true }));
+      // What the node drops it does not tell yet: another one would not have it either.
+      world.gateway.engine.isSlow = how.startsWith('that');
+      world.gateway.reload({ topicHistoryMaxAgeMs: 300 });
+      await world.gateway.advance(2500);
+      world.client(0).subscribe([of('*')], end);
+      await world.gateway.advance(2500);
+      if (how.startsWith('that')) await world.restartNode(0);
+      else world.move(0);
+      await world.gateway.quiet();
+      world.publish([to('m', { key: 'k2', removed: true })]);
+      world.publish([to('m', { key: 'k2' })]);
+      await world.settle();
+    },
+  );
+});
+
 test.each([0, 1000])(
   'a subscriber of a pattern that is cut off before it has a cursor is told that topics may have come and gone (%i kept)',
   async (numberingsMax) => {
