@@ -86,32 +86,33 @@ export class Delivery {
 
   async #run(): Promise<void> {
     while (this.#queue.size > 0) {
-      this.#rejectLate();
-      const entries = this.#mayBegin() ? this.#next() : [];
-      if (entries.length > 0) this.#begin(entries);
-      else if (this.#queue.size > 0) await this.#news();
+      // Read once: a wait that ends between two looks at the clock would be over for the second one only.
+      const nowMs = this.#nowMs();
+      this.#rejectLate(nowMs);
+      const entries = this.#mayBegin(nowMs) ? this.#next(nowMs) : [];
+      if (entries.length > 0) this.#begin(entries, nowMs);
+      else if (this.#queue.size > 0) await this.#news(nowMs);
     }
     this.#orders.keep(new Set());
     this.#running = undefined;
   }
 
-  #mayBegin(): boolean {
-    const nowMs = this.#nowMs();
+  #mayBegin(nowMs: number): boolean {
     if (nowMs < this.#waitsUntilMs || this.#sent.size >= requestsMax) return false;
     return [...this.#sent].every(({ slowAtMs }) => slowAtMs <= nowMs);
   }
 
-  #next(): readonly QueuedPublication[] {
+  #next(nowMs: number): readonly QueuedPublication[] {
     return this.#queue.next(
       batchable,
       this.#settings.batchMaxPublications,
       this.#batchMaxBytes,
-      this.#orders.now(),
+      this.#orders.at(nowMs),
     );
   }
 
-  #begin(entries: readonly QueuedPublication[]): void {
-    const sent = { entries, slowAtMs: this.#nowMs() + slowMs, isOut: false };
+  #begin(entries: readonly QueuedPublication[], nowMs: number): void {
+    const sent = { entries, slowAtMs: nowMs + slowMs, isOut: false };
     this.#sent.add(sent);
     this.#orders.sent(entries);
     void this.#send(sent).then(() => {
@@ -125,8 +126,7 @@ export class Delivery {
   /**
    * Resolves when a request has ended or become slow, when an entry may be sent or expires, or when another one comes.
    */
-  #news(): Promise<void> {
-    const nowMs = this.#nowMs();
+  #news(nowMs: number): Promise<void> {
     const later = [
       this.#waitsUntilMs,
       this.#orders.nextMs,
@@ -144,8 +144,7 @@ export class Delivery {
   }
 
   /** Rejects entries that expire before they may be sent again. */
-  #rejectLate(): void {
-    const nowMs = this.#nowMs();
+  #rejectLate(nowMs: number): void {
     const { first } = this.#queue;
     const isLate = first !== undefined && first.expiresAtMs <= nowMs;
     if (!isLate && nowMs >= this.#waitsUntilMs && this.#orders.areFree) return;

@@ -28,12 +28,8 @@ export class Orders {
     this.#nowMs = nowMs;
   }
 
-  /**
-   * Those that may be sent now. The clock is read once: an order whose wait ends while entries are chosen would be sent
-   * without its first ones.
-   */
-  now(): SendingOrders {
-    const nowMs = this.#nowMs();
+  /** Those that may be sent at this time. */
+  at(nowMs: number): SendingOrders {
     return {
       mayBeSent: (order) => !this.#sent.has(order) && (this.#waiting.get(order)?.untilMs ?? 0) <= nowMs,
       mayShare: (order, other) => order === other || !(this.#alone.has(order) || this.#alone.has(other)),

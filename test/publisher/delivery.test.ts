@@ -146,3 +146,22 @@ test('entries whose wait ends while the next ones are chosen are sent in their o
   await publish(numbers.map(String));
   expect(sent).toEqual([numbers, numbers]);
 });
+
+test.each(['engine_unavailable', 'rate_limited'])(
+  'a wait after %s ends, whenever the clock is looked at',
+  async (code) => {
+    // Time passes each time that it is looked at: some wait ends between any two looks.
+    let nowMs = 0;
+    let waitMs = 0;
+    let attempts = 0;
+    const server = createServer((_, response) => {
+      const isRefused = ++attempts % 2 === 1;
+      const error = { code, message: 'busy', retryAfterMs: waitMs };
+      response.end(JSON.stringify(isRefused ? { error } : { epoch: 'e', offset: 1 }));
+    });
+    const publish = await publisherTo(server, () => nowMs++);
+    for (waitMs = 1; waitMs <= 8; waitMs++) await publish(['{}']);
+    expect(attempts).toBe(16);
+  },
+  30_000,
+);
