@@ -28,7 +28,7 @@ export { admitsAnonymous, hasCredentials, takesTokens } from './config/access.ts
 export { accessSummary, proxySuspected } from './config/access-summary.ts';
 export { namespaceOptions } from './config/namespaces.ts';
 export { type Config, type OptionName, options } from './config/options.ts';
-export { LiveConfig, type Reloaded, reloadable } from './config/reload.ts';
+export { LiveConfig, type ReloadOutcome, reloadable } from './config/reload.ts';
 
 /** Names the file, unless a flag does. */
 const configFileVariable = 'SLUICE_CONFIG';
@@ -47,15 +47,15 @@ export class ConfigError extends Error {
   readonly faults: readonly string[];
 
   constructor(faults: readonly string[]) {
-    const told = faults
+    const lines = faults
       .slice(0, toldMax)
       .map((fault) => (fault.length <= faultMaxLength ? fault : `${fault.slice(0, faultMaxLength)}…`));
-    if (faults.length > toldMax) told.push(`and ${faults.length - toldMax} more`);
+    if (faults.length > toldMax) lines.push(`and ${faults.length - toldMax} more`);
     super(
-      `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n- ${told.join('\n- ')}`,
+      `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n- ${lines.join('\n- ')}`,
     );
     this.name = 'ConfigError';
-    this.faults = told;
+    this.faults = lines;
   }
 }
 
@@ -73,11 +73,11 @@ export interface ConfigSources {
 
 /** Resolves flag over variable over file over default. Throws a `ConfigError`. */
 export function loadConfig(sources: ConfigSources = {}): Config {
-  const given = read(sources);
-  const { faults, file, path } = given;
-  faults.push(...unknownNames(given).map(({ fault }) => fault), ...emptySecrets(file, path));
-  const general = resolveAll(options, given) as Omit<Config, 'namespaces'>;
-  const entries = parseNamespaces(given);
+  const reading = read(sources);
+  const { faults, file, path } = reading;
+  faults.push(...unknownNames(reading).map(({ fault }) => fault), ...emptySecrets(file, path));
+  const general = resolveAll(options, reading) as Omit<Config, 'namespaces'>;
+  const entries = parseNamespaces(reading);
   if (faults.length > 0) throw new ConfigError(faults);
 
   const base = inherited(general, admitsAnonymous(general));
@@ -96,15 +96,15 @@ export function loadOptions<const N extends OptionName>(
   names: readonly N[],
   sources: ConfigSources,
 ): Pick<Config, N> {
-  const given = read(sources);
-  const { faults } = given;
+  const reading = read(sources);
+  const { faults } = reading;
   const rows = options.filter(({ name }) => names.some((each) => each === name));
   const meant = rows.flatMap(({ name, env }) => [name, env]);
-  const misspelt = unknownNames(given).filter(
+  const misspelt = unknownNames(reading).filter(
     ({ nearest }) => nearest !== undefined && meant.includes(nearest),
   );
   faults.push(...misspelt.map(({ fault }) => fault));
-  const values = resolveAll(rows, given) as Pick<Config, N>;
+  const values = resolveAll(rows, reading) as Pick<Config, N>;
   if (faults.length > 0) throw new ConfigError(faults);
   return values;
 }
@@ -135,8 +135,8 @@ function read({
 function resolveAll(rows: readonly OptionRow[], reading: Reading): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   for (const row of rows) {
-    const given = givenFor(row, reading);
-    values[row.name] = given ? resolve(row, given, reading.faults) : row.default;
+    const value = givenFor(row, reading);
+    values[row.name] = value ? resolve(row, value, reading.faults) : row.default;
   }
   return values;
 }
@@ -149,13 +149,13 @@ interface GivenValue {
 }
 
 function givenFor(row: OptionRow, reading: Reading): GivenValue | undefined {
-  const given = firstGiven(row, reading);
+  const value = firstGiven(row, reading);
   const old = row.renamedFrom && firstGiven(row.renamedFrom, reading);
-  if (old === undefined) return given;
+  if (old === undefined) return value;
   const renamed = `${old.where}: is now called ${row[old.spelling]}`;
-  if (given === undefined) reading.warn(`${renamed}; the next version will not know the old name`);
-  else reading.faults.push(`${renamed}, and ${given.where} is given too: leave the old one out`);
-  return given ?? old;
+  if (value === undefined) reading.warn(`${renamed}; the next version will not know the old name`);
+  else reading.faults.push(`${renamed}, and ${value.where} is given too: leave the old one out`);
+  return value ?? old;
 }
 
 function firstGiven(names: OptionNames, { flags, env, file, path }: Reading): GivenValue | undefined {
@@ -254,8 +254,8 @@ const anonymousKeys = Object.keys(shape.anonymous.shape);
 /** Of a namespace, or of what is in it. */
 function explain(issue: z.core.$ZodIssue): string {
   if (issue.code === 'unrecognized_keys') {
-    const known = issue.path.length > 1 ? anonymousKeys : namespaceKeys;
-    return issue.keys.map((key) => `has no option ${shownName(key)}${didYouMean(key, known)}`).join('; ');
+    const names = issue.path.length > 1 ? anonymousKeys : namespaceKeys;
+    return issue.keys.map((key) => `has no option ${shownName(key)}${didYouMean(key, names)}`).join('; ');
   }
   if (issue.code === 'invalid_key') return issue.issues[0]?.message ?? issue.message;
   return issue.message;

@@ -145,13 +145,13 @@ function instrument(name: string, spec: Table[MetricName], registry: Registry): 
   if (spec.type === 'gauge') return new Gauge({ name: fullName, help, labelNames, registers: [registry] });
   const options = { name: fullName, help, labelNames, registry };
   if (spec.type === 'histogram') {
-    const made = new TalliedHistogram({ ...options, buckets: spec.buckets! });
-    return isBare ? made.tally({}) : { labels: (labels: Labels) => made.tally(labels) };
+    const histogram = new TalliedHistogram({ ...options, buckets: spec.buckets! });
+    return isBare ? histogram.tally({}) : { labels: (labels: Labels) => histogram.tally(labels) };
   }
-  const made = new TalliedCounter(options);
-  if (isBare) return spec.type === 'net' ? new NetTally(made.tally({})) : made.tally({});
-  startAtZero(made, spec.labels);
-  return new LabelledTallies(made);
+  const counter = new TalliedCounter(options);
+  if (isBare) return spec.type === 'net' ? new NetTally(counter.tally({})) : counter.tally({});
+  startAtZero(counter, spec.labels);
+  return new LabelledTallies(counter);
 }
 
 /** A series that begins at its first increment hides that increment from rate(). */

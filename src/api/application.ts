@@ -50,14 +50,14 @@ export function publishCharged(
   );
   const sound = publishes.filter((_, index) => problems[index] === undefined);
   return whenDone(hook(askerOf(call), sound), (decisions) => {
-    const given = decisions.values();
-    const refusals = problems.map((problem) => problem ?? given.next().value);
+    const nextDecision = decisions.values();
+    const refusals = problems.map((problem) => problem ?? nextDecision.next().value);
     const allowed = publishes.filter((_, index) => refusals[index] === undefined);
     return whenDone(allowed.length === 0 ? [] : publisher.publish(allowed, payer, expected), (outcomes) => {
-      const done = outcomes.values();
+      const nextOutcome = outcomes.values();
       return refusals.map(
         (error): AppendOutcome =>
-          error === undefined ? (done.next().value as AppendOutcome) : { ok: false, error },
+          error === undefined ? (nextOutcome.next().value as AppendOutcome) : { ok: false, error },
       );
     });
   });

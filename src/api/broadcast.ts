@@ -28,9 +28,9 @@ export function broadcast(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
 
 function broadcastNow(call: Call, ports: ApiPorts): Awaitable<ApiResponse> {
   const { body } = call;
-  const read = utf8Problem(body) ?? ports.bodies.addressed(body);
-  if (read instanceof SluiceError) throw read;
-  const { fields, recipients } = read;
+  const request = utf8Problem(body) ?? ports.bodies.addressed(body);
+  if (request instanceof SluiceError) throw request;
+  const { fields, recipients } = request;
   return recipients === undefined
     ? publishOne(fields, call, ports)
     : publishToSome(fields, recipientsOf(recipients, call, ports), call, ports);

@@ -101,18 +101,18 @@ export class Dispatcher implements Api {
       path: match?.place.path ?? unmatched,
       departure,
     };
-    const read = readHead(request, head, match, this.#headOptions);
-    const { route, identity } = read;
-    const known = identity instanceof Promise ? undefined : identity;
+    const readRequest = readHead(request, head, match, this.#headOptions);
+    const { route, identity } = readRequest;
+    const knownIdentity = identity instanceof Promise ? undefined : identity;
     // Reading the address takes as long as a tenth of a publish: it is read only where nothing else names the payer.
-    const account = (known && accountOf(known)) ?? addressAccount(this.#addressKey(head));
-    const rates = isExempt(route, known) ? undefined : this.#rates;
-    const limited = rates?.problem(head, account, known);
+    const account = (knownIdentity && accountOf(knownIdentity)) ?? addressAccount(this.#addressKey(head));
+    const rates = isExempt(route, knownIdentity) ? undefined : this.#rates;
+    const limited = rates?.problem(head, account, knownIdentity);
     if (limited !== undefined) return this.#refused(request, account, errorResponse(limited));
-    if (read.refusal !== undefined) return this.#refused(request, account, read.refusal);
-    const respond = (body: Uint8Array | SluiceError) => this.#respond(request, read, account, body);
+    if (readRequest.refusal !== undefined) return this.#refused(request, account, readRequest.refusal);
+    const respond = (body: Uint8Array | SluiceError) => this.#respond(request, readRequest, account, body);
     return {
-      bodyMaxBytes: read.route.body === undefined ? 0 : ports.bodyMaxBytes,
+      bodyMaxBytes: readRequest.route.body === undefined ? 0 : ports.bodyMaxBytes,
       account,
       refusal: identity instanceof Promise ? identity.then(refusalOf) : undefined,
       finish: rates === undefined ? respond : (body) => rates.charged(account, () => respond(body)),

@@ -111,13 +111,13 @@ function jobOf(topic: string, { type, payload, timestampMs }: StoredPublication)
   const end = endByType.get(type);
   const usual = end ?? (type === 'job_progress' ? 'running' : undefined);
   try {
-    const told: Readonly<Record<string, unknown>> = JSON.parse(Buffer.from(payload.bytes).toString());
+    const report: Readonly<Record<string, unknown>> = JSON.parse(Buffer.from(payload.bytes).toString());
     // `details` may be any value.
     const isGiven = ([name, value]: [string, unknown]) => value !== null || name === 'details';
-    const given = Object.fromEntries(Object.entries(told).filter(isGiven));
-    const { progress = usual && usualProgress(usual), status = usual, timestamp } = given;
+    const members = Object.fromEntries(Object.entries(report).filter(isGiven));
+    const { progress = usual && usualProgress(usual), status = usual, timestamp } = members;
     return reported.safeParse({
-      ...given,
+      ...members,
       job_id: topic.slice('job:'.length),
       progress,
       status: end ?? status,
@@ -162,13 +162,13 @@ function isEnd(status: string): boolean {
 
 /** Whether two states are the same, but for their times. */
 function isSame(next: Job, known: Job): boolean {
-  const said = ({ timestamp: _, ...rest }: Job) =>
+  const textOf = ({ timestamp: _, ...rest }: Job) =>
     JSON.stringify(
       Object.entries(rest)
         .filter(([, v]) => v !== undefined)
         .sort(),
     );
-  return said(next) === said(known);
+  return textOf(next) === textOf(known);
 }
 
 function publicationOf(topic: string, next: Job, messageId: string): PublishFields {

@@ -34,9 +34,9 @@ export function readInOwnTurn<T>(
   respond: (found: T) => ApiResponse,
 ): Promise<ApiResponse> {
   return inOwnTurn(call, ports, () => {
-    const found = read();
-    if (!isPending(found)) return respond(found);
-    return found.then((awaited) => inOwnTurn(call, ports, () => respond(awaited)));
+    const result = read();
+    if (!isPending(result)) return respond(result);
+    return result.then((awaited) => inOwnTurn(call, ports, () => respond(awaited)));
   });
 }
 

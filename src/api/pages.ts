@@ -46,11 +46,11 @@ const securityHeaders: Readonly<Record<keyof typeof mediaTypes, Readonly<Record<
 
 /** Makes something of a built file once: there is one array of bytes per file and encoding. */
 function once<T extends object | string>(make: (bytes: Uint8Array) => T): (bytes: Uint8Array) => T {
-  const made = new WeakMap<Uint8Array, T>();
+  const cache = new WeakMap<Uint8Array, T>();
   return (bytes) => {
-    const known = made.get(bytes) ?? make(bytes);
-    made.set(bytes, known);
-    return known;
+    const value = cache.get(bytes) ?? make(bytes);
+    cache.set(bytes, value);
+    return value;
   };
 }
 

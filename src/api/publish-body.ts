@@ -78,8 +78,8 @@ export class PublishBodies {
     const fields = this.#read(body, publication, broadcastBody);
     if (fields instanceof SluiceError) return fields;
     if (publication.members.length === text.members.length) return { fields, recipients: undefined };
-    const named = lists.map((list) => [list, memberValue(body, text, list)]);
-    const valid = validate(recipients, Object.fromEntries(named));
+    const members = lists.map((list) => [list, memberValue(body, text, list)]);
+    const valid = validate(recipients, Object.fromEntries(members));
     return valid instanceof SluiceError ? valid : { fields, recipients: valid };
   }
 

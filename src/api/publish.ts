@@ -157,14 +157,14 @@ function resultsText(results: Results, outcomes: readonly AppendOutcome[]): stri
   return `{"results":[${text}]}`;
 }
 
-type Published = AppendOutcome & { readonly ok: true };
+type Acknowledgement = AppendOutcome & { readonly ok: true };
 
 /** What `publishedText` begins with. */
-function headOf({ epoch }: Published): string {
+function headOf({ epoch }: Acknowledgement): string {
   return `{"epoch":${JSON.stringify(epoch)},"offset":`;
 }
 
-function publishedText({ offset, duplicate }: Published, head: string): string {
+function publishedText({ offset, duplicate }: Acknowledgement, head: string): string {
   return `${head}${offset}${duplicate ? ',"duplicate":true' : ''}}`;
 }
 

@@ -85,12 +85,12 @@ function answerPreflight(
   place: Place,
   { origins, requestAccess, failed }: HeadOptions,
 ): ApiResponse {
-  const asked = {
+  const question = {
     origin: request.origin,
     requestMethod: head.header('access-control-request-method'),
     requestHeaders: head.header('access-control-request-headers'),
   };
-  const response = preflight(place, asked, origins);
+  const response = preflight(place, question, origins);
   if (!(response instanceof SluiceError)) return response;
   requestAccess.refusedOrigin(head, response);
   return failed(response, request);

@@ -56,7 +56,7 @@ export interface Route {
   handle(call: Call, ports: ApiPorts): Awaitable<ApiResponse>;
 }
 
-interface Typed<P, Q> {
+interface TypedRoute<P, Q> {
   readonly params?: P;
   readonly query?: Q;
   handle(call: Call<Shape<P>, Shape<Q>>, ports: ApiPorts): Awaitable<ApiResponse>;
@@ -67,7 +67,7 @@ type Shape<S> = S extends z.ZodType ? z.output<S> : unknown;
 function routeBy(method: Route['method']) {
   return <P extends z.ZodObject | undefined = undefined, Q extends z.ZodObject | undefined = undefined>(
     path: string,
-    spec: Omit<Route, 'method' | 'path' | 'params' | 'query' | 'handle'> & Typed<P, Q>,
+    spec: Omit<Route, 'method' | 'path' | 'params' | 'query' | 'handle'> & TypedRoute<P, Q>,
   ): Route => ({ method, path, ...spec }) as Route;
 }
 

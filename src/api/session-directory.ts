@@ -48,10 +48,10 @@ export function sharedDirectory(
       const pages = [await own.list(query), ...(await otherNodes.ask('connections', query))];
       // A node may have more sessions after the end of its page.
       const [end] = pages.flatMap(({ next }) => next ?? []).sort();
-      const found = pages.flatMap(({ connections }) =>
+      const all = pages.flatMap(({ connections }) =>
         connections.filter(({ id }) => end === undefined || id <= end),
       );
-      const { page, next } = pageOf(found, query.limit, ({ subscriptions }) => subscriptions.length);
+      const { page, next } = pageOf(all, query.limit, ({ subscriptions }) => subscriptions.length);
       return { connections: page, next: next ?? end };
     },
     disconnect: async (id) =>
@@ -70,14 +70,14 @@ export function sessionDirectory(
     count: () => sessions.count,
 
     list({ topic, user, lagging, after, limit }) {
-      const found: Session[] = [];
+      const matches: Session[] = [];
       for (const session of user === undefined ? sessions.all() : sessions.users.of(user)) {
         if (session.id <= after) continue;
         if (lagging !== undefined && !session.views.isLagging) continue;
         if (topic !== undefined && !isSubscribed(session, topic)) continue;
-        found.push(session);
+        matches.push(session);
       }
-      const { page, next } = pageOf(found, limit, ({ views }) => views.size);
+      const { page, next } = pageOf(matches, limit, ({ views }) => views.size);
       return { connections: page.map(info), next };
     },
 

@@ -178,8 +178,8 @@ export function readStreamQuery(
       return new SluiceError('invalid_request', `${JSON.stringify(name)} is given twice in the query`);
     } else values[name] = value;
   }
-  const asked = validate<StreamFields>(schema, { ...values, topic: topics });
-  return asked instanceof SluiceError ? asked : streamRequest(asked, lastEventId);
+  const fields = validate<StreamFields>(schema, { ...values, topic: topics });
+  return fields instanceof SluiceError ? fields : streamRequest(fields, lastEventId);
 }
 
 export function readStreamBody(
@@ -193,8 +193,8 @@ export function readStreamBody(
   } catch (cause) {
     return new SluiceError('invalid_json', 'the body is not JSON in UTF-8', { cause });
   }
-  const asked = validate<StreamFields>(schema, value);
-  return asked instanceof SluiceError ? asked : streamRequest(asked, lastEventId);
+  const fields = validate<StreamFields>(schema, value);
+  return fields instanceof SluiceError ? fields : streamRequest(fields, lastEventId);
 }
 
 function streamRequest(asked: StreamFields, lastEventId: string): StreamRequest | SluiceError {
@@ -228,9 +228,9 @@ function subscriptionsOf({
   if (options instanceof SluiceError) return options;
   const all = [...topics.map((name) => ({ topic: name })), ...(subscriptions as readonly unknown[])];
   if (all.length === 0) return [];
-  const read = readSubscriptions(all);
-  if (read instanceof SluiceError) return read;
-  return read.map((each, index) =>
+  const valid = readSubscriptions(all);
+  if (valid instanceof SluiceError) return valid;
+  return valid.map((each, index) =>
     index < topics.length && each.fault === undefined ? { ...options, topic: each.topic } : each,
   );
 }
@@ -241,9 +241,9 @@ function optionsOfAll(
   { filter, last, intervalMs, conflate }: StreamFields,
 ): Omit<Subscription, 'topic'> | SluiceError {
   if (topics === 0) return {};
-  const read = readSubscriptions([{ topic: 'any', filter, last, intervalMs, conflate }]);
-  if (read instanceof SluiceError) return read;
-  const { topic: _topic, ...options } = read[0] as Subscription;
+  const valid = readSubscriptions([{ topic: 'any', filter, last, intervalMs, conflate }]);
+  if (valid instanceof SluiceError) return valid;
+  const { topic: _topic, ...options } = valid[0] as Subscription;
   const filterLength = options.filter === undefined ? 0 : JSON.stringify(options.filter).length;
   if (topics * filterLength > filterOfAllMaxLength) {
     const problem = `the filter is too long for ${topics} topics: together ${filterOfAllMaxLength} characters at most`;
@@ -254,7 +254,7 @@ function optionsOfAll(
 
 /** Never by way of a text: what a client nests deeply can't be written as one. */
 function readSubscriptions(subscriptions: readonly unknown[]): readonly Subscription[] | SluiceError {
-  const read = readClientFrame('subscribe', 0, { subscriptions }, jsonDialect);
-  if (!read.ok) return new SluiceError(read.code, read.message);
-  return read.frame.kind === 'subscribe' ? read.frame.subscriptions : [];
+  const decoded = readClientFrame('subscribe', 0, { subscriptions }, jsonDialect);
+  if (!decoded.ok) return new SluiceError(decoded.code, decoded.message);
+  return decoded.frame.kind === 'subscribe' ? decoded.frame.subscriptions : [];
 }

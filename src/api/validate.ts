@@ -48,12 +48,12 @@ export function validated<T>(schema: z.ZodType<T>, value: unknown): T {
 }
 
 export function invalidRequest(faults: readonly BodyFault[]): SluiceError {
-  const told = faults
+  const details = faults
     .slice(0, toldMax)
     .map(({ path, message }) => ({ path: shortened(path), message: shortened(message) }));
-  const parts = told.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+  const parts = details.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
   if (faults.length > toldMax) parts.push(`and ${faults.length - toldMax} more faults`);
-  return new SluiceError('invalid_request', parts.join('; '), { details: told });
+  return new SluiceError('invalid_request', parts.join('; '), { details });
 }
 
 function shortened(text: string): string {

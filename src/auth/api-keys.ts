@@ -33,9 +33,9 @@ export function apiKeys(
       // Without keys the credential is a token, if anything. Its verifier makes a digest of it, so this makes none.
       if (byDigest.size === 0) return undefined;
       // The digest is looked up: whatever the time tells of that tells nothing of a key.
-      const found = byDigest.get(sha256Text(presented));
-      found?.uses.inc();
-      return found?.identity;
+      const key = byDigest.get(sha256Text(presented));
+      key?.uses.inc();
+      return key?.identity;
     },
   };
 }

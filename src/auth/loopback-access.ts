@@ -37,8 +37,8 @@ export function loopbackAccess({ origins, isProxy, suspected }: LoopbackAccessOp
     const far = peerProblem(request, isProxy);
     if (far !== undefined) return far;
     if (fromAnyPage) return proxyProblem(request);
-    const named = hostProblem(request.headerLines('host'));
-    if (named !== undefined) return named;
+    const foreignHost = hostProblem(request.headerLines('host'));
+    if (foreignHost !== undefined) return foreignHost;
     const problem = proxyProblem(request);
     if (!isSuspected) {
       const sign = problem ?? proxyHint(request);

@@ -18,13 +18,13 @@ export interface OriginPolicy {
 
 /** `origins`: exact ones (`https://dash.example.org`, `capacitor://localhost`, `null`) or `*`. */
 export function originPolicy(origins: readonly string[]): OriginPolicy {
-  const named = new Set(origins.filter((origin) => origin !== '*'));
+  const exact = new Set(origins.filter((origin) => origin !== '*'));
   const any = origins.includes('*');
-  const lists = (origin: string) => origin !== '' && (any || named.has(origin));
+  const lists = (origin: string) => origin !== '' && (any || exact.has(origin));
   return {
     hasList: origins.length > 0,
     lists,
-    names: (origin) => origin !== 'null' && named.has(origin),
+    names: (origin) => origin !== 'null' && exact.has(origin),
     allows: (origin, host) => origin === '' || lists(origin) || isSameOrigin(origin, host),
   };
 }

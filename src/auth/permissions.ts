@@ -109,6 +109,6 @@ function namespacesTouched(
     return [(Object.hasOwn(namespaces, name) && namespaces[name]) || namespaces.default];
   }
   const prefix = topicOrPattern.slice(0, -1);
-  const named = Object.keys(namespaces).filter((name) => name.startsWith(prefix) && !isReserved(name));
-  return [namespaces.default, ...named.map((name) => namespaces[name] ?? namespaces.default)];
+  const matching = Object.keys(namespaces).filter((name) => name.startsWith(prefix) && !isReserved(name));
+  return [namespaces.default, ...matching.map((name) => namespaces[name] ?? namespaces.default)];
 }

@@ -206,9 +206,9 @@ export class PublishedKeys implements TokenKeys {
   async #select(header: JWTHeaderParameters): Promise<CryptoKey | Uint8Array> {
     if (!this.#find) throw new NoKeys();
     // A key in PEM has no name, and a token's `kid` then says nothing.
-    const wanted = this.#areNamed ? header : { ...header, kid: undefined };
+    const keyHeader = this.#areNamed ? header : { ...header, kid: undefined };
     // Only the header counts: what it names is looked up by `kid`, kind and algorithm.
-    return (await this.#find(wanted, { payload: '', signature: '' })) as CryptoKey | Uint8Array;
+    return (await this.#find(keyHeader, { payload: '', signature: '' })) as CryptoKey | Uint8Array;
   }
 
   async #load(): Promise<void> {

@@ -1,7 +1,7 @@
 import { sha256Text } from '../digest.ts';
 import type { Identity } from './identity.ts';
 
-interface Verified {
+interface VerifiedToken {
   readonly identity: Identity;
   readonly bytes: number;
 }
@@ -21,7 +21,7 @@ const keptShare = 15 / 16;
  */
 export class VerifiedTokens {
   readonly #maxBytes: number;
-  readonly #verified = new Map<string, Verified>();
+  readonly #verified = new Map<string, VerifiedToken>();
   #bytes = 0;
 
   /** `maxBytes`: of all entries, by the length of their tokens. */

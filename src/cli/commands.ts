@@ -48,10 +48,10 @@ export async function runCli(args: readonly string[], deps: CliDeps): Promise<nu
  * would not wrap it.
  */
 function formatItem(term: string, termWidth: number, text: string, help: Help): string {
-  const asked = help.helpWidth ?? 80;
-  if (asked - termWidth >= besideMin)
+  const columns = help.helpWidth ?? 80;
+  if (columns - termWidth >= besideMin)
     return Help.prototype.formatItem.call(help, term, termWidth, text, help);
-  return `  ${term}\n${help.boxWrap(text, asked - below.length).replace(/^/gm, below)}`;
+  return `  ${term}\n${help.boxWrap(text, columns - below.length).replace(/^/gm, below)}`;
 }
 
 /** commander wraps a text of 40 columns or more; it leaves 4 empty ones. */
@@ -63,11 +63,11 @@ const below = ' '.repeat(6);
  * there are.
  */
 function withNearestOption(text: string, command: Command): string {
-  const known = command.options.filter(({ hidden }) => !hidden).map(({ long }) => long as string);
+  const flags = command.options.filter(({ hidden }) => !hidden).map(({ long }) => long as string);
   return text.replace(/unknown option '(-[^=]*)(=[\s\S]*)?'/, (_, name: string, value?: string) =>
-    value !== undefined && known.includes(name)
+    value !== undefined && flags.includes(name)
       ? `option '${name}' takes no value; ${withNo(name)} turns it off`
-      : `unknown option '${name}${value === undefined ? '' : '=…'}'${didYouMean(name, known)}`,
+      : `unknown option '${name}${value === undefined ? '' : '=…'}'${didYouMean(name, flags)}`,
   );
 }
 
@@ -237,9 +237,9 @@ type Flags = Readonly<Record<string, unknown>>;
 
 function sourcesOf(flags: Flags, deps: CliDeps): ConfigSources {
   const names = options.flatMap((row) => (row.renamedFrom ? [row, row.renamedFrom] : [row]));
-  const named = names.map(({ name, flag }) => [name, flags[new Option(flag).attributeName()]]);
+  const values = names.map(({ name, flag }) => [name, flags[new Option(flag).attributeName()]]);
   const file = typeof flags['config'] === 'string' ? flags['config'] : undefined;
-  return { flags: Object.fromEntries(named), env: deps.env, file };
+  return { flags: Object.fromEntries(values), env: deps.env, file };
 }
 
 /** Flags of commands that talk to a running gateway. */
@@ -269,8 +269,8 @@ async function credentialFor(
   flags: Remote,
   deps: CliDeps,
 ): Promise<string | undefined> {
-  const given = flags.apiKey ?? flags.token;
-  if (given !== undefined) return given;
+  const credential = flags.apiKey ?? flags.token;
+  if (credential !== undefined) return credential;
   const { config } = flags;
   const { apiKeys, tokenSecret } = loadOptions(['apiKeys', 'tokenSecret'], sourcesOf({ config }, deps));
   if (apiKeys.length > 0 || tokenSecret === undefined)

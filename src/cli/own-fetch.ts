@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers';
 export async function fetchOwn(url: string, init: RequestInit = {}): Promise<Response> {
   const { method = 'GET', headers, body, signal } = init;
   return new Promise((resolve, reject) => {
-    const asked = request(
+    const outgoing = request(
       url,
       {
         method,
@@ -20,7 +20,7 @@ export async function fetchOwn(url: string, init: RequestInit = {}): Promise<Res
         );
       },
     );
-    asked.once('error', reject);
-    asked.end(typeof body === 'string' || body instanceof Uint8Array ? body : undefined);
+    outgoing.once('error', reject);
+    outgoing.end(typeof body === 'string' || body instanceof Uint8Array ? body : undefined);
   });
 }

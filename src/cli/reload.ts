@@ -27,9 +27,9 @@ export async function reload(
     // Even without a changed option: certificates and public keys are separate files.
     const problem = await server.reload();
     if (needRestart.length > 0) log.warn({ needRestart }, 'options that need a restart keep their values');
-    const found = { changed, certificate: problem?.message };
+    const fields = { changed, certificate: problem?.message };
     if (problem === undefined) log.info({ changed }, 'the configuration was reloaded');
-    else log.error(found, 'the configuration was reloaded, but for the certificate');
+    else log.error(fields, 'the configuration was reloaded, but for the certificate');
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     log.error(

@@ -28,14 +28,14 @@ export async function serve(load: LoadConfig, deps: CliDeps): Promise<void> {
     stop.abort();
     return reason;
   });
-  const asked = new ReloadsInTurn();
-  deps.onReload(() => asked.ask());
+  const reloads = new ReloadsInTurn();
+  deps.onReload(() => reloads.ask());
   const server = await start(config, deps, log, stop.signal);
   if (server === undefined) {
     log.info({ reason: await stopped }, 'stopped before it was ready');
     return;
   }
-  asked.begin(() => reload(live, load, server, log));
+  reloads.begin(() => reload(live, load, server, log));
   const forget = remember(config, server, log);
   const addresses = addressesOf(config, server);
   // An error of standard output does not end the gateway.
@@ -66,14 +66,14 @@ async function serveAsWorker(
     stop.abort();
     return reason;
   });
-  const asked = new ReloadsInTurn();
-  worker.onReload(() => asked.ask());
+  const reloads = new ReloadsInTurn();
+  worker.onReload(() => reloads.ask());
   // The signal may reach all processes of the gateway, so workers ignore it: the parent tells them.
   deps.onReload(() => undefined);
   try {
     const server = await deps.startServer(config, { log, signal: stop.signal, site });
     worker.ready();
-    asked.begin(() => reload(live, load, server, log));
+    reloads.begin(() => reload(live, load, server, log));
     log.info({ reason: await stopped }, 'draining');
     await Promise.race([server.close(), abandoned]);
     await flushed(log);

@@ -68,6 +68,6 @@ function numbered(first: number, codes: string) {
 
 /** An error that the client raises. `message`: by default that of an error that is the cause. */
 export function localError(code: RaisedCode, message?: string, cause?: unknown): ClientError {
-  const told = message || (cause as Partial<Error> | undefined)?.message;
-  return new ClientError({ ...(raised[code] as Numbered), code, message: told }, cause);
+  const text = message || (cause as Partial<Error> | undefined)?.message;
+  return new ClientError({ ...(raised[code] as Numbered), code, message: text }, cause);
 }

@@ -57,13 +57,13 @@ export function platformRuntime(): Runtime {
 /** Listens to the events of a page or worker. In Node there are none. */
 function watchPage(noticed: () => void): () => void {
   const page = globalThis as Partial<EventTarget> & { document?: { visibilityState?: string } };
-  const seen = ({ type }: { readonly type: string }): void => {
+  const onEvent = ({ type }: { readonly type: string }): void => {
     if (/line$/.test(type) || page.document?.visibilityState !== 'hidden') noticed();
   };
   const each = (method: 'addEventListener' | 'removeEventListener'): void => {
     // Those of the document are captured on their way to it.
     for (const name of ['online', 'offline', 'pageshow', 'visibilitychange', 'resume'])
-      page[method]?.(name, seen, true);
+      page[method]?.(name, onEvent, true);
   };
   each('addEventListener');
   return () => each('removeEventListener');
@@ -71,7 +71,7 @@ function watchPage(noticed: () => void): () => void {
 
 /** Returns a function that opens sockets, of the given class or the platform's own. Throws if there is neither. */
 export function socketFactory(given?: WebSocketClass): (url: string, protocol: string) => Socket {
-  const found = given ?? (globalThis as { WebSocket?: WebSocketClass }).WebSocket;
-  if (typeof found !== 'function') throw new TypeError('Pass the option WebSocket');
-  return (url, protocol) => new found(url, [protocol]) as Socket;
+  const SocketClass = given ?? (globalThis as { WebSocket?: WebSocketClass }).WebSocket;
+  if (typeof SocketClass !== 'function') throw new TypeError('Pass the option WebSocket');
+  return (url, protocol) => new SocketClass(url, [protocol]) as Socket;
 }

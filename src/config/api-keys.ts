@@ -83,10 +83,10 @@ function readObject(input: unknown): ReadKey {
 
 function readAll(input: unknown): readonly ConfiguredKey[] | { readonly fault: string } {
   const items = itemsOf(input);
-  const given = items.filter((item) => typeof item !== 'string' || item.trim() !== '');
-  if (items.length > given.length && given.length === 0) return { fault };
+  const nonEmpty = items.filter((item) => typeof item !== 'string' || item.trim() !== '');
+  if (items.length > nonEmpty.length && nonEmpty.length === 0) return { fault };
   const keys: ConfiguredKey[] = [];
-  for (const item of given) {
+  for (const item of nonEmpty) {
     const key = typeof item === 'string' ? readText(item.trim()) : readObject(item);
     if ('fault' in key) return key;
     keys.push(key);

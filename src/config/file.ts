@@ -85,13 +85,13 @@ function parseYaml(text: string, path: string, faults: string[]): unknown {
 /** Where keys stand that the map has already. */
 function duplicatesOf(items: readonly Pair[]): number[] {
   const seen = new Set<unknown>();
-  const found: number[] = [];
+  const places: number[] = [];
   for (const { key } of items) {
     if (!isScalar(key)) continue;
-    if (seen.has(key.value)) found.push(key.range?.[0] ?? 0);
+    if (seen.has(key.value)) places.push(key.range?.[0] ?? 0);
     seen.add(key.value);
   }
-  return found;
+  return places;
 }
 
 /** `code`: as the parser has it, `DUPLICATE_KEY`. */

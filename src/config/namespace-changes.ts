@@ -17,7 +17,7 @@ interface NamespaceChanges {
 /** The namespaces of a gateway that reloads its configuration. What is inherited is reported where it comes from. */
 export function namespacesAfter(before: Config, next: Config): NamespaceChanges {
   const names = [...new Set(['default', ...Object.keys(before.namespaces), ...Object.keys(next.namespaces)])];
-  const taken = names.map((name) => [name, optionsAfter(name, before, next)] as const);
+  const entries = names.map((name) => [name, optionsAfter(name, before, next)] as const);
   const different = names.flatMap((name) =>
     differences(name, before, next).map((option) => ({ name, option })),
   );
@@ -26,16 +26,16 @@ export function namespacesAfter(before: Config, next: Config): NamespaceChanges 
       .filter(({ option }) => lasting.includes(option) === isLasting)
       .map(({ name, option }) => `namespaces.${name}.${option}`);
   return {
-    taken: Object.freeze(Object.fromEntries(taken)) as unknown as Namespaces,
+    taken: Object.freeze(Object.fromEntries(entries)) as unknown as Namespaces,
     changed: named(false),
     needRestart: named(true),
   };
 }
 
 function optionsAfter(name: string, before: Config, next: Config): NamespaceOptions {
-  const had = namespaceOptions(before, name);
-  const kept = Object.fromEntries(lasting.map((option) => [option, had[option]]));
-  return Object.freeze({ ...namespaceOptions(next, name), ...kept });
+  const former = namespaceOptions(before, name);
+  const lastingOptions = Object.fromEntries(lasting.map((option) => [option, former[option]]));
+  return Object.freeze({ ...namespaceOptions(next, name), ...lastingOptions });
 }
 
 /** The options that differ, except for those that the namespace only inherits. */

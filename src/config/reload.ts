@@ -12,7 +12,7 @@ const restarting: { readonly [N in OptionName]?: (before: Config[N], next: Confi
   hookEvents: (before, next) => (before === '') !== (next === ''),
 };
 
-export interface Reloaded {
+export interface ReloadOutcome {
   /** Names of the changed options; of a namespace: `namespaces.NAME.OPTION`. */
   readonly changed: readonly string[];
   /** Names of the changed options that need a restart. */
@@ -30,21 +30,21 @@ export class LiveConfig {
     this.config = { ...config };
   }
 
-  take(next: Config): Reloaded {
+  take(next: Config): ReloadOutcome {
     const { config } = this;
     const isLive = (name: OptionName) =>
       reloadable.includes(name) && restarting[name]?.(config[name] as never, next[name] as never) !== true;
     const different = options.map(({ name }) => name).filter((name) => !isSame(config[name], next[name]));
     const changed: string[] = different.filter(isLive);
     const needRestart: string[] = different.filter((name) => !isLive(name));
-    const taken: Record<string, unknown> = Object.fromEntries(
+    const values: Record<string, unknown> = Object.fromEntries(
       changed.map((name) => [name, next[name as OptionName]]),
     );
     const namespaces = namespacesAfter(config, next);
     changed.push(...namespaces.changed);
     needRestart.push(...namespaces.needRestart);
-    taken['namespaces'] = namespaces.taken;
-    Object.assign(config, taken);
+    values['namespaces'] = namespaces.taken;
+    Object.assign(config, values);
     return { changed, needRestart };
   }
 }

@@ -2,7 +2,7 @@ import type { SluiceError } from '../errors.ts';
 import type { AppendOutcome, AppendRequest } from '../topics/engine.ts';
 
 /** One call of `add`, resolved once all its requests have their outcomes. */
-interface Added {
+interface AppendCall {
   readonly outcomes: AppendOutcome[];
   readonly resolve: (outcomes: readonly AppendOutcome[]) => void;
   missing: number;
@@ -11,7 +11,7 @@ interface Added {
 /** A request that waits for its outcome. */
 export interface QueuedAppend {
   readonly request: AppendRequest;
-  readonly added: Added;
+  readonly call: AppendCall;
   /** Of its outcome. */
   readonly index: number;
 }
@@ -48,11 +48,11 @@ export class AppendQueue {
     if (requests.length === 0) return Promise.resolve([]);
     return new Promise((resolve) => {
       const outcomes = new Array<AppendOutcome>(requests.length);
-      const added = { outcomes, resolve, missing: requests.length };
+      const call = { outcomes, resolve, missing: requests.length };
       for (let index = 0; index < requests.length; index++) {
         const request = requests[index] as AppendRequest;
         this.#count(request.fields.topic);
-        this.#queue.push({ request, added, index });
+        this.#queue.push({ request, call, index });
       }
     });
   }
@@ -69,20 +69,20 @@ export class AppendQueue {
   }
 
   #callsWithin(max: number): number {
-    const divided = this.#queue[max]?.added;
+    const divided = this.#queue[max]?.call;
     let count = max;
-    while (count > 0 && this.#queue[count - 1]?.added === divided) count--;
-    if (count === 0) for (count = max; this.#queue[count]?.added === divided; ) count++;
+    while (count > 0 && this.#queue[count - 1]?.call === divided) count--;
+    if (count === 0) for (count = max; this.#queue[count]?.call === divided; ) count++;
     return count;
   }
 
   settle(taken: readonly QueuedAppend[], outcomeOf: (index: number) => AppendOutcome): void {
     for (let i = 0; i < taken.length; i++) {
-      const { request, added, index } = taken[i] as QueuedAppend;
+      const { request, call, index } = taken[i] as QueuedAppend;
       const { topic } = request.fields;
       this.#unsettled.set(topic, (this.#unsettled.get(topic) ?? 1) - 1);
-      added.outcomes[index] = outcomeOf(i);
-      if (--added.missing === 0) added.resolve(added.outcomes);
+      call.outcomes[index] = outcomeOf(i);
+      if (--call.missing === 0) call.resolve(call.outcomes);
     }
   }
 

@@ -137,8 +137,8 @@ export class MemoryEngine implements Engine {
     const refusal = this.#refusal(request, nowMs);
     if (refusal !== undefined) return { ok: false, error: refusal };
     const head = this.#head(fields.topic);
-    const known = fields.messageId === undefined ? undefined : this.#outcomeById(head, request, nowMs);
-    if (known !== undefined) return known;
+    const earlier = fields.messageId === undefined ? undefined : this.#outcomeById(head, request, nowMs);
+    if (earlier !== undefined) return earlier;
     const publication = new StoredPublication(
       fields,
       head.offset + 1,

@@ -199,9 +199,12 @@ async function called(
       return new SluiceError('not_found', 'the application has no such method');
     if (outcome instanceof Error) return outcome instanceof SluiceError ? outcome : unavailable();
     const answer = endpoint === undefined ? outcome : cutAnswer(outcome as Uint8Array);
-    const read = readAnswer(answerSchemas.call, answer);
-    if ('allow' in read) return denied(hook, read);
-    return fitting(read.data instanceof RawJson ? read.data.payload : payloadOf(read.data), payloadMaxBytes);
+    const callAnswer = readAnswer(answerSchemas.call, answer);
+    if ('allow' in callAnswer) return denied(hook, callAnswer);
+    return fitting(
+      callAnswer.data instanceof RawJson ? callAnswer.data.payload : payloadOf(callAnswer.data),
+      payloadMaxBytes,
+    );
   } catch (error) {
     if (!(error instanceof HookFailure)) throw error;
     hook.gate.failed(error);

@@ -18,7 +18,7 @@ export interface EventBatch {
   readonly bytes: number;
 }
 
-interface Queued {
+interface QueuedEvent {
   readonly event: string;
   readonly bytes: number;
   readonly isOccupancy: boolean;
@@ -31,7 +31,7 @@ interface Queued {
 export class EventQueue {
   readonly #maxBytes: number;
   readonly #occupied: () => readonly string[] | undefined;
-  #events: Queued[] = [];
+  #events: QueuedEvent[] = [];
   #bytes = 0;
   /** The page that comes next, and the topics from the first page on; undefined: there is no resync. */
   #resync: { readonly topics?: readonly string[] | undefined; readonly page: number } | undefined = {

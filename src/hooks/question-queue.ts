@@ -55,11 +55,11 @@ export class QuestionQueue {
     let next: string | undefined;
     let fewest = Number.POSITIVE_INFINITY;
     for (const whose of this.#waiting.keys()) {
-      const taken = this.#taken.get(whose) ?? 0;
-      if (taken === 0) return whose;
-      if (taken >= fewest) continue;
+      const count = this.#taken.get(whose) ?? 0;
+      if (count === 0) return whose;
+      if (count >= fewest) continue;
       next = whose;
-      fewest = taken;
+      fewest = count;
     }
     return next;
   }

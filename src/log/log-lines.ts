@@ -78,10 +78,10 @@ export class LogLines implements DestinationStream {
   /** Whether the descriptor took all that waited. */
   #takesAll(): boolean {
     for (let line = this.#waiting[0]; line !== undefined; line = this.#waiting[0]) {
-      const taken = this.#taken(line);
-      if (taken === 0) return false;
-      this.#waitingBytes -= taken;
-      if (taken < line.length) this.#waiting[0] = line.subarray(taken);
+      const bytes = this.#taken(line);
+      if (bytes === 0) return false;
+      this.#waitingBytes -= bytes;
+      if (bytes < line.length) this.#waiting[0] = line.subarray(bytes);
       else this.#waiting.shift();
     }
     return true;

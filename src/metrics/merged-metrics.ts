@@ -30,10 +30,10 @@ export class MergedMetrics {
 
   /** The process has ended: its counts, as it last reported them, are kept. */
   ended(process: string): void {
-    const counted = (this.#last.get(process) ?? []).filter(({ type }) => lasting.has(type));
+    const counts = (this.#last.get(process) ?? []).filter(({ type }) => lasting.has(type));
     this.#last.delete(process);
     // Added up, so that the size does not grow with the number of ended processes.
-    this.#ended = merged([this.#ended, counted]).getMetricsAsArray();
+    this.#ended = merged([this.#ended, counts]).getMetricsAsArray();
   }
 
   /** A scrape. `first`: the metrics of the process that reports for all. */

@@ -52,7 +52,7 @@ export function forwardEvents(
 function publicationsOf(event: string, route: Route, args: readonly unknown[]): readonly PublicationInput[] {
   if (typeof route === 'string')
     return [{ topic: route, type: event, data: args.length > 1 ? args : args[0] }];
-  const made = route(...(args as never[]));
-  if (made === undefined || made === null) return [];
-  return Array.isArray(made) ? made : [made as PublicationInput];
+  const publications = route(...(args as never[]));
+  if (publications === undefined || publications === null) return [];
+  return Array.isArray(publications) ? publications : [publications as PublicationInput];
 }

@@ -83,10 +83,10 @@ export function settingsOf(wanted: PublisherOptions): Settings {
   )
     faults.push('broadcastNamespace must be what precedes the first ":" of a topic');
   if (onError !== undefined && typeof onError !== 'function') faults.push('onError must be a function');
-  const known = [...Object.keys(numbers), ...others];
+  const names = [...Object.keys(numbers), ...others];
   faults.push(
     ...Object.keys(options)
-      .filter((name) => !known.includes(name))
+      .filter((name) => !names.includes(name))
       .map((name) => `${name} is no option`),
   );
   if (faults.length > 0) throw new TypeError(`The options of the publisher: ${faults.join('; ')}`);

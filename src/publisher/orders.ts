@@ -85,8 +85,8 @@ export class Orders {
 
   /** Forgets orders without a waiting entry. */
   keep(waiting: ReadonlySet<string>): void {
-    for (const known of [this.#waiting, this.#alone])
-      for (const order of known.keys()) if (!waiting.has(order)) known.delete(order);
+    for (const orders of [this.#waiting, this.#alone])
+      for (const order of orders.keys()) if (!waiting.has(order)) orders.delete(order);
   }
 }
 

@@ -99,13 +99,13 @@ function questionBounds(config: Config): ByteLimits {
 /** The gate of each hook, the same whatever URL it has; made when it is needed. */
 function gates({ config, metrics, log, monotonicMs }: Environment): (hook: HookName) => Gate {
   const held = new HeldBytes(questionBounds(config));
-  const made = new Map<HookName, Gate>();
+  const byHook = new Map<HookName, Gate>();
   metrics.onScrape(() => {
-    for (const [hook, gate] of made) metrics.hooksWaiting.set({ hook }, gate.size);
+    for (const [hook, gate] of byHook) metrics.hooksWaiting.set({ hook }, gate.size);
   });
   return (hook) => {
-    const known = made.get(hook);
-    if (known !== undefined) return known;
+    const existing = byHook.get(hook);
+    if (existing !== undefined) return existing;
     const gate = new Gate({
       hook,
       held,
@@ -119,7 +119,7 @@ function gates({ config, metrics, log, monotonicMs }: Environment): (hook: HookN
         return config.hookConcurrency;
       },
     });
-    made.set(hook, gate);
+    byHook.set(hook, gate);
     return gate;
   };
 }

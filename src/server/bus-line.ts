@@ -29,7 +29,7 @@ type Message =
   | { readonly kind: 'reply'; readonly id: number; readonly to: string; readonly replies: readonly unknown[] }
   | { readonly kind: 'gone'; readonly by: string };
 
-interface Versioned {
+interface WithVersion {
   /** Absent: 1. */
   readonly version?: number;
 }
@@ -122,7 +122,7 @@ export class BusLine {
 
   /** A message of another version must not stop this gateway. */
   #read(text: string, from: string): void {
-    let message: Message & Versioned;
+    let message: Message & WithVersion;
     try {
       message = decode(text);
     } catch {
@@ -238,18 +238,18 @@ const isUndefined = '$undefined';
 const isLikeIt = /^\$+undefined$/;
 
 function encode(message: Message): string {
-  const versioned: Message & Versioned = { ...message, version: protocolVersion };
+  const versioned: Message & WithVersion = { ...message, version: protocolVersion };
   return JSON.stringify(versioned, (_, value) => {
     if (value === undefined) return isUndefined;
     return typeof value === 'string' && isLikeIt.test(value) ? `$${value}` : value;
   });
 }
 
-function decode(text: string): Message & Versioned {
+function decode(text: string): Message & WithVersion {
   const message: unknown = JSON.parse(text, (_, value) => {
     if (value === isUndefined) return undefined;
     return typeof value === 'string' && isLikeIt.test(value) ? value.slice(1) : value;
   });
   if (typeof message !== 'object' || message === null) throw new TypeError('no message');
-  return message as Message & Versioned;
+  return message as Message & WithVersion;
 }

@@ -72,8 +72,8 @@ export function createCompat(
       if (!isClient && !identity.scopes.includes('read'))
         throw new SluiceError('forbidden', 'not allowed to read stats');
       return whenDone(sessions.stats(notifying.name), (stats) => {
-        const told = notificationStats(stats, notifying.namespace);
-        return { format: 'json', bytes: Buffer.from(JSON.stringify(told)) };
+        const body = notificationStats(stats, notifying.namespace);
+        return { format: 'json', bytes: Buffer.from(JSON.stringify(body)) };
       });
     },
   };

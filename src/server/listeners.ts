@@ -94,10 +94,10 @@ export async function openListeners(options: ListenersOptions): Promise<Listener
 
 async function corkBeside(opened: OpenApps, uws: Uws, serving: Serving): Promise<void> {
   // Without it the library writes a warning.
-  const held = await holdResponse(uws).catch(() => undefined);
-  if (held === undefined) return;
-  opened.atClose(() => held.close());
-  serving.corkBeside(held);
+  const heldResponse = await holdResponse(uws).catch(() => undefined);
+  if (heldResponse === undefined) return;
+  opened.atClose(() => heldResponse.close());
+  serving.corkBeside(heldResponse);
 }
 
 /** Listens on the port for everyone, with the certificate if there is one. */
@@ -108,10 +108,10 @@ async function openMain(
   isShared: boolean,
 ) {
   const { host } = config;
-  const found = foundCertificate(config);
-  if (found === undefined)
+  const certificate = foundCertificate(config);
+  if (certificate === undefined)
     return { main: await opened.listen('public', { host, port, isShared }), certificate: undefined };
-  const { files } = found;
+  const { files } = certificate;
   const reserved = new ReservedPorts();
   try {
     // Workers were given a port that was free.
@@ -120,7 +120,7 @@ async function openMain(
     const main = await opened.listen('public', { host, port, isShared: true, files });
     const listenAnew = () => opened.listen('public', { host, port: main.port, isShared: true, files });
     const around = { log, monotonicMs, listening: main, listenAnew };
-    return { main, certificate: new ReplacedCertificate({ ...found, ...around }) };
+    return { main, certificate: new ReplacedCertificate({ ...certificate, ...around }) };
   } finally {
     reserved.release();
   }
@@ -154,9 +154,9 @@ async function listenAlone(
     isPassedOn: false,
     refused: logStrangers(log, monotonicMs),
   });
-  const taken = await proxyPort.listen(config.host, config.proxyPort);
+  const port = await proxyPort.listen(config.host, config.proxyPort);
   opened.atStop(() => proxyPort.stop());
-  return taken;
+  return port;
 }
 
 /** Serves the connections that another process has accepted on these. */

@@ -19,25 +19,25 @@ const topicsAtOnce = 1000;
  */
 export class MakerReports {
   readonly #tell: (made: MakerReport) => void;
-  readonly #untold = new Map<string, { readonly maker: Maker; topics: string[]; begun: number }>();
+  readonly #waiting = new Map<string, { readonly maker: Maker; topics: string[]; begun: number }>();
 
   constructor(tell: (made: MakerReport) => void) {
     this.#tell = tell;
   }
 
   add(topic: string, { account, isVerified }: Maker, isNew: boolean): void {
-    if (this.#untold.size === 0) setImmediate(() => this.#tellAll());
-    const made = this.#untold.get(account) ?? { maker: { account, isVerified }, topics: [], begun: 0 };
-    this.#untold.set(account, made);
-    made.topics.push(topic);
-    if (isNew) made.begun++;
-    if (made.topics.length < topicsAtOnce) return;
-    this.#tell({ ...made });
-    Object.assign(made, { topics: [], begun: 0 });
+    if (this.#waiting.size === 0) setImmediate(() => this.#tellAll());
+    const report = this.#waiting.get(account) ?? { maker: { account, isVerified }, topics: [], begun: 0 };
+    this.#waiting.set(account, report);
+    report.topics.push(topic);
+    if (isNew) report.begun++;
+    if (report.topics.length < topicsAtOnce) return;
+    this.#tell({ ...report });
+    Object.assign(report, { topics: [], begun: 0 });
   }
 
   #tellAll(): void {
-    for (const made of this.#untold.values()) if (made.topics.length > 0) this.#tell(made);
-    this.#untold.clear();
+    for (const report of this.#waiting.values()) if (report.topics.length > 0) this.#tell(report);
+    this.#waiting.clear();
   }
 }

@@ -50,9 +50,9 @@ export class ParentListeners {
       isPassedOn: true,
       refused: logStrangers(log, monotonicMs),
     });
-    const taken = await port.listen(host, config.proxyPort);
+    const address = await port.listen(host, config.proxyPort);
     this.#stops.push(() => port.stop());
-    return taken;
+    return address;
   }
 
   /** The trusted proxies are read anew. */

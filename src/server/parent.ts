@@ -85,7 +85,7 @@ async function createParts(config: Config, { log = createLog(config), commandLin
   const { engine, broker } = storage;
   const line = engine.bus && new BusLine(engine.bus, log, new SharedOptions(config, log));
   const isAway = () => broker.degradedBy !== undefined;
-  const told = createEvents(config, metrics, log, monotonicMs, line && otherGateways(line, isAway));
+  const events = createEvents(config, metrics, log, monotonicMs, line && otherGateways(line, isAway));
   const passer = new SocketPasser();
   const listeners = new ParentListeners({ config, log, metrics, monotonicMs }, passer);
   const hub = new EngineHub({
@@ -93,13 +93,13 @@ async function createParts(config: Config, { log = createLog(config), commandLin
     broker,
     stuck: (link) => pool.end(link, 'does not read its messages'),
   });
-  const heard = (name: string, body: unknown) => {
+  const tellBroker = (name: string, body: unknown) => {
     if (name !== madeCall) return;
     const { maker, topics } = body as MakerReport;
     broker.madeElsewhere(maker, topics);
   };
   const pool = new WorkerPool({
-    heard,
+    heard: tellBroker,
     commandLine,
     hub,
     line,
@@ -108,14 +108,14 @@ async function createParts(config: Config, { log = createLog(config), commandLin
     count: config.workers,
     seats: new SharedSeats(createSharedCaps(config, engine.counts, line) ?? new ConnectionCaps(config)),
     passer: listeners.isAny ? passer : undefined,
-    events: told?.events,
+    events: events?.events,
   });
-  line?.listen(forwarding(pool, told, heard));
+  line?.listen(forwarding(pool, events, tellBroker));
   metrics.onScrape(() => {
     metrics.workers.set(pool.size);
     metrics.gateways.set(line?.machineCount ?? 1);
   });
-  return { config, log, monotonicMs, metrics, storage, told, listeners, hub, pool };
+  return { config, log, monotonicMs, metrics, storage, told: events, listeners, hub, pool };
 }
 
 function openBroker({ config, log, monotonicMs, storage, hub }: Parts, signal?: AbortSignal): Promise<void> {

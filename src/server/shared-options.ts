@@ -12,7 +12,7 @@ const ofNamespaces = [
 ] as const;
 const ofGateways = ['redisMinReplicas', 'redisNodeTimeoutMs'] as const;
 
-type Compared = Pick<Config, 'namespaces' | 'apiKeys' | (typeof ofGateways)[number]>;
+type ComparedOptions = Pick<Config, 'namespaces' | 'apiKeys' | (typeof ofGateways)[number]>;
 
 /** What a gateway tells others of its configuration: by namespace, then by option. No secrets. */
 export interface ToldOptions {
@@ -36,12 +36,12 @@ const namespacesMax = 500;
  * client that comes to another gateway finds other histories, or is refused.
  */
 export class SharedOptions {
-  readonly #config: Compared;
+  readonly #config: ComparedOptions;
   readonly #log: Pick<Log, 'warn'>;
   /** Logged last. */
   #logged = '';
 
-  constructor(config: Compared, log: Pick<Log, 'warn'>) {
+  constructor(config: ComparedOptions, log: Pick<Log, 'warn'>) {
     this.#config = config;
     this.#log = log;
   }
@@ -79,10 +79,10 @@ export class SharedOptions {
 }
 
 function differencesOf(here: ToldOptions, there: ToldOptions): Difference[] {
-  const found = unequal('', here.gateway, there.gateway);
+  const differences = unequal('', here.gateway, there.gateway);
   for (const name of new Set([...Object.keys(here.namespaces), ...Object.keys(there.namespaces)]))
-    found.push(...unequal(`namespaces.${name}.`, namespaceOf(here, name), namespaceOf(there, name)));
-  return found;
+    differences.push(...unequal(`namespaces.${name}.`, namespaceOf(here, name), namespaceOf(there, name)));
+  return differences;
 }
 
 function namespaceOf({ namespaces }: ToldOptions, name: string): Readonly<Record<string, unknown>> {

@@ -22,8 +22,8 @@ export class Strangers {
   guard(name: string, from: string, hear: () => unknown): void {
     const ignore = (error: unknown) => this.ignore(`${name}: ${(error as Error).message}`, from);
     try {
-      const heard = hear();
-      if (heard instanceof Promise) heard.catch(ignore);
+      const pending = hear();
+      if (pending instanceof Promise) pending.catch(ignore);
     } catch (error) {
       ignore(error);
     }

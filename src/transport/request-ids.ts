@@ -41,8 +41,8 @@ export class RequestIds {
   of(request: IdentifiableRequest): string {
     const { hasProxies, isProxy } = this.#options;
     if (hasProxies()) {
-      const given = request.header('x-request-id');
-      if (given !== '' && wellFormed.test(given) && isProxy(request.peerAddress)) return given;
+      const clientId = request.header('x-request-id');
+      if (clientId !== '' && wellFormed.test(clientId) && isProxy(request.peerAddress)) return clientId;
     }
     this.#count = (this.#count + 1) | 0;
     // An odd factor: no two counts have the same product.

@@ -41,10 +41,10 @@ export class SocketRelay {
     const peer = socket.remoteAddress ?? '';
     const late = setTimeout(() => socket.destroy(), beginWithinMs);
     socket.once('close', () => clearTimeout(late));
-    let begun: Buffer = Buffer.alloc(0);
+    let received: Buffer = Buffer.alloc(0);
     const gather = (bytes: Buffer) => {
-      begun = begun.length === 0 ? bytes : Buffer.concat([begun, bytes]);
-      const beginning = this.#rewritten(begun, peer);
+      received = received.length === 0 ? bytes : Buffer.concat([received, bytes]);
+      const beginning = this.#rewritten(received, peer);
       if (beginning === 'incomplete') return;
       clearTimeout(late);
       socket.off('data', gather);

@@ -33,8 +33,8 @@ export class ChangesView {
 
 function row({ type, timestampMs, from, to, value, unit }: StatusChange): HTMLElement {
   const time = el('time', { datetime: new Date(timestampMs).toISOString() }, clockTime(timestampMs));
-  const known = monitoringTypes.find((candidate): candidate is MonitoringType => candidate === type);
-  const name = el('span', { class: 'what' }, known ? panels[known].title : type);
+  const match = monitoringTypes.find((candidate): candidate is MonitoringType => candidate === type);
+  const name = el('span', { class: 'what' }, match ? panels[match].title : type);
   const at = value === undefined ? '' : unit === 'bytes/s' ? '' : `${value} ${unit}`;
   const steps = from
     ? [badge(from), el('span', { class: 'arrow', 'aria-label': 'to' }, '→'), badge(to)]

@@ -109,17 +109,17 @@ function form(
   submitted: (text: string) => void,
 ): HTMLElement {
   const input = el('input', { ...attributes, spellcheck: 'false' });
-  const made = el(
+  const element = el(
     'form',
     { class: 'entry' },
     el('label', {}, el('span', { class: 'entry-name' }, label), input),
     el('button', { type: 'submit', class: 'primary' }, action),
   );
-  made.addEventListener('submit', (event) => {
+  element.addEventListener('submit', (event) => {
     event.preventDefault();
     submitted(input.value);
   });
-  return made;
+  return element;
 }
 
 function command(text: string): HTMLElement {

@@ -106,8 +106,8 @@ export const panels: Readonly<Record<MonitoringType, PanelSpec>> = {
 
 /** The file system that the disk's percentage is about. */
 function fullest(filesystems: unknown): string {
-  const known = Array.isArray(filesystems) ? filesystems.filter(isRecord) : [];
-  const most = [...known].sort(
+  const all = Array.isArray(filesystems) ? filesystems.filter(isRecord) : [];
+  const most = [...all].sort(
     (a, b) => (numberIn(b, 'used_percent') ?? 0) - (numberIn(a, 'used_percent') ?? 0),
   )[0];
   const used = most && numberIn(most, 'used_bytes');

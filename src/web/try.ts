@@ -150,7 +150,7 @@ function hint(): void {
 }
 
 async function publish(): Promise<void> {
-  const sent: NewPublication = {
+  const publication: NewPublication = {
     topic: textOf(publishForm, 'topic') ?? '',
     type: textOf(publishForm, 'type') ?? '',
     data: jsonOf(publishForm, 'data') ?? null,
@@ -158,14 +158,14 @@ async function publish(): Promise<void> {
   };
   if (wire === undefined) return;
   const sentAtMs = performance.now();
-  const position = await wire.publish(sent);
+  const position = await wire.publish(publication);
   const ms = performance.now() - sentAtMs;
   tell(
     'published',
     `Offset ${position.offset} of epoch ${position.epoch}, acknowledged in ${ms.toFixed(1)} ms`,
     false,
   );
-  roundTrip.published(sent.topic, position, sentAtMs);
+  roundTrip.published(publication.topic, position, sentAtMs);
 }
 
 for (const [value, { label }] of Object.entries(transports)) select.append(el('option', { value }, label));

@@ -28,11 +28,11 @@ type Message =
   | readonly [kind: 'failed', id: number, error: WireError];
 
 /** The number of bytes that are told; those of a question have one more than its id. */
-const told = 0;
+const toldId = 0;
 
 /** A message to be told over several links. Bytes travel as they are, as do those of questions and replies. */
 export function encodeTold(name: string, body: unknown): Buffer {
-  if (body instanceof Uint8Array) return encodeBytes(told, name, body);
+  if (body instanceof Uint8Array) return encodeBytes(toldId, name, body);
   return encodeMessage(['tell', name, body] satisfies Message);
 }
 
@@ -57,7 +57,7 @@ export class Link<Mine extends Calls<Mine>, Theirs extends Calls<Theirs>> {
       message: (message) => this.#receive(message as Message),
       bytes: (number, name, body) => {
         if (this.#closedBy !== undefined) return;
-        if (number === told) this.#handle(name, body);
+        if (number === toldId) this.#handle(name, body);
         else if (name === '') this.#settle(number - 1, ({ resolve }) => resolve(body));
         else this.#reply(number - 1, name, body);
       },

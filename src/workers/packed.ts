@@ -13,7 +13,7 @@ export type PackedTopic = Omit<StoredTopic, 'publications' | 'state'> & {
 };
 
 /** What was appended to one topic. */
-export interface Appended {
+export interface TopicAppend {
   readonly topic: string;
   readonly epoch: string;
   readonly publications: readonly StoredPublication[];
@@ -95,7 +95,7 @@ export function packAppended(
   return bytes;
 }
 
-export function unpackAppended(packed: Uint8Array): Appended {
+export function unpackAppended(packed: Uint8Array): TopicAppend {
   const bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.length);
   const epochAt = 4 + bytes.readUInt16LE(0);
   const headBytes = epochAt + bytes.readUInt16LE(2);

@@ -137,8 +137,8 @@ class SharedSeat implements Seat {
   ) {
     this.#id = id;
     this.#link = link;
-    const taken = own.take(holder);
-    this.#own = taken instanceof SluiceError ? undefined : taken;
+    const seat = own.take(holder);
+    this.#own = seat instanceof SluiceError ? undefined : seat;
   }
 
   name(session: string): void {
@@ -146,8 +146,8 @@ class SharedSeat implements Seat {
   }
 
   move(holder: Holder): Awaitable<SluiceError | undefined> {
-    const asked = this.#link.ask('moveSeat', [this.#id, holder]).catch(parentGone);
-    return whenDone(asked, (refused) => {
+    const moving = this.#link.ask('moveSeat', [this.#id, holder]).catch(parentGone);
+    return whenDone(moving, (refused) => {
       if (refused !== undefined) return unpackError(refused);
       this.#own?.move(holder);
       return undefined;

@@ -73,8 +73,8 @@ export class WorkerEngine implements Engine {
         const { topic, epoch, publications } = unpackAppended(packed);
         const { offset, seq } = publications.at(-1) as StoredPublication;
         this.#seq = seq;
-        const known = this.#heads.get(topic) ?? this.#idle.get(topic);
-        const bornAfterSeq = known?.epoch === epoch ? known.bornAfterSeq : this.#forgottenSeq;
+        const head = this.#heads.get(topic) ?? this.#idle.get(topic);
+        const bornAfterSeq = head?.epoch === epoch ? head.bornAfterSeq : this.#forgottenSeq;
         this.#heads.set(topic, { epoch, offset, seq, bornAfterSeq, isForgotten: false });
         this.#feed?.appended(topic, epoch, publications);
         this.#idle.delete(topic);
@@ -82,11 +82,11 @@ export class WorkerEngine implements Engine {
     reset: ([topic, epoch, offset, packed, commonSeq]) =>
       this.#hear(() => {
         const head = this.#heads.get(topic);
-        const stored = packed && unpackTopic(topic, packed);
-        if (stored !== undefined) this.#heads.set(topic, { ...numberingOf(stored), isForgotten: false });
+        const unpacked = packed && unpackTopic(topic, packed);
+        if (unpacked !== undefined) this.#heads.set(topic, { ...numberingOf(unpacked), isForgotten: false });
         else if (epoch === '') this.#heads.delete(topic);
         else if (head !== undefined) this.#heads.set(topic, { ...head, epoch, offset });
-        this.#feed?.reset(topic, epoch, offset, stored, commonSeq);
+        this.#feed?.reset(topic, epoch, offset, unpacked, commonSeq);
         this.#idle.delete(topic);
       }),
     missed: (commits) =>

@@ -16,7 +16,14 @@ import { sweepMs, writeTimeoutMs } from './gateway.ts';
 import { Inflater } from './inflater.ts';
 import { filters, isState, type Model } from './model.ts';
 import type { Peer, Socket } from './network.ts';
-import { type Asked, checkAnswer, type Held, knownSeq, look, type Seen } from './prediction.ts';
+import {
+  checkAnswer,
+  type Evidence,
+  type HeldTopic,
+  knownSeq,
+  look,
+  type SubscribeWish,
+} from './prediction.ts';
 import { check, ModelSubscription, type Spec, type Subscriber } from './subscription.ts';
 
 /** Where a new subscription wishes to begin; a state topic has no `back`, as its map of that time is gone. */
@@ -288,7 +295,7 @@ export class Client implements ModelClient, Peer {
 
   #ask(wishes: readonly { readonly subscription: ModelSubscription; readonly start: Start }[]): void {
     if (this.socket === undefined) return;
-    const asked = wishes.map(({ subscription, start }): Asked => {
+    const asked = wishes.map(({ subscription, start }): SubscribeWish => {
       const topics = look(this.#gateway.broker, subscription.spec.target).topics;
       return { subscription, wire: wireOf(subscription, start, topics) };
     });
@@ -296,11 +303,11 @@ export class Client implements ModelClient, Peer {
       check(frame.kind === 'subscribed', 'not subscribed', frame);
       const held = this.#gateway.heldAtSubscribe(this.session);
       for (const [i, result] of frame.results.entries())
-        this.#granted(asked[i] as Asked, held[i] as Seen, result);
+        this.#granted(asked[i] as SubscribeWish, held[i] as Evidence, result);
     });
   }
 
-  #granted(asked: Asked, seen: Seen, result: SubscribeResult): void {
+  #granted(asked: SubscribeWish, seen: Evidence, result: SubscribeResult): void {
     check(!('error' in result), 'refused', asked.wire, result);
     const { subscription, wire } = asked;
     const own = this.#takeOwn(subscription.spec);
@@ -363,7 +370,7 @@ export class Client implements ModelClient, Peer {
 function wireOf(
   { spec, positions, incomplete, wasLive, cursor }: ModelSubscription,
   start: Start,
-  topics: readonly Held[],
+  topics: readonly HeldTopic[],
 ): Subscription {
   const { target, filter, intervalMs, conflate, keys } = spec;
   const common = {
@@ -387,7 +394,7 @@ function wireOf(
   return { ...common, positions: known.length > 0 ? known : [none] };
 }
 
-function startOf(start: Start, target: string, held: Held | undefined): Position | undefined {
+function startOf(start: Start, target: string, held: HeldTopic | undefined): Position | undefined {
   if (start.at === 'foreign') return { epoch: 'foreign', offset: start.offset };
   if (start.at !== 'back' || held === undefined || isState(target)) return undefined;
   return { epoch: held.epoch, offset: Math.max(0, held.newest - start.count) };

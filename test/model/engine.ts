@@ -22,7 +22,7 @@ interface Waiting {
 }
 
 /** A topic's numbering since it was reset: what the inner engine says, by another name and further on. */
-interface Renumbered {
+interface Renumbering {
   readonly epoch: string;
   readonly base: number;
   /** See `Numbering`: until the reset the topic had another one. */
@@ -93,7 +93,7 @@ export class ScriptedEngine implements ModelEngine {
   refusals = 0;
   readonly #inner: Engine;
   readonly #waiting = new Map<string, Waiting[]>();
-  readonly #renumbered = new Map<string, Renumbered>();
+  readonly #renumbered = new Map<string, Renumbering>();
   /** By topic, as the inner engine says it. */
   readonly #innerEpochs = new Map<string, string>();
   readonly #innerNewest = new Map<string, Pick<StoredPublication, 'offset' | 'seq'>>();

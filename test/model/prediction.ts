@@ -5,7 +5,7 @@ import { isState } from './model.ts';
 import { check, type ModelSubscription } from './subscription.ts';
 
 /** What one topic's ring held when the gateway was asked. */
-export interface Held {
+export interface HeldTopic {
   readonly topic: string;
   readonly epoch: string;
   /** The epoch begins after it. */
@@ -17,8 +17,8 @@ export interface Held {
 }
 
 /** What there was to fulfil a subscription from. */
-export interface Seen {
-  readonly topics: readonly Held[];
+export interface Evidence {
+  readonly topics: readonly HeldTopic[];
   /** Of the engine. */
   readonly epoch: string;
   readonly seq: number;
@@ -29,7 +29,7 @@ export interface Seen {
   readonly gone: ReadonlyMap<string, string>;
 }
 
-export function look(broker: Broker, target: string): Seen {
+export function look(broker: Broker, target: string): Evidence {
   const { epoch, forgottenSeq } = broker.commits;
   const gone = new Map([...broker.commits.numberings(0)].map(([name, { epoch }]) => [name, epoch]));
   return {
@@ -43,19 +43,19 @@ export function look(broker: Broker, target: string): Seen {
 }
 
 /** The commit up to which the client has had everything; undefined: nothing is known of that. */
-export function knownSeq(seen: Seen, text: string | undefined): number | undefined {
+export function knownSeq(seen: Evidence, text: string | undefined): number | undefined {
   const cursor = text === undefined ? undefined : parseCursor(text);
   return cursor?.epoch === seen.epoch && (cursor.seq <= seen.seq || seen.isShared) ? cursor.seq : undefined;
 }
 
 /** One wish of a subscribe command. */
-export interface Asked {
+export interface SubscribeWish {
   readonly subscription: ModelSubscription;
   readonly wire: Subscription;
 }
 
 /** What the rings of the topics that a target is about hold at this moment. */
-function lookAt(broker: Broker, target: string): Held[] {
+function lookAt(broker: Broker, target: string): HeldTopic[] {
   const gone = target.endsWith('*') ? undefined : broker.commits.numbering(target);
   if (gone !== undefined && broker.find(target) === undefined) {
     const { epoch, offset, bornAfterSeq } = gone;
@@ -81,12 +81,12 @@ function isHeard(target: string, name: string): boolean {
     : name === target;
 }
 
-function epochIn({ topics, gone }: Seen, name: string): string | undefined {
+function epochIn({ topics, gone }: Evidence, name: string): string | undefined {
   return topics.find(({ topic }) => topic === name)?.epoch || gone.get(name);
 }
 
 /** Whether the answer to a subscription is the only right one, where `topics` is what there was to fulfil it from. */
-export function checkAnswer(wire: Subscription, seen: Seen, result: Granted): void {
+export function checkAnswer(wire: Subscription, seen: Evidence, result: Granted): void {
   const { topics, forgottenSeq, isShared } = seen;
   const { topic: target, since, positions, last, cursor } = wire;
   if (!target.endsWith('*')) {
@@ -129,11 +129,11 @@ export function checkAnswer(wire: Subscription, seen: Seen, result: Granted): vo
 }
 
 function checkStart(
-  held: Held,
+  held: HeldTopic,
   since: Position | undefined,
   last: number | undefined,
   answer: TopicResult,
-  had: Had,
+  had: KnownCommit,
 ): void {
   const right = since === undefined ? startNew(held, last, answer) : startSince(held, since, had, answer);
   const { epoch, offset, recovered, missing } = answer;
@@ -147,7 +147,7 @@ function checkStart(
   });
 }
 
-interface Had {
+interface KnownCommit {
   readonly seq: number;
   readonly isShared: boolean;
 }
@@ -155,9 +155,9 @@ interface Had {
 type Start = Pick<TopicResult, 'epoch' | 'offset' | 'recovered' | 'missing'>;
 
 function startSince(
-  { topic, epoch, start, reach, newest, bornAfterSeq }: Held,
+  { topic, epoch, start, reach, newest, bornAfterSeq }: HeldTopic,
   since: Position,
-  { seq, isShared }: Had,
+  { seq, isShared }: KnownCommit,
   answer: TopicResult,
 ): Start {
   const hadNothing = since.epoch === '' && since.offset === 0;
@@ -177,7 +177,7 @@ function startSince(
 }
 
 /** A new subscriber of a stream may begin a little earlier: with what its view has still to send. */
-function startNew({ topic, epoch, reach, newest }: Held, last = 0, { offset }: TopicResult): Start {
+function startNew({ topic, epoch, reach, newest }: HeldTopic, last = 0, { offset }: TopicResult): Start {
   const right = isState(topic)
     ? newest
     : last > 0

@@ -43,7 +43,7 @@ interface Commit {
   readonly seq: number;
 }
 
-type Told = (node: LogNode) => Change;
+type ChangeFor = (node: LogNode) => Change;
 
 /** An upstream as its contract says it, in the simplest way. It outlives the nodes. */
 export class SharedLog {
@@ -53,7 +53,7 @@ export class SharedLog {
   readonly #topics = new Map<string, LogTopic>();
   /** By topic and id: for longer than an upstream has to know them. */
   readonly #byMessageId = new Map<string, Position>();
-  readonly changes: Told[] = [];
+  readonly changes: ChangeFor[] = [];
   readonly nodes = new Set<LogNode>();
   #seq = 0;
   #forgottenSeq = 0;

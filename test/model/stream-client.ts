@@ -10,7 +10,7 @@ import { keyOf } from './client.ts';
 import type { Gateway } from './gateway.ts';
 import { filters, heardOf, isState, type Model } from './model.ts';
 import type { Link } from './network.ts';
-import type { Seen } from './prediction.ts';
+import type { Evidence } from './prediction.ts';
 import { anything, check, ModelSubscription, type Spec } from './subscription.ts';
 
 export type StreamTransport = 'sse' | 'poll';
@@ -241,7 +241,7 @@ export class StreamClient implements ModelClient {
   #granted(results: readonly SubscribeResult[]): void {
     const isOwn = this.#subscribed++ === 0;
     const subscriptions = isOwn ? [this.#everyone] : this.#asked;
-    const held: readonly Seen[] = isOwn ? [] : this.gateway.heldAtSubscribe(this.session);
+    const held: readonly Evidence[] = isOwn ? [] : this.gateway.heldAtSubscribe(this.session);
     const isGap = (result: SubscribeResult) => !('error' in result) && result.recovered === false;
     this.#toldGaps = results.filter(isGap).length;
     if (!isOwn) {

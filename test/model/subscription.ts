@@ -25,13 +25,13 @@ export interface Spec extends Wish {
 }
 
 /** What the gateway had when it answered: its newest commit, and what the ring of the topic no longer held. */
-export interface Kept {
+export interface GatewayReach {
   readonly seq: number;
   readonly reach: number;
 }
 
 /** Of a topic that its session joins by itself. */
-export const anything: Kept = { seq: Number.POSITIVE_INFINITY, reach: Number.POSITIVE_INFINITY };
+export const anything: GatewayReach = { seq: Number.POSITIVE_INFINITY, reach: Number.POSITIVE_INFINITY };
 
 export function check(holds: unknown, fault: string, ...details: unknown[]): asserts holds {
   if (!holds) throw new Error(`${fault} ${details.map((detail) => JSON.stringify(detail)).join(' ')}`);
@@ -154,7 +154,7 @@ export class ModelSubscription {
   // ---- of a stream, whose client knows its position by a cursor alone
 
   /** The stream opens where its client was, or for the first time. */
-  continued(result: Granted, seen: Kept, nowMs: number): void {
+  continued(result: Granted, seen: GatewayReach, nowMs: number): void {
     const isPattern = this.spec.target.endsWith('*');
     const { recovered } = result;
     if (!this.wasLive || recovered === false) this.joinedSeq = seen.seq;

@@ -22,14 +22,14 @@ const timeoutMs = 5_000;
  */
 export async function learnRefusal(url: string, get: typeof fetch): Promise<Refusal> {
   const address = url.replace(/^ws/, 'http');
-  const asked = { cache: 'no-store' } as const;
+  const init = { cache: 'no-store' } as const;
   const policy = watchPolicy(address);
   let response: Response;
   try {
-    response = await get(address, { ...asked, headers: { accept: 'application/json' }, signal: deadline() });
+    response = await get(address, { ...init, headers: { accept: 'application/json' }, signal: deadline() });
   } catch (cause) {
     const error = await noResponse(address, cause, () =>
-      get(address, { ...asked, mode: 'no-cors', signal: deadline() }),
+      get(address, { ...init, mode: 'no-cors', signal: deadline() }),
     );
     return (await policy.refusal()) ?? error;
   } finally {
@@ -49,21 +49,21 @@ const eventWithinMs = 50;
  */
 function watchPolicy(address: string) {
   let refusal: LocalRefusal | undefined;
-  const heard = ({ blockedURI, effectiveDirective }: SecurityPolicyViolationEvent) => {
+  const violated = ({ blockedURI, effectiveDirective }: SecurityPolicyViolationEvent) => {
     // Only where there are policies: the URL of React Native has no origin.
     if (!blockedURI.startsWith(new URL(address).origin)) return;
     const message = `The page's Content-Security-Policy (${effectiveDirective}) allows no request to ${address}.`;
     refusal = { code: 'gateway_unreachable', number: 1011, message };
   };
   const hasPolicies = 'SecurityPolicyViolationEvent' in globalThis;
-  if (hasPolicies) addEventListener('securitypolicyviolation', heard);
+  if (hasPolicies) addEventListener('securitypolicyviolation', violated);
   return {
     async refusal(): Promise<LocalRefusal | undefined> {
       if (hasPolicies) await new Promise((resolve) => setTimeout(resolve, eventWithinMs));
       return refusal;
     },
     end(): void {
-      if (hasPolicies) removeEventListener('securitypolicyviolation', heard);
+      if (hasPolicies) removeEventListener('securitypolicyviolation', violated);
     },
   };
 }

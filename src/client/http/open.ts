@@ -45,14 +45,14 @@ function openHttp(url: string, protocol: string, token: string | undefined, home
   };
   const stop = isWanted ? lookForWebSocket(runtime, open, tryFirst) : undefined;
   // The session of a stream ends with its connection.
-  const known = current === 'poll' ? memory : {};
+  const session = current === 'poll' ? memory : {};
   const { commandTimeoutMs = 10_000, requestTimeoutMs = commandTimeoutMs / 4 } = options;
   return new HttpSocket({
     url,
     token,
     receive,
     runtime,
-    memory: known,
+    memory: session,
     commandTimeoutMs,
     requestTimeoutMs,
     ended: () => stop?.(),

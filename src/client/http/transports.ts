@@ -40,10 +40,10 @@ export class Transports implements HttpHome {
   /** Without `fetch` there are WebSockets only. */
   constructor(options: TransportsOptions, port: TransportsPort) {
     const { fetch } = port.runtime;
-    const wanted = (options.transports ?? allTransports).filter((each) =>
+    const usable = (options.transports ?? allTransports).filter((each) =>
       each === 'websocket' ? (options.enableWebSocket ?? true) : fetch && allTransports.includes(each),
     );
-    this.transports = wanted.length > 0 ? wanted : ['websocket'];
+    this.transports = usable.length > 0 ? usable : ['websocket'];
     this.options = options;
     this.port = port;
   }

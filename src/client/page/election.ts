@@ -52,11 +52,11 @@ export class Election {
     const hold = (): Promise<void> | undefined => {
       if (options.signal?.aborted) return undefined;
       this.#leads = true;
-      const held = new Promise<void>((resolve) => {
+      const released = new Promise<void>((resolve) => {
         this.#release = resolve;
       });
       this.#port.elected();
-      return held;
+      return released;
     };
     // Rejects when the wait was aborted, and when the lock was stolen.
     this.#locks.request(this.#name, options, hold).catch(() => {

@@ -31,8 +31,8 @@ export function firstThen(
 ): () => string | Promise<string> {
   let known = first;
   return () => {
-    const taken = known;
+    const current = known;
     known = undefined;
-    return taken ?? token();
+    return current ?? token();
   };
 }

@@ -126,8 +126,8 @@ export class PageClient implements Client {
       payload.format === 'binary' ? payload.bytes : JSON.parse(new TextDecoder().decode(payload.bytes));
     const { exceptSelf, ...rest } = options ?? {};
     const messageId = rest.messageId ?? this.#newId();
-    const sent = this.#calling.call('publish', [topic, type, plain, { ...rest, messageId }]);
-    return exceptSelf ? this.#subscriptions.withoutSelf(topic, sent) : sent;
+    const reply = this.#calling.call('publish', [topic, type, plain, { ...rest, messageId }]);
+    return exceptSelf ? this.#subscriptions.withoutSelf(topic, reply) : reply;
   }
 
   history<T = unknown>(
@@ -218,9 +218,9 @@ export class PageClient implements Client {
       this.#arrived(told[1]);
     }
     if (told[0] === 'disconnect') this.#greeting = undefined;
-    const heard = this.#events.emit(...(told as ['error', ClientError]));
+    const hasListener = this.#events.emit(...(told as ['error', ClientError]));
     // Where tabs share, the one that holds the client reports what no listener hears.
-    if (told[0] === 'error' && !heard && this.#holder.isOwn) console.error(told[1]);
+    if (told[0] === 'error' && !hasListener && this.#holder.isOwn) console.error(told[1]);
   }
 
   #changed(change: StateChange): void {

@@ -8,7 +8,7 @@ import { type ClientStats, type ClientStatus, noStats } from '../status.ts';
 import { clientVersion } from '../version.ts';
 import { ClientDelegate } from './client-delegate.ts';
 import type { Delegate } from './delegate.ts';
-import { type Connected, Host } from './host.ts';
+import { type ConnectionState, Host } from './host.ts';
 import { firstThen, identityOf, namesAnother } from './identity.ts';
 import { type ClientEvent, type FromHost, type ToHost, watchClient } from './messages.ts';
 import type { PageClientOptions, Sharing } from './page-options.ts';
@@ -36,7 +36,7 @@ export interface PageHolderPort {
   failed(error: ClientError): void;
   report(error: ClientError): void;
   /** The state of the connection, for the pages that this one serves. */
-  connected(): Connected;
+  connected(): ConnectionState;
 }
 
 /** Who holds the connection for this page now. */
@@ -177,8 +177,8 @@ export class PageHolder {
   #share(locks: LocksOfPage, run: number): void {
     const { token, identity } = this.#parts.options;
     if (typeof token !== 'function' || identity !== undefined) {
-      const known = identity ?? identityOf(typeof token === 'string' ? token : '');
-      void this.#join(locks, run, token, known);
+      const ownIdentity = identity ?? identityOf(typeof token === 'string' ? token : '');
+      void this.#join(locks, run, token, ownIdentity);
       return;
     }
     // The first token says with whom to share. A client without one asks again, and reports why it can't connect.

@@ -184,8 +184,8 @@ export class Tabs {
   }
 
   #hostOf(tab: string): Host {
-    const known = this.#hosts.get(tab);
-    if (known) return known;
+    const existing = this.#hosts.get(tab);
+    if (existing) return existing;
     const term = this.#term;
     const host = this.#port.hostFor((fromHost) => {
       // A reply to a tab that is gone must not open its channel again.
@@ -216,8 +216,8 @@ export class Tabs {
   }
 
   #outboxOf(tab: string): Channel {
-    const known = this.#outboxes.get(tab);
-    if (known) return known;
+    const existing = this.#outboxes.get(tab);
+    if (existing) return existing;
     const channel = this.#parts.openChannel(`${this.#options.name}/${tab}`, () => undefined);
     this.#outboxes.set(tab, channel);
     return channel;

@@ -43,15 +43,15 @@ export function serveWorker(scope: WorkerScope): void {
       });
       scope.postMessage({ kind: 'token', id } satisfies FromWorker);
     });
-  let held: { readonly client: SluiceClient; readonly host: Host } | undefined;
+  let opened: { readonly client: SluiceClient; readonly host: Host } | undefined;
   scope.onmessage = ({ data }) => {
     const message = data as ToWorker;
-    if (message.kind === 'open') held = hold(message, askToken, (told) => scope.postMessage(plain(told)));
+    if (message.kind === 'open') opened = hold(message, askToken, (told) => scope.postMessage(plain(told)));
     else if (message.kind === 'token') {
       tokens.get(message.id)?.(message.token);
       tokens.delete(message.id);
-    } else held?.host.receive(message);
-    if (message.kind === 'bye') held?.client.close();
+    } else opened?.host.receive(message);
+    if (message.kind === 'bye') opened?.client.close();
   };
 }
 

@@ -108,10 +108,10 @@ export function useSelection<T, V, S>(
 ): S {
   const selected = useRef<{ readonly value: V; readonly selector: unknown; readonly part: S }>(undefined);
   const select = (value: V): S => {
-    const known = selected.current;
-    if (known?.value === value && known.selector === selector) return known.part;
+    const former = selected.current;
+    if (former?.value === value && former.selector === selector) return former.part;
     const part = selector(value);
-    const kept = known !== undefined && isEqual(known.part, part) ? known.part : part;
+    const kept = former !== undefined && isEqual(former.part, part) ? former.part : part;
     selected.current = { value, selector, part: kept };
     return kept;
   };

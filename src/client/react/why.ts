@@ -18,6 +18,6 @@ const words: Readonly<Record<string, string>> = {
 export function whyOf({ code, message }: ClientError): string {
   if (globalThis.navigator?.onLine === false) return 'this device is offline';
   // Of these two only the message says why.
-  const told = /^(connection_ended|retries_over)$/.test(code) ? message : code;
-  return words[code] ?? told.replaceAll('_', ' ');
+  const reason = /^(connection_ended|retries_over)$/.test(code) ? message : code;
+  return words[code] ?? reason.replaceAll('_', ' ');
 }

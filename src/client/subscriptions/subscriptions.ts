@@ -47,8 +47,8 @@ export class Subscriptions extends Wires implements LocalHome {
 
   wireFor(topic: string, options: SubscribeOptions): Wire {
     const key = this.keyOf(topic, options);
-    const known = this.byKey.get(key);
-    if (known) return known;
+    const existing = this.byKey.get(key);
+    if (existing) return existing;
     const wire = new Wire(topic, key, options, this);
     this.byKey.set(key, wire);
     return wire;

@@ -154,8 +154,8 @@ export class Wire implements Shared {
   /** All members that have a position have the same one. */
   #beginning(): Pick<WireSubscription, 'since' | 'cursor'> {
     const { topic } = this;
-    const known = [...this.members].map(({ topics }) => topics.get(topic));
-    const start = known.find((at) => at && !at.awaitsSnapshot);
+    const positions = [...this.members].map(({ topics }) => topics.get(topic));
+    const start = positions.find((at) => at && !at.awaitsSnapshot);
     const since = start && { epoch: start.epoch, offset: start.offset };
     this.#starts = since ? [{ topic, ...since }] : [];
     return { since, cursor: since && this.cursor };

@@ -14,7 +14,7 @@ const deletionsPerPublication = 4;
 const deletionsPerTopic = 128;
 
 /** The new publications of one topic. */
-export interface Appended {
+export interface TopicAppend {
   readonly head: TopicHead;
   readonly epoch: string;
   /** Their offsets ascend by one. */
@@ -24,12 +24,12 @@ export interface Appended {
 export interface AppendBatch {
   readonly outcomes: readonly AppendOutcome[];
   /** By topic, in the order of their first publication. */
-  readonly appended: readonly Appended[];
+  readonly appended: readonly TopicAppend[];
 }
 
 /** Numbers the requests, writes the new publications, and returns an outcome for each. Within a transaction. */
 export function appendAll(topics: Topics, requests: readonly AppendRequest[], nowMs: number): AppendBatch {
-  const appended = new Map<TopicHead, Appended>();
+  const appended = new Map<TopicHead, TopicAppend>();
   topics.putEngine();
   const outcomes = requests.map((request) => appendOne(topics, request, nowMs, appended));
   for (const { head, publications } of appended.values()) {
@@ -46,7 +46,7 @@ function appendOne(
   topics: Topics,
   { fields, publishedAtMs, timestampMs, acceptedAtMs, payer, ifNewest, expected }: AppendRequest,
   nowMs: number,
-  appended: Map<TopicHead, Appended>,
+  appended: Map<TopicHead, TopicAppend>,
 ): AppendOutcome {
   if (ifNewest !== undefined && !topics.isNewest(fields, ifNewest))
     return { ok: false, error: new SluiceError('not_found') };
@@ -64,8 +64,8 @@ function appendOne(
   if (messageId !== undefined) {
     const digest = publicationDigest(fields);
     const candidate = { messageId, digest, payer, epoch, offset };
-    const known = topics.messageIds(head, nowMs).outcomeOf(candidate, nowMs);
-    if (known !== undefined) return known;
+    const earlier = topics.messageIds(head, nowMs).outcomeOf(candidate, nowMs);
+    if (earlier !== undefined) return earlier;
     topics.putMessageId(head, offset, { messageId, digest, atMs: nowMs, payer: payer ?? gatewayPayer });
   }
   const publication = new StoredPublication(
@@ -79,9 +79,9 @@ function appendOne(
   topics.putPublication(head, publication);
   head.offset = offset;
   head.seq = publication.seq;
-  const known = appended.get(head);
-  if (known === undefined) appended.set(head, { head, epoch, publications: [publication] });
-  else known.publications.push(publication);
+  const append = appended.get(head);
+  if (append === undefined) appended.set(head, { head, epoch, publications: [publication] });
+  else append.publications.push(publication);
   return { ok: true, epoch, offset, duplicate: false };
 }
 

@@ -71,8 +71,8 @@ class Pages {
   }
 
   #walkTree({ root, entries }: Tree, value: (bytes: Buffer) => void): void {
-    const found = root === none ? 0 : this.#walk(Number(root), value);
-    if (found !== entries) throw new Error(`a tree of ${entries} entries holds ${found}`);
+    const count = root === none ? 0 : this.#walk(Number(root), value);
+    if (count !== entries) throw new Error(`a tree of ${entries} entries holds ${count}`);
   }
 
   /** Returns how many entries are below the page. */

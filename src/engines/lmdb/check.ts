@@ -22,7 +22,7 @@ export async function checkData(
   command: readonly string[] = [...loader, script],
 ): Promise<void> {
   const file = join(folder, dataName);
-  const { code, by, said } = await run([...command, folder], signal);
+  const { code, by, stderr: said } = await run([...command, folder], signal);
   signal?.throwIfAborted();
   if (code === 0) return;
   const how =
@@ -35,7 +35,7 @@ export async function checkData(
 interface CheckExit {
   readonly code: number | null;
   readonly by: NodeJS.Signals | null;
-  readonly said: string;
+  readonly stderr: string;
 }
 
 function run(args: readonly string[], signal: AbortSignal | undefined): Promise<CheckExit> {
@@ -45,11 +45,11 @@ function run(args: readonly string[], signal: AbortSignal | undefined): Promise<
       signal,
       killSignal: 'SIGKILL',
     });
-    let said = '';
+    let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      if (said.length < 10_000) said += text;
+      if (stderr.length < 10_000) stderr += text;
     });
     child.on('error', (error) => (signal?.aborted === true ? undefined : reject(error)));
-    child.on('close', (code, by) => resolve({ code, by, said }));
+    child.on('close', (code, by) => resolve({ code, by, stderr: stderr }));
   });
 }

@@ -33,9 +33,9 @@ export class DiskRoom {
     const nowMs = this.#nowMs();
     if (this.#problem === undefined && nowMs - this.#lookedAtMs < lookEveryMs) return undefined;
     this.#lookedAtMs = nowMs;
-    const wanted = this.#problem === undefined ? freeMinBytes : freeAgainBytes;
+    const neededBytes = this.#problem === undefined ? freeMinBytes : freeAgainBytes;
     const free = this.#freeBytes();
-    this.#problem = free >= wanted ? undefined : diskFull(free, wanted);
+    this.#problem = free >= neededBytes ? undefined : diskFull(free, neededBytes);
     return this.#problem;
   }
 }

@@ -27,8 +27,8 @@ export async function renumber(store: Store, signal?: AbortSignal): Promise<void
 }
 
 function renumberTopic(store: Store, key: Buffer, writer: RecordWriter): void {
-  const stored = store.get(key);
-  if (stored === undefined) return;
-  const record = namingTopic(store, nameOfHeadKey(key), () => decodeHead(stored));
+  const headBytes = store.get(key);
+  if (headBytes === undefined) return;
+  const record = namingTopic(store, nameOfHeadKey(key), () => decodeHead(headBytes));
   store.put(key, writer.head({ ...record, epoch: newEpoch() }));
 }

@@ -110,8 +110,8 @@ export class Topics {
 
   /** The topic, in a new epoch if nothing is known of it. Written with its first publication. */
   findOrMake(name: string): TopicHead {
-    const known = this.#heads.get(name);
-    if (known !== undefined) return known;
+    const existing = this.#heads.get(name);
+    if (existing !== undefined) return existing;
     const record = this.#idle.get(name) ?? newHeadRecord(this.#nextNumber++, this.forgottenSeq);
     const head = topicHeadOf(name, record, this.#retention(name));
     head.messageIds = new MessageIds(this.messageIdBudget);

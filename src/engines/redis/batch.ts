@@ -61,8 +61,8 @@ class Topics {
   readonly #numbers = new Map<string, number>();
 
   number(topic: string): number {
-    const known = this.#numbers.get(topic);
-    if (known !== undefined) return known;
+    const existing = this.#numbers.get(topic);
+    if (existing !== undefined) return existing;
     this.#numbers.set(topic, this.#numbers.size + 1);
     return this.#numbers.size;
   }

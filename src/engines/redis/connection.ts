@@ -217,9 +217,9 @@ function clientOf(server: ReachedServer, role: 'commands' | 'tail', identity: Id
 function handleAsking(node: Redis): void {
   const asking = node.asking.bind(node) as () => Promise<'OK'>;
   node.asking = () => {
-    const asked = asking();
-    asked.catch(() => undefined);
-    return asked;
+    const reply = asking();
+    reply.catch(() => undefined);
+    return reply;
   };
 }
 

@@ -1,5 +1,5 @@
 import type { NodeCounts } from '../../topics/engine.ts';
-import type { Counted, Server } from './server.ts';
+import type { KeyCount, Server } from './server.ts';
 
 /** Changes are reported within this time: a storm of connections of one key is reported once. */
 const tellWithinMs = 50;
@@ -39,9 +39,9 @@ export class RedisCounts implements NodeCounts {
       this.#forget(key);
       return;
     }
-    const known = this.#own.get(key);
-    if (known === undefined) this.#own.set(key, { count, limit, told: 0 });
-    else Object.assign(known, { count, limit });
+    const own = this.#own.get(key);
+    if (own === undefined) this.#own.set(key, { count, limit, told: 0 });
+    else Object.assign(own, { count, limit });
     this.#changed.add(key);
     this.#timer ??= setTimeout(() => void this.refresh(), tellWithinMs).unref();
   }
@@ -115,19 +115,19 @@ export class RedisCounts implements NodeCounts {
   async #tellAll(server: Server, anew?: 'anew'): Promise<void> {
     let how = anew;
     do {
-      const told = this.#take();
-      const known = await server.count(this.#node, told, this.#version, how).catch((error: unknown) => {
-        for (const [key] of told) this.#changed.add(key);
+      const counts = this.#take();
+      const fullKeys = await server.count(this.#node, counts, this.#version, how).catch((error: unknown) => {
+        for (const [key] of counts) this.#changed.add(key);
         throw error;
       });
-      if (known === undefined) {
+      if (fullKeys === undefined) {
         if (this.#server === server) await this.#tellAnew(server);
         return;
       }
       how = undefined;
-      for (const [key, count] of told) this.#toldOf(key, count);
-      if (known.full !== undefined) this.#full = known.full;
-      this.#version = known.version;
+      for (const [key, count] of counts) this.#toldOf(key, count);
+      if (fullKeys.full !== undefined) this.#full = fullKeys.full;
+      this.#version = fullKeys.version;
     } while (this.#changed.size > 0);
   }
 
@@ -136,14 +136,14 @@ export class RedisCounts implements NodeCounts {
     this.#changed.delete(key);
   }
 
-  #take(): Counted[] {
-    const told: Counted[] = [];
+  #take(): KeyCount[] {
+    const counts: KeyCount[] = [];
     for (const key of this.#changed) {
       this.#changed.delete(key);
       const own = this.#own.get(key);
-      if (own !== undefined && told.push([key, own.count, own.limit]) === keysAtOnce) break;
+      if (own !== undefined && counts.push([key, own.count, own.limit]) === keysAtOnce) break;
     }
-    return told;
+    return counts;
   }
 
   #toldOf(key: string, count: number): void {

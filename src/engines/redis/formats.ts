@@ -23,9 +23,9 @@ export function besideFlagsOf(format: number): number {
 /** The data has a format that this version does not know, so trying again does not help. */
 export class FormatError extends Error {
   constructor(format: number, { oldest, newest }: Formats) {
-    const known = oldest === newest ? `format ${newest}` : `formats ${oldest} to ${newest}`;
+    const supported = oldest === newest ? `format ${newest}` : `formats ${oldest} to ${newest}`;
     super(
-      `its data has the format ${format}, and this version of Sluice knows ${known}: use the version that wrote it, or another --redis-prefix`,
+      `its data has the format ${format}, and this version of Sluice knows ${supported}: use the version that wrote it, or another --redis-prefix`,
     );
     this.name = 'FormatError';
   }

@@ -1,5 +1,5 @@
 import { setTimeout as after } from 'node:timers/promises';
-import type { Greeting, Read, Self, Server, ServerPicture } from './server.ts';
+import type { Greeting, NodeReport, Server, ServerPicture, TailEntries } from './server.ts';
 import { type Listening, PushedTail, ReadTail, type Tail } from './tail.ts';
 
 /** How often a node reports that it is alive, and hears whether the server still knows it. */
@@ -20,11 +20,11 @@ export interface LinkOptions {
 /** Implemented by `RedisUpstream`. */
 export interface LinkListener {
   /** The report of this node. */
-  self(): Self;
+  self(): NodeReport;
   /** The newest message of other nodes that was read. */
   readonly lastMessage: string;
   /** Returns the last entry of the log that was read. Throws if the log does not continue. */
-  read(link: RedisLink, read: Read): string;
+  read(link: RedisLink, read: TailEntries): string;
   /** The server has heard of this node again. Rejects if the server can't be reached. */
   greeted(greeting: Greeting): Promise<void>;
   /** The link is over, unless it was ended here. */
@@ -83,7 +83,7 @@ export class RedisLink implements Listening {
     this.#tail.missed?.();
   }
 
-  take(read: Read): void {
+  take(read: TailEntries): void {
     this.#last = this.#options.listener.read(this, read);
   }
 

@@ -31,14 +31,14 @@ export interface LogEntry {
   readonly record: Buffer;
 }
 
-type Stored = readonly [
+type RawEntry = readonly [
   id: Buffer,
   fields: readonly [name: Buffer, about: Buffer, name: Buffer, record: Buffer],
 ];
 
 /** `stored`: as XREAD replies. */
 export function entriesOf(stored: readonly unknown[]): readonly LogEntry[] {
-  return (stored as readonly Stored[]).map(([id, [, about, , record]]) => ({
+  return (stored as readonly RawEntry[]).map(([id, [, about, , record]]) => ({
     id: id.toString(),
     about: about.toString(),
     record,
@@ -81,10 +81,10 @@ export function readEntries(entries: readonly LogEntry[], reading: Reading): Log
     const [previous, term, kind = '', ...rest] = about.split(' ');
     if (previous !== last) throw new LogGap(`the log goes on after ${previous}, not after ${last}`);
     if (term !== reading.term) throw new LogGap('the log was begun anew');
-    const read = Object.hasOwn(readers, kind) ? readers[kind as keyof typeof readers] : undefined;
+    const reader = Object.hasOwn(readers, kind) ? readers[kind as keyof typeof readers] : undefined;
     // In a format that this version knows, an entry of an unknown kind can be ignored.
-    if (read === undefined) reading.unknown(kind);
-    else changes.push(read(rest, record, at, reading));
+    if (reader === undefined) reading.unknown(kind);
+    else changes.push(reader(rest, record, at, reading));
     last = at;
   }
   return { changes, last };

@@ -61,7 +61,7 @@ export interface Greeting {
 }
 
 /** A node's report about itself. */
-export interface Self {
+export interface NodeReport {
   readonly node: string;
   readonly epoch: string;
   readonly seq: number;
@@ -86,7 +86,7 @@ const messagesMax = 10_000;
 const censusMs = 5000;
 
 /** A node's report about a key. */
-export type Counted = readonly [key: string, count: number, limit: number];
+export type KeyCount = readonly [key: string, count: number, limit: number];
 
 /** The keys whose totals have reached their limits. */
 export interface FullKeys {
@@ -95,7 +95,7 @@ export interface FullKeys {
   readonly full: ReadonlyMap<string, number> | undefined;
 }
 
-export interface Read {
+export interface TailEntries {
   readonly log: readonly LogEntry[];
   readonly messages: readonly unknown[];
 }
@@ -119,12 +119,12 @@ export class Server {
   }
 
   /** `living`: a server that is known to run as a master of the cluster; empty: none. */
-  async hello({ node, epoch, seq, term, salt, fence, nowMs }: Self, living = ''): Promise<Greeting> {
+  async hello({ node, epoch, seq, term, salt, fence, nowMs }: NodeReport, living = ''): Promise<Greeting> {
     const { meta, log, heads, idle, acknowledged, nodes, census } = this.#keys;
     const keys = [meta, log, heads, idle, acknowledged, this.#keys.replies(node), nodes, census];
-    const known = [node, epoch, seq, term === '' ? 0 : term, salt, fence];
+    const report = [node, epoch, seq, term === '' ? 0 : term, salt, fence];
     const { oldest, newest } = this.#formats;
-    const args = [...known, this.#nodeTimeoutMs, censusMs, newest, oldest, living, nowMs];
+    const args = [...report, this.#nodeTimeoutMs, censusMs, newest, oldest, living, nowMs];
     const reply = String(await this.#run(scripts.hello, keys, args));
     if (reply.startsWith('format ')) throw new FormatError(Number(reply.slice(7)), this.#formats);
     const [newEpoch = '', newTerm = '', last = '', state = '', format, now, gone, others = ''] =
@@ -181,15 +181,15 @@ export class Server {
     const [epoch = '', term = '', seq, last = '', forgottenSeq, former, kept, takeovers] = about.map(
       (value) => value?.toString(),
     );
-    const known = new Map<string, UpstreamHead>();
-    for (const [topic, value] of pairs(headPairs)) known.set(topic, readHead(value));
+    const headsByTopic = new Map<string, UpstreamHead>();
+    for (const [topic, value] of pairs(headPairs)) headsByTopic.set(topic, readHead(value));
     return {
       epoch,
       term,
       seq: Number(seq),
       last,
       forgottenSeq: Number(forgottenSeq),
-      heads: known,
+      heads: headsByTopic,
       former:
         former === undefined
           ? undefined
@@ -239,7 +239,7 @@ export class Server {
    * Entries of the log after `last`, and messages after `lastMessage`. With `blockMs` it waits that long for the first
    * one.
    */
-  async read(last: string, lastMessage: string, count: number, blockMs?: number): Promise<Read> {
+  async read(last: string, lastMessage: string, count: number, blockMs?: number): Promise<TailEntries> {
     const { log, messages } = this.#keys;
     const reply = await this.#connection.call(
       'XREAD',
@@ -247,11 +247,11 @@ export class Server {
       ...(blockMs === undefined ? [] : ['BLOCK', blockMs]),
       ...['STREAMS', log, messages, last, lastMessage],
     );
-    const read = { log: [] as readonly LogEntry[], messages: [] as readonly unknown[] };
+    const result = { log: [] as readonly LogEntry[], messages: [] as readonly unknown[] };
     for (const [key, entries] of (reply ?? []) as readonly (readonly [Buffer, readonly unknown[]])[])
-      if (key.toString() === log) read.log = entriesOf(entries);
-      else read.messages = entries;
-    return read;
+      if (key.toString() === log) result.log = entriesOf(entries);
+      else result.messages = entries;
+    return result;
   }
 
   /** The policy by which Redis evicts keys when its memory is full; undefined: it evicts none. */
@@ -283,7 +283,7 @@ export class Server {
    */
   async count(
     node: string,
-    told: readonly Counted[],
+    told: readonly KeyCount[],
     version: string,
     how: 'anew' | undefined,
   ): Promise<FullKeys | undefined> {
@@ -352,10 +352,10 @@ export class Server {
 
 /** Of the commits that a node has heard of in this term: a server that took over later may have lacked some. */
 function keptSeq(kept: number, takeovers = '', knownTerm: number): number {
-  const had = [...takeovers.matchAll(/(\d+):(\d+)/g)]
+  const takeoverSeqs = [...takeovers.matchAll(/(\d+):(\d+)/g)]
     .filter(([, term]) => Number(term) > knownTerm)
     .map(([, , seq]) => Number(seq));
-  return Math.min(kept, ...had);
+  return Math.min(kept, ...takeoverSeqs);
 }
 
 function* pairs(flat: readonly Buffer[]): Iterable<readonly [string, string]> {

@@ -46,8 +46,8 @@ export function readStored(
   // A Redis that evicts keys may have lost content that the head still counts.
   const isShort = entries.length < Math.min(about.count, retention.maxPublications + 1);
   const evictedSeq = isShort ? (kept[0]?.seq ?? seq + 1) - 1 : about.evictedSeq;
-  const stored = values.map((value) => readValue(topic, value));
-  const state = retention.mode === 'state' ? stateOf(stored, all) : [];
+  const publications = values.map((value) => readValue(topic, value));
+  const state = retention.mode === 'state' ? stateOf(publications, all) : [];
   return {
     epoch,
     offset,
@@ -95,9 +95,9 @@ function stateOf(
     const { key = '', offset } = publication;
     if (offset >= (newest.get(key)?.offset ?? 0)) newest.set(key, publication);
   }
-  const held = new Set(values);
+  const current = new Set(values);
   return [...newest.values()]
-    .filter((value) => held.has(value) || (value.removed !== true && value.ttlMs === undefined))
+    .filter((value) => current.has(value) || (value.removed !== true && value.ttlMs === undefined))
     .sort((a, b) => a.offset - b.offset);
 }
 

@@ -1,5 +1,5 @@
 import { isAfter, type LogEntry } from './log.ts';
-import type { Read, Server } from './server.ts';
+import type { Server, TailEntries } from './server.ts';
 
 /** How a node hears of the log, and of the messages of other nodes, over one link. */
 export interface Tail {
@@ -19,7 +19,7 @@ export interface Listening {
   readonly lastMessage: string;
   readonly isOver: boolean;
   /** Takes what was read. Throws if it does not continue the log. */
-  take(read: Read): void;
+  take(read: TailEntries): void;
   lose(cause: Error): void;
 }
 
@@ -142,8 +142,13 @@ export class ReadTail implements Tail {
   async start(): Promise<void> {
     while (!this.#link.isOver) {
       this.#readAtMs = performance.now();
-      const read = await this.#tail.read(this.#link.last, this.#link.lastMessage, readAtOnce, this.#blockMs);
-      if (!this.#link.isOver) this.#link.take(read);
+      const entries = await this.#tail.read(
+        this.#link.last,
+        this.#link.lastMessage,
+        readAtOnce,
+        this.#blockMs,
+      );
+      if (!this.#link.isOver) this.#link.take(entries);
     }
   }
 

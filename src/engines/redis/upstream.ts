@@ -17,7 +17,14 @@ import { type LogEntry, type Reading, readEntries } from './log.ts';
 import type { RedisOptions, RedisRetention } from './options.ts';
 import { nextDelay, Patience } from './patience.ts';
 import { SentBatches } from './sent-batches.ts';
-import { type Greeting, type Read, replySlots, type Self, Server, type ServerPicture } from './server.ts';
+import {
+  type Greeting,
+  type NodeReport,
+  replySlots,
+  Server,
+  type ServerPicture,
+  type TailEntries,
+} from './server.ts';
 import { SharedClock } from './shared-clock.ts';
 import { readStored } from './stored.ts';
 import { Warnings } from './warnings.ts';
@@ -163,13 +170,13 @@ export class RedisUpstream implements Upstream, LinkListener {
       throw error;
     }
     if (reply !== 'stale' && reply !== 'fenced') {
-      const read = readReply(reply, batch.requests);
-      if (link === this.#link) this.#repliedSeq = read.seq;
-      if (read.refused !== undefined) {
-        this.#warnings.refused(this.#keys.feed, read.refused);
+      const results = readReply(reply, batch.requests);
+      if (link === this.#link) this.#repliedSeq = results.seq;
+      if (results.refused !== undefined) {
+        this.#warnings.refused(this.#keys.feed, results.refused);
         link.missed();
       }
-      return read;
+      return results;
     }
     const error = new Error(`Redis became another one: ${reply}`);
     link.lose(error);
@@ -337,7 +344,7 @@ export class RedisUpstream implements Upstream, LinkListener {
 
   // ---- LinkListener
 
-  self(): Self {
+  self(): NodeReport {
     const { fence } = this.#sent;
     const seq = Math.max(this.#heard.seq, this.#repliedSeq);
     return { node: this.#node, ...this.#heard, seq, salt: newId(), fence, nowMs: this.#clock.toldMs };
@@ -347,7 +354,7 @@ export class RedisUpstream implements Upstream, LinkListener {
     return this.bus.last;
   }
 
-  read(link: RedisLink, { log, messages }: Read): string {
+  read(link: RedisLink, { log, messages }: TailEntries): string {
     const last = log.length > 0 ? this.#hear(link, log) : link.last;
     this.#guard(() => this.bus.read(messages, () => this.#warnings.foreignMessage(this.#keys.messages)));
     return last;

@@ -4,7 +4,7 @@ import { gatewayPayer } from '../../topics/payer.ts';
 import type { QueuedAppend } from '../append-queue.ts';
 import type { UpstreamRequest } from './upstream.ts';
 
-export interface Charged {
+export interface ChargedRequests {
   readonly requests: readonly UpstreamRequest[];
   /** To be called with the outcomes: ids that were not remembered cost nothing. */
   readonly settle: (outcomes: readonly AppendOutcome[]) => void;
@@ -30,7 +30,7 @@ export class ChargedIds {
     this.#budget = budget;
   }
 
-  charge(queued: readonly QueuedAppend[], nowMs: number): Charged {
+  charge(queued: readonly QueuedAppend[], nowMs: number): ChargedRequests {
     if (!queued.some(hasId)) return { requests: queued.map(unlimited), settle: nothing };
     const charged = new Map<number, number>();
     const requests = queued.map(({ request }, i): UpstreamRequest => {

@@ -54,7 +54,7 @@ export class ReplicaEngine implements Engine {
   readonly #budget: MessageIdBudget;
   readonly #ids: ChargedIds;
   /** Requests that failed though they were committed, see `Heard.giveUp`. */
-  readonly #committed = new WeakMap<AppendRequest, Committed>();
+  readonly #committed = new WeakMap<AppendRequest, UnheardOutcome>();
   #hasCommitted = false;
   #feed: EngineFeed | undefined;
   #replica: Replica | undefined;
@@ -154,11 +154,11 @@ export class ReplicaEngine implements Engine {
   async hearNewest(): Promise<boolean> {
     if (this.#isAway) return false;
     const late = after(hearWithinMs, false, { ref: false });
-    const heard = this.#upstream.newest().then(async (newest) => {
+    const hearing = this.#upstream.newest().then(async (newest) => {
       await this.#heard.of(newest);
       return true;
     });
-    return Promise.race([late, heard]).catch(() => false);
+    return Promise.race([late, hearing]).catch(() => false);
   }
 
   forget(topic: string): boolean {
@@ -254,7 +254,7 @@ export class ReplicaEngine implements Engine {
     if (!this.#hasCommitted) return queued;
     const committed = queued.filter(({ request }) => this.#committed.has(request));
     for (const each of committed) {
-      const commit = this.#committed.get(each.request) as Committed;
+      const commit = this.#committed.get(each.request) as UnheardOutcome;
       void this.#track(this.#hear([each], { ...commit, outcomes: [commit.outcome] }));
     }
     return queued.filter(({ request }) => !this.#committed.has(request));
@@ -291,8 +291,8 @@ export class ReplicaEngine implements Engine {
   async #hear(queued: readonly QueuedAppend[], reply: BatchReply): Promise<void> {
     const { epoch, seq, outcomes } = reply;
     try {
-      const heard = this.#heard.of({ epoch, seq });
-      if (heard !== undefined) await heard;
+      const hearing = this.#heard.of({ epoch, seq });
+      if (hearing !== undefined) await hearing;
     } catch (cause) {
       this.#hasCommitted = true;
       for (const [i, { request }] of queued.entries())
@@ -312,7 +312,7 @@ export class ReplicaEngine implements Engine {
 }
 
 /** The outcome of a committed request that the feed has not heard of yet. */
-interface Committed {
+interface UnheardOutcome {
   readonly epoch: string;
   readonly seq: number;
   readonly outcome: AppendOutcome;

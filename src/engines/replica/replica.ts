@@ -111,14 +111,14 @@ export class Replica {
     const { topic, offset, seq } = publication;
     if (seq <= this.seq) return;
     this.seq = seq;
-    const known = this.heads.known(topic);
+    const former = this.heads.known(topic);
     const head = this.heads.get(topic);
-    const isSame = known?.epoch === epoch;
-    const bornAfterSeq = isSame ? known.bornAfterSeq : this.forgottenSeq;
+    const isSame = former?.epoch === epoch;
+    const bornAfterSeq = isSame ? former.bornAfterSeq : this.forgottenSeq;
     const isUnfed = head !== undefined && !head.isFed && !isOwn;
     const later = this.#loading.get(topic);
     if (later === undefined && !isUnfed) {
-      if (known !== undefined && !isSame) this.#begin(topic, epoch, offset - 1);
+      if (former !== undefined && !isSame) this.#begin(topic, epoch, offset - 1);
       this.#addToRun(epoch, publication);
     } else later?.push({ epoch, publication });
     const latestIdMs = Math.max(isSame ? (head?.idsUntilMs ?? 0) : 0, idsUntilMs);

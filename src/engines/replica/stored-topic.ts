@@ -26,15 +26,15 @@ export function storedAsOf(
   const kept = isSame ? stored : withoutContent({ epoch, offset: 0, seq: 0, bornAfterSeq });
   const added = later.filter((each) => each.epoch === epoch && each.publication.offset > kept.offset);
   const publications = [...kept.publications, ...added.map(({ publication }) => publication)];
-  const held = publications.filter((publication) => publication.offset <= offset);
+  const upToHead = publications.filter((publication) => publication.offset <= offset);
   return {
     epoch,
     offset,
     seq,
     bornAfterSeq,
     // Publications of another numbering say nothing about this one.
-    evictedSeq: held.length === 0 ? seq : kept.evictedSeq,
-    publications: held,
+    evictedSeq: upToHead.length === 0 ? seq : kept.evictedSeq,
+    publications: upToHead,
     state: valuesAt(offset, kept.state, added),
   };
 }

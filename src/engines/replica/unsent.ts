@@ -35,7 +35,7 @@ export class Unsent {
   take(): UnsentNews {
     // For each batch. Clearing an empty map would give it a new table.
     if (!this.has) return nothing;
-    const told = {
+    const report = {
       forgets: this.#forgets,
       acknowledged: [...this.#acknowledged.values()],
       unacknowledged: [...this.#unacknowledged.values()],
@@ -43,7 +43,7 @@ export class Unsent {
     this.#forgets = [];
     this.#acknowledged.clear();
     this.#unacknowledged.clear();
-    return told;
+    return report;
   }
 
   putBack(told: UnsentNews): void {

@@ -116,9 +116,9 @@ function decodeClientFrame(message: Uint8Array): Decoded<ClientFrame> {
 }
 
 function decodePublish(message: Uint8Array, id: number, text: JsonText): Decoded<ClientFrame> {
-  const read = readJsonPublish(message, text, framePublish);
-  if (!isFaults(read)) return { ok: true, frame: publishCommand(id, read) };
-  const [fault] = read;
+  const fields = readJsonPublish(message, text, framePublish);
+  if (!isFaults(fields)) return { ok: true, frame: publishCommand(id, fields) };
+  const [fault] = fields;
   return failure(id, 'invalid_request', `${fault?.path} ${fault?.message}`);
 }
 

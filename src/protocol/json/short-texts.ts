@@ -24,8 +24,8 @@ export class ShortTexts implements Texts {
     const length = end - start;
     if (length === 0 || length > maxLength) return plainTexts.decode(bytes, start, end);
     const slot = (length * 7 + bytes[start]! * 31 + bytes[end - 1]!) % slots;
-    const known = this.#known[slot];
-    if (known !== undefined && isText(bytes, start, length, known)) return known;
+    const cached = this.#known[slot];
+    if (cached !== undefined && isText(bytes, start, length, cached)) return cached;
     const text = plainTexts.decode(bytes, start, end);
     // Only texts of ASCII: others have fewer characters than bytes.
     if (text.length === length) this.#known[slot] = text;

@@ -65,8 +65,8 @@ export class BodyPieces {
 
   #open(length: number): void {
     if (this.#used > 0) this.#full.push(this.#block);
-    const wanted = Math.max(length, firstBytes, this.#bytes);
-    this.#block = wanted < blockMaxBytes ? new Uint8Array(wanted) : this.#blocks.take();
+    const size = Math.max(length, firstBytes, this.#bytes);
+    this.#block = size < blockMaxBytes ? new Uint8Array(size) : this.#blocks.take();
     this.#used = 0;
   }
 }

@@ -31,9 +31,9 @@ function handleHttp(
   options: HttpOptions,
 ): void {
   const { api, requests } = options;
-  const begun = openExchange(response, request, kind, options);
-  if (begun === undefined) return;
-  const { head, exchange } = begun;
+  const received = openExchange(response, request, kind, options);
+  if (received === undefined) return;
+  const { head, exchange } = received;
   if (!requests.begin()) {
     const refusal = errorResponse(new SluiceError('shutting_down', undefined, { retryAfterMs }));
     exchange.respond(forMethod(head.method, refusal), 'refusals');

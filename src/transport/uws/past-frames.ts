@@ -1,5 +1,5 @@
 /** How many of the latest frames are searched for those that the buffer of an ended session may still hold. */
-const kept = 4096;
+const framesKept = 4096;
 
 /**
  * Facts about the frames that were published, without their bytes, which would be megabytes. They are numbers in arrays
@@ -8,12 +8,12 @@ const kept = 4096;
 export class PastFrames {
   /** Frames that were published in all. */
   count = 0;
-  readonly #views = new Float64Array(kept);
-  readonly #wireBytes = new Uint32Array(kept);
-  readonly #publications = new Uint32Array(kept);
+  readonly #views = new Float64Array(framesKept);
+  readonly #wireBytes = new Uint32Array(framesKept);
+  readonly #publications = new Uint32Array(framesKept);
 
   add(view: number, bytes: number, publications: number): void {
-    const at = this.count++ % kept;
+    const at = this.count++ % framesKept;
     this.#views[at] = view;
     this.#wireBytes[at] = bytes + wireHeaderBytes(bytes);
     this.#publications[at] = publications;
@@ -26,9 +26,9 @@ export class PastFrames {
   publicationsIn(bytes: number, heard: number, hears: (view: number) => boolean): number {
     let rest = bytes;
     let publications = 0;
-    const oldest = Math.max(0, this.count - kept);
+    const oldest = Math.max(0, this.count - framesKept);
     for (let number = heard - 1; number >= oldest && rest > 0; number--) {
-      const at = number % kept;
+      const at = number % framesKept;
       if (!hears(this.#views[at] as number)) continue;
       rest -= this.#wireBytes[at] as number;
       publications += this.#publications[at] as number;

@@ -28,7 +28,7 @@ interface TurnFrame {
   readonly number: number;
 }
 
-interface Dropped {
+interface Drop {
   readonly receiver: Receiver;
   /** The views in which it was live when it was reported; it may have left one of them since. */
   readonly views: Set<View>;
@@ -52,7 +52,7 @@ export class UwsSink implements Sink {
   /** The open connections by the id of their session. */
   readonly #connections = new Map<string, PublishingConnection>();
   #turn: TurnFrame[] = [];
-  #dropped = new Map<string, Dropped>();
+  #dropped = new Map<string, Drop>();
   readonly #past = new PastFrames();
   readonly #ahead = new AheadMembers();
   /** How many frames had been published when a lagging session lost its first one. */
@@ -172,16 +172,16 @@ export class UwsSink implements Sink {
   }
 
   #missed(receiver: Receiver, first: number): void {
-    const known = this.#dropped.get(receiver.id);
-    if (known === undefined) {
+    const existing = this.#dropped.get(receiver.id);
+    if (existing === undefined) {
       this.#dropped.set(receiver.id, { receiver, views: new Set(receiver.liveViews), first });
       return;
     }
-    for (const view of receiver.liveViews) known.views.add(view);
-    known.first = Math.min(known.first, first);
+    for (const view of receiver.liveViews) existing.views.add(view);
+    existing.first = Math.min(existing.first, first);
   }
 
-  #lag({ receiver, views, first }: Dropped, leftOut: LeftOut | undefined): void {
+  #lag({ receiver, views, first }: Drop, leftOut: LeftOut | undefined): void {
     const lost = new Map<Feed, Position>();
     let publications = 0;
     let frames = 0;

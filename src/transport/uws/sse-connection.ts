@@ -316,8 +316,8 @@ export class SseConnection extends StreamConnection {
   /** Finds out whether the library holds something. Returns whether it is to be called again in a moment. */
   probe(): boolean {
     if (this.closed || this.#held !== undefined) return false;
-    const left = this.#probesLeft - 1;
-    this.#probesLeft = this.#drain() ? left : probes;
+    const probesLeft = this.#probesLeft - 1;
+    this.#probesLeft = this.#drain() ? probesLeft : probes;
     return this.#probesLeft > 0;
   }
 }

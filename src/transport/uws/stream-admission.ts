@@ -95,9 +95,9 @@ export class StreamAdmission {
   /** Calls `accept` or `refuse` of the route once, unless the client is gone before. */
   receive(response: HttpResponse, request: HttpRequest, kind: SocketKind): void {
     const startedAtMs = this.#options.monotonicMs();
-    const begun = openExchange(response, request, kind, this.#options);
-    if (begun === undefined) return;
-    const { head, exchange } = begun;
+    const received = openExchange(response, request, kind, this.#options);
+    if (received === undefined) return;
+    const { head, exchange } = received;
     this.#receive(head, { response, exchange, origin: head.header('origin'), startedAtMs });
   }
 

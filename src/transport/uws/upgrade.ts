@@ -25,11 +25,11 @@ export interface UpgradeOptions extends ExchangeOptions {
   /** How often clients may ask whether they may connect. */
   readonly rates: RequestRates;
   /** Any WebSocket that is open, or else what may be corked in its place. */
-  readonly openSocket: () => Corked | undefined;
+  readonly openSocket: () => Corkable | undefined;
 }
 
 /** Something of the library, on this event loop. */
-export interface Corked {
+export interface Corkable {
   cork(run: () => void): unknown;
 }
 
@@ -51,9 +51,9 @@ export class UpgradeHandler {
   ): void {
     const { admission, monotonicMs, turn } = this.#options;
     const startedAtMs = monotonicMs();
-    const begun = openExchange(response, request, kind, this.#options);
-    if (begun === undefined) return;
-    const { head, exchange } = begun;
+    const received = openExchange(response, request, kind, this.#options);
+    if (received === undefined) return;
+    const { head, exchange } = received;
     const applicant = this.#applicant(head);
     const asked = applicant instanceof SluiceError ? applicant : (handshakeProblem(head) ?? read(head));
     if (applicant instanceof SluiceError || asked instanceof SluiceError) {
@@ -121,9 +121,9 @@ export class UpgradeHandler {
     read: ReadWebSocketRequest = readWebSocketRequest,
   ): void {
     const { readApplicant, admission, rates, withCors } = this.#options;
-    const begun = openExchange(response, request, kind, this.#options);
-    if (begun === undefined) return;
-    const { head, exchange } = begun;
+    const received = openExchange(response, request, kind, this.#options);
+    if (received === undefined) return;
+    const { head, exchange } = received;
     const origin = head.header('origin');
     const { method } = head;
     const responseTo = (error = new SluiceError('upgrade_required')) =>

@@ -2,7 +2,7 @@ import type { Position } from '../../protocol/frames.ts';
 import type { Frame } from './wire.ts';
 
 /** What a frame covers of one topic: all offsets in (after, upto]. */
-export interface Covered {
+export interface FrameCoverage {
   readonly topic: string;
   readonly after: number;
   readonly upto: number;
@@ -23,16 +23,16 @@ export class Coverage {
   }
 
   /** Undefined: the frame covers nothing. */
-  take(frame: Frame): Covered | undefined {
+  take(frame: Frame): FrameCoverage | undefined {
     if (frame.type === 'subscribed') this.#begin(frame['results'] as readonly Frame[]);
     if (frame.type === 'reset') this.#set(String(frame['topic']), frame['epoch'], Number(frame['offset']));
     const range = rangeOf(frame);
     if (range === undefined) return undefined;
     const { topic, after, upto } = range;
-    const known = this.#positions.get(topic);
-    const epoch = frame['epoch'] ?? known?.epoch ?? '';
-    const isRepeat = known !== undefined && known.offset >= upto && upto > after;
-    const missing = known === undefined || range.isWhole ? 0 : Math.max(0, after - known.offset);
+    const position = this.#positions.get(topic);
+    const epoch = frame['epoch'] ?? position?.epoch ?? '';
+    const isRepeat = position !== undefined && position.offset >= upto && upto > after;
+    const missing = position === undefined || range.isWhole ? 0 : Math.max(0, after - position.offset);
     if (!isRepeat) this.#set(topic, epoch, upto);
     return { topic, after, upto, count: range.count, isRepeat, missing };
   }

@@ -1,5 +1,5 @@
 import { byId, el, setText } from '../dom.ts';
-import { Coverage, type Covered } from './coverage.ts';
+import { Coverage, type FrameCoverage } from './coverage.ts';
 import type { Frame } from './wire.ts';
 
 /** More rows than this are no help to a reader. */
@@ -58,7 +58,7 @@ export class FramesView {
     this.#show();
   }
 
-  #rangeText(covered: Covered | undefined): string {
+  #rangeText(covered: FrameCoverage | undefined): string {
     if (covered === undefined) return '';
     const { after, upto, isRepeat, missing } = covered;
     if (!this.#tellsCoverage) return `offset ${upto}`;

@@ -7,13 +7,13 @@ import { Store } from '../../../src/engines/lmdb/store.ts';
 import { ofTest } from '../../support/opened.ts';
 import { newFolder } from '../../support/temporary.ts';
 import { summary } from '../../topics/fixtures.ts';
-import { loaded, offsets, request, requests, Stored } from './fixtures.ts';
+import { loaded, offsets, request, requests, StoredTopics } from './fixtures.ts';
 
-let stored: Stored;
+let stored: StoredTopics;
 let backup: string;
 let warned: string[];
 beforeEach(() => {
-  stored = ofTest(new Stored());
+  stored = ofTest(new StoredTopics());
   backup = newFolder();
   warned = [];
   vi.spyOn(process, 'emitWarning').mockImplementation((_, options) => {

@@ -6,9 +6,9 @@ import type { LmdbEngine } from '../../../src/engines/lmdb/engine.ts';
 import { ofTest } from '../../support/opened.ts';
 import { factsOf, json, summary } from '../../topics/fixtures.ts';
 import { bundle } from './crash/bundle.ts';
-import { Feed, request, requests, Stored } from './fixtures.ts';
+import { Feed, request, requests, StoredTopics } from './fixtures.ts';
 
-let stored: Stored;
+let stored: StoredTopics;
 let data: string;
 
 /** The script of the check in one file: it starts in a tenth of the time that its source takes. */
@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(script));
 const check = (folder: string, signal?: AbortSignal) => checkData(folder, signal, [script]);
 beforeEach(() => {
-  stored = ofTest(new Stored());
+  stored = ofTest(new StoredTopics());
   data = join(stored.folder, 'data.mdb');
 });
 

@@ -4,11 +4,11 @@ import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Store } from '../../../src/engines/lmdb/store.ts';
 import { ofTest } from '../../support/opened.ts';
-import { failingStore, request, Stored } from './fixtures.ts';
+import { failingStore, request, StoredTopics } from './fixtures.ts';
 
-let stored: Stored;
+let stored: StoredTopics;
 beforeEach(() => {
-  stored = ofTest(new Stored());
+  stored = ofTest(new StoredTopics());
 });
 afterEach(() => void vi.restoreAllMocks());
 

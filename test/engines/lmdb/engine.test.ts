@@ -9,11 +9,11 @@ import { messageIdBytes, messageIdWindowMs } from '../../../src/topics/message-i
 import type { Payer } from '../../../src/topics/payer.ts';
 import { ofTest } from '../../support/opened.ts';
 import { json, openBroker, publishOne, summary } from '../../topics/fixtures.ts';
-import { failingStore, loaded, request, requests, Stored } from './fixtures.ts';
+import { failingStore, loaded, request, requests, StoredTopics } from './fixtures.ts';
 
-let stored: Stored;
+let stored: StoredTopics;
 beforeEach(() => {
-  stored = ofTest(new Stored());
+  stored = ofTest(new StoredTopics());
 });
 
 describe('group commit', () => {

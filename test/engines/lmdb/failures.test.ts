@@ -12,11 +12,11 @@ import type { LmdbEngine } from '../../../src/engines/lmdb/engine.ts';
 import { Store } from '../../../src/engines/lmdb/store.ts';
 import { ofTest } from '../../support/opened.ts';
 import { summary } from '../../topics/fixtures.ts';
-import { Feed, failingStore, loaded, offsets, request, Stored } from './fixtures.ts';
+import { Feed, failingStore, loaded, offsets, request, StoredTopics } from './fixtures.ts';
 
-let stored: Stored;
+let stored: StoredTopics;
 beforeEach(() => {
-  stored = ofTest(new Stored());
+  stored = ofTest(new StoredTopics());
 });
 
 /** Appends as soon as the engine tries the store again: it rests after a failure. */
@@ -154,7 +154,7 @@ test('a store that fails while its file is gone makes no other', async () => {
 });
 
 describe('a start that fails', () => {
-  async function failedStart(more: Parameters<Stored['make']>[0]) {
+  async function failedStart(more: Parameters<StoredTopics['make']>[0]) {
     await expect(stored.make(more).open(new Feed())).rejects.toThrow('no start');
   }
   const refuse = () => {

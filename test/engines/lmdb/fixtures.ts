@@ -33,7 +33,7 @@ export class Feed implements EngineFeed {
 type More = Partial<Omit<LmdbOptions, 'retention'>> & { readonly retention?: Partial<Retention> };
 
 /** Engines of one folder, one after the other. */
-export class Stored {
+export class StoredTopics {
   readonly folder = newFolder();
   readonly clock = new FakeClock(1_700_000_000_000);
   readonly #open = new Set<LmdbEngine>();

@@ -1,10 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { Read, Server } from '../../../src/engines/redis/server.ts';
+import type { Server, TailEntries } from '../../../src/engines/redis/server.ts';
 import { type Listening, PushedTail } from '../../../src/engines/redis/tail.ts';
 
 test('the log is read once more where that is asked for as a read ends', async () => {
-  const nothing: Read = { log: [], messages: [] };
+  const nothing: TailEntries = { log: [], messages: [] };
   let reads = 0;
   const server = {
     follow: () => undefined,

@@ -16,7 +16,7 @@ interface Commit {
 }
 
 /** What a script does with a batch. */
-interface Asked {
+interface ScriptedCall {
   readonly batch: Batch;
   answer(answer: BatchReply): void;
   fail(): void;
@@ -37,7 +37,7 @@ export class ScriptedUpstream implements Upstream {
   readonly idle = new Set<string>();
   /** Topics without a numbering. */
   readonly dropped = new Set<string>();
-  readonly asked: Asked[] = [];
+  readonly asked: ScriptedCall[] = [];
   readonly loaded: string[] = [];
   /** Called when the first picture was taken. */
   beforeOpened: () => void = () => undefined;

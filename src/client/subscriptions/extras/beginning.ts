@@ -47,8 +47,8 @@ export function beginning(
   // Members that began with the `last` N need of those only what came since. By a cursor a gateway that has restarted
   // can tell what of it is lost.
   const isByLast = cursor !== undefined && members.every(({ options }) => options.last && !options.since);
-  const known = [...all.values()].map(({ at }) => lowest(at, wire.members));
-  const starts = listed(isByLast ? [...known, ...members.flatMap(snapshotsOf)] : known);
+  const knownPositions = [...all.values()].map(({ at }) => lowest(at, wire.members));
+  const starts = listed(isByLast ? [...knownPositions, ...members.flatMap(snapshotsOf)] : knownPositions);
   // Without any position the gateway would take the pattern for a new one, and begin topics that are new at their end.
   const positions = starts.length > 0 ? starts : [nothingOf(topic.slice(0, -1) || 'any')];
   return { members, starts, wire: { cursor: isByLast ? cursor : undefined, positions } };

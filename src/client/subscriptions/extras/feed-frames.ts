@@ -196,8 +196,8 @@ function lost<P extends FeedPublication>(
   missing: OffsetRange,
 ): void {
   // There may be less than the `last` N that were wished for.
-  const had = feed.extras?.wishes.get(topic) ?? feed.topics.get(topic)?.seen ?? 0;
-  const after = Math.max(missing.after, had);
+  const seen = feed.extras?.wishes.get(topic) ?? feed.topics.get(topic)?.seen ?? 0;
+  const after = Math.max(missing.after, seen);
   if (after >= missing.upto) return;
   notWhole(feed);
   feed.emitter.emit('gap', { topic, epoch, missing: { after, upto: missing.upto } });

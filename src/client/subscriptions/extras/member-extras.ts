@@ -53,9 +53,14 @@ class MemberExtras implements Port {
         ? since !== undefined
         : !hasCursor
       : since !== undefined && !there?.map && !isThere;
-    const known = other?.topics.size ?? 1;
+    const knownTopics = other?.topics.size ?? 1;
     const goesBack =
-      !since && last > 0 && known > 0 && known <= positionsMax && !there?.map && there?.epoch !== '';
+      !since &&
+      last > 0 &&
+      knownTopics > 0 &&
+      knownTopics <= positionsMax &&
+      !there?.map &&
+      there?.epoch !== '';
     this.stage = isApart || goesBack ? 'waiting' : undefined;
     if (isApart && other) this.#inherit(other);
     return isApart;
