@@ -10,7 +10,7 @@ import { type Listeners, openListeners } from './server/listeners.ts';
 import { memoryProblem } from './server/memory-limit.ts';
 import type { RunningGateway } from './server/running.ts';
 import { leaveRefilled } from './sessions/subscriptions/refills.ts';
-import { endUntold } from './sessions/subscriptions/untold.ts';
+import { endWithUnnamedLoss } from './sessions/subscriptions/unnamed-loss.ts';
 import { builtInSources } from './sources/built-in.ts';
 import type { SourcePublish } from './sources/source.ts';
 import type { Broker, TopicListener } from './topics/broker.ts';
@@ -88,7 +88,7 @@ async function open(
     removed: (topic) => fanout.removed(topic),
     degradedChanged: () => void sessionStage.stateNews.changed(),
     refilling: (topic) => leaveRefilled(sessionStage.sessions.all(), topic, fanout),
-    missed: () => endUntold(sessionStage.sessions, draining.spreadMs),
+    missed: () => endWithUnnamedLoss(sessionStage.sessions, draining.spreadMs),
   };
   try {
     // Among several workers the parent logs what happens to the engine.

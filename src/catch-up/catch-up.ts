@@ -1,4 +1,4 @@
-import { isExcepted, type Reader } from '../fanout/conflate.ts';
+import { isExcepted, type Recipient } from '../fanout/choose.ts';
 import { formerEpoch, type View } from '../fanout/view.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Mode, Position } from '../protocol/frames.ts';
@@ -20,7 +20,7 @@ export interface Backlog {
   /** How far the subscriber is, for its cursor; undefined: in everything that there is. */
   readonly lag: Lag | undefined;
   /** It may lack something that no frame can name. */
-  readonly isUntold?: boolean;
+  readonly hasUnnamedLoss?: boolean;
 }
 
 /** The subscriber that is caught up, as this stage sees it. */
@@ -34,7 +34,7 @@ export interface CatchUpReceiver {
   sendBytes(message: Uint8Array): void;
   sendFrame(frame: ServerFrame): void;
   /** Ends the session: the reply to its client's next subscribe says that something may be lost. */
-  endUntold(): void;
+  endForUnnamedLoss(): void;
 }
 
 export interface CatchUpOptions {
@@ -70,8 +70,8 @@ export function catchUp(
     }
     backlog.advance();
   }
-  if (backlog.isUntold !== true) return true;
-  receiver.endUntold();
+  if (backlog.hasUnnamedLoss !== true) return true;
+  receiver.endForUnnamedLoss();
   return false;
 }
 
@@ -111,8 +111,8 @@ function sendValues(
   const { view, topic } = backlog.feed;
   const { offset, isPartial, hasBegun } = snapshot;
   const { codec } = view.options;
-  const reader = readerOf(receiver);
-  const pieces = snapshot.takePage(codec, pageBytes, ({ except }) => isExcepted(reader, except));
+  const recipient = recipientOf(receiver);
+  const pieces = snapshot.takePage(codec, pageBytes, ({ except }) => isExcepted(recipient, except));
   const last = snapshot.isSent;
   const partial = isPartial || undefined;
   const position = { epoch: backlog.epoch, offset };
@@ -122,7 +122,7 @@ function sendValues(
   metrics.deliveriesTotal.inc(pieces.length);
 }
 
-function readerOf({ id, formerId }: CatchUpReceiver): Omit<Reader, 'nowMs'> {
+function recipientOf({ id, formerId }: CatchUpReceiver): Omit<Recipient, 'nowMs'> {
   return { session: id, formerSession: formerId };
 }
 
@@ -131,7 +131,7 @@ function sendPage(receiver: CatchUpReceiver, backlog: TopicBacklog, options: Cat
   const { pages, nowMs, pageBytes, metrics } = options;
   let page = pages.find(feed, position);
   if (page === undefined) {
-    const made = makePage(feed, position, { ...readerOf(receiver), nowMs: nowMs() }, pageBytes);
+    const made = makePage(feed, position, { ...recipientOf(receiver), nowMs: nowMs() }, pageBytes);
     // With a filter of its own a subscription would only displace the pages that others share.
     const isShared = made.isForAll && feed.view.subscriptions > 1;
     page = isShared ? pages.add(feed, made.page) : made.page;

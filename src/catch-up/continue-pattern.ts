@@ -3,7 +3,6 @@ import type { Broker } from '../topics/broker.ts';
 import { cursorNow, type Progress } from '../topics/cursor.ts';
 import type { Topic } from '../topics/topic.ts';
 import { matching } from '../topics/topic-name.ts';
-import { feedOf } from './feed-of.ts';
 import {
   backlogAfter,
   type GoneTopic,
@@ -42,7 +41,7 @@ export interface ContinuationOptions extends StartOptions {
 export interface PatternProgress {
   /** In all topics but the exceptions. */
   readonly base: Progress;
-  hadOf(topic: string): Progress;
+  of(topic: string): Progress;
   /** The number of digests that this takes; absent: none. */
   costOf?(topic: string): number;
   /** The earliest position of any topic. */
@@ -55,24 +54,24 @@ export const noTopic = { mode: 'stream', epoch: '', offset: 0 } as const;
 /** For a new subscriber, which lacks all values, that was sent the publications of streams up to here. */
 export function continuePattern(
   view: View,
-  had: PatternProgress,
+  progress: PatternProgress,
   options: ContinuationOptions,
 ): PatternStarted {
-  const { cursor, ...started } = startAfter(view, withoutValues(had), options, {
+  const { cursor, ...started } = startAfter(view, withoutValues(progress), options, {
     own: [],
-    goneSeq: had.lowest.seq,
+    goneSeq: progress.lowest.seq,
     lacksGone: ({ numbering }, { seq }) => numbering.seq > seq,
     isKnown: true,
   });
   return { ...started, result: { ...noTopic, recovered: undefined, topics: undefined, cursor } };
 }
 
-interface Beside {
+interface StartAfterOptions {
   /** Topics that start at positions of their own. */
   readonly own: readonly { readonly topic: Topic; readonly start: Start }[];
   /** Topics that are gone are looked at if they were published to after this commit. */
   readonly goneSeq: number;
-  readonly lacksGone: (gone: GoneTopic, had: Progress) => boolean;
+  readonly lacksGone: (gone: GoneTopic, progress: Progress) => boolean;
   /** The commits that the subscriber has had are of this numbering. */
   readonly isKnown: boolean;
 }
@@ -85,11 +84,11 @@ interface StartedAfter extends Omit<PatternStarted, 'result'> {
 /** What a subscriber of a pattern lacks that has had this. */
 export function startAfter(
   view: View,
-  had: PatternProgress,
+  progress: PatternProgress,
   { broker, checkRoom }: Pick<ContinuationOptions, 'broker' | 'checkRoom'>,
-  { own, goneSeq, lacksGone, isKnown }: Beside,
+  { own, goneSeq, lacksGone, isKnown }: StartAfterOptions,
 ): StartedAfter {
-  const { lowest, hasExceptions } = had;
+  const { lowest, hasExceptions } = progress;
   const owned = new Set(own.map(({ topic }) => topic));
   // Counted before they are listed: a list that may not be kept would cost as much.
   const goneBytes = countOf(goneAfter(broker, view, goneSeq)) * bytesOfGone;
@@ -97,24 +96,24 @@ export function startAfter(
   const gone = [...goneAfter(broker, view, goneSeq)];
   const changed: Topic[] = [];
   for (const topic of changedSince(view, broker, lowest, isKnown)) if (!owned.has(topic)) changed.push(topic);
-  const isExact = !hasExceptions || costOf(had, [...changed, ...gone]) <= exactMax;
-  const hadOf = (topic: string) => (isExact ? had.hadOf(topic) : lowest);
-  const elsewhere = new Elsewhere(isExact ? had.base : lowest);
-  const topics = changed.filter((topic) => elsewhere.lacks(topic, hadOf(topic.name)));
-  const lost = gone.filter((each) => lacksGone(each, hadOf(each.name)));
+  const isExact = !hasExceptions || costOf(progress, [...changed, ...gone]) <= exactMax;
+  const progressIn = (topic: string) => (isExact ? progress.of(topic) : lowest);
+  const lists = new ExceptionLists(isExact ? progress.base : lowest);
+  const topics = changed.filter((topic) => lists.lacks(topic, progressIn(topic.name)));
+  const lost = gone.filter((each) => lacksGone(each, progressIn(each.name)));
   const backlogOf = (topic: Topic) => {
-    const { seq, lacksValues } = hadOf(topic.name);
+    const { seq, lacksValues } = progressIn(topic.name);
     return lacksValues && topic.state !== undefined
-      ? TopicBacklog.ofAllValues(feedOf(view, topic))
+      ? TopicBacklog.ofAllValues(view.feedFor(topic))
       : backlogAfter(view, topic, seq, !isKnown);
   };
   const backlog = new PatternBacklog(broker, view, lost, {
     topics,
     backlogOf,
-    had: isExact ? had.base : lowest,
+    progress: isExact ? progress.base : lowest,
     isRounded: !isExact,
     started: new StartedTopics(view, own),
-    exceptions: hasExceptions && isExact ? elsewhere.exceptions(lowest) : undefined,
+    exceptions: hasExceptions && isExact ? lists.exceptions(lowest) : undefined,
   });
   const lacksNothing = topics.length + lost.length + own.length === 0;
   return {
@@ -125,31 +124,31 @@ export function startAfter(
 }
 
 /** The same publications of streams, and no values of state topics. */
-export function withoutValues(had: PatternProgress): PatternProgress {
+export function withoutValues(progress: PatternProgress): PatternProgress {
   const lacking = ({ seq }: Progress) => ({ seq, lacksValues: true });
   return {
-    base: lacking(had.base),
-    hadOf: (topic) => lacking(had.hadOf(topic)),
-    costOf: (topic) => had.costOf?.(topic) ?? 0,
-    lowest: lacking(had.lowest),
-    hasExceptions: had.hasExceptions,
+    base: lacking(progress.base),
+    of: (topic) => lacking(progress.of(topic)),
+    costOf: (topic) => progress.costOf?.(topic) ?? 0,
+    lowest: lacking(progress.lowest),
+    hasExceptions: progress.hasExceptions,
   };
 }
 
 /** Topics in which a subscriber may lack something that has had this. `isKnown`: in the numbering of now. */
-function* changedSince(view: View, broker: Broker, had: Progress, isKnown: boolean): Generator<Topic> {
+function* changedSince(view: View, broker: Broker, progress: Progress, isKnown: boolean): Generator<Topic> {
   const { target } = view.options;
   if (!isKnown) yield* broker.topicsOf(target);
-  else if (!had.lacksValues) yield* matching(target, broker.commits.publishedAfter(had.seq));
+  else if (!progress.lacksValues) yield* matching(target, broker.commits.publishedAfter(progress.seq));
   else {
     yield* broker.statesOf(target);
-    for (const topic of matching(target, broker.commits.publishedAfter(had.seq)))
+    for (const topic of matching(target, broker.commits.publishedAfter(progress.seq)))
       if (topic.state === undefined) yield topic;
   }
 }
 
-function costOf(had: PatternProgress, topics: readonly { readonly name: string }[]): number {
-  return topics.reduce((sum, { name }) => sum + (had.costOf?.(name) ?? 0), 0);
+function costOf(progress: PatternProgress, topics: readonly { readonly name: string }[]): number {
+  return topics.reduce((sum, { name }) => sum + (progress.costOf?.(name) ?? 0), 0);
 }
 
 function countOf(items: Iterable<unknown>): number {
@@ -159,9 +158,9 @@ function countOf(items: Iterable<unknown>): number {
 }
 
 /** Of the topics of a cursor with exceptions, those that are elsewhere than the others. */
-class Elsewhere {
+class ExceptionLists {
   readonly #base: Progress;
-  readonly #later: { readonly place: number; readonly name: string; readonly had: Progress }[] = [];
+  readonly #later: { readonly place: number; readonly name: string; readonly progress: Progress }[] = [];
   readonly #complete: string[] = [];
   #lacking = 0;
 
@@ -170,15 +169,15 @@ class Elsewhere {
   }
 
   /** Whether a client that has had this of the topic lacks something of it. */
-  lacks({ name, seq, state }: Topic, had: Progress): boolean {
+  lacks({ name, seq, state }: Topic, progress: Progress): boolean {
     const lacksAt = (at: Progress) => seq > at.seq || (at.lacksValues && state !== undefined);
-    if (!lacksAt(had)) {
+    if (!lacksAt(progress)) {
       if (lacksAt(this.#base)) this.#complete.push(name);
       return false;
     }
     const { seq: baseSeq, lacksValues } = this.#base;
-    if (had.seq !== baseSeq || had.lacksValues !== lacksValues)
-      this.#later.push({ place: this.#lacking, name, had });
+    if (progress.seq !== baseSeq || progress.lacksValues !== lacksValues)
+      this.#later.push({ place: this.#lacking, name, progress });
     this.#lacking++;
     return true;
   }

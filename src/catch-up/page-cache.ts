@@ -62,14 +62,14 @@ export class PageCache {
    */
   find(feed: Feed, after: number): Page | undefined {
     const key = keyOf(feed, after);
-    const found = this.#pages.get(key);
-    if (found === undefined || found.page.epoch !== feed.topic.epoch) return undefined;
-    if (!found.page.isFull && found.page.header.upto !== catchUpTarget(feed)) return undefined;
-    this.#pages.set(key, found);
-    found.uses++;
-    found.usedInSweep = this.#sweeps;
-    if (found.mayBeDeflated && this.#pays(found)) this.#deflate(feed, found);
-    return found.page;
+    const shared = this.#pages.get(key);
+    if (shared === undefined || shared.page.epoch !== feed.topic.epoch) return undefined;
+    if (!shared.page.isFull && shared.page.header.upto !== catchUpTarget(feed)) return undefined;
+    this.#pages.set(key, shared);
+    shared.uses++;
+    shared.usedInSweep = this.#sweeps;
+    if (shared.mayBeDeflated && this.#pays(shared)) this.#deflate(feed, shared);
+    return shared.page;
   }
 
   /**
@@ -79,15 +79,15 @@ export class PageCache {
     const mayBeDeflated = this.#mayBeDeflated(feed, page.message.length);
     // A small message shares its slab with others, which keeping it would keep alive.
     const isAlone = page.message.length === page.message.buffer.byteLength;
-    const kept = isAlone ? page : { ...page, message: page.message.slice() };
+    const lastingPage = isAlone ? page : { ...page, message: page.message.slice() };
     this.#options.metrics.sharedPagesTotal.inc();
     const key = keyOf(feed, page.header.after);
     this.#delete(key);
-    this.#pages.set(key, { page: kept, uses: 1, usedInSweep: this.#sweeps, mayBeDeflated });
-    this.#bytes += bytesOf(kept);
+    this.#pages.set(key, { page: lastingPage, uses: 1, usedInSweep: this.#sweeps, mayBeDeflated });
+    this.#bytes += bytesOf(lastingPage);
     while (this.#bytes > this.#options.maxBytes && this.#pages.oldest !== undefined)
       this.#delete(this.#pages.oldest.key);
-    return kept;
+    return lastingPage;
   }
 
   /** Drops the pages that were not asked for since the last sweep but one. Call it about once a second. */

@@ -5,7 +5,6 @@ import type { Numbering } from '../topics/engine.ts';
 import type { State } from '../topics/state.ts';
 import type { Topic } from '../topics/topic.ts';
 import { patternMatches } from '../topics/topic-name.ts';
-import { feedOf } from './feed-of.ts';
 import type { Lag } from './lag.ts';
 import type { StartedTopics } from './started-topics.ts';
 import { TopicBacklog } from './topic-backlog.ts';
@@ -34,13 +33,17 @@ export interface LaterTopics {
   readonly topics: Iterable<Topic>;
   readonly backlogOf: BacklogOf;
   /** In all topics but the exceptions. */
-  readonly had: Progress;
+  readonly progress: Progress;
   /** The subscriber is further in some topics than `had` says. */
   readonly isRounded?: boolean;
   readonly exceptions?:
     | {
         /** Topics of `topics`, in their order; `place`: which of them it is. */
-        readonly later: readonly { readonly place: number; readonly name: string; readonly had: Progress }[];
+        readonly later: readonly {
+          readonly place: number;
+          readonly name: string;
+          readonly progress: Progress;
+        }[];
         /** The earliest position of any topic. */
         readonly lowest: Progress;
         /** Topics that lack nothing, though they would by `had`. */
@@ -66,11 +69,11 @@ export class PatternBacklog {
   /** Topics taken so far: the places of `exceptions` count them. */
   #taken = 0;
   #backlogOf: BacklogOf;
-  #had: Progress;
+  #progress: Progress;
   #exceptions: LaterTopics['exceptions'];
   #isRounded: boolean;
   #current: BacklogItem | undefined;
-  #isUntold = false;
+  #hasUnnamedLoss = false;
   /** Topics that were sent, by name: a later pass continues where they ended. */
   readonly #sent = new Map<string, TopicBacklog>();
   /** The newest commit when this pass began. */
@@ -87,7 +90,7 @@ export class PatternBacklog {
     this.#items = [...items].reverse();
     this.#topics = (later?.topics ?? [])[Symbol.iterator]();
     this.#backlogOf = later?.backlogOf ?? ((topic) => backlogAfter(view, topic, broker.commits.seq));
-    this.#had = later?.had ?? { seq: broker.commits.seq, lacksValues: false };
+    this.#progress = later?.progress ?? { seq: broker.commits.seq, lacksValues: false };
     this.#exceptions = later?.exceptions;
     this.#isRounded = later?.isRounded === true;
   }
@@ -112,11 +115,11 @@ export class PatternBacklog {
       if (topics.size > most) break;
       topics.set(name, { seq: this.#seq, lacksValues: false });
     }
-    for (const { place, name, had } of later) if (place >= this.#taken) topics.set(name, had);
+    for (const { place, name, progress } of later) if (place >= this.#taken) topics.set(name, progress);
     const isRounded = this.#isRounded || undefined;
-    if (topics.size <= most) return { ...this.#had, topics, isRounded };
+    if (topics.size <= most) return { ...this.#progress, topics, isRounded };
     return {
-      ...lowestOf([this.#exceptions?.lowest ?? this.#had, ...topics.values()]),
+      ...lowestOf([this.#exceptions?.lowest ?? this.#progress, ...topics.values()]),
       isRounded: true,
     };
   }
@@ -127,15 +130,15 @@ export class PatternBacklog {
   }
 
   #addLag(topics: Map<string, Progress>, { feed, lag }: TopicBacklog): void {
-    const { seq, lacksValues } = this.#had;
+    const { seq, lacksValues } = this.#progress;
     const { name, seq: newest } = feed.topic;
     const now = { seq: this.#broker.commits.seq, lacksValues: false };
     if (lag !== undefined || lacksValues || newest > seq) topics.set(name, lag ?? now);
   }
 
   /** It may lack publications of numberings that have been dropped, which can't be named one by one. */
-  get isUntold(): boolean {
-    return this.#isUntold;
+  get hasUnnamedLoss(): boolean {
+    return this.#hasUnnamedLoss;
   }
 
   /** What is to be sent next; undefined: nothing is lacking at this moment. */
@@ -162,7 +165,7 @@ export class PatternBacklog {
       this.#taken++;
       if (done !== true) return this.#backlogOf(topic);
       // The next session of its client goes on from the commit before this pass.
-      if (this.#isUntold || this.#changes === this.#broker.commits.changes) return undefined;
+      if (this.#hasUnnamedLoss || this.#changes === this.#broker.commits.changes) return undefined;
       this.#lookAgain();
     }
   }
@@ -171,12 +174,12 @@ export class PatternBacklog {
     const seq = this.#seq;
     const changes = this.#changes;
     const { target } = this.#view.options;
-    this.#isUntold ||= this.#broker.commits.forgottenSeq > seq;
+    this.#hasUnnamedLoss ||= this.#broker.commits.forgottenSeq > seq;
     this.#seq = this.#broker.commits.seq;
     this.#changes = this.#broker.commits.changes;
     const changed = [...this.#broker.commits.changedAfter(changes)];
     this.#topics = changed.filter(({ name }) => patternMatches(target, name)).values();
-    this.#had = { seq, lacksValues: false };
+    this.#progress = { seq, lacksValues: false };
     this.#exceptions = undefined;
     this.#isRounded = false;
     this.#backlogOf = (topic) =>
@@ -186,13 +189,13 @@ export class PatternBacklog {
   }
 
   #afterSent(topic: Topic): TopicBacklog | undefined {
-    const sent = this.#sent.get(topic.name);
-    return sent && new TopicBacklog(feedOf(this.#view, topic), sent.epoch, sent.position);
+    const former = this.#sent.get(topic.name);
+    return former && new TopicBacklog(this.#view.feedFor(topic), former.epoch, former.position);
   }
 
   #wasSent({ name, numbering: { epoch, offset } }: GoneTopic): boolean {
-    const sent = this.#sent.get(name);
-    return sent !== undefined && sent.epoch === epoch && sent.position >= offset;
+    const former = this.#sent.get(name);
+    return former !== undefined && former.epoch === epoch && former.position >= offset;
   }
 }
 
@@ -207,7 +210,7 @@ export function* goneAfter({ commits }: Broker, { options }: View, seq: number):
  * has had was of another numbering.
  */
 export function backlogAfter(view: View, topic: Topic, seq: number, restarted = false): TopicBacklog {
-  const feed = feedOf(view, topic);
+  const feed = view.feedFor(topic);
   const { ring, epoch, startOffset } = topic;
   if (restarted) return new TopicBacklog(feed, '', startOffset);
   const isLost = ring.evictedSeq > seq;

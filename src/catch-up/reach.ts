@@ -18,15 +18,15 @@ export function reachOf({ topic, view, position }: Feed): number {
  * The offset up to which a subscriber has had the topic if it has had everything up to this commit. Undefined: it lacks
  * something that was evicted.
  */
-export function hadUpto(feed: Feed, seq: number): number | undefined {
+export function coveredUpto(feed: Feed, seq: number): number | undefined {
   const { ring } = feed.topic;
   if (ring.evictedSeq <= seq) return ring.offsetAtSeq(seq);
   // What the view has not looked at yet.
   const unsent = feed.group?.after(feed.examined) ?? [];
-  let had: number | undefined;
+  let covered: number | undefined;
   for (const { seq: at, offset } of unsent) {
     if (at > seq + 1) break;
-    had = at > seq ? offset - 1 : offset;
+    covered = at > seq ? offset - 1 : offset;
   }
-  return had;
+  return covered;
 }

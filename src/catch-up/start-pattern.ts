@@ -12,7 +12,6 @@ import {
   startAfter,
   withoutValues,
 } from './continue-pattern.ts';
-import { feedOf } from './feed-of.ts';
 import { ListedTopic } from './listed-topic.ts';
 import {
   backlogAfter,
@@ -55,11 +54,11 @@ function startAtCursor(
   const { broker, modeOf, metrics } = options;
   const cursor = validCursor(broker.commits, text);
   const { target } = view.options;
-  const named = cursor === undefined ? hadOfNone : new Resumption(cursor, target, view.deliveryKey);
+  const named = cursor === undefined ? noProgress : new Resumption(cursor, target, view.deliveryKey);
   const { lowest } = named;
   const recovered = cursor !== undefined && lowest.seq >= broker.commits.forgottenSeq;
   // The client can't be told which topics are gone. Of state topics it drops those whose values do not come again.
-  const had = recovered ? named : withoutValues(named);
+  const progress = recovered ? named : withoutValues(named);
   metrics.recoveriesTotal.inc({ outcome: recovered ? 'recovered' : 'gap' });
   const own = positions.slice(0, topicsListedMax).flatMap((position) => {
     const topic = patternMatches(target, position.topic) && broker.find(position.topic);
@@ -70,7 +69,7 @@ function startAtCursor(
   const lacksGone = ({ name, numbering }: GoneTopic, { seq, lacksValues }: Progress) =>
     numbering.seq > seq || (lacksValues && modeOf(name) === 'state');
   const goneSeq = lowest.lacksValues ? 0 : lowest.seq;
-  const { cursor: now, ...started } = startAfter(view, had, options, {
+  const { cursor: now, ...started } = startAfter(view, progress, options, {
     own,
     goneSeq,
     lacksGone,
@@ -86,9 +85,9 @@ function startAtCursor(
 
 /** What a client has had whose cursor is of another numbering of commits. */
 const nothingHad: Progress = { seq: 0, lacksValues: false };
-const hadOfNone: PatternProgress = {
+const noProgress: PatternProgress = {
   base: nothingHad,
-  hadOf: () => nothingHad,
+  of: () => nothingHad,
   lowest: nothingHad,
   hasExceptions: false,
 };
@@ -99,27 +98,31 @@ function startAtPositions(
   positions: readonly TopicPosition[],
   { broker, modeOf, metrics, listedMax }: PatternOptions,
 ): PatternStarted {
-  const known = new Map(positions.map((position) => [position.topic, position]));
+  const knownPositions = new Map(positions.map((position) => [position.topic, position]));
   const startOf = (topic: Topic) => {
-    const start = startSince(topic, known.get(topic.name) ?? { epoch: '', offset: 0 }, broker.commits);
+    const start = startSince(
+      topic,
+      knownPositions.get(topic.name) ?? { epoch: '', offset: 0 },
+      broker.commits,
+    );
     if (start.outcome !== undefined) metrics.recoveriesTotal.inc({ outcome: start.outcome });
     return start;
   };
   const matches = takeMatches(broker.topicsOf(view.options.target), listedMax);
   // Topics that the client names are looked up now, so that it is told if one loses its content before its turn.
   const listed = new Set(matches.first);
-  const named = [...known.keys()].flatMap((name) => {
+  const namedTopics = [...knownPositions.keys()].flatMap((name) => {
     const topic =
       matches.areAll || !patternMatches(view.options.target, name) ? undefined : broker.find(name);
     return topic === undefined || topic.epoch === '' || listed.has(topic) ? [] : [topic];
   });
-  const rest = chained(named, unnamed(matches.rest, known));
+  const rest = chained(namedTopics, unnamed(matches.rest, knownPositions));
   const started = startEach(view, { ...matches, rest }, broker, startOf, {
-    backlogOf: (topic) => backlogOfUnlisted(view, topic, startOf(topic), known.get(topic.name)),
-    had: { seq: matches.areAll ? broker.commits.seq : 0, lacksValues: false },
+    backlogOf: (topic) => backlogOfUnlisted(view, topic, startOf(topic), knownPositions.get(topic.name)),
+    progress: { seq: matches.areAll ? broker.commits.seq : 0, lacksValues: false },
   });
   const gone = goneResults(view, positions, { broker, modeOf });
-  const recovered = mayLackOthers(view, known, broker) ? false : undefined;
+  const recovered = mayLackOthers(view, knownPositions, broker) ? false : undefined;
   return { ...started, result: { ...noTopic, recovered, topics: [...started.topics, ...gone] } };
 }
 
@@ -139,16 +142,16 @@ function mayLackOthers(view: View, known: ReadonlyMap<string, TopicPosition>, br
 }
 
 function startPatternNew(view: View, last: number, { broker, listedMax }: PatternOptions): PatternStarted {
-  const startOf = (topic: Topic) => startNew(feedOf(view, topic), last);
+  const startOf = (topic: Topic) => startNew(view.feedFor(topic), last);
   const { target } = view.options;
   const lacksValues = broker.statesOf(target).next().done !== true;
   const lacking = takeMatches(last > 0 ? broker.topicsOf(target) : broker.statesOf(target), listedMax);
   const { seq } = broker.commits;
   // Of those that are not listed nothing was sent yet.
-  const had = { seq: last > 0 ? 0 : seq, lacksValues };
+  const progress = { seq: last > 0 ? 0 : seq, lacksValues };
   const { backlog, topics } = startEach(view, lacking, broker, startOf, {
     backlogOf: (topic) => lastBacklog(view, topic, seq, last),
-    had: lacking.areAll ? { seq, lacksValues: false } : had,
+    progress: lacking.areAll ? { seq, lacksValues: false } : progress,
   });
   const others = last > 0 ? [] : firstStreams(broker.topicsOf(target), listedMax - topics.length);
   const listed = [...topics, ...others.map((topic) => new ListedTopic(topic, startOf(topic)))];
@@ -161,10 +164,10 @@ function startPatternNew(view: View, last: number, { broker, listedMax }: Patter
 /** The last N publications up to this commit, and all after it. */
 function lastBacklog(view: View, topic: Topic, seq: number, last: number): TopicBacklog {
   const { ring, epoch } = topic;
-  if (topic.state !== undefined) return TopicBacklog.ofAllValues(feedOf(view, topic));
+  if (topic.state !== undefined) return TopicBacklog.ofAllValues(view.feedFor(topic));
   if (ring.evictedSeq > seq) return backlogAfter(view, topic, seq);
   const position = Math.max(ring.reach, ring.offsetAtSeq(seq) - last);
-  return new TopicBacklog(feedOf(view, topic), epoch, position);
+  return new TopicBacklog(view.feedFor(topic), epoch, position);
 }
 
 /**
@@ -185,14 +188,19 @@ function startEach(
 }
 
 function backlogFrom(view: View, topic: Topic, { epoch, position, needsSnapshot }: Start): TopicBacklog {
-  const feed = feedOf(view, topic);
+  const feed = view.feedFor(topic);
   return needsSnapshot ? TopicBacklog.ofAllValues(feed) : new TopicBacklog(feed, epoch, position);
 }
 
 /** No reply says what is lost of a topic that is not listed, so its backlog begins where the client is. */
-function backlogOfUnlisted(view: View, topic: Topic, start: Start, had: Position | undefined): TopicBacklog {
-  if (start.recovered !== false || had === undefined) return backlogFrom(view, topic, start);
-  return new TopicBacklog(feedOf(view, topic), had.epoch, had.offset);
+function backlogOfUnlisted(
+  view: View,
+  topic: Topic,
+  start: Start,
+  known: Position | undefined,
+): TopicBacklog {
+  if (start.recovered !== false || known === undefined) return backlogFrom(view, topic, start);
+  return new TopicBacklog(view.feedFor(topic), known.epoch, known.offset);
 }
 
 function goneResults(

@@ -5,7 +5,7 @@ import type { Broker } from '../topics/broker.ts';
 import type { Commits } from '../topics/commits.ts';
 import { type Cursor, cursorNow, type Progress, parseCursor, Resumption } from '../topics/cursor.ts';
 import type { Topic } from '../topics/topic.ts';
-import { hadUpto, reachOf } from './reach.ts';
+import { coveredUpto, reachOf } from './reach.ts';
 import { TopicBacklog } from './topic-backlog.ts';
 
 export interface StartOptions {
@@ -122,13 +122,13 @@ function startAtCursor(feed: Feed, cursor: Cursor | undefined): Start {
   const reach = reachOf(feed);
   const { seq, lacksValues } = cursor === undefined ? nothingHad : hadAt(cursor, feed);
   const isKnown = cursor !== undefined && seq >= bornAfterSeq;
-  const had = hadUpto(feed, seq);
-  const isEvicted = had === undefined;
+  const covered = coveredUpto(feed, seq);
+  const isEvicted = covered === undefined;
   if (topic.state !== undefined && (lacksValues || !isKnown || isEvicted)) return snapshotOf(topic);
   const isLost = !isKnown || isEvicted;
   return {
     epoch,
-    position: had ?? reach,
+    position: covered ?? reach,
     recovered: !isLost,
     missing: isKnown && startOffset < reach && isEvicted ? { after: startOffset, upto: reach } : undefined,
     needsSnapshot: false,
@@ -194,6 +194,6 @@ export function validCursor({ epoch, seq, isShared }: Commits, text: string): Cu
   // Another node, which has heard of more, may have made it.
   if (isShared) return cursor;
   if (cursor.seq > seq) return undefined;
-  for (const had of cursor.exceptions?.values() ?? []) if (had.seq > seq) return undefined;
+  for (const exception of cursor.exceptions?.values() ?? []) if (exception.seq > seq) return undefined;
   return cursor;
 }

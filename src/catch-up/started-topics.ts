@@ -1,6 +1,5 @@
 import type { View } from '../fanout/view.ts';
 import type { Topic } from '../topics/topic.ts';
-import { feedOf } from './feed-of.ts';
 import { TopicBacklog } from './topic-backlog.ts';
 
 /** Where a subscriber starts in one topic of its pattern. */
@@ -35,7 +34,7 @@ export class StartedTopics {
 
   /** A new backlog of the topic at this index. */
   backlogAt(index: number): TopicBacklog {
-    const feed = feedOf(this.#view, this.#topics[index] as Topic);
+    const feed = this.#view.feedFor(this.#topics[index] as Topic);
     const epoch = this.#epochs[index] as string;
     const position = this.#positions[index] as number;
     return Number.isNaN(position)

@@ -94,7 +94,7 @@ export class TopicBacklog {
 
   takeSnapshot(nowMs: number): void {
     const { feed } = this;
-    const values = [...feed.topic.snapshot(nowMs)].filter((publication) => feed.matches(publication));
+    const values = [...feed.topic.snapshot(nowMs)].filter((publication) => feed.view.matches(publication));
     this.#snapshot = new PendingSnapshot(feed.topic.ring.newest, values, false);
   }
 
@@ -102,7 +102,7 @@ export class TopicBacklog {
   takeValuesOf(keys: ReadonlySet<string>, nowMs: number): void {
     const { feed } = this;
     const values = [...feed.topic.snapshot(nowMs)].filter(
-      (publication) => keys.has(publication.key ?? '') && feed.matches(publication),
+      (publication) => keys.has(publication.key ?? '') && feed.view.matches(publication),
     );
     this.#snapshot = new PendingSnapshot(this.#position, values, true);
   }

@@ -24,10 +24,10 @@ const batchMessagesMax = 10;
  */
 export function compatCodec(name: string, wire: Wire, countSent?: GatewayCodec['countSent']): GatewayCodec {
   const frame = (topic: string, pieces: readonly Uint8Array[]) => {
-    const said = pieces.filter(({ length }) => length > 0);
-    if (said.length <= 1) return said[0] ?? nothing;
+    const messages = pieces.filter(({ length }) => length > 0);
+    if (messages.length <= 1) return messages[0] ?? nothing;
     if (wire.batch === undefined) throw new Error(`${name} sends one publication at a time`);
-    return join(wire.batch(topic, said));
+    return join(wire.batch(topic, messages));
   };
   const encodePublication = (topic: string, publication: Publication) =>
     // None of the systems has removals.
@@ -44,11 +44,11 @@ export function compatCodec(name: string, wire: Wire, countSent?: GatewayCodec['
     publicationsPerFrame: wire.batch === undefined ? 1 : batchMessagesMax,
     countSent,
     decodeClientFrame: (message) => {
-      const read = readMessage(message);
-      if (!read.ok) return read;
-      const alias = aliasOf(read.type, wire.commands);
-      if (alias !== undefined) return checked(readAlias(alias, 0, read.raw, jsonDialect));
-      return failure('unknown_command', `unknown message type ${JSON.stringify(read.type.slice(0, 64))}`);
+      const typed = readMessage(message);
+      if (!typed.ok) return typed;
+      const alias = aliasOf(typed.type, wire.commands);
+      if (alias !== undefined) return checked(readAlias(alias, 0, typed.raw, jsonDialect));
+      return failure('unknown_command', `unknown message type ${JSON.stringify(typed.type.slice(0, 64))}`);
     },
     peekId: () => 0,
     encodeServerFrame: (reply) => {

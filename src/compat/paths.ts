@@ -66,12 +66,12 @@ export function pathsOf(
   return paths.map((path) => ({
     path,
     read: (head) => {
-      const found = parameterOf(path, head.path);
-      if (found === undefined) return request;
-      const value = decoded(found.value);
+      const parameter = parameterOf(path, head.path);
+      if (parameter === undefined) return request;
+      const value = decoded(parameter.value);
       if (value === undefined)
         return new SluiceError('invalid_request', 'the path is not percent-encoded UTF-8');
-      return openings[found.name]?.(value) ?? request;
+      return openings[parameter.name]?.(value) ?? request;
     },
   }));
 }

@@ -38,7 +38,7 @@ const connectionsListed = 100;
 const usualKind = 'monitoring_update';
 
 /** Members of bodies, by what they say: the system's own, and common variants. */
-const said = {
+const memberNames = {
   servers: ['server_id', 'serverId', 'server_ids', 'serverIds'],
   monitoringType: ['monitoring_type', 'monitoringType'],
   alertLevel: ['alert_level', 'alertLevel'],
@@ -46,8 +46,8 @@ const said = {
   users: ['user_ids', 'userIds', 'users', 'user_id', 'userId'],
   except: ['except', 'exclude_connection', 'excludeConnection'],
 } as const;
-const monitoringEnvelope = [...said.servers, ...said.monitoringType, ...said.alertLevel];
-const notificationEnvelope = [...said.rooms, ...said.users, ...said.except];
+const monitoringEnvelope = [...memberNames.servers, ...memberNames.monitoringType, ...memberNames.alertLevel];
+const notificationEnvelope = [...memberNames.rooms, ...memberNames.users, ...memberNames.except];
 /** The types of messages that clients of the knowledge platform know. */
 const notificationTypes: ReadonlySet<string> = new Set(['notification', 'sync_update', 'system_message']);
 
@@ -107,10 +107,11 @@ function monitoringRoutes({ name, namespace }: System, options: CompatRouteOptio
 
 function monitoringUpdate(body: OldBody) {
   const members: Members = { ...body.inner, ...body.members };
-  const type = textOf(members, said.monitoringType);
+  const type = textOf(members, memberNames.monitoringType);
   const { level: measured } = members;
   // `level` may as well be a measurement, as of a battery.
-  const level = textOf(members, said.alertLevel) ?? (typeof measured === 'string' ? measured : undefined);
+  const level =
+    textOf(members, memberNames.alertLevel) ?? (typeof measured === 'string' ? measured : undefined);
   const tags = {
     ...(type === undefined ? {} : { [monitoringTags.type]: type }),
     ...(level === undefined ? {} : { [monitoringTags.level]: level }),
@@ -119,7 +120,7 @@ function monitoringUpdate(body: OldBody) {
   // A change of status must not take the place of the newest measurement, nor that of another type.
   const parts = kind === usualKind ? [type] : [kind, type];
   const key = parts.filter((part) => part !== undefined).join(':') || undefined;
-  return { servers: receivers(members, said.servers), type: kind, body, key, tags };
+  return { servers: receivers(members, memberNames.servers), type: kind, body, key, tags };
 }
 
 function marketRoutes(
@@ -183,7 +184,7 @@ function routeToUser(path: string, type: string, summary: string): Route {
     params: userParams,
     handle: (call, ports) => {
       const body = readOldBody(call.body, notificationEnvelope);
-      const except = textOf(body.members, said.except);
+      const except = textOf(body.members, memberNames.except);
       const { user } = call.params;
       const connections: CountRecipients = (topic, { sessions }) => sessions.countOf(user, topic, except);
       const message = { type: notificationTypeOf(body, type), body, except };
@@ -260,8 +261,8 @@ function notificationTypeOf(body: OldBody, fallback: string): string {
 
 /** The topics of the rooms or users that a broadcast names; undefined: it is for everyone. */
 function receiversOf({ members }: OldBody, namespace: string): readonly string[] | undefined {
-  const rooms = receivers(members, said.rooms)?.map((room) => `${namespace}:${room}`);
-  const users = receivers(members, said.users)?.map(topicOfUser);
+  const rooms = receivers(members, memberNames.rooms)?.map((room) => `${namespace}:${room}`);
+  const users = receivers(members, memberNames.users)?.map(topicOfUser);
   if (rooms !== undefined && users !== undefined)
     throw new SluiceError('invalid_request', 'room and user_ids exclude each other');
   return rooms ?? users;

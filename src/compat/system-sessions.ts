@@ -8,7 +8,7 @@ import { codecNameOf, type SystemName } from './systems.ts';
 export type CountedSession = Pick<Session, 'codec' | 'messageCount'> & {
   readonly outbox: Pick<Session['outbox'], 'push'>;
   readonly identity: Pick<Session['identity'], 'user'>;
-  readonly views: { values(): Iterable<{ readonly target: string; readonly automatic: boolean }> };
+  readonly views: { values(): Iterable<{ readonly target: string; readonly isAutomatic: boolean }> };
 };
 
 export interface SystemSessionsOptions {
@@ -48,8 +48,8 @@ interface CountedSystem {
   messagesOfEnded: number;
   bytes: number;
   /** Of this node. */
-  readonly own: Remembered<SystemStats>;
-  readonly ofAllNodes: Remembered<SystemStats>;
+  readonly own: BriefCache<SystemStats>;
+  readonly ofAllNodes: BriefCache<SystemStats>;
 }
 
 /** System B has pings that are messages, besides those of WebSocket. */
@@ -66,10 +66,10 @@ export class SystemSessions {
   }
 
   opened(session: CountedSession): void {
-    const counted = this.#byCodec.get(session.codec.name);
-    if (counted === undefined) return;
-    counted.pingedAtMs.set(session, this.#options.monotonicMs());
-    counted.total++;
+    const system = this.#byCodec.get(session.codec.name);
+    if (system === undefined) return;
+    system.pingedAtMs.set(session, this.#options.monotonicMs());
+    system.total++;
   }
 
   closed(session: CountedSession): void {
@@ -110,19 +110,19 @@ export class SystemSessions {
 
   #counted(name: SystemName): CountedSystem {
     const { monotonicMs, otherNodes } = this.#options;
-    const own = new Remembered(() => count(counted), monotonicMs);
+    const own = new BriefCache(() => count(system), monotonicMs);
     const ofAllNodes = async (nodes: typeof otherNodes & {}) =>
       together([await own.get(), ...(await nodes.ask('systemStats', name))]);
-    const counted: CountedSystem = {
+    const system: CountedSystem = {
       name,
       pingedAtMs: new Map(),
       total: 0,
       messagesOfEnded: 0,
       bytes: 0,
       own,
-      ofAllNodes: otherNodes === undefined ? own : new Remembered(() => ofAllNodes(otherNodes), monotonicMs),
+      ofAllNodes: otherNodes === undefined ? own : new BriefCache(() => ofAllNodes(otherNodes), monotonicMs),
     };
-    return counted;
+    return system;
   }
 }
 
@@ -131,7 +131,7 @@ const rememberedTimes = 100;
 const rememberedMaxMs = 1000;
 
 /** A value that takes a look at every connection. It is made so seldom that this takes a hundredth of the time. */
-class Remembered<T> {
+class BriefCache<T> {
   readonly #make: () => Awaitable<T>;
   readonly #monotonicMs: () => number;
   #value: Awaitable<T> | undefined;
@@ -167,8 +167,8 @@ function count({ pingedAtMs, total, messagesOfEnded, bytes }: CountedSystem): Sy
   for (const session of pingedAtMs.keys()) {
     messages += session.messageCount;
     if (session.identity.user !== undefined) users.add(session.identity.user);
-    for (const { target, automatic } of session.views.values())
-      if (!automatic) subscriptions.set(target, (subscriptions.get(target) ?? 0) + 1);
+    for (const { target, isAutomatic } of session.views.values())
+      if (!isAutomatic) subscriptions.set(target, (subscriptions.get(target) ?? 0) + 1);
   }
   const { size: active } = pingedAtMs;
   return { active, total, messages, bytes, users: [...users], subscriptions: [...subscriptions] };

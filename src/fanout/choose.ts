@@ -1,9 +1,26 @@
-import type { StoredPublication } from '../topics/publication.ts';
-import { isExcepted, type Reader, removalOf } from './conflate.ts';
+import { nullPayload } from '../protocol/payload.ts';
+import { publishOf } from '../protocol/publication.ts';
+import { StoredPublication } from '../topics/publication.ts';
 import type { HeldKeys } from './held-keys.ts';
 import type { Feed } from './view.ts';
 
-/** What removals need of the keys of which receivers hold values. */
+/** One session that is caught up by itself, rather than with all members of the view. */
+export interface Recipient {
+  readonly session: string;
+  /** The session that its client had before: publications may except that one. */
+  readonly formerSession?: string | undefined;
+  /** Milliseconds since 1970: what has expired by then is not sent. */
+  readonly nowMs: number;
+}
+
+export function isExcepted(
+  { session, formerSession }: Omit<Recipient, 'nowMs'>,
+  except: string | undefined,
+): boolean {
+  return except !== undefined && (except === session || except === formerSession);
+}
+
+/** The keys of which receivers may hold values, as `choose` uses them. */
 type RemovableKeys = Pick<HeldKeys, 'add' | 'delete'>;
 
 /** For a receiver whose keys are not known. To remove a key twice does no harm. */
@@ -11,23 +28,39 @@ export const anyKey: RemovableKeys = { add: () => undefined, delete: () => true 
 
 /**
  * What receivers get of a publication: itself, the removal of its key, or nothing. `held`: absent where no removals are
- * needed. `reader`: the one receiver; absent: all members of the view.
+ * needed. `recipient`: the one receiver; absent: all members of the view.
  */
 export function choose(
   feed: Feed,
   publication: StoredPublication,
   held: RemovableKeys | undefined,
-  reader?: Reader,
+  recipient?: Recipient,
 ): StoredPublication | undefined {
   const key = publication.key ?? '';
   if (!feed.view.has(key)) return undefined;
-  if (!feed.matches(publication)) return held?.delete(key) === true ? removalOf(publication) : undefined;
-  if (reader !== undefined && !isFor(reader, feed, publication)) return undefined;
+  if (!feed.view.matches(publication)) return held?.delete(key) === true ? removalOf(publication) : undefined;
+  if (recipient !== undefined && !isFor(recipient, feed, publication)) return undefined;
   if (publication.removed === true) held?.delete(key);
   else held?.add(key);
   return publication;
 }
 
-function isFor(reader: Reader, feed: Feed, publication: StoredPublication): boolean {
-  return !isExcepted(reader, feed.exceptOf(publication)) && publication.expiresAtMs > reader.nowMs;
+function isFor(recipient: Recipient, feed: Feed, publication: StoredPublication): boolean {
+  return !isExcepted(recipient, feed.exceptOf(publication)) && publication.expiresAtMs > recipient.nowMs;
+}
+
+/**
+ * The removal that a view sends when a key's new value does not match its filter. It goes to every member, also to the
+ * session that the publication excepts: if the next value does not match either, nothing else would tell that session
+ * that its older value is gone.
+ */
+function removalOf(publication: StoredPublication): StoredPublication {
+  const { topic, type, key, offset, seq, timestampMs, acceptedAtMs } = publication;
+  return new StoredPublication(
+    publishOf({ topic, type, key, payload: nullPayload, removed: true }),
+    offset,
+    seq,
+    timestampMs,
+    acceptedAtMs,
+  );
 }

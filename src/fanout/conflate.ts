@@ -1,39 +1,6 @@
-import { nullPayload } from '../protocol/payload.ts';
-import { publishOf } from '../protocol/publication.ts';
-import { StoredPublication } from '../topics/publication.ts';
+import type { StoredPublication } from '../topics/publication.ts';
+import { isExcepted, type Recipient } from './choose.ts';
 import type { Feed } from './view.ts';
-
-/**
- * The removal that a view sends when a key's new value does not match its filter. It goes to every member, also to the
- * session that the publication excepts: if the next value does not match either, nothing else would tell that session
- * that its older value is gone.
- */
-export function removalOf(publication: StoredPublication): StoredPublication {
-  const { topic, type, key, offset, seq, timestampMs, acceptedAtMs } = publication;
-  return new StoredPublication(
-    publishOf({ topic, type, key, payload: nullPayload, removed: true }),
-    offset,
-    seq,
-    timestampMs,
-    acceptedAtMs,
-  );
-}
-
-/** One session that is caught up by itself, rather than with all members of the view. */
-export interface Reader {
-  readonly session: string;
-  /** The session that its client had before: publications may except that one. */
-  readonly formerSession?: string | undefined;
-  /** Milliseconds since 1970: what has expired by then is not sent. */
-  readonly nowMs: number;
-}
-
-export function isExcepted(
-  { session, formerSession }: Omit<Reader, 'nowMs'>,
-  except: string | undefined,
-): boolean {
-  return except !== undefined && (except === session || except === formerSession);
-}
 
 /** What was seen of a key. */
 interface Newer {
@@ -55,17 +22,17 @@ interface Newer {
 export function conflate(
   publications: readonly StoredPublication[],
   feed: Feed,
-  reader?: Reader,
+  recipient?: Recipient,
 ): Map<StoredPublication, string | undefined> {
   const kept = new Map<StoredPublication, string | undefined>();
   const isState = feed.topic.state !== undefined;
   const newer = new Map<string, Newer>();
   for (let i = publications.length - 1; i >= 0; i--) {
     const publication = publications[i] as StoredPublication;
-    const matches = feed.matches(publication);
+    const matches = feed.view.matches(publication);
     const except = matches ? feed.exceptOf(publication) : undefined;
-    if (reader !== undefined && isExcepted(reader, except)) continue;
-    const hasExpired = matches && reader !== undefined && publication.expiresAtMs <= reader.nowMs;
+    if (recipient !== undefined && isExcepted(recipient, except)) continue;
+    const hasExpired = matches && recipient !== undefined && publication.expiresAtMs <= recipient.nowMs;
     if (!isState && (!matches || hasExpired)) continue;
     if (!isState && publication.key === undefined) {
       kept.set(publication, undefined);
@@ -75,7 +42,7 @@ export function conflate(
     const rest = lackingAfter(newer.get(key), publication, isState);
     if (rest === null || (rest !== undefined && rest === except)) continue;
     if (!hasExpired) kept.set(publication, rest);
-    const lacks = rest === undefined && reader === undefined ? (except ?? null) : null;
+    const lacks = rest === undefined && recipient === undefined ? (except ?? null) : null;
     newer.set(key, { lacks, expiresAtMs: publication.expiresAtMs });
   }
   return kept;

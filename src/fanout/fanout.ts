@@ -11,11 +11,12 @@ import { Feeds } from './feeds.ts';
 import { Flusher, type FlusherOptions, silentCoverageMs } from './flush.ts';
 import { Outlets } from './outlets.ts';
 import { Refresher, type RefresherOptions, type RefreshOptions } from './refresher.ts';
-import { Schedule, type Turns } from './schedule.ts';
+import { Schedule } from './schedule.ts';
 import type { Member } from './sink.ts';
+import type { Turns } from './turns.ts';
 import { type BatchOptions, type Feed, View } from './view.ts';
 import { type ViewOptions, viewKey } from './view-options.ts';
-import { type Attached, type ViewLimits, ViewShares } from './view-shares.ts';
+import { type Attachment, type ViewLimits, ViewShares } from './view-shares.ts';
 
 export interface FanoutOptions extends ViewLimits {
   readonly broker: Broker;
@@ -110,7 +111,7 @@ export class Fanout implements TopicListener {
    * Returns the view of these options. It is made if need be, and kept until `detach` with the same payer; absent: the
    * gateway itself. Throws `too_many_views`. The places of `replaced`, which the caller detaches then, count as free.
    */
-  attach(options: ViewOptions, payer?: Payer, replaced: readonly Attached[] = []): View {
+  attach(options: ViewOptions, payer?: Payer, replaced: readonly Attachment[] = []): View {
     const key = viewKey(options);
     let view = this.#views.get(key);
     if (view === undefined) {
@@ -174,7 +175,7 @@ export class Fanout implements TopicListener {
     });
   }
 
-  /** Tells what was dropped so far, to callers between two turns. */
+  /** The sinks report drops now, rather than at the next turn. Call it between two turns. */
   tellDrops(): void {
     this.#outlets.tellDrops();
   }

@@ -58,9 +58,9 @@ export class Feeds {
    * `first`; undefined: with the topic's reset. Undefined: no view hears of the topic.
    */
   of(topic: Topic, first: StoredPublication | undefined): TopicFeeds | undefined {
-    const known = this.#topics.get(topic);
-    if (known === undefined && this.#patterns.areSilent) return undefined;
-    const topicFeeds = known ?? this.#topicFeeds(topic);
+    const existing = this.#topics.get(topic);
+    if (existing === undefined && this.#patterns.areSilent) return undefined;
+    const topicFeeds = existing ?? this.#topicFeeds(topic);
     if (first === undefined || topicFeeds.knownPatterns < this.#patterns.newest)
       this.#addPatterns(topicFeeds, first);
     return topicFeeds;
@@ -85,9 +85,9 @@ export class Feeds {
 
   /** See `Fanout.takeSendMs`. */
   takeSendMs(name: string, topic: Topic | undefined, bytes: number): number {
-    const known = topic && this.#topics.get(topic);
-    const more = this.#costOfNewPatterns(name, topic, known);
-    return (known?.cost.takeMs(bytes) ?? 0) + (more?.takeMs(bytes) ?? 0) * this.#patterns.feedPrice;
+    const topicFeeds = topic && this.#topics.get(topic);
+    const more = this.#costOfNewPatterns(name, topic, topicFeeds);
+    return (topicFeeds?.cost.takeMs(bytes) ?? 0) + (more?.takeMs(bytes) ?? 0) * this.#patterns.feedPrice;
   }
 
   *all(): Iterable<Feed> {
@@ -145,10 +145,10 @@ export class Feeds {
   #costOfNewPatterns(
     name: string,
     topic: Topic | undefined,
-    known: TopicFeeds | undefined,
+    topicFeeds: TopicFeeds | undefined,
   ): SendCost | undefined {
     const { newest, areSilent } = this.#patterns;
-    const knownPatterns = known?.knownPatterns ?? 0;
+    const knownPatterns = topicFeeds?.knownPatterns ?? 0;
     if (areSilent || knownPatterns === newest) return undefined;
     if (this.#newPatterns?.name !== name || this.#newPatterns.newest !== newest) {
       this.#newPatterns = { name, newest, cost: new SendCost() };

@@ -69,7 +69,7 @@ function chooseKept(
 ): StoredPublication | undefined {
   if (kept === undefined || kept.has(publication)) return choose(feed, publication, feed.held);
   // A member that joined meanwhile may have it from its snapshot.
-  if (publication.removed !== true && feed.matches(publication)) feed.held?.add(publication.key ?? '');
+  if (publication.removed !== true && feed.view.matches(publication)) feed.held?.add(publication.key ?? '');
   return undefined;
 }
 
@@ -182,8 +182,8 @@ export class Flusher {
     if (feed.epoch === topic.epoch) return 0;
     const { epoch, position: offset } = feed;
     // Of a stream that is new to a pattern the first batch says all that its members need to know.
-    const { isUntold } = feed;
-    if (view.isPattern && epoch === '' && isNews && topic.state === undefined && !isUntold) return 0;
+    const { skippedEpoch } = feed;
+    if (view.isPattern && epoch === '' && isNews && topic.state === undefined && !skippedEpoch) return 0;
     feed.announcedEpoch();
     const frame = {
       kind: 'reset',
@@ -192,10 +192,10 @@ export class Flusher {
       topic: topic.name,
       mode: topic.options.mode,
     } as const;
-    if (isUntold) this.announce(view, { ...frame, epoch: formerEpoch, offset: 0 });
+    if (skippedEpoch) this.announce(view, { ...frame, epoch: formerEpoch, offset: 0 });
     const bytes = view.options.codec.encodeServerFrame({ ...frame, epoch: topic.epoch, offset });
     this.#outlets.publish({ view, bytes, feed, epoch, after: offset, upto: offset, publications: 0 });
-    return isUntold ? 2 : 1;
+    return skippedEpoch ? 2 : 1;
   }
 
   /** A fresh dictionary goes to all members before the batches that make use of it. */

@@ -128,8 +128,8 @@ export class Outlets {
 
   /** The number of a sink; a new one if it has none. */
   #numberOf(sink: Sink): number {
-    const known = this.#outlets.findIndex((outlet) => outlet?.sink === sink);
-    if (known !== -1) return known;
+    const existing = this.#outlets.findIndex((outlet) => outlet?.sink === sink);
+    if (existing !== -1) return existing;
     checkBudget(sink);
     const free = this.#outlets.indexOf(undefined);
     const number = free === -1 ? this.#outlets.length : free;

@@ -15,13 +15,14 @@ export class PatternViews {
   readonly #byPrefix = new Map<string, Set<View>>();
   /** How many prefixes there are of each length, where there are any: these alone are looked for in a name. */
   readonly #lengths = new Map<number, number>();
-  readonly #withMembers = new Set<View>();
+  /** With the number of each. */
+  readonly #withMembers = new Map<View, number>();
   #newest = 0;
   #feeds = 0;
 
   /** Those that have members. */
   get withMembers(): Iterable<View> {
-    return this.#withMembers;
+    return this.#withMembers.keys();
   }
 
   /** None has members. */
@@ -56,8 +57,7 @@ export class PatternViews {
 
   /** It has its first member. */
   began(view: View): void {
-    view.numberPattern(++this.#newest);
-    this.#withMembers.add(view);
+    this.#withMembers.set(view, ++this.#newest);
   }
 
   /** It has no member any more. */
@@ -93,8 +93,7 @@ export class PatternViews {
   /** Those of them that have members, with a number greater than `after`. */
   *heardBy(topic: string, after: number): Iterable<View> {
     if (after < this.#newest && !this.areSilent)
-      for (const view of this.matching(topic))
-        if (view.patternNumber > after && this.#withMembers.has(view)) yield view;
+      for (const view of this.matching(topic)) if ((this.#withMembers.get(view) ?? 0) > after) yield view;
   }
 }
 

@@ -2,8 +2,8 @@ import type { Metrics } from '../metrics.ts';
 import type { Broker } from '../topics/broker.ts';
 import type { Topic } from '../topics/topic.ts';
 import type { Outlets } from './outlets.ts';
-import type { Turns } from './schedule.ts';
 import { SnapshotPages } from './snapshot-pages.ts';
+import type { Turns } from './turns.ts';
 import type { Feed, View } from './view.ts';
 
 /** Topics that are refreshed together: mostly those of a namespace. */
@@ -119,11 +119,11 @@ export class Refresher {
     const { budget, turns } = this.#options;
     for (let frames = 0; this.isBusy && frames < framesMaxPerTurn; ) {
       const startMs = turns.nowMs();
-      const sent = this.#step();
+      const pageFrames = this.#step();
       budget.charge(turns.nowMs() - startMs);
-      frames += sent;
+      frames += pageFrames;
       // A connection is given one page of a topic in a turn: it drains before the next.
-      if (sent === 0 || this.#current !== undefined || !budget.isFree) return;
+      if (pageFrames === 0 || this.#current !== undefined || !budget.isFree) return;
     }
   }
 
@@ -147,7 +147,7 @@ export class Refresher {
   /** Finds what is to be sent next, among as many topics as a turn has time for. */
   #next(): void {
     const { broker, pageBytes } = this.#options;
-    for (let seen = 0; seen < topicsMaxPerTurn; seen++) {
+    for (let count = 0; count < topicsMaxPerTurn; count++) {
       const target = this.#targets.shift();
       if (target !== undefined && isReady(target)) {
         if (!this.#isFlushed(target)) {

@@ -1,52 +1,4 @@
-/** The event loop as the fan-out needs it; tests bring their own. */
-export interface Turns {
-  /** Milliseconds on a monotonic clock. */
-  nowMs(): number;
-  /** Runs at the end of the current turn of the event loop; what is published then is written right after it. */
-  atTurnEnd(run: () => void): void;
-  /**
-   * The same, before all that `atTurnEnd` was asked for: a member joins or leaves a view when nothing of the view is
-   * published and not yet written.
-   */
-  beforeTurnEnd(run: () => void): void;
-  after(delayMs: number, run: () => void): void;
-}
-
-class EventLoop implements Turns {
-  #before: (() => void)[] = [];
-  #end: (() => void)[] = [];
-  #asked = false;
-
-  readonly nowMs = (): number => performance.now();
-
-  atTurnEnd(run: () => void): void {
-    this.#end.push(run);
-    this.#ask();
-  }
-
-  beforeTurnEnd(run: () => void): void {
-    this.#before.push(run);
-    this.#ask();
-  }
-
-  after(delayMs: number, run: () => void): void {
-    setTimeout(run, delayMs).unref();
-  }
-
-  #ask(): void {
-    if (this.#asked) return;
-    this.#asked = true;
-    setImmediate(() => {
-      this.#asked = false;
-      const runs = [...this.#before, ...this.#end];
-      this.#before = [];
-      this.#end = [];
-      for (const run of runs) run();
-    });
-  }
-}
-
-export const eventLoop: Turns = new EventLoop();
+import type { Turns } from './turns.ts';
 
 /** The queue drops what was taken at this length: under constant load it never runs empty. */
 const compactAt = 1024;
@@ -80,17 +32,17 @@ class Queue<T> {
   }
 }
 
-/** How many ready items of a share are in the list at a time. */
-const placesOfShare = 8;
+/** How many ready items of a group are in the list at a time. */
+const placesOfGroup = 8;
 
 /** Items that share a few places in the list of ready ones, so that other items never wait for all of them. */
-export class Share<T> {
+export class ReadyGroup<T> {
   readonly #waiting = new Queue<T>();
   #listed = 0;
 
   /** Whether this item takes a place in the list, rather than wait for one. */
   takesPlace(item: T): boolean {
-    if (this.#listed === placesOfShare) this.#waiting.push(item);
+    if (this.#listed === placesOfGroup) this.#waiting.push(item);
     else this.#listed++;
     return this.#waiting.isEmpty;
   }
@@ -105,14 +57,14 @@ export class Share<T> {
 
 /** Something with work to do: now, later, or not at all. Only a `Schedule` calls its methods. */
 export abstract class Scheduled<T> {
-  readonly share: Share<T> | undefined;
+  readonly readyGroup: ReadyGroup<T> | undefined;
   #due: 'idle' | 'waiting' | 'ready' = 'idle';
   /** While it waits: until when. */
   #dueAtMs = 0;
 
-  /** `share`: undefined: it has a place of its own. */
-  constructor(share?: Share<T>) {
-    this.share = share;
+  /** `readyGroup`: undefined: it has a place of its own. */
+  constructor(readyGroup?: ReadyGroup<T>) {
+    this.readyGroup = readyGroup;
   }
 
   get due(): 'idle' | 'waiting' | 'ready' {
@@ -153,7 +105,7 @@ interface Lane<T> {
 /**
  * Decides which item is worked on next. Items that wait the same time are in one lane, in the order of their time, so
  * that waiting costs O(1) and one timer a lane. Ready items are worked on at the end of the turn, in order, as many as
- * `work` takes; the rest at the end of the next one. Those of a `Share` are in order among themselves.
+ * `work` takes; the rest at the end of the next one. Those of a `ReadyGroup` are in order among themselves.
  */
 export class Schedule<T extends Scheduled<T>> {
   readonly #turns: Turns;
@@ -171,7 +123,7 @@ export class Schedule<T extends Scheduled<T>> {
   /** The item is to be worked on at the end of this turn. */
   ready(item: T): void {
     if (!item.becomeReady()) return;
-    if (item.share?.takesPlace(item) !== false) this.#ready.push(item);
+    if (item.readyGroup?.takesPlace(item) !== false) this.#ready.push(item);
     this.wake();
   }
 
@@ -202,7 +154,7 @@ export class Schedule<T extends Scheduled<T>> {
   #next(): T | undefined {
     const item = this.#ready.shift();
     if (item === undefined) return undefined;
-    const following = item.share?.next();
+    const following = item.readyGroup?.next();
     if (following !== undefined) this.#ready.push(following);
     item.becomeIdle();
     return item;

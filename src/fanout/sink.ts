@@ -64,7 +64,7 @@ export interface Member {
   leave(view: View): void;
 }
 
-export type HadOf = 'nothing' | 'some' | 'all';
+export type Overlap = 'nothing' | 'some' | 'all';
 
 /** The subscriber of a connection, as a sink knows it. Consumer: the sinks; `SessionViews` implements it. */
 export interface Receiver {
@@ -90,7 +90,7 @@ export interface Receiver {
    * How much it has had of what a frame of a live view covers. It is not to get a frame of which it has had some or
    * all.
    */
-  had(frame: OutFrame): HadOf;
+  overlap(frame: OutFrame): Overlap;
   /** As `lag`, for frames of which it has had some, and frames after these. Its client is not told. */
   rejoin(lost: ReadonlyMap<Feed, Position>, lostFrames: number): void;
 }

@@ -55,8 +55,8 @@ export class TopicFeeds implements FeedGroup {
   }
 
   after(offset: number): readonly StoredPublication[] {
-    const known = offset - this.#logAfter;
-    return known === 0 ? this.#log : this.#log.slice(known);
+    const index = offset - this.#logAfter;
+    return index === 0 ? this.#log : this.#log.slice(index);
   }
 
   seqAfter(offset: number): number | undefined {
@@ -91,11 +91,11 @@ export class TopicFeeds implements FeedGroup {
     for (const { view, examined } of this.#feeds) {
       if (view.members > 0 && examined < lowest) lowest = examined;
     }
-    const done = lowest - this.#logAfter;
-    if (done >= this.#log.length) {
+    const count = lowest - this.#logAfter;
+    if (count >= this.#log.length) {
       this.clear();
-    } else if (done > this.#log.length / 2) {
-      this.#log.splice(0, done);
+    } else if (count > this.#log.length / 2) {
+      this.#log.splice(0, count);
       this.#logAfter = lowest;
     }
   }

@@ -51,12 +51,12 @@ class ViewPlaces {
     return this.#held.get(account) ?? 0;
   }
 
-  made(isVerified: boolean, by: number): void {
+  changeTaken(isVerified: boolean, by: number): void {
     this.taken += by;
     if (!isVerified) this.#unverified += by;
   }
 
-  count(account: string, by: number): void {
+  changeHeld(account: string, by: number): void {
     const held = this.#heldBy(account) + by;
     if (held > 0) this.#held.set(account, held);
     else this.#held.delete(account);
@@ -76,7 +76,7 @@ interface CountedView {
 }
 
 /** A subscription to a view. */
-export interface Attached {
+export interface Attachment {
   readonly view: { readonly key: string; readonly subscriptions: number };
   readonly payer?: Payer | undefined;
 }
@@ -109,15 +109,15 @@ export class ViewShares {
    * Takes a place for a new view where it needs one, or throws `too_many_views`. `ended`: subscriptions that end with
    * it.
    */
-  make(key: string, options: ViewOptions, payer: Payer | undefined, ended: readonly Attached[]): void {
+  make(key: string, options: ViewOptions, payer: Payer | undefined, ended: readonly Attachment[]): void {
     const { target, keys, filter } = options;
     const selection = (keys?.characters ?? 0) + (filter?.canonical.length ?? 0);
     const isVerified = payer?.isVerified ?? true;
-    const counted = { target, takesPlace: takesPlace(options), selection, isVerified };
-    if (!counted.takesPlace && !isPattern(target)) return;
+    const view = { target, takesPlace: takesPlace(options), selection, isVerified };
+    if (!view.takesPlace && !isPattern(target)) return;
     this.#without(ended, () => {
-      this.#check(counted, payer);
-      this.#add(key, { ...counted, holders: new Map() });
+      this.#check(view, payer);
+      this.#add(key, { ...view, holders: new Map() });
     });
   }
 
@@ -135,19 +135,19 @@ export class ViewShares {
           throw tooMany(`to patterns that match the same topics as ${target}`);
   }
 
-  #add(key: string, counted: CountedView): void {
-    this.#counted.set(key, counted);
-    const { target, takesPlace, selection, isVerified } = counted;
+  #add(key: string, view: CountedView): void {
+    this.#counted.set(key, view);
+    const { target, takesPlace, selection, isVerified } = view;
     if (!takesPlace) return;
     const places = this.#byTarget.get(target) ?? new ViewPlaces(this.#limits.viewsPerTopic);
     this.#byTarget.set(target, places);
-    for (const each of [places, this.#all]) each.made(isVerified, 1);
-    this.#selections.made(isVerified, selection);
+    for (const each of [places, this.#all]) each.changeTaken(isVerified, 1);
+    this.#selections.changeTaken(isVerified, selection);
   }
 
   /** Runs `make` as if these subscriptions had ended, and with them the views that no other has. */
-  #without(ended: readonly Attached[], make: () => void): void {
-    const taken = ended.map(({ view: { key, subscriptions }, payer }) => {
+  #without(ended: readonly Attachment[], make: () => void): void {
+    const released = ended.map(({ view: { key, subscriptions }, payer }) => {
       const counted = subscriptions === 1 ? this.#counted.get(key) : undefined;
       this.release(key, payer);
       if (counted !== undefined) this.end(key);
@@ -156,7 +156,7 @@ export class ViewShares {
     try {
       make();
     } finally {
-      for (const { key, payer, counted } of taken) {
+      for (const { key, payer, counted } of released) {
         if (counted !== undefined) this.#add(key, counted);
         this.retain(key, payer);
       }
@@ -169,8 +169,8 @@ export class ViewShares {
     this.#counted.delete(key);
     if (counted?.takesPlace !== true) return;
     const places = this.#byTarget.get(counted.target) as ViewPlaces;
-    for (const each of [places, this.#all]) each.made(counted.isVerified, -1);
-    this.#selections.made(counted.isVerified, -counted.selection);
+    for (const each of [places, this.#all]) each.changeTaken(counted.isVerified, -1);
+    this.#selections.changeTaken(counted.isVerified, -counted.selection);
     if (places.taken === 0) this.#byTarget.delete(counted.target);
   }
 
@@ -197,8 +197,9 @@ export class ViewShares {
     else holders.delete(account);
     // Equal subscriptions share the view.
     if (before + (by > 0 ? 0 : by) > 0) return;
-    if (takesPlace) for (const places of [this.#byTarget.get(target), this.#all]) places?.count(account, by);
-    if (selection > 0) this.#selections.count(account, by * selection);
+    if (takesPlace)
+      for (const places of [this.#byTarget.get(target), this.#all]) places?.changeHeld(account, by);
+    if (selection > 0) this.#selections.changeHeld(account, by * selection);
     if (isPattern(target)) this.#nested.count(account, prefixOf(target), by);
   }
 }

@@ -3,7 +3,7 @@ import type { Topic } from '../topics/topic.ts';
 import { isPattern } from '../topics/topic-name.ts';
 import type { AnnouncedDictionary } from './dictionary.ts';
 import { HeldKeys } from './held-keys.ts';
-import { Scheduled, Share } from './schedule.ts';
+import { ReadyGroup, Scheduled } from './schedule.ts';
 import { UnsentFeeds } from './unsent-feeds.ts';
 import { deliveryKey, type ViewOptions, viewKey } from './view-options.ts';
 
@@ -19,7 +19,7 @@ export class View {
   readonly isPattern: boolean;
   /** Of a pattern: what its members have not been sent yet; and its feeds, maybe thousands, wait among themselves. */
   readonly unsent: UnsentFeeds<Feed> | undefined;
-  readonly share: Share<Feed> | undefined;
+  readonly readyGroup: ReadyGroup<Feed> | undefined;
   /** A name of this view alone, for transports that publish by name. */
   readonly channel: string;
   /** When its members were told their cursor last, on the monotonic clock, where they are not with each batch. */
@@ -30,7 +30,6 @@ export class View {
   readonly #membersOf: number[] = [];
   #frames = 0;
   #dictionary: AnnouncedDictionary | undefined;
-  #patternNumber = 0;
   /** Of a pattern. An exact view has one feed and no map: each user has such a view (`bench -- storm`). */
   readonly #feeds: Map<Topic, Feed> | undefined;
   #feed: Feed | undefined;
@@ -41,7 +40,7 @@ export class View {
     this.options = options;
     this.isPattern = isPattern(options.target);
     this.unsent = this.isPattern ? new UnsentFeeds() : undefined;
-    this.share = this.isPattern ? new Share() : undefined;
+    this.readyGroup = this.isPattern ? new ReadyGroup() : undefined;
     this.#feeds = this.isPattern ? new Map() : undefined;
     this.channel = `v${id}`;
   }
@@ -140,6 +139,11 @@ export class View {
     return this.#feed?.topic === topic ? this.#feed : undefined;
   }
 
+  /** The same. A pattern has none of a quiet topic; then a new one says the same. */
+  feedFor(topic: Topic): Feed {
+    return this.feedOf(topic) ?? new Feed(this, topic);
+  }
+
   addFeed(topic: Topic): Feed {
     const feed = new Feed(this, topic);
     if (this.#feeds === undefined) this.#feed = feed;
@@ -152,20 +156,9 @@ export class View {
     else this.#feeds.delete(feed.topic);
     this.unsent?.delete(feed);
   }
-
-  // ---- patterns
-
-  /** Its number among the patterns that have members, in the order of their first member. */
-  get patternNumber(): number {
-    return this.#patternNumber;
-  }
-
-  numberPattern(number: number): void {
-    this.#patternNumber = number;
-  }
 }
 
-/** The feeds of one topic, as each of them knows them. */
+/** The feeds of one topic, as a feed sees them. */
 export interface FeedGroup {
   readonly batch: BatchOptions;
   readonly feeds: readonly Feed[];
@@ -187,7 +180,7 @@ export interface BatchOptions {
   readonly maxPublications: number;
 }
 
-/** An epoch of which only one thing is known: it was another one than that which follows. */
+/** Sent in place of an epoch that is not known, except that it differs from the one that follows. */
 export const formerEpoch = '?';
 
 /**
@@ -209,12 +202,12 @@ export class Feed extends Scheduled<Feed> {
   #examined: number;
   #pendingPublications = 0;
   #pendingBytes = 0;
-  #isUntold = false;
+  #skippedEpoch = false;
   #flushedAtMs = Number.NEGATIVE_INFINITY;
   #group: FeedGroup | undefined;
 
   constructor(view: View, topic: Topic) {
-    super(view.share);
+    super(view.readyGroup);
     this.view = view;
     this.topic = topic;
     this.#epoch = topic.epoch;
@@ -233,8 +226,8 @@ export class Feed extends Scheduled<Feed> {
    * A numbering has ended before its first publications were sent. Members that knew none would take the next one for
    * the first.
    */
-  get isUntold(): boolean {
-    return this.#isUntold;
+  get skippedEpoch(): boolean {
+    return this.#skippedEpoch;
   }
 
   /** The members have been sent coverage up to here. */
@@ -286,7 +279,7 @@ export class Feed extends Scheduled<Feed> {
     this.held.clear();
     // Also what has expired: the member may have been sent it before.
     for (const publication of this.topic.state?.values() ?? []) {
-      if (this.matches(publication)) this.held.add(publication.key ?? '');
+      if (this.view.matches(publication)) this.held.add(publication.key ?? '');
     }
   }
 
@@ -315,7 +308,7 @@ export class Feed extends Scheduled<Feed> {
 
   /** The topic began a new numbering. `epoch` stays: the next flush sees the difference and tells the members. */
   restarted(): void {
-    if (this.#epoch === '' && this.#pendingPublications > 0) this.#isUntold = true;
+    if (this.#epoch === '' && this.#pendingPublications > 0) this.#skippedEpoch = true;
     this.#moveTo(this.topic.ring.newest);
     this.#nothingPending();
     // A member that lags before the flush has not been told.
@@ -340,7 +333,7 @@ export class Feed extends Scheduled<Feed> {
   /** The members are told of the topic's numbering. */
   announcedEpoch(): void {
     this.#epoch = this.topic.epoch;
-    this.#isUntold = false;
+    this.#skippedEpoch = false;
   }
 
   /** Publications up to this offset that were not sent are not for this view. */
@@ -389,12 +382,6 @@ export class Feed extends Scheduled<Feed> {
     const { ring } = this.topic;
     const kept = offset < ring.reach ? this.#group?.seqAfter(offset) : undefined;
     return kept ?? ring.seqAfter(offset);
-  }
-
-  // ---- its filter and keys
-
-  matches(publication: StoredPublication): boolean {
-    return this.view.matches(publication);
   }
 
   /**

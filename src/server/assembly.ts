@@ -1,6 +1,6 @@
 import type { Identity } from '../auth/identity.ts';
 import type { Config } from '../config.ts';
-import { eventLoop } from '../fanout/schedule.ts';
+import { eventLoop } from '../fanout/turns.ts';
 import { createLog, type Log } from '../log.ts';
 import { RecentDelays } from '../metrics/loop-delay.ts';
 import { createMetrics } from '../metrics.ts';
@@ -80,18 +80,18 @@ export async function assemble(config: Config, options: ServerOptions) {
   const refusal = (identity: Identity) => revocations.revocations.refusal(identity);
   const applicationStage = createApplication(environment, options.embedded);
   const isAway = () => broker.degradedBy !== undefined;
-  const told =
+  const ownEvents =
     site === undefined
       ? createEvents(config, metrics, log, monotonicMs, line && otherGateways(line, isAway))
       : undefined;
-  const toldEvents = site === undefined ? told?.events : site.events;
+  const events = site === undefined ? ownEvents?.events : site.events;
   const liveAccess = createLiveAccess(environment, refusal, applicationStage.application);
   const { access } = liveAccess;
   const compat = createCompat(environment, broker, access, otherNodes);
   const turnBudget = new TurnBudget(eventLoop, turnBudgetMs);
   const delivery = createDelivery(environment, broker, turnBudget);
   const { fanout } = delivery;
-  const listeners = [options.events, toldEvents].filter((each) => each !== undefined);
+  const listeners = [options.events, events].filter((each) => each !== undefined);
   const report = reportTo(listeners, isCanary);
   const parts = { storage, broker, fanout, access, compat, turnBudget, site: shared };
   const sessionStage = createSessions(environment, { ...parts, report });
@@ -107,7 +107,7 @@ export async function assemble(config: Config, options: ServerOptions) {
     line,
     revocations,
     applicationStage,
-    told,
+    told: ownEvents,
     fanoutLimits,
     beginLimits,
     turnBudget,

@@ -3,7 +3,7 @@ import { type Config, namespaceOptions } from '../config.ts';
 import { Encoder } from '../fanout/encoder.ts';
 import { Fanout } from '../fanout/fanout.ts';
 import type { WorkBudget } from '../fanout/refresher.ts';
-import { eventLoop } from '../fanout/schedule.ts';
+import { eventLoop } from '../fanout/turns.ts';
 import type { BatchOptions } from '../fanout/view.ts';
 import { namespaceOf } from '../protocol/namespace.ts';
 import type { Broker } from '../topics/broker.ts';

@@ -13,7 +13,7 @@ import {
 import type { RequestFacts } from '../auth/request-facts.ts';
 import { admitsAnonymous, type Config } from '../config.ts';
 import { SluiceError } from '../errors.ts';
-import { eventLoop } from '../fanout/schedule.ts';
+import { eventLoop } from '../fanout/turns.ts';
 import type { Metrics } from '../metrics.ts';
 import { Admission } from '../sessions/admission/admission.ts';
 import { HeldBytes } from '../sessions/limits/charges.ts';
@@ -31,7 +31,7 @@ import { RequestsUnderWay } from '../transport/uws/requests-under-way.ts';
 import { UwsSink } from '../transport/uws/sink.ts';
 import { EventStreams } from '../transport/uws/sse.ts';
 import { StreamReads } from '../transport/uws/stream-reads.ts';
-import { type Corked, UpgradeHandler } from '../transport/uws/upgrade.ts';
+import { type Corkable, UpgradeHandler } from '../transport/uws/upgrade.ts';
 import { WebSockets } from '../transport/uws/websocket.ts';
 import type { Access } from './access.ts';
 import type { CanaryAccess } from './canary.ts';
@@ -73,7 +73,7 @@ export class Serving {
   readonly #compat: Compat;
   readonly #metrics: Metrics;
   readonly #sinks: UwsSink[] = [];
-  #beside: Corked | undefined;
+  #beside: Corkable | undefined;
 
   /** Each part is built from those before it. */
   constructor(environment: Environment, served: ServingParts) {
@@ -182,11 +182,11 @@ export class Serving {
   }
 
   /** What can be corked while no WebSocket is open. */
-  corkBeside(corked: Corked): void {
+  corkBeside(corked: Corkable): void {
     this.#beside = corked;
   }
 
-  #openSocket(): Corked | undefined {
+  #openSocket(): Corkable | undefined {
     for (const sink of this.#sinks) {
       const socket = sink.openSocket();
       if (socket !== undefined) return socket;

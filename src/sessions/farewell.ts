@@ -26,17 +26,17 @@ export async function farewell(options: FarewellOptions): Promise<void> {
   const startMs = monotonicMs();
   const tell = (some: Iterable<Session>) => {
     for (const session of some) {
-      if (!session.closed && session.endedBy === undefined)
+      if (!session.isClosed && session.endedBy === undefined)
         session.goAway('going_away', Math.floor(random() * reconnectSpreadMs));
     }
   };
-  for (let told = 0; told < waiting.length; ) {
-    if (told > 0) await wait(everyMs);
+  for (let count = 0; count < waiting.length; ) {
+    if (count > 0) await wait(everyMs);
     // By the clock: a busy gateway waits longer than it asked for, and must not drain for longer.
     const share = Math.min(1, (monotonicMs() - startMs + everyMs) / overMs);
-    const due = Math.max(told + leastAtOnce, Math.ceil(waiting.length * share));
-    tell(waiting.slice(told, due));
-    told = due;
+    const due = Math.max(count + leastAtOnce, Math.ceil(waiting.length * share));
+    tell(waiting.slice(count, due));
+    count = due;
   }
   // Some were being admitted when the first were told.
   tell([...sessions.all()]);

@@ -90,13 +90,13 @@ export class Outbox {
   drain(): boolean {
     const waiting = this.#waiting;
     if (waiting === undefined) return true;
-    let sent = 0;
-    while (sent < waiting.length && this.#connection.send(waiting[sent] as Uint8Array) === 'sent') {
-      this.#waitingBytes -= (waiting[sent] as Uint8Array).length;
-      sent++;
+    let count = 0;
+    while (count < waiting.length && this.#connection.send(waiting[count] as Uint8Array) === 'sent') {
+      this.#waitingBytes -= (waiting[count] as Uint8Array).length;
+      count++;
     }
-    if (sent > 0) this.progressed();
-    this.#waiting = sent === waiting.length ? undefined : waiting.slice(sent);
+    if (count > 0) this.progressed();
+    this.#waiting = count === waiting.length ? undefined : waiting.slice(count);
     return this.#waiting === undefined;
   }
 

@@ -6,7 +6,7 @@ import type { GatewayCodec } from '../protocol/codec.ts';
 import type { Reply, ServerFrame } from '../protocol/server-frames.ts';
 import { lastingAccount, type Payer } from '../topics/payer.ts';
 import type { Asker } from './application.ts';
-import { PublishRow } from './commands/publish-row.ts';
+import { PublishPipeline } from './commands/publish-pipeline.ts';
 import { type CommandsOwner, SessionCommands } from './commands/session-commands.ts';
 import type { Connection } from './connection.ts';
 import { Departure } from './departure.ts';
@@ -71,7 +71,7 @@ export class Session implements ViewsOwner, CommandsOwner {
   #commandsFullAtMs = 0;
   #refusalsFullAtMs = 0;
   /** Absent until it publishes. */
-  #row: PublishRow | undefined;
+  #pipeline: PublishPipeline | undefined;
   #introduction: Introduction | undefined;
   #identity: Identity;
   #payer: Payer;
@@ -157,7 +157,8 @@ export class Session implements ViewsOwner, CommandsOwner {
     return this.#identity;
   }
 
-  set identity(identity: Identity) {
+  /** Its client has shown another credential. */
+  becomes(identity: Identity): void {
     this.#identity = identity;
     this.#payer = payerOfSession(identity, this.id, this.peer.addressKey);
   }
@@ -190,14 +191,14 @@ export class Session implements ViewsOwner, CommandsOwner {
   }
 
   /** What it publishes. */
-  get row(): PublishRow {
-    this.#row ??= new PublishRow();
-    return this.#row;
+  get pipeline(): PublishPipeline {
+    this.#pipeline ??= new PublishPipeline();
+    return this.#pipeline;
   }
 
-  /** See `PublishRow.decoded`. */
-  decoded(beginsRow: boolean): void {
-    this.#row?.decoded(beginsRow);
+  /** See `PublishPipeline.decoded`. */
+  decoded(beginsPipeline: boolean): void {
+    this.#pipeline?.decoded(beginsPipeline);
   }
 
   /** When its last message or pong came, milliseconds since 1970. */
@@ -219,7 +220,7 @@ export class Session implements ViewsOwner, CommandsOwner {
 
   #onGone(run: () => void): () => void {
     this.#departure ??= new Departure();
-    if (this.closed) this.#departure.over();
+    if (this.isClosed) this.#departure.over();
     return this.#departure.onGone(run);
   }
 
@@ -232,7 +233,7 @@ export class Session implements ViewsOwner, CommandsOwner {
     return this.#connection.codec;
   }
 
-  get closed(): boolean {
+  get isClosed(): boolean {
     return this.views.state === 'ended';
   }
 
@@ -291,7 +292,7 @@ export class Session implements ViewsOwner, CommandsOwner {
 
   /** Sends what waits, and what the session still has to catch up with, as far as there is room. */
   pump(): void {
-    if (this.closed || !this.outbox.drain()) return;
+    if (this.isClosed || !this.outbox.drain()) return;
     this.#commands?.pump();
     this.views.catchUpSoon();
   }
@@ -310,7 +311,7 @@ export class Session implements ViewsOwner, CommandsOwner {
   /** Tells the client, once, that its token expires soon. */
   warnOfExpiry(): void {
     const { expiresAtMs: expiresMs } = this.#identity;
-    if (expiresMs === undefined || this.#warnedOfMs === expiresMs || this.closed) return;
+    if (expiresMs === undefined || this.#warnedOfMs === expiresMs || this.isClosed) return;
     this.#warnedOfMs = expiresMs;
     this.outbox.push({ kind: 'tokenExpiring', expiresMs });
   }
@@ -322,11 +323,11 @@ export class Session implements ViewsOwner, CommandsOwner {
     this.views.stop();
   }
 
-  endUntold(): void {
+  endForUnnamedLoss(): void {
     if (this.#isLeaving) return;
     this.leave();
     this.#context.turnBudget.later(() => {
-      if (!this.closed) this.goAway('going_away');
+      if (!this.isClosed) this.goAway('going_away');
     });
   }
 
@@ -351,14 +352,14 @@ export class Session implements ViewsOwner, CommandsOwner {
   }
 
   end(code: CloseCode): void {
-    if (this.closed) return;
+    if (this.isClosed) return;
     this.#endedBy ??= code;
     this.#connection.end(code);
   }
 
   /** Ends a client that does not read, and so could not be told why. */
   terminate(): void {
-    if (this.closed) return;
+    if (this.isClosed) return;
     this.#endedBy ??= 'slow_consumer';
     this.#connection.terminate();
   }

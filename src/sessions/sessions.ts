@@ -64,14 +64,15 @@ export class Sessions {
     this.#options = options;
     const { subscriber, metrics, log, waitingMessages, pendingCommands, context } = options;
     const { commandsPerSecond } = options.limits;
+    const fault = (error: unknown, session: Session) =>
+      log.error({ err: error, session: session.id }, 'a command failed');
     this.#context = {
       ...context,
       originMs: options.commands.broker.wallMs(),
       commandRate: commandRate(commandsPerSecond),
       refusalRate: refusalRate(commandsPerSecond),
-      commandFailed: (error, session) => this.#fault(error, session),
+      commandFailed: fault,
     };
-    const fault = (error: unknown, session: Session) => this.#fault(error, session);
     const timed = (session: Session, run: () => void) => this.#runner.timed(session, run);
     this.#opening = new OpeningSubscriptions({ subscriber, fault, timed });
     this.#identities = new SessionIdentities({
@@ -244,13 +245,13 @@ export class Sessions {
    * longer have, in as many turns of the event loop as it takes.
    */
   reauthorize(out: (identity: Identity) => boolean): void {
-    const known = [...this.#byId.values()].filter((session) => !isUnauthenticated(session));
+    const authenticated = [...this.#byId.values()].filter((session) => !isUnauthenticated(session));
     this.sendAway(
-      known.filter(({ identity }) => out(identity)),
+      authenticated.filter(({ identity }) => out(identity)),
       'unauthorized',
     );
-    this.#context.turnBudget.each(known, (session) => {
-      if (!session.closed && !session.isLeaving) this.#options.subscriber.endForbidden(session);
+    this.#context.turnBudget.each(authenticated, (session) => {
+      if (!session.isClosed && !session.isLeaving) this.#options.subscriber.endForbidden(session);
     });
   }
 
@@ -259,15 +260,11 @@ export class Sessions {
    * take several turns of the event loop; from the first on none is heard, or sent anything of its subscriptions.
    */
   sendAway(sessions: readonly Session[], code: CloseCode, reconnectDelayMs = () => 0): void {
-    const leaving = sessions.filter(({ isLeaving, closed }) => !isLeaving && !closed);
+    const leaving = sessions.filter(({ isLeaving, isClosed }) => !isLeaving && !isClosed);
     for (const session of leaving) session.leave();
     this.#context.turnBudget.each(leaving, (session) => {
-      if (!session.closed) session.goAway(code, reconnectDelayMs());
+      if (!session.isClosed) session.goAway(code, reconnectDelayMs());
     });
-  }
-
-  #fault(error: unknown, session: Session): void {
-    this.#options.log.error({ err: error, session: session.id }, 'a command failed');
   }
 
   #setGauges(): void {

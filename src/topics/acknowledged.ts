@@ -59,9 +59,9 @@ export class Acknowledged implements AcknowledgedPositions {
    */
   learn(topic: string, user: string, position: Position): boolean {
     const topics = this.#users.get(user) ?? new LinkedMap<string, Position>();
-    const known = topics.get(topic);
-    if (known?.epoch === position.epoch && known.offset >= position.offset) return false;
-    if (known === undefined) this.#count++;
+    const former = topics.get(topic);
+    if (former?.epoch === position.epoch && former.offset >= position.offset) return false;
+    if (former === undefined) this.#count++;
     topics.set(topic, position);
     this.#users.set(user, topics);
     if (topics.size > this.#limits.perUser) this.#drop(user, topics);

@@ -83,10 +83,10 @@ export class AppendLine {
     const repeated = tried.filter(({ tries }) => tries > 0).length;
     if (repeated > 0) this.#port.repeated(repeated);
     const outcomes = await this.#port.append(tried.map(({ request }) => request));
-    const stored = outcomes.findLastIndex(({ ok }) => ok);
+    const lastStored = outcomes.findLastIndex(({ ok }) => ok);
     const again = tried.filter((each, i) => {
       each.outcome = outcomes[i] as AppendOutcome;
-      const isAgain = i > stored && this.#isAgain(each, each.outcome);
+      const isAgain = i > lastStored && this.#isAgain(each, each.outcome);
       if (!isAgain) each.resolve(each.outcome);
       return isAgain;
     });

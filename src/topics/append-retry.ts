@@ -112,17 +112,17 @@ export class AppendRetry {
     outcomes: readonly AppendOutcome[],
     overtaken?: ReadonlySet<string>,
   ): Promise<readonly AppendOutcome[]> {
-    const stored = storedAt(requests, outcomes);
+    const lastStored = storedAt(requests, outcomes);
     const final = outcomes.map((outcome, i) => {
       const request = requests[i] as AppendRequest;
       const { topic } = request.fields;
-      if (!isPassing(outcome) || overtaken?.has(topic) || (stored.get(topic) ?? -1) > i) return outcome;
+      if (!isPassing(outcome) || overtaken?.has(topic) || (lastStored.get(topic) ?? -1) > i) return outcome;
       const line = this.#lines.get(topic);
       if (line !== undefined) return line.add(number, request, outcome);
-      const begun = new AppendLine(topic, this.#port);
-      this.#lines.set(topic, begun);
-      const tried = begun.add(number, request, outcome);
-      void begun.run();
+      const newLine = new AppendLine(topic, this.#port);
+      this.#lines.set(topic, newLine);
+      const tried = newLine.add(number, request, outcome);
+      void newLine.run();
       return tried;
     });
     return Promise.all(final);
@@ -147,7 +147,8 @@ function storedAt(
   requests: readonly AppendRequest[],
   outcomes: readonly AppendOutcome[],
 ): ReadonlyMap<string, number> {
-  const stored = new Map<string, number>();
-  for (const [i, { fields }] of requests.entries()) if (outcomes[i]?.ok === true) stored.set(fields.topic, i);
-  return stored;
+  const lastStored = new Map<string, number>();
+  for (const [i, { fields }] of requests.entries())
+    if (outcomes[i]?.ok === true) lastStored.set(fields.topic, i);
+  return lastStored;
 }

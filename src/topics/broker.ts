@@ -11,11 +11,11 @@ import { ContentBudget, type StateRoom } from './content-budget.ts';
 import type { AcknowledgedPositions, AppendOutcome, Engine, EngineFeed, StoredTopic } from './engine.ts';
 import { EngineProbe } from './engine-probe.ts';
 import { emptyHistory, type HistoryPage, readHistoryPage } from './history.ts';
-import { type Expired, KeyExpiry, type KeyExpiryOptions } from './key-expiry.ts';
+import { type ExpiredValue, KeyExpiry, type KeyExpiryOptions } from './key-expiry.ts';
 import type { Payer } from './payer.ts';
 import type { StoredPublication } from './publication.ts';
 import { PublishPath, type PublishPathOptions } from './publish-path.ts';
-import { countedBy, type Evicted } from './ring.ts';
+import { countedBy, type ReportEvicted } from './ring.ts';
 import { SegmentPool } from './segment-pool.ts';
 import { Topic, type TopicOptions } from './topic.ts';
 import { TopicLoads } from './topic-loads.ts';
@@ -90,7 +90,7 @@ export class Broker implements EngineFeed {
   readonly #segments = new SegmentPool();
   readonly #loads: TopicLoads;
   readonly #keyExpiry: KeyExpiry;
-  readonly #evicted: Evicted;
+  readonly #evicted: ReportEvicted;
   #listener: TopicListener | undefined;
   readonly #order = new ChangeOrder<Topic>();
   readonly commits: Commits;
@@ -281,7 +281,7 @@ export class Broker implements EngineFeed {
    */
   sweep(): void {
     const nowMs = this.#nowMs();
-    const expired: Expired[] = [];
+    const expired: ExpiredValue[] = [];
     for (const topic of this.#topics.values()) {
       this.#evictAged(topic, nowMs);
       for (const publication of topic.state?.takeExpired(nowMs) ?? []) expired.push({ topic, publication });

@@ -54,13 +54,13 @@ export class ContentBudget {
   /** A client may hold no more than it leaves free, so that there is room for clients that come later. */
   stateRoom(payer: Payer | undefined): StateRoom {
     const { historyMaxBytes, historyMaxBytesPerClient } = this.#limits;
-    const left = historyMaxBytes - this.#stateBytes;
+    const free = historyMaxBytes - this.#stateBytes;
     const maker = makerOf(payer);
-    if (maker === undefined) return { account: undefined, own: left, foreign: left };
+    if (maker === undefined) return { account: undefined, own: free, foreign: free };
     const held = this.#shares.stateBytesOf(maker);
-    const open = left - historyMaxBytes * operatorShare;
+    const open = free - historyMaxBytes * operatorShare;
     const own = Math.min(historyMaxBytesPerClient - held, (open - held) / 2);
-    return { account: maker.account, own, foreign: left - historyMaxBytes * foreignShare };
+    return { account: maker.account, own, foreign: free - historyMaxBytes * foreignShare };
   }
 
   /** Runs the change and counts the bytes that it adds or takes. */

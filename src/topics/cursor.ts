@@ -33,18 +33,18 @@ const exceptionForm = /~([A-Za-z0-9_-]{8})\.([0-9a-z]+)(!?)/g;
  * each exception and `@SESSION.SUBSCRIPTIONS`. Opaque to clients. Its characters need no encoding in a URL or a header.
  */
 export function formatCursor({ epoch, seq, lacksValues, exceptions, stream }: Cursor): string {
-  let text = `${epoch}.${hadText({ seq, lacksValues })}`;
+  let text = `${epoch}.${progressText({ seq, lacksValues })}`;
   for (const [key, had] of exceptions ?? []) text += exceptionText(key, had);
   return stream === undefined ? text : text + streamText(stream);
 }
 
 /** The parts of a cursor, for callers that build many of them from shared parts. */
-export function hadText({ seq, lacksValues }: Progress): string {
+export function progressText({ seq, lacksValues }: Progress): string {
   return lacksValues ? `${seq.toString(36)}!` : seq.toString(36);
 }
 
 export function exceptionText(key: string, had: Progress): string {
-  return `~${key}.${hadText(had)}`;
+  return `~${key}.${progressText(had)}`;
 }
 
 export function streamText({ session, subscriptions }: NonNullable<Cursor['stream']>): string {
@@ -78,14 +78,14 @@ export function parseCursor(text: string): Cursor | undefined {
   if (text.length > cursorMaxLength) return undefined;
   const [, epoch, digits, mark, rest, session, subscriptions] = form.exec(text) ?? [];
   if (epoch === undefined) return undefined;
-  const had = parseHad(digits, mark);
+  const progress = parseProgress(digits, mark);
   const exceptions = parseExceptions(rest ?? '');
-  if (had === undefined || exceptions === undefined) return undefined;
+  if (progress === undefined || exceptions === undefined) return undefined;
   const stream =
     session === undefined || subscriptions === undefined ? undefined : { session, subscriptions };
   return {
     epoch,
-    ...had,
+    ...progress,
     ...(exceptions.size > 0 && { exceptions }),
     ...(stream !== undefined && { stream }),
   };
@@ -94,7 +94,7 @@ export function parseCursor(text: string): Cursor | undefined {
 function parseExceptions(text: string): Map<string, Progress> | undefined {
   const exceptions = new Map<string, Progress>();
   for (const [, key, digits, mark] of text.matchAll(exceptionForm)) {
-    const had = parseHad(digits, mark);
+    const had = parseProgress(digits, mark);
     if (had === undefined) return undefined;
     const other = exceptions.get(key as string);
     // No gateway writes a key twice.
@@ -107,14 +107,14 @@ function parseExceptions(text: string): Map<string, Progress> | undefined {
 export function lowestOf(all: Iterable<Progress>): Progress {
   let seq = Number.MAX_SAFE_INTEGER;
   let lacksValues = false;
-  for (const had of all) {
-    seq = Math.min(seq, had.seq);
-    if (had.lacksValues) lacksValues = true;
+  for (const progress of all) {
+    seq = Math.min(seq, progress.seq);
+    if (progress.lacksValues) lacksValues = true;
   }
   return { seq, lacksValues };
 }
 
-function parseHad(digits = '', mark = ''): Progress | undefined {
+function parseProgress(digits = '', mark = ''): Progress | undefined {
   const seq = Number.parseInt(digits, 36);
   if (!Number.isSafeInteger(seq) || seq.toString(36) !== digits) return undefined;
   return { seq, lacksValues: mark === '!' };
@@ -142,11 +142,11 @@ export class Resumption {
     const isOther = own === undefined && exceptions !== undefined && stream !== undefined;
     this.#key = isOther ? undefined : (own ?? target);
     const ofOwn = own === undefined ? undefined : exceptions?.get(exceptionKey(own));
-    this.base = isOther && !isPattern(target) ? this.hadOf(target) : (ofOwn ?? cursor);
+    this.base = isOther && !isPattern(target) ? this.of(target) : (ofOwn ?? cursor);
   }
 
   /** Where the client is in one topic of the pattern. */
-  hadOf(topic: string): Progress {
+  of(topic: string): Progress {
     const { exceptions } = this.#cursor;
     if (exceptions === undefined) return this.base;
     if (this.#key !== undefined) return exceptions.get(exceptionKey(this.#key, topic)) ?? this.base;
@@ -154,7 +154,7 @@ export class Resumption {
     return all.length === 0 ? this.#cursor : lowestOf(all);
   }
 
-  /** What `hadOf` costs for a topic of this name: the exceptions that it looks for. */
+  /** What `of` costs for a topic of this name: the exceptions that it looks for. */
   costOf(topic: string): number {
     return this.#key === undefined ? topic.length + 2 : 1;
   }

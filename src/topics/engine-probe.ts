@@ -11,7 +11,7 @@ const probeTopic = '$probe';
 /** Probes that are asked for within this time share one: each is a commit, and any client may ask. */
 const probeEveryMs = 1000;
 
-interface Probed {
+interface ProbedBroker {
   publish(publishes: readonly PublishFields[]): Awaitable<readonly AppendOutcome[]>;
   find(name: string): Topic | undefined;
 }
@@ -21,12 +21,12 @@ const timeoutMs = 2000;
 
 /** Finds out whether the engine works, by the whole loop: a publish, and its return by the feed. */
 export class EngineProbe {
-  readonly #broker: Probed;
+  readonly #broker: ProbedBroker;
   readonly #monotonicMs: () => number;
   #isUnderWay = false;
   #last: { readonly atMs: number; readonly problem: Promise<string | undefined> } | undefined;
 
-  constructor(broker: Probed, monotonicMs: () => number) {
+  constructor(broker: ProbedBroker, monotonicMs: () => number) {
     this.#broker = broker;
     this.#monotonicMs = monotonicMs;
   }

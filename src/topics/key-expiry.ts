@@ -8,7 +8,7 @@ import type { StoredPublication } from './publication.ts';
 import type { Topic } from './topic.ts';
 
 /** A value of a state topic that has outlived its TTL. */
-export interface Expired {
+export interface ExpiredValue {
   readonly topic: Topic;
   readonly publication: StoredPublication;
 }
@@ -42,19 +42,19 @@ export class KeyExpiry {
   }
 
   /** Asks the engine once for each; what it could not do comes up again at a later sweep. */
-  async remove(all: readonly Expired[]): Promise<void> {
+  async remove(all: readonly ExpiredValue[]): Promise<void> {
     for (let at = 0; at < all.length; at += removalsAtOnce) {
       if (at > 0) await nextTurn();
       await this.#removeSome(all.slice(at, at + removalsAtOnce));
     }
   }
 
-  async #removeSome(all: readonly Expired[]): Promise<void> {
+  async #removeSome(all: readonly ExpiredValue[]): Promise<void> {
     // Since the turn of the sweep others may have been published.
     const some = all.filter(
       ({ topic, publication }) => topic.state?.get(publication.key ?? '') === publication,
     );
-    const isUnknown = ({ publication }: Expired) => this.#unknown.has(publication);
+    const isUnknown = ({ publication }: ExpiredValue) => this.#unknown.has(publication);
     // First, because the positions that they name are those before this batch.
     const unknown = some.filter(isUnknown);
     const expired = [...unknown, ...some.filter((each) => !isUnknown(each))];

@@ -29,16 +29,16 @@ export class LinkedMap<K, V> {
 
   /** Makes it the newest, whether it is here or not. */
   set(key: K, value: V): void {
-    const known = this.#items.get(key);
-    if (known === undefined) {
+    const existing = this.#items.get(key);
+    if (existing === undefined) {
       const item = { key, value, older: undefined, newer: undefined };
       this.#items.set(key, item);
       this.#append(item);
     } else {
-      known.value = value;
-      if (known === this.#newest) return;
-      this.#unlink(known);
-      this.#append(known);
+      existing.value = value;
+      if (existing === this.#newest) return;
+      this.#unlink(existing);
+      this.#append(existing);
     }
   }
 

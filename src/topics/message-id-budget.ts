@@ -112,7 +112,7 @@ export class MessageIdBudget {
   }
 
   /** What is remembered of an id; undefined: nothing. It may be older than the window. */
-  find(key: IdKey): Remembered | undefined {
+  find(key: IdKey): RememberedId | undefined {
     const record = this.#records.find(key.words);
     if (record === undefined) return undefined;
     return {
@@ -189,7 +189,7 @@ export class MessageIdBudget {
   }
 }
 
-export interface Remembered {
+export interface RememberedId {
   readonly offset: number;
   readonly atMs: number;
   /** Whether it was used for a publication with this digest. */

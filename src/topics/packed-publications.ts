@@ -97,9 +97,9 @@ export class PackedPublications {
     if (segment === undefined || another !== undefined) return;
     const { length } = segment.bytes;
     if (length <= segmentBytes.least || sparse * this.#room > length) return;
-    const kept = Array.from({ length: this.count }, (_, index) => this.copyAt(index));
+    const copies = Array.from({ length: this.count }, (_, index) => this.copyAt(index));
     this.clear();
-    for (const publication of kept) this.push(publication);
+    for (const publication of copies) this.push(publication);
   }
 
   /** Drops all. */

@@ -46,7 +46,7 @@ export interface PublishPathOptions {
 const none: readonly string[] = [];
 
 /** When publishes were accepted, and who pays for them. */
-interface Accepted {
+interface Acceptance {
   readonly nowMs: number;
   /** By the wall clock. */
   readonly timestampMs: number;
@@ -85,7 +85,7 @@ export class PublishPath {
 
   async #publishLater(
     publishes: readonly PublishFields[],
-    accepted: Accepted,
+    accepted: Acceptance,
   ): Promise<readonly AppendOutcome[]> {
     const names = new Set(publishes.map(({ topic }) => topic));
     const loading = this.#loadAll(names);
@@ -115,7 +115,7 @@ export class PublishPath {
    */
   #append(
     publishes: readonly PublishFields[],
-    accepted: Accepted,
+    accepted: Acceptance,
     unloadable: ReadonlyMap<string, SluiceError> | undefined,
   ): Awaitable<readonly AppendOutcome[]> {
     const { topics, places } = this.#options;
@@ -185,7 +185,7 @@ export class PublishPath {
   #admit(
     fields: PublishFields,
     limits: StorageLimits,
-    { nowMs, timestampMs, acceptedAtMs, payer, expected }: Accepted,
+    { nowMs, timestampMs, acceptedAtMs, payer, expected }: Acceptance,
   ): AppendRequest | SluiceError {
     const topic = this.#options.topics.find(fields.topic);
     const problem =

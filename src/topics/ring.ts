@@ -12,10 +12,10 @@ export interface RingLimits {
 export type EvictionReason = 'count' | 'age' | 'bytes' | 'total';
 
 /** Told how many publications left, and why. */
-export type Evicted = (reason: EvictionReason, count: number) => void;
+export type ReportEvicted = (reason: EvictionReason, count: number) => void;
 
 /** Counts evictions in the metrics. */
-export function countedBy({ ringEvictionsTotal }: Pick<Metrics, 'ringEvictionsTotal'>): Evicted {
+export function countedBy({ ringEvictionsTotal }: Pick<Metrics, 'ringEvictionsTotal'>): ReportEvicted {
   const evictions = {
     count: ringEvictionsTotal.labels({ reason: 'count' }),
     age: ringEvictionsTotal.labels({ reason: 'age' }),
@@ -34,13 +34,13 @@ export function countedBy({ ringEvictionsTotal }: Pick<Metrics, 'ringEvictionsTo
  */
 export class Ring {
   readonly #limits: RingLimits;
-  readonly #evicted: Evicted;
+  readonly #evicted: ReportEvicted;
   readonly #packed: PackedPublications;
   #newest = 0;
   #bytes = 0;
   #evictedSeq = 0;
 
-  constructor(limits: RingLimits, segments: SegmentPool, evicted: Evicted) {
+  constructor(limits: RingLimits, segments: SegmentPool, evicted: ReportEvicted) {
     this.#limits = limits;
     this.#evicted = evicted;
     this.#packed = new PackedPublications(segments);

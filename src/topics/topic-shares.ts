@@ -79,13 +79,13 @@ export class TopicShares {
     if (maker === undefined) return { topics: free, bytes: Number.POSITIVE_INFINITY };
     const { topicsMax, topicsMaxPerClient, topicsMaxBytesPerClient } = this.#limits;
     const { account, isVerified } = maker;
-    const made = this.#made.get(account) ?? none;
+    const own = this.#made.get(account) ?? none;
     const unverified = this.#unverified;
     const unverifiedMax = Math.ceil(topicsMax * unverifiedShare);
     const open = isVerified ? free : Math.min(free, unverifiedMax - unverified.topics);
-    const bytes = topicsMaxBytesPerClient - made.bytes;
+    const bytes = topicsMaxBytesPerClient - own.bytes;
     return {
-      topics: Math.max(0, Math.min(topicsMaxPerClient - made.topics, Math.ceil((open - made.topics) / 2))),
+      topics: Math.max(0, Math.min(topicsMaxPerClient - own.topics, Math.ceil((open - own.topics) / 2))),
       bytes: isVerified ? bytes : (bytes - unverified.bytes) / 2,
     };
   }

@@ -2,7 +2,7 @@ import type { Mode, Position } from '../protocol/frames.ts';
 import { Changing } from './change-order.ts';
 import type { Numbering, StoredTopic } from './engine.ts';
 import type { StoredPublication } from './publication.ts';
-import { type Evicted, Ring, type RingLimits } from './ring.ts';
+import { type ReportEvicted, Ring, type RingLimits } from './ring.ts';
 import type { SegmentPool } from './segment-pool.ts';
 import { State } from './state.ts';
 import type { Maker } from './topic-shares.ts';
@@ -36,7 +36,7 @@ export class Topic extends Changing<Topic> {
     name: string,
     options: TopicOptions,
     segments: SegmentPool,
-    evicted: Evicted,
+    evicted: ReportEvicted,
     bornAfterSeq = 0,
   ) {
     super();

@@ -50,7 +50,7 @@ async function subscriber(target: string, options: SubscriberOptions = {}) {
   };
   const receiver = {
     id: 'me',
-    endUntold: () => undefined,
+    endForUnnamedLoss: () => undefined,
     hasRoom: () => room > 0,
     sendBytes: (message: Uint8Array) => take(decode(view.options.codec, message)),
     sendFrame: take,

@@ -37,7 +37,7 @@ async function outage({ view: more, pages: pagesOptions, subscribers = 2, ...opt
     const backlog = new TopicBacklog(feed, feed.topic.epoch, position);
     const receiver = {
       id,
-      endUntold: () => undefined,
+      endForUnnamedLoss: () => undefined,
       hasRoom: () => true,
       sendBytes: (message: Uint8Array) => void sent.push(message),
       sendFrame: () => undefined,

@@ -6,7 +6,7 @@ import { TopicBacklog } from '../../src/catch-up/topic-backlog.ts';
 import type { Feed, View } from '../../src/fanout/view.ts';
 import type { Subscription } from '../../src/protocol/frames.ts';
 import type { ServerFrame } from '../../src/protocol/server-frames.ts';
-import { Ahead } from '../../src/sessions/subscriptions/ahead.ts';
+import { AheadViews } from '../../src/sessions/subscriptions/ahead-views.ts';
 import { cursorNow } from '../../src/topics/cursor.ts';
 import { decode, makeWorld, topicOf } from '../fanout/fixtures.ts';
 
@@ -66,7 +66,7 @@ describe('what a burst has evicted, and a view has still to send', () => {
     const frames: ServerFrame[] = [];
     const receiver = {
       id: 'me',
-      endUntold: () => undefined,
+      endForUnnamedLoss: () => undefined,
       hasRoom: () => true,
       sendBytes: (message: Uint8Array) => frames.push(decode(view.options.codec, message)),
       sendFrame: (frame: ServerFrame) => frames.push(frame),
@@ -99,22 +99,22 @@ describe('a session that joins ahead of such a burst', () => {
 
   test.each(['a', '*'] as const)('gets nothing twice of %s', async (target) => {
     const { broker, view, feed, publish, epoch } = await afterBurst(target);
-    const ahead = new Ahead();
+    const ahead = new AheadViews();
     const backlog = target === 'a' ? new TopicBacklog(feed, epoch, newest) : undefined;
-    ahead.joins(view, backlog, broker.commits);
+    ahead.add(view, backlog, broker.commits);
     await publish('a', ...burst);
     expect(feed.topic.ring.reach).toBeGreaterThan(newest);
-    expect(ahead.had(frame(view, feed, sent, newest))).toBe('all');
-    expect(ahead.had(frame(view, feed, sent, newest + 1))).toBe('some');
-    expect(ahead.without(view, new Map()).get(feed)).toEqual({ epoch, offset: newest });
+    expect(ahead.overlap(frame(view, feed, sent, newest))).toBe('all');
+    expect(ahead.overlap(frame(view, feed, sent, newest + 1))).toBe('some');
+    expect(ahead.lackingAfter(view, new Map()).get(feed)).toEqual({ epoch, offset: newest });
   });
 
   test('has not had what the ring did not hold when it joined', async () => {
     const { view, feed, epoch } = await afterBurst('a');
-    const ahead = new Ahead();
-    ahead.joins(view, new TopicBacklog(feed, epoch, 10), { seq: newest, changes: 0 });
-    expect(ahead.had(frame(view, feed, sent, 10))).toBe('all');
-    expect(ahead.had(frame(view, feed, 10, newest))).toBe('nothing');
+    const ahead = new AheadViews();
+    ahead.add(view, new TopicBacklog(feed, epoch, 10), { seq: newest, changes: 0 });
+    expect(ahead.overlap(frame(view, feed, sent, 10))).toBe('all');
+    expect(ahead.overlap(frame(view, feed, 10, newest))).toBe('nothing');
   });
 });
 

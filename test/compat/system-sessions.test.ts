@@ -20,7 +20,7 @@ function session({ codec = 'compat-b', user, targets = [], messageCount = 0 }: G
     messageCount,
     identity: { user },
     views: new Map(
-      ['$all', ...targets].map((target, i) => [i, { target, automatic: target === '$all' }] as const),
+      ['$all', ...targets].map((target, i) => [i, { target, isAutomatic: target === '$all' }] as const),
     ),
     outbox: { push: ({ kind }) => pushed.push(kind) },
   };

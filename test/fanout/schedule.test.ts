@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { eventLoop, Schedule, Scheduled, Share } from '../../src/fanout/schedule.ts';
+import { ReadyGroup, Schedule, Scheduled } from '../../src/fanout/schedule.ts';
+import { eventLoop } from '../../src/fanout/turns.ts';
 import { FakeTurns } from './fixtures.ts';
 
 class Item extends Scheduled<Item> {
   readonly name: string;
 
-  constructor(name: string, share?: Share<Item>) {
+  constructor(name: string, share?: ReadyGroup<Item>) {
     super(share);
     this.name = name;
   }
@@ -73,7 +74,7 @@ describe('schedule', () => {
 
   test('of items that share their places, an item with a place of its own waits for eight at most', () => {
     const { schedule, turns, done } = makeSchedule(10);
-    const share = new Share<Item>();
+    const share = new ReadyGroup<Item>();
     const names = Array.from({ length: 3000 }, (_, i) => `${i}`);
     for (let round = 0; round < 2; round++) {
       done.length = 0;

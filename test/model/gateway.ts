@@ -23,7 +23,7 @@ import {
   Subscriber,
   type SubscriberOptions,
 } from '../../src/sessions/subscriptions/subscribe.ts';
-import { endUntold } from '../../src/sessions/subscriptions/untold.ts';
+import { endWithUnnamedLoss } from '../../src/sessions/subscriptions/unnamed-loss.ts';
 import { Inbox } from '../../src/sessions/users/inbox.ts';
 import { Presence } from '../../src/sessions/users/presence.ts';
 import { Broker } from '../../src/topics/broker.ts';
@@ -42,7 +42,7 @@ import { type Loop, Process } from './loop.ts';
 import type { Machine } from './machine.ts';
 import { isState } from './model.ts';
 import { type Link, Network, type Peer, type Socket } from './network.ts';
-import { look, type Seen } from './prediction.ts';
+import { type Evidence, look } from './prediction.ts';
 import type { Reader } from './stream-response.ts';
 import { type StreamAsked, Streams } from './streams.ts';
 
@@ -126,7 +126,7 @@ export class Gateway {
   readonly #streams: Streams;
   readonly #identity: Identity;
   readonly #connectionLimits: ConnectionLimits;
-  readonly #held = new Map<string, Seen[][]>();
+  readonly #held = new Map<string, Evidence[][]>();
   readonly #limits: { -readonly [Name in keyof Reloadable]: Reloadable[Name] };
   readonly #topics: { readonly [M in Mode]: TopicOptions };
 
@@ -300,7 +300,7 @@ export class Gateway {
       reset: (topic) => fanout.reset(topic),
       removed: (topic) => fanout.removed(topic),
       refilling: (topic) => leaveRefilled(this.sessions.all(), topic, fanout),
-      missed: () => endUntold(this.sessions, 0),
+      missed: () => endWithUnnamedLoss(this.sessions, 0),
     });
     this.#sweepLater(fanout);
   }
@@ -341,7 +341,7 @@ export class Gateway {
   }
 
   /** What there was to fulfil each wish from when the session's next subscribe command that was answered was run. */
-  heldAtSubscribe(session: string): readonly Seen[] {
+  heldAtSubscribe(session: string): readonly Evidence[] {
     const held = this.#held.get(session)?.shift();
     if (held === undefined) throw new Error('an answer to what was not asked');
     return held;
@@ -397,9 +397,9 @@ export class Gateway {
 /** Notes what the rings hold when each subscription begins, which may be some turns after it was said. */
 class WatchedSubscriber extends Subscriber {
   readonly #broker: Broker;
-  readonly #held: Map<string, Seen[][]>;
+  readonly #held: Map<string, Evidence[][]>;
 
-  constructor(held: Map<string, Seen[][]>, options: SubscriberOptions) {
+  constructor(held: Map<string, Evidence[][]>, options: SubscriberOptions) {
     super(options);
     this.#broker = options.broker;
     this.#held = held;

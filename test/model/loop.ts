@@ -1,4 +1,4 @@
-import type { Turns } from '../../src/fanout/schedule.ts';
+import type { Turns } from '../../src/fanout/turns.ts';
 
 interface Timer {
   readonly atMs: number;

@@ -147,7 +147,7 @@ describe('users', () => {
     turns.advance(100_000);
     sessions.sweep();
     expect(warnings()).toEqual([expiresAtMs, 1_200_000]);
-    expect(session.closed).toBe(false);
+    expect(session.isClosed).toBe(false);
   });
 
   test('a session whose token has expired is ended, and not before', async () => {

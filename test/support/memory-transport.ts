@@ -74,7 +74,7 @@ export class MemorySink implements Sink {
   #deliver(connection: MemoryConnection, frame: OutFrame): void {
     const receiver = connection.receiver as Receiver;
     const known = this.#lost.get(connection);
-    const had = known === undefined ? receiver.had(frame) : 'nothing';
+    const had = known === undefined ? receiver.overlap(frame) : 'nothing';
     if (had === 'all') return;
     const isRepeat = had === 'some';
     if (known === undefined && !isRepeat && connection.take(frame.bytes, frame.publications) === 'sent') {

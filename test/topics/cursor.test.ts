@@ -81,7 +81,7 @@ describe('what a cursor says of a subscription', () => {
 
   test('is the position of its topic, of the topic in its pattern, or of everything', () => {
     const had = (target: string, topic: string) =>
-      new Resumption(cursor, target, `${target} 0`).hadOf(topic).seq;
+      new Resumption(cursor, target, `${target} 0`).of(topic).seq;
     expect(new Resumption(cursor, 'a', 'a 0').base.seq).toBe(90);
     expect(had('b:*', 'b:1')).toBe(95);
     expect(had('b:*', 'b:2')).toBe(80);
@@ -124,7 +124,7 @@ describe('a cursor of a stream', () => {
       fc.property(former, fc.constantFrom(...targets), fc.constantFrom(...topics), (had, target, topic) => {
         const before = had.flatMap((each) => hadBy(each, topic));
         fc.pre(before.length > 0 && reaches(target, topic));
-        const { seq } = new Resumption(cursorOf(had), target, target).hadOf(topic);
+        const { seq } = new Resumption(cursorOf(had), target, target).of(topic);
         expect(seq).toBeLessThanOrEqual(Math.max(...before));
       }),
     );
@@ -136,7 +136,7 @@ describe('a cursor of a stream', () => {
       { target: 'p:2', base: 90, topics: {} },
     ];
     const resumption = new Resumption(cursorOf([wide, narrow]), 'p:*', 'p:*');
-    expect(['p:1', 'p:2', 'p:3'].map((topic) => resumption.hadOf(topic).seq)).toEqual([70, 50, 50]);
+    expect(['p:1', 'p:2', 'p:3'].map((topic) => resumption.of(topic).seq)).toEqual([70, 50, 50]);
   });
 });
 

@@ -269,7 +269,7 @@ export function sinkContract({
       terminated!.session.terminate();
       await until(() => ends!.ended !== undefined && terminated!.ended !== undefined);
       expect([ends!.ended, terminated!.ended, stays!.ended]).toEqual(['going_away', 'terminated', undefined]);
-      expect([ends!.session.closed, terminated!.session.closed]).toEqual([true, true]);
+      expect([ends!.session.isClosed, terminated!.session.isClosed]).toEqual([true, true]);
       await publishEach(1);
       await until(() => members[2]!.offsets().length === 2);
       expect(counts.of('deliveriesTotal')).toBe(4);
@@ -330,7 +330,7 @@ export function sinkContract({
       slow.far.pause();
       const count = await overflow(world);
       slow.far.session.terminate();
-      await world.until(() => slow.far.session.closed);
+      await world.until(() => slow.far.session.isClosed);
       await world.publishEach(2);
       await world.until(() => quick.offsets().length === count + 2);
       expect(slow.far.session.views.state).toBe('ended');

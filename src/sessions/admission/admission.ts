@@ -112,8 +112,8 @@ export class Admission {
     const { address, addressKey } = applicant;
     const draining = this.#drainingProblem();
     if (draining !== undefined) return draining;
-    const taken = this.#options.connectionLimits.take(holderOf({ addressKey }, identity), former);
-    return whenDone(taken, (seat) => {
+    const seating = this.#options.connectionLimits.take(holderOf({ addressKey }, identity), former);
+    return whenDone(seating, (seat) => {
       if (seat instanceof SluiceError) return this.#limited(seat, applicant, identity);
       if (client.isOver) return withoutClient(seat);
       const peer = { identity, address, addressKey, seat };

@@ -161,7 +161,7 @@ export class CommandRunner {
     this.#options.metrics.rateLimitedTotal.inc({ scope: 'command' });
     this.#options.limited(session, error);
     // It may be a publish.
-    session.row.break(this.#intake.waitingOf(session));
+    session.pipeline.break(this.#intake.waitingOf(session));
     if (!this.#limits.refused(session)) session.end('too_many_commands');
     else
       this.#fail(
@@ -232,10 +232,10 @@ export class CommandRunner {
     }
     // Most are done by now, and have waited for nothing.
     if (task.isDone) return;
-    task.charges.push(this.#charge(session, bytes));
+    task.chargeUntilDone(this.#charge(session, bytes));
     if (!isChanging || payer.isVerified) return;
     const { account, address = account } = payer;
-    task.charges.push(new Charge(this.#queuedOfAddresses, address, bytes + pendingOverheadBytes));
+    task.chargeUntilDone(new Charge(this.#queuedOfAddresses, address, bytes + pendingOverheadBytes));
   }
 
   #fail(session: Session, command: CommandHead & { kind?: CommandKind }, error: unknown): void {
@@ -244,7 +244,7 @@ export class CommandRunner {
     if (!(error instanceof SluiceError)) log.error({ err: error, session: session.id }, 'a command failed');
     metrics.commandErrorsTotal.inc({ code: wire.code });
     session.reply(command, { kind: 'error', ...wire });
-    if (wire.retry && command.kind === 'publish') session.row.break();
+    if (wire.retry && command.kind === 'publish') session.pipeline.break();
     if (!wire.retry) this.#commands.identities.refusedForGood(session);
   }
 }
@@ -271,13 +271,21 @@ class CommandTask implements Task {
 
 /** A command that may wait for its turn. The queue begins and finishes each, also after the session's end. */
 class QueuedCommand extends CommandTask {
-  readonly charges: Charge[] = [];
-  isDone = false;
+  readonly #charges: Charge[] = [];
+  #isDone = false;
+
+  get isDone(): boolean {
+    return this.#isDone;
+  }
+
+  chargeUntilDone(charge: Charge): void {
+    this.#charges.push(charge);
+  }
 
   /** It waits no longer. */
   protected done(): void {
-    this.isDone = true;
-    for (const charge of this.charges) charge.end();
+    this.#isDone = true;
+    for (const charge of this.#charges) charge.end();
   }
 }
 
@@ -286,7 +294,7 @@ const skipped = Symbol('skipped');
 /** A command that changes what the session takes part in. It is not begun after the session's end. */
 class ChangeTask extends QueuedCommand {
   override begin(): Awaitable<unknown> {
-    return this.session.closed ? skipped : super.begin();
+    return this.session.isClosed ? skipped : super.begin();
   }
 
   override finish(begun: unknown): void {

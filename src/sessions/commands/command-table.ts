@@ -141,7 +141,7 @@ function subscribe(
   if (subscriptions.length === 0)
     throw new SluiceError('invalid_request', 'subscribe must name at least one topic');
   return whenDone(subscriber.prepare(session, subscriptions), (prepared) =>
-    session.closed
+    session.isClosed
       ? []
       : subscriber.subscribe(session, subscriptions, prepared, (run) => timed(session, run)),
   );
@@ -153,7 +153,7 @@ function subscribed(
   _options: CommandOptions,
   results: readonly SubscribeResult[],
 ): CommandReply {
-  if (session.closed) return undefined;
+  if (session.isClosed) return undefined;
   session.reply(command, { kind: 'subscribed', results });
   session.views.resume();
   return undefined;
@@ -173,7 +173,7 @@ function keysSet(
   _options: CommandOptions,
   result: Granted,
 ): CommandReply {
-  if (session.closed) return undefined;
+  if (session.isClosed) return undefined;
   session.reply(command, { kind: 'subscribed', results: [result] });
   session.pump();
   return undefined;
@@ -189,10 +189,10 @@ function unsubscribe(
   const ids = new Set(views);
   const targets = new Set(topics);
   const ended = [...session.views.values()].filter(
-    ({ view, target, automatic }) =>
+    ({ view, target, isAutomatic }) =>
       ids.has(view.id) ||
       targets.has(target) ||
-      (prefix !== undefined && !automatic && target.startsWith(prefix)),
+      (prefix !== undefined && !isAutomatic && target.startsWith(prefix)),
   );
   if (ended.length === 0) throw new SluiceError('not_subscribed');
   for (const sessionView of ended) session.views.remove(sessionView, 'client');
@@ -205,11 +205,11 @@ function append(
   options: CommandOptions,
 ): Awaitable<readonly AppendOutcome[]> {
   const { authorize, broker, application } = options;
-  throwIf(session.row.overtaking(fields));
+  throwIf(session.pipeline.overtaking(fields));
   throwIf(authorize(session.identity, 'publish', fields.topic));
   const wanted = publishFrom(fields, checked(session, lastingPayload(fields.payload)));
   const publish = () =>
-    session.row.publish({ fields: wanted, sent: fields }, (publishes) =>
+    session.pipeline.publish({ fields: wanted, sent: fields }, (publishes) =>
       broker.publish(publishes, session.payer),
     );
   if (application.publish === undefined) return publish();
@@ -218,8 +218,8 @@ function append(
   // Publishes of one session are committed in order, though they wait for the application.
   return session.commands.inOrder(async () => {
     const [problem] = await decision;
-    if (problem?.retry === true) session.row.break();
-    throwIf(problem ?? session.row.overtaking(fields));
+    if (problem?.retry === true) session.pipeline.break();
+    throwIf(problem ?? session.pipeline.overtaking(fields));
     return publish();
   });
 }
@@ -262,7 +262,7 @@ function history(
   { repliedLarge }: CommandOptions,
   page: HistoryPage,
 ): CommandReply {
-  if (session.closed) return undefined;
+  if (session.isClosed) return undefined;
   const pieces = page.publications
     .filter(({ except }) => except !== session.id)
     .map((publication) => publication.encoded(session.codec));

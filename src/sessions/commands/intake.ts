@@ -73,7 +73,7 @@ export class Intake {
     const { held, take } = this.#options;
     const next = waiting[0] as WaitingMessage;
     held.give(next.payer, next.message.length);
-    if (!session.closed) take(session, next.message, next.isBinary, true);
+    if (!session.isClosed) take(session, next.message, next.isBinary, true);
     waiting.shift();
     if (waiting.length > 0) this.#askForTurn(session, waiting);
     else this.#waiting.delete(session);

@@ -1,4 +1,4 @@
-import type { Turns } from '../../fanout/schedule.ts';
+import type { Turns } from '../../fanout/turns.ts';
 
 /**
  * The time that one turn of the event loop spends on work that many clients can ask for at once. The rest of the work
@@ -103,13 +103,13 @@ export class TurnBudget {
   /** Work that throws is done: the rest of what waits comes in the next turn. */
   #workOff(): void {
     const waiting = this.#waiting;
-    let begun = 0;
+    let count = 0;
     try {
-      while (begun < waiting.length && (begun === 0 || this.#spentMs < this.#perTurnMs)) {
-        this.#do(waiting[begun++] as () => void);
+      while (count < waiting.length && (count === 0 || this.#spentMs < this.#perTurnMs)) {
+        this.#do(waiting[count++] as () => void);
       }
     } finally {
-      waiting.splice(0, begun);
+      waiting.splice(0, count);
     }
   }
 }

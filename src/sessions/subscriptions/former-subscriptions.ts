@@ -1,7 +1,7 @@
 import type { PatternProgress } from '../../catch-up/continue-pattern.ts';
 import type { Lag } from '../../catch-up/lag.ts';
 import { PatternBacklog } from '../../catch-up/pattern-backlog.ts';
-import { hadUpto } from '../../catch-up/reach.ts';
+import { coveredUpto } from '../../catch-up/reach.ts';
 import type { Feed } from '../../fanout/view.ts';
 import type { Position } from '../../protocol/frames.ts';
 import { lowestOf, type Progress } from '../../topics/cursor.ts';
@@ -21,7 +21,7 @@ export class FormerSubscriptions {
   readonly #ended: EndedSubscription[] = [];
 
   /** Call it before the subscription ends, while it is held. */
-  ends({ target, backlog, sentUpto }: SessionView): void {
+  add({ target, backlog, sentUpto }: SessionView): void {
     const lag = backlog instanceof PatternBacklog ? backlog.exactLag : backlog?.lag;
     this.#ended.push({ target, lag, sentUpto });
   }
@@ -31,23 +31,27 @@ export class FormerSubscriptions {
     const { name, epoch, startOffset, ring } = feed.topic;
     const ended = this.#ended.find(({ target }) => reaches(target, name));
     if (ended === undefined || ended.sentUpto !== undefined) return ended?.sentUpto;
-    const had = ended.lag?.topics?.get(name) ?? ended.lag;
-    const offset = had === undefined ? ring.newest : (hadUpto(feed, had.seq) ?? startOffset);
+    const progress = ended.lag?.topics?.get(name) ?? ended.lag;
+    const offset = progress === undefined ? ring.newest : (coveredUpto(feed, progress.seq) ?? startOffset);
     return { epoch, offset };
   }
 
   /** How far it was in the topics of this pattern; undefined: it lacks nothing of what it was subscribed to. */
-  hadIn(pattern: string, newestSeq: number): PatternProgress | undefined {
+  progressIn(pattern: string, newestSeq: number): PatternProgress | undefined {
     const topics = new Map<string, Progress>();
     let base: Progress = { seq: newestSeq, lacksValues: false };
     for (const { target, lag } of this.#ended) {
       if (lag === undefined || !reaches(pattern, target)) continue;
       if (target === pattern) base = lag;
       else topics.set(target, lag);
-      for (const [name, had] of lag.topics ?? []) topics.set(name, had);
+      for (const [name, progress] of lag.topics ?? []) topics.set(name, progress);
     }
     if (base.seq >= newestSeq && topics.size === 0) return undefined;
-    const hadOf = (topic: string) => topics.get(topic) ?? base;
-    return { base, hadOf, lowest: lowestOf([base, ...topics.values()]), hasExceptions: topics.size > 0 };
+    return {
+      base,
+      of: (topic) => topics.get(topic) ?? base,
+      lowest: lowestOf([base, ...topics.values()]),
+      hasExceptions: topics.size > 0,
+    };
   }
 }

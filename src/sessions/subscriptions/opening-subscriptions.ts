@@ -46,7 +46,7 @@ export class OpeningSubscriptions {
     session.commands.add({
       begin: () => settled(subscribe),
       finish: (subscribed: readonly SubscribeResult[] | Failure) => {
-        if (session.closed) return;
+        if (session.isClosed) return;
         finish(this.#told(session, subscribed));
         session.views.resume();
       },

@@ -5,7 +5,7 @@ import { broadcastTopic } from '../../topics/topic-name.ts';
 import { Failure, type Task } from '../commands/task.ts';
 import { wireError } from '../commands/wire-error.ts';
 import type { Session } from '../session.ts';
-import { nothingToKnow, type Prepared } from './preparation.ts';
+import { nothingToKnow, type PreparedSubscriptions } from './preparation.ts';
 import type { Subscriber } from './subscribe.ts';
 
 /**
@@ -65,7 +65,12 @@ export class OwnTopics {
   }
 
   /** The session was told which topics it did not get. Now it is told only which it gets. */
-  #retry(session: Session, topics: readonly string[], cursor: string | undefined, prepared: Prepared): void {
+  #retry(
+    session: Session,
+    topics: readonly string[],
+    cursor: string | undefined,
+    prepared: PreparedSubscriptions,
+  ): void {
     const joined = targetsOf(session);
     const missing = topics.filter((topic) => !joined.has(topic));
     const results = this.#subscribe(session, missing, cursor, prepared).filter(
@@ -80,7 +85,7 @@ export class OwnTopics {
     session: Session,
     topics: readonly string[],
     cursor: string | undefined,
-    prepared: Prepared,
+    prepared: PreparedSubscriptions,
   ): SubscribeResult[] {
     const results = topics.map((topic) =>
       this.#subscriber.subscribeAutomatically(session, { topic, cursor }, prepared),
@@ -94,7 +99,7 @@ export class OwnTopics {
     session: Session,
     topics: readonly string[],
     cursor: string | undefined,
-    run: (loaded: Prepared | SluiceError) => void,
+    run: (loaded: PreparedSubscriptions | SluiceError) => void,
   ): void {
     const load = this.#load(session, topics, cursor, run);
     if (this.#subscriber.isLoaded(topics.map((topic) => ({ topic, cursor })))) load.finish(nothingToKnow);
@@ -106,11 +111,11 @@ export class OwnTopics {
     session: Session,
     topics: readonly string[],
     cursor: string | undefined,
-    run: (loaded: Prepared | SluiceError) => void,
-  ): Task<Prepared | Failure> {
+    run: (loaded: PreparedSubscriptions | SluiceError) => void,
+  ): Task<PreparedSubscriptions | Failure> {
     const subscriptions = topics.map((topic) => ({ topic, cursor }));
     return this.#subscriber.afterLoad(session, subscriptions, (loaded) => {
-      if (session.closed) return;
+      if (session.isClosed) return;
       if (!(loaded instanceof Failure)) this.#guarded(session, () => run(loaded));
       else if (isPassing(loaded.error)) {
         const { error } = loaded;

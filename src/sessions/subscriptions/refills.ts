@@ -20,16 +20,16 @@ export function leaveRefilled(
   fanout: Pick<Fanout, 'tellDrops'>,
 ): () => void {
   fanout.tellDrops();
-  const left: RefillSession[] = [];
+  const parked: RefillSession[] = [];
   for (const session of sessions) {
     // A parked session catches up when its client comes back.
     if (session.views.isParked || !session.views.liveViews.some((view) => hears(view, topic))) continue;
     session.views.park();
-    left.push(session);
+    parked.push(session);
   }
   return () =>
     queueMicrotask(() => {
-      for (const session of left) session.views.unpark();
+      for (const session of parked) session.views.unpark();
     });
 }
 

@@ -30,15 +30,17 @@ export function holdReplaced(
   fanout: Pick<Fanout, 'afterDrops'>,
 ): Awaitable<void> {
   if (session.views.size === 0) return;
-  const held = new Set<SessionView>();
+  const replaced = new Set<SessionView>();
   for (const subscription of subscriptions) {
     for (const each of session.views.values())
-      if (each.automatic && each.watches === undefined && each.target === subscription.topic) held.add(each);
-    if (subscription.replaces === true) for (const each of replacedBy(session, subscription)) held.add(each);
+      if (each.isAutomatic && each.watches === undefined && each.target === subscription.topic)
+        replaced.add(each);
+    if (subscription.replaces === true)
+      for (const each of replacedBy(session, subscription)) replaced.add(each);
   }
-  if (held.size === 0) return;
+  if (replaced.size === 0) return;
   return fanout.afterDrops(() => {
-    for (const each of held) session.views.hold(each);
+    for (const each of replaced) session.views.hold(each);
   });
 }
 
@@ -58,13 +60,13 @@ export function continuedAfter(
   view: View,
   { since, last, cursor, positions }: Subscription,
   former: FormerSubscriptions,
-  options: StartOptions,
+  { broker, modeOf, metrics }: StartOptions,
   checkRoom: (bytes: number) => void,
 ): StartedView | undefined {
   if ((since ?? last ?? cursor ?? positions) !== undefined) return undefined;
   if (!view.isPattern) return continuedTopic(view.feed, former);
-  const had = former.hadIn(view.options.target, options.broker.commits.seq);
-  return had && continuePattern(view, had, { ...options, checkRoom });
+  const progress = former.progressIn(view.options.target, broker.commits.seq);
+  return progress && continuePattern(view, progress, { broker, modeOf, metrics, checkRoom });
 }
 
 /** A client without offsets may have had more than the members of the view were sent. */
@@ -87,7 +89,7 @@ function continuedTopic(feed: Feed, former: FormerSubscriptions): StartedView | 
 /** The subscriptions by which a client that compares no offsets would get the same publications twice. */
 export function replacedBy(session: Session, { topic: target }: Subscription): readonly SessionView[] {
   return [...session.views.values()].filter(
-    ({ automatic, watches, target: existing }) =>
-      !automatic && watches === undefined && (reaches(target, existing) || reaches(existing, target)),
+    ({ isAutomatic, watches, target: existing }) =>
+      !isAutomatic && watches === undefined && (reaches(target, existing) || reaches(existing, target)),
   );
 }

@@ -87,7 +87,7 @@ export class SessionView {
   }
 
   /** The gateway made it by itself. */
-  get automatic(): boolean {
+  get isAutomatic(): boolean {
     return this.origin === 'gateway';
   }
 

@@ -1,7 +1,7 @@
 import type { Identity } from '../../auth/identity.ts';
 import { type CatchUpOptions, type CatchUpReceiver, catchUp } from '../../catch-up/catch-up.ts';
 import type { Fanout } from '../../fanout/fanout.ts';
-import type { HadOf, OutFrame, Receiver } from '../../fanout/sink.ts';
+import type { OutFrame, Overlap, Receiver } from '../../fanout/sink.ts';
 import type { Feed, View } from '../../fanout/view.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Position } from '../../protocol/frames.ts';
@@ -17,7 +17,7 @@ import {
   tellSubscribed,
   tellUnsubscribed,
 } from '../users/attendance.ts';
-import { Ahead, type AheadAt } from './ahead.ts';
+import { type AheadAt, AheadViews } from './ahead-views.ts';
 import { countOf, noViews, viewOf, withoutView, withView } from './few-views.ts';
 import type { SessionView } from './session-view.ts';
 
@@ -48,7 +48,7 @@ export interface ViewsOwner extends Attendant {
   /** The session that its client had before; undefined: it is not known. */
   readonly formerId: string | undefined;
   /** It may have missed something that only the reply to a subscribe can name. */
-  endUntold(): void;
+  endForUnnamedLoss(): void;
   /** Sends what waits, and continues to catch up. */
   pump(): void;
 }
@@ -75,7 +75,7 @@ export class SessionViews implements CatchUpReceiver, Receiver {
   /** Views that are not live. Undefined where all are, as in most sessions. */
   #catchingUp: Set<SessionView> | undefined;
   /** Undefined if it is ahead of no view, as in most sessions, because it is looked at for each frame. */
-  #ahead: Ahead | undefined;
+  #ahead: AheadViews | undefined;
   #isTurnAsked = false;
   #isParked: boolean;
   #isPaused = false;
@@ -142,19 +142,19 @@ export class SessionViews implements CatchUpReceiver, Receiver {
 
   /** Up to where the session has had everything of the live view; undefined: no more than its members. */
   aheadAt(view: View): AheadAt | undefined {
-    return this.#ahead?.at(view);
+    return this.#ahead?.get(view);
   }
 
   isAheadIn(view: View): boolean {
-    return this.#ahead?.at(view) !== undefined;
+    return this.#ahead?.get(view) !== undefined;
   }
 
-  had(frame: OutFrame): HadOf {
+  overlap(frame: OutFrame): Overlap {
     if (this.#ahead === undefined) return 'nothing';
-    const had = this.#ahead.had(frame);
-    if (had === 'all') this.#outbox.count(-1);
+    const overlap = this.#ahead.overlap(frame);
+    if (overlap === 'all') this.#outbox.count(-1);
     if (this.#ahead.isEmpty) this.#ahead = undefined;
-    return had;
+    return overlap;
   }
 
   /** Takes part in a view. Call the owner's `pump`, or `resume`, once the reply is sent. */
@@ -171,7 +171,7 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     this.#notBehind(sessionView);
     this.#outbox.count(sessionView.liveFrames);
     sessionView.leave();
-    this.#ahead?.leaves(view);
+    this.#ahead?.delete(view);
     if (isLive) this.#leave(view);
     this.#options.fanout.detach(view, payer);
     const watch = sessionView.unwatch();
@@ -188,7 +188,7 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     if (this.#state === 'ended') return;
     this.#outbox.count(-lostFrames);
     const live = this.#leaveLive((sessionView) =>
-      sessionView.lag(this.#without(sessionView, lost), this.#options.broker),
+      sessionView.lag(this.#lackingAfter(sessionView, lost), this.#options.broker),
     );
     if (live.length === 0) return;
     this.#lostFrames();
@@ -259,8 +259,8 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     return this.#owner.id;
   }
 
-  endUntold(): void {
-    this.#owner.endUntold();
+  endForUnnamedLoss(): void {
+    this.#owner.endForUnnamedLoss();
   }
 
   get formerId(): string | undefined {
@@ -339,8 +339,8 @@ export class SessionViews implements CatchUpReceiver, Receiver {
     if (dictionary !== undefined) this.#outbox.send(dictionary);
     if (this.#state === 'ended') return;
     if (this.#connection.codec.comparesOffsets !== true) {
-      const ahead = this.#ahead ?? new Ahead();
-      ahead.joins(view, backlog, this.#options.broker.commits);
+      const ahead = this.#ahead ?? new AheadViews();
+      ahead.add(view, backlog, this.#options.broker.commits);
       this.#ahead = ahead.isEmpty ? undefined : ahead;
     }
     const caughtUp = sessionView.goLive(this.#options.broker);
@@ -374,19 +374,19 @@ export class SessionViews implements CatchUpReceiver, Receiver {
       this.#leave(sessionView.view);
       this.#fellBehind(sessionView);
     }
-    for (const { view } of live) this.#ahead?.leaves(view);
+    for (const { view } of live) this.#ahead?.delete(view);
     return live;
   }
 
   #parkLive(lost: ReadonlyMap<Feed, Position>, of?: Iterable<SessionView>): void {
     this.#leaveLive(
-      (sessionView) => sessionView.park(this.#without(sessionView, lost), this.#options.broker),
+      (sessionView) => sessionView.park(this.#lackingAfter(sessionView, lost), this.#options.broker),
       of,
     );
   }
 
-  #without({ view }: SessionView, lost: ReadonlyMap<Feed, Position>): ReadonlyMap<Feed, Position> {
-    return this.#ahead?.without(view, lost) ?? lost;
+  #lackingAfter({ view }: SessionView, lost: ReadonlyMap<Feed, Position>): ReadonlyMap<Feed, Position> {
+    return this.#ahead?.lackingAfter(view, lost) ?? lost;
   }
 
   #leave(view: View): void {

@@ -42,7 +42,7 @@ export class StateNews {
   async #tellAll(): Promise<void> {
     const { sessions, isDegraded, nextTurn } = this.#options;
     const encoded = { true: new Map<GatewayCodec, Uint8Array>(), false: new Map<GatewayCodec, Uint8Array>() };
-    let told = 0;
+    let count = 0;
     for (const session of sessions()) {
       if (session.endedBy !== undefined || isUnauthenticated(session)) continue;
       const degraded = isDegraded();
@@ -51,7 +51,7 @@ export class StateNews {
       const bytes = frames.get(codec) ?? codec.encodeServerFrame({ kind: 'gatewayState', id: 0, degraded });
       frames.set(codec, bytes);
       session.outbox.send(bytes);
-      if (++told % sessionsPerTurn === 0) await nextTurn();
+      if (++count % sessionsPerTurn === 0) await nextTurn();
     }
   }
 }

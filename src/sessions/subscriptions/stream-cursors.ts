@@ -1,5 +1,5 @@
 import type { Lag } from '../../catch-up/lag.ts';
-import { hadUpto } from '../../catch-up/reach.ts';
+import { coveredUpto } from '../../catch-up/reach.ts';
 import type { OutFrame } from '../../fanout/sink.ts';
 import type { View } from '../../fanout/view.ts';
 import { groupBy } from '../../group-by.ts';
@@ -8,13 +8,13 @@ import {
   exceptionKey,
   exceptionsMax,
   exceptionText,
-  hadText,
   lowestOf,
   type Progress,
+  progressText,
   streamText,
 } from '../../topics/cursor.ts';
 import type { Session } from '../session.ts';
-import type { AheadAt } from './ahead.ts';
+import type { AheadAt } from './ahead-views.ts';
 import type { SessionView } from './session-view.ts';
 
 /** A session whose client resumes by one cursor for all its topics. */
@@ -116,14 +116,14 @@ export class StreamCursors {
 
   #positionOf({ session }: CursorHolder): Start | undefined {
     if (session.outbox.isWaiting) return undefined;
-    const found = new CursorExceptions();
+    const merged = new CursorExceptions();
     for (const sessionView of session.views.values()) {
       const exceptions = this.#exceptionsOf(session, sessionView);
       if (exceptions.lowest === undefined) continue;
       if (sharesTarget(session, sessionView)) return this.#ofSharedTargets(session);
-      found.add(sessionView.target, exceptions);
+      merged.add(sessionView.target, exceptions);
     }
-    return this.#startAt(found);
+    return this.#startAt(merged);
   }
 
   /**
@@ -134,7 +134,7 @@ export class StreamCursors {
   #ofSharedTargets(session: Session): Start {
     const delivered = [...session.views.values()].filter(({ watches }) => watches === undefined);
     const byTarget = groupBy(delivered, ({ target }) => target);
-    const found = new CursorExceptions();
+    const merged = new CursorExceptions();
     for (const [target, views] of byTarget) {
       const isShared = views.length > 1;
       const all = views.map((each) =>
@@ -144,9 +144,9 @@ export class StreamCursors {
       if (positions.length === 0) continue;
       const lowest = lowestOf(positions);
       const named = isShared ? this.#named(target, views, all, lowest) : (all[0] as Exceptions);
-      found.add(target, { ...named, lowest, isExact: all.every(({ isExact }) => isExact) });
+      merged.add(target, { ...named, lowest, isExact: all.every(({ isExact }) => isExact) });
     }
-    return this.#startAt(found);
+    return this.#startAt(merged);
   }
 
   #named(
@@ -167,9 +167,9 @@ export class StreamCursors {
     return { text, count };
   }
 
-  #startAt(found: CursorExceptions): Start {
-    const isExact = found.isExact && found.count <= exceptionsMax;
-    return { start: this.#text(found), isExact };
+  #startAt(exceptions: CursorExceptions): Start {
+    const isExact = exceptions.isExact && exceptions.count <= exceptionsMax;
+    return { start: this.#text(exceptions), isExact };
   }
 
   #newestText(): string {
@@ -182,8 +182,8 @@ export class StreamCursors {
   #text({ text, count, collapsed }: CursorExceptions): string {
     if (count <= exceptionsMax) return this.#newestText() + text;
     if (collapsed.length > exceptionsMax)
-      return `${this.#commits.epoch}.${hadText(lowestOf(collapsed.map(([, had]) => had)))}`;
-    const each = collapsed.map(([target, had]) => exceptionText(exceptionKey(target), had));
+      return `${this.#commits.epoch}.${progressText(lowestOf(collapsed.map(([, progress]) => progress)))}`;
+    const each = collapsed.map(([target, progress]) => exceptionText(exceptionKey(target), progress));
     return this.#newestText() + each.join('');
   }
 
@@ -202,12 +202,12 @@ export class StreamCursors {
   /** The exceptions of a live view whose members have all had the same. */
   #liveOf(view: View, target: string): Exceptions {
     if (this.#frame === undefined) return this.#ofLive(view, target);
-    let known = this.#live.get(view);
-    if (known === undefined) {
-      known = this.#ofLive(view, target);
-      this.#live.set(view, known);
+    let exceptions = this.#live.get(view);
+    if (exceptions === undefined) {
+      exceptions = this.#ofLive(view, target);
+      this.#live.set(view, exceptions);
     }
-    return known;
+    return exceptions;
   }
 
   /** What the view has not sent to its members yet. `ahead`: of a member that has had everything up to there. */
@@ -218,8 +218,8 @@ export class StreamCursors {
     const topics = new Map<string, Progress>();
     for (const feed of view.unsent?.feeds ?? view.feeds) {
       const sent = frame?.feed === feed ? frame.upto : feed.examined;
-      const had = ahead === undefined ? 0 : (hadUpto(feed, ahead.seq) ?? 0);
-      const upto = Math.max(sent, had);
+      const covered = ahead === undefined ? 0 : (coveredUpto(feed, ahead.seq) ?? 0);
+      const upto = Math.max(sent, covered);
       const knowsNumbering = ahead !== undefined && feed.topic.resetAt <= ahead.changes;
       const lacking = knowsNumbering ? feed.seqAfter(upto) : feed.lackingAfter(upto);
       if (lacking === undefined) continue;
@@ -243,7 +243,7 @@ export class StreamCursors {
     if (lacksNothing && topics.size === 0) return none;
     const isAlone = lacksNothing && !isNamed;
     let text = isAlone ? '' : exceptionText(exceptionKey(base), lag);
-    for (const [topic, had] of topics) text += exceptionText(exceptionKey(base, topic), had);
+    for (const [topic, progress] of topics) text += exceptionText(exceptionKey(base, topic), progress);
     const lowest = topics.size === 0 ? lag : lowestOf([lag, ...topics.values()]);
     return {
       text,

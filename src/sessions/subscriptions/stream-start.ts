@@ -42,9 +42,9 @@ export function streamStart(subscriptions: readonly Subscription[], cursor: Curs
 }
 
 function lackingValues({ epoch, seq, exceptions, stream }: Cursor): Cursor {
-  const lacking = [...(exceptions ?? [])].map(([key, had]): [string, Progress] => [
+  const lacking = [...(exceptions ?? [])].map(([key, progress]): [string, Progress] => [
     key,
-    { ...had, lacksValues: true },
+    { ...progress, lacksValues: true },
   ]);
   const all = lacking.length > 0 && { exceptions: new Map(lacking) };
   return { epoch, seq, lacksValues: true, ...all, stream };

@@ -23,23 +23,23 @@ export function subscribeEach(
   one: Subscribe,
   { turnBudget, timed }: Work,
 ): Awaitable<readonly SubscribeResult[]> {
-  const made = new SubscriptionsInTurn(session, subscriptions, one);
+  const inTurn = new SubscriptionsInTurn(session, subscriptions, one);
   // Those that are made continue where the replaced ones were, all of them at the same moment.
   const isWhole = subscriptions.some(({ replaces }) => replaces === true);
   const rest = turnBudget.inPieces(() => {
     let goesOn = false;
     timed(() => {
-      do goesOn = made.next();
+      do goesOn = inTurn.next();
       while (isWhole && goesOn);
     });
     return goesOn;
   });
-  if (rest === undefined) return made.results;
+  if (rest === undefined) return inTurn.results;
   session.views.pause();
   return rest
-    .then(() => timed(() => made.again()))
+    .then(() => timed(() => inTurn.again()))
     .then(
-      () => made.results,
+      () => inTurn.results,
       (fault: unknown) => {
         session.views.resume();
         throw fault;
@@ -63,14 +63,14 @@ class SubscriptionsInTurn {
   next(): boolean {
     const index = this.results.length;
     const subscription = this.#subscriptions[index];
-    if (subscription === undefined || this.#session.closed) return false;
+    if (subscription === undefined || this.#session.isClosed) return false;
     this.results.push(this.#make(subscription, index));
     return index + 1 < this.#subscriptions.length;
   }
 
   /** Makes those anew that have been ended between two turns, as of permissions that are new: the client learns why. */
   again(): void {
-    if (this.#session.closed) return;
+    if (this.#session.isClosed) return;
     for (const each of this.#gone()) {
       const index = this.results.indexOf(each);
       this.results[index] = this.#make(this.#subscriptions[index] as Subscription, index);
@@ -94,8 +94,8 @@ class SubscriptionsInTurn {
   #undo(): void {
     const { views } = this.#session;
     for (const result of this.results) {
-      const made = 'view' in result ? views.get(result.view) : undefined;
-      if (made !== undefined) views.remove(made, 'refused');
+      const sessionView = 'view' in result ? views.get(result.view) : undefined;
+      if (sessionView !== undefined) views.remove(sessionView, 'refused');
     }
   }
 }

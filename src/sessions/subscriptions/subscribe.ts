@@ -20,27 +20,27 @@ import type { Session } from '../session.ts';
 import type { Inbox } from '../users/inbox.ts';
 import type { Presence } from '../users/presence.ts';
 import { FormerSubscriptions } from './former-subscriptions.ts';
-import { nothingToKnow, Preparation, type Prepared } from './preparation.ts';
+import { nothingToKnow, Preparation, type PreparedSubscriptions } from './preparation.ts';
 import { continuedAfter, equalTo, holdReplaced, replacedBy } from './replacing.ts';
 import { SessionView } from './session-view.ts';
-import { Starts, type StartsOptions } from './starts.ts';
 import { subscribeEach } from './subscribe-each.ts';
+import { type StarterOptions, SubscriptionStarter } from './subscription-starter.ts';
 import { isOfUser, TopicPermits, type TopicTokens } from './topic-permits.ts';
 
 /** What the subscriptions of one command share. */
 export class SubscribeCommand {
-  readonly prepared: Prepared;
+  readonly prepared: PreparedSubscriptions;
   /** The number of topics that its patterns may still list in its reply. */
   topics = topicsListedMax;
   readonly former = new FormerSubscriptions();
 
-  constructor(prepared: Prepared = nothingToKnow) {
+  constructor(prepared: PreparedSubscriptions = nothingToKnow) {
     this.prepared = prepared;
   }
 }
 
-export interface SubscriberOptions extends StartsOptions {
-  readonly metrics: StartsOptions['metrics'] & Pick<Metrics, 'subscriptionErrorsTotal'>;
+export interface SubscriberOptions extends StarterOptions {
+  readonly metrics: StarterOptions['metrics'] & Pick<Metrics, 'subscriptionErrorsTotal'>;
   readonly fanout: Fanout;
   readonly authorize: Authorize;
   readonly presence: Presence;
@@ -60,13 +60,13 @@ export interface SubscriberOptions extends StartsOptions {
 export class Subscriber {
   readonly #options: SubscriberOptions;
   readonly #permits: TopicPermits;
-  readonly #starts: Starts;
+  readonly #starts: SubscriptionStarter;
   readonly #preparation: Preparation;
 
   constructor(options: SubscriberOptions) {
     this.#options = options;
     this.#permits = new TopicPermits(options.topicTokens);
-    this.#starts = new Starts(options);
+    this.#starts = new SubscriptionStarter(options);
     this.#preparation = new Preparation(options, this.#permits);
   }
 
@@ -76,7 +76,7 @@ export class Subscriber {
   }
 
   /** Prepares the subscriptions of a client: see `Preparation`. */
-  prepare(session: Session, subscriptions: readonly Subscription[]): Awaitable<Prepared> {
+  prepare(session: Session, subscriptions: readonly Subscription[]): Awaitable<PreparedSubscriptions> {
     return whenDone(this.#preparation.forClient(session, subscriptions), (prepared) =>
       whenDone(holdReplaced(session, subscriptions, this.#options.fanout), () => prepared),
     );
@@ -91,8 +91,8 @@ export class Subscriber {
   afterLoad(
     session: Session,
     subscriptions: readonly Subscription[],
-    finish: (loaded: Prepared | Failure) => void,
-  ): Task<Prepared | Failure> {
+    finish: (loaded: PreparedSubscriptions | Failure) => void,
+  ): Task<PreparedSubscriptions | Failure> {
     return { begin: () => settled(() => this.#preparation.load(session, subscriptions)), finish };
   }
 
@@ -104,7 +104,7 @@ export class Subscriber {
   subscribe(
     session: Session,
     subscriptions: readonly Subscription[],
-    prepared?: Prepared,
+    prepared?: PreparedSubscriptions,
     timed = (run: () => void) => run(),
   ): Awaitable<readonly SubscribeResult[]> {
     const command = new SubscribeCommand(prepared);
@@ -128,7 +128,7 @@ export class Subscriber {
   subscribeAutomatically(
     session: Session,
     subscription: Pick<Subscription, 'topic' | 'cursor'>,
-    prepared?: Prepared,
+    prepared?: PreparedSubscriptions,
   ): SubscribeResult {
     return this.#result(session, subscription, true, new SubscribeCommand(prepared));
   }
@@ -142,8 +142,8 @@ export class Subscriber {
     const before = session.views.get(viewId);
     if (before === undefined || before.watches !== undefined) throw new SluiceError('not_subscribed');
     const { target, payer, permit, view: former } = before;
-    const had = former.options.keys;
-    if (had === undefined) throw new SluiceError('invalid_request', 'the subscription has no keys');
+    const formerKeys = former.options.keys;
+    if (formerKeys === undefined) throw new SluiceError('invalid_request', 'the subscription has no keys');
     const options = { ...former.options, keys: viewKeys(keys) };
     const at = before.completeUpto;
     const isWatched = before.watch !== undefined;
@@ -160,7 +160,7 @@ export class Subscriber {
       at?.epoch ?? feed.topic.epoch,
       at?.offset ?? feed.topic.ring.newest,
     );
-    const added = new Set([...options.keys.set].filter((key) => !had.set.has(key)));
+    const added = new Set([...options.keys.set].filter((key) => !formerKeys.set.has(key)));
     if (at === undefined) backlog.takeSnapshot(nowMs);
     else if (added.size > 0) backlog.takeValuesOf(added, nowMs);
     const { origin } = before;
@@ -209,7 +209,7 @@ export class Subscriber {
   #result(
     session: Session,
     subscription: Subscription,
-    automatic: boolean,
+    isAutomatic: boolean,
     command: SubscribeCommand,
     decision?: SubscribeGrant | SluiceError,
   ): SubscribeResult {
@@ -217,7 +217,7 @@ export class Subscriber {
     try {
       throwIf(problems.get(subscription.topic) ?? problems.get(subscription.token ?? ''));
       if (decision instanceof SluiceError) throw decision;
-      return this.#subscribe(session, subscription, automatic, command, decision);
+      return this.#subscribe(session, subscription, isAutomatic, command, decision);
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
       this.#options.metrics.subscriptionErrorsTotal.inc({ code: error.code });
@@ -228,16 +228,16 @@ export class Subscriber {
   #subscribe(
     session: Session,
     subscription: Subscription,
-    automatic: boolean,
+    isAutomatic: boolean,
     command: SubscribeCommand,
     decision: SubscribeGrant | undefined,
   ): Granted {
     const { topic: target } = subscription;
-    const permit = automatic ? undefined : this.#check(session, subscription, decision);
+    const permit = isAutomatic ? undefined : this.#check(session, subscription, decision);
     const bound = both(decision?.filter, permit?.grant?.filter);
     const options = this.#viewOptions(session, subscription, bound);
     const ended = this.#checkPlace(session, options, subscription);
-    for (const each of ended) command.former.ends(each);
+    for (const each of ended) command.former.add(each);
     const payer = session.payer;
     const view = this.#options.fanout.attach(options, payer, ended);
     const { inbox } = this.#options;
@@ -246,11 +246,11 @@ export class Subscriber {
     const from = isInbox ? inbox.startOf(session, view, subscription, replaced) : subscription;
     const continued = (checkRoom: (bytes: number) => void) =>
       isInbox ? undefined : continuedAfter(view, subscription, command.former, this.#options, checkRoom);
-    const started = this.#starts.charged(view, from, command, { payer, replaced: ended, continued });
+    const started = this.#starts.startCharged(view, from, command, { payer, replaced: ended, continued });
     const { backlog, result, charge } = started;
     // From here on nothing refuses it.
     for (const each of ended) session.views.remove(each, 'replaced');
-    const origin = automatic ? 'gateway' : decision?.grant === true ? 'granted' : 'client';
+    const origin = isAutomatic ? 'gateway' : decision?.grant === true ? 'granted' : 'client';
     const sessionView = new SessionView({ view, origin, payer, permit, backlog, charge });
     session.views.add(sessionView);
     if (permit !== undefined) this.#permits.began({ session, sessionView, permit });
@@ -328,7 +328,7 @@ export class Subscriber {
       sessionView.watchBy(shared);
       return;
     }
-    const { backlog } = this.#starts.of(view, { topic: target }, new SubscribeCommand());
+    const { backlog } = this.#starts.start(view, { topic: target }, new SubscribeCommand());
     const watch = new SessionView({ view, origin: 'gateway', watches: target, backlog });
     sessionView.watchBy(watch);
     session.views.add(watch);
@@ -364,11 +364,11 @@ export class Subscriber {
     const replaced = subscription.replaces === true ? replacedBy(session, subscription) : [];
     const existing = equalTo(session, options);
     if (existing !== undefined) {
-      if (existing.automatic) return [existing, ...replaced];
+      if (existing.isAutomatic) return [existing, ...replaced];
       throw new SluiceError('already_subscribed', `already subscribed to ${subscription.topic}`);
     }
     let own = -replaced.length;
-    for (const existing of session.views.values()) if (!existing.automatic) own++;
+    for (const existing of session.views.values()) if (!existing.isAutomatic) own++;
     if (own >= this.#options.subscriptionsPerSession) throw new SluiceError('too_many_subscriptions');
     return replaced;
   }

@@ -27,7 +27,7 @@ const noTopicTokens: TopicTokens = {
 const refusedTokensMax = 10;
 
 /** A subscription that a topic token permits. */
-export interface Permitted {
+export interface PermittedSubscription {
   readonly session: Session;
   readonly sessionView: SessionView;
   readonly permit: Identity;
@@ -42,7 +42,7 @@ const noRefusals: Refusals = new Map();
 export class TopicPermits {
   readonly #tokens: TopicTokens;
   /** Includes subscriptions that have ended since the last sweep. */
-  readonly #permitted = new Set<Permitted>();
+  readonly #permitted = new Set<PermittedSubscription>();
 
   constructor(tokens = noTopicTokens) {
     this.#tokens = tokens;
@@ -89,7 +89,7 @@ export class TopicPermits {
   }
 
   /** A permitted subscription has begun. */
-  began(permitted: Permitted): void {
+  began(permitted: PermittedSubscription): void {
     this.#permitted.add(permitted);
   }
 
@@ -100,7 +100,7 @@ export class TopicPermits {
     for (const permitted of this.#permitted) {
       const { session, sessionView, permit } = permitted;
       const { view } = sessionView;
-      if (session.closed || session.views.get(view.id) !== sessionView) {
+      if (session.isClosed || session.views.get(view.id) !== sessionView) {
         this.#permitted.delete(permitted);
         continue;
       }

@@ -20,9 +20,9 @@ export function tellSubscribed(
   all: Iterable<SessionView>,
   { presence, report }: AttendanceOptions,
 ): void {
-  const { automatic, target } = sessionView;
+  const { isAutomatic, target } = sessionView;
   if (isOfPresence(sessionView) && !isPresentBy(all, sessionView)) presence.joined(session, target);
-  if (!automatic) report?.(session, { type: 'subscribed', topic: target });
+  if (!isAutomatic) report?.(session, { type: 'subscribed', topic: target });
 }
 
 /** The session has it no longer. `all`: those that it still has. */
@@ -33,13 +33,13 @@ export function tellUnsubscribed(
   reason: UnsubscribeReason,
   { presence, report }: AttendanceOptions,
 ): void {
-  const { automatic, target, view, watches } = sessionView;
+  const { isAutomatic, target, view, watches } = sessionView;
   if (watches !== undefined) presence.unwatched(watches, view);
   // An ended session leaves all topics: the first of several subscriptions to a topic says so, and `left` ignores the
   // others.
   else if (isOfPresence(sessionView) && (reason === 'disconnect' || !isPresentBy(all, sessionView)))
     presence.left(session, target);
-  if (!automatic) report?.(session, { type: 'unsubscribed', topic: target, reason });
+  if (!isAutomatic) report?.(session, { type: 'unsubscribed', topic: target, reason });
 }
 
 /** Whether another of these subscriptions is presence in the same topic. */

@@ -15,7 +15,7 @@ export interface InboxOptions {
 }
 
 /** A subscription whose client does not acknowledge by itself. */
-interface Drained {
+interface ImplicitAcks {
   readonly session: Session;
   readonly user: string;
   /** Its position at the last sweep. */
@@ -41,7 +41,7 @@ interface Drained {
  */
 export class Inbox {
   readonly #options: InboxOptions;
-  readonly #drained = new Map<SessionView, Drained>();
+  readonly #implicitAcks = new Map<SessionView, ImplicitAcks>();
 
   constructor(options: InboxOptions) {
     this.#options = options;
@@ -81,7 +81,7 @@ export class Inbox {
   joined(session: Session, sessionView: SessionView, { since, cursor }: Subscription): void {
     const { user } = session.identity;
     if (user === undefined) return;
-    this.#drained.set(sessionView, {
+    this.#implicitAcks.set(sessionView, {
       session,
       user,
       sent: undefined,
@@ -110,7 +110,7 @@ export class Inbox {
     for (const { view, offset, epoch } of acks) {
       const sessionView = session.views.get(view);
       if (sessionView === undefined || !this.isInboxOf(session, sessionView.view)) continue;
-      this.#drained.delete(sessionView);
+      this.#implicitAcks.delete(sessionView);
       const sent = sessionView.sentUpto;
       if (sent === undefined || offset > sent.offset) continue;
       // The client has not received the reset yet: the offset is one of the former epoch.
@@ -129,29 +129,29 @@ export class Inbox {
   }
 
   #sweep(): void {
-    for (const [sessionView, drained] of this.#drained) {
-      const { session, user, sent } = drained;
+    for (const [sessionView, acks] of this.#implicitAcks) {
+      const { session, user, sent } = acks;
       // Nearly all are, and every user has one or more (`bench -- idle`).
-      if (drained.isAtRest && sessionView.isLiveAt(sent)) continue;
-      const isGone = session.closed || session.views.get(sessionView.view.id) !== sessionView;
+      if (acks.isAtRest && sessionView.isLiveAt(sent)) continue;
+      const isGone = session.isClosed || session.views.get(sessionView.view.id) !== sessionView;
       const now = !isGone && sessionView.isLive ? sessionView.sentUpto : undefined;
       const isOther = session.identity.user !== user;
-      if (now?.epoch !== '') drained.isTold = false;
-      else if (!drained.isTold && session.unsentBytes === 0 && !isOther) {
+      if (now?.epoch !== '') acks.isTold = false;
+      else if (!acks.isTold && session.unsentBytes === 0 && !isOther) {
         // Once: this gateway may not have heard yet of what another device has acknowledged since.
-        drained.isTold = true;
+        acks.isTold = true;
         this.#toldEmpty(sessionView, user);
       }
       if (isGone || session.acknowledges || isOther) {
-        this.#drained.delete(sessionView);
+        this.#implicitAcks.delete(sessionView);
         continue;
       }
-      if (now !== undefined && isNews(sent, drained) && session.unsentBytes === 0) {
+      if (now !== undefined && isNews(sent, acks) && session.unsentBytes === 0) {
         this.#options.broker.acknowledged.set(sessionView.target, user, sent);
-        drained.acknowledged = sent;
+        acks.acknowledged = sent;
       }
-      drained.sent = now;
-      drained.isAtRest = now?.epoch === '' ? drained.isTold : now !== undefined && !isNews(now, drained);
+      acks.sent = now;
+      acks.isAtRest = now?.epoch === '' ? acks.isTold : now !== undefined && !isNews(now, acks);
     }
   }
 
@@ -198,19 +198,24 @@ function startIn(
 ): Position | undefined {
   const { epoch, startOffset, ring } = topic;
   const continues = sent !== undefined && !hasOffsets;
-  const had = epoch !== '' && acknowledged?.epoch === epoch ? acknowledged.offset : undefined;
+  const acknowledgedOffset = epoch !== '' && acknowledged?.epoch === epoch ? acknowledged.offset : undefined;
   // That was in another numbering, whose end the user may have missed.
-  if (!continues && had === undefined && acknowledged !== undefined && !knewAsEmpty(topic, acknowledged))
+  if (
+    !continues &&
+    acknowledgedOffset === undefined &&
+    acknowledged !== undefined &&
+    !knewAsEmpty(topic, acknowledged)
+  )
     return acknowledged;
   if (epoch === '') return undefined;
-  const start = continues ? sent : Math.max(startOffset, had ?? startOffset);
+  const start = continues ? sent : Math.max(startOffset, acknowledgedOffset ?? startOffset);
   // Another device may have had what this one was about to be sent.
   const offset = Math.min(start, sent ?? start);
   // The members may not have been sent yet what the user has had.
   return offset >= ring.newest && position >= ring.newest ? undefined : { epoch, offset };
 }
 
-function isNews(sent: Position | undefined, { acknowledged }: Drained): sent is Position {
+function isNews(sent: Position | undefined, { acknowledged }: ImplicitAcks): sent is Position {
   if (sent === undefined || sent.epoch === '') return false;
   return sent.epoch !== acknowledged?.epoch || sent.offset !== acknowledged.offset;
 }

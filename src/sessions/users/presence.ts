@@ -55,7 +55,7 @@ const membersListedMax = 1000;
 const membersAnnouncedMax = 1000;
 
 /** A session in a topic. */
-interface Presentee extends PresenceMember {
+interface LocatedMember extends PresenceMember {
   /** The node that has it; undefined: this one. */
   readonly node: string | undefined;
   /** Who is charged for it; undefined: it is another node's. */
@@ -63,7 +63,7 @@ interface Presentee extends PresenceMember {
 }
 
 interface TopicPresence {
-  readonly members: Map<string, Presentee>;
+  readonly members: Map<string, LocatedMember>;
   /** Views of the clients that watch, by codec; undefined while there are none. */
   watchers: Map<string, View> | undefined;
 }
@@ -113,9 +113,9 @@ export class Presence {
   /** Call it when the last of its subscriptions to the topic has ended. */
   left({ id }: Pick<Occupant, 'id'>, topic: string): void {
     const presence = this.#topics.get(topic);
-    const known = presence?.members.get(id);
-    if (presence === undefined || known === undefined) return;
-    this.#remove(topic, presence, known);
+    const member = presence?.members.get(id);
+    if (presence === undefined || member === undefined) return;
+    this.#remove(topic, presence, member);
     this.#options.otherNodes?.tell('left', [topic, id]);
   }
 
@@ -125,8 +125,8 @@ export class Presence {
       joined: ([topic, member], from) => this.#joinedAt(from, topic, member),
       left: ([topic, session], from) => {
         const presence = this.#topics.get(topic);
-        const known = presence?.members.get(session);
-        if (presence !== undefined && known?.node === from) this.#remove(topic, presence, known);
+        const member = presence?.members.get(session);
+        if (presence !== undefined && member?.node === from) this.#remove(topic, presence, member);
       },
       present: (topics, from) => this.#presentAt(from, topics),
       members: (how) => {
@@ -218,7 +218,7 @@ export class Presence {
     }
   }
 
-  #remove(topic: string, presence: TopicPresence, member: Presentee): void {
+  #remove(topic: string, presence: TopicPresence, member: LocatedMember): void {
     presence.members.delete(member.session);
     const bytes = bytesOf(topic, member);
     if (member.account === undefined) this.#options.held.giveForNone(bytes);

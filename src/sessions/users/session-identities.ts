@@ -120,13 +120,13 @@ export class SessionIdentities implements Identities {
 
   identified(session: Session, identity: Identity): void {
     // It ended while the token was verified, and has given its places back.
-    if (session.closed) return;
+    if (session.isClosed) return;
     const { report, endForbidden, ownTopics } = this.#options;
     const before = session.identity;
     const isNew = before.unauthenticated === true;
     const isOther = identity.user !== before.user;
     this.users.remove(session);
-    session.identity = identity;
+    session.becomes(identity);
     this.users.add(session);
     if (isNew) report?.(session, { type: 'connected' });
     endForbidden(session);
@@ -141,7 +141,7 @@ export class SessionIdentities implements Identities {
   }
 
   #endIfUnauthenticated(session: Session): void {
-    if (!isUnauthenticated(session) || session.closed || session.endedBy !== undefined) return;
+    if (!isUnauthenticated(session) || session.isClosed || session.endedBy !== undefined) return;
     // A bad credential is counted already.
     if (session.introduction === undefined) this.credentialRefused(session, credentialNeeded());
     session.goAway('unauthorized');

@@ -75,8 +75,8 @@ export class AheadMembers {
   #hasHad({ receiver }: PublishingConnection, frame: OutFrame): boolean {
     if (receiver === undefined) return false;
     const { view, feed, epoch, after } = frame;
-    const had = this.#isLeftOut(receiver, view) ? 'some' : receiver.had(frame);
-    if (had !== 'some') return had === 'all';
+    const overlap = this.#isLeftOut(receiver, view) ? 'some' : receiver.overlap(frame);
+    if (overlap !== 'some') return overlap === 'all';
     const leftOut = this.#leftOut.get(receiver) ?? { lost: new Map(), frames: 0 };
     this.#leftOut.set(receiver, leftOut);
     leftOut.frames++;

@@ -68,19 +68,19 @@ export class Polls extends StreamTransport<PollConnection> {
 
   protected override accept(request: IdentifiedRequest): void {
     const { asked, start } = request;
-    const known = this.#continuedFrom(formerSessionOf(asked) ?? '');
-    if (known === undefined || !isOf(known, request)) {
+    const former = this.#continuedFrom(formerSessionOf(asked) ?? '');
+    if (former === undefined || !isOf(former, request)) {
       this.#admitNew(request);
       return;
     }
-    const waitMs = known.session?.takeCommand(this.#options.monotonicMs()) ?? 0;
+    const waitMs = former.session?.takeCommand(this.#options.monotonicMs()) ?? 0;
     if (waitMs > 0)
       this.refuse(request, new SluiceError('rate_limited', undefined, { retryAfterMs: waitMs }));
-    else if (known.subscriptions === start.subscriptionsKey && known.continuesAt(asked.text))
-      this.#wait(request, known);
+    else if (former.subscriptions === start.subscriptionsKey && former.continuesAt(asked.text))
+      this.#wait(request, former);
     else {
       // A response was lost, so the session is ahead of its client; or the client wants other topics.
-      known.session?.end('going_away');
+      former.session?.end('going_away');
       this.#admitNew(request);
     }
   }
@@ -112,10 +112,10 @@ export class Polls extends StreamTransport<PollConnection> {
    * continued the same session, and whose response was lost.
    */
   replaced(session: string, { addressKey, user }: Holder): boolean {
-    const known = this.#continuedFrom(session)?.session;
-    if (known === undefined || known.closed || known.peer.addressKey !== addressKey) return false;
-    if (known.shownUser !== user) return false;
-    known.end('going_away');
+    const former = this.#continuedFrom(session)?.session;
+    if (former === undefined || former.isClosed || former.peer.addressKey !== addressKey) return false;
+    if (former.shownUser !== user) return false;
+    former.end('going_away');
     return true;
   }
 
@@ -184,7 +184,10 @@ function pollResponse(frames: readonly Uint8Array[], cursor: string): ApiRespons
   if (frames.length === 0)
     return { status: 204, headers: { ...header, 'cache-control': 'no-store' }, body: '' };
   const parts: Uint8Array[] = [utf8.encode('{"events":[')];
-  for (const [i, frame] of frames.entries()) parts.push(...(i > 0 ? [comma, frame] : [frame]));
+  for (const frame of frames) {
+    if (parts.length > 1) parts.push(comma);
+    parts.push(frame);
+  }
   parts.push(utf8.encode(`],"cursor":${JSON.stringify(cursor)}}`));
   const response = jsonText(200, concatBytes(parts));
   return { ...response, headers: { ...response.headers, ...header } };

@@ -1,4 +1,4 @@
-import type { Turns } from '../../fanout/schedule.ts';
+import type { Turns } from '../../fanout/turns.ts';
 
 /** A turn with fewer requests and pieces of bodies than this is never long: whatever it waited for, it was not them. */
 const fewPieces = 200;
@@ -91,10 +91,10 @@ export class RequestTurn {
     this.#stalledSinceMs = Number.POSITIVE_INFINITY;
     if (this.#waiting.length === 0) return;
     const startMs = this.#turns.nowMs();
-    let done = 0;
-    while (done < this.#waiting.length && (done === 0 || this.#turns.nowMs() - startMs < sliceMs))
-      (this.#waiting[done++] as () => void)();
-    this.#waiting = this.#waiting.slice(done);
+    let count = 0;
+    while (count < this.#waiting.length && (count === 0 || this.#turns.nowMs() - startMs < sliceMs))
+      (this.#waiting[count++] as () => void)();
+    this.#waiting = this.#waiting.slice(count);
     if (this.#waiting.length > 0) this.#ask();
   }
 }

@@ -1,6 +1,6 @@
 import type { Awaitable } from '../../awaitable.ts';
 import { SluiceError } from '../../errors.ts';
-import type { Turns } from '../../fanout/schedule.ts';
+import type { Turns } from '../../fanout/turns.ts';
 import type { Metrics } from '../../metrics.ts';
 import { TurnBudget } from '../../sessions/limits/turn-budget.ts';
 

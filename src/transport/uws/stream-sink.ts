@@ -178,18 +178,18 @@ export class StreamSink<M extends StreamMember = StreamMember> implements Sink {
       return false;
     }
     const { receiver } = member;
-    const had = receiver?.had(frame) ?? 'nothing';
-    if (had === 'all') return false;
-    const taken = had === 'nothing' ? member.take(frame, events) : 'none';
+    const overlap = receiver?.overlap(frame) ?? 'nothing';
+    if (overlap === 'all') return false;
+    const taken = overlap === 'nothing' ? member.take(frame, events) : 'none';
     if (taken === 'first') {
       if (this.#dirty.length === 0) queueMicrotask(() => this.#flush());
       this.#dirty.push(member);
     }
     if (taken !== 'none') return true;
     if (receiver === undefined) return false;
-    const begun: Loss = { receiver, lost: new Map(), isRepeat: had === 'some', frames: 0 };
-    this.#losses.set(member, begun);
-    this.#lose(begun, frame);
+    const newLoss: Loss = { receiver, lost: new Map(), isRepeat: overlap === 'some', frames: 0 };
+    this.#losses.set(member, newLoss);
+    this.#lose(newLoss, frame);
     return false;
   }
 

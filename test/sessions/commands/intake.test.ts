@@ -21,7 +21,7 @@ function makeIntake(limits = { perPayer: 100_000, total: 1_000_000 }) {
       ),
   });
   const session = (account: string, more: object = { isVerified: true }) =>
-    ({ payer: { account, ...more }, closed: false }) as unknown as Session;
+    ({ payer: { account, ...more }, isClosed: false }) as unknown as Session;
   const large = (letter: string) => new Uint8Array(smallMessageBytes + 1).fill(letter.charCodeAt(0));
   const small = (letter: string) => new Uint8Array(smallMessageBytes).fill(letter.charCodeAt(0));
   /** This turn has no time left. */
@@ -111,7 +111,7 @@ describe('messages', () => {
     busy();
     const a = session('a');
     for (const letter of ['1', '2']) intake.receive(a, large(letter), true);
-    Object.assign(a, { closed: true });
+    Object.assign(a, { isClosed: true });
     turns.settle();
     expect([taken, held.total]).toEqual([[], 0]);
   });

@@ -101,7 +101,7 @@ test('a subscription that is no longer permitted when the list is done is told a
   const { one, sessions, turn, settle, subscribed } = await subscribing(user('u', { permissions }), list);
   await turn();
   expect(subscribed()).toContain('closed:*');
-  one.session.identity = user('u');
+  one.session.becomes(user('u'));
   sessions.reauthorize(() => false);
   await settle();
   expect(subscribed()).toEqual(['$all', 'user:u', 'b:*', 'c:*']);

@@ -77,7 +77,7 @@ describe('subscriptions', () => {
       { recovered: true },
     ]);
     expect(connection.of('batch')).toMatchObject([{ after: 1, upto: 2 }]);
-    expect([...session.views.values()].map(({ target, automatic }) => [target, automatic])).toEqual([
+    expect([...session.views.values()].map(({ target, isAutomatic }) => [target, isAutomatic])).toEqual([
       ['$all', false],
     ]);
   });

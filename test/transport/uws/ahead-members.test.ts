@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { HadOf, OutFrame, Receiver } from '../../../src/fanout/sink.ts';
+import type { OutFrame, Overlap, Receiver } from '../../../src/fanout/sink.ts';
 import { View } from '../../../src/fanout/view.ts';
 import { AheadMembers, type PublishingSocket } from '../../../src/transport/uws/ahead-members.ts';
 import { viewOptions } from '../../fanout/fixtures.ts';
@@ -15,11 +15,11 @@ test('a member that is no longer ahead costs the later frames of its view nothin
     upto: 0,
     publications: 1,
   };
-  const answers: HadOf[] = ['all', 'nothing', 'nothing'];
+  const answers: Overlap[] = ['all', 'nothing', 'nothing'];
   let asked = 0;
   const receiver = {
     isAheadIn: () => asked < 3,
-    had: () => answers[asked++],
+    overlap: () => answers[asked++],
   } as Partial<Receiver> as Receiver;
   const calls: string[] = [];
   const socket = {

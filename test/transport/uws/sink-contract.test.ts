@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import WebSocket from 'ws';
 import { anonymousIdentity } from '../../../src/auth/identity.ts';
 import { type CloseCode, closeTable } from '../../../src/errors.ts';
-import { eventLoop } from '../../../src/fanout/schedule.ts';
+import { eventLoop } from '../../../src/fanout/turns.ts';
 import type { Session } from '../../../src/sessions/session.ts';
 import type { SocketData } from '../../../src/transport/uws/connection.ts';
 import { listen } from '../../../src/transport/uws/listen.ts';

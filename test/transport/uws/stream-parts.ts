@@ -1,6 +1,6 @@
 import type { RequestHead } from '../../../src/api/http.ts';
 import { anonymousIdentity } from '../../../src/auth/identity.ts';
-import { eventLoop } from '../../../src/fanout/schedule.ts';
+import { eventLoop } from '../../../src/fanout/turns.ts';
 import type { Admission, Applicant } from '../../../src/sessions/admission/admission.ts';
 import { HeldBytes } from '../../../src/sessions/limits/charges.ts';
 import { TurnBudget } from '../../../src/sessions/limits/turn-budget.ts';

@@ -1,7 +1,7 @@
 import type { TemplatedApp } from 'uWebSockets.js';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
-import { eventLoop } from '../../../src/fanout/schedule.ts';
+import { eventLoop } from '../../../src/fanout/turns.ts';
 import type { Session } from '../../../src/sessions/session.ts';
 import { listen } from '../../../src/transport/uws/listen.ts';
 import { loadUws } from '../../../src/transport/uws/load.ts';
@@ -128,10 +128,10 @@ describe('a stream', () => {
     }
     clock.nowMs += writeTimeoutMs - 1;
     streams.sweep();
-    expect(session!.closed).toBe(false);
+    expect(session!.isClosed).toBe(false);
     clock.nowMs += 1;
     streams.sweep();
-    expect([session!.closed, session!.endedBy]).toEqual([true, 'slow_consumer']);
+    expect([session!.isClosed, session!.endedBy]).toEqual([true, 'slow_consumer']);
   });
 
   test('that reads again gets what the library held back, though nothing new is published', async () => {
@@ -306,7 +306,7 @@ describe('the session of polls', () => {
     const { id } = [...sessions.all()].find(({ peer }) => peer.address === '192.0.2.1')!;
     await poll(`former=${id}&timeoutSeconds=0`, { 'x-address': '192.0.2.66' });
     await poll(`cursor=${first.headers.get('sluice-cursor')}&timeoutSeconds=0`);
-    expect([replaced.length, sessions.get(id)?.closed]).toEqual([2, false]);
+    expect([replaced.length, sessions.get(id)?.isClosed]).toEqual([2, false]);
   });
 
   test('ends when its client names the same former session on another node, as after a lost response', async () => {

@@ -1,8 +1,8 @@
 import type { TemplatedApp, WebSocketBehavior } from 'uWebSockets.js';
 import { expect, test } from 'vitest';
 import { anonymousIdentity } from '../../../src/auth/identity.ts';
-import { eventLoop } from '../../../src/fanout/schedule.ts';
 import type { Receiver } from '../../../src/fanout/sink.ts';
+import { eventLoop } from '../../../src/fanout/turns.ts';
 import type { Session } from '../../../src/sessions/session.ts';
 import type { Socket, SocketData } from '../../../src/transport/uws/connection.ts';
 import { RequestTurn } from '../../../src/transport/uws/request-turn.ts';

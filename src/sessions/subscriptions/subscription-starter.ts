@@ -9,7 +9,7 @@ import { Charge, type HeldBytes } from '../limits/charges.ts';
 import type { StartedView } from './replacing.ts';
 import type { SessionView } from './session-view.ts';
 
-export interface StartsOptions extends StartOptions {
+export interface StarterOptions extends StartOptions {
   readonly fanout: Pick<Fanout, 'detach'>;
   /** Lists of the topics that subscribers of patterns lack. */
   readonly backlogs: HeldBytes;
@@ -38,27 +38,25 @@ const freeBytes = 8192;
 /** Retry delay of subscriptions that were refused because others keep too much. */
 const retryAfterMs = 1000;
 
-/** Where subscriptions start. */
-export class Starts {
-  readonly #options: StartsOptions;
+/** Finds where subscriptions start. */
+export class SubscriptionStarter {
+  readonly #options: StarterOptions;
 
-  constructor(options: StartsOptions) {
+  constructor(options: StarterOptions) {
     this.#options = options;
   }
 
   /** What a subscriber lacks of the view, and what it is told. */
-  of(
+  start(
     view: View,
     subscription: Subscription,
     room: ReplyRoom,
     checkRoom?: (bytes: number) => void,
   ): StartedView {
     if (!view.isPattern) return startTopic(view.feed, subscription, this.#options);
-    const started = startPattern(view, subscription, {
-      ...this.#options,
-      listedMax: room.topics,
-      ...(checkRoom && { checkRoom }),
-    });
+    const { broker, modeOf, metrics } = this.#options;
+    const options = { broker, modeOf, metrics, listedMax: room.topics, checkRoom };
+    const started = startPattern(view, subscription, options);
     room.topics -= Math.min(room.topics, started.result.topics?.length ?? 0);
     return started;
   }
@@ -67,7 +65,7 @@ export class Starts {
    * The same, or what `continued` returns, and charges the payer what the backlog keeps. If that is too much, it
    * detaches the view and throws. What is charged for `replaced` counts as free.
    */
-  charged(
+  startCharged(
     view: View,
     subscription: Subscription,
     room: ReplyRoom,
@@ -80,10 +78,10 @@ export class Starts {
       fanout.detach(view, payer);
       throw new SluiceError('rate_limited', 'too many topics wait to be sent', { retryAfterMs });
     };
-    const started = continued(checkRoom) ?? this.of(view, subscription, room, checkRoom);
-    const { heldBytes = 0 } = started;
+    const started = continued(checkRoom) ?? this.start(view, subscription, room, checkRoom);
+    const { backlog, result, heldBytes = 0 } = started;
     if (heldBytes <= freeBytes) return started;
-    return { ...started, charge: new Charge(backlogs, account, heldBytes) };
+    return { backlog, result, charge: new Charge(backlogs, account, heldBytes) };
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { endUntold } from '../../../src/sessions/subscriptions/untold.ts';
+import { endWithUnnamedLoss } from '../../../src/sessions/subscriptions/unnamed-loss.ts';
 import { makeGateway } from '../fixtures.ts';
 
 test('sessions that no frame tells of a loss end in turns, and are sent nothing and not heard before', async () => {
@@ -13,7 +13,7 @@ test('sessions that no frame tells of a loss end in turns, and are sent nothing 
   await settle();
   const ended = () =>
     clients.flatMap(({ topic, connection }) => (connection.endedWith === 'going_away' ? [topic] : []));
-  endUntold(sessions, 0);
+  endWithUnnamedLoss(sessions, 0);
   expect(ended()).toEqual(['a:*']);
   const [, , empty, b, c] = clients;
   // Its client has gone by itself.

@@ -1,7 +1,7 @@
 import type { Backlog } from '../../catch-up/catch-up.ts';
-import { hadUpto } from '../../catch-up/reach.ts';
+import { coveredUpto } from '../../catch-up/reach.ts';
 import { TopicBacklog } from '../../catch-up/topic-backlog.ts';
-import type { HadOf, OutFrame } from '../../fanout/sink.ts';
+import type { OutFrame, Overlap } from '../../fanout/sink.ts';
 import type { UnsentFeeds } from '../../fanout/unsent-feeds.ts';
 import type { Feed, View } from '../../fanout/view.ts';
 import type { Position } from '../../protocol/frames.ts';
@@ -18,18 +18,18 @@ export interface AheadAt {
  * node, included publications that still wait for a flush. Clients of protobuf drop repeats by their offsets. This
  * class is for those of other codecs.
  */
-export class Ahead {
+export class AheadViews {
   readonly #views = new Map<View, AheadAt>();
 
   /** The session has had its backlog and is about to join the view. */
-  joins(view: View, backlog: Backlog | undefined, { seq: newest, changes }: AheadAt): void {
+  add(view: View, backlog: Backlog | undefined, { seq: newest, changes }: AheadAt): void {
     if (view.members === 0) return;
     const seq = view.unsent ? patternSeq(view.unsent, newest) : topicSeq(view, backlog, newest);
     if (seq !== undefined) this.#views.set(view, { seq, changes });
   }
 
   /** Undefined: it has had no more of the view than its members. */
-  at(view: View): AheadAt | undefined {
+  get(view: View): AheadAt | undefined {
     return this.#views.get(view);
   }
 
@@ -37,15 +37,15 @@ export class Ahead {
     return this.#views.size === 0;
   }
 
-  leaves(view: View): void {
+  delete(view: View): void {
     this.#views.delete(view);
   }
 
-  had({ view, feed, epoch, after, upto }: OutFrame): HadOf {
+  overlap({ view, feed, epoch, after, upto }: OutFrame): Overlap {
     if (this.#views.size === 0 || feed === undefined) return 'nothing';
     const seq = this.#views.get(view)?.seq;
     if (seq === undefined || !isOf(feed, epoch)) return 'nothing';
-    const offset = hadUpto(feed, seq) ?? 0;
+    const offset = coveredUpto(feed, seq) ?? 0;
     if (offset > after) return offset >= upto ? 'all' : 'some';
     if ((view.unsent?.sentSeq(seq) ?? seq) >= seq) this.#views.delete(view);
     return 'nothing';
@@ -56,15 +56,15 @@ export class Ahead {
    * `lost`: the same as if it had had no more than the members. Of feeds that are not in `lost` it lacks what the
    * members were not sent.
    */
-  without(view: View, lost: ReadonlyMap<Feed, Position>): ReadonlyMap<Feed, Position> {
+  lackingAfter(view: View, lost: ReadonlyMap<Feed, Position>): ReadonlyMap<Feed, Position> {
     const seq = this.#views.get(view)?.seq;
     if (seq === undefined) return lost;
     const lacking = new Map(lost);
     for (const feed of view.unsent ? [...view.unsent.feeds, ...lost.keys()] : view.feeds) {
       const { epoch, offset } = lost.get(feed) ?? { epoch: feed.epoch, offset: feed.position };
       if (feed.view !== view || !isOf(feed, epoch)) continue;
-      const had = hadUpto(feed, seq) ?? 0;
-      if (had > offset) lacking.set(feed, { epoch: feed.topic.epoch, offset: had });
+      const covered = coveredUpto(feed, seq) ?? 0;
+      if (covered > offset) lacking.set(feed, { epoch: feed.topic.epoch, offset: covered });
       else lacking.set(feed, { epoch, offset });
     }
     return lacking;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { TopicBacklog } from '../../../src/catch-up/topic-backlog.ts';
 import type { OutFrame } from '../../../src/fanout/sink.ts';
 import { type Feed, View } from '../../../src/fanout/view.ts';
-import { Ahead } from '../../../src/sessions/subscriptions/ahead.ts';
+import { AheadViews } from '../../../src/sessions/subscriptions/ahead-views.ts';
 import { SegmentPool } from '../../../src/topics/segment-pool.ts';
 import { Topic } from '../../../src/topics/topic.ts';
 import { viewOptions } from '../../fanout/fixtures.ts';
@@ -38,9 +38,9 @@ function aheadOf(target: 't' | '*', known: number) {
   for (let offset = 1; offset <= known; offset++) topic.apply('E', [stored(offset)]);
   const feed = view.addFeed(topic);
   publish(feed, known + 1, known + 3);
-  const ahead = new Ahead();
+  const ahead = new AheadViews();
   const backlog = target === 't' ? new TopicBacklog(feed, 'E', known + 3) : undefined;
-  ahead.joins(view, backlog, { seq: known + 3, changes: 0 });
+  ahead.add(view, backlog, { seq: known + 3, changes: 0 });
   return { view, feed, ahead };
 }
 
@@ -50,9 +50,9 @@ describe.each(['t', '*'] as const)('a session that joined %s ahead of its member
     ['a topic that was empty until now', 0],
   ])('gets nothing twice of %s', (_, known) => {
     const { feed, ahead } = aheadOf(target, known);
-    expect(ahead.had(frame(feed, known, known + 2))).toBe('all');
-    expect(ahead.had(frame(feed, known + 2, known + 3))).toBe('all');
-    expect(ahead.had(frame(feed, known + 3, known + 5))).toBe('nothing');
+    expect(ahead.overlap(frame(feed, known, known + 2))).toBe('all');
+    expect(ahead.overlap(frame(feed, known + 2, known + 3))).toBe('all');
+    expect(ahead.overlap(frame(feed, known + 3, known + 5))).toBe('nothing');
   });
 
   test.each([
@@ -61,7 +61,7 @@ describe.each(['t', '*'] as const)('a session that joined %s ahead of its member
   ])('is told of a frame of which it has had a part, of %s', (_, known) => {
     const { feed, ahead } = aheadOf(target, known);
     publish(feed, known + 4, known + 4);
-    expect(ahead.had(frame(feed, known, known + 4))).toBe('some');
+    expect(ahead.overlap(frame(feed, known, known + 4))).toBe('some');
   });
 
   test.each([
@@ -70,23 +70,23 @@ describe.each(['t', '*'] as const)('a session that joined %s ahead of its member
   ])('lacks only what it has not had, when it lags, of %s', (_, known) => {
     const { view, feed, ahead } = aheadOf(target, known);
     const lost = new Map([[feed, { epoch: feed.epoch, offset: known }]]);
-    expect(ahead.without(view, lost).get(feed)).toEqual({ epoch: 'E', offset: known + 3 });
-    expect(ahead.without(view, new Map()).get(feed)).toEqual({ epoch: 'E', offset: known + 3 });
+    expect(ahead.lackingAfter(view, lost).get(feed)).toEqual({ epoch: 'E', offset: known + 3 });
+    expect(ahead.lackingAfter(view, new Map()).get(feed)).toEqual({ epoch: 'E', offset: known + 3 });
   });
 
   test('is no longer ahead when it leaves', () => {
     const { view, ahead } = aheadOf(target, 4);
-    expect([ahead.isEmpty, ahead.at(view)?.seq]).toEqual([false, 7]);
-    ahead.leaves(view);
-    expect([ahead.isEmpty, ahead.at(view)]).toEqual([true, undefined]);
+    expect([ahead.isEmpty, ahead.get(view)?.seq]).toEqual([false, 7]);
+    ahead.delete(view);
+    expect([ahead.isEmpty, ahead.get(view)]).toEqual([true, undefined]);
   });
 
   test('gets all of a topic that began anew after it joined', () => {
     const { view, feed, ahead } = aheadOf(target, 4);
     feed.topic.reset('F', 0);
     feed.restarted();
-    expect(ahead.had(frame(feed, 0, 0))).toBe('nothing');
-    expect(ahead.without(view, new Map([[feed, { epoch: 'E', offset: 4 }]])).get(feed)).toEqual({
+    expect(ahead.overlap(frame(feed, 0, 0))).toBe('nothing');
+    expect(ahead.lackingAfter(view, new Map([[feed, { epoch: 'E', offset: 4 }]])).get(feed)).toEqual({
       epoch: 'E',
       offset: 4,
     });
@@ -97,9 +97,9 @@ test('a session that joins with its members has had nothing more than they', () 
   const view = new View(1, viewOptions('t'));
   view.addMember(0);
   const feed = view.addFeed(topicNamed('t'));
-  const ahead = new Ahead();
-  ahead.joins(view, new TopicBacklog(feed, '', 0), { seq: 0, changes: 0 });
+  const ahead = new AheadViews();
+  ahead.add(view, new TopicBacklog(feed, '', 0), { seq: 0, changes: 0 });
   publish(feed, 1, 3);
-  expect(ahead.at(view)).toBeUndefined();
-  expect(ahead.had(frame(feed, 0, 3))).toBe('nothing');
+  expect(ahead.get(view)).toBeUndefined();
+  expect(ahead.overlap(frame(feed, 0, 3))).toBe('nothing');
 });

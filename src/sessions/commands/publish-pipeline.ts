@@ -5,15 +5,15 @@ import type { AppendOutcome } from '../../topics/engine.ts';
 
 type Outcomes = readonly AppendOutcome[];
 
-/** What a client publishes. */
-interface Wanted {
+/** A publish of a client. */
+interface PipelinedPublish {
   readonly fields: PublishFields;
   /** As the client sent it. */
   readonly sent: Pick<PublishFields, 'pipelined'>;
 }
 
-/** It waits until those before it are committed. */
-interface Waiting extends Wanted {
+/** A publish that waits until those before it are committed. */
+interface WaitingPublish extends PipelinedPublish {
   readonly resolve: (outcomes: Awaitable<Outcomes>) => void;
 }
 
@@ -22,15 +22,15 @@ export type Commit = (publishes: readonly PublishFields[]) => Awaitable<Outcomes
 
 /**
  * Keeps the publishes of one session in order. After one that is refused for now, which its client may send again, the
- * row is broken: those that were sent in a row with it are refused too (`Publish.pipelined`). So none is committed
+ * pipeline is broken: those that were pipelined after it (`Publish.pipelined`) are refused too. So none is committed
  * before the outcome of the one before it is known.
  */
-export class PublishRow {
+export class PublishPipeline {
   #isBroken = false;
-  /** Messages that came before the one that broke the row, and are not decoded yet. */
+  /** Messages that came before the one that broke the pipeline, and are not decoded yet. */
   #beforeBreak = 0;
   /** Those that came while others are committed; undefined: none is. */
-  #waiting: Waiting[] | undefined;
+  #waiting: WaitingPublish[] | undefined;
 
   /** `undecoded`: how many messages that came before the refused publish are not decoded yet. */
   break(undecoded = this.#beforeBreak): void {
@@ -39,12 +39,12 @@ export class PublishRow {
   }
 
   /**
-   * Call it for each message in the order in which they came, however long they wait then. `beginsRow`: it is a publish
+   * Call it for each message in the order in which they came, however long they wait then. `begins`: it is a publish
    * whose client has the replies to all before it.
    */
-  decoded(beginsRow: boolean): void {
+  decoded(begins: boolean): void {
     if (this.#beforeBreak > 0) this.#beforeBreak--;
-    else if (beginsRow) this.#isBroken = false;
+    else if (begins) this.#isBroken = false;
   }
 
   /** Why a publish may not be committed now: it would overtake one before it. */
@@ -53,11 +53,11 @@ export class PublishRow {
     return new SluiceError('rate_limited', 'a publish before it was refused for now', { retryAfterMs: 1 });
   }
 
-  /** Commits after those before it. Those that wait for the same ones are committed together, row by row. */
-  publish(wanted: Wanted, commit: Commit): Awaitable<Outcomes> {
+  /** Commits after those before it. Those that wait for the same ones are committed together, run by run. */
+  publish({ fields, sent }: PipelinedPublish, commit: Commit): Awaitable<Outcomes> {
     if (this.#waiting !== undefined)
-      return new Promise((resolve) => this.#waiting?.push({ ...wanted, resolve }));
-    const outcomes = commit([wanted.fields]);
+      return new Promise((resolve) => this.#waiting?.push({ fields, sent, resolve }));
+    const outcomes = commit([fields]);
     if (!isPending(outcomes)) return outcomes;
     this.#waiting = [];
     void this.#commitWaiting(outcomes, commit);
@@ -66,15 +66,15 @@ export class PublishRow {
 
   async #commitWaiting(first: Promise<Outcomes>, commit: Commit): Promise<void> {
     this.#note(await first);
-    for (let rows = this.#takeRows(); rows.length > 0; rows = this.#takeRows())
-      await Promise.all(rows.map((row) => this.#commitRow(row, commit)));
+    for (let runs = this.#takeRuns(); runs.length > 0; runs = this.#takeRuns())
+      await Promise.all(runs.map((run) => this.#commitRun(run, commit)));
     this.#waiting = undefined;
   }
 
-  async #commitRow(row: readonly Waiting[], commit: Commit): Promise<void> {
-    const outcomes = await commit(row.map(({ fields }) => fields));
+  async #commitRun(run: readonly WaitingPublish[], commit: Commit): Promise<void> {
+    const outcomes = await commit(run.map(({ fields }) => fields));
     this.#note(outcomes);
-    for (const [i, { resolve }] of row.entries()) resolve([outcomes[i] as AppendOutcome]);
+    for (const [i, { resolve }] of run.entries()) resolve([outcomes[i] as AppendOutcome]);
   }
 
   #note(outcomes: Outcomes): void {
@@ -82,18 +82,18 @@ export class PublishRow {
   }
 
   /**
-   * Takes those that wait, and refuses those that would overtake. Each row is a call of its own: what one publish of a
+   * Takes those that wait, and refuses those that would overtake. Each pipelined run is a call of its own: what one publish of a
    * call is refused for may concern those after it.
    */
-  #takeRows(): readonly (readonly Waiting[])[] {
-    const rows: Waiting[][] = [];
+  #takeRuns(): readonly (readonly WaitingPublish[])[] {
+    const runs: WaitingPublish[][] = [];
     for (const each of this.#waiting?.splice(0) ?? []) {
       const error = this.overtaking(each.sent);
-      const row = each.sent.pipelined === true ? rows.at(-1) : undefined;
+      const run = each.sent.pipelined === true ? runs.at(-1) : undefined;
       if (error !== undefined) each.resolve([{ ok: false, error }]);
-      else if (row === undefined) rows.push([each]);
-      else row.push(each);
+      else if (run === undefined) runs.push([each]);
+      else run.push(each);
     }
-    return rows;
+    return runs;
   }
 }

@@ -7,13 +7,13 @@ import type { Sessions } from '../sessions.ts';
  * numbering, or in any topic of a pattern, but the reply to a subscribe does. So the sessions with such subscriptions
  * end, and their clients come back with the positions that they have now, within `spreadMs`, each at another moment.
  */
-export function endUntold(sessions: Pick<Sessions, 'all' | 'sendAway'>, spreadMs: number): void {
-  sessions.sendAway([...sessions.all()].filter(hasUntold), 'going_away', () =>
+export function endWithUnnamedLoss(sessions: Pick<Sessions, 'all' | 'sendAway'>, spreadMs: number): void {
+  sessions.sendAway([...sessions.all()].filter(mayHaveUnnamedLoss), 'going_away', () =>
     Math.floor(Math.random() * spreadMs),
   );
 }
 
-function hasUntold({ views }: Session): boolean {
+function mayHaveUnnamedLoss({ views }: Session): boolean {
   for (const { view, watches } of views.values())
     if (watches === undefined && (view.isPattern || isWithoutNumbering(view))) return true;
   return false;
