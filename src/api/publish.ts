@@ -157,14 +157,14 @@ function resultsText(results: Results, outcomes: readonly AppendOutcome[]): stri
   return `{"results":[${text}]}`;
 }
 
-type Acknowledgement = AppendOutcome & { readonly ok: true };
+type PublishedOutcome = AppendOutcome & { readonly ok: true };
 
 /** What `publishedText` begins with. */
-function headOf({ epoch }: Acknowledgement): string {
+function headOf({ epoch }: PublishedOutcome): string {
   return `{"epoch":${JSON.stringify(epoch)},"offset":`;
 }
 
-function publishedText({ offset, duplicate }: Acknowledgement, head: string): string {
+function publishedText({ offset, duplicate }: PublishedOutcome, head: string): string {
   return `${head}${offset}${duplicate ? ',"duplicate":true' : ''}}`;
 }
 

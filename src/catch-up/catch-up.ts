@@ -1,4 +1,4 @@
-import { isExcepted, type Recipient } from '../fanout/choose.ts';
+import { isExcepted, type SoleReceiver } from '../fanout/choose.ts';
 import { formerEpoch, type View } from '../fanout/view.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Mode, Position } from '../protocol/frames.ts';
@@ -111,8 +111,8 @@ function sendValues(
   const { view, topic } = backlog.feed;
   const { offset, isPartial, hasBegun } = snapshot;
   const { codec } = view.options;
-  const recipient = recipientOf(receiver);
-  const pieces = snapshot.takePage(codec, pageBytes, ({ except }) => isExcepted(recipient, except));
+  const sole = soleReceiver(receiver);
+  const pieces = snapshot.takePage(codec, pageBytes, ({ except }) => isExcepted(sole, except));
   const last = snapshot.isSent;
   const partial = isPartial || undefined;
   const position = { epoch: backlog.epoch, offset };
@@ -122,7 +122,7 @@ function sendValues(
   metrics.deliveriesTotal.inc(pieces.length);
 }
 
-function recipientOf({ id, formerId }: CatchUpReceiver): Omit<Recipient, 'nowMs'> {
+function soleReceiver({ id, formerId }: CatchUpReceiver): Omit<SoleReceiver, 'nowMs'> {
   return { session: id, formerSession: formerId };
 }
 
@@ -131,7 +131,7 @@ function sendPage(receiver: CatchUpReceiver, backlog: TopicBacklog, options: Cat
   const { pages, nowMs, pageBytes, metrics } = options;
   let page = pages.find(feed, position);
   if (page === undefined) {
-    const made = makePage(feed, position, { ...recipientOf(receiver), nowMs: nowMs() }, pageBytes);
+    const made = makePage(feed, position, { ...soleReceiver(receiver), nowMs: nowMs() }, pageBytes);
     // With a filter of its own a subscription would only displace the pages that others share.
     const isShared = made.isForAll && feed.view.subscriptions > 1;
     page = isShared ? pages.add(feed, made.page) : made.page;

@@ -1,4 +1,4 @@
-import { anyKey, choose, type Recipient } from '../fanout/choose.ts';
+import { anyKey, choose, type SoleReceiver } from '../fanout/choose.ts';
 import { conflate } from '../fanout/conflate.ts';
 import { batchHeader } from '../fanout/encoder.ts';
 import type { Feed } from '../fanout/view.ts';
@@ -41,14 +41,14 @@ interface PageCut {
  * ends, in its second half, at the roundest offset: subscribers that continue after different positions soon share
  * their pages.
  */
-export function makePage(feed: Feed, position: number, recipient: Recipient, pageBytes: number): MadePage {
+export function makePage(feed: Feed, position: number, sole: SoleReceiver, pageBytes: number): MadePage {
   const { view, topic } = feed;
   const { codec } = view.options;
   const target = catchUpTarget(feed);
   const perPage = codec.publicationsPerFrame ?? Number.POSITIVE_INFINITY;
   const end = pageEnd(position, target, perPage < shortPageMaxPublications);
   const held = topic.state === undefined ? undefined : anyKey;
-  const { publications, kept } = conflated(feed, position, end, recipient);
+  const { publications, kept } = conflated(feed, position, end, sole);
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   let upto = end;
@@ -67,7 +67,7 @@ export function makePage(feed: Feed, position: number, recipient: Recipient, pag
     }
     if (feed.exceptOf(publication) !== undefined || publication.ttlMs !== undefined) isForAll = false;
     if (kept?.has(publication) === false) continue;
-    const chosen = choose(feed, publication, held, recipient);
+    const chosen = choose(feed, publication, held, sole);
     if (chosen === undefined) continue;
     const piece = chosen.encoded(codec);
     pieces.push(piece);
@@ -88,13 +88,13 @@ function conflated(
   feed: Feed,
   position: number,
   end: number,
-  recipient: Recipient,
+  sole: SoleReceiver,
 ): { publications: Iterable<StoredPublication>; kept: ReadonlyMap<StoredPublication, unknown> | undefined } {
   const { view, topic } = feed;
   const inRing = topic.ring.between(position, end);
   if (topic.state === undefined && !view.options.conflate) return { publications: inRing, kept: undefined };
   const publications = [...inRing];
-  return { publications, kept: conflate(publications, feed, recipient) };
+  return { publications, kept: conflate(publications, feed, sole) };
 }
 
 /** Up to where a page that begins after `position` goes at most. */

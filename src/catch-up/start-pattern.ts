@@ -98,31 +98,27 @@ function startAtPositions(
   positions: readonly TopicPosition[],
   { broker, modeOf, metrics, listedMax }: PatternOptions,
 ): PatternStarted {
-  const knownPositions = new Map(positions.map((position) => [position.topic, position]));
+  const byName = new Map(positions.map((position) => [position.topic, position]));
   const startOf = (topic: Topic) => {
-    const start = startSince(
-      topic,
-      knownPositions.get(topic.name) ?? { epoch: '', offset: 0 },
-      broker.commits,
-    );
+    const start = startSince(topic, byName.get(topic.name) ?? { epoch: '', offset: 0 }, broker.commits);
     if (start.outcome !== undefined) metrics.recoveriesTotal.inc({ outcome: start.outcome });
     return start;
   };
   const matches = takeMatches(broker.topicsOf(view.options.target), listedMax);
   // Topics that the client names are looked up now, so that it is told if one loses its content before its turn.
   const listed = new Set(matches.first);
-  const namedTopics = [...knownPositions.keys()].flatMap((name) => {
+  const namedTopics = [...byName.keys()].flatMap((name) => {
     const topic =
       matches.areAll || !patternMatches(view.options.target, name) ? undefined : broker.find(name);
     return topic === undefined || topic.epoch === '' || listed.has(topic) ? [] : [topic];
   });
-  const rest = chained(namedTopics, unnamed(matches.rest, knownPositions));
+  const rest = chained(namedTopics, unnamed(matches.rest, byName));
   const started = startEach(view, { ...matches, rest }, broker, startOf, {
-    backlogOf: (topic) => backlogOfUnlisted(view, topic, startOf(topic), knownPositions.get(topic.name)),
+    backlogOf: (topic) => backlogOfUnlisted(view, topic, startOf(topic), byName.get(topic.name)),
     progress: { seq: matches.areAll ? broker.commits.seq : 0, lacksValues: false },
   });
   const gone = goneResults(view, positions, { broker, modeOf });
-  const recovered = mayLackOthers(view, knownPositions, broker) ? false : undefined;
+  const recovered = mayLackOthers(view, byName, broker) ? false : undefined;
   return { ...started, result: { ...noTopic, recovered, topics: [...started.topics, ...gone] } };
 }
 

@@ -5,7 +5,7 @@ import type { HeldKeys } from './held-keys.ts';
 import type { Feed } from './view.ts';
 
 /** One session that is caught up by itself, rather than with all members of the view. */
-export interface Recipient {
+export interface SoleReceiver {
   readonly session: string;
   /** The session that its client had before: publications may except that one. */
   readonly formerSession?: string | undefined;
@@ -14,7 +14,7 @@ export interface Recipient {
 }
 
 export function isExcepted(
-  { session, formerSession }: Omit<Recipient, 'nowMs'>,
+  { session, formerSession }: Omit<SoleReceiver, 'nowMs'>,
   except: string | undefined,
 ): boolean {
   return except !== undefined && (except === session || except === formerSession);
@@ -28,25 +28,25 @@ export const anyKey: RemovableKeys = { add: () => undefined, delete: () => true 
 
 /**
  * What receivers get of a publication: itself, the removal of its key, or nothing. `held`: absent where no removals are
- * needed. `recipient`: the one receiver; absent: all members of the view.
+ * needed. `sole`: the one receiver; absent: all members of the view.
  */
 export function choose(
   feed: Feed,
   publication: StoredPublication,
   held: RemovableKeys | undefined,
-  recipient?: Recipient,
+  sole?: SoleReceiver,
 ): StoredPublication | undefined {
   const key = publication.key ?? '';
   if (!feed.view.has(key)) return undefined;
   if (!feed.view.matches(publication)) return held?.delete(key) === true ? removalOf(publication) : undefined;
-  if (recipient !== undefined && !isFor(recipient, feed, publication)) return undefined;
+  if (sole !== undefined && !isFor(sole, feed, publication)) return undefined;
   if (publication.removed === true) held?.delete(key);
   else held?.add(key);
   return publication;
 }
 
-function isFor(recipient: Recipient, feed: Feed, publication: StoredPublication): boolean {
-  return !isExcepted(recipient, feed.exceptOf(publication)) && publication.expiresAtMs > recipient.nowMs;
+function isFor(sole: SoleReceiver, feed: Feed, publication: StoredPublication): boolean {
+  return !isExcepted(sole, feed.exceptOf(publication)) && publication.expiresAtMs > sole.nowMs;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { StoredPublication } from '../topics/publication.ts';
-import { isExcepted, type Recipient } from './choose.ts';
+import { isExcepted, type SoleReceiver } from './choose.ts';
 import type { Feed } from './view.ts';
 
 /** What was seen of a key. */
@@ -22,7 +22,7 @@ interface Newer {
 export function conflate(
   publications: readonly StoredPublication[],
   feed: Feed,
-  recipient?: Recipient,
+  sole?: SoleReceiver,
 ): Map<StoredPublication, string | undefined> {
   const kept = new Map<StoredPublication, string | undefined>();
   const isState = feed.topic.state !== undefined;
@@ -31,8 +31,8 @@ export function conflate(
     const publication = publications[i] as StoredPublication;
     const matches = feed.view.matches(publication);
     const except = matches ? feed.exceptOf(publication) : undefined;
-    if (recipient !== undefined && isExcepted(recipient, except)) continue;
-    const hasExpired = matches && recipient !== undefined && publication.expiresAtMs <= recipient.nowMs;
+    if (sole !== undefined && isExcepted(sole, except)) continue;
+    const hasExpired = matches && sole !== undefined && publication.expiresAtMs <= sole.nowMs;
     if (!isState && (!matches || hasExpired)) continue;
     if (!isState && publication.key === undefined) {
       kept.set(publication, undefined);
@@ -42,7 +42,7 @@ export function conflate(
     const rest = lackingAfter(newer.get(key), publication, isState);
     if (rest === null || (rest !== undefined && rest === except)) continue;
     if (!hasExpired) kept.set(publication, rest);
-    const lacks = rest === undefined && recipient === undefined ? (except ?? null) : null;
+    const lacks = rest === undefined && sole === undefined ? (except ?? null) : null;
     newer.set(key, { lacks, expiresAtMs: publication.expiresAtMs });
   }
   return kept;

@@ -16,7 +16,7 @@ import type { Member } from './sink.ts';
 import type { Turns } from './turns.ts';
 import { type BatchOptions, type Feed, View } from './view.ts';
 import { type ViewOptions, viewKey } from './view-options.ts';
-import { type Attachment, type ViewLimits, ViewShares } from './view-shares.ts';
+import { type ViewLimits, ViewShares, type ViewSubscription } from './view-shares.ts';
 
 export interface FanoutOptions extends ViewLimits {
   readonly broker: Broker;
@@ -111,7 +111,7 @@ export class Fanout implements TopicListener {
    * Returns the view of these options. It is made if need be, and kept until `detach` with the same payer; absent: the
    * gateway itself. Throws `too_many_views`. The places of `replaced`, which the caller detaches then, count as free.
    */
-  attach(options: ViewOptions, payer?: Payer, replaced: readonly Attachment[] = []): View {
+  attach(options: ViewOptions, payer?: Payer, replaced: readonly ViewSubscription[] = []): View {
     const key = viewKey(options);
     let view = this.#views.get(key);
     if (view === undefined) {

@@ -99,7 +99,7 @@ export abstract class Scheduled<T> {
 
 interface Lane<T> {
   readonly items: { readonly item: T; readonly atMs: number }[];
-  armed: boolean;
+  isArmed: boolean;
 }
 
 /**
@@ -133,11 +133,11 @@ export class Schedule<T extends Scheduled<T>> {
     if (!item.waitUntil(atMs)) return;
     let lane = this.#lanes.get(delayMs);
     if (lane === undefined) {
-      lane = { items: [], armed: false };
+      lane = { items: [], isArmed: false };
       this.#lanes.set(delayMs, lane);
     }
     lane.items.push({ item, atMs });
-    if (!lane.armed) this.#arm(lane, delayMs, delayMs);
+    if (!lane.isArmed) this.#arm(lane, delayMs, delayMs);
   }
 
   /** Asks for a turn, with or without ready items. */
@@ -161,9 +161,9 @@ export class Schedule<T extends Scheduled<T>> {
   }
 
   #arm(lane: Lane<T>, delayMs: number, inMs: number): void {
-    lane.armed = true;
+    lane.isArmed = true;
     this.#turns.after(inMs, () => {
-      lane.armed = false;
+      lane.isArmed = false;
       const nowMs = this.#turns.nowMs();
       let due = 0;
       // A timer may come up to a millisecond early.

@@ -76,7 +76,7 @@ interface CountedView {
 }
 
 /** A subscription to a view. */
-export interface Attachment {
+export interface ViewSubscription {
   readonly view: { readonly key: string; readonly subscriptions: number };
   readonly payer?: Payer | undefined;
 }
@@ -109,7 +109,12 @@ export class ViewShares {
    * Takes a place for a new view where it needs one, or throws `too_many_views`. `ended`: subscriptions that end with
    * it.
    */
-  make(key: string, options: ViewOptions, payer: Payer | undefined, ended: readonly Attachment[]): void {
+  make(
+    key: string,
+    options: ViewOptions,
+    payer: Payer | undefined,
+    ended: readonly ViewSubscription[],
+  ): void {
     const { target, keys, filter } = options;
     const selection = (keys?.characters ?? 0) + (filter?.canonical.length ?? 0);
     const isVerified = payer?.isVerified ?? true;
@@ -146,7 +151,7 @@ export class ViewShares {
   }
 
   /** Runs `make` as if these subscriptions had ended, and with them the views that no other has. */
-  #without(ended: readonly Attachment[], make: () => void): void {
+  #without(ended: readonly ViewSubscription[], make: () => void): void {
     const released = ended.map(({ view: { key, subscriptions }, payer }) => {
       const counted = subscriptions === 1 ? this.#counted.get(key) : undefined;
       this.release(key, payer);

@@ -199,10 +199,10 @@ async function called(
       return new SluiceError('not_found', 'the application has no such method');
     if (outcome instanceof Error) return outcome instanceof SluiceError ? outcome : unavailable();
     const answer = endpoint === undefined ? outcome : cutAnswer(outcome as Uint8Array);
-    const callAnswer = readAnswer(answerSchemas.call, answer);
-    if ('allow' in callAnswer) return denied(hook, callAnswer);
+    const result = readAnswer(answerSchemas.call, answer);
+    if ('allow' in result) return denied(hook, result);
     return fitting(
-      callAnswer.data instanceof RawJson ? callAnswer.data.payload : payloadOf(callAnswer.data),
+      result.data instanceof RawJson ? result.data.payload : payloadOf(result.data),
       payloadMaxBytes,
     );
   } catch (error) {

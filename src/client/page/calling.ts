@@ -1,6 +1,6 @@
 import type { ClientError } from '../client-error.ts';
 import type { Runtime } from '../runtime.ts';
-import type { CallName, Calls, Delegate, RepeatedPublishOptions } from './delegate.ts';
+import type { CallName, Calls, Delegate, RelayedPublishOptions } from './delegate.ts';
 
 interface Call {
   readonly name: CallName;
@@ -69,7 +69,7 @@ export function sentBefore(
 ): Parameters<Calls[CallName]> {
   if (name !== 'publish') return args as Parameters<Calls[CallName]>;
   const [topic, type, data, options] = args as Parameters<Calls['publish']>;
-  const sentMsAgo = ((options as RepeatedPublishOptions | undefined)?.sentMsAgo ?? 0) + msAgo;
-  const repeated: RepeatedPublishOptions = { ...options, sentMsAgo };
+  const sentMsAgo = ((options as RelayedPublishOptions | undefined)?.sentMsAgo ?? 0) + msAgo;
+  const repeated: RelayedPublishOptions = { ...options, sentMsAgo };
   return [topic, type, data, repeated];
 }

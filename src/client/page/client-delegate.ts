@@ -8,7 +8,7 @@ import {
   type Delegate,
   type DelegateEvent,
   handedOn,
-  type RepeatedPublishOptions,
+  type RelayedPublishOptions,
 } from './delegate.ts';
 
 /** Delegates to a client in this tab or worker. */
@@ -68,7 +68,7 @@ export class ClientDelegate implements Delegate {
   }
 
   #dated([topic, type, data, options]: readonly unknown[]): unknown[] {
-    const { sentMsAgo, ...rest } = (options ?? {}) as RepeatedPublishOptions;
+    const { sentMsAgo, ...rest } = (options ?? {}) as RelayedPublishOptions;
     // 0 if the clock has not moved since.
     const lostAtMs = sentMsAgo === undefined ? undefined : this.#runtime.monotonicMs() - sentMsAgo;
     return [topic, type, data, { ...rest, lostAtMs }];

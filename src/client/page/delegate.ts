@@ -25,7 +25,7 @@ export type Calls = Pick<SluiceClient, 'publish' | 'history' | 'presence' | 'sta
 export type CallName = keyof Calls;
 
 /** The options of a publication that a delegate before this one may have sent. */
-export interface RepeatedPublishOptions extends PublishOptions {
+export interface RelayedPublishOptions extends PublishOptions {
   readonly sentMsAgo?: number | undefined;
 }
 

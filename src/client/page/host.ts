@@ -8,7 +8,7 @@ import type { Attachment, CallName, Calls } from './delegate.ts';
 import type { FromHost, ToHost } from './messages.ts';
 
 /** The state of the connection. */
-export interface ConnectionState {
+export interface HostState {
   readonly greeting: Greeting | undefined;
   readonly change: StateChange;
 }
@@ -18,13 +18,13 @@ export class Host {
   readonly #attachments = new Map<number, Attachment>();
   readonly #client: Client;
   readonly #delegate: ClientDelegate;
-  readonly #connected: () => ConnectionState;
+  readonly #connected: () => HostState;
   readonly #post: (message: FromHost) => void;
 
   constructor(
     client: Client,
     runtime: Pick<Runtime, 'monotonicMs'>,
-    connected: () => ConnectionState,
+    connected: () => HostState,
     post: (message: FromHost) => void,
   ) {
     this.#client = client;

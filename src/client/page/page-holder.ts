@@ -8,7 +8,7 @@ import { type ClientStats, type ClientStatus, noStats } from '../status.ts';
 import { clientVersion } from '../version.ts';
 import { ClientDelegate } from './client-delegate.ts';
 import type { Delegate } from './delegate.ts';
-import { type ConnectionState, Host } from './host.ts';
+import { Host, type HostState } from './host.ts';
 import { firstThen, identityOf, namesAnother } from './identity.ts';
 import { type ClientEvent, type FromHost, type ToHost, watchClient } from './messages.ts';
 import type { PageClientOptions, Sharing } from './page-options.ts';
@@ -36,7 +36,7 @@ export interface PageHolderPort {
   failed(error: ClientError): void;
   report(error: ClientError): void;
   /** The state of the connection, for the pages that this one serves. */
-  connected(): ConnectionState;
+  connected(): HostState;
 }
 
 /** Who holds the connection for this page now. */

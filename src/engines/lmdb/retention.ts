@@ -82,7 +82,7 @@ export function trimMessageIds(topics: Topics, head: TopicHead, budget: Budget):
 /** The work that a sweep found. */
 export interface Sweep {
   readonly aged: readonly TopicHead[];
-  readonly tooMuch: boolean;
+  readonly isTooMuch: boolean;
 }
 
 /** Finds publications beyond their maximum age or the total limit; undefined: nothing to do. Only reads. */
@@ -95,9 +95,9 @@ export function findWork(topics: Topics, totalMaxBytes: number, nowMs: number): 
     const forgetsIds = head.storesMessageIds && head.messageIds?.prune(nowMs) === 0;
     if (isAged || forgetsIds || (isUnseen && looks-- > 0)) aged.push(head);
   }
-  const tooMuch = topics.bytes > totalMaxBytes;
+  const isTooMuch = topics.bytes > totalMaxBytes;
   const leftovers = topics.gone.length + topics.staleStates.length;
-  return aged.length > 0 || tooMuch || leftovers > 0 ? { aged, tooMuch } : undefined;
+  return aged.length > 0 || isTooMuch || leftovers > 0 ? { aged, isTooMuch } : undefined;
 }
 
 /** Deletes at most `deletionsPerStep` records. Returns whether the work is done. Within a transaction. */
@@ -109,7 +109,7 @@ export function sweep(topics: Topics, work: Sweep, totalMaxBytes: number, nowMs:
     trim(topics, head, nowMs, budget);
     trimMessageIds(topics, head, budget);
   }
-  for (const head of work.tooMuch ? topics.heads() : []) {
+  for (const head of work.isTooMuch ? topics.heads() : []) {
     if (budget.left === 0 || topics.bytes <= totalMaxBytes) break;
     trim(topics, head, nowMs, budget, true);
   }

@@ -142,13 +142,8 @@ export class ReadTail implements Tail {
   async start(): Promise<void> {
     while (!this.#link.isOver) {
       this.#readAtMs = performance.now();
-      const entries = await this.#tail.read(
-        this.#link.last,
-        this.#link.lastMessage,
-        readAtOnce,
-        this.#blockMs,
-      );
-      if (!this.#link.isOver) this.#link.take(entries);
+      const news = await this.#tail.read(this.#link.last, this.#link.lastMessage, readAtOnce, this.#blockMs);
+      if (!this.#link.isOver) this.#link.take(news);
     }
   }
 

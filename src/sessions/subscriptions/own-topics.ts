@@ -1,12 +1,14 @@
 import { userTopicOf } from '../../auth/permissions.ts';
 import { SluiceError } from '../../errors.ts';
-import type { SubscribeResult } from '../../protocol/frames.ts';
+import type { SubscribeResult, Subscription } from '../../protocol/frames.ts';
 import { broadcastTopic } from '../../topics/topic-name.ts';
 import { Failure, type Task } from '../commands/task.ts';
 import { wireError } from '../commands/wire-error.ts';
 import type { Session } from '../session.ts';
-import { nothingToKnow, type PreparedSubscriptions } from './preparation.ts';
+import { type Findings, noFindings } from './preparation.ts';
 import type { Subscriber } from './subscribe.ts';
+
+type OwnSubscription = Pick<Subscription, 'topic' | 'cursor'>;
 
 /**
  * The topics that sessions join without asking: `$all` and, for users, their own. The client is told which it was
@@ -15,11 +17,8 @@ import type { Subscriber } from './subscribe.ts';
 export class OwnTopics {
   readonly #subscriber: Subscriber;
   readonly #fault: (error: unknown, session: Session) => void;
-  /** Topics that found no place. */
-  readonly #lacking = new Map<
-    Session,
-    { readonly topics: readonly string[]; readonly cursor: string | undefined }
-  >();
+  /** Those that found no place. */
+  readonly #lacking = new Map<Session, readonly OwnSubscription[]>();
 
   constructor(subscriber: Subscriber, fault: (error: unknown, session: Session) => void) {
     this.#subscriber = subscriber;
@@ -31,28 +30,31 @@ export class OwnTopics {
     const { user } = session.identity;
     const own = [broadcastTopic];
     own.push(...(session.peer.joins ?? []), ...(session.identity.joins ?? []));
-    const users = user === undefined ? undefined : userTopicOf(user);
-    if (users !== undefined) own.push(users);
+    const userTopic = user === undefined ? undefined : userTopicOf(user);
+    if (userTopic !== undefined) own.push(userTopic);
     const joined = targetsOf(session);
     const topics = [...new Set(own)].filter((topic) => !joined.has(topic));
+    const subscriptions = topics.map((topic) => ({ topic, cursor }));
     this.#lacking.delete(session);
     // A stream is told of these first, and then of what it asked for.
-    this.#whenLoaded(session, topics, cursor, (loaded) => {
+    const load = this.#load(session, subscriptions, (findings) => {
       const results =
-        loaded instanceof SluiceError
-          ? topics.map((topic) => ({ topic, error: wireError(loaded) }))
-          : this.#subscribe(session, topics, cursor, loaded);
+        findings instanceof SluiceError
+          ? topics.map((topic) => ({ topic, error: wireError(findings) }))
+          : this.#subscribe(session, subscriptions, findings);
       session.outbox.sendFrame({ kind: 'subscribed', id: 0, results });
       session.pump();
     });
+    if (this.#subscriber.isLoaded(subscriptions)) load.finish(noFindings);
+    else session.commands.add(load);
   }
 
   /** Tries again what found no place. Call it about once a second. */
   retry(): void {
-    for (const [session, { topics, cursor }] of [...this.#lacking]) {
+    for (const [session, subscriptions] of [...this.#lacking]) {
       this.#lacking.delete(session);
-      const load = this.#load(session, topics, cursor, (loaded) => {
-        if (!(loaded instanceof SluiceError)) this.#retry(session, topics, cursor, loaded);
+      const load = this.#load(session, subscriptions, (findings) => {
+        if (!(findings instanceof SluiceError)) this.#retry(session, subscriptions, findings);
       });
       // After the commands before it: a stream is to be told first of what it asked for.
       session.commands.add(load);
@@ -65,17 +67,10 @@ export class OwnTopics {
   }
 
   /** The session was told which topics it did not get. Now it is told only which it gets. */
-  #retry(
-    session: Session,
-    topics: readonly string[],
-    cursor: string | undefined,
-    prepared: PreparedSubscriptions,
-  ): void {
+  #retry(session: Session, subscriptions: readonly OwnSubscription[], findings: Findings): void {
     const joined = targetsOf(session);
-    const missing = topics.filter((topic) => !joined.has(topic));
-    const results = this.#subscribe(session, missing, cursor, prepared).filter(
-      (result) => !('error' in result),
-    );
+    const missing = subscriptions.filter(({ topic }) => !joined.has(topic));
+    const results = this.#subscribe(session, missing, findings).filter((result) => !('error' in result));
     if (results.length === 0) return;
     session.outbox.push({ kind: 'subscribed', results });
     session.pump();
@@ -83,43 +78,31 @@ export class OwnTopics {
 
   #subscribe(
     session: Session,
-    topics: readonly string[],
-    cursor: string | undefined,
-    prepared: PreparedSubscriptions,
+    subscriptions: readonly OwnSubscription[],
+    findings: Findings,
   ): SubscribeResult[] {
-    const results = topics.map((topic) =>
-      this.#subscriber.subscribeAutomatically(session, { topic, cursor }, prepared),
-    );
-    const refused = results.filter((result) => 'error' in result && result.error.retry);
-    if (refused.length > 0) this.#lacking.set(session, { topics: refused.map(({ topic }) => topic), cursor });
+    const refused: OwnSubscription[] = [];
+    const results = subscriptions.map((each) => {
+      const result = this.#subscriber.subscribeAutomatically(session, each, findings);
+      if ('error' in result && result.error.retry) refused.push(each);
+      return result;
+    });
+    if (refused.length > 0) this.#lacking.set(session, refused);
     return results;
-  }
-
-  #whenLoaded(
-    session: Session,
-    topics: readonly string[],
-    cursor: string | undefined,
-    run: (loaded: PreparedSubscriptions | SluiceError) => void,
-  ): void {
-    const load = this.#load(session, topics, cursor, run);
-    if (this.#subscriber.isLoaded(topics.map((topic) => ({ topic, cursor })))) load.finish(nothingToKnow);
-    else session.commands.add(load);
   }
 
   /** `run` is given an error that may pass: then the topics are tried again. */
   #load(
     session: Session,
-    topics: readonly string[],
-    cursor: string | undefined,
-    run: (loaded: PreparedSubscriptions | SluiceError) => void,
-  ): Task<PreparedSubscriptions | Failure> {
-    const subscriptions = topics.map((topic) => ({ topic, cursor }));
+    subscriptions: readonly OwnSubscription[],
+    run: (findings: Findings | SluiceError) => void,
+  ): Task<Findings | Failure> {
     return this.#subscriber.afterLoad(session, subscriptions, (loaded) => {
       if (session.isClosed) return;
       if (!(loaded instanceof Failure)) this.#guarded(session, () => run(loaded));
       else if (isPassing(loaded.error)) {
         const { error } = loaded;
-        this.#lacking.set(session, { topics, cursor });
+        this.#lacking.set(session, subscriptions);
         this.#guarded(session, () => run(error));
       } else this.#fault(loaded.error, session);
     });

@@ -17,14 +17,14 @@ export interface PreparationOptions {
 }
 
 /** What is known before sessions subscribe. */
-export interface PreparedSubscriptions {
+export interface Findings {
   /** Why topics could not be loaded, by name; and why topic tokens are refused, by token. */
   readonly problems: ReadonlyMap<string, SluiceError>;
   /** The application's decision on each subscription, in order; absent: it was not asked. */
   readonly decisions?: readonly (SubscribeGrant | SluiceError | undefined)[] | undefined;
 }
 
-export const nothingToKnow: PreparedSubscriptions = { problems: new Map() };
+export const noFindings: Findings = { problems: new Map() };
 
 /**
  * What has to be awaited before sessions subscribe: the application, topic tokens, and topics that the engine has to
@@ -53,7 +53,7 @@ export class Preparation {
    * of it too. Returns why some could not be loaded: only their subscriptions fail. A client that compares no offsets
    * would get again what it has had elsewhere: throws `engine_unavailable` where this node can't hear of that now.
    */
-  load(session: Session, subscriptions: readonly Subscription[]): Awaitable<PreparedSubscriptions> {
+  load(session: Session, subscriptions: readonly Subscription[]): Awaitable<Findings> {
     const refused = this.#permits.refusals(subscriptions);
     if (refused instanceof Promise)
       return refused.then((all) => this.#loadTopics(session, subscriptions, all));
@@ -61,7 +61,7 @@ export class Preparation {
   }
 
   /** The same for subscriptions that a client asks for: the application is asked first. */
-  forClient(session: Session, subscriptions: readonly Subscription[]): Awaitable<PreparedSubscriptions> {
+  forClient(session: Session, subscriptions: readonly Subscription[]): Awaitable<Findings> {
     const { application, authorize } = this.#options;
     if (application?.subscribe === undefined) return this.load(session, subscriptions);
     const isSound = ({ topic, fault }: Subscription) =>
@@ -83,7 +83,7 @@ export class Preparation {
     session: Session,
     subscriptions: readonly Subscription[],
     refused: Refusals,
-  ): Awaitable<PreparedSubscriptions> {
+  ): Awaitable<Findings> {
     if (this.#isAhead(subscriptions)) return this.#hearAndLoad(session, subscriptions, refused);
     const topics = this.#unloaded(subscriptions);
     return topics.length === 0 ? { problems: refused } : this.#load(topics, refused);
@@ -97,7 +97,7 @@ export class Preparation {
     session: Session,
     subscriptions: readonly Subscription[],
     refused: Refusals,
-  ): Promise<PreparedSubscriptions> {
+  ): Promise<Findings> {
     const hasHeard = await this.#options.broker.commits.hearNewest();
     if (!hasHeard && session.comparesNoOffsets && this.#isAhead(subscriptions))
       throw new SluiceError(
@@ -116,7 +116,7 @@ export class Preparation {
     return unloaded;
   }
 
-  async #load(topics: readonly string[], refused: Refusals): Promise<PreparedSubscriptions> {
+  async #load(topics: readonly string[], refused: Refusals): Promise<Findings> {
     const problems = new Map(refused);
     const load = async (topic: string) => {
       try {

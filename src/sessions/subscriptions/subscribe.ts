@@ -20,7 +20,7 @@ import type { Session } from '../session.ts';
 import type { Inbox } from '../users/inbox.ts';
 import type { Presence } from '../users/presence.ts';
 import { FormerSubscriptions } from './former-subscriptions.ts';
-import { nothingToKnow, Preparation, type PreparedSubscriptions } from './preparation.ts';
+import { type Findings, noFindings, Preparation } from './preparation.ts';
 import { continuedAfter, equalTo, holdReplaced, replacedBy } from './replacing.ts';
 import { SessionView } from './session-view.ts';
 import { subscribeEach } from './subscribe-each.ts';
@@ -29,12 +29,12 @@ import { isOfUser, TopicPermits, type TopicTokens } from './topic-permits.ts';
 
 /** What the subscriptions of one command share. */
 export class SubscribeCommand {
-  readonly prepared: PreparedSubscriptions;
+  readonly prepared: Findings;
   /** The number of topics that its patterns may still list in its reply. */
   topics = topicsListedMax;
   readonly former = new FormerSubscriptions();
 
-  constructor(prepared: PreparedSubscriptions = nothingToKnow) {
+  constructor(prepared: Findings = noFindings) {
     this.prepared = prepared;
   }
 }
@@ -76,7 +76,7 @@ export class Subscriber {
   }
 
   /** Prepares the subscriptions of a client: see `Preparation`. */
-  prepare(session: Session, subscriptions: readonly Subscription[]): Awaitable<PreparedSubscriptions> {
+  prepare(session: Session, subscriptions: readonly Subscription[]): Awaitable<Findings> {
     return whenDone(this.#preparation.forClient(session, subscriptions), (prepared) =>
       whenDone(holdReplaced(session, subscriptions, this.#options.fanout), () => prepared),
     );
@@ -91,8 +91,8 @@ export class Subscriber {
   afterLoad(
     session: Session,
     subscriptions: readonly Subscription[],
-    finish: (loaded: PreparedSubscriptions | Failure) => void,
-  ): Task<PreparedSubscriptions | Failure> {
+    finish: (loaded: Findings | Failure) => void,
+  ): Task<Findings | Failure> {
     return { begin: () => settled(() => this.#preparation.load(session, subscriptions)), finish };
   }
 
@@ -104,7 +104,7 @@ export class Subscriber {
   subscribe(
     session: Session,
     subscriptions: readonly Subscription[],
-    prepared?: PreparedSubscriptions,
+    prepared?: Findings,
     timed = (run: () => void) => run(),
   ): Awaitable<readonly SubscribeResult[]> {
     const command = new SubscribeCommand(prepared);
@@ -128,7 +128,7 @@ export class Subscriber {
   subscribeAutomatically(
     session: Session,
     subscription: Pick<Subscription, 'topic' | 'cursor'>,
-    prepared?: PreparedSubscriptions,
+    prepared?: Findings,
   ): SubscribeResult {
     return this.#result(session, subscription, true, new SubscribeCommand(prepared));
   }

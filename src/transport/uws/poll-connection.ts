@@ -79,7 +79,7 @@ export class PollConnection extends StreamConnection {
 
   /** Whether a poll with this cursor continues where the session is. */
   continuesAt(cursor: string): boolean {
-    return !this.closed && cursor === this.#cursor;
+    return !this.isClosed && cursor === this.#cursor;
   }
 
   /** Since when no poll has waited, on the monotonic clock; undefined: one waits. */
@@ -131,7 +131,7 @@ export class PollConnection extends StreamConnection {
 
   /** Nothing waits for `flush`. */
   override take({ bytes, publications }: OutFrame): 'another' | 'none' {
-    if (this.closed) return 'another';
+    if (this.isClosed) return 'another';
     if (this.#poll === undefined || this.#bytes > this.roomBytes) return 'none';
     this.#unsentPublications += publications;
     this.#collect(bytes);
@@ -141,7 +141,7 @@ export class PollConnection extends StreamConnection {
   override flush(): void {}
 
   override send(message: Uint8Array): 'sent' | 'dropped' {
-    if (this.closed) return 'sent';
+    if (this.isClosed) return 'sent';
     if (this.#poll === undefined) return 'dropped';
     this.#shared.sentBytes.inc(message.length);
     this.#collect(message);
@@ -159,19 +159,19 @@ export class PollConnection extends StreamConnection {
 
   /** Between polls there is no room. */
   override bufferedBytes(): number {
-    if (this.closed) return 0;
+    if (this.isClosed) return 0;
     return this.#poll === undefined ? this.#shared.backpressureMaxBytes : this.#bytes;
   }
 
   override end(_code: CloseCode): void {
-    if (this.closed) return;
+    if (this.isClosed) return;
     // The client is told why, and continues with another session, after what it gets now.
     if (this.#poll !== undefined) this.#finish(this.#frames, this.#reached());
     this.gone();
   }
 
   override terminate(): void {
-    if (this.closed) return;
+    if (this.isClosed) return;
     this.#poll?.drop();
     this.gone();
   }

@@ -122,7 +122,7 @@ export class SseConnection extends StreamConnection {
   }
 
   override take({ bytes, publications }: OutFrame, events: SharedEvents): 'first' | 'another' | 'none' {
-    if (this.closed) return 'another';
+    if (this.isClosed) return 'another';
     if (this.bufferedBytes() > this.#shared.backpressureMaxBytes) return 'none';
     if (this.#held !== undefined) this.#heldBytes += bytes.length;
     const event = events.of(this.names);
@@ -131,13 +131,13 @@ export class SseConnection extends StreamConnection {
   }
 
   override flush(): void {
-    if (this.closed || this.#held !== undefined || this.#turn.length === 0) return;
+    if (this.isClosed || this.#held !== undefined || this.#turn.length === 0) return;
     if (this.#isCorked) this.#flush();
     else this.#corked(() => this.#flush());
   }
 
   override send(message: Uint8Array): 'sent' | 'dropped' {
-    if (this.closed) return 'sent';
+    if (this.isClosed) return 'sent';
     if (this.bufferedBytes() > this.#shared.backpressureMaxBytes) return 'dropped';
     if (this.#held !== undefined) {
       this.#held.push(message);
@@ -152,18 +152,18 @@ export class SseConnection extends StreamConnection {
   }
 
   override cork(run: () => void): void {
-    if (this.#isCorked || this.closed || this.#held !== undefined) run();
+    if (this.#isCorked || this.isClosed || this.#held !== undefined) run();
     else this.#corked(run);
   }
 
   override bufferedBytes(): number {
-    return this.closed ? 0 : this.#heldBytes + this.#queuedBytes + (this.#stuck?.bytes ?? 0);
+    return this.isClosed ? 0 : this.#heldBytes + this.#queuedBytes + (this.#stuck?.bytes ?? 0);
   }
 
   /** What the client has not read, it is sent when it reconnects. */
   override end(_code: CloseCode): void {
     if (this.#held !== undefined) this.terminate();
-    else if (!this.closed) {
+    else if (!this.isClosed) {
       this.flush();
       // `end` without `closeConnection`: with it the library writes that header into the chunked body.
       this.cork(() => this.#response.end());
@@ -173,7 +173,7 @@ export class SseConnection extends StreamConnection {
 
   override terminate(): void {
     // The library calls back at once, as for a client that is gone.
-    if (!this.closed) this.#response.close();
+    if (!this.isClosed) this.#response.close();
   }
 
   protected override dropUnsent(): void {
@@ -184,7 +184,7 @@ export class SseConnection extends StreamConnection {
 
   /** Writes something into a silent stream. Call it about once a second. Ends a client that takes nothing. */
   beat(nowMs: number, heartbeatMs: number, writeTimeoutMs: number): void {
-    if (this.closed || this.#held !== undefined) return;
+    if (this.isClosed || this.#held !== undefined) return;
     const silentMs = nowMs - this.#wroteAtMs;
     if (this.#stuck === undefined) {
       if (silentMs >= heartbeatMs) this.#comment(heartbeat);
@@ -211,7 +211,7 @@ export class SseConnection extends StreamConnection {
     }
     this.#unprobedBytes += this.#corkedBytes;
     // The library does not report either whether the end of a cork has written everything.
-    if (this.#corkedBytes >= suspectBytes && !this.closed) this.#suspect();
+    if (this.#corkedBytes >= suspectBytes && !this.isClosed) this.#suspect();
   }
 
   /**
@@ -219,7 +219,7 @@ export class SseConnection extends StreamConnection {
    * chunk (Python's `requests`). So a comment follows the last event.
    */
   #endChunk(): void {
-    if (this.closed || this.#stuck !== undefined || this.#corkedBytes === 0) return;
+    if (this.isClosed || this.#stuck !== undefined || this.#corkedBytes === 0) return;
     if (!this.#response.write(emptyComment)) this.#stick();
   }
 
@@ -238,7 +238,7 @@ export class SseConnection extends StreamConnection {
 
   /** Call it corked. */
   #write(piece: Piece): void {
-    if (this.closed) return;
+    if (this.isClosed) return;
     if (this.#stuck === undefined) this.#put(piece);
     else {
       this.#queue.push(piece);
@@ -279,7 +279,7 @@ export class SseConnection extends StreamConnection {
    * taken.
    */
   #drain(): boolean {
-    if (this.closed) return true;
+    if (this.isClosed) return true;
     this.#suspect();
     let isTaken = false;
     this.cork(() => {
@@ -299,7 +299,7 @@ export class SseConnection extends StreamConnection {
         this.#put(piece);
       }
     });
-    if (this.closed) return true;
+    if (this.isClosed) return true;
     if (this.#stuck !== undefined) return false;
     this.session?.pump();
     return true;
@@ -315,7 +315,7 @@ export class SseConnection extends StreamConnection {
 
   /** Finds out whether the library holds something. Returns whether it is to be called again in a moment. */
   probe(): boolean {
-    if (this.closed || this.#held !== undefined) return false;
+    if (this.isClosed || this.#held !== undefined) return false;
     const probesLeft = this.#probesLeft - 1;
     this.#probesLeft = this.#drain() ? probesLeft : probes;
     return this.#probesLeft > 0;

@@ -60,7 +60,7 @@ export abstract class StreamConnection implements Connection, StreamMember {
     return this.#session?.views;
   }
 
-  get closed(): boolean {
+  get isClosed(): boolean {
     return this.#closed;
   }
 

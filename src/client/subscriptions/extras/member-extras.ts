@@ -53,14 +53,9 @@ class MemberExtras implements Port {
         ? since !== undefined
         : !hasCursor
       : since !== undefined && !there?.map && !isThere;
-    const knownTopics = other?.topics.size ?? 1;
+    const size = other?.topics.size ?? 1;
     const goesBack =
-      !since &&
-      last > 0 &&
-      knownTopics > 0 &&
-      knownTopics <= positionsMax &&
-      !there?.map &&
-      there?.epoch !== '';
+      !since && last > 0 && size > 0 && size <= positionsMax && !there?.map && there?.epoch !== '';
     this.stage = isApart || goesBack ? 'waiting' : undefined;
     if (isApart && other) this.#inherit(other);
     return isApart;
