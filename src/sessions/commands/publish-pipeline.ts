@@ -82,8 +82,8 @@ export class PublishPipeline {
   }
 
   /**
-   * Takes those that wait, and refuses those that would overtake. Each pipelined run is a call of its own: what one publish of a
-   * call is refused for may concern those after it.
+   * Takes those that wait, and refuses those that would overtake. Each pipelined run is a call of its own: what one
+   * publish of a call is refused for may concern those after it.
    */
   #takeRuns(): readonly (readonly WaitingPublish[])[] {
     const runs: WaitingPublish[][] = [];
