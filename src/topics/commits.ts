@@ -34,9 +34,9 @@ export class Commits {
     return this.#engine.forgottenSeq;
   }
 
-  /** The newest commit that this node has heard of. */
+  /** The newest commit that this node has heard of, or that it was told is lost (`EngineFeed.missed`). */
   get seq(): number {
-    return this.#order.seq;
+    return Math.max(this.#order.seq, this.#engine.forgottenSeq);
   }
 
   /** Grows with each publication and each reset of any topic. */

@@ -305,6 +305,20 @@ describe.each(['websocket', ['sse'], ['poll']] as const)('by %s', (transport) =>
   );
 });
 
+test.each(['sse', 'poll'] as const)(
+  'what a node was told that it had missed for good is not the business of who subscribes after that, by %s',
+  async (transport) => {
+    const world = new World({ ...tight, topicHistoryMaxAgeMs: 300, numberingsMax: 0 }, [transport], 2);
+    await world.open();
+    await told(world, to('a'));
+    nodeOf(world, 0).away();
+    await told(world, to('a'));
+    await world.gateway.advance(2500);
+    world.client(0).subscribe([of('a')], end);
+    await world.settle();
+  },
+);
+
 test.each([0, 1000])(
   'a subscriber of a pattern that is cut off before it has a cursor is told that topics may have come and gone (%i kept)',
   async (numberingsMax) => {
