@@ -91,7 +91,10 @@ export class JsonFeed extends Feed<JsonPublication> {
     this.isInbox &&= this.holders > 1;
   }
 
-  /** Returns the subscription to send. */
+  /**
+   * Returns the subscription to send. A pattern without a cursor names its topics also where it can't say how far it
+   * is: the gateway would take it for a new one, and begin topics that are new at their end.
+   */
   toAsked(): WireSubscription {
     this.isAsked = true;
     const { isPattern, selection } = this;
@@ -100,7 +103,7 @@ export class JsonFeed extends Feed<JsonPublication> {
     this.#isByCursor = isByCursor;
     const starts = [...(isByCursor ? this.#suspects : this.topics.keys())].flatMap((topic) => {
       const { awaitsSnapshot, epoch = '', offset = 0 } = this.topics.get(topic) ?? {};
-      return awaitsSnapshot && !isByCursor ? [] : { topic, epoch: awaitsSnapshot ? '' : epoch, offset };
+      return awaitsSnapshot && !isPattern ? [] : { topic, epoch: awaitsSnapshot ? '' : epoch, offset };
     });
     this.#starts = starts.slice(0, positionsMax);
     if (!starts[0]) return isByCursor ? { ...selection, cursor } : { ...selection, last: this.options.last };

@@ -204,6 +204,35 @@ it('tells that topics of a pattern may have come and gone where it goes on by po
   expect(told).toEqual(['live', 'pending', 'live', 'pending', 'live', gap]);
 });
 
+it('goes on with a pattern whose topics all await their snapshots, and takes it for no new one', async () => {
+  const topics: TopicResult[] = [{ topic: 'p:a', mode: 'state', epoch: 'e', offset: 3 }];
+  const h = harness();
+  const subscription = h.client.subscribe('p:*', { last: 2 });
+  grant(await h.arrive(), { topic: 'p:*', epoch: '', topics });
+  h.sockets.at(-1)?.end();
+  const again = await h.arrive();
+  const positions = [{ topic: 'p:a', epoch: '', offset: 3 }];
+  expect(again.command('subscribe').subscriptions).toEqual([{ topic: 'p:*', positions }]);
+  grant(again, { topic: 'p:*', epoch: '', recovered: false, topics: [{ ...topics[0]!, recovered: true }] });
+  expect(subscription.current('p:a').size).toBe(0);
+  const page = {
+    kind: 'snapshot',
+    view: 1,
+    topic: 'p:a',
+    epoch: 'e',
+    offset: 3,
+    first: true,
+    last: true,
+  } as const;
+  again.push({ ...page, publications: [publication(1, 1, { key: 'a' })] });
+  again.end();
+  const third = await h.arrive();
+  expect(third.command('subscribe').subscriptions).toEqual([
+    { topic: 'p:*', positions: [{ topic: 'p:a', epoch: 'e', offset: 3 }] },
+  ]);
+  expect(subscription.current('p:a').size).toBe(1);
+});
+
 it('keeps the cursors of live batches, and forgets the quiet streams of a pattern above 10 000', async () => {
   const { h, told, socket } = await subscribed({ topic: 'p:*', epoch: '', cursor: 'c1' });
   const page = { kind: 'snapshot', view: 1, topic: 'p:state', epoch: 'e', offset: 1 } as const;
