@@ -37,7 +37,7 @@ export interface StreamOptions extends StreamAdmissionOptions {
 }
 
 /** The name of the transport is that of its route. */
-type Route = Pick<StreamRoute, 'shapes' | 'continues'> & { readonly transport: 'sse' | 'poll' };
+type Route = Pick<StreamRoute, 'shapes' | 'continues'> & { readonly transport: string };
 
 /** `GET` and `POST` of one route: admits clients, opens their sessions, subscribes them, and tells refusals. */
 export abstract class StreamTransport<C extends StreamConnection> {
