@@ -247,7 +247,7 @@ export function decodePublication(topic: string, record: Uint8Array): StoredPubl
 const unknownMember = 'a record of the data has a member that this version of Sluice does not know';
 
 /** The facts of a publication that retention needs. */
-interface PublicationFacts {
+export interface PublicationFacts {
   readonly publishedAtMs: number;
   readonly bytes: number;
   readonly offset: number;

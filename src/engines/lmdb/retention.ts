@@ -52,11 +52,7 @@ export function trim(topics: Topics, head: TopicHead, nowMs: number, budget: Bud
       (head.bytes > maxBytes && count > 1) ||
       facts.publishedAtMs < horizon;
     if (!isOver) break;
-    topics.store.remove(key);
-    head.reach++;
-    head.evictedSeq = facts?.seq ?? head.seq;
-    head.bytes -= facts?.bytes ?? 0;
-    topics.bytes -= facts?.bytes ?? 0;
+    topics.removeOldest(head, key, facts);
     budget.left--;
   }
   if (head.reach > before) topics.putHead(head);

@@ -25,6 +25,7 @@ import {
   type EngineRecord,
   type HeadRecord,
   type MessageIdRecord,
+  type PublicationFacts,
   publicationFacts,
   RecordWriter,
 } from './records.ts';
@@ -47,8 +48,7 @@ export class Topics {
   #seq: number;
   readonly #writer = new RecordWriter();
   #nextNumber = 1;
-  /** Bytes of all kept publications. */
-  bytes = 0;
+  #bytes = 0;
   /** Numbers of forgotten topics that still have records. */
   readonly gone: number[];
   /** Topics that left state mode and still have a stored state. */
@@ -87,6 +87,11 @@ export class Topics {
     return this.#heads.get(name);
   }
 
+  /** Of all kept publications. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   get epoch(): string {
     return this.#engine.epoch;
   }
@@ -122,7 +127,7 @@ export class Topics {
   /** Drops the content from this turn on, and keeps the numbering. `putIdle` stores that. */
   forget(head: TopicHead): void {
     this.#heads.delete(head.name);
-    this.bytes -= head.bytes;
+    this.#bytes -= head.bytes;
     this.#idle.add(head.name, idleRecord(head, this.#nextNumber++), this.#seq);
   }
 
@@ -173,8 +178,18 @@ export class Topics {
     const record = this.#writer.publication(publication);
     this.store.put(offsetKey('publication', head.number, publication.offset), record);
     head.bytes += publication.bytes;
-    this.bytes += publication.bytes;
+    this.#bytes += publication.bytes;
     if (head.mode === 'state') this.#putValue(head, publication, record);
+  }
+
+  /** Its record has this key; `facts`: undefined: there is none. The caller writes the head. */
+  removeOldest(head: TopicHead, key: Buffer, facts: PublicationFacts | undefined): void {
+    const { seq = head.seq, bytes = 0 } = facts ?? {};
+    this.store.remove(key);
+    head.reach++;
+    head.evictedSeq = seq;
+    head.bytes -= bytes;
+    this.#bytes -= bytes;
   }
 
   #putValue({ number }: TopicHead, { key: name = '', removed }: StoredPublication, record: Buffer): void {
@@ -233,7 +248,7 @@ export class Topics {
 
   #addHead(head: TopicHead, { mode }: HeadRecord): void {
     this.#heads.set(head.name, head);
-    this.bytes += head.bytes;
+    this.#bytes += head.bytes;
     if (mode === head.mode) return;
     this.#changesMode(head);
     if (head.mode === 'state') this.missingStates.push(head);

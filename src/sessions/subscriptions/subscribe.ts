@@ -30,12 +30,20 @@ import { isOfUser, TopicPermits, type TopicTokens } from './topic-permits.ts';
 /** What the subscriptions of one command share. */
 export class SubscribeCommand {
   readonly prepared: Findings;
-  /** The number of topics that its patterns may still list in its reply. */
-  topics = topicsListedMax;
+  #topics = topicsListedMax;
   readonly former = new FormerSubscriptions();
 
   constructor(prepared: Findings = noFindings) {
     this.prepared = prepared;
+  }
+
+  /** The number of topics that its patterns may still list in its reply. */
+  get topics(): number {
+    return this.#topics;
+  }
+
+  listed(topics: number): void {
+    this.#topics = Math.max(0, this.#topics - topics);
   }
 }
 

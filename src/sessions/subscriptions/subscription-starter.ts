@@ -18,7 +18,8 @@ export interface StarterOptions extends StartOptions {
 /** What is left of a reply, which all patterns of a command share. */
 interface ReplyRoom {
   /** Topics that they may still list. */
-  topics: number;
+  readonly topics: number;
+  listed(topics: number): void;
 }
 
 /** Who starts. */
@@ -57,7 +58,7 @@ export class SubscriptionStarter {
     const { broker, modeOf, metrics } = this.#options;
     const options = { broker, modeOf, metrics, listedMax: room.topics, checkRoom };
     const started = startPattern(view, subscription, options);
-    room.topics -= Math.min(room.topics, started.result.topics?.length ?? 0);
+    room.listed(started.result.topics?.length ?? 0);
     return started;
   }
 
