@@ -18,8 +18,10 @@ await build({
   format: 'esm',
   target: 'es2022',
   sourcemap: true,
-  // The bundler of an application does the rest.
+  // Names are as in the sources. The bundler of an application does the rest.
   minifySyntax: true,
+  minifyWhitespace: true,
+  lineLimit: 120,
   jsx: 'automatic',
   external: ['react', 'react/jsx-runtime'],
   mangleProps: internalNamesOnly,
@@ -38,7 +40,9 @@ await build({
   format: 'cjs',
   target: 'es2022',
   supported: { 'dynamic-import': false },
-  minifyWhitespace: true,
+  minify: true,
+  // Of functions and classes, in traces and tools.
+  keepNames: true,
   logLevel: 'warning',
 });
 writeFileSync(resolve(outdir, 'cjs/package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);

@@ -49,7 +49,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   publisher: ['protocol', 'errors', 'url'],
   web: ['client', 'protocol', 'errors'],
 };
-const compositionRoots = ['server', 'cli', 'docs', 'gateway', 'index', 'client-package'];
+const compositionRoots = ['server', 'cli', 'docs', 'gateway', 'index', 'client-package', 'client-types'];
 
 /**
  * What each folder of bench and test may import besides itself and src. Files directly in bench or test may import

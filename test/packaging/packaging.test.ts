@@ -16,7 +16,15 @@ const { version, devDependencies } = JSON.parse(readFileSync(join(root, 'package
 /**
  * What `npm run build` needs of the packages for development. npm installs all of them before it packs a repository.
  */
-const neededToBuild = ['@types/node', '@types/react', '@types/ws', 'esbuild', 'typescript', 'uplot'];
+const neededToBuild = [
+  '@types/node',
+  '@types/react',
+  '@types/ws',
+  'esbuild',
+  'oxc-parser',
+  'typescript',
+  'uplot',
+];
 const stubs = new Set(Object.keys(devDependencies).filter((name) => !neededToBuild.includes(name)));
 
 /** The registry knows installed packages only: the name of the SDK as a package of its own can't be resolved. */
