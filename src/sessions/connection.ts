@@ -17,8 +17,8 @@ export interface Connection extends Member {
    * has left this process.
    */
   readonly acknowledges?: 'by receipt' | 'by request' | undefined;
-  /** Its client does not compare offsets: what it has had must not come again. */
-  readonly comparesNoOffsets?: true;
+  /** False: its client passes over nothing that it has had. Absent: as it is with the codec. */
+  readonly comparesOffsets?: false;
   /**
    * Its client gets publications only once the transport has called `SessionViews.unpark`: before, no cursor covers all
    * that it subscribes to, and without one publications may come again.

@@ -143,9 +143,9 @@ export class Session implements ViewsOwner, CommandsOwner {
     return this.#introduction?.acknowledges === true || this.#connection.acknowledges === 'by request';
   }
 
-  /** See `Connection`. */
-  get comparesNoOffsets(): boolean {
-    return this.#connection.comparesNoOffsets === true;
+  /** Whether its client passes over what it has had, by offsets. Undefined: it may, or may not. */
+  get comparesOffsets(): boolean | undefined {
+    return this.#connection.comparesOffsets ?? this.codec.comparesOffsets;
   }
 
   /** It has sent `connect`. */

@@ -99,7 +99,7 @@ export class Preparation {
     refused: Refusals,
   ): Promise<Findings> {
     const hasHeard = await this.#options.broker.commits.hearNewest();
-    if (!hasHeard && session.comparesNoOffsets && this.#isAhead(subscriptions))
+    if (!hasHeard && session.comparesOffsets === false && this.#isAhead(subscriptions))
       throw new SluiceError(
         'engine_unavailable',
         'this gateway does not have yet what the client has received',

@@ -71,7 +71,7 @@ export class Inbox {
     if (user === undefined) return subscription;
     const sent = replaced?.epoch === topic.epoch ? replaced.offset : undefined;
     // A client with offsets passes over the frames of the subscription that it replaces.
-    const hasOffsets = session.codec.comparesOffsets === true || session.saysWhatItHad;
+    const hasOffsets = session.comparesOffsets === true || session.saysWhatItHad;
     const acknowledged = this.#options.broker.acknowledged.get(topic.name, user);
     const start = startIn(view.feed, acknowledged, sent, hasOffsets);
     return start === undefined ? subscription : { ...subscription, since: start };

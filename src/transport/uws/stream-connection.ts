@@ -34,7 +34,7 @@ export interface SharedByConnections {
 /** The connection of a session whose client resumes by one cursor: a stream, or the polls of one client. */
 export abstract class StreamConnection implements Connection, StreamMember {
   readonly codec: Codec = codecs.json;
-  readonly comparesNoOffsets = true;
+  readonly comparesOffsets = false;
   readonly acknowledges: Connection['acknowledges'];
   readonly subscriptions: string;
   readonly sink: OwnSink;
