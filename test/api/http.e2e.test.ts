@@ -2,20 +2,15 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { describe, expect, test } from 'vitest';
+import type { TestGateway } from '../support/gateway.ts';
 import { JsonClient } from '../support/json-client.ts';
 import { publishRequest, RawSocket } from '../support/raw-socket.ts';
+import { gatewayOfFile } from '../support/sdk.ts';
 
 const key = 'a-key-of-some-length';
-let local: TestGateway;
-let keyed: TestGateway;
-
-beforeAll(async () => {
-  local = await startGateway({ origins: ['https://dash.example.org'] });
-  keyed = await startGateway({ apiKeys: [key] });
-});
-afterAll(() => Promise.all([local.close(), keyed.close()]));
+const local = gatewayOfFile({ origins: ['https://dash.example.org'] });
+const keyed = gatewayOfFile({ apiKeys: [key] });
 
 interface Sent {
   readonly method?: string;

@@ -1,21 +1,17 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { fuzzFrames } from '../../bench/fuzz/frames.ts';
 import { fuzzRequests } from '../../bench/fuzz/requests.ts';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { gatewayOfFile } from '../support/sdk.ts';
 
-let gateway: TestGateway;
-beforeAll(async () => {
-  gateway = await startGateway({
-    commandsPerSecond: 1_000_000,
-    httpRequestsPerSecondPerIp: 1_000_000,
-    ...{
-      handshakesPerSecondPerIp: 100_000,
-      maxConnectionsPerIp: 10_000,
-      httpConnectionsPerSecondPerIp: 100_000,
-    },
-  });
+const gateway = gatewayOfFile({
+  commandsPerSecond: 1_000_000,
+  httpRequestsPerSecondPerIp: 1_000_000,
+  ...{
+    handshakesPerSecondPerIp: 100_000,
+    maxConnectionsPerIp: 10_000,
+    httpConnectionsPerSecondPerIp: 100_000,
+  },
 });
-afterAll(() => gateway.close());
 
 it.each(['protobuf', 'json'] as const)(
   'faulty frames of %s are replied to, or close the connection',

@@ -2,27 +2,21 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
+import { ofFile } from '../support/opened.ts';
 import { apiKey } from '../support/tokens.ts';
 import { OldClient } from '../systems/clients/old-client.ts';
-import { type SystemsGateway, startSystems } from '../systems/gateway.ts';
+import { startSystems } from '../systems/gateway.ts';
 
-let gateway: SystemsGateway;
-let base: string;
-
-beforeAll(async () => {
-  gateway = await startSystems({ compat: ['e'] });
-  base = `ws://127.0.0.1:${gateway.port}`;
-});
-afterAll(() => gateway.close());
+const gateway = ofFile(() => startSystems({ compat: ['e'] }));
 
 const report = (id: string, update: object) => gateway.send('PUT', `/api/jobs/${id}`, update);
 
 describe('the clients of job progress', () => {
   test('follow a job to its end, in a script of Python', async () => {
     const script = fileURLToPath(new URL('../systems/clients/job-progress.py', import.meta.url));
-    const child = execFile('/usr/bin/python3', [script, `${base}/?token=${apiKey}`, 'py-1']);
+    const child = execFile('/usr/bin/python3', [script, `${gateway.socketBase}/?token=${apiKey}`, 'py-1']);
     const exit = once(child, 'exit');
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
     const next = async () => JSON.parse((await lines.next()).value as string);
@@ -43,7 +37,7 @@ describe('the clients of job progress', () => {
 
   test('get the state of a job when they join, and nothing once they have left', async () => {
     await report('42', { status: 'running', progress: 10 });
-    const client = await new OldClient(`${base}/?token=${apiKey}`).opened();
+    const client = await new OldClient(`${gateway.socketBase}/?token=${apiKey}`).opened();
     client.send({ type: 'join_job', job_id: 42 });
     expect(await client.message('job_progress')).toMatchObject({ job_id: '42', progress: 10 });
     client.send({ type: 'leave_job', job_id: '42' });
@@ -51,13 +45,13 @@ describe('the clients of job progress', () => {
     await client.ask({ type: 'ping' }, 'pong');
     await report('42', { status: 'error', error: 'disk full' });
     await client.ask({ type: 'ping' }, 'pong');
-    expect(client.messages.map(({ type }) => type)).toEqual(['job_progress', 'pong', 'pong']);
+    expect(client.frames.map(({ type }) => type)).toEqual(['job_progress', 'pong', 'pong']);
     await client.close();
   });
 
   test('get no message for a removal, also if it excepts a session that is not here', async () => {
     await report('43', { status: 'running', progress: 10 });
-    const socket = new WebSocket(`${base}/?token=${apiKey}`);
+    const socket = new WebSocket(`${gateway.socketBase}/?token=${apiKey}`);
     const texts: string[] = [];
     socket.on('message', (data: Buffer) => texts.push(data.toString()));
     const until = async (progress: number) => {
@@ -76,7 +70,7 @@ describe('the clients of job progress', () => {
 
   test('are told what is wrong, and join only what they may', async () => {
     const token = await gateway.token('worker', { pattern: 'job:own-*', allow: ['subscribe'] });
-    const client = await new OldClient(`${base}/?token=${token}`).opened();
+    const client = await new OldClient(`${gateway.socketBase}/?token=${token}`).opened();
     const errors: [object, string][] = [
       [{ type: 'join_job' }, 'invalid_request'],
       [{ type: 'join_job', job_id: ['a'] }, 'invalid_request'],
@@ -91,7 +85,7 @@ describe('the clients of job progress', () => {
     await report('own-1', { status: 'running', progress: 1 });
     await client.message('job_progress');
     await client.close();
-    expect(await new OldClient(`${base}/`).refused()).toBe(401);
+    expect(await new OldClient(`${gateway.socketBase}/`).refused()).toBe(401);
   });
 
   test('find the page of the gateway and its own WebSocket where they were', async () => {

@@ -1,26 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { ofFile, opened } from '../support/opened.ts';
 import { apiKey } from '../support/tokens.ts';
 import { NotificationBell } from '../systems/clients/notifications.ts';
-import { type SystemsGateway, startSystems } from '../systems/gateway.ts';
+import { startSystems } from '../systems/gateway.ts';
 
-let gateway: SystemsGateway;
-let base: string;
-const opened: NotificationBell[] = [];
-
-beforeAll(async () => {
-  gateway = await startSystems({ compat: ['d'], connectionsMaxPerUser: 3 });
-  base = `ws://127.0.0.1:${gateway.port}`;
-});
-afterAll(async () => {
-  await Promise.all(opened.map((client) => client.close()));
-  await gateway.close();
-});
+const gateway = ofFile(() => startSystems({ compat: ['d'], connectionsMaxPerUser: 3 }));
 
 async function open(user: string, ...rooms: readonly string[]): Promise<NotificationBell> {
   const may = rooms.map((room) => ({ pattern: `room:${room}`, allow: ['subscribe'] }) as const);
-  const bell = await NotificationBell.open(base, user, await gateway.token(user, ...may));
-  opened.push(bell);
-  return bell;
+  return opened(NotificationBell.open(gateway.socketBase, user, await gateway.token(user, ...may)));
 }
 
 describe('the clients of the knowledge platform', () => {
@@ -50,7 +38,9 @@ describe('the clients of the knowledge platform', () => {
     await gateway.send('POST', '/api/v1/ws/sync-update/sync', { data: { note: 1 }, except });
     await gateway.send('POST', '/api/v1/ws/notify/sync', { data: {} });
     await Promise.all([one.message('notification'), two.message('notification')]);
-    expect([one, two].flatMap((each) => each.of('sync_update'))).toMatchObject([{ data: { note: 1 } }]);
+    expect([one, two].flatMap((each) => each.publications('sync_update'))).toMatchObject([
+      { data: { note: 1 } },
+    ]);
   });
 
   test('get a notification whole, whatever its backend has beside `data`', async () => {
@@ -61,8 +51,8 @@ describe('the clients of the knowledge platform', () => {
     await notify({ type: 'comment', title: 'Hello' });
     await notify({ type: 'comment', data: { title: 'Hello' } });
     await gateway.send('POST', '/api/v1/notifications/demo', { user_id: 'whole', data: { title: 'Hello' } });
-    await bell.until(() => bell.messages.length >= 5);
-    expect(bell.messages.map(({ type, data }) => [type, data])).toMatchObject([
+    await bell.until(() => bell.frames.length >= 5);
+    expect(bell.frames.map(({ type, data }) => [type, data])).toMatchObject([
       ['notification', { title: 'Hello', message: 'there', url: '/x' }],
       ['notification', { title: 'Hello', message: 'there' }],
       ['notification', { type: 'comment', title: 'Hello' }],
@@ -95,10 +85,12 @@ describe('the clients of the knowledge platform', () => {
       const sent = await gateway.send('POST', '/api/v1/ws/broadcast', { ...receiver, data: { n: 1 } });
       expect([receiver, sent]).toMatchObject([receiver, { recipients: 1 }]);
     }
-    await some.until(() => some.of('system_message').length >= receivers.length);
+    await some.until(() => some.publications('system_message').length >= receivers.length);
     await other.ask({ type: 'ping' }, 'pong');
-    expect(other.of('system_message')).toEqual([]);
-    expect(some.of('system_message').map(({ data }) => data)).toEqual(receivers.map(() => ({ n: 1 })));
+    expect(other.publications('system_message')).toEqual([]);
+    expect(some.publications('system_message').map(({ data }) => data)).toEqual(
+      receivers.map(() => ({ n: 1 })),
+    );
   });
 
   test('enter and leave rooms, and hear what is said there', async () => {
@@ -119,8 +111,8 @@ describe('the clients of the knowledge platform', () => {
     await member.leave('content-7');
     await say('out');
     await member.ask({ type: 'ping' }, 'pong');
-    expect(member.of('sync_update')).toHaveLength(1);
-    expect([...stranger.of('sync_update'), ...member.of('error')]).toEqual([]);
+    expect(member.publications('sync_update')).toHaveLength(1);
+    expect([...stranger.publications('sync_update'), ...member.publications('error')]).toEqual([]);
   });
 
   test('get system messages that are for all, or for some of them', async () => {
@@ -130,8 +122,8 @@ describe('the clients of the knowledge platform', () => {
     await gateway.send('POST', '/api/v1/ws/broadcast', { message: 'to all' });
     for (const each of [eva, finn])
       await each.message('system_message', ({ data }) => (data as { message?: string }).message === 'to all');
-    expect(finn.of('system_message')).toHaveLength(1);
-    expect(eva.of('system_message')).toHaveLength(2);
+    expect(finn.publications('system_message')).toHaveLength(1);
+    expect(eva.publications('system_message')).toHaveLength(2);
     await native.call({ type: 'ping' });
     // Not one of the system's clients: it has what is for its user, and no broadcast of the system.
     expect(native.frames.filter(({ type }) => type === 'system_message')).toHaveLength(1);
@@ -142,7 +134,7 @@ describe('the clients of the knowledge platform', () => {
     const some = { user_ids: ['77', 77], data: {} };
     expect(await gateway.send('POST', '/api/v1/ws/broadcast', some)).toMatchObject({ topics: ['user:77'] });
     await bell.ask({ type: 'ping' }, 'pong');
-    expect(bell.of('system_message')).toHaveLength(1);
+    expect(bell.publications('system_message')).toHaveLength(1);
     for (const wrong of [
       { user_ids: [] },
       { user_ids: [null] },
@@ -172,14 +164,15 @@ describe('the clients of the knowledge platform', () => {
   });
 
   test('connect as themselves only, with a token, and not too often', async () => {
-    const path = `${base}/api/v1/ws/hal`;
+    const path = `${gateway.socketBase}/api/v1/ws/hal`;
     expect(await new NotificationBell(path).refused()).toBe(401);
     expect(await new NotificationBell(`${path}?token=${await gateway.token('ida')}`).refused()).toBe(403);
-    expect(await new NotificationBell(`${base}/api/v1/ws/%ff?token=${apiKey}`).refused()).toBe(400);
+    expect(await new NotificationBell(`${gateway.socketBase}/api/v1/ws/%ff?token=${apiKey}`).refused()).toBe(
+      400,
+    );
     for (let i = 0; i < 3; i++) await open('hal');
     expect(await new NotificationBell(`${path}?token=${await gateway.token('hal')}`).refused()).toBe(429);
-    const backend = await NotificationBell.open(base, 'jo', apiKey);
-    opened.push(backend);
+    const backend = await opened(NotificationBell.open(gateway.socketBase, 'jo', apiKey));
     await gateway.send('POST', '/api/v1/notifications/demo', { user_id: 'jo' });
     expect(await backend.message('notification')).toMatchObject({ user_id: 'jo', data: { title: 'Demo' } });
   });

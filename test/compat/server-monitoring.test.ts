@@ -1,34 +1,17 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { ofFile, opened } from '../support/opened.ts';
 import { apiKey } from '../support/tokens.ts';
 import { OldClient, type OldMessage } from '../systems/clients/old-client.ts';
 import { MonitoringPanel } from '../systems/clients/server-monitoring.ts';
-import { type SystemsGateway, startSystems } from '../systems/gateway.ts';
+import { startSystems } from '../systems/gateway.ts';
 
-let gateway: SystemsGateway;
+const gateway = ofFile(() => startSystems({ compat: ['a'] }));
 /** One whose servers are in another namespace, which is refreshed. */
-let moved: SystemsGateway;
-let base: string;
-const opened: MonitoringPanel[] = [];
+const moved = ofFile(() =>
+  startSystems({ compat: ['a'], compatNamespaces: ['a=fleet'] }, { fleet: { refreshMs: 1000 } }),
+);
 
-beforeAll(async () => {
-  gateway = await startSystems({ compat: ['a'] });
-  moved = await startSystems(
-    { compat: ['a'], compatNamespaces: ['a=fleet'] },
-    { fleet: { refreshMs: 1000 } },
-  );
-  base = `ws://127.0.0.1:${gateway.port}`;
-});
-afterAll(async () => {
-  await Promise.all(opened.map((client) => client.close()));
-  await gateway.close();
-  await moved.close();
-});
-
-async function open(path?: string, token = apiKey): Promise<MonitoringPanel> {
-  const panel = await MonitoringPanel.open(base, token, path);
-  opened.push(panel);
-  return panel;
-}
+const open = (path?: string, token = apiKey) => opened(MonitoringPanel.open(gateway.socketBase, token, path));
 
 const update = (server: string, type: string, level: string, cpu: number) =>
   gateway.send('POST', '/api/v1/websocket/broadcast', {
@@ -73,8 +56,8 @@ describe('the clients of server monitoring', () => {
     await send({ monitoring_type: 'cpu', alert_level: 'critical', data: { cpu: 1 }, timestamp });
     await send({ type: 'status_change', from: 'up', to: 'down', data: { cause: 'fire', to: 'ashes' } });
     await send({ monitoring_type: 'battery', level: 0.5, data: null });
-    await panel.until(() => panel.messages.length >= 4);
-    expect(panel.messages.slice(1)).toMatchObject([
+    await panel.until(() => panel.frames.length >= 4);
+    expect(panel.frames.slice(1)).toMatchObject([
       { monitoring_type: 'cpu', alert_level: 'critical', data: { cpu: 1 }, timestamp },
       { type: 'status_change', data: { from: 'up', cause: 'fire', to: 'ashes' } },
       { monitoring_type: 'battery', data: { server_id: 'envelope', level: 0.5 } },
@@ -100,9 +83,9 @@ describe('the clients of server monitoring', () => {
     });
     for (const each of [one, two]) await each.message('monitoring_update');
     const isOurs = ({ server_id }: OldMessage) => server_id === 'n-1' || server_id === 'n-2';
-    await every.until(() => every.of('monitoring_update').filter(isOurs).length === 2);
+    await every.until(() => every.publications('monitoring_update').filter(isOurs).length === 2);
     await none.heartbeat();
-    expect(none.of('monitoring_update')).toEqual([]);
+    expect(none.publications('monitoring_update')).toEqual([]);
     every.socket.terminate();
   });
 
@@ -117,7 +100,7 @@ describe('the clients of server monitoring', () => {
     await update('f-2', 'disk', 'critical', 5);
     await panel.until(() => panel.cpu.size === 2);
     // Of two topics, in whatever order.
-    const told = panel.of('monitoring_update').map(({ data }) => (data as { cpu: number }).cpu);
+    const told = panel.publications('monitoring_update').map(({ data }) => (data as { cpu: number }).cpu);
     expect(told.sort()).toEqual([4, 5]);
   });
 
@@ -130,13 +113,13 @@ describe('the clients of server monitoring', () => {
     await update('again', 'cpu', 'critical', 1);
     await update('again', 'cpu', 'info', 2);
     const isOurs = ({ server_id }: OldMessage) => server_id === 'again';
-    await panel.until(() => panel.of('monitoring_update').filter(isOurs).length >= 2);
+    await panel.until(() => panel.publications('monitoring_update').filter(isOurs).length >= 2);
     await panel.heartbeat();
-    expect(panel.of('monitoring_update').filter(isOurs)).toMatchObject([
+    expect(panel.publications('monitoring_update').filter(isOurs)).toMatchObject([
       { data: { alert_level: 'critical' } },
       { data: { alert_level: 'info' } },
     ]);
-    expect(panel.of('error')).toEqual([]);
+    expect(panel.publications('error')).toEqual([]);
   });
 
   test('name servers, not patterns', async () => {
@@ -145,11 +128,11 @@ describe('the clients of server monitoring', () => {
       const told = await panel.ask({ type: 'subscribe', data: { server_ids: ['one', id] } }, 'error');
       expect(told).toMatchObject({ data: { code: 'invalid_topic' } });
     }
-    const path = `${base}/api/v1/websocket/ws/monitoring/web-*?token=${apiKey}`;
+    const path = `${gateway.socketBase}/api/v1/websocket/ws/monitoring/web-*?token=${apiKey}`;
     expect(await new OldClient(path).refused()).toBe(400);
     await update('web-1', 'cpu', 'info', 1);
     await panel.heartbeat();
-    expect(panel.of('monitoring_update')).toEqual([]);
+    expect(panel.publications('monitoring_update')).toEqual([]);
   });
 
   test('end some subscriptions, or all, also such as they have not', async () => {
@@ -165,8 +148,8 @@ describe('the clients of server monitoring', () => {
     await panel.heartbeat();
     await update('end-2', 'cpu', 'info', 3);
     await panel.heartbeat();
-    expect(panel.of('monitoring_update')).toMatchObject([{ data: { cpu: 2 } }]);
-    expect(panel.of('error')).toEqual([]);
+    expect(panel.publications('monitoring_update')).toMatchObject([{ data: { cpu: 2 } }]);
+    expect(panel.publications('error')).toEqual([]);
   });
 
   test('get the newest values when they subscribe', async () => {
@@ -175,9 +158,11 @@ describe('the clients of server monitoring', () => {
     await update('new', 'disk', 'info', 3);
     const panel = await open();
     panel.watch(['new']);
-    await panel.until(() => panel.of('monitoring_update').length === 2);
+    await panel.until(() => panel.publications('monitoring_update').length === 2);
     await panel.heartbeat();
-    expect(panel.of('monitoring_update').map(({ data }) => (data as { cpu: number }).cpu)).toEqual([2, 3]);
+    expect(panel.publications('monitoring_update').map(({ data }) => (data as { cpu: number }).cpu)).toEqual([
+      2, 3,
+    ]);
   });
 
   test('get the newest measurement and the newest change of status when they subscribe', async () => {
@@ -189,7 +174,7 @@ describe('the clients of server monitoring', () => {
     const panel = await open();
     panel.watch(['both']);
     await panel.heartbeat();
-    const told = panel.messages.filter(({ server_id }) => server_id === 'both');
+    const told = panel.frames.filter(({ server_id }) => server_id === 'both');
     expect(told.map(({ type, data }) => [type, data])).toEqual(
       [{}, { monitoring_type: 'cpu' }, { monitoring_type: 'ü' }].flatMap((of) =>
         ['monitoring_update', 'status_change'].map((type) => [type, { server_id: 'both', ...of, n: 2 }]),
@@ -201,16 +186,15 @@ describe('the clients of server monitoring', () => {
     const send = (type: string, data: object) =>
       moved.send('POST', '/api/v1/websocket/broadcast', { type, data: { server_id: 'web-01', ...data } });
     await send('monitoring_update', { cpu: 1 });
-    const panel = await MonitoringPanel.open(`ws://127.0.0.1:${moved.port}`, apiKey);
-    opened.push(panel);
+    const panel = await opened(MonitoringPanel.open(moved.socketBase, apiKey));
     panel.watch(['web-01']);
     await panel.message('monitoring_update');
     await send('status_change', { to: 'down' });
     await panel.message('status_change');
     // The value from before is sent again only by a refresh.
     for (const type of ['monitoring_update', 'status_change'])
-      await panel.until(() => panel.of(type).length >= 3);
-    expect(panel.of('error')).toEqual([]);
+      await panel.until(() => panel.publications(type).length >= 3);
+    expect(panel.publications('error')).toEqual([]);
   });
 
   test('all get a broadcast that names no server, and no one else does', async () => {
@@ -247,7 +231,7 @@ describe('the clients of server monitoring', () => {
   });
 
   test('need a token, and get what it allows', async () => {
-    expect(await new MonitoringPanel(`${base}/api/v1/websocket/ws`).refused()).toBe(401);
+    expect(await new MonitoringPanel(`${gateway.socketBase}/api/v1/websocket/ws`).refused()).toBe(401);
     const token = await gateway.token('watcher', { pattern: 'server:mine', allow: ['subscribe'] });
     const panel = await open('ws', token);
     panel.watch(['mine']);

@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { ConfigError, loadConfig } from '../../src/config.ts';
 import { startGateway } from '../support/gateway.ts';
+import { ofFile } from '../support/opened.ts';
 import { apiKey } from '../support/tokens.ts';
 import { OldClient } from '../systems/clients/old-client.ts';
-import { type SystemsGateway, startSystems } from '../systems/gateway.ts';
+import { startSystems } from '../systems/gateway.ts';
 
 const paths = {
   a: '/api/v1/websocket/ws/monitoring/web-01',
@@ -14,13 +15,9 @@ const paths = {
   e: '/',
 } as const;
 
-let gateway: SystemsGateway;
-beforeAll(async () => {
-  gateway = await startSystems({ compat: ['a', 'b', 'c', 'd', 'e'], commandsPerSecond: 10_000 });
-});
-afterAll(() => gateway.close());
+const gateway = ofFile(() => startSystems({ compat: ['a', 'b', 'c', 'd', 'e'], commandsPerSecond: 10_000 }));
 
-const urlOf = (path: string, token = apiKey) => `ws://127.0.0.1:${gateway.port}${path}?token=${token}`;
+const urlOf = (path: string, token = apiKey) => `${gateway.socketBase}${path}?token=${token}`;
 
 /** What no name in any of the systems may be. */
 const wrongNames = [
@@ -71,10 +68,10 @@ describe('the five systems on one gateway', () => {
       const wrong = [...wrongNames, ...noNames].flatMap((name) => messages.map((make) => make(name)));
       const texts = [...wrong.map((message) => JSON.stringify(message)), ...noMessages];
       for (const text of texts) {
-        const before = client.messages.length;
+        const before = client.frames.length;
         client.socket.send(text);
         const { type } = await client.ask({ type: 'ping' }, 'pong');
-        const answers = client.messages.slice(before).map((message) => message.type);
+        const answers = client.frames.slice(before).map((message) => message.type);
         expect([text, answers, type]).toEqual([text, ['error', 'pong'], 'pong']);
       }
       client.socket.send(Buffer.from('{"type":"ping"}'), { binary: true });
@@ -91,7 +88,7 @@ describe('the five systems on one gateway', () => {
       client.send({ type: 'pong' });
       client.send({ timestamp: 1, data: {}, type: 'pong' });
       await client.ask({ type: 'ping' }, 'pong');
-      expect(client.messages.filter(({ type }) => type === 'pong' || type === 'error')).toHaveLength(1);
+      expect(client.frames.filter(({ type }) => type === 'pong' || type === 'error')).toHaveLength(1);
       await client.close();
     },
   );
@@ -142,7 +139,7 @@ describe('the five systems on one gateway', () => {
     for (const each of all) await each?.message('last');
     await native.until(({ type }) => type === 'last');
     const heard = all.map((each) =>
-      each?.of('news').map(({ data, of }) => of ?? (data as { of: string }).of),
+      each?.publications('news').map(({ data, of }) => of ?? (data as { of: string }).of),
     );
     expect(heard).toEqual([
       ['server:web-01', 'compat:a'],

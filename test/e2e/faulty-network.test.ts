@@ -1,19 +1,15 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setImmediate, setTimeout as wait } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { SluiceClient, type Transport } from '../../src/client/index.ts';
 import { platformRuntime, type Runtime } from '../../src/client/runtime.ts';
 import { Publisher } from '../../src/publisher/index.ts';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { gatewayOfFile } from '../support/sdk.ts';
 
-let gateway: TestGateway;
-beforeAll(async () => {
-  const limits = { connectionsMaxPerIp: 10_000, handshakesPerSecondPerIp: 10_000 };
-  gateway = await startGateway({ ...limits, httpRequestsPerSecondPerIp: 10_000 });
-});
-afterAll(() => gateway.close());
+const limits = { connectionsMaxPerIp: 10_000, handshakesPerSecondPerIp: 10_000 };
+const gateway = gatewayOfFile({ ...limits, httpRequestsPerSecondPerIp: 10_000 });
 
 /** What happens to a message of which a part has come. */
 interface Way {

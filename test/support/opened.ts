@@ -1,4 +1,4 @@
-import { onTestFinished } from 'vitest';
+import { afterAll, beforeAll, onTestFinished } from 'vitest';
 
 type Closable =
   | { close(): unknown }
@@ -19,4 +19,14 @@ export function ofTest<T extends Closable>(one: T): T {
 /** The same for what is about to open. */
 export async function opened<T extends Closable>(opening: Promise<T>): Promise<T> {
   return ofTest(await opening);
+}
+
+/** Opens it for all tests of a file: a plain object, which has members once they run. */
+export function ofFile<T extends { close(): unknown }>(open: () => Promise<T>): T {
+  const one = {} as T;
+  beforeAll(async () => {
+    Object.assign(one, await open());
+  });
+  afterAll(() => one.close());
+  return one;
 }

@@ -1,22 +1,16 @@
-import { afterAll, beforeAll } from 'vitest';
 import { WebSocket } from 'ws';
 import { type ClientOptions, SluiceClient, type Subscription } from '../../src/client/index.ts';
 import { startGateway, type TestGateway } from './gateway.ts';
-import { ofTest, opened } from './opened.ts';
+import { ofFile, ofTest, opened } from './opened.ts';
 
 /** A gateway that is closed with the test, after what the test opened later. */
 export function gatewayOfTest(...options: Parameters<typeof startGateway>): Promise<TestGateway> {
   return opened(startGateway(...options));
 }
 
-/** A gateway for all tests of a file. It has members once they run. */
+/** A gateway for all tests of a file, as `ofFile` says. */
 export function gatewayOfFile(...options: Parameters<typeof startGateway>): TestGateway {
-  const gateway = {} as TestGateway;
-  beforeAll(async () => {
-    Object.assign(gateway, await startGateway(...options));
-  });
-  afterAll(() => gateway.close());
-  return gateway;
+  return ofFile(() => startGateway(...options));
 }
 
 /** The SDK on the package `ws`, closed with the test. It reconnects soon, and its errors are the test's to look for. */

@@ -31,6 +31,8 @@ export interface SystemsGateway extends TestGateway {
   /** A plain WebSocket that speaks JSON, closed with the gateway. Without a user: the backend itself, by its key. */
   open(user?: string, ...permissions: readonly Permission[]): Promise<JsonClient>;
   token(user: string, ...permissions: readonly Permission[]): Promise<string>;
+  /** ws://127.0.0.1:PORT */
+  readonly socketBase: string;
 }
 
 /**
@@ -60,6 +62,7 @@ export async function startSystems(
     read: (path) => ask(path),
     publish: (what) => gateway.publish(what, headers),
     token,
+    socketBase: `ws://127.0.0.1:${gateway.port}`,
     async open(user, ...permissions) {
       const credential = user === undefined ? apiKey : await token(user, ...permissions);
       const client = await JsonClient.open(`${gateway.wsUrl}?token=${credential}`);

@@ -1,22 +1,21 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { ClientError } from '../../src/client/index.ts';
 import { loadConfig } from '../../src/config.ts';
+import { ofFile } from '../support/opened.ts';
 import { clientOfTest, state } from '../support/sdk.ts';
 import { apiKey } from '../support/tokens.ts';
 import { OldClient } from './clients/old-client.ts';
-import { type SystemsGateway, startSystems } from './gateway.ts';
+import { startSystems } from './gateway.ts';
 
-let gateway: SystemsGateway;
-beforeAll(async () => {
-  gateway = await startSystems({
+const gateway = ofFile(() =>
+  startSystems({
     compat: ['a', 'b', 'c', 'd', 'e'],
     origins: ['https://jobs.example.org'],
     handshakesPerSecondPerIp: 500,
     connectionsMaxPerIp: 500,
-  });
-});
-afterAll(() => gateway.close());
+  }),
+);
 
 const report = (id: string, update: object) => gateway.send('PUT', `/api/jobs/${id}`, update);
 

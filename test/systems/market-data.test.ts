@@ -1,32 +1,15 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { upTo } from '../support/numbers.ts';
+import { ofFile, opened } from '../support/opened.ts';
 import { apiKey } from '../support/tokens.ts';
 import { MarketFeed } from './clients/market-data.ts';
-import { type SystemsGateway, startSystems } from './gateway.ts';
+import { startSystems } from './gateway.ts';
 
-let gateway: SystemsGateway;
-/** On the path and on the port of its own. */
-let urls: readonly [string, string];
-const opened: MarketFeed[] = [];
+const gateway = ofFile(() => startSystems({ compat: ['b', 'c'], compatPort: 0, connectionsMaxPerIp: 500 }));
+const urlOfPath = () => `${gateway.socketBase}/market/ws`;
+const urlOfPort = () => `ws://127.0.0.1:${gateway.compatPort}/`;
 
-beforeAll(async () => {
-  gateway = await startSystems({
-    compat: ['b', 'c'],
-    compatPort: 0,
-    connectionsMaxPerIp: 500,
-  });
-  urls = [`ws://127.0.0.1:${gateway.port}/market/ws`, `ws://127.0.0.1:${gateway.compatPort}/`];
-});
-afterAll(async () => {
-  await Promise.all(opened.map((feed) => feed.close()));
-  await gateway.close();
-});
-
-async function open(url: string = urls[0], token = apiKey): Promise<MarketFeed> {
-  const feed = await MarketFeed.open(url, token);
-  opened.push(feed);
-  return feed;
-}
+const open = (url = urlOfPath(), token = apiKey) => opened(MarketFeed.open(url, token));
 
 async function tick(symbol: string, ...prices: readonly number[]): Promise<void> {
   const all = prices.map((price) => ({ topic: `market:${symbol}`, type: 'tick', data: { price } }));
@@ -67,7 +50,7 @@ test('B1: each connection is known with its times, subscriptions and messages', 
 });
 
 test('B2: a burst arrives whole and in order; what a client can never have is named', async () => {
-  const [quick, slow] = [await open(), await open(urls[1])];
+  const [quick, slow] = [await open(), await open(urlOfPort())];
   for (const feed of [quick, slow]) await feed.subscribe('BURST/USDT');
   slow.socket.pause();
   const note = 'x'.repeat(2000);
@@ -92,7 +75,7 @@ test('B2: a burst arrives whole and in order; what a client can never have is na
 });
 
 test('B3: a price goes to the subscribers of its symbol, a notice to all; broken connections are removed', async () => {
-  const [btc, eth, gone] = [await open(), await open(urls[1]), await open()];
+  const [btc, eth, gone] = [await open(), await open(urlOfPort()), await open()];
   await btc.subscribe('BTC/USDT');
   await eth.subscribe('ETH/USDT');
   await gone.subscribe('BTC/USDT');
@@ -102,7 +85,7 @@ test('B3: a price goes to the subscribers of its symbol, a notice to all; broken
   await gateway.publish({ topic: 'compat:b', type: 'notice', data: { text: 'maintenance' } });
   for (const feed of [btc, eth])
     expect(await feed.message('notice')).toMatchObject({ data: { text: 'maintenance' } });
-  expect(btc.of('tick')).toEqual([
+  expect(btc.publications('tick')).toEqual([
     { type: 'tick', symbol: 'BTC/USDT', data: { price: 64_000.5 }, timestamp: expect.stringMatching(/Z$/) },
   ]);
   expect(eth.prices).toEqual([]);
@@ -154,7 +137,7 @@ test('B5: stats count connections, messages and symbols of this system only', as
 
 // How long it takes is measured by `bench -- fanout` and `bench -- storm` (bench/README.md).
 test('B6: a broadcast to 100 subscribers is encoded once', async () => {
-  const feeds = await Promise.all(upTo(100).map((i) => open(urls[i % 2])));
+  const feeds = await Promise.all(upTo(100).map((i) => open(i % 2 === 0 ? urlOfPath() : urlOfPort())));
   await Promise.all(feeds.map((feed) => feed.subscribe('HUNDRED/USDT')));
   const frames = await gateway.metric('sluice_frames_total');
   const deliveries = await gateway.metric('sluice_deliveries_total');
@@ -166,7 +149,7 @@ test('B6: a broadcast to 100 subscribers is encoded once', async () => {
 });
 
 test('B7: a client that sends too much is told so in its own words, and harms no other', async () => {
-  const flooding = await open(urls[0], await gateway.token('flood'));
+  const flooding = await open(urlOfPath(), await gateway.token('flood'));
   const calm = await open();
   await calm.subscribe('CALM/USDT');
   for (let i = 0; i < 300; i++) flooding.send({ type: 'get_status' });
@@ -195,9 +178,9 @@ test('a request without an upgrade is told what the port is for, and why a clien
 });
 
 test('a client needs a token, also on the port of its own, and is told what is wrong with a message', async () => {
-  for (const url of urls) expect(await new MarketFeed(url).refused()).toBe(401);
+  for (const url of [urlOfPath(), urlOfPort()]) expect(await new MarketFeed(url).refused()).toBe(401);
   const feed = await open(
-    urls[1],
+    urlOfPort(),
     await gateway.token('bot', { pattern: 'market:BTC/*', allow: ['subscribe'] }),
   );
   const wrong: [object, string][] = [

@@ -1,13 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { ofFile } from '../support/opened.ts';
 import { ProtobufClient } from '../support/protobuf-client.ts';
 import { clientOfTest } from '../support/sdk.ts';
-import { type SystemsGateway, startSystems } from './gateway.ts';
+import { startSystems } from './gateway.ts';
 
-let gateway: SystemsGateway;
-beforeAll(async () => {
-  gateway = await startSystems({ connectionsMaxPerUser: 3 });
-});
-afterAll(() => gateway.close());
+const gateway = ofFile(() => startSystems({ connectionsMaxPerUser: 3 }));
 
 type Body = Record<string, unknown>;
 const send = (path: string, body: Body = {}) => gateway.send('POST', path, body);

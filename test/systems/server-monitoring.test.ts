@@ -145,7 +145,7 @@ test('A3: subscriptions select server, monitoring type and alert level, several 
   await update('a3-3', { level: 'info', data: { server_id: 'a3-3', cpu: 1 } });
   await update('a3-3', { level: 'critical', data: { server_id: 'a3-3', cpu: 2 } });
   await panel.message('monitoring_update');
-  expect(panel.of('monitoring_update')).toMatchObject([{ data: { cpu: 2 } }]);
+  expect(panel.publications('monitoring_update')).toMatchObject([{ data: { cpu: 2 } }]);
   await panel.close();
 });
 
@@ -269,7 +269,9 @@ test('A8: one error says which servers of a message are refused, and how many mo
   await panel.heartbeat();
   const named = upTo(10).map((i) => `server:a8-${100 + i}`);
   const message = `The session has reached its maximum number of subscriptions. (${named.join(', ')}, and 40 more)`;
-  expect(panel.of('error').map(({ data }) => data)).toEqual([{ code: 'too_many_subscriptions', message }]);
+  expect(panel.publications('error').map(({ data }) => data)).toEqual([
+    { code: 'too_many_subscriptions', message },
+  ]);
   await panel.close();
 });
 

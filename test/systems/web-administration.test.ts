@@ -1,11 +1,12 @@
 import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { SluiceClient } from '../../src/client/index.ts';
 import { Publisher } from '../../src/publisher/index.ts';
 import { TestBrowser } from '../support/browser.ts';
-import { type Site, startSite } from '../support/site.ts';
+import { ofFile, ofTest, opened } from '../support/opened.ts';
+import { startSite } from '../support/site.ts';
 import { apiKey } from '../support/tokens.ts';
 import { OldClient, type OldMessage } from './clients/old-client.ts';
 import { type SystemsGateway, startSystems } from './gateway.ts';
@@ -22,35 +23,19 @@ const kinds = {
 } as const;
 type Kind = keyof typeof kinds;
 
-let site: Site;
-let gateway: SystemsGateway;
-let url: string;
-const opened: { close(): unknown }[] = [];
-
-beforeAll(async () => {
-  const page = new URL('clients/web-administration.html', import.meta.url);
-  site = await startSite(readFileSync(page, 'utf8'));
-  gateway = await startSystems({ compat: ['c', 'd'], origins: [new URL(site.url).origin] });
-  url = `ws://127.0.0.1:${gateway.port}/api/ws/realtime?token=${apiKey}`;
-});
-afterAll(async () => {
-  await Promise.all(opened.map((client) => client.close()));
-  await gateway.close();
-  site.close();
-});
-
-async function open(): Promise<OldClient> {
-  const client = await new OldClient(url).opened();
-  opened.push(client);
-  return client;
-}
+const site = ofFile(() =>
+  startSite(readFileSync(new URL('clients/web-administration.html', import.meta.url), 'utf8')),
+);
+const gateway = ofFile(() => startSystems({ compat: ['c', 'd'], origins: [new URL(site.url).origin] }));
+const urlAt = ({ socketBase }: SystemsGateway) => `${socketBase}/api/ws/realtime?token=${apiKey}`;
+const open = () => opened(new OldClient(urlAt(gateway)).opened());
 
 const broadcast = (type: Kind, data: object) =>
   gateway.publish({ topic: `admin:${kinds[type]}`, type, data });
 
 /** What came, alone or in batches. */
-const flat = ({ messages }: OldClient): OldMessage[] =>
-  messages.flatMap((each) => (each.type === 'batch' ? (each['messages'] as OldMessage[]) : [each]));
+const flat = ({ frames }: OldClient): OldMessage[] =>
+  frames.flatMap((each) => (each.type === 'batch' ? (each['messages'] as OldMessage[]) : [each]));
 
 test('C1: all topics and types are what they were', async () => {
   const client = await open();
@@ -95,10 +80,10 @@ test('C2: events that follow each other leave in batches of at most 10', async (
       type: 'log',
       data: { n: sent++ },
     }));
-    const before = client.messages.length;
+    const before = client.frames.length;
     await gateway.send('POST', '/api/publish/batch', items);
     await client.until(() => flat(client).filter(({ type }) => type === 'log').length === sent);
-    return client.messages.slice(before).map((each) => each['count'] ?? 1);
+    return client.frames.slice(before).map((each) => each['count'] ?? 1);
   };
   expect(await together(1)).toEqual([1]);
   expect(await together(9)).toEqual([9]);
@@ -109,30 +94,23 @@ test('C2: events that follow each other leave in batches of at most 10', async (
   expect(logs.map(({ data }) => (data as { n: number }).n)).toEqual(
     Array.from({ length: sent }, (_, n) => n),
   );
-  expect(client.of('batch')[0]).toMatchObject({ topic: 'logs', timestamp: expect.stringMatching(/Z$/) });
+  expect(client.publications('batch')[0]).toMatchObject({
+    topic: 'logs',
+    timestamp: expect.stringMatching(/Z$/),
+  });
 });
 
-function publisher(): Publisher {
-  const backend = new Publisher({
-    url: gateway.url,
-    credential: apiKey,
-    broadcastNamespace: 'admin',
-  });
-  opened.push(backend);
-  return backend;
-}
+const publisher = () =>
+  ofTest(new Publisher({ url: gateway.url, credential: apiKey, broadcastNamespace: 'admin' }));
 
 test('C2: a gateway that stops sends what waits in the window before it sends its clients away', async () => {
   const stopping = await startSystems({ compat: ['c'] });
-  const client = await new OldClient(
-    `ws://127.0.0.1:${stopping.port}/api/ws/realtime?token=${apiKey}`,
-  ).opened();
+  const client = await new OldClient(urlAt(stopping)).opened();
   await client.ask({ type: 'subscribe', topic: 'logs' }, 'subscription');
   // The first leaves at once, the others wait for the end of its window.
   for (let n = 0; n < 30; n++) await stopping.publish({ topic: 'admin:logs', type: 'log', data: { n } });
   await stopping.close();
-  await client.until(() => client.closed !== undefined).catch(() => undefined);
-  expect(client.closed).toBe(4000);
+  expect((await client.end()).code).toBe(4000);
   const lines = flat(client).filter(({ type }) => type === 'log');
   expect(lines.map(({ data }) => (data as { n: number }).n)).toEqual(Array.from({ length: 30 }, (_, n) => n));
 });
@@ -179,7 +157,7 @@ test('C3: the events of an application’s bus are forwarded, until that is stop
   bus.emit('system_event', { level: 'late' });
   await backend.send.systemEvent({ level: 'last' });
   await client.message('system_event', ({ data }) => (data as { level: string }).level === 'last');
-  const levels = client.of('system_event').map(({ data }) => (data as { level: string }).level);
+  const levels = client.publications('system_event').map(({ data }) => (data as { level: string }).level);
   expect(levels).toEqual(['warning', 'last']);
 });
 
@@ -193,9 +171,8 @@ test('C4: each client gets an id on connecting', async () => {
 });
 
 test('C5: the old page shows its state, comes back by itself, and sends what it kept', async () => {
-  const browser = await TestBrowser.launch();
-  opened.push(browser);
-  const { page, problems } = await browser.open(`${site.url}?gateway=${encodeURIComponent(url)}`);
+  const browser = await opened(TestBrowser.launch());
+  const { page, problems } = await browser.open(`${site.url}?gateway=${encodeURIComponent(urlAt(gateway))}`);
   await page.locator('#state', { hasText: 'online' }).waitFor();
   await gateway.publish({ topic: 'admin:stats', type: 'stats_update', data: { text: 'first' } });
   await page.locator('li', { hasText: 'stats_update first' }).waitFor();
@@ -236,12 +213,13 @@ test('C5: the SDK reconnects, keeps 100 messages meanwhile, tells its state, and
       sockets.push(this);
     }
   }
-  const client = new SluiceClient(gateway.wsUrl, {
-    WebSocket: Tracked,
-    token: apiKey,
-    reconnect: { delaysMs: [50], maxAttempts: 10 },
-  });
-  opened.push(client);
+  const client = ofTest(
+    new SluiceClient(gateway.wsUrl, {
+      WebSocket: Tracked,
+      token: apiKey,
+      reconnect: { delaysMs: [50], maxAttempts: 10 },
+    }),
+  );
   const states: string[] = [];
   client.on('state', ({ state }) => states.push(state));
   const heard: unknown[] = [];
@@ -272,8 +250,7 @@ test('C5: the SDK reconnects, keeps 100 messages meanwhile, tells its state, and
 });
 
 test('C6: a log stream pauses and goes on without a loss; a task shows its progress', async () => {
-  const client = new SluiceClient(gateway.wsUrl, { WebSocket, token: apiKey });
-  opened.push(client);
+  const client = ofTest(new SluiceClient(gateway.wsUrl, { WebSocket, token: apiKey }));
   await client.connect();
   const lines: unknown[] = [];
   const stream = client.subscribe('admin:logs', {}, ({ data }) =>
