@@ -1,15 +1,12 @@
-import { createHash } from 'node:crypto';
 import { Packr } from 'msgpackr';
 import type { Acknowledgement, Picture, UpstreamHead } from '../replica/upstream.ts';
 import type { EncodedBatch } from './batch.ts';
 import { type Argument, isRefusal, nameRefused, type RedisConnection } from './connection.ts';
-import { buryScript, countScript, silentScript } from './count-scripts.ts';
 import { FormatError, type Formats } from './formats.ts';
-import { helloScript } from './hello-script.ts';
 import type { Keys } from './keys.ts';
 import { entriesIn, entriesOf, type LogEntry } from './log.ts';
 import type { RedisRetention } from './options.ts';
-import { commitScript, loadScript, pictureScript } from './scripts.ts';
+import { type Script, scripts } from './scripts.ts';
 import { readHead } from './stored.ts';
 
 /**
@@ -17,25 +14,6 @@ import { readHead } from './stored.ts';
  * takes to pack and unpack one. Records are not packed: Redis unpacks no bytes.
  */
 const packr = new Packr({ useRecords: false });
-
-interface Script {
-  readonly text: string;
-  readonly sha: string;
-}
-
-const scripts = {
-  bury: scriptOf(buryScript),
-  commit: scriptOf(commitScript),
-  count: scriptOf(countScript),
-  hello: scriptOf(helloScript),
-  load: scriptOf(loadScript),
-  picture: scriptOf(pictureScript),
-  silent: scriptOf(silentScript),
-};
-
-function scriptOf(text: string): Script {
-  return { text, sha: createHash('sha1').update(text).digest('hex') };
-}
 
 /** A server's report about itself. */
 export interface Greeting {

@@ -1,20 +1,16 @@
-import { shared } from './scripts.ts';
+-- A node reports that it is alive and which commits it has heard of. Returns the state of the server. A server that
+-- took over from another one, or that has lost data, first waits for the reports of all nodes that were there
+-- (`census`). If a node has heard of more than the server has, or does not report, the server begins a new numbering
+-- of everything. Where the former server still runs as a master of the cluster, which a node says by `living`, the
+-- slot was moved with all its data, and no more reports are needed. Times to come are of a clock that was set back.
+-- A node that was silent for longer than the others is not waited for. `takeovers` has the newest commit that there was
+-- as each term began: one that returns, and has heard of more in an earlier term, begins the new numbering then.
+--
+-- Heartbeats go by the clock of the server without its jumps (`lost` is their sum): it does not move on while no node
+-- is heard for 5 s. So no node looks gone because that clock was set or the server was paused. Ages and TTLs go by a
+-- second clock, which a node learns when it starts: the server's, and `ahead`, which makes up for the jumps. What
+-- nodes tell corrects `ahead` only right after a jump, as one of them may lag: a paused machine's does.
 
-/**
- * A node reports that it is alive and which commits it has heard of. Returns the state of the server. A server that
- * took over from another one, or that has lost data, first waits for the reports of all nodes that were there
- * (`census`). If a node has heard of more than the server has, or does not report, the server begins a new numbering
- * of everything. Where the former server still runs as a master of the cluster, which a node says by `living`, the
- * slot was moved with all its data, and no more reports are needed. Times to come are of a clock that was set back.
- * A node that was silent for longer than the others is not waited for. `takeovers` has the newest commit that there was
- * as each term began: one that returns, and has heard of more in an earlier term, begins the new numbering then.
- *
- * Heartbeats go by the clock of the server without its jumps (`lost` is their sum): it does not move on while no node
- * is heard for 5 s. So no node looks gone because that clock was set or the server was paused. Ages and TTLs go by a
- * second clock, which a node learns when it starts: the server's, and `ahead`, which makes up for the jumps. What
- * nodes tell corrects `ahead` only right after a jump, as one of them may lag: a paused machine's does.
- */
-export const helloScript = `${shared}
 local meta, log, heads, idle, acks, mine, nodes, census = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7],
   KEYS[8]
 local node, knownEpoch, knownSeq, knownTerm, salt, fence = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]),
@@ -142,4 +138,3 @@ elseif m[14] and now - tonumber(m[14]) > 3600000 then redis.call('HDEL', meta, '
 redis.call('PEXPIRE', mine, 3600000)
 local state = waitsUntil and 'census:' .. from or 'ready'
 return table.concat({ epoch, text(term), last, state, text(written), text(wall + ahead), gone, table.concat(others, ',') }, ' ')
-`;
