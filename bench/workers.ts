@@ -1,11 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import { deliveryClaims } from './faults/accounted.ts';
 import { type KilledWorker, killWorker } from './faults/killed-worker.ts';
-import { startGateway } from './support/gateway.ts';
+import { type Gateway, startGateway } from './support/gateway.ts';
 import { HttpPool } from './support/http-pool.ts';
 import { childrenOf, cpuSeconds, socketsOf } from './support/proc.ts';
 import { opcodes, RawClient } from './support/raw-client.ts';
-import { percentText } from './support/report.ts';
+import { median, percentText } from './support/report.ts';
 import { inTurn } from './support/runs.ts';
 import { atMost, type Claim, claim, type OptionsOf, scenario, usual } from './support/scenario.ts';
 
@@ -13,9 +13,9 @@ const options = {
   connections: { default: 1000, sentence: 'Subscribers of the one topic.' },
   rate: { default: 50, sentence: 'Publications per second.' },
   bytes: usual.bytes,
-  warmUp: { default: 10_000, sentence: 'Publications before, to a few subscribers.' },
-  seconds: usual.seconds,
-  runs: usual.runs,
+  warmUp: { default: 20_000, sentence: 'Publications before, one after the other, to a few subscribers.' },
+  seconds: { default: 3, sentence: 'Measured time of each window.' },
+  runs: { default: 5, sentence: 'Windows of each gateway, in turn.' },
   kill: {
     default: true,
     sentence: 'Also kills one of two workers under clients of the SDK (--no-kill: not).',
@@ -28,12 +28,33 @@ const cpuLimit = 1.2;
 /** If chance decides, each of two workers has 45 to 55 % of 1000 connections in 998 of 1000 cases. */
 const shares = { least: 0.4, most: 0.6 };
 
-const one = { name: 'one process', workers: 1 };
-const two = { name: 'two processes', workers: 2 };
-const kinds = [one, two];
+interface Kind {
+  readonly name: string;
+  readonly workers: number;
+}
+
+const one: Kind = { name: 'one process', workers: 1 };
+/** What two alike differ by is chance. The base is the mean of both, in each round. */
+const alike: Kind = { name: 'one process, again', workers: 1 };
+const two: Kind = { name: 'two processes', workers: 2 };
+const kinds = [one, two, alike];
 
 /** Subscribers during the warm-up, and connections that publish. */
 const few = 8;
+
+/** Each window begins with unmeasured publications, as a gateway that has rested is slower at first. */
+const leadInSeconds = 0.5;
+
+/** A gateway with its clients. All run at the same time, and one of them has work. */
+interface Running {
+  readonly gateway: Gateway;
+  readonly pids: readonly number[];
+  readonly publisher: HttpPool;
+  readonly frames: Frames;
+  /** The part of the connections that each process has. */
+  readonly shares: readonly number[];
+  end(): Promise<void>;
+}
 
 interface Run {
   /** CPU of all processes of the gateway, for a million deliveries. */
@@ -44,13 +65,10 @@ interface Run {
   readonly loadCpu: number;
   /** Publications per second. */
   readonly rate: number;
-  readonly deliveries: number;
   readonly isComplete: boolean;
-  /** The part of the connections that each process has. */
-  readonly shares: readonly number[];
 }
 
-async function measure(workers: number, chosen: Options): Promise<Run> {
+async function start({ workers }: Kind, chosen: Options): Promise<Running> {
   const { connections } = chosen;
   const gateway = await startGateway([`--workers=${workers}`, '--no-canary'], undefined, 'all');
   const { port } = gateway;
@@ -62,7 +80,23 @@ async function measure(workers: number, chosen: Options): Promise<Run> {
   const before = pids.map(socketsOf);
   clients.push(...(await openClients(port, connections - few, frames)));
   const spread = pids.map((pid, i) => (socketsOf(pid) - (before[i] as number)) / (connections - few));
-  await publish(publisher, chosen, 1);
+  return {
+    gateway,
+    pids,
+    publisher,
+    frames,
+    shares: workers === 1 ? [1] : spread.slice(1),
+    end: () => {
+      for (const client of clients) client.destroy();
+      publisher.close();
+      return gateway.end();
+    },
+  };
+}
+
+async function measure(running: Running, chosen: Options): Promise<Run> {
+  const { gateway, pids, publisher, frames } = running;
+  await publish(publisher, chosen, leadInSeconds);
   await settled(frames);
   const delivered = await gateway.metric('sluice_deliveries_total');
   const at = read(pids);
@@ -72,17 +106,12 @@ async function measure(workers: number, chosen: Options): Promise<Run> {
   const end = read(pids);
   const seconds = end.seconds - at.seconds;
   const deliveries = (await gateway.metric('sluice_deliveries_total')) - delivered;
-  for (const client of clients) client.destroy();
-  publisher.close();
-  await gateway.end();
   return {
     cpuSeconds: ((end.cpu - at.cpu) / deliveries) * 1e6,
     cpu: (end.cpu - at.cpu) / seconds,
     loadCpu: (end.load - at.load) / seconds,
     rate: published / seconds,
-    deliveries,
-    isComplete: deliveries === published * connections,
-    shares: workers === 1 ? [1] : spread.slice(1),
+    isComplete: deliveries === published * chosen.connections,
   };
 }
 
@@ -132,11 +161,10 @@ async function openClients(port: number, count: number, frames: Frames): Promise
 
 /**
  * V8 compiles what runs often, for some thousand publications, in each process: a cost of the start, not of a delivery.
+ * One after the other, as a worker hears of several at once in one turn, and would have run less of its code.
  */
 async function warmUp(publisher: HttpPool, chosen: Options): Promise<void> {
-  for (let i = 0; i < chosen.warmUp; i += few) {
-    await Promise.all(Array.from({ length: few }, () => post(publisher, chosen)));
-  }
+  for (let i = 0; i < chosen.warmUp; i++) await post(publisher, chosen);
 }
 
 /** Returns the number of publications. A late one delays the next: two at once would share a frame. */
@@ -172,23 +200,33 @@ function killClaims(killed: KilledWorker): Claim[] {
 }
 
 export default scenario(options, async (chosen, say) => {
-  const runs = await inTurn(kinds, chosen.runs, say, ({ workers }) => measure(workers, chosen));
+  const started = new Map<Kind, Running>();
+  for (const kind of kinds) started.set(kind, await start(kind, chosen));
+  const runs = await inTurn(kinds, chosen.runs, say, (kind) => measure(started.get(kind)!, chosen));
+  for (const running of started.values()) await running.end();
   if (chosen.kill) say('one of two workers is killed');
   const killed = chosen.kill ? await killWorker(chosen.connections, chosen.rate, say) : undefined;
-  const ratio = runs.ratio(two, one, (run) => run.cpuSeconds);
+  const base = (i: number) => (runs.all(one)[i]!.cpuSeconds + runs.all(alike)[i]!.cpuSeconds) / 2;
+  const toOne = (kind: Kind) => median(runs.all(kind).map(({ cpuSeconds }, i) => cpuSeconds / base(i)));
+  const ratio = toOne(two);
   const all = runs.all();
-  const spread = runs.all(two).flatMap((run) => run.shares);
+  const sharesOf = (kind: Kind) => started.get(kind)!.shares;
+  const spread = sharesOf(two);
   return {
     tables: [
       {
         title: `${chosen.connections} connections on one topic, ${chosen.rate} publications per second`,
-        columns: ['processes', 'publications/s', 'CPU s per million deliveries', 'CPU', 'shares', 'load CPU'],
+        columns: [
+          ...['gateway', 'publications/s', 'CPU s per million deliveries', 'to both of one process'],
+          ...['CPU', 'shares', 'load CPU'],
+        ],
         rows: kinds.map((kind) => [
-          kind.workers,
+          kind.name,
           runs.of(kind, (run) => run.rate),
           runs.of(kind, (run) => run.cpuSeconds),
+          `${toOne(kind).toFixed(2)} x`,
           percentText(runs.of(kind, (run) => run.cpu)),
-          runs.all(kind)[0]!.shares.map(percentText).join(' + '),
+          sharesOf(kind).map(percentText).join(' + '),
           percentText(runs.of(kind, (run) => run.loadCpu)),
         ]),
       },
