@@ -26,7 +26,7 @@ import {
 const options = {
   connections: { default: 1000, sentence: 'Subscribers, all of one node; the other one publishes.' },
   topics: {
-    default: '1000,100',
+    default: '1000,100,10',
     sentence: 'Topics that they are spread over: as many as subscribers, one each; or fewer, some for each.',
   },
   rate: { default: 1000, sentence: 'Publications per second.' },
