@@ -34,16 +34,10 @@ interface Exceptions {
   readonly isExact: boolean;
 }
 
-/** A cursor, and what a client gets that continues with it elsewhere. */
-export interface StreamPosition {
-  readonly cursor: string;
-  /** It gets only what it has not had. Otherwise it gets some again, or all values of a topic from the first. */
-  readonly isExact: boolean;
-}
-
-/** The same, without the end of the cursor. */
+/** A cursor without its end, and what a client gets that continues with it elsewhere. */
 interface Start {
   readonly start: string;
+  /** It gets only what it has not had. Otherwise it gets some again, or all values of a topic from the first. */
   readonly isExact: boolean;
 }
 
@@ -83,15 +77,9 @@ export class StreamCursors {
   }
 
   /**
-   * The cursor of a client that has received everything that was sent so far. Undefined while messages wait that are
-   * counted as sent.
+   * The cursor of a client that has received everything that was sent so far, without `cursorEnd`, its end, which never
+   * changes. All that lack nothing have the same text. Undefined while messages wait that are counted as sent.
    */
-  of(holder: CursorHolder): string | undefined {
-    const start = this.startOf(holder);
-    return start === undefined ? undefined : start + cursorEnd(holder);
-  }
-
-  /** The same without `cursorEnd`, its end, which never changes. All that lack nothing have the same text. */
   startOf(holder: CursorHolder): string | undefined {
     return this.#lacksNothing(holder) ? this.#newestText() : this.#positionOf(holder)?.start;
   }
@@ -107,11 +95,9 @@ export class StreamCursors {
     return true;
   }
 
-  /** The same, with what the cursor is worth. */
-  position(holder: CursorHolder): StreamPosition | undefined {
-    const position = this.#positionOf(holder);
-    if (position === undefined) return undefined;
-    return { cursor: position.start + cursorEnd(holder), isExact: position.isExact };
+  /** See `Start`. */
+  isExact(holder: CursorHolder): boolean | undefined {
+    return this.#positionOf(holder)?.isExact;
   }
 
   #positionOf({ session }: CursorHolder): Start | undefined {

@@ -232,7 +232,7 @@ export class PollConnection extends StreamConnection {
   #grows(): boolean {
     const { session, holder } = this;
     if (session?.isWaiting !== true || this.#bytes >= this.#shared.responseMaxBytes) return false;
-    if (holder === undefined || this.#shared.cursors.position(holder)?.isExact !== false) return false;
+    if (holder === undefined || this.#shared.cursors.isExact(holder) !== false) return false;
     if (this.#bytes >= this.#charged.bytes && !this.#charge(session.lastingAccount)) return false;
     this.#isGrowing = true;
     session.pump();
