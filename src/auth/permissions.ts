@@ -1,6 +1,6 @@
 import { namespaceOf } from '../protocol/namespace.ts';
 import { userTopicName } from '../protocol/user-topics.ts';
-import { isPattern, isReserved, topicProblem } from '../topics/topic-name.ts';
+import { isPattern, isReserved, prefixOf, topicProblem } from '../topics/topic-name.ts';
 import type { Identity, TopicAction } from './identity.ts';
 
 /** Access to the topics of a namespace. */
@@ -82,8 +82,8 @@ export function mayAnywhere(
 /** Whether every topic that `wanted` (a topic or pattern) matches is also matched by `granted`. */
 export function covers(granted: string, wanted: string): boolean {
   if (!isPattern(granted)) return granted === wanted;
-  const prefix = granted.slice(0, -1);
-  return (isPattern(wanted) ? wanted.slice(0, -1) : wanted).startsWith(prefix);
+  const prefix = prefixOf(granted);
+  return (isPattern(wanted) ? prefixOf(wanted) : wanted).startsWith(prefix);
 }
 
 /** Whether these topics are, or may be, another user's own. */
@@ -95,7 +95,7 @@ export function isOthersTopic({ user }: Pick<Identity, 'user'>, topicOrPattern: 
 /** Whether it is the topic of a user, or a pattern that matches some. */
 export function touchesUsers(topicOrPattern: string): boolean {
   if (!isPattern(topicOrPattern)) return topicOrPattern.startsWith(userPrefix);
-  const prefix = topicOrPattern.slice(0, -1);
+  const prefix = prefixOf(topicOrPattern);
   return prefix.startsWith(userPrefix) || userPrefix.startsWith(prefix);
 }
 
@@ -108,7 +108,7 @@ function namespacesTouched(
     const name = namespaceOf(topicOrPattern);
     return [(Object.hasOwn(namespaces, name) && namespaces[name]) || namespaces.default];
   }
-  const prefix = topicOrPattern.slice(0, -1);
+  const prefix = prefixOf(topicOrPattern);
   const matching = Object.keys(namespaces).filter((name) => name.startsWith(prefix) && !isReserved(name));
   return [namespaces.default, ...matching.map((name) => namespaces[name] ?? namespaces.default)];
 }

@@ -1,4 +1,4 @@
-import { isReserved } from '../topics/topic-name.ts';
+import { isReserved, prefixOf } from '../topics/topic-name.ts';
 import type { View } from './view.ts';
 
 const quietFeedMs = 10_000;
@@ -36,7 +36,7 @@ export class PatternViews {
   }
 
   add(view: View): void {
-    const prefix = prefixOf(view);
+    const prefix = prefixOf(view.options.target);
     const views = this.#byPrefix.get(prefix);
     if (views === undefined) {
       this.#byPrefix.set(prefix, new Set([view]));
@@ -45,7 +45,7 @@ export class PatternViews {
   }
 
   remove(view: View): void {
-    const prefix = prefixOf(view);
+    const prefix = prefixOf(view.options.target);
     const views = this.#byPrefix.get(prefix);
     views?.delete(view);
     if (views?.size !== 0) return;
@@ -95,8 +95,4 @@ export class PatternViews {
     if (after < this.#newest && !this.areSilent)
       for (const view of this.matching(topic)) if ((this.#withMembers.get(view) ?? 0) > after) yield view;
   }
-}
-
-function prefixOf({ options }: View): string {
-  return options.target.slice(0, -1);
 }

@@ -1,6 +1,6 @@
 import { SluiceError } from '../errors.ts';
 import type { Payer } from '../topics/payer.ts';
-import { isPattern } from '../topics/topic-name.ts';
+import { isPattern, prefixOf } from '../topics/topic-name.ts';
 import { NestedPatterns } from './nested-patterns.ts';
 import type { ViewOptions } from './view-options.ts';
 
@@ -213,10 +213,6 @@ export class ViewShares {
 function accountsOf(payer: Payer | undefined): readonly string[] {
   if (payer === undefined) return [];
   return payer.address === undefined ? [payer.account] : [payer.account, payer.address];
-}
-
-function prefixOf(pattern: string): string {
-  return pattern.slice(0, -1);
 }
 
 function tooMany(what: string): SluiceError {

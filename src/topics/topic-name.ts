@@ -27,6 +27,11 @@ export function isPattern(name: string): boolean {
   return name.endsWith('*');
 }
 
+/** What every topic of the pattern begins with. */
+export function prefixOf(pattern: string): string {
+  return pattern.slice(0, -1);
+}
+
 /** Why this names neither a topic nor a pattern; undefined: it does. */
 export function nameProblem(name: string): string | undefined {
   return isPattern(name) ? patternProblem(name) : topicProblem(name);
@@ -34,7 +39,7 @@ export function nameProblem(name: string): string | undefined {
 
 export function patternProblem(pattern: string): string | undefined {
   if (!isPattern(pattern)) return 'a pattern ends with "*"';
-  const prefix = pattern.slice(0, -1);
+  const prefix = prefixOf(pattern);
   if (prefix === '') return undefined;
   if (prefix.includes('*')) return 'a pattern has one "*", at its end';
   if (prefix.length > topicNameMaxLength)
@@ -51,7 +56,7 @@ export function patternMatches(pattern: string, topic: string): boolean {
 
 /** The same for many topics. */
 function patternMatcher(pattern: string): (topic: string) => boolean {
-  const prefix = pattern.slice(0, -1);
+  const prefix = prefixOf(pattern);
   const isReservedToo = isReserved(pattern);
   return (topic) => topic.startsWith(prefix) && (isReservedToo || !isReserved(topic));
 }
