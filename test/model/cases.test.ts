@@ -319,6 +319,18 @@ test.each(['sse', 'poll'] as const)(
   },
 );
 
+test('polls that end and begin again with the same cursor and subscription go on in their session', async () => {
+  const world = new World(roomy, ['poll']);
+  const client = world.client(0);
+  client.subscribe([of('p:1')], end);
+  await world.gateway.advance(70_000);
+  client.unsubscribe(0);
+  client.subscribe([of('p:1')], end);
+  await world.gateway.quiet();
+  world.publish([to('p:1')]);
+  await world.settle();
+});
+
 test.each([0, 1000])(
   'a subscriber of a pattern that is cut off before it has a cursor is told that topics may have come and gone (%i kept)',
   async (numberingsMax) => {

@@ -94,8 +94,10 @@ export class StreamClient implements ModelClient {
     // What it joins by itself it does not ask for.
     const taken = new Set([this.#everyone, ...this.wanted].map(({ spec }) => keyOf(spec)));
     const fresh = specs.filter((spec) => !taken.has(keyOf(spec)) && taken.add(keyOf(spec)));
+    // What it has just given up goes on: polls with the same subscriptions and cursor continue in their session.
+    const asked = new Map(this.#asked.map((each) => [keyOf(each.spec), each]));
     for (const spec of fresh.slice(0, subscriptionsMax - this.wanted.size))
-      this.wanted.add(new ModelSubscription(spec, this.#model, this));
+      this.wanted.add(asked.get(keyOf(spec)) ?? new ModelSubscription(spec, this.#model, this));
     this.#reopen();
   }
 
