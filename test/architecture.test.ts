@@ -262,7 +262,7 @@ describe('comments and names', () => {
       .map((path) => `${folder}/${path.replaceAll('\\', '/')}`)
       .filter(
         (path) =>
-          /\.(ts|proto)$/.test(path) && !path.includes('.gen.') && !/\b(dist|node_modules)\//.test(path),
+          /\.(ts|lua|proto)$/.test(path) && !path.includes('.gen.') && !/\b(dist|node_modules)\//.test(path),
       ),
   );
   const lines = paths.flatMap((path) =>
@@ -272,7 +272,7 @@ describe('comments and names', () => {
   );
 
   test('have at most 120 columns in comments', () => {
-    const comments = lines.filter(({ text }) => /^\s*(\/\/|\*|\/\*)/.test(text));
+    const comments = lines.filter(({ text }) => /^\s*(\/\/|\*|\/\*|-- )/.test(text));
     expect(comments.filter(({ text }) => text.length > 120).map(({ at }) => at)).toEqual([]);
   });
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { HookServer, hookSecret } from '../support/hook-server.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { upTo } from '../support/numbers.ts';
 import { type RedisProcess, startRedis } from '../support/redis-server.ts';
 import { clientOfTest } from '../support/sdk.ts';
 import { SseClient } from '../support/sse-client.ts';
@@ -32,7 +33,6 @@ afterAll(async () => {
 });
 
 const both = () => gateways as [TestGateway, TestGateway];
-const upto = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
 
 async function publish({ post }: TestGateway, topic: string, data: unknown, key?: string): Promise<Response> {
   return post('/api/publish', JSON.stringify({ topic, type: 'e', data, ...(key !== undefined && { key }) }));
@@ -59,9 +59,9 @@ async function poll(gateway: TestGateway, cursor: string) {
 test('two gateways deliver what is published at either, and a client continues at the other', async () => {
   const [a, b] = both();
   const clients = [await opened(a, 'shared'), await opened(b, 'shared'), await opened(b, 'sha*')];
-  await Promise.all(upto(50).map((n) => publish(n % 2 === 0 ? a : b, 'shared', n)));
+  await Promise.all(upTo(50).map((n) => publish(n % 2 === 0 ? a : b, 'shared', n)));
   for (const client of clients)
-    expect((await client.count('shared', 50)).map(({ offset }) => offset)).toEqual(upto(50));
+    expect((await client.count('shared', 50)).map(({ offset }) => offset)).toEqual(upTo(50));
   const { epoch } = await get<{ epoch: string }>(a, '/api/topics/shared');
   const moved = await JsonClient.open(b.wsUrl);
   // Ahead of this gateway at times: it waits until it has heard of as much.

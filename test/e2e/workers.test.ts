@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { GatewayProcess, lastingPort } from '../support/gateway-process.ts';
 import { JsonClient } from '../support/json-client.ts';
+import { upTo } from '../support/numbers.ts';
 import { ofTest, opened } from '../support/opened.ts';
 import { RawSocket } from '../support/raw-socket.ts';
 import { clientOfTest, state } from '../support/sdk.ts';
@@ -54,7 +55,7 @@ function openClients(count: number): Promise<JsonClient[]> {
 /** Live subscriptions of the SDK to a topic, and the offsets that each sees. */
 function openSdkClients(count: number, topic: string) {
   return Promise.all(
-    upto(count).map(async () => {
+    upTo(count).map(async () => {
       const client = clientOfTest(wsUrl);
       const seen: number[] = [];
       const losses: unknown[] = [];
@@ -89,15 +90,13 @@ function workers(): number[] {
 /** Each on a connection of its own. */
 const headers = { 'x-api-key': apiKey, connection: 'close' };
 
-const upto = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
-
 describe('a gateway of two processes', () => {
   test('publishes everywhere what comes anywhere, once and in order', async () => {
     const clients = await openClients(24);
     for (const client of clients) await client.call({ type: 'subscribe', topic: 'shared' });
     const publishes = 200;
     const replies = await Promise.all(
-      upto(publishes).map((n) =>
+      upTo(publishes).map((n) =>
         (clients[n % clients.length] as JsonClient).call({
           type: 'publish',
           topic: 'shared',
@@ -106,10 +105,10 @@ describe('a gateway of two processes', () => {
         }),
       ),
     );
-    expect(replies.map(({ offset }) => Number(offset)).sort((a, b) => a - b)).toEqual(upto(publishes));
+    expect(replies.map(({ offset }) => Number(offset)).sort((a, b) => a - b)).toEqual(upTo(publishes));
     for (const client of clients) {
       const got = await client.count('shared', publishes);
-      expect(got.map(({ offset }) => offset)).toEqual(upto(publishes));
+      expect(got.map(({ offset }) => offset)).toEqual(upTo(publishes));
     }
     const late = await openClients(8);
     for (const client of late) {
@@ -119,7 +118,7 @@ describe('a gateway of two processes', () => {
   });
 
   test('holds all processes together to one cap, exactly', async () => {
-    const asked = await Promise.allSettled(upto(perIpMax + 20).map(() => open(wsUrl)));
+    const asked = await Promise.allSettled(upTo(perIpMax + 20).map(() => open(wsUrl)));
     const admitted = asked.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
     expect(admitted).toHaveLength(perIpMax);
     await admitted[0]?.close();
@@ -188,12 +187,12 @@ describe('a gateway of two processes', () => {
   });
 
   test('shares the unix socket and the proxy port, whose clients count by the address that the proxy names', async () => {
-    const bySocket = upto(6).map((n) =>
+    const bySocket = upTo(6).map((n) =>
       open(`ws+unix://${unixSocket}:/ws?token=${apiKey}`, [], {
         headers: { 'x-forwarded-for': `203.0.113.${n}` },
       }),
     );
-    const byProxy = upto(6).map((n) =>
+    const byProxy = upTo(6).map((n) =>
       open(`ws://127.0.0.1:${proxyPort}/ws?token=${apiKey}`, [], {
         createConnection: () => {
           const socket = connect({ port: proxyPort, host: '127.0.0.1', localAddress: '127.0.0.2' });
@@ -206,8 +205,8 @@ describe('a gateway of two processes', () => {
     for (const client of clients) expect(await client.call({ type: 'ping' })).toMatchObject({ type: 'pong' });
     const { connections } = await get<{ connections: { address: string }[] }>('/api/connections');
     expect(connections.map(({ address }) => address).sort()).toEqual([
-      ...upto(6).map((n) => `198.51.100.${n}`),
-      ...upto(6).map((n) => `203.0.113.${n}`),
+      ...upTo(6).map((n) => `198.51.100.${n}`),
+      ...upTo(6).map((n) => `203.0.113.${n}`),
     ]);
     await expect(open(`ws://127.0.0.1:${proxyPort}/ws?token=${apiKey}`)).rejects.toThrow();
   });
@@ -233,7 +232,7 @@ describe('a gateway of two processes', () => {
       for (const event of events)
         seen.push(...(event.messages ?? [event]).flatMap(({ data }) => (data === undefined ? [] : [data])));
     }
-    expect(seen).toEqual(upto(12));
+    expect(seen).toEqual(upTo(12));
     await expect.poll(() => active()).toBe(1);
   });
 
@@ -270,14 +269,14 @@ describe('a gateway of two processes', () => {
       expect(await client.call({ type: 'subscribe', topic: 'kept', last: 10 })).toMatchObject({
         type: 'subscribed',
       });
-      expect((await client.count('kept', 5)).map(({ data }) => data)).toEqual(upto(5));
+      expect((await client.count('kept', 5)).map(({ data }) => data)).toEqual(upTo(5));
     }
     // By their backoff the clients of the SDK are back, and have missed nothing.
     for (const { seen } of withSdk) await expect.poll(() => seen.length).toBeGreaterThanOrEqual(published);
     const again = withSdk.filter(({ client }) => client.getStats().connects > 1).length;
     expect([again > 0, again < withSdk.length]).toEqual([true, true]);
     for (const { client, seen, losses } of withSdk) {
-      expect([seen, losses]).toEqual([upto(seen.length), []]);
+      expect([seen, losses]).toEqual([upTo(seen.length), []]);
       client.close();
     }
     await returned[0]?.call({ type: 'publish', topic: 'kept', event: 'e', data: 6 });

@@ -2,30 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { commandKinds } from '../../src/protocol/client-frames.ts';
 import { serverKinds } from '../../src/protocol/server-frames.ts';
-import { clientFrame, serverFrame } from '../support/arbitraries.ts';
+import { clientFrame, damage, damaged, serverFrame } from '../support/arbitraries.ts';
 import { codecs } from '../support/codecs.ts';
 
 const anyClientFrame = fc.oneof(...commandKinds.map(clientFrame));
 const anyServerFrame = fc.oneof(...serverKinds.map(serverFrame));
-
-/** Some bytes replaced, some taken out, perhaps the rest cut off. */
-const damage = fc.array(
-  fc.tuple(fc.nat(), fc.nat(255), fc.constantFrom('replace', 'insert', 'remove', 'cut')),
-  {
-    minLength: 1,
-    maxLength: 3,
-  },
-);
-
-function damaged(bytes: Uint8Array, changes: readonly (readonly [number, number, string])[]): Uint8Array {
-  const list = [...bytes];
-  for (const [where, byte, how] of changes) {
-    const at = list.length === 0 ? 0 : where % list.length;
-    if (how === 'cut') list.length = at;
-    else list.splice(at, how === 'insert' ? 0 : 1, ...(how === 'remove' ? [] : [byte]));
-  }
-  return Uint8Array.from(list);
-}
 
 describe.each(Object.values(codecs))('the $name codec', (codec) => {
   it('never throws on random bytes', () => {

@@ -179,3 +179,22 @@ export function serverFrame(kind: ServerKind): Arbitrary<ServerFrame> {
   const message = (kinds[kind] ?? messageOf)(innerOf(serverFields, kind));
   return fc.tuple(idOf(kind), message).map(([id, fields]) => ({ kind, id, ...fields }) as ServerFrame);
 }
+
+/** Some bytes replaced, added or taken out, perhaps the rest cut off: see `damaged`. */
+export const damage = fc.array(
+  fc.tuple(fc.nat(), fc.nat(255), fc.constantFrom('replace', 'insert', 'remove', 'cut')),
+  { minLength: 1, maxLength: 3 },
+);
+
+export function damaged(
+  bytes: Uint8Array,
+  changes: readonly (readonly [number, number, string])[],
+): Uint8Array {
+  const list = [...bytes];
+  for (const [where, byte, how] of changes) {
+    const at = list.length === 0 ? 0 : where % list.length;
+    if (how === 'cut') list.length = at;
+    else list.splice(at, how === 'insert' ? 0 : 1, ...(how === 'remove' ? [] : [byte]));
+  }
+  return Uint8Array.from(list);
+}

@@ -5,7 +5,7 @@ import { decodeRun, protobufCodec as small } from '../../../src/client/wire/prot
 import { commandKinds } from '../../../src/protocol/client-frames.ts';
 import type { ServerFrame } from '../../../src/protocol/server-frames.ts';
 import { serverKinds } from '../../../src/protocol/server-frames.ts';
-import { clientFrame, publication, serverFrame } from '../../support/arbitraries.ts';
+import { clientFrame, damage, damaged, publication, serverFrame } from '../../support/arbitraries.ts';
 import { protobufCodec, decodeRun as referenceRun } from '../../support/codecs.ts';
 import { expectSame } from '../../support/expect-same.ts';
 
@@ -80,21 +80,6 @@ const anyField: fc.Arbitrary<number[]> = fc.letrec<{ field: number[] }>((tie) =>
       ]),
   ),
 })).field;
-
-const damage = fc.array(
-  fc.tuple(fc.nat(), fc.nat(255), fc.constantFrom('replace', 'insert', 'remove', 'cut')),
-  { minLength: 1, maxLength: 3 },
-);
-
-function damaged(bytes: Uint8Array, changes: readonly (readonly [number, number, string])[]): Uint8Array {
-  const list = [...bytes];
-  for (const [where, byte, how] of changes) {
-    const at = list.length === 0 ? 0 : where % list.length;
-    if (how === 'cut') list.length = at;
-    else list.splice(at, how === 'insert' ? 0 : 1, ...(how === 'remove' ? [] : [byte]));
-  }
-  return Uint8Array.from(list);
-}
 
 describe("the client's protobuf, beside protobufjs", () => {
   it.each(serverKinds)('reads the frame %s as it was written', (kind) => {
