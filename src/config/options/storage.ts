@@ -87,7 +87,7 @@ export const storageOptions = {
   topicsMax: option(count, 100_000, 'Maximum number of topics.'),
   topicsMaxPerClient: option(
     count,
-    25_000,
+    10_000,
     'Maximum number of topics created by one user, or by one address without a token; API keys may create all. No client may create more than it leaves free for others; clients without key or token share a quarter.',
   ),
   topicsMaxBytesPerClient: option(
@@ -98,7 +98,7 @@ export const storageOptions = {
   newTopicsPerSecondPerClient: option(
     integer(1, 1_000_000),
     1,
-    'Maximum number of topics per second that one user, or one address without a token, begins that have never been published to, after 25 000 at once (or topicsMaxPerClient, if that is more); API keys may begin any number. Clients without key or token share as much as one.',
+    'Maximum number of topics per second that one user, or one address without a token, begins that have never been published to, after 10 000 at once (or topicsMaxPerClient, if that is more); API keys may begin any number. Clients without key or token share as much as one.',
   ),
   messageIdsMaxBytesPerClient: option(
     bytes(KiB, 2 ** 40),

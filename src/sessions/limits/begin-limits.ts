@@ -7,8 +7,8 @@ export interface BeginRates {
   readonly topicsMaxPerClient: number;
 }
 
-/** A quarter of the numberings that are kept. */
-const newTopicsBurst = 25_000;
+/** A tenth of the numberings that are kept. */
+const newTopicsBurst = 10_000;
 
 /**
  * The most that a client can owe for topics that it began on other nodes, while this one had not heard of them: it
@@ -22,7 +22,7 @@ const unverified = '';
 /**
  * Limits how many topics clients begin that have no numbering yet. A numbering outlives the content, and then takes the
  * place of one that has been idle for longer: that topic begins anew, and a client that returns to it is told that
- * something may be missing. A client can take a quarter of the places at once, or as many as it may have topics, and
+ * something may be missing. A client can take a tenth of the places at once, or as many as it may have topics, and
  * then few a second.
  */
 export class BeginLimits {

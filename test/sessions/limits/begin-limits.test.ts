@@ -7,7 +7,7 @@ import type { Payer } from '../../../src/topics/payer.ts';
 import { readAtOnce } from '../../support/arrival.ts';
 import { fields, openBroker, summary } from '../../topics/fixtures.ts';
 
-const burst = 25_000;
+const burst = 10_000;
 const user: Payer = { account: 'user a', isVerified: true };
 const key: Payer = { account: 'key k', isVerified: true, isOperator: true };
 const session = (id: string, address: string): Payer => ({ account: id, isVerified: false, address });
@@ -61,7 +61,7 @@ async function makeLimits(rates: { perSecond?: number; topicsMaxPerClient?: numb
 
 describe('the topics that a client begins', () => {
   test.each([4, 5, 6])(
-    'are 25 000 at once, and one a second: of %i where 5 are left, those above it are told to wait',
+    'are 10 000 at once, and one a second: of %i where 5 are left, those above it are told to wait',
     async (count) => {
       const { clock, limits, begin, counts } = await makeLimits();
       limits.spend(user, burst - 5);
