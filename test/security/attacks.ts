@@ -275,7 +275,7 @@ export const attacks: readonly Row[] = [
         'topics/topic-shares.test.ts',
         'where many users take all they can, there is room for one that comes later',
       ],
-      ['sessions/limits/begin-limits.test.ts', 'leave three quarters of all numberings to others'],
+      ['sessions/limits/begin-limits.test.ts', 'leave nine tenths of all numberings to others'],
       [
         'e2e/redis-nodes.test.ts',
         'all processes of all machines charge a user for a topic, whichever it was made at',
