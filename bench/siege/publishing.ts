@@ -134,7 +134,7 @@ export const publishing = {
   },
   watched: {
     sentence:
-      'batches of 1000 publications by four users to new topics, which 99 patterns of a client match, for 3 s',
+      'batches of 1000 publications by two users to new topics, which 99 patterns of a client match, for 3 s',
     as: publishers,
     run: publishToPatterns,
   },
