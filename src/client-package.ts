@@ -18,7 +18,7 @@ await build({
   format: 'esm',
   target: 'es2022',
   sourcemap: true,
-  // Names are as in the sources. The bundler of an application does the rest.
+  // Functions and variables keep their names. The bundler of an application does the rest.
   minifySyntax: true,
   minifyWhitespace: true,
   lineLimit: 120,

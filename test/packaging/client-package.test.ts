@@ -88,6 +88,22 @@ describe('the package sluice-client', () => {
     expect(sources).toBeGreaterThan(60);
   });
 
+  it('has source maps that lead from a trace to the line', async () => {
+    const script = `
+      const { SluiceClient } = await import(${JSON.stringify(join(unpacked, 'dist/index.js'))});
+      try {
+        new SluiceClient('nowhere');
+      } catch ({ stack }) {
+        console.log(stack);
+      }
+    `;
+    const args = ['--enable-source-maps', '--input-type=module', '--eval', script];
+    const { stdout } = await run(process.execPath, args);
+    const [, line] = /at absoluteUrl \(.*\/options\.ts:(\d+):/.exec(stdout) ?? [];
+    const lines = readFileSync(join(root, 'src/client/options.ts'), 'utf8').split('\n');
+    expect(lines[Number(line) - 1]).toContain("localError('invalid_url'");
+  });
+
   it('is what `sluice/client` is, in the built files of the gateway', () => {
     for (const path of files().filter((each) => each.startsWith('dist/'))) {
       const own = readFileSync(join(root, 'dist/client', path.slice('dist/'.length)));
