@@ -14,7 +14,7 @@ import { emptyHistory, type HistoryPage, readHistoryPage } from './history.ts';
 import { type ExpiredValue, KeyExpiry, type KeyExpiryOptions } from './key-expiry.ts';
 import type { Payer } from './payer.ts';
 import type { StoredPublication } from './publication.ts';
-import { PublishPath, type PublishPathOptions } from './publish-path.ts';
+import { PublishPath, type PublishPathOptions, type PublishRuns } from './publish-path.ts';
 import { countedBy, type ReportEvicted } from './ring.ts';
 import { SegmentPool } from './segment-pool.ts';
 import { Topic, type TopicOptions } from './topic.ts';
@@ -112,13 +112,8 @@ export class Broker implements EngineFeed {
     this.#content = new ContentBudget(options, (topic) => this.#places.contentChanged(topic));
     this.#loads = new TopicLoads((name) => this.#load(name), this.#monotonicMs);
     this.#keyExpiry = new KeyExpiry({ ...clocks, metrics, appendRetry: this.#appendRetry });
-    this.#publishPath = new PublishPath({
-      ...options,
-      ...clocks,
-      topics: this,
-      places: this.#places,
-      appendRetry: this.#appendRetry,
-    });
+    const parts = { topics: this, places: this.#places, appendRetry: this.#appendRetry };
+    this.#publishPath = new PublishPath({ ...options, ...clocks, ...parts });
     this.#engineProbe = new EngineProbe(this, this.#monotonicMs);
     this.#evicted = countedBy(metrics);
     metrics.onScrape(() => this.#setGauges());
@@ -202,6 +197,11 @@ export class Broker implements EngineFeed {
     expected?: Position,
   ): Awaitable<readonly AppendOutcome[]> {
     return this.#publishPath.publish(publishes, payer, expected);
+  }
+
+  /** The same for several calls, in their order. What a publish is refused for concerns its call alone. */
+  publishRuns(runs: PublishRuns, payer: Payer): Awaitable<readonly AppendOutcome[]> {
+    return this.#publishPath.publishRuns(runs, payer);
   }
 
   /** A client has made these topics on another node: it is charged for them here, too. */

@@ -45,6 +45,9 @@ export interface PublishPathOptions {
 
 const none: readonly string[] = [];
 
+/** The publishes of several calls. */
+export type PublishRuns = readonly (readonly PublishFields[])[];
+
 /** When publishes were accepted, and who pays for them. */
 interface Acceptance {
   readonly nowMs: number;
@@ -71,29 +74,49 @@ export class PublishPath {
     payer?: Payer,
     expected?: Position,
   ): Awaitable<readonly AppendOutcome[]> {
-    const { topics, nowMs, wallMs, monotonicMs } = this.#options;
-    const acceptedAtMs = monotonicMs();
-    const accepted = { nowMs: nowMs(), timestampMs: wallMs(), acceptedAtMs, payer, expected };
-    if (!areLoaded(publishes, topics, this.#loading)) return this.#publishLater(publishes, accepted);
+    const accepted = this.#accepted(payer, expected);
+    if (!areLoaded(publishes, this.#options.topics, this.#loading))
+      return this.#publishLater([publishes], accepted);
     const outcomes = this.#append(publishes, accepted, undefined);
     return outcomes instanceof Promise
-      ? this.#finishedLater(outcomes, acceptedAtMs)
-      : this.#finished(outcomes, acceptedAtMs);
+      ? this.#finishedLater(outcomes, accepted.acceptedAtMs)
+      : this.#finished(outcomes, accepted.acceptedAtMs);
+  }
+
+  /** See `Broker.publishRuns`. */
+  publishRuns(runs: PublishRuns, payer: Payer): Awaitable<readonly AppendOutcome[]> {
+    const only = runs.length === 1 ? runs[0] : undefined;
+    if (only !== undefined) return this.publish(only, payer);
+    const accepted = this.#accepted(payer, undefined);
+    return runs.every((run) => areLoaded(run, this.#options.topics, this.#loading))
+      ? this.#appendRuns(runs, accepted, undefined)
+      : this.#publishLater(runs, accepted);
   }
 
   // The synchronous path makes no closures (`bench -- unicast --allocations`).
 
-  async #publishLater(
-    publishes: readonly PublishFields[],
-    accepted: Acceptance,
-  ): Promise<readonly AppendOutcome[]> {
-    const names = new Set(publishes.map(({ topic }) => topic));
+  #accepted(payer: Payer | undefined, expected: Position | undefined): Acceptance {
+    const { nowMs, wallMs, monotonicMs } = this.#options;
+    const acceptedAtMs = monotonicMs();
+    return { nowMs: nowMs(), timestampMs: wallMs(), acceptedAtMs, payer, expected };
+  }
+
+  async #publishLater(runs: PublishRuns, accepted: Acceptance): Promise<readonly AppendOutcome[]> {
+    const names = new Set(runs.flatMap((run) => run.map(({ topic }) => topic)));
     const loading = this.#loadAll(names);
     for (const name of names) this.#loading.set(name, loading);
     const unloadable = await loading;
     for (const name of names) if (this.#loading.get(name) === loading) this.#loading.delete(name);
-    const outcomes = await this.#append(publishes, accepted, unloadable);
-    return this.#finished(outcomes, accepted.acceptedAtMs);
+    return this.#appendRuns(runs, accepted, unloadable);
+  }
+
+  async #appendRuns(
+    runs: PublishRuns,
+    accepted: Acceptance,
+    unloadable: ReadonlyMap<string, SluiceError> | undefined,
+  ): Promise<readonly AppendOutcome[]> {
+    const outcomes = await Promise.all(runs.map((run) => this.#append(run, accepted, unloadable)));
+    return this.#finished(outcomes.flat(), accepted.acceptedAtMs);
   }
 
   async #finishedLater(

@@ -209,8 +209,8 @@ function append(
   throwIf(authorize(session.identity, 'publish', fields.topic));
   const wanted = publishFrom(fields, checked(session, lastingPayload(fields.payload)));
   const publish = () =>
-    session.pipeline.publish({ fields: wanted, sent: fields }, (publishes) =>
-      broker.publish(publishes, session.payer),
+    session.pipeline.publish({ fields: wanted, sent: fields }, (runs) =>
+      broker.publishRuns(runs, session.payer),
     );
   if (application.publish === undefined) return publish();
   throwIf(topicNameProblem(wanted.topic) ?? publishProblem(wanted, options.payloadMaxBytes));

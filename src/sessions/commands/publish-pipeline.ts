@@ -2,6 +2,7 @@ import { type Awaitable, isPending } from '../../awaitable.ts';
 import { SluiceError } from '../../errors.ts';
 import type { PublishFields } from '../../protocol/publication.ts';
 import type { AppendOutcome } from '../../topics/engine.ts';
+import type { PublishRuns } from '../../topics/publish-path.ts';
 
 type Outcomes = readonly AppendOutcome[];
 
@@ -17,8 +18,8 @@ interface WaitingPublish extends PipelinedPublish {
   readonly resolve: (outcomes: Awaitable<Outcomes>) => void;
 }
 
-/** Publishes for the client. Never rejects. */
-export type Commit = (publishes: readonly PublishFields[]) => Awaitable<Outcomes>;
+/** Publishes for the client, as `Broker.publishRuns` does. */
+export type Commit = (runs: PublishRuns) => Awaitable<Outcomes>;
 
 /**
  * Keeps the publishes of one session in order. After one that is refused for now, which its client may send again, the
@@ -53,11 +54,11 @@ export class PublishPipeline {
     return new SluiceError('rate_limited', 'a publish before it was refused for now', { retryAfterMs: 1 });
   }
 
-  /** Commits after those before it. Those that wait for the same ones are committed together, run by run. */
+  /** Commits after those before it. Those that wait for the same ones are committed together. */
   publish({ fields, sent }: PipelinedPublish, commit: Commit): Awaitable<Outcomes> {
     if (this.#waiting !== undefined)
       return new Promise((resolve) => this.#waiting?.push({ fields, sent, resolve }));
-    const outcomes = commit([fields]);
+    const outcomes = commit([[fields]]);
     if (!isPending(outcomes)) return outcomes;
     this.#waiting = [];
     void this.#commitWaiting(outcomes, commit);
@@ -66,34 +67,36 @@ export class PublishPipeline {
 
   async #commitWaiting(first: Promise<Outcomes>, commit: Commit): Promise<void> {
     this.#note(await first);
-    for (let runs = this.#takeRuns(); runs.length > 0; runs = this.#takeRuns())
-      await Promise.all(runs.map((run) => this.#commitRun(run, commit)));
+    for (let next = this.#take(); next.length > 0; next = this.#take()) {
+      const outcomes = await commit(runsOf(next));
+      this.#note(outcomes);
+      for (const [i, { resolve }] of next.entries()) resolve([outcomes[i] as AppendOutcome]);
+    }
     this.#waiting = undefined;
-  }
-
-  async #commitRun(run: readonly WaitingPublish[], commit: Commit): Promise<void> {
-    const outcomes = await commit(run.map(({ fields }) => fields));
-    this.#note(outcomes);
-    for (const [i, { resolve }] of run.entries()) resolve([outcomes[i] as AppendOutcome]);
   }
 
   #note(outcomes: Outcomes): void {
     if (outcomes.some((outcome) => !outcome.ok && outcome.error.retry)) this.break();
   }
 
-  /**
-   * Takes those that wait, and refuses those that would overtake. Each pipelined run is a call of its own: what one
-   * publish of a call is refused for may concern those after it.
-   */
-  #takeRuns(): readonly (readonly WaitingPublish[])[] {
-    const runs: WaitingPublish[][] = [];
-    for (const each of this.#waiting?.splice(0) ?? []) {
-      const error = this.overtaking(each.sent);
-      const run = each.sent.pipelined === true ? runs.at(-1) : undefined;
-      if (error !== undefined) each.resolve([{ ok: false, error }]);
-      else if (run === undefined) runs.push([each]);
-      else run.push(each);
-    }
-    return runs;
+  /** Takes those that wait, and refuses those that would overtake. */
+  #take(): readonly WaitingPublish[] {
+    const waiting = this.#waiting?.splice(0) ?? [];
+    return waiting.filter(({ sent, resolve }) => {
+      const error = this.overtaking(sent);
+      if (error !== undefined) resolve([{ ok: false, error }]);
+      return error === undefined;
+    });
   }
+}
+
+/** Each with those that are pipelined after it: what it is refused for may concern them, and no others. */
+function runsOf(publishes: readonly WaitingPublish[]): PublishRuns {
+  const runs: PublishFields[][] = [];
+  for (const { fields, sent } of publishes) {
+    const run = sent.pipelined === true ? runs.at(-1) : undefined;
+    if (run === undefined) runs.push([fields]);
+    else run.push(fields);
+  }
+  return runs;
 }

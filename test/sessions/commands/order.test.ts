@@ -281,6 +281,17 @@ describe.each(Object.values(codecs))('pipelined publishes in $name', (codec) => 
   );
 });
 
+test('publishes that wait for the same commit are committed in their order, though topics of some are loaded first', async () => {
+  const engine = Object.assign(new WaitingEngine({ isState: () => false }), { retains: true });
+  const { broker, settle, command } = await client(codecs.json, { broker: { engine } });
+  for (const [i, topic] of ['a', 'a', 'new', 'a', 'newer', 'a'].entries())
+    command(publishing(i + 1, topic, json(i + 1)));
+  for (await settle(); engine.calls > 0; await settle()) await engine.commit();
+  const stored = ['a', 'new', 'newer'].flatMap((topic) => [...topicOf(broker, topic).ring.slice(0)]);
+  const inOrder = stored.sort((one, other) => one.seq - other.seq).map(({ payload }) => payload);
+  expect(inOrder).toEqual([1, 2, 3, 4, 5, 6].map(json));
+});
+
 test('calls that wait for the application run one after the other, and are done after the last', async () => {
   const { connection, session, settle } = await client();
   let done = 0;
