@@ -29,8 +29,10 @@ for (const [path, parts] of files) {
 }
 for (const entry of entries) {
   const up = '../'.repeat(entry.split('/').length - 1) || './';
-  write(`${entry}.d.ts`, `export * from '${up}cjs/types/client/${entry}.js';`);
-  write(`cjs/${entry}.d.ts`, `export * from '${up}types/client/${entry}.js';`);
+  // What an entry returns may have a name in the main one only, which declarations of an application then refer to.
+  const main = entry === 'index' ? '' : `\nimport type {} from '${up}index.js';`;
+  write(`${entry}.d.ts`, `export * from '${up}cjs/types/client/${entry}.js';${main}`);
+  write(`cjs/${entry}.d.ts`, `export * from '${up}types/client/${entry}.js';${main}`);
 }
 rmSync(compiled, { recursive: true });
 

@@ -1,6 +1,13 @@
 /** The SDK: a client for browsers and Node. */
 
-export type { Filter, OffsetRange, Position, PresenceMember, TopicPosition } from '../protocol/frames.ts';
+export type {
+  Filter,
+  Limits,
+  OffsetRange,
+  Position,
+  PresenceMember,
+  TopicPosition,
+} from '../protocol/frames.ts';
 export { type Client, type HistoryPage, SluiceClient } from './client.ts';
 export { ClientError, type LocalErrorCode } from './client-error.ts';
 export type { ClosedBy } from './connection/close-code.ts';

@@ -216,6 +216,30 @@ describe('the package sluice-client', () => {
       );
       expect(compiled.stdout).toBe('');
     });
+
+    it.each([
+      ['sluice-client', 'SluiceClient', "new SluiceClient('/ws').connect()"],
+      ['sluice-client/json', 'JsonClient', "new JsonClient('/ws').connect()"],
+      [
+        'sluice-client/page',
+        'PageClient',
+        "[new PageClient('/ws')].map((c) => [c.connect(), c.subscribe('a'), c.getStatus()] as const)",
+      ],
+      ['sluice-client/react', 'useClient, useLatest', "() => [useClient(), useLatest('a')] as const"],
+    ])(
+      'has names for all that %s returns, for declarations of the application',
+      async (entry, names, value) => {
+        const code = `import { ${names} } from '${entry}';\nexport const inferred = ${value};`;
+        for (const file of ['inferred.mts', 'inferred.cts']) {
+          writeFileSync(join(application, file), code);
+          const options = '--declaration --outDir out --strict --module nodenext --types react'.split(' ');
+          const compiled = await run(bin('tsc'), [...options, file], { cwd: application }).catch(
+            ({ stdout }: { stdout: string }) => ({ stdout }),
+          );
+          expect(compiled.stdout).toBe('');
+        }
+      },
+    );
   });
 
   // A page of Next.js runs on the server unless its modules say otherwise.

@@ -1,6 +1,6 @@
 /** A small SDK, which speaks JSON: see `JsonClient` for what it lacks. */
 
-export type { Filter, OffsetRange, Position, TopicPosition } from '../../protocol/frames.ts';
+export type { Filter, Limits, OffsetRange, Position, TopicPosition } from '../../protocol/frames.ts';
 export { ClientError, type LocalErrorCode } from '../client-error.ts';
 export type { ConnectionState, StateChange } from '../connection/connection.ts';
 export type { Greeting } from '../connection/socket-session.ts';
