@@ -1,6 +1,6 @@
 /** Publishes to a gateway from Node. Loads nothing but Node's own modules. */
 
-export type { RuleChange } from './broadcasts.ts';
+export type { Broadcasts, RuleChange } from './broadcasts.ts';
 export type { EventSource, Route, Routes } from './forward.ts';
 export type { PublisherOptions } from './options.ts';
 export type { PublicationInput, PublicationOptions, Published } from './publication.ts';
