@@ -319,6 +319,21 @@ test.each(['sse', 'poll'] as const)(
   },
 );
 
+test.each(['sse', 'poll'] as const)(
+  'what was gone where a client subscribed is not its business at another node, which still holds it, by %s',
+  async (transport) => {
+    const world = new World({ ...tight, topicHistoryMaxAgeMs: 300, numberingsMax: 0 }, [transport], 2);
+    await world.open();
+    world.node(0).reload({ topicHistoryMaxAgeMs: 60_000 });
+    world.publish([to('a')]);
+    await world.gateway.advance(2000);
+    world.client(1).subscribe([of('a')], { at: 'last', count: 1 });
+    await world.gateway.advance(500);
+    world.move(1);
+    await world.settle();
+  },
+);
+
 test('polls that end and begin again with the same cursor and subscription go on in their session', async () => {
   const world = new World(roomy, ['poll']);
   const client = world.client(0);

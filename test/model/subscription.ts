@@ -179,7 +179,8 @@ export class ModelSubscription {
     const isSameEpoch = position.epoch === epoch;
     check(!isSameEpoch || offset >= position.offset, 'again from before', this.spec, position, offset);
     if (!isSameEpoch) this.maps.delete(topic);
-    const fault = this.lacking(topic, { epoch, offset }, nowMs);
+    // Another gateway may still hold what was gone where it joined.
+    const fault = this.lacking(topic, { epoch, offset }, nowMs, position.epoch === '' ? this.joinedSeq : 0);
     this.positions.set(topic, { epoch, offset });
     if (fault === undefined) return;
     // Then all values come.
