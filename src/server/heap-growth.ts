@@ -1,7 +1,7 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 
 /** How much larger a heap should become before it is collected, and the bounds in percent of what is in use. */
-const roomBytes = 24 * 2 ** 20;
+const roomBytes = 40 * 2 ** 20;
 const leastPercent = 30;
 const mostPercent = 120;
 
