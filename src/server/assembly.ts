@@ -67,7 +67,8 @@ export async function assemble(config: Config, options: ServerOptions) {
     makers: {
       take: (maker) => beginLimits.take(maker),
       giveBack: (maker) => beginLimits.spend(maker, -1),
-      made: (topic, maker, isNew) => makerReports.add(topic, maker, isNew),
+      made: (topic, maker, isNew) => makerReports.made(topic, maker, isNew),
+      published: (published, maker) => makerReports.published(published, maker),
     },
   });
   const { broker, engine } = storage;
@@ -148,8 +149,8 @@ export function serveOtherNodes(assembly: Assembly, site: WorkerSite | undefined
     ...presence.nodeHandlers(site?.start.node ?? line?.nameOf() ?? ''),
     ...httpApi.nodeHandlers,
     ...compat.sessions.nodeHandlers(),
-    made: ({ maker, topics, begun }) => {
-      storage.broker.madeElsewhere(maker, topics);
+    made: ({ maker, topics, begun, published }) => {
+      storage.broker.madeElsewhere(maker, topics, published);
       beginLimits.spend(maker, begun);
     },
     occupancy: (news, from) => told?.occupancy?.heard(from, news),

@@ -95,8 +95,8 @@ async function createParts(config: Config, { log = createLog(config), commandLin
   });
   const tellBroker = (name: string, body: unknown) => {
     if (name !== madeCall) return;
-    const { maker, topics } = body as MakerReport;
-    broker.madeElsewhere(maker, topics);
+    const { maker, topics, published } = body as MakerReport;
+    broker.madeElsewhere(maker, topics, published);
   };
   const pool = new WorkerPool({
     heard: tellBroker,

@@ -7,7 +7,8 @@ import { namespaceOf } from '../protocol/namespace.ts';
 import { AppendRetry, type AppendRetryOptions } from './append-retry.ts';
 import { ChangeOrder } from './change-order.ts';
 import { Commits } from './commits.ts';
-import { ContentBudget, type StateRoom } from './content-budget.ts';
+import { ContentBudget, type ContentLimits } from './content-budget.ts';
+import type { Published } from './content-shares.ts';
 import type { AcknowledgedPositions, AppendOutcome, Engine, EngineFeed, StoredTopic } from './engine.ts';
 import { EngineProbe } from './engine-probe.ts';
 import { emptyHistory, type HistoryPage, readHistoryPage } from './history.ts';
@@ -44,7 +45,7 @@ export interface TopicListener {
   degradedChanged?(): void;
 }
 
-export interface BrokerOptions extends Pick<PublishPathOptions, 'chargeSending'> {
+export interface BrokerOptions extends Pick<PublishPathOptions, 'chargeSending'>, ContentLimits {
   readonly engine: Engine;
   readonly namespace: (name: string) => TopicOptions;
   readonly metrics: AppendRetryOptions['metrics'] &
@@ -58,10 +59,6 @@ export interface BrokerOptions extends Pick<PublishPathOptions, 'chargeSending'>
   readonly topicsMaxPerClient: number;
   readonly topicsMaxBytesPerClient: number;
   readonly makers?: Makers | undefined;
-  /** For the rings and states of all topics. */
-  readonly historyMaxBytes: number;
-  /** For those of the topics that one client made. */
-  readonly historyMaxBytesPerClient: number;
   /** Milliseconds since 1970 on a clock that does not jump: for ages and TTLs. */
   readonly nowMs?: () => number;
   /** Milliseconds since 1970 by the wall clock: for people. Absent: as `nowMs`, if that is given. */
@@ -109,11 +106,15 @@ export class Broker implements EngineFeed {
     this.#places = new TopicPlaces(options, this.#topics);
     const clocks = { nowMs: this.#nowMs, wallMs: this.#wallMs, monotonicMs: this.#monotonicMs };
     this.#appendRetry = new AppendRetry({ engine, metrics, wait, monotonicMs: this.#monotonicMs });
-    this.#content = new ContentBudget(options, (topic) => this.#places.contentChanged(topic));
+    this.#content = new ContentBudget(
+      options,
+      (topic) => this.#places.contentChanged(topic),
+      ({ name, ring }) => engine.evict?.(name, ring.reach),
+    );
     this.#loads = new TopicLoads((name) => this.#load(name), this.#monotonicMs);
     this.#keyExpiry = new KeyExpiry({ ...clocks, metrics, appendRetry: this.#appendRetry });
-    const parts = { topics: this, places: this.#places, appendRetry: this.#appendRetry };
-    this.#publishPath = new PublishPath({ ...options, ...clocks, ...parts });
+    const parts = { topics: this, places: this.#places, content: this.#content };
+    this.#publishPath = new PublishPath({ ...options, ...clocks, ...parts, appendRetry: this.#appendRetry });
     this.#engineProbe = new EngineProbe(this, this.#monotonicMs);
     this.#evicted = countedBy(metrics);
     metrics.onScrape(() => this.#setGauges());
@@ -160,11 +161,6 @@ export class Broker implements EngineFeed {
     return this.#content.bytes;
   }
 
-  /** How many bytes of values the payer may add to states. */
-  stateRoom(payer: Payer | undefined): StateRoom {
-    return this.#content.stateRoom(payer);
-  }
-
   /** Why the engine can't work at the moment. */
   get degradedBy(): Error | undefined {
     return this.#degraded;
@@ -204,9 +200,13 @@ export class Broker implements EngineFeed {
     return this.#publishPath.publishRuns(runs, payer);
   }
 
-  /** A client has made these topics on another node: it is charged for them here, too. */
-  madeElsewhere(maker: Maker, topics: readonly string[]): void {
-    for (const topic of this.#places.madeElsewhere(maker, topics)) this.#content.charge(topic);
+  /** A client has made these topics on another node, and published this: it is charged for them here, too. */
+  madeElsewhere(maker: Maker, topics: readonly string[], published: readonly Published[] = []): void {
+    this.#places.madeElsewhere(maker, topics);
+    for (const each of published) {
+      const topic = this.#topics.get(each.topic);
+      if (topic !== undefined) this.#content.published(maker, topic, each);
+    }
   }
 
   /** Publishes, at most once a second, and waits until the feed has it. Returns what is wrong, if anything is. */
@@ -288,6 +288,7 @@ export class Broker implements EngineFeed {
       this.#removeIfIdle(topic);
     }
     if (expired.length > 0) void this.#keyExpiry.remove(expired);
+    this.#content.sweep();
   }
 
   // ---- EngineFeed
@@ -329,8 +330,6 @@ export class Broker implements EngineFeed {
     this.#options.metrics.engineUp.set(cause === undefined ? 1 : 0);
     if (hasChanged) this.#listener?.degradedChanged?.();
   }
-
-  // ---- private
 
   #setGauges(): void {
     const { metrics } = this.#options;

@@ -1,49 +1,54 @@
-import { ContentShares } from './content-shares.ts';
+import { ContentShares, type Published } from './content-shares.ts';
 import { LinkedMap } from './linked-map.ts';
 import type { Payer } from './payer.ts';
 import type { StoredPublication } from './publication.ts';
 import type { Topic } from './topic.ts';
-import { makerOf } from './topic-shares.ts';
+import { type Maker, makerOf } from './topic-shares.ts';
 
 export interface ContentLimits {
   /** For the rings and states of all topics. */
   readonly historyMaxBytes: number;
-  /** For those of the topics that one client made. */
+  /** For what one client published to them. */
   readonly historyMaxBytesPerClient: number;
 }
 
 /** The part of all bytes that values of clients leave to those of the operator. */
 const operatorShare = 1 / 4;
-/** How full of values everything may be for clients to add some to topics that they have not made. */
-const foreignShare = 1 / 2;
 
 /** How many bytes of values a payer may add. */
 export interface StateRoom {
-  /** Undefined: an operator. */
-  readonly account: string | undefined;
-  /** To topics that it made. */
-  readonly own: number;
-  /** To others. */
-  readonly foreign: number;
+  readonly bytes: number;
+  /** The payer has less than there are. */
+  readonly isShare: boolean;
 }
 
 /**
- * Counts the bytes of the rings and states of all topics, and keeps them within one limit, and those of the topics of
- * one client within another. Whatever changes the content of a topic runs in `change`.
+ * Counts the bytes of the rings and states of all topics, and keeps them within one limit, and what is kept of one
+ * client within another. Whatever changes the content of a topic runs in `change`.
  */
 export class ContentBudget {
   readonly #limits: ContentLimits;
-  readonly #shares = new ContentShares();
+  readonly #shares: ContentShares;
   readonly #contentChanged: (topic: Topic) => void;
+  readonly #surplusEvicted: (topic: Topic) => void;
   /** Topics with publications in their ring, in the order of their last use. */
   readonly #rings = new LinkedMap<string, Topic>();
   #ringBytes = 0;
   #stateBytes = 0;
 
-  /** `contentChanged` is called for a topic that has got its first content, or lost its last. */
-  constructor(limits: ContentLimits, contentChanged: (topic: Topic) => void) {
+  /**
+   * `contentChanged` is called for a topic that has got its first content, or lost its last; `surplusEvicted` for one
+   * whose ring gave way to another of a client.
+   */
+  constructor(
+    limits: ContentLimits,
+    contentChanged: (topic: Topic) => void,
+    surplusEvicted: (topic: Topic) => void,
+  ) {
     this.#limits = limits;
     this.#contentChanged = contentChanged;
+    this.#surplusEvicted = surplusEvicted;
+    this.#shares = new ContentShares(limits.historyMaxBytesPerClient);
   }
 
   /** The bytes of all rings and states. */
@@ -56,11 +61,10 @@ export class ContentBudget {
     const { historyMaxBytes, historyMaxBytesPerClient } = this.#limits;
     const free = historyMaxBytes - this.#stateBytes;
     const maker = makerOf(payer);
-    if (maker === undefined) return { account: undefined, own: free, foreign: free };
+    if (maker === undefined) return { bytes: free, isShare: false };
     const held = this.#shares.stateBytesOf(maker);
     const open = free - historyMaxBytes * operatorShare;
-    const own = Math.min(historyMaxBytesPerClient - held, (open - held) / 2);
-    return { account: maker.account, own, foreign: free - historyMaxBytes * foreignShare };
+    return { bytes: Math.min(historyMaxBytesPerClient - held, (open - held) / 2), isShare: true };
   }
 
   /** Runs the change and counts the bytes that it adds or takes. */
@@ -81,27 +85,31 @@ export class ContentBudget {
     this.#changed(topic, ringBytes, stateBytes, holdsContent);
   }
 
-  /** The topic has got its `maker`, and had content before. */
-  charge(topic: Topic): void {
-    this.#shares.changed(topic, topic.bytes, topic.state?.bytes ?? 0);
-    this.used(topic);
+  /**
+   * Charges the client for what it has published to the topic. Above its share, evicts as many bytes of the oldest
+   * publications of the topics that it has not published to for longest; this one keeps its own.
+   */
+  published(maker: Maker, topic: Topic, published: Published): void {
+    this.#shares.published(maker, topic, published);
+    for (const [surplus, bytes] of this.#shares.surplus(maker, topic.name)) {
+      this.change(surplus, () => surplus.ring.evictOldest(bytes));
+      this.#surplusEvicted(surplus);
+    }
   }
 
   /**
-   * The topic is the last to have been used. Over a limit, empties the rings of the topics that have been idle for
-   * longest, of its client or of all; this one keeps its own. Epochs, offsets and states stay.
+   * The topic is the last to have been used. Above the limit of all, empties the rings of the topics that have been
+   * idle for longest; this one keeps its own. Epochs, offsets and states stay.
    */
   used(topic: Topic): void {
     if (topic.ring.count > 0) this.#rings.set(topic.name, topic);
-    this.#shares.used(topic);
-    const { historyMaxBytes, historyMaxBytesPerClient } = this.#limits;
-    for (;;) {
-      const idle = this.#shares.idleAbove(topic, historyMaxBytesPerClient);
-      if (idle === undefined) break;
-      this.#empty(idle);
-    }
-    while (this.bytes > historyMaxBytes && this.#rings.size > 1)
+    while (this.bytes > this.#limits.historyMaxBytes && this.#rings.size > 1)
       this.#empty(this.#rings.oldest?.value as Topic);
+  }
+
+  /** Clients are no longer charged for what was evicted. */
+  sweep(): void {
+    this.#shares.sweep();
   }
 
   /** It had these bytes before. */
@@ -112,9 +120,7 @@ export class ContentBudget {
     this.#ringBytes += moreRing;
     this.#stateBytes += moreState;
     if (ring.count === 0) this.#rings.delete(topic.name);
-    // The topic gets its `maker` in this call.
     if (topic.holdsContent !== heldContent) this.#contentChanged(topic);
-    this.#shares.changed(topic, moreRing + moreState, moreState);
   }
 
   #empty(idle: Topic): void {

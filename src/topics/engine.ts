@@ -225,6 +225,11 @@ export interface Engine {
   hearNewest?(): Promise<boolean>;
   names?(): Iterable<string>;
   forget(topic: string): boolean;
+  /**
+   * The broker has evicted publications up to this offset, because a client published too much to other topics. It need
+   * not keep them. Absent: what it keeps has no limit for all topics together.
+   */
+  evict?(topic: string, upto: number): void;
   /** The numbering of a topic whose content is gone. */
   numbering(topic: string): Numbering | undefined;
   /**

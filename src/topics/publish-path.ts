@@ -5,14 +5,16 @@ import type { Position } from '../protocol/frames.ts';
 import { namespaceOf } from '../protocol/namespace.ts';
 import { type PublishFields, publishFrom } from '../protocol/publication.ts';
 import type { AppendRetry } from './append-retry.ts';
-import type { StateRoom } from './content-budget.ts';
+import type { ContentBudget } from './content-budget.ts';
 import type { AppendOutcome, AppendRequest } from './engine.ts';
 import type { Payer } from './payer.ts';
+import { bytesOf } from './publication.ts';
 import { publishProblem, topicNameProblem } from './publish-problem.ts';
 import { StorageLimits } from './storage-limits.ts';
 import type { Topic, TopicOptions } from './topic.ts';
 import { topicProblem } from './topic-name.ts';
-import type { TopicPlaces } from './topic-places.ts';
+import type { Makers, TopicPlaces } from './topic-places.ts';
+import { type Maker, makerOf } from './topic-shares.ts';
 
 /** The topics of this node, as far as a publish needs them. */
 interface PublishedTopics {
@@ -20,12 +22,13 @@ interface PublishedTopics {
   /** Whether `load` has nothing to do. */
   isLoaded(name: string): boolean;
   load(name: string): Promise<unknown>;
-  stateRoom(payer: Payer | undefined): StateRoom;
 }
 
 export interface PublishPathOptions {
   readonly topics: PublishedTopics;
   readonly places: TopicPlaces;
+  readonly content: Pick<ContentBudget, 'stateRoom' | 'published'>;
+  readonly makers?: Makers | undefined;
   readonly appendRetry: AppendRetry;
   readonly namespace: (name: string) => TopicOptions;
   readonly metrics: Pick<
@@ -141,9 +144,9 @@ export class PublishPath {
     accepted: Acceptance,
     unloadable: ReadonlyMap<string, SluiceError> | undefined,
   ): Awaitable<readonly AppendOutcome[]> {
-    const { topics, places } = this.#options;
+    const { places, content } = this.#options;
     const { payer } = accepted;
-    const limits = new StorageLimits(places, topics, payer);
+    const limits = new StorageLimits(places, content, payer);
     const admitted = new Array<AppendRequest | SluiceError>(publishes.length);
     // The wait may end between two publishes: a later one would overtake those that are to be sent again.
     let limited: SluiceError | undefined;
@@ -165,8 +168,9 @@ export class PublishPath {
     const requests = admitted.every(isAdmitted) ? admitted : admitted.filter(isAdmitted);
     if (begun !== undefined) this.#expect(begun, payer);
     const appended = requests.length === 0 ? [] : this.#options.appendRetry.append(requests);
-    if (appended instanceof Promise) return this.#mergedLater(admitted, requests, appended, begun);
+    if (appended instanceof Promise) return this.#mergedLater(admitted, requests, appended, begun, payer);
     if (begun !== undefined) this.#arrived(begun);
+    this.#charge(requests, appended, makerOf(payer));
     return merged(admitted, appended);
   }
 
@@ -175,6 +179,7 @@ export class PublishPath {
     requests: readonly AppendRequest[],
     appending: Promise<readonly AppendOutcome[]>,
     begun: ReadonlySet<string> | undefined,
+    payer: Payer | undefined,
   ): Promise<readonly AppendOutcome[]> {
     // One of these publishes may begin a topic that another client was to begin, and that is refused.
     const coming = this.#withoutContent(requests);
@@ -182,7 +187,32 @@ export class PublishPath {
     const appended = await appending;
     if (begun !== undefined) this.#arrived(begun);
     if (coming.length > 0) this.#arrived(coming);
+    this.#charge(requests, appended, makerOf(payer));
     return merged(admitted, appended);
+  }
+
+  /** Charges a client for what the topics keep of these requests. */
+  #charge(
+    requests: readonly AppendRequest[],
+    outcomes: readonly AppendOutcome[],
+    maker: Maker | undefined,
+  ): void {
+    if (maker === undefined) return;
+    const { topics, content, makers } = this.#options;
+    for (let i = 0; i < requests.length; i++) {
+      const { fields } = requests[i] as AppendRequest;
+      const outcome = outcomes[i] as AppendOutcome;
+      const topic = topics.find(fields.topic);
+      if (topic === undefined || !outcome.ok || outcome.duplicate) continue;
+      const published = {
+        topic: topic.name,
+        key: fields.key,
+        offset: outcome.offset,
+        bytes: bytesOf(fields),
+      };
+      content.published(maker, topic, published);
+      makers?.published(published, maker);
+    }
   }
 
   /** The topics of these requests that have nothing yet: mostly none. */

@@ -117,6 +117,15 @@ export class Ring {
     this.#evicted('age', count);
   }
 
+  /** Evicts this many bytes at least, or all there are, because a client has published too much to rings. */
+  evictOldest(bytes: number): void {
+    let count = 0;
+    for (let left = bytes; left > 0 && this.count > 0; count++) left -= this.#shift();
+    if (count === 0) return;
+    this.#packed.trim();
+    this.#evicted('total', count);
+  }
+
   /** Evicts everything, because all rings together are too large. */
   evictAll(): void {
     const { count } = this.#packed;
@@ -167,8 +176,11 @@ export class Ring {
     this.#bytes += publication.bytes;
   }
 
-  #shift(): void {
+  /** Evicts the oldest and returns its bytes. */
+  #shift(): number {
     this.#evictedSeq = this.#packed.oldestSeq ?? this.#evictedSeq;
-    this.#bytes -= this.#packed.shift();
+    const bytes = this.#packed.shift();
+    this.#bytes -= bytes;
+    return bytes;
   }
 }

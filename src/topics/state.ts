@@ -11,6 +11,11 @@ export function valueBytesOf(bytes: number): number {
   return valueOverheadBytes + 2 * bytes;
 }
 
+/** Who is charged for values. */
+export interface ValuePayer {
+  stateBytes: number;
+}
+
 /** Expiries of values that were replaced or removed are dropped when they outnumber the keys by this many. */
 const staleExpiriesMax = 64;
 
@@ -18,6 +23,8 @@ const staleExpiriesMax = 64;
 export class State {
   readonly #byKey = new Map<string, StoredPublication>();
   readonly #expiries: Expiries;
+  /** By key; undefined: those of no values. */
+  #payers: Map<string, ValuePayer> | undefined;
   #bytes = 0;
 
   constructor(expiries = new Expiries()) {
@@ -61,7 +68,21 @@ export class State {
     const old = this.#byKey.get(key);
     if (old === undefined) return;
     this.#byKey.delete(key);
-    this.#bytes -= valueBytesOf(old.bytes);
+    const bytes = valueBytesOf(old.bytes);
+    this.#bytes -= bytes;
+    const payer = this.#payers?.get(key);
+    if (payer === undefined) return;
+    payer.stateBytes -= bytes;
+    this.#payers?.delete(key);
+  }
+
+  /** Charges the payer for this value, until it is replaced or removed. */
+  charge(key: string, offset: number, payer: ValuePayer): void {
+    const value = this.#byKey.get(key);
+    if (value?.offset !== offset || this.#payers?.has(key)) return;
+    this.#payers ??= new Map();
+    this.#payers.set(key, payer);
+    payer.stateBytes += valueBytesOf(value.bytes);
   }
 
   get(key: string): StoredPublication | undefined {
@@ -74,6 +95,7 @@ export class State {
   }
 
   clear(): void {
+    for (const key of this.#payers?.keys() ?? []) this.delete(key);
     this.#byKey.clear();
     this.#expiries.clear();
     this.#bytes = 0;

@@ -89,12 +89,12 @@ export class StorageLimits {
       return new SluiceError('too_many_keys');
     const bytes = valueBytesOf(bytesOf(fields));
     const more = bytes - (before ?? 0);
-    if (more > 0 && this.#stateBytes + more > this.#stateBytesLeft(topic))
+    if (more > 0 && this.#stateBytes + more > this.#stateRoom.bytes)
       return new SluiceError(
         'too_many_keys',
-        this.#state?.account === undefined
-          ? 'the values of all state topics are as large as they may be'
-          : 'the values of this client, or of all state topics, are as large as they may be',
+        this.#stateRoom.isShare
+          ? 'the values of this client, or of all state topics, are as large as they may be'
+          : 'the values of all state topics are as large as they may be',
       );
     this.#stateBytes += more;
     taken.bytes.set(key, bytes);
@@ -102,11 +102,9 @@ export class StorageLimits {
     return undefined;
   }
 
-  #stateBytesLeft(topic: Topic | undefined): number {
+  get #stateRoom(): StateRoom {
     this.#state ??= this.#content.stateRoom(this.#payer);
-    const { account, own, foreign } = this.#state;
-    const isOwn = topic?.holdsContent !== true || topic.maker?.account === account;
-    return isOwn ? own : foreign;
+    return this.#state;
   }
 
   #takenOf(topic: string): TakenKeys {

@@ -1,6 +1,7 @@
 import type { SluiceError } from '../errors.ts';
 import type { Mode } from '../protocol/frames.ts';
 import { namespaceOf } from '../protocol/namespace.ts';
+import type { Published } from './content-shares.ts';
 import type { Engine } from './engine.ts';
 import type { Payer } from './payer.ts';
 import type { Topic, TopicOptions } from './topic.ts';
@@ -25,7 +26,7 @@ interface Coming {
   readonly isNew: boolean;
 }
 
-/** Charges clients for new topics, which have no numbering, and hears of what they make. */
+/** Charges clients for new topics, which have no numbering, and hears of what they make and publish. */
 export interface Makers {
   /** Charges a new topic that is about to begin. Returns why it may not, or nothing. */
   take(maker: Maker): SluiceError | undefined;
@@ -33,6 +34,8 @@ export interface Makers {
   giveBack(maker: Maker): void;
   /** A client has made this topic on this node. */
   made(topic: string, maker: Maker, isNew: boolean): void;
+  /** A client has published this on this node. */
+  published(published: Published, maker: Maker): void;
 }
 
 export interface TopicPlacesOptions extends TopicLimits {
@@ -137,14 +140,13 @@ export class TopicPlaces {
     if (coming?.maker !== undefined) this.#options.makers?.made(topic.name, coming.maker, coming.isNew);
   }
 
-  /** Charges a client for topics that it has made on another node. Yields those that no one was charged for. */
-  *madeElsewhere(maker: Maker, names: readonly string[]): Iterable<Topic> {
+  /** Charges a client for topics that it has made on another node, where no one is charged yet. */
+  madeElsewhere(maker: Maker, names: readonly string[]): void {
     for (const name of names) {
       const topic = this.#topics.get(name);
       if (topic?.holdsContent !== true || topic.maker !== undefined) continue;
       topic.chargeTo(maker);
       this.#charge(topic);
-      yield topic;
     }
   }
 

@@ -5,7 +5,7 @@ import type { EngineFeed } from '../../src/topics/engine.ts';
 import { gatewayPayer, type Payer } from '../../src/topics/payer.ts';
 import { StoredPublication } from '../../src/topics/publication.ts';
 import { topicBytesOf } from '../../src/topics/topic-shares.ts';
-import { fields, json, openBroker, summary, WaitingEngine } from './fixtures.ts';
+import { fields, openBroker, summary, WaitingEngine } from './fixtures.ts';
 
 const user = (name: string): Payer => ({ account: `user ${name}`, isVerified: true });
 const key: Payer = { account: 'key backend', isVerified: true, isOperator: true };
@@ -189,26 +189,6 @@ describe('topics that a client makes on another node', () => {
     gateway.clock.advance(101);
     gateway.broker.sweep();
     expect(await begin(gateway, payer, '5', '6', '7', '8')).toEqual([1, 1, 1, 'too_many_topics']);
-  });
-
-  test('take the room of its own histories, and not that of others', async () => {
-    const large = json('x'.repeat(1000));
-    const gateway = await openBroker({ historyMaxBytes: 20_000, historyMaxBytesPerClient: 5000 });
-    const { broker } = gateway;
-    const publish = (topic: string) => broker.publish([fields(topic, { payload: large })]);
-    await publish('quiet');
-    for (let i = 0; i < 30; i++) {
-      await publish(`there:${i}`);
-      broker.madeElsewhere({ account: payer.account, isVerified: true }, [`there:${i}`]);
-    }
-    const holding = [...broker.topics()].filter(({ holdsContent }) => holdsContent);
-    expect(holding.map(({ name }) => name)).toEqual([
-      'quiet',
-      'there:26',
-      'there:27',
-      'there:28',
-      'there:29',
-    ]);
   });
 
   test('that were made by someone else once are charged to no one until that is told', async () => {

@@ -133,6 +133,6 @@ export const storageOptions = {
   historyMaxBytesPerClient: option(
     bytes(KiB, 2 ** 40),
     16 * MiB,
-    'The same of the topics that one user, or one address without a token, has made; keys have no such limit. Values of clients leave a quarter of all to keys.',
+    'The same of what one user, or one address without a token, has published; keys have no such limit. Values of clients leave a quarter of all to keys.',
   ),
 } as const;

@@ -120,6 +120,12 @@ export class LmdbEngine implements Engine {
     return outcomes;
   }
 
+  /** The next sweep deletes them. */
+  evict(topic: string, upto: number): void {
+    const head = this.#topics?.find(topic);
+    if (head !== undefined) head.evictUpto = Math.max(head.evictUpto, upto);
+  }
+
   names(): Iterable<string> {
     return this.#topics?.names() ?? [];
   }

@@ -17,6 +17,8 @@ export interface TopicHead extends HeadRecord {
   evictedSeq: number;
   bytes: number;
   touchedAtMs: number;
+  /** Publications up to this offset are to be deleted. */
+  evictUpto: number;
   /** When the oldest kept publication was published; NaN: not read yet. */
   oldestMs: number;
   /** Absent until it is read from the store. */
@@ -34,6 +36,7 @@ export function topicHeadOf(name: string, record: HeadRecord, retention: Retenti
     retention,
     isIdle: false,
     mode: retention.mode,
+    evictUpto: 0,
     oldestMs: Number.NaN,
     messageIds: undefined,
     messageIdsReach: 0,

@@ -47,6 +47,7 @@ export function trim(topics: Topics, head: TopicHead, nowMs: number, budget: Bud
     head.oldestMs = facts?.publishedAtMs ?? Number.NaN;
     const isOver =
       all ||
+      head.reach < head.evictUpto ||
       facts === undefined ||
       count > maxPublications ||
       (head.bytes > maxBytes && count > 1) ||
@@ -87,7 +88,9 @@ export function findWork(topics: Topics, totalMaxBytes: number, nowMs: number): 
   let looks = looksPerSweep;
   for (const head of topics.heads()) {
     const isUnseen = head.reach < head.offset && Number.isNaN(head.oldestMs);
-    const isAged = head.reach < head.offset && head.oldestMs < nowMs - head.retention.maxAgeMs;
+    const isAged =
+      head.reach < Math.min(head.evictUpto, head.offset) ||
+      (head.reach < head.offset && head.oldestMs < nowMs - head.retention.maxAgeMs);
     const forgetsIds = head.storesMessageIds && head.messageIds?.prune(nowMs) === 0;
     if (isAged || forgetsIds || (isUnseen && looks-- > 0)) aged.push(head);
   }

@@ -8,12 +8,31 @@ import { publishOf } from '../../../src/protocol/publication.ts';
 import { messageIdBytes, messageIdWindowMs } from '../../../src/topics/message-id-budget.ts';
 import type { Payer } from '../../../src/topics/payer.ts';
 import { ofTest } from '../../support/opened.ts';
-import { json, openBroker, publishOne, summary } from '../../topics/fixtures.ts';
+import { fields, json, openBroker, publishOne, summary } from '../../topics/fixtures.ts';
 import { failingStore, loaded, request, requests, StoredTopics } from './fixtures.ts';
 
 let stored: StoredTopics;
 beforeEach(() => {
   stored = ofTest(new StoredTopics());
+});
+
+test('what a client has to give up of the rings is not stored for longer, other histories are', async () => {
+  const engine = stored.make();
+  const { broker } = await openBroker({
+    engine,
+    historyMaxBytesPerClient: 1,
+    nowMs: stored.clock.read,
+  });
+  const publish = (topic: string, payer?: Payer) => broker.publish([fields(topic)], payer);
+  const user: Payer = { account: 'user a', isVerified: true };
+  for (let i = 0; i < 3; i++) await publish('left');
+  for (const topic of ['left', 'newest']) await publish(topic, user);
+  const kept = async (topic: string) =>
+    (await loaded(engine, topic)).publications.map(({ offset }) => offset);
+  expect(broker.find('left')?.ring.reach).toBe(1);
+  await expect.poll(() => kept('left'), { timeout: 10_000 }).toEqual([2, 3, 4]);
+  expect(await kept('newest')).toEqual([1]);
+  await broker.close();
 });
 
 describe('group commit', () => {

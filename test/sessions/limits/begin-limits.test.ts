@@ -36,6 +36,7 @@ async function makeLimits(rates: { perSecond?: number; topicsMaxPerClient?: numb
       take: (maker) => limits.take(maker),
       giveBack: (maker) => limits.spend(maker, -1),
       made: () => undefined,
+      published: () => undefined,
     },
   });
   let made = 0;
