@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { EventEmitter, once } from 'node:events';
 import { setTimeout as after } from 'node:timers/promises';
 import type { StoredTopic } from '../../topics/engine.ts';
 import { numberingsKept } from '../../topics/idle-topics.ts';
@@ -15,7 +14,8 @@ import { Keys } from './keys.ts';
 import { type LinkListener, RedisLink } from './link.ts';
 import { type LogEntry, type Reading, readEntries } from './log.ts';
 import type { RedisOptions, RedisRetention } from './options.ts';
-import { nextDelay, Patience } from './patience.ts';
+import { Patience } from './patience.ts';
+import { Reconnecting } from './reconnecting.ts';
 import { SentBatches } from './sent-batches.ts';
 import {
   type Greeting,
@@ -32,8 +32,6 @@ import { Warnings } from './warnings.ts';
 /** Entries of the log that are kept, about: a node that is away for longer looks at everything anew. */
 const logMaxEntries = '10000';
 const censusPollMs = 100;
-/** A connection that has lasted this long is replaced at once. */
-const steadyMs = 5000;
 const nodeTimeoutMsDefault = 10_000;
 
 /**
@@ -65,28 +63,26 @@ export class RedisUpstream implements Upstream, LinkListener {
   readonly #unread = new WeakSet<Error>();
   /** When a start has lost Redis; undefined: it has read a topic since. */
   #unreadSinceMs: number | undefined;
-  /** Emits `over` after each attempt to connect again, with its error if it has failed. */
-  readonly #attempts = new EventEmitter();
-  #joinedAtMs = 0;
-  /** The delay before the next attempt to connect. */
-  #delayMs = 0;
   readonly #warnings = new Warnings();
   readonly #clock = new SharedClock(this.#warnings);
   readonly #patience: Patience;
-  readonly #closing = new AbortController();
-  #joining: Promise<void> | undefined;
+  readonly #reconnecting: Reconnecting;
 
   constructor(options: RedisOptions) {
     this.#options = options;
     this.nowMs = options.nowMs ?? this.#clock.nowMs;
     this.#keys = new Keys(options.prefix, databaseOf(options.server));
     this.#patience = new Patience(options, this.#warnings);
+    this.#reconnecting = new Reconnecting(
+      { connect: () => this.#join(), failed: (cause) => this.#listener?.degraded(cause) },
+      this.#patience,
+    );
   }
 
   async open(listener: UpstreamListener, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     this.#listener = listener;
-    await this.#joinFirst(signal);
+    await this.#reconnecting.first(signal);
     if (signal?.aborted === true) {
       await this.close();
       throw signal.reason;
@@ -118,17 +114,11 @@ export class RedisUpstream implements Upstream, LinkListener {
       this.#patience.wait(cause, performance.now() - this.#unreadSinceMs);
       this.#link?.lose(cause);
     }
-    while (this.#link === undefined) {
-      const [failure] = (await once(this.#attempts, 'over')) as [Error | undefined];
-      signal?.throwIfAborted();
-      if (failure !== undefined)
-        this.#patience.wait(failure, performance.now() + this.#delayMs - this.#unreadSinceMs);
-    }
+    while (this.#link === undefined) await this.#reconnecting.next(this.#unreadSinceMs, signal);
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
-    await this.#joining?.catch(() => undefined);
+    await this.#reconnecting.close();
     const link = this.#link;
     if (link === undefined) return;
     await this.counts.leave().catch(() => undefined);
@@ -226,22 +216,6 @@ export class RedisUpstream implements Upstream, LinkListener {
 
   // ---- connections
 
-  /** Redis may be about to start, or to move what is asked for. */
-  async #joinFirst(signal: AbortSignal | undefined): Promise<void> {
-    const beganMs = performance.now();
-    for (let delayMs = nextDelay(0); ; delayMs = nextDelay(delayMs)) {
-      try {
-        await this.#join();
-        return;
-      } catch (error) {
-        signal?.throwIfAborted();
-        const cause = await this.#patience.explained(error as Error);
-        this.#patience.wait(cause, performance.now() + delayMs - beganMs);
-        await after(delayMs);
-      }
-    }
-  }
-
   async #join(): Promise<void> {
     const { server, nodeTimeoutMs = nodeTimeoutMsDefault, formats = knownFormats } = this.#options;
     let link: RedisLink | undefined;
@@ -286,7 +260,6 @@ export class RedisUpstream implements Upstream, LinkListener {
       this.#loading = undefined;
     }
     this.#link = link;
-    this.#joinedAtMs = performance.now();
     this.#listener?.degraded(undefined);
     this.#guard(() => this.bus.heardOf(greeting.nodes, greeting.wasGone));
     link.start();
@@ -301,7 +274,7 @@ export class RedisUpstream implements Upstream, LinkListener {
       this.#clock.learn(greeting.nowMs);
       if (waitsAfter === undefined) return greeting;
       living = (await commands.hasMoved(waitsAfter)) ? waitsAfter : '';
-      await after(censusPollMs, undefined, { signal: this.#closing.signal });
+      await after(censusPollMs, undefined, { signal: this.#reconnecting.closing });
     }
   }
 
@@ -326,20 +299,6 @@ export class RedisUpstream implements Upstream, LinkListener {
   #ended(): void {
     this.#link = undefined;
     this.counts.lost();
-  }
-
-  async #rejoin(): Promise<void> {
-    for (; !this.#closing.signal.aborted; this.#delayMs = nextDelay(this.#delayMs)) {
-      try {
-        await after(this.#delayMs, undefined, { signal: this.#closing.signal });
-        await this.#join();
-        this.#attempts.emit('over');
-        return;
-      } catch (error) {
-        if (!this.#closing.signal.aborted) this.#listener?.degraded(error as Error);
-        this.#attempts.emit('over', error);
-      }
-    }
   }
 
   // ---- LinkListener
@@ -368,14 +327,9 @@ export class RedisUpstream implements Upstream, LinkListener {
   lost(link: RedisLink, cause: Error): void {
     if (this.#link === link) this.#ended();
     this.#sent.lost();
-    if (this.#closing.signal.aborted) return;
-    // Where each connection fails at once, as with a log that others have written to, tries must not come at once.
-    const isSteady = performance.now() - this.#joinedAtMs > steadyMs;
-    this.#delayMs = isSteady ? 0 : nextDelay(this.#delayMs);
+    if (this.#reconnecting.closing.aborted) return;
     this.#listener?.degraded(cause);
-    this.#joining ??= this.#rejoin().finally(() => {
-      this.#joining = undefined;
-    });
+    this.#reconnecting.again();
   }
 
   readonly #acceptedAtMs: Reading['acceptedAtMs'] = (node, batch, index) =>
