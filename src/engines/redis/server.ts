@@ -148,14 +148,16 @@ export class Server {
     return { epoch: String(epoch), seq: Number.parseInt(String(last), 10) };
   }
 
-  /** `knownTerm`: in which the node has heard of commits. */
+  /** `knownTerm`: in which the node has heard of commits. Rejects if the server has lost everything since. */
   async picture(knownTerm: string): Promise<ServerPicture> {
     const { meta, heads, acknowledged } = this.#keys;
-    const [about, headPairs, positions] = (await this.#run(
-      scripts.picture,
-      [meta, heads, acknowledged],
-      [],
-    )) as readonly [readonly (Buffer | null)[], readonly Buffer[], readonly Buffer[]];
+    const reply = await this.#run(scripts.picture, [meta, heads, acknowledged], []);
+    if (reply === null) throw new Error('Redis lost its data');
+    const [about, headPairs, positions] = reply as readonly [
+      readonly (Buffer | null)[],
+      readonly Buffer[],
+      readonly Buffer[],
+    ];
     const [epoch = '', term = '', seq, last = '', forgottenSeq, former, kept, takeovers] = about.map(
       (value) => value?.toString(),
     );

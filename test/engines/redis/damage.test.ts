@@ -1,4 +1,5 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { Server } from '../../../src/engines/redis/server.ts';
 import { opened } from '../../support/opened.ts';
 import { type RedisProcess, startRedis } from '../../support/redis-server.ts';
 import { commandsTo, openNode, single, until, valued } from './fixtures.ts';
@@ -101,4 +102,25 @@ test('nodes hear each other though Redis lost everything and its clock is set ba
   await a.publish('a', '1');
   a.engine.bus?.send('after');
   await expect.poll(() => heard).toEqual(['before', 'after']);
+});
+
+test.each([
+  ['that starts', () => undefined],
+  ['that comes back', () => commandsTo(redis.url).call('CLIENT', 'KILL', 'TYPE', 'pubsub')],
+])('Redis may lose everything between two steps of a node %s', async (_, part) => {
+  const commands = commandsTo(redis.url);
+  const server = single(redis.url);
+  const a = await openNode({ server });
+  await a.publish('a', '1');
+  const { picture } = Server.prototype;
+  vi.spyOn(Server.prototype, 'picture').mockImplementationOnce(async function (this: Server, term) {
+    await commands.flushall();
+    return picture.call(this, term);
+  });
+  await part();
+  const b = await openNode({ server });
+  for (const node of [a, b]) expect(await node.publish('a', '2')).toMatchObject({ ok: true });
+  await until(() => [a, b].every(({ feed }) => feed.topics.get('a')?.offset === 2), a, b);
+  expect([a.feed.faults, b.feed.faults]).toEqual([[], []]);
+  for (const { engine } of [a, b]) expect(engine.seq).toBeGreaterThanOrEqual(3);
 });
