@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { once } from 'node:events';
 import { onHangUp, untilSignalled, whileLoading } from './cli/signals.ts';
+import { collectByLoop } from './server/collector-threads.ts';
 import { boundHeapGrowth } from './server/heap-growth.ts';
 import { tooFewFiles } from './server/open-files.ts';
 
@@ -10,6 +11,7 @@ import { tooFewFiles } from './server/open-files.ts';
 // It is also the command of a line without one.
 if (/^(serve|-.*)?$/.test(process.argv[2] ?? '')) {
   onHangUp(process, process.stdout.isTTY === true, () => undefined);
+  collectByLoop();
   boundHeapGrowth();
   setInterval(boundHeapGrowth, 1000).unref();
 }

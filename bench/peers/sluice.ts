@@ -2,6 +2,7 @@ import { register } from 'node:module';
 import { setTimeout } from 'node:timers/promises';
 import type * as ConfigModule from '../../src/config.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
+import type * as CollectorModule from '../../src/server/collector-threads.ts';
 import type * as HeapModule from '../../src/server/heap-growth.ts';
 import type * as ServerModule from '../../src/server.ts';
 import type { TracedFields } from '../support/trace.ts';
@@ -21,10 +22,13 @@ const embedded = { hooks: { connect: allows, subscribe: allows, publish: allows 
 const handlers = peerHandlers({
   async start({ flags, hooks = 'off' }) {
     if (hooks === 'cut') register('../support/without-hooks.ts', import.meta.url);
-    const { loadConfig } = (await built('config.js')) as typeof ConfigModule;
-    const { startServer } = (await built('server.js')) as typeof ServerModule;
+    // As the command does.
+    const { collectByLoop } = (await built('server/collector-threads.js')) as typeof CollectorModule;
+    collectByLoop();
     const { boundHeapGrowth } = (await built('server/heap-growth.js')) as typeof HeapModule;
     setInterval(boundHeapGrowth, 1000);
+    const { loadConfig } = (await built('config.js')) as typeof ConfigModule;
+    const { startServer } = (await built('server.js')) as typeof ServerModule;
     const config = loadConfig({ flags: { port: 0, logLevel: 'warn', ...flags } });
     server = await startServer(config, hooks === 'on' ? { embedded } : {});
     return server.port;
