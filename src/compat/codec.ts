@@ -4,7 +4,7 @@ import type { Decoded } from '../protocol/fields.ts';
 import type { Publication, SubscribeResult, WireError } from '../protocol/frames.ts';
 import { toInstant } from '../protocol/instant.ts';
 import { aliasOf, readAlias } from '../protocol/json/aliases.ts';
-import { jsonDialect } from '../protocol/json/codec.ts';
+import { faultCodes, jsonDialect } from '../protocol/json/codec.ts';
 import { cutMembers } from '../protocol/json/envelope.ts';
 import { memberName, scanJson } from '../protocol/json/scanner.ts';
 import { join, payloadPieces } from '../protocol/json/text.ts';
@@ -128,13 +128,6 @@ function checked(decoded: Decoded<ClientFrame>): Decoded<ClientFrame> {
   const [problem] = (decoded.frame.topics ?? []).map(targetProblem).filter((each) => each !== undefined);
   return problem === undefined ? decoded : failure('invalid_topic', problem.message);
 }
-
-const faultCodes = {
-  syntax: 'invalid_json',
-  other_kind: 'invalid_frame',
-  too_many: 'invalid_request',
-  too_long: 'invalid_request',
-} as const;
 
 type FaultCode = (typeof faultCodes)[keyof typeof faultCodes] | 'unknown_command' | 'invalid_topic';
 

@@ -122,7 +122,7 @@ export const commandReaders: { readonly [K in keyof Commands]: (fields: Fields) 
   ping: (fields) => {
     const roundTripMs = fields.has('roundTripMs') ? fields.number('roundTripMs') : 0;
     if (roundTripMs < 0) fields.fail('roundTripMs', 'must not be negative');
-    return { roundTripMs: roundTripMs || undefined, acks: fields.optionalList('acks', ack) };
+    return { roundTripMs: roundTripMs || undefined, acks: fields.soundList('acks', ack) };
   },
   call: (fields) => ({ method: fields.text('method'), payload: fields.payload() }),
   setKeys: (fields) => {
@@ -147,7 +147,8 @@ function subscription(fields: Fields): Subscription {
   return {
     topic: fields.topic('topic'),
     since: fields.optionalChild('since', position),
-    positions: positions(fields),
+    // Of a topic whose position is left out the gateway sends all that it keeps.
+    positions: fields.soundList('positions', topicPosition),
     cursor: fields.optionalText('cursor'),
     last: fields.positive('last', maxUint32),
     filter: fields.optionalChild('filter', readFilter),
@@ -157,13 +158,6 @@ function subscription(fields: Fields): Subscription {
     keys: fields.optionalTexts('keys'),
     token: fields.optionalText('token', tokenMaxLength),
   };
-}
-
-/** A malformed position is left out: then the gateway sends all that it keeps of that topic. */
-function positions(fields: Fields): readonly TopicPosition[] | undefined {
-  const entries = fields.listApart('positions', topicPosition);
-  if (entries.length === 0) return undefined;
-  return entries.filter(({ fault }) => fault === undefined).map(({ value }) => value);
 }
 
 function ack(fields: Fields): Ack {

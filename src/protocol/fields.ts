@@ -191,9 +191,11 @@ export class Fields {
     });
   }
 
-  optionalList<T>(name: string, read: (fields: Fields) => T): readonly T[] | undefined {
-    const values = this.list(name, read);
-    return values.length === 0 ? undefined : values;
+  /** The entries without a fault; the others are left out. Undefined: the list is absent or empty. */
+  soundList<T>(name: string, read: (fields: Fields) => T): readonly T[] | undefined {
+    const entries = this.listApart(name, read);
+    if (entries.length === 0) return undefined;
+    return entries.filter(({ fault }) => fault === undefined).map(({ value }) => value);
   }
 
   child<T>(name: string, read: (fields: Fields) => T): T {

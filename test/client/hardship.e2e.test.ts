@@ -2,8 +2,11 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect as connectTcp, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { SubscribeOptions, Subscription } from '../../src/client/index.ts';
+import { WebSocket } from 'ws';
+import type { Filter, SubscribeOptions, Subscription } from '../../src/client/index.ts';
+import { JsonClient } from '../../src/client/json/index.ts';
 import { upTo } from '../support/numbers.ts';
+import { ofTest } from '../support/opened.ts';
 import { clientOfTest, gatewayOfTest, state } from '../support/sdk.ts';
 import { signToken, tokenSecret } from '../support/tokens.ts';
 
@@ -35,6 +38,12 @@ async function proxyTo(url: string, change = (chunk: Buffer): Buffer => chunk) {
   return { url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws`, cut };
 }
 
+function jsonClientOfTest(url: string): JsonClient {
+  const client = ofTest(new JsonClient(url, { WebSocket }));
+  client.on('error', () => undefined);
+  return client;
+}
+
 describe('a client of a real gateway', () => {
   it('keeps its good subscriptions beside bad ones, also after a cut', async () => {
     const gateway = await gatewayOfTest();
@@ -48,6 +57,36 @@ describe('a client of a real gateway', () => {
     await state(good, 'pending');
     await Promise.all([state(good, 'live'), state(bad, 'refused')]);
     expect(bad.error).toMatchObject({ code: 'invalid_filter' });
+  });
+
+  it.each([
+    ['protobuf', (url: string) => clientOfTest(url), 'invalid_frame'],
+    ['JSON', (url: string) => jsonClientOfTest(url), 'invalid_json'],
+  ] as const)(
+    'keeps them beside one for which the gateway refuses the command: %s',
+    async (_, client, code) => {
+      const { wsUrl } = await gatewayOfTest();
+      let filter: Filter = { op: 'exists', tag: 'a' };
+      for (let depth = 0; depth < 200; depth++) {
+        filter = { op: depth % 2 ? 'and' : 'or', filters: [filter, { op: 'exists', tag: `b${depth}` }] };
+      }
+      const reader = client(wsUrl);
+      const before = reader.subscribe('room:1');
+      const bad = reader.subscribe('room:2', { filter });
+      const after = reader.subscribe('room:3');
+      void reader.connect();
+      await Promise.all([state(before, 'live'), state(bad, 'refused'), state(after, 'live')]);
+      expect(bad.error).toMatchObject({ code });
+    },
+  );
+
+  it('has all keys that it may have, though one command can not hold them', async () => {
+    const { wsUrl } = await gatewayOfTest();
+    const reader = clientOfTest(wsUrl);
+    const keys = (first: number) => Array.from({ length: 1000 }, (_, n) => (first + n).toString(36));
+    const all = Array.from({ length: 65 }, (_, n) => reader.subscribe(`server:${n}`, { keys: keys(n) }));
+    void reader.connect();
+    await Promise.all(all.map((one) => one.ready));
   });
 
   it('keeps no view after a rate limit, and subscribes again', async () => {

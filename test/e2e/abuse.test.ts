@@ -98,7 +98,7 @@ describe('a message that is not a frame', () => {
       ['{"type":"publish","id":6,"topic":"t"}', 'invalid_request', 6],
       ['{"type":"unsubscribe","id":7}', 'invalid_request', 7],
       ['{"type":"history","id":8,"topic":"t","after":-1}', 'invalid_request', 8],
-      [`{"type":"ping","id":9,"deep":${'['.repeat(3000)}${']'.repeat(3000)}}`, 'invalid_json', undefined],
+      [`{"type":"ping","id":9,"deep":${'['.repeat(3000)}${']'.repeat(3000)}}`, 'invalid_json', 9],
     ];
     for (const [message, code, id] of table) {
       expect(await jsonError(client, message), message.slice(0, 80)).toMatchObject({ code, retry: false });

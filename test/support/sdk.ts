@@ -1,5 +1,5 @@
 import { WebSocket } from 'ws';
-import { type ClientOptions, SluiceClient, type Subscription } from '../../src/client/index.ts';
+import { type ClientOptions, SluiceClient, type SubscriptionState } from '../../src/client/index.ts';
 import { startGateway, type TestGateway } from './gateway.ts';
 import { ofFile, ofTest, opened } from './opened.ts';
 
@@ -21,7 +21,13 @@ export function clientOfTest(url: string, options: ClientOptions = {}): SluiceCl
 }
 
 /** Resolves when the subscription is in a state. */
-export function state(subscription: Subscription, wanted: Subscription['state']): Promise<void> {
+export function state(
+  subscription: {
+    readonly state: SubscriptionState;
+    on(event: 'state', listener: (state: SubscriptionState) => void): unknown;
+  },
+  wanted: SubscriptionState,
+): Promise<void> {
   if (subscription.state === wanted) return Promise.resolve();
   return new Promise((resolve) => subscription.on('state', (now) => now === wanted && resolve()));
 }

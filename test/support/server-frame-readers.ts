@@ -83,7 +83,8 @@ function readField(fields: Fields, { name, type, many, isList, fields: shape }: 
   const read = (inner: Fields) => (messages[type] ?? readMessage)(inner, shape);
   if (many === '!') return fields.child(name, read);
   if (many === '?') return fields.optionalChild(name, read);
-  return many === '+' ? fields.optionalList(name, read) : fields.list(name, read);
+  const all = fields.list(name, read);
+  return many === '+' && all.length === 0 ? undefined : all;
 }
 
 const compressedBody = ['deflate', 'plainBytes', 'crc32', 'dictionary'];

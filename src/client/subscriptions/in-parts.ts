@@ -6,8 +6,8 @@ import type { Outcome, PendingCommands } from '../pending-commands.ts';
 export type RequestFor<T> = readonly [of: T, request: WireSubscription];
 
 /**
- * Subscribes by commands that the gateway takes: those with too many bytes go in two halves. `replied` is called for
- * each command, also for a single subscription that is too large.
+ * Subscribes by commands that the gateway takes. One that it refuses as a whole, and would refuse again, goes in two
+ * halves, so that a single bad subscription is refused alone. `replied` is called for each command.
  */
 export function subscribeInParts<T>(
   commands: PendingCommands,
@@ -21,7 +21,7 @@ export function subscribeInParts<T>(
   if (length > entriesPerCommand) cutAt(entriesPerCommand);
   else if (length > 0)
     commands.send('subscribe', { subscriptions: requests.map(([, request]) => request) }, (...outcome) => {
-      if (outcome[1]?.code === 'frame_too_large' && length > 1) cutAt(length >> 1);
+      if (outcome[1]?.retry === false && length > 1) cutAt(length >> 1);
       else
         replied(
           requests.map(([of]) => of),

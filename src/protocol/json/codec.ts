@@ -63,9 +63,11 @@ function failure(id: number, code: 'invalid_json' | 'invalid_frame' | 'invalid_r
   return { ok: false, id, code, message } as const;
 }
 
-const faultCodes = {
+/** Of the faults of a scan. */
+export const faultCodes = {
   syntax: 'invalid_json',
   other_kind: 'invalid_frame',
+  too_deep: 'invalid_json',
   too_many: 'invalid_request',
   too_long: 'invalid_request',
 } as const;
@@ -75,7 +77,7 @@ export function openFrame(message: Uint8Array) {
   if (!isUtf8(message)) return failure(0, 'invalid_json', 'the message is not UTF-8');
   const text = scanObject(message);
   if (!text.ok) {
-    const id = text.reason === 'too_many' ? peekJsonId(message) : 0;
+    const id = text.reason ? peekJsonId(message) : 0;
     return failure(id, faultCodes[text.reason ?? 'syntax'], text.message);
   }
   const type = memberValue(message, text, 'type');

@@ -33,11 +33,11 @@ export interface ScanFault {
   readonly message: string;
   readonly position: number;
   /**
-   * Absent: it is no JSON. `other_kind`: it is JSON, but not an object (or array) as the caller expected. `too_many`:
-   * the outermost object has more members than the caller takes. `too_long`: an object or array within it is longer
-   * than that.
+   * Absent: it is no JSON. `other_kind`: it is JSON, but not an object (or array) as the caller expected. `too_deep`:
+   * it has more than 64 levels. `too_many`: the outermost object has more members than the caller takes. `too_long`: an
+   * object or array within it is longer than that.
    */
-  readonly reason?: 'other_kind' | 'too_many' | 'too_long';
+  readonly reason?: 'other_kind' | 'too_deep' | 'too_many' | 'too_long';
   /** For `too_long`: the name of the member. */
   readonly member?: string;
 }
@@ -204,7 +204,7 @@ export class JsonScanner {
   }
 
   private object(open: number, depth: number): number {
-    if (depth > maxDepth) return this.fail(`more than ${maxDepth} levels`, open);
+    if (depth > maxDepth) return this.failTooDeep(open);
     let pos = this.space(open + 1);
     if (this.at(pos) === closeBrace) return pos + 1;
     const { names } = this;
@@ -255,7 +255,7 @@ export class JsonScanner {
   }
 
   private array(open: number, depth: number): number {
-    if (depth > maxDepth) return this.fail(`more than ${maxDepth} levels`, open);
+    if (depth > maxDepth) return this.failTooDeep(open);
     let start = this.space(open + 1);
     if (this.at(start) === closeBracket) return start + 1;
     for (;;) {
@@ -284,6 +284,11 @@ export class JsonScanner {
     this.reason = 'too_long';
     this.member = nameText(this.bytes, nameStart, nameEnd);
     return this.fail(`more than ${this.options.nestedMaxBytes} bytes`, start);
+  }
+
+  private failTooDeep(position: number): -1 {
+    this.reason = 'too_deep';
+    return this.fail(`more than ${maxDepth} levels`, position);
   }
 
   private failTooMany(position: number): -1 {

@@ -129,6 +129,13 @@ describe('a command in JSON', () => {
     expect(listed).toEqual({ ok: true, frame });
   });
 
+  it('leaves out malformed entries of a list', () => {
+    const ping = decode('{"type":"ping","id":1,"acks":[{"view":1,"offset":-1},7,{"view":2,"offset":3}]}');
+    expect(ping).toMatchObject({ frame: { acks: [{ view: 2, offset: 3 }] } });
+    const unsubscribe = decode('{"type":"unsubscribe","id":1,"views":[-1,null,3],"topics":["x",7]}');
+    expect(unsubscribe).toMatchObject({ frame: { views: [3], topics: ['x'] } });
+  });
+
   it('unsubscribes from one view or topic', () => {
     expect(decode('{"type":"unsubscribe","id":1,"view":3}')).toMatchObject({ frame: { views: [3] } });
     expect(decode('{"type":"unsubscribe","id":1,"topic":"x"}')).toMatchObject({ frame: { topics: ['x'] } });
