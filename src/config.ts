@@ -198,7 +198,8 @@ function printable(value: unknown): string {
     return Array.isArray(value) ? 'a list' : 'an object';
   const text = JSON.stringify(value);
   if (secretNames.some((name) => text.includes(name))) return 'what is there';
-  return withoutUrlSecrets(text);
+  // The URL of a fault may lack its scheme.
+  return withoutUrlSecrets(text).replace(/[^\s"…]+@/g, '…@');
 }
 
 /** The name of an unknown option; only the beginning of a text that is no name, because the rest may be a value. */

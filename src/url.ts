@@ -10,7 +10,10 @@ export function parseUrl(text: string): URL | undefined {
   }
 }
 
-/** The text with what may be secret in its URLs left out: user, password, query and fragment. */
+/**
+ * The text with what may be secret in its URLs left out: user, password, query and fragment. A password that is not
+ * percent-encoded may have any character, and a wrong URL any number of slashes.
+ */
 export function withoutUrlSecrets(text: string): string {
-  return text.replace(/\/\/[^/?#\s"]*@/g, '//…@').replace(/(:\/\/[^?#\s"]*[?#])[^\s"]+/g, '$1…');
+  return text.replace(/(:\/+|\/\/)[^\s"]*@/g, '$1…@').replace(/(:\/\/[^?#\s"]*[?#])[^\s"]+/g, '$1…');
 }

@@ -163,14 +163,6 @@ describe('publish', () => {
     expect(result.complaints).toContain('answered 403: {"error":{"code":"forbidden"}}');
   });
 
-  test('repeats no password of an address', async () => {
-    const refused: typeof fetch = () => Promise.reject(new TypeError('fetch failed'));
-    const result = await run(['publish', 'stats', '--url', 'http://me:hunter2@127.0.0.1:1'], {
-      fetch: refused,
-    });
-    expect(result.complaints).toBe('No gateway responds at http://…@127.0.0.1:1.\n');
-  });
-
   test('refuses a tag without a name', async () => {
     const result = await run(['publish', 'stats', '--tag', '=x']);
     expect(result.exitCode).toBe(2);
@@ -233,6 +225,20 @@ test.each([
   [['serve', '--nothing-like-it=hunter2'], "unknown option '--nothing-like-it=…'\n"],
   [['publish', 't', '--apikey=hunter2'], "unknown option '--apikey=…', did you mean --api-key?"],
   [['token-secret=hunter2'], "unknown command 'token-secret=…'"],
+  [['serve', '--token-secret=', 'hunter2'], "unknown command '…'"],
+  ...[
+    '//hunter2',
+    'ftp://h',
+    'http//u:hunter2@h',
+    'http://u:hunter2@h',
+    'http://h?hunter2',
+    'http://h#hunter2',
+  ].flatMap((url) =>
+    [['publish', 't'], ['subscribe', 't'], ['health']].map((command): [string[], string] => [
+      [...command, '--url', url],
+      '--url must be an http or https URL without user',
+    ]),
+  ),
   [['serve', '--canary=hunter2'], "option '--canary' takes no value; --no-canary turns it off"],
   [['serve', '--canary', 'false'], '--no-canary turns it off'],
 ])('%j is told without its value', async (args, complaint) => {

@@ -11,6 +11,8 @@ test.each([
   ['https://a.example/keys', 'https://a.example/keys'],
   ['https://u:secret@a.example/keys', 'https://…@a.example/keys'],
   ['redis://u:p@ss@word@a.example', 'redis://…@a.example'],
+  ['https://u:se/cr?e#t@a.example/keys', 'https://…@a.example/keys'],
+  ['http:/u:secret@a.example "//u:secret@b"', 'http:/…@a.example "//…@b"'],
   ['https://a.example/keys?key=secret&b=secret', 'https://a.example/keys?…'],
   ['"http://a.example/#secret?secret", "b"', '"http://a.example/#…", "b"'],
   ['what?', 'what?'],

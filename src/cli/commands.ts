@@ -13,7 +13,7 @@ import {
 import { version } from '../version.ts';
 import { type CliDeps, Exit } from './deps.ts';
 import { collectTags, parseCount, parseFilter } from './flag-values.ts';
-import { gatewayUrl } from './gateway-url.ts';
+import { gatewayUrl, givenUrl } from './gateway-url.ts';
 import { checkHealth } from './health.ts';
 import { makeKey } from './key.ts';
 import { fetchOwn } from './own-fetch.ts';
@@ -208,8 +208,8 @@ function addCheckConfig(program: Command, deps: CliDeps): void {
 
 function unknownCommand(unknown: string, program: Command): Exit {
   const names = program.commands.map((command) => command.name());
-  // `token-secret=…` without its dashes has a secret.
-  const shown = unknown.replace(/=[\s\S]*/, '=…');
+  // It may be a secret: `token-secret=…` without its dashes, or `--token-secret= …`.
+  const shown = /^[a-z-]+$/.test(unknown) ? unknown : `${/^[a-z-]+=/.exec(unknown)?.[0] ?? ''}…`;
   const isValue = unknown === 'true' || unknown === 'false';
   const meant = isValue
     ? ': flags like --canary take no value, and --no-canary turns it off.'
@@ -260,7 +260,9 @@ function reaching(flags: Remote, deps: CliDeps): CliDeps {
 }
 
 function urlOf(flags: Remote, deps: CliDeps): string {
-  return flags.url?.replace(/\/$/, '') ?? gatewayUrl(loadOptions(whereOptions, sourcesOf(flags, deps)));
+  return flags.url === undefined
+    ? gatewayUrl(loadOptions(whereOptions, sourcesOf(flags, deps)))
+    : givenUrl(flags.url);
 }
 
 /** The credential from the flags, or else from the gateway's own keys or token secret; undefined: there is none. */

@@ -31,16 +31,11 @@ export async function publish(
   const response = await deps
     .fetch(`${url}/api/publish`, { method: 'POST', headers, body })
     .catch((error: unknown) => {
-      throw new Exit(1, `No gateway responds at ${withoutPassword(url)}.`, error);
+      throw new Exit(1, `No gateway responds at ${url}.`, error);
     });
   const text = await response.text();
-  if (!response.ok) throw new Exit(1, `${withoutPassword(url)} answered ${response.status}: ${text}`);
+  if (!response.ok) throw new Exit(1, `${url} answered ${response.status}: ${text}`);
   deps.print(`${text}\n`);
-}
-
-/** For messages. */
-function withoutPassword(url: string): string {
-  return url.replace(/\/\/[^/@]*@/, '//…@');
 }
 
 /** Bytes for `fetch`, which takes no shared memory. */
