@@ -10,7 +10,8 @@ import type { RequestFacts } from './request-facts.ts';
 import type { RequestedHostOf } from './requested-host.ts';
 
 /**
- * What a route needs from its caller. `none`: nothing. `metrics`: a key with the scope `read`, or this machine itself.
+ * What a route needs from its caller. `none`: nothing. `metrics`: a key with the scope `read`; without keys this machine
+ * may have them, whether or not a token secret is configured.
  */
 export type AccessLevel = 'none' | 'metrics' | Scope;
 
@@ -119,7 +120,7 @@ function withoutCredential(
 ): Verdict {
   const { takesKeys, takesTokens } = options.credentials;
   const isReading = takesTokens && need.access === 'read';
-  const trustsLocal = need.access === 'metrics' || (!takesKeys && !isReading);
+  const trustsLocal = !takesKeys && !isReading;
   const problem = trustsLocal ? options.loopbackProblem(request, need) : undefined;
   if (trustsLocal && problem === undefined) return localIdentity;
   if (need.byToken && (takesKeys || takesTokens)) {
