@@ -25,6 +25,8 @@ const listenFailures: Readonly<Record<string, (where: Where) => string>> = {
     `${host} is not an address of this machine. Choose one of its own with ${hostFlag}, or 0.0.0.0 for all of them.`,
   EAFNOSUPPORT: ({ host, hostFlag }) =>
     `${host} is an IPv6 address, and IPv6 is off on this machine. Choose an IPv4 address with ${hostFlag}, or 0.0.0.0 for all.`,
+  EINVAL: ({ host, hostFlag }) =>
+    `${host} can't be listened on: a link-local address needs its interface, as in fe80::1%eth0. Set it with ${hostFlag}.`,
   ENOTFOUND: ({ host, hostFlag }) =>
     `The host ${host} is unknown: no address has this name. Choose another with ${hostFlag}.`,
   EAI_AGAIN: ({ host, hostFlag }) =>

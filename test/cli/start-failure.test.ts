@@ -14,6 +14,7 @@ describe('a gateway that does not start says why', () => {
     ['EACCES', 'Port 80 of 127.0.0.9 may not be used by this user', '--port'],
     ['EADDRNOTAVAIL', '127.0.0.9 is not an address of this machine', '--host'],
     ['EAFNOSUPPORT', '127.0.0.9 is an IPv6 address, and IPv6 is off', '--host'],
+    ['EINVAL', 'a link-local address needs its interface', '--host'],
     ['ENOTFOUND', 'The host 127.0.0.9 is unknown', '--host'],
     ['EAI_AGAIN', "The host 127.0.0.9 can't be looked up", '--host'],
     ['EWHATEVER', "The gateway can't start: cannot listen on 127.0.0.9:80: EWHATEVER", ''],
