@@ -10,8 +10,8 @@ import type { RequestFacts } from './request-facts.ts';
 import type { RequestedHostOf } from './requested-host.ts';
 
 /**
- * What a route needs from its caller. `none`: nothing. `metrics`: a key with the scope `read`; without keys this machine
- * may have them, whether or not a token secret is configured.
+ * What a route needs from its caller. `none`: nothing. `metrics`: a key with the scope `read`; without keys this
+ * machine may have them, even if tokens are configured.
  */
 export type AccessLevel = 'none' | 'metrics' | Scope;
 
