@@ -83,10 +83,10 @@ export class AppendLine {
     const repeated = tried.filter(({ tries }) => tries > 0).length;
     if (repeated > 0) this.#port.repeated(repeated);
     const outcomes = await this.#port.append(tried.map(({ request }) => request));
-    const lastStored = outcomes.findLastIndex(({ ok }) => ok);
+    const lastStored = outcomes.findLastIndex(isStored);
     const again = tried.filter((each, i) => {
       each.outcome = outcomes[i] as AppendOutcome;
-      const isAgain = i > lastStored && this.#isAgain(each, each.outcome);
+      const isAgain = i >= lastStored && this.#isAgain(each, each.outcome);
       if (!isAgain) each.resolve(each.outcome);
       return isAgain;
     });
@@ -98,6 +98,11 @@ export class AppendLine {
     const isRepeat = waiting.tries++ > 0;
     return waiting.tries <= retryDelaysMs.length && !(isRepeat && this.#port.engine.isAway === true);
   }
+}
+
+/** Nothing that was called for before it may be stored from now on. */
+export function isStored(outcome: AppendOutcome): boolean {
+  return outcome.ok || outcome.isCommitted === true;
 }
 
 /** It has failed for now. */

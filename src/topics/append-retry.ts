@@ -1,6 +1,6 @@
 import type { Awaitable } from '../awaitable.ts';
 import type { Metrics } from '../metrics.ts';
-import { AppendLine, type AppendLinePort, isPassing } from './append-line.ts';
+import { AppendLine, type AppendLinePort, isPassing, isStored } from './append-line.ts';
 import type { AppendOutcome, AppendRequest, Engine } from './engine.ts';
 
 export interface AppendRetryOptions {
@@ -149,6 +149,6 @@ function storedAt(
 ): ReadonlyMap<string, number> {
   const lastStored = new Map<string, number>();
   for (const [i, { fields }] of requests.entries())
-    if (outcomes[i]?.ok === true) lastStored.set(fields.topic, i);
+    if (isStored(outcomes[i] as AppendOutcome)) lastStored.set(fields.topic, i);
   return lastStored;
 }

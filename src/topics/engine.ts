@@ -29,7 +29,12 @@ export interface AppendRequest {
 
 export type AppendOutcome =
   | { readonly ok: true; readonly epoch: string; readonly offset: number; readonly duplicate: boolean }
-  | { readonly ok: false; readonly error: SluiceError };
+  | {
+      readonly ok: false;
+      readonly error: SluiceError;
+      /** It is committed, and the feed has not heard of it: given to the engine again it gets its outcome. */
+      readonly isCommitted?: boolean;
+    };
 
 /** As of `Engine`. */
 export type NumberingOfCommits = Pick<Engine, 'epoch' | 'forgottenSeq'>;

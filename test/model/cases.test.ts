@@ -611,6 +611,22 @@ describe.each([
     await world.settle();
   });
 
+  test('has nothing stored behind what is committed at a gateway that goes away before it has heard of it', async () => {
+    const { world } = await app({ ...roomy, isSlowEngine: true }, 2);
+    const node = nodeOf(world, 0);
+    for (const publications of [[to('a'), to('a')], [to('a')]]) {
+      world.publish(publications);
+      await promises();
+      await promises();
+    }
+    node.failures = 1;
+    node.isBehind = true;
+    node.commitAll();
+    await promises();
+    node.away();
+    await world.settle();
+  });
+
   test.each(['a', 'p:*'])(
     'is told of a numbering of %s that ended before anything of it was sent',
     async (target) => {

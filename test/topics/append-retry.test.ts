@@ -74,16 +74,19 @@ test('is not given to it again where a later one of the same call and topic was 
 
 /** Has its calls until they are done, or fail, in any order. */
 class OpenEngine extends MemoryEngine {
-  readonly pending: { readonly topics: string[]; readonly done: () => void; readonly fail: () => void }[] =
-    [];
+  readonly pending: {
+    readonly topics: string[];
+    readonly done: () => void;
+    readonly fail: (isCommitted?: boolean) => void;
+  }[] = [];
 
   override append(requests: readonly AppendRequest[]): Promise<readonly AppendOutcome[]> {
-    const failed = requests.map(() => ({ ok: false, error: new SluiceError('engine_unavailable') }) as const);
+    const error = new SluiceError('engine_unavailable');
     return new Promise((resolve) => {
       this.pending.push({
         topics: requests.map(({ fields }) => fields.topic),
         done: () => resolve(super.append(requests)),
-        fail: () => resolve(failed),
+        fail: (isCommitted) => resolve(requests.map(() => ({ ok: false, error, isCommitted }))),
       });
     });
   }
@@ -131,6 +134,17 @@ test('nor is what fails after a later call of the topic was stored', async () =>
   given()[0]?.done();
   expect(await outcomes()).toEqual([[lost, 1], [1], [2, 3]]);
   expect(given().map(({ topics }) => topics)).toEqual([['b']]);
+});
+
+test('nor is what fails beside a later call that failed though it is committed, which is', async () => {
+  const { first, second, third, outcomes, settle, given } = await threeCalls();
+  first.fail();
+  second.fail(true);
+  third.fail();
+  await settle();
+  for (const each of given()) each.done();
+  expect(await outcomes()).toEqual([[lost, 1], [1], [2, 3]]);
+  expect(given().map(({ topics }) => topics.join(''))).toEqual(['aaa', 'b']);
 });
 
 test('is given to it again with all that failed of the topic, in the order of the calls', async () => {

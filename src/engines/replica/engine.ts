@@ -295,19 +295,19 @@ export class ReplicaEngine implements Engine {
       if (hearing !== undefined) await hearing;
     } catch (cause) {
       this.#hasCommitted = true;
+      const isKept = this.#heard.isKept({ epoch, seq });
       for (const [i, { request }] of queued.entries())
-        if (this.#heard.isKept({ epoch, seq }))
-          this.#committed.set(request, { epoch, seq, outcome: outcomes[i] as AppendOutcome });
+        if (isKept) this.#committed.set(request, { epoch, seq, outcome: outcomes[i] as AppendOutcome });
         else this.#committed.delete(request);
-      this.#fail(queued, cause);
+      this.#fail(queued, cause, (i) => isKept && outcomes[i]?.ok === true);
       return;
     }
     this.#queue.settle(queued, (i) => outcomes[i] as AppendOutcome);
   }
 
-  #fail(queued: readonly QueuedAppend[], cause: unknown): void {
+  #fail(queued: readonly QueuedAppend[], cause: unknown, isCommitted = (_: number) => false): void {
     const outcome = failed(new SluiceError('engine_unavailable', undefined, { cause }));
-    this.#queue.settle(queued, () => outcome);
+    this.#queue.settle(queued, (i) => ({ ...outcome, isCommitted: isCommitted(i) }));
   }
 }
 
