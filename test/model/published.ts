@@ -25,6 +25,8 @@ export class Published {
   /** A client that sends it itself, or what is in the process of a gateway. */
   readonly #publishers = new Map<number, object>();
   readonly #outcomes = new Map<number, AppendOutcome>();
+  /** Clients were told that it is not known what became of them. */
+  readonly #unknown = new Set<number>();
   /** The engine has failed. */
   hasFailed = false;
   #count = 0;
@@ -61,8 +63,7 @@ export class Published {
     this.#publishers.set(n, client instanceof SdkClient ? (client.tab ?? client) : client);
     void client.publish?.(payloadOf(n, size), fields).then(
       (position) => this.#outcomes.set(n, { ok: true, ...position }),
-      // It may have been committed all the same.
-      () => undefined,
+      () => this.#unknown.add(n),
     );
   }
 
@@ -78,7 +79,8 @@ export class Published {
 
   /**
    * Acknowledged means committed, once by each engine; refused means never. What a publisher has published is in the
-   * order of its calls. Where the engine has failed, what was not acknowledged may have been committed later.
+   * order of its calls. What its client gave up may be committed later, and so may what was not acknowledged where the
+   * engine has failed.
    */
   #checkCommitted(): void {
     /** By number: where each engine has it. */
@@ -97,7 +99,8 @@ export class Published {
         check((places.get(engine) ?? place) === place, 'committed more than once', n, place, [...places]);
         places.set(engine, place);
         const publisher = this.#publishers.get(n);
-        if (publisher === undefined || (mayFail && this.#outcomes.get(n)?.ok !== true)) continue;
+        const mayBeLate = this.#unknown.has(n) || (mayFail && this.#outcomes.get(n)?.ok !== true);
+        if (publisher === undefined || mayBeLate) continue;
         const before = newest.get(publisher) ?? -1;
         const isInOrder = before < n || this.#wasLost(engine, places);
         check(isInOrder, 'not in the order of its publisher', each.topic, before, n);
