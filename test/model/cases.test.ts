@@ -4,6 +4,7 @@ import { NodeEngine } from './engine.ts';
 import type { GatewayOptions } from './gateway.ts';
 import { promises } from './loop.ts';
 import type { Fields } from './published.ts';
+import { SdkClient } from './sdk-client.ts';
 import type { LogNode } from './shared-log.ts';
 import type { Spec } from './subscription.ts';
 import { World } from './world.ts';
@@ -646,6 +647,25 @@ describe.each([
     },
   );
 });
+
+test.each(['goes on', 'is gone'])(
+  'a tab whose leader %s drops state topics that went with the gateway that was started again',
+  async (leader) => {
+    const world = new World(roomy, { tabs: 1 });
+    for (const client of world.clients) client.subscribe([of('q:*')], end);
+    await world.gateway.advance(2500);
+    await told(world, to('q:1', { key: 'k1' }), to('q:2', { key: 'k1' }));
+    const leads = world.clients.findIndex((each) => each instanceof SdkClient && each.leads);
+    const { client, tab } = world.page(leads);
+    await world.restart();
+    world.publish([to('q:2', { key: 'k2' })]);
+    if (leader === 'is gone') {
+      tab.kill();
+      client.renew();
+    }
+    await world.settle();
+  },
+);
 
 function nodeOf(world: World, i: number): LogNode {
   const { engine } = world.node(i);

@@ -7,7 +7,7 @@ import type { SubscriptionEvents } from '../subscriptions/subscription.ts';
 /** The events that a delegate hands on as they are. */
 export const handedOn = [
   ...(['publication', 'snapshot', 'gap', 'recovered', 'caughtUp', 'lagging'] as const),
-  ...(['reset', 'joined', 'left', 'error', 'state'] as const),
+  ...(['reset', 'live', 'joined', 'left', 'error', 'state'] as const),
 ] as const;
 
 type HandedOn = (typeof handedOn)[number];

@@ -35,6 +35,8 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
   #cursor: string | undefined;
   #attachment: Attachment | undefined;
   #waiting: DelegateEvent[] = [];
+  /** State topics that are gone, unless something comes for them before `live`. */
+  #stale = new Set<string>();
   /** Namespaces whose topics are known to have the mode `state`. */
   readonly #stateNamespaces = new Set<string>();
   readonly #port: PageSubscriptionPort;
@@ -94,6 +96,7 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
     this.#attachment?.end();
     this.#attachment = undefined;
     this.settled();
+    this.#stale.clear();
     if (this.state !== 'closed') this.enter('pending');
   }
 
@@ -129,6 +132,7 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
       if (this.state === 'closed') return;
       switch (event[0]) {
         case 'publication':
+          this.#renumber(event[1], event[2], arrived, changed);
           if (this.#deliver(event[1], event[2])) arrived.push(event[1]);
           break;
         case 'snapshot':
@@ -138,7 +142,10 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
           break;
         case 'reset':
           this.#apply(arrived.splice(0), changed);
-          if (this.#reset(event[1])) changed.add(event[1].topic);
+          this.#reset(event[1], changed);
+          break;
+        case 'live':
+          for (const topic of this.#stale) this.#clear(topic, changed);
           break;
         default:
           this.#hear(event);
@@ -162,6 +169,8 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
         this.#cursor = event[2] ?? this.#cursor;
         break;
       case 'state':
+        // Another gateway may tell more.
+        if (event[1] === 'pending') this.#stale.clear();
         if (event[1] !== 'closed') this.enter(event[1]);
         break;
       case 'error':
@@ -217,26 +226,48 @@ export class PageSubscription<T = unknown> extends ApplicationSubscription<T> im
 
   #snapshot(entries: StateMap, at: TopicPosition): void {
     this.#stateNamespaces.add(namespaceOf(at.topic));
+    this.#stale.delete(at.topic);
     const shown = [...entries.values()].filter((each) => this.#isShown(each));
     this.#mapOf(at.topic).page(shown, { first: true, last: true });
     this.stand(at.topic, { epoch: at.epoch, offset: at.offset });
     this.emitter.emit('snapshot', this.entries(at.topic), at);
   }
 
-  /** Returns whether the topic's map has changed. */
-  #reset(at: TopicPosition): boolean {
-    const previous = this.at(at.topic);
-    if (previous?.epoch === at.epoch) return false;
-    const { map } = this.stand(at.topic, { epoch: at.epoch, offset: at.offset });
-    map?.clear();
+  /** A delegate that did not know the former numbering tells of no reset. */
+  #renumber(
+    { topic, offset }: ReceivedPublication,
+    { epoch }: PublicationMeta,
+    before: ReceivedPublication[],
+    changed: Set<string>,
+  ): void {
+    if (this.topics.get(topic)?.epoch === epoch) return;
+    this.#apply(before.splice(0), changed);
+    this.#reset({ topic, epoch, offset: offset - 1 }, changed);
+  }
+
+  #reset(at: TopicPosition, changed: Set<string>): void {
+    const { topic, epoch, offset } = at;
+    const previous = this.at(topic);
+    if (previous?.epoch === epoch) return;
+    this.stand(topic, { epoch, offset });
+    this.#clear(topic, changed);
     if (previous?.epoch) this.emitter.emit('reset', at, previous);
-    return map !== undefined;
+  }
+
+  #clear(topic: string, changed: Set<string>): void {
+    this.#stale.delete(topic);
+    const map = this.topics.get(topic)?.map;
+    if (map === undefined) return;
+    map.clear();
+    changed.add(topic);
   }
 
   /** Names the part of the gap that this page has not had. */
   #gap(gap: Gap): void {
     const { topic, epoch, missing } = gap;
     if (!missing) {
+      if (topic === this.topic && this.isPattern)
+        this.#stale = new Set([...this.topics].filter(([, { map }]) => map).map(([name]) => name));
       this.emitter.emit('gap', gap);
       return;
     }

@@ -42,6 +42,8 @@ export interface FeedEvents<P> {
   caughtUp: [at: TopicPosition];
   /** The topic has a new epoch, and delivery goes on after this position. It is unknown whether something was lost. */
   reset: [at: TopicPosition, previous: Position];
+  /** @internal What was missed has come. State topics of a pattern without a snapshot since its `gap` are gone. */
+  live: [];
   joined: [member: PresenceMember, topic: string];
   left: [member: PresenceMember, topic: string];
   error: [error: ClientError];

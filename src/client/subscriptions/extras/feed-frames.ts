@@ -102,6 +102,7 @@ function endContinuation<P extends FeedPublication>(feed: Feed<P>): void {
         complete(feed, known, true);
         clearMap(feed, topic);
       }
+  feed.emitter.emit('live');
 }
 
 // -- pushes -------------------------------------------------------------------------------------------
@@ -218,7 +219,7 @@ function learn<P extends FeedPublication>(
 
 function clearMap<P extends FeedPublication>(feed: Feed<P>, topic: string): void {
   const map = feed.topics.get(topic)?.map;
-  const wasEmpty = map?.own.size === 0;
+  const size = map?.own.size;
   map?.clear();
-  if (!wasEmpty) feed.tellMap(topic, map);
+  if (size) feed.tellMap(topic, map);
 }
