@@ -194,10 +194,10 @@ export class AppSubscription {
   #checkHad(topic: string, { epoch }: Numbering, original: StoredPublication, nowMs: number): void {
     const { spec } = this;
     const name = `${topic} ${epoch}`;
-    const { offset, expiresAtMs, except } = original;
+    const { offset, expiresAtMs, except, payload } = original;
     if (this.#had.get(name)?.has(offset) || !matches(spec, original) || expiresAtMs <= nowMs) return;
     if (this.#lost.get(name)?.some(({ after, upto }) => offset > after && offset <= upto)) return;
-    if (this.#who.mayLack(except)) return;
+    if (this.#who.mayLack(except) || this.#who.forOthers.has(Buffer.from(payload.bytes).toString())) return;
     if (this.#model.isSuperseded({ topic, epoch, wish: spec, reader: { session: '' } }, original)) return;
     check(false, 'silently lost', spec, topic, epoch, offset, this.live?.position);
   }

@@ -178,8 +178,9 @@ export class SdkClient implements ModelClient, Way {
     this.tokenFailures = 0;
   }
 
-  /** Its page is gone, and the user opens another one. */
+  /** Its page is gone, and the user opens another one, which begins with the same subscriptions. */
   renew(): void {
+    const specs = Array.from(this.#subscriptions, ({ spec }) => spec);
     for (const line of [...this.lines]) line.cut();
     this.lines.clear();
     this.#promises.clear();
@@ -188,6 +189,8 @@ export class SdkClient implements ModelClient, Way {
     this.#inListener = [];
     this.forOthers.clear();
     this.#client = this.#make();
+    this.connect();
+    this.subscribe(specs, { at: 'end' });
   }
 
   /** Asks the gateway for something. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { test } from 'vitest';
+import { of } from './case.ts';
 import { steps } from './commands.ts';
 import { sdkOptions } from './options.ts';
 import { World } from './world.ts';
@@ -7,6 +8,9 @@ import { World } from './world.ts';
 /** Lives of the SDK's clients. RUNS=200 makes more of them. */
 const { RUNS } = process.env;
 const runs = Number(RUNS ?? 15);
+
+/** What the pages in the tabs begin with. */
+const pages = [[of('*')], [of('a')], [of('a'), of('m')], [of('p:*'), of('q:*'), of('$all')]];
 
 const lives = {
   numRuns: runs,
@@ -55,6 +59,7 @@ test(
     await fc.assert(
       fc.asyncProperty(sdkOptions, fc.nat(), steps(60, 'tabs'), async (gateway, seed, commands) => {
         const world = new World(gateway, { tabs: seed });
+        for (const [i, each] of pages.entries()) world.client(i).subscribe(each, { at: 'end' });
         await fc.asyncModelRun(() => ({ model: world, real: world }), commands);
         await world.settle();
       }),

@@ -331,7 +331,8 @@ export class World {
   }
 
   #checkDeliveries(): void {
-    if (this.#isShared) return;
+    // A client of the SDK does not count what comes.
+    if (this.#isShared || this.clients.some((client) => client instanceof SdkClient)) return;
     const sum = (each: (client: ModelClient) => number) =>
       this.clients.reduce((total, client) => total + each(client), 0);
     const received = sum((client) => client.received);
