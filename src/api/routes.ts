@@ -254,7 +254,7 @@ export const routes: readonly Route[] = [
     response: pollReply,
   }),
   get('/metrics', {
-    summary: 'Metrics for Prometheus, for keys that may read; without keys configured, for this machine.',
+    summary: 'Metrics for Prometheus; allowed for keys that may read, and from this machine.',
     access: 'metrics',
     response: 'text/plain',
     handle: showMetrics,

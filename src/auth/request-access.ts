@@ -10,8 +10,7 @@ import type { RequestFacts } from './request-facts.ts';
 import type { RequestedHostOf } from './requested-host.ts';
 
 /**
- * What a route needs from its caller. `none`: nothing. `metrics`: a key with the scope `read`; without keys this
- * machine may have them, even if tokens are configured.
+ * What a route needs from its caller. `none`: nothing. `metrics`: a key with the scope `read`, or this machine itself.
  */
 export type AccessLevel = 'none' | 'metrics' | Scope;
 
@@ -120,7 +119,7 @@ function withoutCredential(
 ): Verdict {
   const { takesKeys, takesTokens } = options.credentials;
   const isReading = takesTokens && need.access === 'read';
-  const trustsLocal = !takesKeys && !isReading;
+  const trustsLocal = need.access === 'metrics' || (!takesKeys && !isReading);
   const problem = trustsLocal ? options.loopbackProblem(request, need) : undefined;
   if (trustsLocal && problem === undefined) return localIdentity;
   if (need.byToken && (takesKeys || takesTokens)) {

@@ -93,7 +93,7 @@ test.each<[gateway: keyof typeof gateways, from: string, Record<string, string>]
   ['bare', 'this machine', { local: 'publish read admin' }],
   ['bare', 'another', { anonymous: 'none', local_only: 'read metrics' }],
   ['bare', 'key', { local_only: 'read' }],
-  ['keys', 'this machine', { unauthorized: 'read metrics' }],
+  ['keys', 'this machine', { local: 'metrics', unauthorized: 'read' }],
   ['keys', 'this machine, by a proxy', { unauthorized: 'metrics' }],
   ['keys', 'another', { unauthorized: 'metrics' }],
   ['keys', 'key', { 'key-1': 'metrics' }],

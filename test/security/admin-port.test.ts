@@ -168,7 +168,9 @@ describe('the admin port', () => {
         await response.text();
         return response.status;
       };
-      expect([path, await ask({})]).toEqual([path, 401]);
+      // With `anonymous`, metrics are for all.
+      const without = path === '/metrics' ? 200 : 401;
+      expect([path, await ask({})]).toEqual([path, without]);
       expect([path, await ask({ authorization: 'Bearer another-key-that-is-none' })]).toEqual([path, 401]);
       const status = await ask({ authorization: `Bearer ${key}` });
       expect([path, status, [200, 400, 404].includes(status)]).toEqual([path, status, true]);
