@@ -67,25 +67,31 @@ function publishEach(
 
 async function publishInTurns(fields: readonly PublishFields[], call: Call, ports: ApiPorts) {
   const outcomes: AppendOutcome[] = [];
+  /** By topic. The publisher sends those again: no later part may overtake them. */
+  const refusals = new Map<string, AppendOutcome>();
+  let ofAll: AppendOutcome | undefined;
   let count = itemsPerTurn;
   while (outcomes.length < fields.length) {
     const part = fields.slice(outcomes.length, outcomes.length + count);
+    const refused = part.map(({ topic }) => ofAll ?? refusals.get(topic));
+    const others = part.filter((_, i) => refused[i] === undefined);
     let published: Awaitable<readonly AppendOutcome[]> = [];
-    await inOwnTurn(call, ports, () => {
-      published = publishFor(call, ports, part);
-    });
+    if (others.length > 0)
+      await inOwnTurn(call, ports, () => {
+        published = publishFor(call, ports, others);
+      });
     // An engine that takes its time commits many in one turn, whatever the parts.
     if (isPending(published)) count = fields.length;
-    outcomes.push(...(await published));
-    // The publisher sends it again: no later part may overtake it.
-    const refused = outcomes.find(isPassing);
-    if (refused !== undefined) return fields.map((_, i) => outcomes[i] ?? refused);
+    const next = (await published).values();
+    for (const [i, { topic }] of part.entries()) {
+      const outcome = refused[i] ?? (next.next().value as AppendOutcome);
+      outcomes.push(outcome);
+      if (outcome.ok || !outcome.error.retry) continue;
+      refusals.set(topic, outcome);
+      if (outcome.error.code !== 'too_many_topics') ofAll ??= outcome;
+    }
   }
   return outcomes;
-}
-
-function isPassing(outcome: AppendOutcome): boolean {
-  return !outcome.ok && outcome.error.retry;
 }
 
 function isRead(result: Results[number]): result is PublishFields {

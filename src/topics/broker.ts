@@ -195,7 +195,7 @@ export class Broker implements EngineFeed {
     return this.#publishPath.publish(publishes, payer, expected);
   }
 
-  /** The same for several calls, in their order. What a publish is refused for concerns its call alone. */
+  /** The same for the runs of a pipeline. After a publish that is refused for now, the rest of its run is, too. */
   publishRuns(runs: PublishRuns, payer: Payer): Awaitable<readonly AppendOutcome[]> {
     return this.#publishPath.publishRuns(runs, payer);
   }

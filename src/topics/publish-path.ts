@@ -59,6 +59,13 @@ interface Acceptance {
   readonly acceptedAtMs: number;
   readonly payer: Payer | undefined;
   readonly expected: Position | undefined;
+  /** None of a call may overtake one of it that is refused for now, of whichever topic. */
+  readonly isPipelined: boolean;
+}
+
+/** A publish would overtake one that is refused for now. */
+export function overtaking(): SluiceError {
+  return new SluiceError('rate_limited', 'a publish before it was refused for now', { retryAfterMs: 1 });
 }
 
 /** The path of a publish to the engine: checks, loading of its topic, append, metrics. */
@@ -77,20 +84,14 @@ export class PublishPath {
     payer?: Payer,
     expected?: Position,
   ): Awaitable<readonly AppendOutcome[]> {
-    const accepted = this.#accepted(payer, expected);
-    if (!areLoaded(publishes, this.#options.topics, this.#loading))
-      return this.#publishLater([publishes], accepted);
-    const outcomes = this.#append(publishes, accepted, undefined);
-    return outcomes instanceof Promise
-      ? this.#finishedLater(outcomes, accepted.acceptedAtMs)
-      : this.#finished(outcomes, accepted.acceptedAtMs);
+    return this.#publish(publishes, this.#accepted(payer, expected, false));
   }
 
   /** See `Broker.publishRuns`. */
   publishRuns(runs: PublishRuns, payer: Payer): Awaitable<readonly AppendOutcome[]> {
+    const accepted = this.#accepted(payer, undefined, true);
     const only = runs.length === 1 ? runs[0] : undefined;
-    if (only !== undefined) return this.publish(only, payer);
-    const accepted = this.#accepted(payer, undefined);
+    if (only !== undefined) return this.#publish(only, accepted);
     return runs.every((run) => areLoaded(run, this.#options.topics, this.#loading))
       ? this.#appendRuns(runs, accepted, undefined)
       : this.#publishLater(runs, accepted);
@@ -98,10 +99,19 @@ export class PublishPath {
 
   // The synchronous path makes no closures (`bench -- unicast --allocations`).
 
-  #accepted(payer: Payer | undefined, expected: Position | undefined): Acceptance {
+  #accepted(payer: Payer | undefined, expected: Position | undefined, isPipelined: boolean): Acceptance {
     const { nowMs, wallMs, monotonicMs } = this.#options;
     const acceptedAtMs = monotonicMs();
-    return { nowMs: nowMs(), timestampMs: wallMs(), acceptedAtMs, payer, expected };
+    return { nowMs: nowMs(), timestampMs: wallMs(), acceptedAtMs, payer, expected, isPipelined };
+  }
+
+  #publish(publishes: readonly PublishFields[], accepted: Acceptance): Awaitable<readonly AppendOutcome[]> {
+    if (!areLoaded(publishes, this.#options.topics, this.#loading))
+      return this.#publishLater([publishes], accepted);
+    const outcomes = this.#append(publishes, accepted, undefined);
+    return outcomes instanceof Promise
+      ? this.#finishedLater(outcomes, accepted.acceptedAtMs)
+      : this.#finished(outcomes, accepted.acceptedAtMs);
   }
 
   async #publishLater(runs: PublishRuns, accepted: Acceptance): Promise<readonly AppendOutcome[]> {
@@ -145,7 +155,7 @@ export class PublishPath {
     unloadable: ReadonlyMap<string, SluiceError> | undefined,
   ): Awaitable<readonly AppendOutcome[]> {
     const { places, content } = this.#options;
-    const { payer } = accepted;
+    const { payer, isPipelined } = accepted;
     const limits = new StorageLimits(places, content, payer);
     const admitted = new Array<AppendRequest | SluiceError>(publishes.length);
     // The wait may end between two publishes: a later one would overtake those that are to be sent again.
@@ -153,7 +163,10 @@ export class PublishPath {
     for (let i = 0; i < publishes.length; i++) {
       const fields = publishes[i] as PublishFields;
       const each = limited ?? unloadable?.get(fields.topic) ?? this.#admit(fields, limits, accepted);
-      if (each instanceof SluiceError && each.code === 'rate_limited') limited = each;
+      if (each instanceof SluiceError && each.retry) {
+        if (each.code === 'rate_limited') limited = each;
+        else if (isPipelined) limited = overtaking();
+      }
       admitted[i] = each;
     }
     return this.#appendAdmitted(admitted, limits.begun, payer);

@@ -119,6 +119,29 @@ describe('a batch', () => {
     expect(published).toBe(100);
   });
 
+  test('goes on after an item whose topic found no place, without those of that topic in later parts', async () => {
+    let isFull = true;
+    const told: string[][] = [];
+    const publish = (fields: readonly PublishFields[]): AppendOutcome[] => {
+      told.push([...new Set(fields.map(({ topic }) => topic))]);
+      const outcomes = fields.map(
+        ({ topic }): AppendOutcome =>
+          isFull && topic === 'new'
+            ? { ok: false, error: new SluiceError('too_many_topics') }
+            : { ok: true, epoch: 'e', offset: 1, duplicate: false },
+      );
+      isFull = false;
+      return outcomes;
+    };
+    const { post } = await startApi({ ports: { publisher: { publish }, bodyMaxBytes: 100_000 } });
+    const items = Array.from({ length: 300 }, (_, i) => ({ topic: i % 50 === 5 ? 'new' : 'a' }));
+    const { results } = (await post(path, JSON.stringify(items))).json<Results>();
+    expect(results.map(({ error }) => error?.code)).toEqual(
+      items.map(({ topic }) => (topic === 'new' ? 'too_many_topics' : undefined)),
+    );
+    expect(told).toEqual([['a', 'new'], ['a'], ['a']]);
+  });
+
   test.each([
     ['an array', 'application/json', (count: number) => `[${Array(count).fill('{"topic":"a"}').join()}]`],
     ['lines', 'application/x-ndjson', (count: number) => '{"topic":"a"}\n'.repeat(count)],

@@ -333,6 +333,20 @@ describe('what fails for now', () => {
     expect(await dataOf(topic)).toEqual([1, 2]);
   });
 
+  it('to a topic that finds no place holds up no other, and is taken in its order once there is one', async () => {
+    const limited = await startGateway({ topicsMax: 2, topicHistoryMaxAgeSeconds: 1 });
+    onTestFinished(() => limited.close());
+    const publisher = publisherOf({ url: limited.url, totalTimeoutMs: 20_000 });
+    await publisher.publish('kept', 't');
+    // Without a messageId, which would keep its place for 5 minutes.
+    expect((await limited.post('/api/publish', '{"topic":"old","type":"t"}')).status).toBe(200);
+    const waiting = numbers(3).map((n) => publisher.publish('new', 't', n));
+    const others = numbers(150).map((n) => publisher.publish('kept', 't', n));
+    const first = await Promise.race([waiting[0], Promise.all(others).then(() => 'others')]);
+    expect(first).toBe('others');
+    expect((await Promise.all(waiting)).map(({ offset }) => offset)).toEqual([1, 2, 3]);
+  });
+
   it('keeps its order with messages to a user and reports of a job, which are published to topics too', async () => {
     const user = `u-${topic}@example.org`;
     const busyOnce = new Set(['/api/users/', '/api/jobs/']);

@@ -1,8 +1,8 @@
 import { type Awaitable, isPending } from '../../awaitable.ts';
-import { SluiceError } from '../../errors.ts';
+import type { SluiceError } from '../../errors.ts';
 import type { PublishFields } from '../../protocol/publication.ts';
 import type { AppendOutcome } from '../../topics/engine.ts';
-import type { PublishRuns } from '../../topics/publish-path.ts';
+import { overtaking, type PublishRuns } from '../../topics/publish-path.ts';
 
 type Outcomes = readonly AppendOutcome[];
 
@@ -23,8 +23,8 @@ export type Commit = (runs: PublishRuns) => Awaitable<Outcomes>;
 
 /**
  * Keeps the publishes of one session in order. After one that is refused for now, which its client may send again, the
- * pipeline is broken: those that were pipelined after it (`Publish.pipelined`) are refused too. So none is committed
- * before the outcome of the one before it is known.
+ * pipeline is broken: those that were pipelined after it (`Publish.pipelined`) are refused too. Those that wait
+ * together are given to the engine together: of these, it may commit some after one of another topic that it refuses.
  */
 export class PublishPipeline {
   #isBroken = false;
@@ -50,8 +50,7 @@ export class PublishPipeline {
 
   /** Why a publish may not be committed now: it would overtake one before it. */
   overtaking({ pipelined }: Pick<PublishFields, 'pipelined'>): SluiceError | undefined {
-    if (pipelined !== true || !this.#isBroken) return undefined;
-    return new SluiceError('rate_limited', 'a publish before it was refused for now', { retryAfterMs: 1 });
+    return pipelined === true && this.#isBroken ? overtaking() : undefined;
   }
 
   /** Commits after those before it. Those that wait for the same ones are committed together. */

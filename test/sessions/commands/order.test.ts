@@ -7,6 +7,7 @@ import { publishOf } from '../../../src/protocol/publication.ts';
 import { smallMessageBytes } from '../../../src/sessions/commands/intake.ts';
 import { SessionCommands } from '../../../src/sessions/commands/session-commands.ts';
 import { TurnBudget } from '../../../src/sessions/limits/turn-budget.ts';
+import type { BrokerOptions } from '../../../src/topics/broker.ts';
 import { FakeTurns, topicOf } from '../../fanout/fixtures.ts';
 import { codecs } from '../../support/codecs.ts';
 import { json, WaitingEngine } from '../../topics/fixtures.ts';
@@ -244,17 +245,53 @@ describe.each(Object.values(codecs))('pipelined publishes in $name', (codec) => 
     expect(stored.map(({ payload }) => payload)).toEqual([2, 7].map(json));
   });
 
-  test.each([
+  const engines = [
     { how: 'at once', Engine: MemoryEngine },
     { how: 'later', Engine: WaitingEngine },
-  ])(
+  ];
+
+  /** What becomes of publishes that a client sends in one turn. */
+  async function codesOf(
+    broker: Partial<BrokerOptions> & { readonly engine: MemoryEngine },
+    publishes: readonly (readonly [topic: string, code: string, pipelined?: true])[],
+  ) {
+    const { codeOf, settle, command } = await client(codec, { broker });
+    const { engine } = broker;
+    for (const [i, [topic, , pipelined]] of publishes.entries()) {
+      const payload = json('x'.repeat(200));
+      command({ kind: 'publish', id: i + 1, ...publishOf({ topic, type: 'update', payload, pipelined }) });
+    }
+    while (engine instanceof WaitingEngine && engine.calls > 0) await engine.commit();
+    await settle();
+    const codes = [];
+    for (const i of publishes.keys()) codes.push(await codeOf(i + 1));
+    return codes;
+  }
+
+  test.each(engines)(
+    'are refused after one whose topic found no place, committed $how',
+    async ({ Engine }) => {
+      const expected = [
+        ['a', 'published'],
+        ['b', 'published', true],
+        ['c', 'too_many_topics', true],
+        ['a', 'rate_limited', true],
+        ['c', 'rate_limited', true],
+        ['b', 'published'],
+        ['a', 'published', true],
+      ] as const;
+      const broker = { engine: new Engine({ isState: () => false }), topicsMaxPerClient: 2 };
+      expect(await codesOf(broker, expected)).toEqual(expected.map(([, code]) => code));
+    },
+  );
+
+  test.each(engines)(
     'are refused after one that is refused for now; those after others, and all others, are not, committed $how',
     async ({ Engine }) => {
       const engine = new Engine({ isState: () => false });
       const chargeSending = ({ topic }: PublishFields) =>
         topic === 'dear' ? new SluiceError('rate_limited') : undefined;
       const broker = { engine, chargeSending, historyMaxBytes: 100 };
-      const { codeOf, settle, command } = await client(codec, { broker });
       const expected = [
         ['a', 'published'],
         ['dear', 'rate_limited'],
@@ -268,15 +305,7 @@ describe.each(Object.values(codecs))('pipelined publishes in $name', (codec) => 
         ['b', 'rate_limited', true],
         ['a', 'published'],
       ] as const;
-      for (const [i, [topic, , pipelined]] of expected.entries()) {
-        const payload = json('x'.repeat(200));
-        command({ kind: 'publish', id: i + 1, ...publishOf({ topic, type: 'update', payload, pipelined }) });
-      }
-      while (engine instanceof WaitingEngine && engine.calls > 0) await engine.commit();
-      await settle();
-      const codes = [];
-      for (const i of expected.keys()) codes.push(await codeOf(i + 1));
-      expect(codes).toEqual(expected.map(([, code]) => code));
+      expect(await codesOf(broker, expected)).toEqual(expected.map(([, code]) => code));
     },
   );
 });
