@@ -155,8 +155,8 @@ export class Sessions {
 
   /**
    * Subscribes the session of a stream, which has no commands. Calls `finish` with the results, or with the error,
-   * unless the session has ended meanwhile. `finish` tells the client, and then pumps the session. `timed`: runs each
-   * part of the work, to charge its time.
+   * unless the session has ended meanwhile, or is to end: it has no cursor yet that its client could continue with.
+   * `finish` tells the client, and then pumps the session. `timed`: runs each part of the work, to charge its time.
    */
   subscribeStream(
     session: Session,

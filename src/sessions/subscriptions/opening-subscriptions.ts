@@ -46,7 +46,7 @@ export class OpeningSubscriptions {
     session.commands.add({
       begin: () => settled(subscribe),
       finish: (subscribed: readonly SubscribeResult[] | Failure) => {
-        if (session.isClosed) return;
+        if (session.isClosed || session.isLeaving) return;
         finish(this.#told(session, subscribed));
         session.views.resume();
       },

@@ -165,8 +165,10 @@ export class PollConnection extends StreamConnection {
 
   override end(_code: CloseCode): void {
     if (this.isClosed) return;
+    // It was told nothing yet, not even what the gateway subscribes it to by itself: there is no cursor for that.
+    if (this.holder === undefined) this.#poll?.drop();
     // The client is told why, and continues with another session, after what it gets now.
-    if (this.#poll !== undefined) this.#finish(this.#frames, this.#reached());
+    else if (this.#poll !== undefined) this.#finish(this.#frames, this.#reached());
     this.gone();
   }
 

@@ -85,6 +85,7 @@ async function start(turnBudgetMs = 5) {
   const { unread } = common;
   return {
     ...gateway,
+    port,
     clock,
     work,
     unread,
@@ -231,6 +232,33 @@ describe('thousands of sessions that are sent away take turns, and', () => {
     expect(client.parser.lastEventId.split('.')[0]).toBe(broker.commits.epoch);
     const next = await poll(`cursor=${client.parser.lastEventId}`);
     expect(dataOf(await eventsOf(next))).toEqual([1, 2]);
+  });
+
+  test.each(['stream', 'poll'])('a first %s that is being subscribed is told nothing', async (kind) => {
+    const { broker, sessions, turns, turning, asked, poll, port, settle } = await start(0);
+    await poll('');
+    let load: (topic: undefined) => void = () => undefined;
+    const loading = new Promise<undefined>((resolve) => {
+      load = resolve;
+    });
+    vi.spyOn(broker, 'isLoaded').mockImplementation((topic) => topic !== 't');
+    const loads = vi.spyOn(broker, 'load').mockReturnValue(loading);
+    const path = '/sse?topic=t';
+    const told = kind === 'stream' ? SseClient.open({ port, path }).then(ofTest) : asked('');
+    const outcome = told.then(
+      () => 'told',
+      () => 'nothing',
+    );
+    while (loads.mock.calls.length === 0) {
+      await settle();
+      await nextTurn();
+    }
+    sessions.sendAway([...sessions.all()], 'going_away');
+    expect(sessions.count).toBe(1);
+    load(undefined);
+    await nextTurn();
+    while (sessions.count > 0) turns.turn();
+    expect(await turning(outcome)).toBe('nothing');
   });
 
   test('silent streams get their comments, and polls that are gone end', async () => {
