@@ -111,6 +111,7 @@ export class HttpCommands {
    * Calls it after those before it. `mayShowOwn`: once all publishes that except a former session have their replies.
    * The gateway sends their publications to this one, and the client leaves them out by the positions in the replies.
    * They were sent before this stream was opened, so it waits for `commandTimeoutMs` at most: then they have failed.
+   * Not called at all after `forget`.
    */
   afterOwn(mayShowOwn: boolean, run: () => void): void {
     if (this.#held.length > 0 || (mayShowOwn && this.#exceptsFormer)) this.#held.push(run);

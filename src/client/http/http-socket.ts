@@ -174,6 +174,7 @@ export class HttpSocket implements Socket {
         heard: () => {
           this.#heardAtMs = this.#options.runtime.monotonicMs();
         },
+        taken: () => new Promise((resolve) => this.#commands.afterOwn(false, resolve)),
         covered: (cursor) =>
           this.#commands.afterOwn(false, () => {
             if (run === this.#run) this.#cursor = cursor;

@@ -27,6 +27,10 @@ export interface ReceiveRequest extends Target {
   covered(cursor: string): void;
   /** Something came from the gateway. */
   heard(): void;
+  /**
+   * Resolves once the client has taken all of that. More is read only then: what waits, the gateway holds, and bounds.
+   */
+  taken(): Promise<void>;
 }
 
 /** What one connection of a client over HTTP leaves to the next. */
@@ -92,6 +96,7 @@ export const receiveStream: Receive = async (request) => {
     for (const { id, data } of events.read(decoder.decode(piece.value, { stream: true }))) {
       request.frame(readHttpFrame(JSON.parse(data) as Record<string, unknown>), id);
     }
+    await request.taken();
   }
 };
 
@@ -114,6 +119,7 @@ export const receivePolls =
       cursor = next;
       for (const event of events) request.frame(readHttpFrame(event), undefined);
       request.covered(cursor);
+      await request.taken();
       if (intervalMs > 0) await wait(intervalMs, request.signal);
     }
   };

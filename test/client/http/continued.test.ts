@@ -20,6 +20,8 @@ interface ScriptedOverHttp extends Scripted {
   /** Responds to a publish. */
   readonly publishes: ((response: Response) => void)[];
   readonly runtime: FakeRuntime;
+  /** How many frames of streams the client has read, and how often it has polled. */
+  reads(): number;
   /** Responds to the newest request, as soon as it is one for these topics. */
   say(results: readonly Granted[], frames?: readonly Reply[]): Promise<void>;
 }
@@ -59,6 +61,7 @@ async function byHttp(
   let asked = () => {};
   let views = 0;
   let sessions = 0;
+  let reads = 0;
   const runtime = new FakeRuntime();
   runtime.fetch = (url, init) =>
     new Promise((respond, fail) => {
@@ -68,6 +71,7 @@ async function byHttp(
         return;
       }
       const { subscriptions } = JSON.parse(String(init?.body)) as { readonly subscriptions: unknown[] };
+      if (transport === 'poll') reads++;
       requests.push({ topics: subscriptions.length, respond });
       asked();
     });
@@ -81,7 +85,7 @@ async function byHttp(
     const subscribed = [made, results].map((each) => ({ kind: 'subscribed', results: each }) as const);
     const all = [{ ...greeting, session: `s${++sessions}` }, ...subscribed, ...frames];
     const bytes = all.map((frame) => jsonCodec.encodeServerFrame({ ...frame, id: 0 } as ServerFrame));
-    requests.pop()?.respond(transport === 'sse' ? streamOf(bytes) : responseOf(bytes));
+    requests.pop()?.respond(transport === 'sse' ? streamOf(bytes, () => reads++) : responseOf(bytes));
   };
   void client.connect();
   await say([]);
@@ -90,6 +94,7 @@ async function byHttp(
     say,
     publishes,
     runtime,
+    reads: () => reads,
     begin: (result) => say([result]),
     async goOn(result, frames) {
       if (another === 'session') return say([result], frames);
@@ -102,16 +107,18 @@ async function byHttp(
 const stream = { mode: 'stream' } as const;
 const none = { epoch: '', offset: 0 };
 
-function streamOf(frames: readonly Uint8Array[]): Response {
-  const body = new ReadableStream<Uint8Array>({
-    start(controller) {
-      for (const frame of frames) {
-        const { before, event } = eventBytes(frame, 'message');
-        controller.enqueue(Buffer.concat([before, Buffer.from('id: c\n'), event]));
-      }
-    },
-  });
-  return new Response(body);
+/** `read`: called as the client takes one of these. */
+function streamOf(frames: readonly Uint8Array[], read: () => void): Response {
+  const rest = frames.values();
+  const pull = (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> | undefined => {
+    const { value: frame, done } = rest.next();
+    if (done === true) return new Promise(() => undefined);
+    read();
+    const { before, event } = eventBytes(frame, 'message');
+    controller.enqueue(Buffer.concat([before, Buffer.from('id: c\n'), event]));
+    return undefined;
+  };
+  return new Response(new ReadableStream<Uint8Array>({ pull }, { highWaterMark: 0 }));
 }
 
 function responseOf(frames: readonly Uint8Array[]): Response {
@@ -294,6 +301,38 @@ describe.each(sessionsOverHttp)(
       await settled();
       expect(heard).toEqual(expected);
     });
+
+    it('is not followed by more until then, though much is there', async () => {
+      const [, transport, another] = how;
+      const wire = await byHttp(transport, another);
+      onTestFinished(() => wire.client.close());
+      const subscription = wire.client.subscribe('a');
+      const granted = { topic: 'a', view: 7, ...stream, ...at('e1', 2) };
+      await wire.begin(granted);
+      await subscription.ready;
+      const heard: number[] = [];
+      subscription.on('publication', ({ offset }) => heard.push(offset));
+      const published = wire.client.publish('a', 'update', 1, { exceptSelf: true });
+      const frames = Array.from({ length: 100 }, (_, i) => {
+        return {
+          kind: 'batch',
+          view: 7,
+          after: 2 + i,
+          upto: 3 + i,
+          publications: [publication(3 + i)],
+        } as const;
+      });
+      const before = wire.reads();
+      await wire.goOn({ ...granted, recovered: true }, frames);
+      await settled();
+      // The greeting, two replies and the first batch; or one poll, and the one before it that was given up.
+      expect(wire.reads() - before).toBeLessThanOrEqual(4);
+      expect(heard).toEqual([]);
+      wire.publishes[0]?.(Response.json(at('e1', 3)));
+      await published;
+      await expect.poll(() => heard.length).toBe(99);
+      await expect.poll(() => wire.reads() - before).toBeGreaterThan(transport === 'sse' ? 100 : 1);
+    });
   },
 );
 
@@ -385,7 +424,8 @@ it('is refused only the subscriptions for which a request would be too large', a
     if (subscriptions.length > 2) return Response.json({ error }, { status: 413 });
     const results = subscriptions.map(({ topic }, i) => ({ topic, view: 7 + i, ...stream, ...none }));
     const frames = [greeting, { kind: 'subscribed', results: [] }, { kind: 'subscribed', results }] as const;
-    return streamOf(frames.map((frame) => jsonCodec.encodeServerFrame({ ...frame, id: 0 } as ServerFrame)));
+    const bytes = frames.map((frame) => jsonCodec.encodeServerFrame({ ...frame, id: 0 } as ServerFrame));
+    return streamOf(bytes, () => undefined);
   };
   const { client } = harness({ runtime, transports: ['sse'] });
   onTestFinished(() => client.close());
