@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Attack, Who } from './attack.ts';
 import { join, post, postOn } from './sockets.ts';
 import { publishToFilters, publishToPatterns } from './subscribing.ts';
+import { publish } from './victim.ts';
 
 /** With a token that may publish to all topics. */
 const publishers: readonly Who[] = ['publisher'];
@@ -112,6 +113,24 @@ export const publishing = {
       const data = 'x'.repeat(65_000);
       return postOn(target, '/api/publish/batch', 1, (batch) => {
         const item = (i: number) => `{"topic":"c:${batch}:${i}","type":"x","data":"${data}"}`;
+        return `[${Array.from({ length: 100 }, (_, i) => item(i)).join()}]`;
+      });
+    },
+  },
+  fillings: {
+    sentence: 'batches of 100 publications of 64 KB to 400 topics of a backend, for 3 s',
+    as: publishers,
+    flags: ['--history-max-bytes=64MiB', '--history-max-bytes-per-client=8MiB'],
+    run: async (target) => {
+      const topics = Array.from({ length: 400 }, (_, i) => `filled:${i}`);
+      await publish(
+        target,
+        topics.map((topic) => ({ topic, type: 'x', data: 1 })),
+      );
+      const data = 'x'.repeat(65_000);
+      await postOn(target, '/api/publish/batch', 1, (batch) => {
+        const item = (i: number) =>
+          `{"topic":"${topics[(100 * batch + i) % 400]}","type":"x","data":"${data}"}`;
         return `[${Array.from({ length: 100 }, (_, i) => item(i)).join()}]`;
       });
     },
