@@ -2,14 +2,6 @@ import { timingSafeEqual } from 'node:crypto';
 import { type JWTClaimVerificationOptions, type JWTPayload, UnsecuredJWT } from 'jose';
 import type { Hmac } from './hmac.ts';
 
-/** A token whose signature is right. */
-export interface SignedToken {
-  /** In base64url: no other token has it. */
-  readonly signature: string;
-  /** In base64url. */
-  readonly claims: string;
-}
-
 /** Those of jose's options that this gateway uses, besides the time. */
 export interface ClaimsOptions extends JWTClaimVerificationOptions {
   readonly issuer: string | undefined;
@@ -25,19 +17,18 @@ const noAlgorithm = Buffer.from('{"alg":"none"}').toString('base64url');
 let plainHeader = '';
 
 /**
- * Verifies a token that is signed with HS256 and this secret, in the same turn: jose verifies in a later one, by a
- * thread. Returns undefined where the signature is wrong, or where the header asks for anything but HS256: jose tells
- * why such a token is refused.
+ * Returns the claims, in base64url, of a token that is signed with HS256 and this secret, in the same turn: jose
+ * verifies in a later one, by a thread. Undefined where the signature is wrong, or where the header asks for anything
+ * but HS256: jose tells why such a token is refused.
  */
-export function verifySignature(token: string, secret: Hmac): SignedToken | undefined {
+export function signedClaims(token: string, secret: Hmac): string | undefined {
   const headerEnd = token.indexOf('.');
   const claimsEnd = token.lastIndexOf('.');
   const header = token.slice(0, headerEnd);
   if (headerEnd === claimsEnd || (header !== plainHeader && !isPlain(header))) return undefined;
   plainHeader = header;
-  const signature = secret.of(token.slice(0, claimsEnd));
-  if (!areEqual(token.slice(claimsEnd + 1), signature)) return undefined;
-  return { signature, claims: token.slice(headerEnd + 1, claimsEnd) };
+  const isSigned = areEqual(token.slice(claimsEnd + 1), secret.of(token.slice(0, claimsEnd)));
+  return isSigned ? token.slice(headerEnd + 1, claimsEnd) : undefined;
 }
 
 /** HS256, without the extensions that a verifier must know (`crit`) or that change what is signed (`b64`). */

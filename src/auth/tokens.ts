@@ -3,7 +3,7 @@ import { lastInstantMs } from '../protocol/integers.ts';
 import { topicNameMaxLength } from '../topics/topic-name.ts';
 import { plainClaims, readClaims } from './claims.ts';
 import type { Identity } from './identity.ts';
-import { type ClaimsOptions, verifyClaims, verifySignature } from './secret-tokens.ts';
+import { type ClaimsOptions, signedClaims, verifyClaims } from './secret-tokens.ts';
 import { NoKeys, type TokenAlgorithm, type TokenKeys } from './token-keys.ts';
 import { digestOf, VerifiedTokens } from './verified-tokens.ts';
 
@@ -59,19 +59,13 @@ export function tokenVerifier(options: TokenOptions, nowMs: () => number = Date.
     const identity = verified.find(digest, nowMs());
     return identity && { ok: true, identity };
   };
-  /**
-   * Verifies a token that the secret signed; the signature serves as its digest. Undefined: the secret has not signed
-   * it.
-   */
-  function verifyNow(token: string): TokenResult | undefined {
+  /** Verifies a token that the secret signed. Undefined: the secret has not signed it. */
+  function verifyNow(token: string, digest: string): TokenResult | undefined {
     if (keys.secret === undefined || !algorithms.includes('HS256')) return undefined;
     try {
-      const signed = verifySignature(token, keys.secret);
+      const signed = signedClaims(token, keys.secret);
       if (signed === undefined) return undefined;
-      const { signature } = signed;
-      return (
-        find(signature) ?? accept(verifyClaims(signed.claims, claims, nowMs()), token, signature, revision)
-      );
+      return accept(verifyClaims(signed, claims, nowMs()), token, digest, revision);
     } catch (error) {
       return refuse(error);
     }
@@ -94,10 +88,8 @@ export function tokenVerifier(options: TokenOptions, nowMs: () => number = Date.
       // A token that a removed key signed must not be accepted because it was verified before.
       if (revision !== keys.revision) verified.clear();
       revision = keys.revision;
-      const result = verifyNow(token);
-      if (result !== undefined) return result;
       const digest = digestOf(token);
-      return find(digest) ?? verify(token, digest);
+      return find(digest) ?? verifyNow(token, digest) ?? verify(token, digest);
     },
   };
 }

@@ -62,7 +62,11 @@ export function viewKey({
   conflate,
   keys,
 }: ViewOptions): string {
-  const selection = canonicalKey(target, filter?.canonical, intervalMs, conflate, keys?.digest);
+  const isPlain = filter === undefined && intervalMs === 0 && !conflate && keys === undefined;
+  // Most are plain, and each subscription asks for one (`bench -- storm`).
+  const selection = isPlain
+    ? target
+    : canonicalKey(target, filter?.canonical, intervalMs, conflate, keys?.digest);
   const key = `${codec.name}${dictionaries ? ' dictionaries' : ''} ${selection}`;
   return key.length > shortKeyLength ? sha256Text(key) : key;
 }

@@ -28,12 +28,11 @@ export class OwnTopics {
   /** `cursor`: where the client of a stream continues. */
   join(session: Session, cursor?: string): void {
     const { user } = session.identity;
-    const own = [broadcastTopic];
-    own.push(...(session.peer.joins ?? []), ...(session.identity.joins ?? []));
+    const own = [broadcastTopic, ...(session.peer.joins ?? []), ...(session.identity.joins ?? [])];
     const userTopic = user === undefined ? undefined : userTopicOf(user);
     if (userTopic !== undefined) own.push(userTopic);
     const joined = targetsOf(session);
-    const topics = [...new Set(own)].filter((topic) => !joined.has(topic));
+    const topics = own.filter((topic, index) => own.indexOf(topic) === index && !joined.has(topic));
     const subscriptions = topics.map((topic) => ({ topic, cursor }));
     this.#lacking.delete(session);
     // A stream is told of these first, and then of what it asked for.
