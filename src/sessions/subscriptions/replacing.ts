@@ -30,15 +30,15 @@ export function holdReplaced(
   fanout: Pick<Fanout, 'afterDrops'>,
 ): Awaitable<void> {
   if (session.views.size === 0) return;
-  const replaced = new Set<SessionView>();
+  // Some may be in it twice.
+  const replaced: SessionView[] = [];
   for (const subscription of subscriptions) {
     for (const each of session.views.values())
       if (each.isAutomatic && each.watches === undefined && each.target === subscription.topic)
-        replaced.add(each);
-    if (subscription.replaces === true)
-      for (const each of replacedBy(session, subscription)) replaced.add(each);
+        replaced.push(each);
+    if (subscription.replaces === true) replaced.push(...replacedBy(session, subscription));
   }
-  if (replaced.size === 0) return;
+  if (replaced.length === 0) return;
   return fanout.afterDrops(() => {
     for (const each of replaced) session.views.hold(each);
   });
