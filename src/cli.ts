@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 import { once } from 'node:events';
-import { watchNpm } from './cli/npm-watch.ts';
 import { onHangUp, untilSignalled, whileLoading } from './cli/signals.ts';
 import { collectByLoop } from './server/collector-threads.ts';
 import { boundHeapGrowth } from './server/heap-growth.ts';
@@ -17,7 +16,6 @@ if (/^(serve|-.*)?$/.test(process.argv[2] ?? '')) {
   setInterval(boundHeapGrowth, 1000).unref();
 }
 const loaded = whileLoading(process);
-const onNpmEnded = watchNpm(process.env);
 const unable = tooFewFiles();
 if (unable !== undefined) {
   process.stderr.write(`${unable}\n`);
@@ -52,7 +50,6 @@ const exitCode = await runCli(process.argv.slice(2), {
   untilStopped: () => {
     const stopped = untilSignalled({
       on: (signal, listener) => process.on(signal, listener),
-      onNpmEnded,
       nowMs: () => performance.now(),
       exit: process.exit,
     });

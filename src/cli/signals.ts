@@ -33,8 +33,6 @@ export function whileLoading(process: LoadingProcess): () => void {
 /** The process, as far as its signals are concerned. */
 export interface SignalWorld {
   on(signal: Signal, listener: () => void): unknown;
-  /** See `watchNpm`. */
-  onNpmEnded(listener: () => void): void;
   /** Monotonic, in milliseconds. */
   nowMs(): number;
   exit(code: number): void;
@@ -47,8 +45,7 @@ export interface SignalWorld {
 const sameRequestMs = 1000;
 
 /**
- * Resolves at the first signal, which drains, or when the npm that runs this process has ended. A later signal ends
- * the process at once.
+ * Resolves at the first signal, which drains. A later one ends the process at once.
  */
 export function untilSignalled(world: SignalWorld): Promise<string> {
   return new Promise((resolve) => {
@@ -63,10 +60,6 @@ export function untilSignalled(world: SignalWorld): Promise<string> {
         }
       });
     }
-    world.onNpmEnded(() => {
-      askedAtMs ??= world.nowMs();
-      resolve('npm has ended');
-    });
   });
 }
 

@@ -101,19 +101,6 @@ describe('`npm start`', () => {
   });
 });
 
-test('a script that does not `exec` the gateway leaves none behind when npm is asked to end', async () => {
-  const runFile = join(folder, 'run.json');
-  const command = [process.execPath, ...commandLine(), ...gatewayFlags, '--run-file', runFile].join(' ');
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ scripts: { gateway: command } }));
-  const npm = start('npm', ['--prefix', folder, 'run', 'gateway', '--silent']);
-  const client = await connect(await ready(npm.child));
-  const closed = once(client, 'close');
-  const gatewayPid = readRunFile(runFile)?.pid as number;
-  kill(npm.pid, 'SIGTERM');
-  expect((await closed)[0]).toBe(4000);
-  await expect.poll(() => existsSync(`/proc/${gatewayPid}/cwd`)).toBe(false);
-});
-
 test('a process that started the gateway is told when it is ready, as PM2 expects it', async () => {
   const child = spawn(process.execPath, [...commandLine(), ...gatewayFlags], {
     cwd: root,

@@ -8,7 +8,6 @@ function world() {
   let nowMs = 50;
   const asked = untilSignalled({
     on: (signal, listener) => listeners.set(signal, listener),
-    onNpmEnded: (listener) => listeners.set('npm', listener),
     nowMs: () => nowMs,
     exit: (code) => exits.push(code),
   });
@@ -32,17 +31,6 @@ describe('signals', () => {
     send('SIGINT', 0);
     send('SIGTERM', 999);
     expect([await asked, exits]).toEqual(['SIGINT', []]);
-  });
-
-  test('so is the end of npm, which does not hurry what is asked already', async () => {
-    const { asked, exits, send } = world();
-    send('npm', 0);
-    send('SIGTERM', 999);
-    expect([await asked, exits]).toEqual(['npm has ended', []]);
-    const other = world();
-    other.send('SIGTERM', 0);
-    other.send('npm', 5000);
-    expect([await other.asked, other.exits]).toEqual(['SIGTERM', []]);
   });
 
   test('a second request ends the process at once', () => {
