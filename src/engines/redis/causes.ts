@@ -11,7 +11,9 @@ export function isFinal(cause: Error): boolean {
     cause instanceof FormatError ||
     refusesUser(cause) ||
     finalCodes.has(code) ||
-    /^ERR (?:DB index is out of range|SELECT is not allowed)/.test(cause.message)
+    /^ERR (?:DB index is out of range|SELECT is not allowed|This instance has cluster support disabled)/.test(
+      cause.message,
+    )
   );
 }
 

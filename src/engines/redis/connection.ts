@@ -64,8 +64,9 @@ export async function connect(
   const client = clientOf({ ...server, tls: readFiles(server.tlsFiles) }, role, identity);
   return new Promise((resolve, reject) => {
     let cause: Error = new Error('the connection ended');
-    client.on('error', (error: Error) => {
-      cause = error;
+    // Of a cluster, the library says only that no server gave the slots.
+    client.on('error', (error: Error & { readonly lastNodeError?: Error }) => {
+      cause = error.lastNodeError ?? error;
     });
     client.on('end', () => {
       reject(identity.problem ?? cause);

@@ -100,6 +100,20 @@ test.each(['single', 'cluster', 'sentinel'] as const)(
 );
 
 test.each([
+  ['SECRET', 'cluster support disabled'],
+  ['wrong', 'WRONGPASS'],
+])('a cluster is told what its server said: password %s', async (password, why) => {
+  const plain = await startRedisBy(undefined, '--requirepass', 'SECRET');
+  try {
+    const of = { ...single(`redis://:${password}@127.0.0.1:${plain.port}`), kind: 'cluster' } as const;
+    const openWithinMs = { unreached: 600_000, reached: 600_000 };
+    await expect(openNode({ server: of, openWithinMs })).rejects.toThrow(why);
+  } finally {
+    await plain.remove();
+  }
+});
+
+test.each([
   ['that there is not', '99', 'sluice:SECRET', 'DB index is out of range'],
   ['that the user may not select', '3', 'sluice:SECRET', "'select'"],
 ])('with a database %s a node does not start, and does not take the first one', async (_, db, user, why) => {
