@@ -217,6 +217,18 @@ describe('below a path, behind a proxy that strips it', () => {
     expect([problems, proxy.strays]).toEqual([[], []]);
   });
 
+  it('says what is wrong where its address lacks the last slash, so that no file is found', async () => {
+    const { url } = await start(guarded);
+    const { page } = await open(`${url}/try`);
+    const told = page.getByText('its address ends with a slash');
+    await page.goto(url);
+    await page.getByRole('heading', { name: 'This gateway needs a credential' }).waitFor();
+    expect(await told.isVisible()).toBe(false);
+    await page.route(/dashboard\.(css|js)$/, (route) => route.fulfill({ status: 404 }));
+    await page.goto(url);
+    await told.waitFor();
+  });
+
   it('the SDK works too, imported and connected by relative addresses', async () => {
     const { port } = await start(guarded);
     await publish('server:web-01', 11);
