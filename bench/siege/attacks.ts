@@ -82,6 +82,21 @@ export const attacks = {
     as: members,
     run: (target) => askOn(target, '/api/topics/stats/history?limit=1000', 40),
   },
+  burst: {
+    sentence: '300 sockets that ask for such a page at once, and do not read it',
+    as: members,
+    run: async ({ port, token }) => {
+      const authorization = token === undefined ? '' : `Authorization: Bearer ${token}\r\n`;
+      for (let i = 0; i < 300; i++) {
+        const socket = await open(port);
+        socket.pause();
+        socket.write(
+          `GET /api/topics/stats/history?limit=1000 HTTP/1.1\r\nHost: 127.0.0.1\r\n${authorization}\r\n`,
+        );
+      }
+      await setTimeout(2500);
+    },
+  },
   lists: {
     sentence: '20 clients that list ten of 100 000 topics, again and again',
     as: members,

@@ -24,8 +24,9 @@ export function inOwnTurn<T>(call: Call, { turns }: ApiPorts, work: () => T | Pr
 }
 
 /**
- * Reads and makes the response, in one turn of its own. What has to be awaited gets a turn more: only that is held by
- * many requests at a time, and a large list takes more than the text of its response.
+ * Reads and makes the response, in one turn of its own, unless the caller has spent its time. What has to be awaited
+ * gets a turn more: only that is held by many requests at a time, and a large list takes more than the text of its
+ * response.
  */
 export function readInOwnTurn<T>(
   call: Call,
@@ -33,7 +34,7 @@ export function readInOwnTurn<T>(
   read: () => Awaitable<T>,
   respond: (found: T) => ApiResponse,
 ): Promise<ApiResponse> {
-  return inOwnTurn(call, ports, () => {
+  return ports.turns.begin(chargedOf(call), () => {
     const result = read();
     if (!isPending(result)) return respond(result);
     return result.then((awaited) => inOwnTurn(call, ports, () => respond(awaited)));

@@ -95,6 +95,8 @@ export function createHttpApi(
         nextTurn: setImmediate,
         workMs,
         spent: (account, ms, bytes) => limits.spent(account, ms, bytes),
+        waitMs: (account) => limits.workWaitMs(account),
+        refused: () => metrics.rateLimitedTotal.inc({ scope: 'http' }),
       }),
       bodyMaxBytes: config.bodyMaxBytes,
     },

@@ -112,7 +112,13 @@ export async function startApi(options: HarnessOptions = {}) {
     authorize: authorizer(namespaces),
     authorizePublishing: publishingAuthorizer(namespaces),
     bodies: new PublishBodies(payloadMaxBytes),
-    turns: new WorkQueue({ nextTurn: setImmediate, workMs: () => 0, spent: () => undefined }),
+    turns: new WorkQueue({
+      nextTurn: setImmediate,
+      workMs: () => 0,
+      spent: () => undefined,
+      waitMs: () => 0,
+      refused: () => undefined,
+    }),
     bodyMaxBytes,
     ...options.ports,
   };

@@ -295,6 +295,8 @@ describe('a large body', () => {
       nextTurn: (callback) => next.push(callback),
       workMs: () => nowMs++,
       spent: (account, ms, bytes) => spent.push(`${account} ${ms} ${bytes}`),
+      waitMs: () => 0,
+      refused: () => undefined,
     });
     const api = await startApi({ ports: { turns, bodyMaxBytes: 10 * large } });
     return { ...api, spent, turn: () => next.splice(0).map((callback) => callback()).length };

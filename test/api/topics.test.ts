@@ -190,6 +190,8 @@ describe('a page of', () => {
       nextTurn: (callback) => next.push(callback),
       workMs: () => workMs++,
       spent: (account, ms) => spent.push([account, ms]),
+      waitMs: () => 0,
+      refused: () => undefined,
     });
     const api = await startApi({ keys: [key], tokenSecret, ports: { turns, ...ports } });
     const byKey = { 'x-api-key': key };
