@@ -37,8 +37,11 @@ const options = {
   fault: {
     default: 'none',
     sentence:
-      'What befalls Redis in mid-storm: killed and started with its data, or without; a replica promoted, which has what was acknowledged or may lack some; the slot of a cluster moved; its memory is full; its scripts are lost again and again.',
-    choices: ['none', 'restart', 'empty', 'failover', 'lossyFailover', 'migrate', 'memory', 'scripts'],
+      'What befalls Redis in mid-storm: killed and started with its data, or without; a replica promoted, which has what was acknowledged or may lack some; the slot of a cluster moved, or its master replaced; its memory is full; its scripts are lost again and again; one after another of what befalls a single one, for --away-seconds.',
+    choices: [
+      ...['none', 'restart', 'empty', 'failover', 'lossyFailover'],
+      ...['migrate', 'takeover', 'memory', 'scripts', 'mixed'],
+    ],
   },
   awaySeconds: { default: 1.5, sentence: 'How long Redis is away then, at least.' },
   shortRings: {
@@ -100,7 +103,9 @@ async function run(options: Options, folder: string, say: (line: string) => void
   };
   const awayMs = options.awaySeconds * 1000;
   const redis =
-    options.engine === 'redis' ? await startFaultyRedis(options.fault as RedisFault, awayMs) : undefined;
+    options.engine === 'redis'
+      ? await startFaultyRedis(options.fault as RedisFault, awayMs, options.seed)
+      : undefined;
   const flags = gatewayFlags(options, folder, redis);
   const gateways: Gateway[] = [];
   for (let i = 0; i < options.nodes; i++) gateways.push(await startGateway(flags));
@@ -217,7 +222,7 @@ function claims({ verdict, publisher, behind, markers, lags }: Seen, options: Op
   // A killed memory engine begins new numberings and reports everything before as lost. So does a Redis that returns in
   // another state than all gateways left it, or if one of them can't tell.
   const isOther =
-    ['empty', 'failover', 'lossyFailover'].includes(options.fault) ||
+    ['empty', 'failover', 'lossyFailover', 'takeover', 'mixed'].includes(options.fault) ||
     (options.fault === 'restart' && options.kills > 0);
   const keeps = (options.engine !== 'memory' || options.kills === 0) && !isOther;
   return [

@@ -1,7 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { startRedisCluster, startRedisWithSentinel } from '../../test/support/redis-groups.ts';
+import {
+  type RedisCluster,
+  startRedisCluster,
+  startRedisWithSentinel,
+} from '../../test/support/redis-groups.ts';
 import { type RedisProcess, startRedis } from '../../test/support/redis-server.ts';
+import { seededRandom } from '../support/payload.ts';
 
 /** The Redis of this run, and its faults. */
 export interface FaultyRedis {
@@ -44,6 +49,7 @@ function commanded(befall: (commands: Redis) => Promise<void>): Promise<FaultyRe
 }
 
 const scriptsLostEveryMs = 50;
+const shortMaxMs = 2000;
 
 async function loseScripts(commands: Redis, forMs: number): Promise<void> {
   for (let ms = 0; ms < forMs; ms += scriptsLostEveryMs) {
@@ -69,13 +75,50 @@ async function failover(awayMs: number, minReplicas: number): Promise<FaultyRedi
   };
 }
 
-async function migrate(): Promise<FaultyRedis> {
-  const redis = await startRedisCluster();
+async function clustered(
+  replicas: number,
+  befall: (redis: RedisCluster) => Promise<void>,
+): Promise<FaultyRedis> {
+  const redis = await startRedisCluster({ replicas });
   return {
     flags: [`--redis=${redis.urls.join(',')}`, '--redis-kind=cluster', `--redis-prefix=${prefix}`],
-    befall: () => redis.migrate(prefix),
+    befall: () => befall(redis),
     remove: () => redis.remove(),
   };
+}
+
+/** In any order, each at any moment after the one before. */
+const shortFaults: readonly ((redis: RedisProcess, commands: Redis, ms: number) => Promise<unknown>)[] = [
+  async (redis) => {
+    await redis.kill();
+    await redis.start();
+  },
+  async (redis, _, ms) => {
+    redis.signal('SIGSTOP');
+    await setTimeout(ms);
+    redis.signal('SIGCONT');
+  },
+  (_, commands) => commands.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'),
+  (_, commands) => commands.call('CLIENT', 'KILL', 'TYPE', 'pubsub'),
+  (_, commands, ms) => commands.call('CLIENT', 'PAUSE', ms, 'WRITE'),
+  (_, commands, ms) => loseScripts(commands, ms),
+  (_, commands, ms) => fillMemory(commands, ms),
+  (_, commands) => commands.flushall(),
+];
+
+function mixed(forMs: number, random: () => number): Promise<FaultyRedis> {
+  return single(keepsAll, async (redis) => {
+    const commands = new Redis(redis.url);
+    // It ends with Redis, and connects again.
+    commands.on('error', () => undefined);
+    const untilMs = performance.now() + forMs;
+    while (performance.now() < untilMs) {
+      const fault = shortFaults[Math.floor(random() * shortFaults.length)];
+      await fault?.(redis, commands, Math.ceil(random() * shortMaxMs));
+      await setTimeout(random() * shortMaxMs);
+    }
+    commands.disconnect();
+  });
 }
 
 const starts = {
@@ -84,13 +127,15 @@ const starts = {
   empty: (awayMs: number) => restarted(awayMs, []),
   failover: (awayMs: number) => failover(awayMs, 1),
   lossyFailover: (awayMs: number) => failover(awayMs, 0),
-  migrate,
+  migrate: () => clustered(0, (redis) => redis.migrate(prefix)),
+  takeover: (awayMs: number) => clustered(3, (redis) => redis.failOver(prefix, awayMs)),
   memory: (awayMs: number) => commanded((commands) => fillMemory(commands, awayMs)),
   scripts: (awayMs: number) => commanded((commands) => loseScripts(commands, awayMs)),
+  mixed,
 } as const;
 
 export type RedisFault = keyof typeof starts;
 
-export function startFaultyRedis(fault: RedisFault, awayMs = 0): Promise<FaultyRedis> {
-  return starts[fault](awayMs);
+export function startFaultyRedis(fault: RedisFault, awayMs = 0, seed = 1): Promise<FaultyRedis> {
+  return starts[fault](awayMs, seededRandom(seed));
 }

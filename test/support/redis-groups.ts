@@ -17,6 +17,8 @@ export interface RedisGroup {
 export interface RedisCluster extends RedisGroup {
   /** Moves the slot of these keys to another master, key by key, while it is in use. */
   migrate(hashTag: string): Promise<void>;
+  /** Kills the master of these keys, makes its replica the master, and starts the former as the replica of that. */
+  failOver(hashTag: string, awayMs: number): Promise<void>;
 }
 
 /**
@@ -65,19 +67,36 @@ export async function startRedisCluster({
     urls: servers.slice(0, masters).map(({ port }) => urlOf(port, tls)),
     servers,
     migrate: (hashTag) => migrate(servers, hashTag),
+    failOver: (hashTag, awayMs) => failOver(servers, hashTag, awayMs),
     remove: async () => void (await Promise.all(servers.map((server) => server.remove()))),
   };
 }
 
 const masters = 3;
 
+const askIt = ({ port }: RedisProcess, ...command: string[]) => ask(port, command);
+
+/** The slot of these keys, and which of the servers has it. */
+function ownerOf(servers: readonly RedisProcess[], hashTag: string): { slot: string; owner: number } {
+  const slot = askIt(servers[0] as RedisProcess, 'CLUSTER', 'KEYSLOT', `{${hashTag}}`).trim();
+  const hasKeys = (server: RedisProcess) => Number(askIt(server, 'CLUSTER', 'COUNTKEYSINSLOT', slot)) > 0;
+  return { slot, owner: servers.findIndex(hasKeys) };
+}
+
+async function failOver(all: readonly RedisProcess[], hashTag: string, awayMs: number): Promise<void> {
+  const { owner } = ownerOf(all.slice(0, masters), hashTag);
+  const replica = all[owner + all.length - masters] as RedisProcess;
+  await (all[owner] as RedisProcess).kill();
+  await setTimeout(awayMs);
+  askIt(replica, 'CLUSTER', 'FAILOVER', 'TAKEOVER');
+  while (!askIt(replica, 'INFO', 'replication').includes('role:master')) await setTimeout(20);
+  await (all[owner] as RedisProcess).start();
+}
+
 async function migrate(all: readonly RedisProcess[], hashTag: string): Promise<void> {
   const servers = all.slice(0, masters);
-  const askIt = ({ port }: RedisProcess, ...command: string[]) => ask(port, command);
-  const [first] = servers as [RedisProcess];
-  const slot = askIt(first, 'CLUSTER', 'KEYSLOT', `{${hashTag}}`).trim();
   const ids = servers.map((server) => askIt(server, 'CLUSTER', 'MYID').trim());
-  const owner = servers.findIndex((server) => Number(askIt(server, 'CLUSTER', 'COUNTKEYSINSLOT', slot)) > 0);
+  const { slot, owner } = ownerOf(servers, hashTag);
   const target = (owner + 1) % servers.length;
   const [from, to] = [servers[owner] as RedisProcess, servers[target] as RedisProcess];
   askIt(to, 'CLUSTER', 'SETSLOT', slot, 'IMPORTING', ids[owner] as string);

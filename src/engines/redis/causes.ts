@@ -37,5 +37,5 @@ export function isLoading({ message }: Error): boolean {
 
 /** Refusals that pass without a new connection. */
 export function isPassing({ message }: Error): boolean {
-  return /^(?:OOM|MISCONF|NOREPLICAS|TRYAGAIN|CLUSTERDOWN|BUSY)/.test(message);
+  return /^(?:OOM|MISCONF|NOREPLICAS|NOSCRIPT|TRYAGAIN|CLUSTERDOWN|BUSY)/.test(message);
 }

@@ -86,7 +86,13 @@ export class Server {
   readonly #formats: Formats;
   /** The newest call of a script by its hash. */
   #newest: Promise<unknown> | undefined;
-  #sendingAgain: Promise<unknown> | undefined;
+  /** The server has lost its scripts: all calls that were under way then have their replies. */
+  #replies: Promise<unknown> | undefined;
+  /** Those that it did not know were sent again. */
+  #sentAgain: Promise<unknown> | undefined;
+  #batches = 0;
+  /** The last batch that was done. */
+  #doneBatch = 0;
 
   /** `nodeTimeoutMs`: a node counts as alive for this long after it was last heard of. */
   constructor(connection: RedisConnection, keys: Keys, nodeTimeoutMs: number, formats: Formats) {
@@ -183,9 +189,16 @@ export class Server {
     return this.#connection.pushes;
   }
 
-  /** Returns what the script `commit` does. */
+  /**
+   * Returns what the script `commit` does. Batches are done in the order of the calls. Where one can't be, as the server
+   * had lost the script when it came, and had it again for a later one, this rejects with that refusal.
+   */
   async commit({ keys, args, records }: EncodedBatch): Promise<string> {
-    return String(await this.#run(scripts.commit, keys, [packr.pack(args), records]));
+    const batch = ++this.#batches;
+    const mayBeDone = () => batch > this.#doneBatch;
+    const reply = await this.#run(scripts.commit, keys, [packr.pack(args), records], mayBeDone);
+    this.#doneBatch = Math.max(this.#doneBatch, batch);
+    return String(reply);
   }
 
   /** How many replicas have everything that this node has written. */
@@ -300,15 +313,22 @@ export class Server {
     return [this.#keys.counts(node), totals, full, counting, nodes, meta];
   }
 
-  async #run({ text, sha }: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+  /** `mayBeSentAgain`: where the server has lost the script; it is asked once all later calls have their replies. */
+  async #run(
+    { text, sha }: Script,
+    keys: readonly string[],
+    args: readonly Argument[],
+    mayBeSentAgain = () => true,
+  ): Promise<unknown> {
     const call = (command: string, script: string) =>
       this.#connection.call(command, script, keys.length, ...keys, ...args);
-    if (this.#sendingAgain !== undefined) await this.#sendingAgain;
+    if (this.#sentAgain !== undefined) await this.#sentAgain;
     this.#newest = call('EVALSHA', sha);
     try {
-      return await this.#newest.catch((error: unknown) => {
+      return await this.#newest.catch(async (error: unknown) => {
         if (!isRefusal(error) || !error.message.startsWith('NOSCRIPT')) throw error;
-        this.#sendAgain();
+        await this.#repliesOfAll();
+        if (!mayBeSentAgain()) throw error;
         return call('EVAL', text);
       });
     } catch (error) {
@@ -317,18 +337,18 @@ export class Server {
     }
   }
 
-  /** The server has lost its scripts: later calls wait until all that are under way were sent again, in order. */
-  #sendAgain(): void {
-    if (this.#sendingAgain !== undefined) return;
-    this.#sendingAgain = Promise.allSettled([this.#newest]);
-    // Not before those that wait have been sent.
-    void this.#sendingAgain.then(() =>
-      setImmediate(() => {
-        this.#sendingAgain = undefined;
-      }),
-    );
+  /** Resolves in the order of the calls. Later calls wait until all of these were sent again. */
+  #repliesOfAll(): Promise<unknown> {
+    this.#replies ??= Promise.allSettled([this.#newest]).then(turn);
+    this.#sentAgain ??= this.#replies.then(turn).then(() => {
+      this.#replies = undefined;
+      this.#sentAgain = undefined;
+    });
+    return this.#replies;
   }
 }
+
+const turn = (): Promise<unknown> => new Promise(setImmediate);
 
 /** Of the commits that a node has heard of in this term: a server that took over later may have lacked some. */
 function keptSeq(kept: number, takeovers = '', knownTerm: number): number {
