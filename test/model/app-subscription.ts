@@ -82,6 +82,10 @@ export class AppSubscription {
       }),
     );
     subscription.on(
+      'snapshot',
+      listen((_, at) => this.#snapshot(at)),
+    );
+    subscription.on(
       'gap',
       listen((gap) => this.#gap(gap)),
     );
@@ -124,6 +128,12 @@ export class AppSubscription {
     const isBySession = this.#who.transport === 'websocket' && original.except === this.#who.session;
     const isOwn = isBySession || this.#who.forOthers.has(publication.text);
     check(!isOwn || isForAll, 'its own publication', spec, original);
+  }
+
+  /** Its values are those that the application has to show from now on. */
+  #snapshot({ topic, epoch, offset }: TopicPosition): void {
+    const newest = this.#newest.get(`${topic} ${epoch}`) ?? 0;
+    check(offset >= newest, 'a snapshot of less than was delivered', this.spec, topic, epoch, newest, offset);
   }
 
   #gap({ topic, epoch, missing }: Gap): void {

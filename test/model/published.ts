@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { whenDone } from '../../src/awaitable.ts';
-import type { PublishFields } from '../../src/protocol/frames.ts';
+import type { Position, PublishFields } from '../../src/protocol/frames.ts';
 import { publishOf } from '../../src/protocol/publication.ts';
 import { utf8 } from '../../src/protocol/utf8.ts';
 import type { AppendOutcome } from '../../src/topics/engine.ts';
@@ -24,11 +24,14 @@ export class Published {
   readonly #underWay = new Map<object, Gateway>();
   /** A client that sends it itself, or what is in the process of a gateway. */
   readonly #publishers = new Map<number, object>();
+  readonly #topics = new Map<number, string>();
   readonly #outcomes = new Map<number, AppendOutcome>();
   /** Clients were told that it is not known what became of them. */
   readonly #unknown = new Set<number>();
   /** The engine has failed. */
   hasFailed = false;
+  /** What was committed may be gone from all histories before any node hears of it again. */
+  mayBeUnheard = false;
   #count = 0;
 
   /** `isShared`: nodes share a log. */
@@ -50,7 +53,10 @@ export class Published {
     });
     const publish = {};
     this.#underWay.set(publish, gateway);
-    for (const n of numbers) this.#publishers.set(n, gateway);
+    for (const [i, n] of numbers.entries()) {
+      this.#publishers.set(n, gateway);
+      this.#topics.set(n, publishes[i]?.topic as string);
+    }
     void whenDone(gateway.broker.publish(publishes), (outcomes) => {
       this.#underWay.delete(publish);
       if (!isHeard()) return;
@@ -60,6 +66,7 @@ export class Published {
 
   publishBy(client: ModelClient, { size, ...fields }: Fields): void {
     const n = this.#count++;
+    this.#topics.set(n, fields.topic);
     this.#publishers.set(n, client instanceof SdkClient ? (client.tab ?? client) : client);
     void client.publish?.(payloadOf(n, size), fields).then(
       (position) => this.#outcomes.set(n, { ok: true, ...position }),
@@ -110,6 +117,7 @@ export class Published {
     for (const [n, outcome] of this.#outcomes) {
       // What a node had asked for when it lost its connection may have been done.
       if (!outcome.ok && this.#isShared) continue;
+      if (outcome.ok && this.mayBeUnheard && !this.#isHeard(n, outcome)) continue;
       check(committed.has(n) === outcome.ok, 'committed though refused, or the reverse', n, outcome);
     }
   }
@@ -121,6 +129,11 @@ export class Published {
    */
   #wasLost(engine: number, places: ReadonlyMap<number, string>): boolean {
     return this.#isShared && [...places.keys()].some((former) => former < engine);
+  }
+
+  /** Whether something is known to be where it was acknowledged. */
+  #isHeard(n: number, { epoch, offset }: Position): boolean {
+    return this.#model.get(this.#topics.get(n) as string, epoch, offset) !== undefined;
   }
 
   /** What was not published is the removal of a value that was the newest of its key and had expired. */

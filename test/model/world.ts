@@ -175,6 +175,12 @@ export class World {
     this.#log?.empty();
   }
 
+  /** What nodes share ends, and begins again with all that it had. All that hear of it are cut off meanwhile. */
+  async restartElsewhere(): Promise<void> {
+    this.published.mayBeUnheard = true;
+    await this.elsewhere?.restart?.();
+  }
+
   /** The process of a node ends; another one takes its place. */
   async restartNode(pick: number): Promise<void> {
     const former = this.node(pick);

@@ -190,8 +190,8 @@ export class Server {
   }
 
   /**
-   * Returns what the script `commit` does. Batches are done in the order of the calls. Where one can't be, as the server
-   * had lost the script when it came, and had it again for a later one, this rejects with that refusal.
+   * Returns what the script `commit` does. Batches are done in the order of the calls. One rejects with `NOSCRIPT`
+   * where the server lacked the script when it came, and had it again for a later one.
    */
   async commit({ keys, args, records }: EncodedBatch): Promise<string> {
     const batch = ++this.#batches;
@@ -313,7 +313,7 @@ export class Server {
     return [this.#keys.counts(node), totals, full, counting, nodes, meta];
   }
 
-  /** `mayBeSentAgain`: where the server has lost the script; it is asked once all later calls have their replies. */
+  /** `mayBeSentAgain`: asked where the server lacks the script, once all that was under way has its replies. */
   async #run(
     { text, sha }: Script,
     keys: readonly string[],
