@@ -48,7 +48,11 @@ function checkedOne(field: Field, value: unknown): unknown {
   return checkedFields(fields, value as Raw);
 }
 
-function checkedValue({ name, type, max, isText: isOfText, isOptional }: Field, value: unknown): unknown {
+/** Of a field that is no text and has no `max`: a boolean. */
+export function checkedValue(
+  { name, type, max, isText: isOfText, isOptional }: Partial<Field> & Pick<Field, 'name'>,
+  value: unknown,
+): unknown {
   if (isOfText) {
     const maxLength = textMaxLengths[name] ?? textMaxLength;
     if (!isText(value) || value.length > maxLength || (type === 'r' && !value))

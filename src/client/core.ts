@@ -261,7 +261,7 @@ export class Core
     return message;
   }
 
-  check(fields: PublishFields, exceptSelf: boolean): void {
+  check(fields: PublishFields, exceptSelf: boolean | undefined): void {
     const except = exceptSelf ? longestSession : undefined;
     this.#encoded({ kind: 'publish', id: maxUint32, ...fields, except });
   }

@@ -21,7 +21,7 @@ interface Entry {
   /** Ascends in the order of the application's calls. */
   readonly number: number;
   readonly fields: PublishFields;
-  readonly exceptSelf: boolean;
+  readonly exceptSelf: boolean | undefined;
   readonly resolve: (published: Published) => void;
   readonly reject: (error: ClientError) => void;
   /** When it was first sent without an acknowledgement, on the monotonic clock. */
@@ -39,7 +39,7 @@ export interface OfflineQueueOptions {
 export interface OfflineQueuePort {
   readonly commands: Pick<PendingCommands, 'send'>;
   /** Throws if the publication can't be sent, as far as is known now. */
-  check(fields: PublishFields, exceptSelf: boolean): void;
+  check(fields: PublishFields, exceptSelf: boolean | undefined): void;
   /** Names the session that a publication with `exceptSelf` excepts, and the rate that the gateway takes. */
   readonly greeting:
     | { readonly session: string; readonly limits: Pick<Limits, 'commandsPerSecond'> }
@@ -108,7 +108,7 @@ export class OfflineQueue {
       const entry: Entry = {
         number,
         fields: { ...fields, messageId },
-        exceptSelf: options?.exceptSelf === true,
+        exceptSelf: options?.exceptSelf,
         lostAtMs: options?.lostAtMs,
         resolve,
         reject,

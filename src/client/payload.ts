@@ -15,7 +15,7 @@ export function payloadOf(data: unknown): Payload {
     const json = data === undefined ? 'null' : faithfulJson(data);
     return { format: 'json', bytes: utf8(json) };
   } catch (cause) {
-    throw localError('unsupported_value', `not JSON: ${String(cause)}`, cause);
+    throw localError('unsupported_value', undefined, cause);
   }
 }
 

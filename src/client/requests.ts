@@ -1,6 +1,6 @@
 import type { CommandKind, Commands } from '../protocol/client-frames.ts';
 import type { PublishFields } from '../protocol/frames.ts';
-import { checkedFields } from './check.ts';
+import { checkedFields, checkedValue } from './check.ts';
 import { localError } from './client-error.ts';
 import { isText } from './filter-check.ts';
 import { payloadOf } from './payload.ts';
@@ -26,12 +26,14 @@ export function checkedPublish(
   data: unknown,
   options: PublishOptions | undefined,
 ): PublishFields {
-  const own = { topic: checkedTopic(topic), type, payload: payloadOf(data) };
   const fields = checkedCommand('publish', {
     ...options,
-    ...own,
+    topic: checkedTopic(topic),
+    type,
+    payload: payloadOf(data),
     expectedOffset: undefined,
   });
+  checkedValue({ name: 'exceptSelf' }, options?.exceptSelf ?? false);
   if (!typePattern.test(fields.type) || isControlName(fields.type)) throw localError('invalid_type');
   return fields;
 }
@@ -40,20 +42,18 @@ export function checkedSubscribe(
   topic: unknown,
   options: SubscribeOptions,
 ): { readonly topic: string; readonly options: SubscribeOptions } {
-  const { since } = options;
-  const begin = Array.isArray(since) ? { positions: since, since: undefined } : {};
-  const {
-    topic: name,
-    positions,
-    ...checked
-  } = checkedFields(subscriptionFields, {
+  const begin = Array.isArray(options.since) ? { positions: options.since, since: undefined } : {};
+  const fields = checkedFields(subscriptionFields, {
     ...options,
     ...begin,
     topic: checkedTopic(topic),
     token: undefined,
   });
-  const copied = { ...options, ...checked, since: positions ?? checked['since'] };
-  return { topic: name as string, options: copied as SubscribeOptions };
+  const { topic: name, since, positions = since } = fields;
+  return {
+    topic: name as string,
+    options: { ...fields, since: positions, positions: undefined } as SubscribeOptions,
+  };
 }
 
 /** The options of a subscription that continues with other keys. Throws `invalid_request`. */

@@ -86,11 +86,13 @@ export const replyKinds: { readonly [K in keyof Replies]: true } = {
 
 /** Tokens with many claims are long. */
 const tokenMaxLength = 16_384;
+/** What can't be a token is refused as a wrong one: a client that gets its tokens from a function asks for another. */
+const tokenRule = [tokenMaxLength, 'unauthorized'] as const;
 
 /** How the fields of each command are read. */
 export const commandReaders: { readonly [K in keyof Commands]: (fields: Fields) => Commands[K] } = {
   connect: (fields) => ({
-    token: fields.optionalText('token', tokenMaxLength),
+    token: fields.optionalText('token', ...tokenRule),
     client: fields.optionalText('client'),
     capabilities: present(fields.soundTexts('capabilities')),
   }),
@@ -118,7 +120,7 @@ export const commandReaders: { readonly [K in keyof Commands]: (fields: Fields) 
   }),
   presence: (fields) => ({ topic: fields.topic('topic') }),
   status: () => ({}),
-  refresh: (fields) => ({ token: fields.text('token', tokenMaxLength) }),
+  refresh: (fields) => ({ token: fields.text('token', ...tokenRule) }),
   ping: (fields) => {
     const roundTripMs = fields.has('roundTripMs') ? fields.number('roundTripMs') : 0;
     if (roundTripMs < 0) fields.fail('roundTripMs', 'must not be negative');
@@ -156,7 +158,7 @@ function subscription(fields: Fields): Subscription {
     conflate: fields.trueOrAbsent('conflate'),
     presence: fields.trueOrAbsent('presence'),
     keys: fields.optionalTexts('keys'),
-    token: fields.optionalText('token', tokenMaxLength),
+    token: fields.optionalText('token', ...tokenRule),
   };
 }
 

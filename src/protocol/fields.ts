@@ -81,8 +81,8 @@ export class Fields {
   }
 
   /** Must be there and not be empty. */
-  text(name: string, max = this.bounds.text): string {
-    const value = this.optionalText(name, max);
+  text(name: string, max = this.bounds.text, code?: ErrorCode): string {
+    const value = this.optionalText(name, max, code);
     if (value === undefined) this.fail(name, 'is missing');
     return value ?? '';
   }
@@ -97,10 +97,11 @@ export class Fields {
     return this.optionalText(name, this.bounds.text) ?? '';
   }
 
-  optionalText(name: string, max = this.bounds.text): string | undefined {
+  /** `code`: of the fault. */
+  optionalText(name: string, max = this.bounds.text, code?: ErrorCode): string | undefined {
     const value = this.raw[name];
     if (value === undefined || value === null || value === '') return undefined;
-    return this.#checkText(name, value, max);
+    return this.#checkText(name, value, max, code);
   }
 
   /** An integer; where the field is absent, 0. */
@@ -241,10 +242,10 @@ export class Fields {
     return [];
   }
 
-  #checkText(name: string, value: unknown, max: number): string {
-    if (typeof value !== 'string') this.fail(name, 'must be a string');
-    else if (value.length > max) this.fail(name, `may have ${max} characters at most`);
-    else if (!isWellFormed(value)) this.fail(name, 'has half of a surrogate pair');
+  #checkText(name: string, value: unknown, max: number, code?: ErrorCode): string {
+    if (typeof value !== 'string') this.fail(name, 'must be a string', code);
+    else if (value.length > max) this.fail(name, `may have ${max} characters at most`, code);
+    else if (!isWellFormed(value)) this.fail(name, 'has half of a surrogate pair', code);
     else return value;
     return '';
   }

@@ -4,7 +4,7 @@ import { connect as connectTcp, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Filter, SubscribeOptions, Subscription } from '../../src/client/index.ts';
-import { JsonClient } from '../../src/client/json/index.ts';
+import { JsonClient, type JsonClientOptions } from '../../src/client/json/index.ts';
 import { upTo } from '../support/numbers.ts';
 import { ofTest } from '../support/opened.ts';
 import { clientOfTest, gatewayOfTest, state } from '../support/sdk.ts';
@@ -38,8 +38,8 @@ async function proxyTo(url: string, change = (chunk: Buffer): Buffer => chunk) {
   return { url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws`, cut };
 }
 
-function jsonClientOfTest(url: string): JsonClient {
-  const client = ofTest(new JsonClient(url, { WebSocket }));
+function jsonClientOfTest(url: string, options: JsonClientOptions = {}): JsonClient {
+  const client = ofTest(new JsonClient(url, { WebSocket, reconnect: { delaysMs: [50] }, ...options }));
   client.on('error', () => undefined);
   return client;
 }
@@ -220,6 +220,20 @@ describe('a client of a real gateway', () => {
     await expect(user.connect()).resolves.toMatchObject({ user: 'alice' });
     expect(asked).toBe(1);
   });
+
+  it.each(['x'.repeat(20_000), '\ud800'])(
+    'asks for another token where one can be none: %#',
+    async (wrong) => {
+      const { wsUrl } = await gatewayOfTest({ tokenSecret });
+      const tokens = [wrong, signToken({ sub: 'alice' })];
+      const token = () => tokens.shift() ?? '';
+      for (const client of [clientOfTest(wsUrl, { token }), jsonClientOfTest(wsUrl, { token })]) {
+        await expect(client.connect()).rejects.toMatchObject({ code: 'unauthorized' });
+        await client.connect();
+        tokens.push(wrong, signToken({ sub: 'alice' }));
+      }
+    },
+  );
 
   it('names HTTP/1.0 in between as the cause', async () => {
     const { wsUrl } = await gatewayOfTest();

@@ -7,6 +7,10 @@ import { publication } from './support/fakes.ts';
 const bytes = new Uint8Array([0, 1, 2, 3, 4, 5, 6, 7]);
 const foreign = (code: string): unknown => runInNewContext(code);
 
+const thrown = (value: unknown): never => {
+  throw value;
+};
+
 class Point {
   x = 1;
 }
@@ -109,6 +113,7 @@ describe('values that JSON would change', () => {
     ['Infinity', Number.POSITIVE_INFINITY],
     ['an invalid Date', new Date(Number.NaN)],
     ['an instance without members of its own', new Hidden()],
+    ['bytes within a proxy', new Proxy(new Uint8Array(3), {})],
     ['a cycle', loop],
     ['something too deep', deep],
   ];
@@ -126,6 +131,7 @@ describe('values that JSON would change', () => {
     ['a buffer inside of other data', [new ArrayBuffer(1)]],
     ['a Buffer inside of other data', { image: Buffer.from('x') }],
     ['a toJSON that has nothing to say', { toJSON: () => undefined }],
+    ['a toJSON that throws what has no text', { toJSON: () => thrown(Object.create(null)) }],
   ])('%s', (_, data) => {
     expect(() => payloadOf(data)).toThrow(expect.objectContaining({ code: 'unsupported_value' }));
   });

@@ -325,6 +325,14 @@ describe('a publication except for its own client', () => {
     expect(h.socket.command('publish').except).toBe('s2');
   });
 
+  it.each(['yes', 1, {}])(
+    'is not taken for one of all clients where exceptSelf is no boolean: %j',
+    async (value) => {
+      const published = harness().client.publish('chat', 'test', 1, { exceptSelf: value as never });
+      await expect(published).rejects.toMatchObject({ code: 'invalid_request' });
+    },
+  );
+
   it('does not come back by the catch-up of a later session', async () => {
     const h = harness();
     const heard = await listening(h);

@@ -61,7 +61,7 @@ describe.each(Object.values(codecs))('the $name codec', (codec) => {
       'the length of a token',
       { kind: 'refresh', id: 1, token: 'x'.repeat(16_384) },
       { kind: 'refresh', id: 1, token: 'x'.repeat(16_385) },
-      'invalid_request',
+      'unauthorized',
     ],
     [
       'the entries of a list',

@@ -9,8 +9,9 @@ import type { ClientEvents } from '../events.ts';
 import type { Published } from '../offline-queue.ts';
 import { checkOptions } from '../option-check.ts';
 import { absoluteUrl } from '../options.ts';
+import { payloadOf, readPayload } from '../payload.ts';
 import type { PublishOptions } from '../publication.ts';
-import { checkedPublish, checkedSubscribe } from '../requests.ts';
+import { checkedCommand, checkedPublish, checkedSubscribe } from '../requests.ts';
 import { platformRuntime, type Runtime } from '../runtime.ts';
 import type { ClientStats, ClientStatus } from '../status.ts';
 import type { PublicationListener, Subscription } from '../subscriptions/subscription.ts';
@@ -120,30 +121,29 @@ export class PageClient implements Client {
 
   async publish(topic: string, type: string, data?: unknown, options?: PublishOptions): Promise<Published> {
     if (this.#change.state === 'closed') throw localError('closed');
-    const { payload } = checkedPublish(topic, type, data, options);
-    // What structured cloning and JSON agree on.
-    const plain =
-      payload.format === 'binary' ? payload.bytes : JSON.parse(new TextDecoder().decode(payload.bytes));
-    const { exceptSelf, ...rest } = options ?? {};
-    const messageId = rest.messageId ?? this.#newId();
-    const reply = this.#calling.call('publish', [topic, type, plain, { ...rest, messageId }]);
-    return exceptSelf ? this.#subscriptions.withoutSelf(topic, reply) : reply;
+    const { topic: name, type: kind, payload, ...fields } = checkedPublish(topic, type, data, options);
+    const messageId = fields.messageId ?? this.#newId();
+    const plain = readPayload(payload);
+    const reply = this.#calling.call('publish', [name, kind, plain, { ...fields, messageId }]);
+    return options?.exceptSelf ? this.#subscriptions.withoutSelf(name, reply) : reply;
   }
 
-  history<T = unknown>(
+  async history<T = unknown>(
     topic: string,
     options?: { readonly after?: number | undefined; readonly limit?: number | undefined },
   ): Promise<HistoryPage<T>> {
-    return this.#call('history', [topic, options]) as Promise<HistoryPage<T>>;
+    const { topic: name, ...page } = checkedCommand('history', { ...options, topic });
+    return this.#call('history', [name, page]) as Promise<HistoryPage<T>>;
   }
 
-  presence(topic: string): ReturnType<Client['presence']> {
-    return this.#call('presence', [topic]);
+  async presence(topic: string): ReturnType<Client['presence']> {
+    return this.#call('presence', [checkedCommand('presence', { topic }).topic]);
   }
 
   /** When the tab that holds the connection goes before the answer has come, another one asks again. */
-  call<T = unknown>(method: string, data?: unknown): Promise<T> {
-    return this.#call('call', [method, data]) as Promise<T>;
+  async call<T = unknown>(method: string, data?: unknown): Promise<T> {
+    const plain = readPayload(payloadOf(data));
+    return this.#call('call', [checkedCommand('call', { method }).method, plain]) as Promise<T>;
   }
 
   status(): ReturnType<Client['status']> {

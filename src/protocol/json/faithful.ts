@@ -16,7 +16,7 @@ function faithful(this: unknown, name: string, value: unknown): unknown {
   const original = (this as Record<string, unknown>)[name];
   if (isFaithful(value, original, Array.isArray(this))) return value;
   const what = typeof value === 'number' ? value : kindOf(original);
-  throw new TypeError(`${what}, at ${JSON.stringify(name)}`);
+  throw new TypeError(`not JSON: ${what}, at ${JSON.stringify(name)}`);
 }
 
 /** `original`: before `toJSON`, `value`: after. */
@@ -31,9 +31,11 @@ function isFaithful(value: unknown, original: unknown, inArray: boolean): boolea
   if (kind === 'Number') return Number.isFinite(Number(value));
   if (kind !== 'Object') return /^(String|Boolean|Array)$/.test(kind);
   const object = value as object;
-  // An instance is carried by its own members: one without any would be lost. A copy has the enumerable ones alone.
+  // An instance is carried by its own members: one without any would be lost, and one with elements is a list, such as
+  // bytes within a proxy. A copy has the enumerable members alone.
   return (
-    !Object.getOwnPropertySymbols({ ...object }).length && (isPlain(object) || Object.keys(object).length > 0)
+    !Object.getOwnPropertySymbols({ ...object }).length &&
+    (isPlain(object) || (Object.keys(object).length > 0 && !(0 in object)))
   );
 }
 

@@ -24,6 +24,7 @@ async function following(overrides: Partial<Surroundings> = {}, options: PageCli
       if (!name.endsWith('/x')) receivers.set(name, receive);
       const post = (message: unknown) => {
         const { toHost, fromHost } = message as { readonly toHost?: ToHost; readonly fromHost?: FromHost };
+        structuredClone(message);
         if (!name.endsWith('/x')) return;
         if (toHost) asked.push(toHost);
         if (fromHost) told.push(fromHost);
@@ -111,6 +112,25 @@ it('a tab asks its leader for everything again when that was deposed and is elec
   // Of the former term, and late.
   toInbox({ fromHost: { kind: 'told', told: ['state', change] } });
   expect(client.getStatus().state).toBe('connected');
+});
+
+it('hands on what can be cloned, or refuses the call', async () => {
+  const { client, asked, attached, lead } = await following();
+  lead();
+  const proxy = <T extends object>(value: T): T => new Proxy(value, {});
+  client.subscribe('u', { filter: proxy({ op: 'exists', tag: 'a' } as const), ...{ onRow: () => undefined } });
+  const refused = client.call('m', new Map());
+  void client.call('m', proxy({ n: 1 }));
+  void client.publish('t', 'x', proxy({ n: 1 }), proxy({ tags: proxy({ a: 'b' }), messageId: 'id' }));
+  void client.history('t', proxy({ limit: 5 }));
+  await expect(refused).rejects.toMatchObject({ code: 'unsupported_value' });
+  await settled();
+  expect(attached().at(-1)?.options).toMatchObject({ filter: { op: 'exists', tag: 'a' } });
+  expect(asked.flatMap((each) => (each.kind === 'call' ? [[each.name, ...each.args]] : []))).toEqual([
+    ['call', 'm', { n: 1 }],
+    ['publish', 't', 'x', { n: 1 }, { tags: { a: 'b' }, messageId: 'id' }],
+    ['history', 't', { limit: 5 }],
+  ]);
 });
 
 it('shares only with tabs of the same version, URL and identity', async () => {
