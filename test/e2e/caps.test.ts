@@ -106,6 +106,10 @@ describe('the cap per address', () => {
     expect(await from('127.0.0.9', '2001:db8::1')).toBe(101);
     expect(await from('127.0.0.9', '2001:db8::ffff')).toBe(429);
     expect(await from('127.0.0.9', '2001:db8:0:1::1')).toBe(101);
+    // Before the proxy's line a client may send one of its own.
+    const own = (n: number) => `198.51.100.${n}\r\nX-Forwarded-For: 203.0.113.5`;
+    expect(await from('127.0.0.9', own(1))).toBe(101);
+    expect(await from('127.0.0.9', own(2))).toBe(429);
     expect(await from('127.0.0.8', '203.0.113.3')).toBe(101);
     expect(await from('127.0.0.8', '203.0.113.4')).toBe(429);
   });

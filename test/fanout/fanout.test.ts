@@ -1,8 +1,10 @@
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import type { View } from '../../src/fanout/view.ts';
 import type { PublishFields } from '../../src/protocol/frames.ts';
 import { StoredPublication } from '../../src/topics/publication.ts';
+import { collectGarbage } from '../support/memory.ts';
 import { json } from '../topics/fixtures.ts';
 import {
   batches,
@@ -223,6 +225,16 @@ describe('views', () => {
     expect(() => view('d')).not.toThrow();
     fanout.detach(attached[2] as View);
     expect(() => view('d', slow)).not.toThrow();
+  });
+
+  test.each(['a', 'a*'])('a view of %s without a subscription is not kept', async (target) => {
+    const { fanout, view } = await makeWorld();
+    const made = ['1', '2', '3'].map((room) => new WeakRef(view(target, { filter: onlyRoom(room) })));
+    for (const weakly of made) fanout.detach(weakly.deref() as View);
+    // Until then the runtime keeps what a `WeakRef` has shown.
+    await setImmediate();
+    collectGarbage();
+    expect(made.map((weakly) => weakly.deref())).toEqual([undefined, undefined, undefined]);
   });
 
   test('counts subscriptions and who hears a topic', async () => {

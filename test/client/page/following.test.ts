@@ -118,7 +118,10 @@ it('hands on what can be cloned, or refuses the call', async () => {
   const { client, asked, attached, lead } = await following();
   lead();
   const proxy = <T extends object>(value: T): T => new Proxy(value, {});
-  client.subscribe('u', { filter: proxy({ op: 'exists', tag: 'a' } as const), ...{ onRow: () => undefined } });
+  client.subscribe('u', {
+    filter: proxy({ op: 'exists', tag: 'a' } as const),
+    ...{ onRow: () => undefined },
+  });
   const refused = client.call('m', new Map());
   void client.call('m', proxy({ n: 1 }));
   void client.publish('t', 'x', proxy({ n: 1 }), proxy({ tags: proxy({ a: 'b' }), messageId: 'id' }));
