@@ -42,7 +42,10 @@ export class MakerReports {
   }
 
   published(published: Published, maker: Maker): void {
-    this.#reportOf(maker).published.push(published);
+    const report = this.#reportOf(maker);
+    const last = report.published.at(-1);
+    if (last?.topic !== published.topic || published.key !== undefined) report.published.push(published);
+    else report.published.splice(-1, 1, { ...published, bytes: last.bytes + published.bytes });
   }
 
   #reportOf({ account, isVerified }: Maker): Waiting {

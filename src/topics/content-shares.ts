@@ -5,11 +5,12 @@ import type { Maker } from './topic-shares.ts';
 /** Measured with 200 000: what is kept for each topic that a client has published to. It is charged as content. */
 export const partBytes = 150;
 
-/** A publication of a client. */
+/** What a client has published to one topic: one publication, or several of a stream, whose newest has the offset. */
 export interface Published {
   readonly topic: string;
   readonly offset: number;
   readonly bytes: number;
+  /** Of a value. */
   readonly key?: string | undefined;
 }
 
@@ -96,7 +97,8 @@ export class ContentShares {
       this.#byAccount.set(account, share);
     }
     share.publish(topic, published);
-    topic.state?.charge(published.key ?? '', published.offset, share);
+    const { key, offset } = published;
+    if (key !== undefined) topic.state?.charge(key, offset, share);
   }
 
   /**

@@ -217,12 +217,8 @@ export class PublishPath {
       const outcome = outcomes[i] as AppendOutcome;
       const topic = topics.find(fields.topic);
       if (topic === undefined || !outcome.ok || outcome.duplicate) continue;
-      const published = {
-        topic: topic.name,
-        key: fields.key,
-        offset: outcome.offset,
-        bytes: bytesOf(fields),
-      };
+      const key = topic.state && (fields.key ?? '');
+      const published = { topic: topic.name, offset: outcome.offset, bytes: bytesOf(fields), key };
       content.published(maker, topic, published);
       makers?.published(published, maker);
     }
