@@ -20,24 +20,32 @@ function ownGaps({ gaps }: LoopTrace): readonly Gap[] {
   return gaps.filter((gap) => !isBacklog(gap));
 }
 
+/**
+ * The part of a gap that the process caused itself. What was to be published while the machine had its core is worked
+ * on in the same gap, and takes no longer than that.
+ */
+function ownMs({ ms, ranMs }: Gap): number {
+  return Math.max(0, ranMs - (ms - ranMs));
+}
+
 /** The longest stall caused by the process itself, in milliseconds, without time that the machine took from it. */
 export function longestOwnMs(trace: LoopTrace): number {
-  return Math.max(0, ...ownGaps(trace).map(({ ranMs }) => ranMs));
+  return Math.max(0, ...ownGaps(trace).map(ownMs));
 }
 
 export function gapsTable(name: string, trace: LoopTrace): Table {
   const owned = ownGaps(trace);
-  const longest = [...owned].sort((a, b) => b.ranMs - a.ranMs).slice(0, shownGaps);
-  const own = (ms: number) => owned.filter(({ ranMs }) => ranMs > ms).length;
+  const longest = [...owned].sort((a, b) => ownMs(b) - ownMs(a)).slice(0, shownGaps);
+  const own = (ms: number) => owned.filter((gap) => ownMs(gap) > ms).length;
   const collected = collections(trace).map(([kind, of]) => `${of.count} ${kind} (longest ${of.longest} ms)`);
   const backlog = trace.gaps.length - owned.length;
   const seen = `its own over 5 ms: ${own(5)}, over 10 ms: ${own(10)} (${backlog} more after the machine took its core)`;
   return {
     title: `${name}: gaps of the event loop in ${trace.seconds.toFixed(1)} s, ${seen}; ${collected.join(', ')}`,
-    columns: ['at ms', 'gap ms', 'ran ms', 'its helpers ms', 'collector ms'],
+    columns: ['at ms', 'gap ms', 'ran ms', 'its own ms', 'its helpers ms', 'collector ms'],
     rows: longest
       .sort(byTime)
-      .map(({ atMs, ms, ranMs, helpersMs, gcMs }) => [atMs.toFixed(0), ms, ranMs, helpersMs, gcMs]),
+      .map((gap) => [gap.atMs.toFixed(0), gap.ms, gap.ranMs, ownMs(gap), gap.helpersMs, gap.gcMs]),
   };
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { allocationsOf } from '../../bench/support/allocations.ts';
+import { longestOwnMs } from '../../bench/support/looks.ts';
 import { LoopWatch } from '../../bench/support/loop-watch.ts';
 
 interface Frame {
@@ -48,4 +49,13 @@ test('a loop that is kept busy has a gap that the process ran itself', async () 
   for (let ran = process.cpuUsage(cpu); ran.user + ran.system < 60_000; ran = process.cpuUsage(cpu));
   const { gaps } = await watch.end();
   expect(Math.max(...gaps.map(({ ranMs }) => ranMs))).toBeGreaterThan(15);
+});
+
+test.each([
+  ['all of it, where the machine took nothing', { ms: 36, ranMs: 36 }, 36],
+  ['less by what it had to make up for', { ms: 40, ranMs: 30 }, 20],
+  ['nothing, where the machine took more', { ms: 300, ranMs: 30 }, 0],
+])('a stall is its own: %s', (_, gap, ownMs) => {
+  const gaps = [{ ...gap, atMs: 1000, helpersMs: 0, gcMs: 0 }];
+  expect(longestOwnMs({ seconds: 5, gaps, collections: [] })).toBe(ownMs);
 });
