@@ -587,6 +587,31 @@ describe.each([
     await world.settle();
   });
 
+  test('is shown no values older than what it had, from a gateway that has not heard of that yet', async () => {
+    const { world, client } = await app(tight, 2);
+    client.subscribe([of('m')], end);
+    const publish = async (count: number, size = 0) => {
+      for (let i = 0; i < count; i++) world.publish(many(2, to('m', { key: `k${i}`, size })));
+      await world.gateway.advance(2500);
+    };
+    // All but the first of them by the gateway of this client.
+    world.publish([to('m')]);
+    await publish(1);
+    nodeOf(world, 0).away();
+    await publish(3);
+    await world.gateway.advance(2500);
+    client.leave();
+    await publish(5, 300);
+    // It hears that values will come, and moves before they have.
+    client.read(400);
+    client.connect();
+    await world.gateway.advance(300);
+    world.move(1);
+    client.read(Number.POSITIVE_INFINITY);
+    await world.gateway.advance(2500);
+    await world.settle();
+  });
+
   test('does not get what it publishes for others while it begins to subscribe to something else', async () => {
     const { world, client } = await app(roomy);
     client.subscribe([of('a')], end);

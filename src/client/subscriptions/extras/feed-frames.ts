@@ -65,12 +65,14 @@ function beginMap<P extends FeedPublication>(
   { topic, epoch, offset, recovered }: TopicResult,
   asked: Position | undefined,
 ): void {
-  const continues = recovered === true && asked?.offset === offset && (asked.epoch || epoch) === epoch;
+  const from = (asked?.epoch || epoch) === epoch && asked?.offset;
   if (recovered === false) clearMap(feed, topic);
-  else if (!continues) {
+  // Until the snapshot has come it shows what it had, and would go on from there, also at a gateway that lags.
+  else if (from && from === known.seen) known.offset = from;
+  else if (!recovered || from !== offset) {
     // After offset 0, and for a pattern's topic without a position, everything may follow in place of a snapshot.
-    complete(feed, known, offset === 0);
-    if (offset === 0 || (feed.isPattern && !asked)) clearMap(feed, topic);
+    complete(feed, known, !offset);
+    if (!offset || (feed.isPattern && !asked)) clearMap(feed, topic);
   }
 }
 
@@ -180,7 +182,7 @@ export function complete<P extends FeedPublication>(
 // -- inside -------------------------------------------------------------------------------------------
 
 function notWhole(feed: object): void {
-  if (continuing.has(feed)) continuing.set(feed, false);
+  if (continuing.get(feed)) continuing.set(feed, false);
 }
 
 /** What a gateway that lags goes back to may have been delivered before: it goes on after that. */
