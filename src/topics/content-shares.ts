@@ -3,7 +3,10 @@ import type { Topic } from './topic.ts';
 import type { Maker } from './topic-shares.ts';
 
 /** Measured with 200 000: what is kept for each topic that a client has published to. It is charged as content. */
-export const partBytes = 150;
+export const partBytes = 155;
+
+/** A sweep takes about a millisecond. */
+const looksPerSweep = 5000;
 
 /** What a client has published to one topic: one publication, or several of a stream, whose newest has the offset. */
 export interface Published {
@@ -17,17 +20,33 @@ export interface Published {
 /** What one client has published that the history of a topic may still hold. */
 class Part {
   readonly topic: Topic;
+  readonly #epoch: string;
   bytes = 0;
   /** Of the newest. */
   offset = 0;
+  /** Those of its bytes that were published up to this offset: they are gone together. */
+  #olderBytes = 0;
+  #olderOffset = 0;
 
   constructor(topic: Topic) {
     this.topic = topic;
+    this.#epoch = topic.epoch;
   }
 
-  get isGone(): boolean {
-    const { ring } = this.topic;
-    return ring.count === 0 || ring.reach >= this.offset;
+  /** How many of its bytes the history is known not to hold any more. What it counts is at most twice what is held. */
+  get goneBytes(): number {
+    const { ring, epoch } = this.topic;
+    if (ring.count === 0 || epoch !== this.#epoch || ring.reach >= this.offset) return this.bytes;
+    return ring.reach >= this.#olderOffset ? this.#olderBytes : 0;
+  }
+
+  /** It no longer counts these bytes, the oldest. */
+  giveBack(bytes: number): void {
+    this.bytes -= bytes;
+    this.#olderBytes = Math.max(0, this.#olderBytes - bytes);
+    if (this.#olderBytes > 0) return;
+    this.#olderBytes = this.bytes;
+    this.#olderOffset = this.offset;
   }
 }
 
@@ -48,37 +67,34 @@ class Share {
 
   publish(topic: Topic, { offset, bytes }: Published): void {
     const known = this.parts.get(topic.name);
-    if (known?.isGone) this.giveBack(known, known.bytes);
-    const part = this.parts.get(topic.name) ?? new Part(topic);
     // A topic of another node may not hold this one yet.
-    const more = Math.min(bytes, Math.max(topic.ring.bytes, bytes) - part.bytes);
-    part.bytes += more;
-    part.offset = offset;
-    this.historyBytes += more;
+    const held = Math.max(topic.ring.bytes, bytes);
+    if (known !== undefined) this.giveBack(known, Math.max(known.goneBytes, known.bytes + bytes - held));
+    const part = this.parts.get(topic.name) ?? new Part(topic);
+    part.bytes += bytes;
+    part.offset = Math.max(part.offset, offset);
+    this.historyBytes += bytes;
     this.parts.set(topic.name, part);
   }
 
   /** The part no longer counts these bytes. */
   giveBack(part: Part, bytes: number): void {
-    part.bytes -= bytes;
+    part.giveBack(bytes);
     this.historyBytes -= bytes;
     if (part.bytes <= 0) this.parts.delete(part.topic.name);
-  }
-
-  dropGone(): void {
-    for (let part = this.parts.oldest?.value; part?.isGone; part = this.parts.oldest?.value)
-      this.giveBack(part, part.bytes);
   }
 }
 
 /**
  * How much is kept of what each client has published. A client is charged for a value until it is replaced or removed.
- * A history does not say who published what in it: of these a client is charged for all that it published to a topic,
- * at most for what the topic holds, until the newest is evicted.
+ * A history does not say who published what in it: of each a client is charged for at most twice what it has in it, and
+ * for no more than all of it.
  */
 export class ContentShares {
   readonly #byAccount = new Map<string, Share>();
   readonly #maxBytes: number;
+  /** The looks that are left of a round. */
+  #round: Generator<void> | undefined;
 
   /** `maxBytes`: of each client. */
   constructor(maxBytes: number) {
@@ -111,18 +127,32 @@ export class ContentShares {
       const oldest = share.parts.oldest;
       if (oldest === undefined || oldest.key === newest) return;
       const part = oldest.value;
-      const held = part.isGone ? 0 : Math.min(part.bytes, part.topic.ring.bytes);
+      const held = Math.min(part.bytes - part.goneBytes, part.topic.ring.bytes);
       const evicted = Math.min(held, share.bytes - this.#maxBytes);
       share.giveBack(part, part.bytes - held + evicted);
       if (evicted > 0) yield [part.topic, evicted];
     }
   }
 
-  /** No longer charges clients for what their topics do not hold any more. */
+  /** Stops charging for what topics do not hold any more. All are looked at in as many calls as it takes. */
   sweep(): void {
+    this.#round ??= this.#looks();
+    for (let i = 0; i < looksPerSweep; i++)
+      if (this.#round.next().done === true) {
+        this.#round = undefined;
+        return;
+      }
+  }
+
+  *#looks(): Generator<void> {
     for (const [account, share] of this.#byAccount) {
-      share.dropGone();
+      for (const part of share.parts.oldestFirst()) {
+        const { goneBytes } = part;
+        if (goneBytes > 0) share.giveBack(part, goneBytes);
+        yield;
+      }
       if (share.isEmpty) this.#byAccount.delete(account);
+      yield;
     }
   }
 }

@@ -54,6 +54,11 @@ export class LinkedMap<K, V> {
     for (let item = this.#newest; item !== undefined; item = item.older) yield [item.key, item.value];
   }
 
+  /** The oldest first; not those behind one that is set again before the next is asked for: it is the newest then. */
+  *oldestFirst(): IterableIterator<V> {
+    for (let item = this.#oldest; item !== undefined; item = item.newer) yield item.value;
+  }
+
   #append(item: Item<K, V>): void {
     item.older = this.#newest;
     item.newer = undefined;

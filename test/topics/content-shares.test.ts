@@ -3,7 +3,7 @@ import { partBytes } from '../../src/topics/content-shares.ts';
 import type { Payer } from '../../src/topics/payer.ts';
 import { bytesOf } from '../../src/topics/publication.ts';
 import { valueBytesOf } from '../../src/topics/state.ts';
-import { fields, json, openBroker, summary } from './fixtures.ts';
+import { fields, json, openBroker, stored, summary } from './fixtures.ts';
 
 const user = (name: string): Payer => ({ account: `user ${name}`, isVerified: true });
 const key: Payer = { account: 'key backend', isVerified: true, isOperator: true };
@@ -95,6 +95,42 @@ describe('what a client publishes', () => {
     expect(ringsOf('1', '2', '3')).toEqual(['1', '2', '3']);
     await publish(user('a'), '3');
     expect(ringsOf('1', '2', '3', 'quiet')).toEqual(['2', '3', 'quiet']);
+  });
+
+  test.each<[string, (broker: Awaited<ReturnType<typeof openBroker>>['broker']) => Promise<unknown>]>([
+    [
+      'has gone from other topics than the one it left longest ago',
+      async (broker) => {
+        for (const topic of ['2', '3']) await broker.publish([large(topic)], user('a'));
+        for (const topic of ['2', '3']) for (let i = 0; i < 3; i++) await broker.publish([large(topic)], key);
+      },
+    ],
+    [
+      'is long gone from a topic that it goes on publishing to',
+      async (broker) => {
+        for (let i = 0; i < 10; i++)
+          for (const payer of [user('a'), key]) await broker.publish([large('2')], payer);
+      },
+    ],
+    [
+      'had another numbering',
+      async (broker) => {
+        for (let i = 0; i < 3; i++) await broker.publish([large('2')], user('a'));
+        broker.reset('2', 'anew', 0);
+        broker.appended('2', 'anew', [stored(1, large('2'))]);
+      },
+    ],
+  ])('is no longer charged once it %s', async (_, publishMore) => {
+    const { ring } = await sizes();
+    const { broker } = await openBroker({
+      historyMaxBytesPerClient: 4 * ring + 3 * partBytes,
+      topic: { maxPublications: 3 },
+    });
+    await broker.publish([large('1')], user('a'));
+    await publishMore(broker);
+    broker.sweep();
+    await broker.publish([large('4')], user('a'));
+    expect(broker.find('1')?.ring.count).toBe(1);
   });
 
   test('does not make room in the only topic that it publishes to', async () => {
