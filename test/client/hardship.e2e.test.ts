@@ -89,6 +89,26 @@ describe('a client of a real gateway', () => {
     await Promise.all(all.map((one) => one.ready));
   });
 
+  it.each([
+    ['protobuf', (url: string, token: string) => clientOfTest(url, { token })],
+    ['JSON', (url: string, token: string) => jsonClientOfTest(url, { token })],
+    ['streams', (url: string, token: string) => clientOfTest(url, { token, transports: ['sse'] })],
+    ['polls', (url: string, token: string) => clientOfTest(url, { token, transports: ['poll'] })],
+  ] as const)('has the topics of its user beside as many as it may have: %s', async (_, client) => {
+    const { wsUrl } = await gatewayOfTest({ tokenSecret, subscriptionsPerSession: 3 });
+    const proxy = await proxyTo(wsUrl);
+    const topics = [{ pattern: 'room:*', allow: ['subscribe'] }] as const;
+    const reader = client(proxy.url, await signToken({ sub: 'alice', topics }));
+    await reader.connect();
+    const all = [1, 2, 3].map((n) => reader.subscribe(`room:${n}`));
+    await Promise.all(all.map((one) => state(one, 'live')));
+    proxy.cut();
+    await Promise.all(all.map((one) => state(one, 'pending')));
+    const refused = all.map((one) => state(one, 'refused').then(() => 'refused'));
+    const live = Promise.all(all.map((one) => state(one, 'live')));
+    expect(await Promise.race([live.then(() => 'live'), ...refused])).toBe('live');
+  });
+
   it('keeps no view after a rate limit, and subscribes again', async () => {
     const gateway = await gatewayOfTest({ commandsPerSecond: 5 });
     const { wsUrl } = gateway;

@@ -1,18 +1,17 @@
-import { userTopicOf } from '../../auth/permissions.ts';
 import { SluiceError } from '../../errors.ts';
 import type { SubscribeResult, Subscription } from '../../protocol/frames.ts';
-import { broadcastTopic } from '../../topics/topic-name.ts';
 import { Failure, type Task } from '../commands/task.ts';
 import { wireError } from '../commands/wire-error.ts';
 import type { Session } from '../session.ts';
+import { ownTopicsOf } from './places.ts';
 import { type Findings, noFindings } from './preparation.ts';
 import type { Subscriber } from './subscribe.ts';
 
 type OwnSubscription = Pick<Subscription, 'topic' | 'cursor'>;
 
 /**
- * The topics that sessions join without asking: `$all` and, for users, their own. The client is told which it was
- * subscribed to, and which not. Those that found no place are tried again.
+ * Subscribes sessions to their own topics. The client is told which it was subscribed to, and which not. Those that
+ * found no place are tried again.
  */
 export class OwnTopics {
   readonly #subscriber: Subscriber;
@@ -27,12 +26,8 @@ export class OwnTopics {
 
   /** `cursor`: where the client of a stream continues. */
   join(session: Session, cursor?: string): void {
-    const { user } = session.identity;
-    const own = [broadcastTopic, ...(session.peer.joins ?? []), ...(session.identity.joins ?? [])];
-    const userTopic = user === undefined ? undefined : userTopicOf(user);
-    if (userTopic !== undefined) own.push(userTopic);
     const joined = targetsOf(session);
-    const topics = own.filter((topic, index) => own.indexOf(topic) === index && !joined.has(topic));
+    const topics = [...ownTopicsOf(session)].filter((topic) => !joined.has(topic));
     const subscriptions = topics.map((topic) => ({ topic, cursor }));
     this.#lacking.delete(session);
     // A stream is told of these first, and then of what it asked for.

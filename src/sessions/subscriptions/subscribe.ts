@@ -20,6 +20,7 @@ import type { Session } from '../session.ts';
 import type { Inbox } from '../users/inbox.ts';
 import type { Presence } from '../users/presence.ts';
 import { FormerSubscriptions } from './former-subscriptions.ts';
+import { isFull } from './places.ts';
 import { type Findings, noFindings, Preparation } from './preparation.ts';
 import { continuedAfter, equalTo, holdReplaced, replacedBy } from './replacing.ts';
 import { SessionView } from './session-view.ts';
@@ -375,9 +376,8 @@ export class Subscriber {
       if (existing.isAutomatic) return [existing, ...replaced];
       throw new SluiceError('already_subscribed', `already subscribed to ${subscription.topic}`);
     }
-    let own = -replaced.length;
-    for (const existing of session.views.values()) if (!existing.isAutomatic) own++;
-    if (own >= this.#options.subscriptionsPerSession) throw new SluiceError('too_many_subscriptions');
+    if (isFull(session, options, replaced, this.#options.subscriptionsPerSession))
+      throw new SluiceError('too_many_subscriptions');
     return replaced;
   }
 }
