@@ -692,6 +692,24 @@ test.each(['goes on', 'is gone'])(
   },
 );
 
+test('what a tab sends again, as the tab that leads was replaced, is in its order where the engine fails', async () => {
+  const world = new World(roomy, { tabs: 0 });
+  await world.gateway.advance(2500);
+  const leads = world.clients.findIndex((each) => each instanceof SdkClient && each.leads);
+  const page = (after: number) => world.page(leads + after);
+  for (let n = 0; n < 3; n++) world.publishBy((leads + 1) % 4, to('a'));
+  await promises();
+  page(2).tab.kill();
+  page(2).client.renew();
+  world.gateway.engine.failures = 6;
+  world.published.hasFailed = true;
+  page(0).tab.freeze();
+  await world.gateway.advance(2500);
+  page(0).tab.thaw();
+  await world.gateway.advance(2500);
+  await world.settle();
+});
+
 function nodeOf(world: World, i: number): LogNode {
   const { engine } = world.node(i);
   if (!(engine instanceof NodeEngine)) throw new Error('no node');

@@ -1,4 +1,5 @@
 import type { Client } from '../client.ts';
+import type { Published, RepeatedPublishOptions } from '../offline-queue.ts';
 import type { Runtime } from '../runtime.ts';
 import type { SubscribeOptions } from '../subscriptions/subscribe-options.ts';
 import {
@@ -15,6 +16,8 @@ import {
 export class ClientDelegate implements Delegate {
   readonly #client: Client;
   readonly #runtime: Pick<Runtime, 'monotonicMs'>;
+  /** By messageId: publishes without an outcome. */
+  readonly #publishes = new Map<unknown, Promise<Published>>();
 
   /** `runtime`: that of the client. */
   constructor(client: Client, runtime: Pick<Runtime, 'monotonicMs'>) {
@@ -64,13 +67,28 @@ export class ClientDelegate implements Delegate {
 
   call<K extends CallName>(name: K, args: Parameters<Calls[K]>): Promise<Awaited<ReturnType<Calls[K]>>> {
     const run = this.#client[name] as (...args: unknown[]) => Promise<Awaited<ReturnType<Calls[K]>>>;
-    return run.apply(this.#client, name === 'publish' ? this.#dated(args) : args);
+    if (name !== 'publish') return run.apply(this.#client, [...args]);
+    return this.#publish(args as Parameters<Calls['publish']>) as ReturnType<typeof run>;
   }
 
-  #dated([topic, type, data, options]: readonly unknown[]): unknown[] {
+  /**
+   * A page that comes back to this client repeats what is under way, which has one outcome: refused once, it must not
+   * be stored later, behind those after it.
+   */
+  #publish([topic, type, data, options]: Parameters<Calls['publish']>): Promise<Published> {
     const { sentMsAgo, ...rest } = (options ?? {}) as RelayedPublishOptions;
+    const { messageId } = rest;
+    const underWay = sentMsAgo === undefined ? undefined : this.#publishes.get(messageId);
+    if (underWay !== undefined) return underWay;
     // 0 if the clock has not moved since.
     const lostAtMs = sentMsAgo === undefined ? undefined : this.#runtime.monotonicMs() - sentMsAgo;
-    return [topic, type, data, { ...rest, lostAtMs }];
+    const repeated: RepeatedPublishOptions = { ...rest, lostAtMs };
+    const published = this.#client.publish(topic, type, data, repeated);
+    this.#publishes.set(messageId, published);
+    const settled = () => {
+      if (this.#publishes.get(messageId) === published) this.#publishes.delete(messageId);
+    };
+    published.then(settled, settled);
+    return published;
   }
 }
