@@ -6,6 +6,7 @@ import { eventLoop } from '../../../src/fanout/turns.ts';
 import type { Session } from '../../../src/sessions/session.ts';
 import type { Socket, SocketData } from '../../../src/transport/uws/connection.ts';
 import { RequestTurn } from '../../../src/transport/uws/request-turn.ts';
+import { UwsSink } from '../../../src/transport/uws/sink.ts';
 import type { UpgradeHandler } from '../../../src/transport/uws/upgrade.ts';
 import { WebSockets } from '../../../src/transport/uws/websocket.ts';
 import { jsonCodec } from '../../support/codecs.ts';
@@ -54,4 +55,14 @@ test('a connection is forgotten when it ends, and counted once each time', () =>
   expect(told).toEqual(['upgraded']);
   expect(counts.labels('connectionsTotal')).toEqual(['websocket']);
   expect(counts.labels('connectionsClosedTotal')).toEqual(['client']);
+});
+
+test('a sink knows no socket that has ended', () => {
+  const sink = new UwsSink({} as TemplatedApp, new RecordedMetrics().metrics);
+  const receiver = { id: 's1', isSubscribedTo: () => false } as unknown as Receiver;
+  const connection = { receiver, socket: {} } as unknown as Parameters<UwsSink['add']>[1];
+  sink.add(receiver, connection);
+  expect(sink.openSocket()).toBe(connection.socket);
+  sink.remove(receiver, 0);
+  expect(sink.openSocket()).toBeUndefined();
 });
