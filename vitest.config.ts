@@ -13,6 +13,7 @@ const first = [
   'test/web/dashboard-access',
   'test/e2e/sessions',
   'test/client/page/tabs',
+  'test/client/page/lives',
   'test/e2e/abuse',
   'test/engines/lmdb/crash',
   'test/systems/server-monitoring',
