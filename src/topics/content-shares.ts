@@ -24,7 +24,7 @@ class Part {
   bytes = 0;
   /** Of the newest. */
   offset = 0;
-  /** Those of its bytes that were published up to this offset: they are gone together. */
+  /** Those of its bytes that were published up to this offset count until all of them are gone. */
   #olderBytes = 0;
   #olderOffset = 0;
 
@@ -33,7 +33,7 @@ class Part {
     this.#epoch = topic.epoch;
   }
 
-  /** How many of its bytes the history is known not to hold any more. What it counts is at most twice what is held. */
+  /** How many of its bytes the history is known not to hold any more. */
   get goneBytes(): number {
     const { ring, epoch } = this.topic;
     if (ring.count === 0 || epoch !== this.#epoch || ring.reach >= this.offset) return this.bytes;
@@ -87,8 +87,8 @@ class Share {
 
 /**
  * How much is kept of what each client has published. A client is charged for a value until it is replaced or removed.
- * A history does not say who published what in it: of each a client is charged for at most twice what it has in it, and
- * for no more than all of it.
+ * A history does not say who published what in it: a client is charged for what it published to a topic within the last
+ * two lengths of its history, and for no more than all of that.
  */
 export class ContentShares {
   readonly #byAccount = new Map<string, Share>();
