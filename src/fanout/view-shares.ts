@@ -18,7 +18,7 @@ const selectionsMax = 32 * 2 ** 20;
  * Whether the view takes a place: a client can ask for any number of views with keys, a filter or an interval. There
  * are no more plain views than topics.
  */
-function takesPlace({ filter, intervalMs, keys }: ViewOptions): boolean {
+export function takesPlace({ filter, intervalMs, keys }: ViewOptions): boolean {
   return filter !== undefined || intervalMs > 0 || keys !== undefined;
 }
 

@@ -1,5 +1,6 @@
 import { userTopicOf } from '../../auth/permissions.ts';
 import type { ViewOptions } from '../../fanout/view-options.ts';
+import { takesPlace } from '../../fanout/view-shares.ts';
 import { broadcastTopic } from '../../topics/topic-name.ts';
 import type { Session } from '../session.ts';
 import type { SessionView } from './session-view.ts';
@@ -26,8 +27,7 @@ export function isFull(
   for (const { isAutomatic } of session.views.values()) if (!isAutomatic) subscriptions++;
   if (subscriptions < max) return false;
   const ownTopics = ownTopicsOf(session);
-  const isOwn = ({ target, filter, intervalMs, keys }: ViewOptions) =>
-    ownTopics.has(target) && (filter ?? keys) === undefined && intervalMs === 0;
+  const isOwn = (options: ViewOptions) => ownTopics.has(options.target) && !takesPlace(options);
   const counted = [...session.views.values()].filter(
     (each) => !each.isAutomatic && !replaced.includes(each) && !isOwn(each.view.options),
   );
