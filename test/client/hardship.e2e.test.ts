@@ -80,6 +80,21 @@ describe('a client of a real gateway', () => {
     },
   );
 
+  it.each(['sse', 'poll'] as const)(
+    'keeps as many as a request may have, and is told of the others: %s',
+    async (transport) => {
+      const { wsUrl } = await gatewayOfTest({ subscriptionsPerSession: 2000 });
+      const reader = clientOfTest(wsUrl, { transports: [transport] });
+      const all = upTo(1002).map((n) => reader.subscribe(`room:${n}`));
+      // `$all` is one of the 1000.
+      const refused = all.splice(999).map((one) => new Promise((resolve) => one.on('error', resolve)));
+      void reader.connect();
+      await Promise.all(all.map((one) => one.ready));
+      for (const error of await Promise.all(refused))
+        expect(error).toMatchObject({ code: 'too_many_subscriptions', retry: true });
+    },
+  );
+
   it('has all keys that it may have, though one command can not hold them', async () => {
     const { wsUrl } = await gatewayOfTest();
     const reader = clientOfTest(wsUrl);

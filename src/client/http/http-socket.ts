@@ -4,7 +4,7 @@ import type { ServerFrame, ServerKinds } from '../../protocol/server-frames.ts';
 import type { Runtime, Socket } from '../runtime.ts';
 import { gatewayError } from '../told-error.ts';
 import { HttpCommands } from './http-commands.ts';
-import { type HttpSubscription, httpSubscription, joined } from './http-subscription.ts';
+import { type HttpSubscription, httpSubscription, joined, notAsked, streamMax } from './http-subscription.ts';
 import { historyPath, requestBody } from './json-frames.ts';
 import type { HttpMemory, Receive, Target } from './receive.ts';
 
@@ -165,9 +165,9 @@ export class HttpSocket implements Socket {
     try {
       await this.#options.receive({
         ...this.#target,
-        subscriptions: requested.map(
-          ({ selection, start, cursor }) => start ?? { ...selection, cursor: this.#cursor ?? cursor },
-        ),
+        subscriptions: requested
+          .slice(0, streamMax)
+          .map(({ selection, start, cursor }) => start ?? { ...selection, cursor: this.#cursor ?? cursor }),
         acks: this.#token !== undefined,
         former: this.#options.memory.session,
         signal: this.#abort.signal,
@@ -261,7 +261,7 @@ export class HttpSocket implements Socket {
   #granted(requested: readonly HttpSubscription[], results: readonly SubscribeResult[]): void {
     const replies = new Map<number, SubscribeResult[]>();
     requested.forEach((subscription, index) => {
-      const result = results[index];
+      const result = index < streamMax ? results[index] : notAsked(subscription);
       if (!result) return;
       if (subscription.start === undefined) this.#continued(subscription, result);
       else {

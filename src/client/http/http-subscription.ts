@@ -1,7 +1,11 @@
-import type { Subscription } from '../../protocol/frames.ts';
+import type { Refused, Subscription } from '../../protocol/frames.ts';
+import { gatewayError } from '../told-error.ts';
 
 /** In place of a command's id: the gateway made the subscription by itself. */
 export const joined = 0;
+
+/** How many subscriptions the gateway takes in a request. It would refuse one with more as a whole. */
+export const streamMax = 1_000;
 
 /** A subscription of the client, which each stream asks for. */
 export interface HttpSubscription {
@@ -42,4 +46,10 @@ export function httpSubscription(subscription: Subscription, command: number): H
     isWhole: false,
     isLagging: false,
   };
+}
+
+/** The result of one for which the request has no room. */
+export function notAsked({ topic }: HttpSubscription): Refused {
+  const message = `A stream has at most ${streamMax} subscriptions.`;
+  return { topic, error: gatewayError('too_many_subscriptions', message) };
 }
