@@ -22,7 +22,7 @@ import {
 import { isServiceLink } from './config/service-links.ts';
 import { didYouMean, nearestOf } from './config/suggest.ts';
 import { schemaWords } from './schema-words.ts';
-import { withoutUrlSecrets } from './url.ts';
+import { withoutUrlSecrets, withoutUsers } from './url.ts';
 
 export { admitsAnonymous, hasCredentials, takesTokens } from './config/access.ts';
 export { accessSummary, proxySuspected } from './config/access-summary.ts';
@@ -198,8 +198,7 @@ function printable(value: unknown): string {
     return Array.isArray(value) ? 'a list' : 'an object';
   const text = JSON.stringify(value);
   if (secretNames.some((name) => text.includes(name))) return 'what is there';
-  // The URL of a fault may lack its scheme.
-  return withoutUrlSecrets(text).replace(/[^\s"…]+@/g, '…@');
+  return withoutUsers(withoutUrlSecrets(text));
 }
 
 /** The name of an unknown option; only the beginning of a text that is no name, because the rest may be a value. */
